@@ -1,0 +1,146 @@
+//! IP Allowlist: numbered lines, since its errors name lines; the address that the person comes from, and whether the list admits it.
+
+use domain::{
+    client_address::ClientAddress,
+    key::allowlist::{Allowlist, parse_network},
+};
+use leptos::prelude::*;
+
+use super::key_fields::{ALLOWLIST, FieldAbout, FormState};
+use crate::{
+    browser,
+    components::{
+        Callout, FieldErrors, Tone,
+        field::{described_by, invalid},
+    },
+};
+
+/// One line of the editor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    number: usize,
+    is_bad: bool,
+}
+
+/// IP Allowlist.
+#[component]
+pub fn AllowlistField(
+    /// The form.
+    state: FormState,
+    /// From where the server sees the person coming.
+    client: ClientAddress,
+) -> impl IntoView {
+    let errors = state.errors(ALLOWLIST);
+    let text = Memo::new(move |_| state.form.with(|form| form.ip_allowlist.clone()));
+    let lines = Memo::new(move |_| {
+        let shows_errors = !errors.with(Vec::is_empty);
+        text.with(|text| numbered(text, shows_errors))
+    });
+    let numbers = move || {
+        lines
+            .get()
+            .into_iter()
+            .map(|line| view! { <li data-bad=line.is_bad.then_some("")>{line.number}</li> })
+            .collect_view()
+    };
+    // Browsers that size the field by its text ignore this.
+    let rows = move || lines.with(Vec::len).max(5).to_string();
+    let warnings = move || {
+        let list = Allowlist::parse_lines(&good_lines(&text.read())).unwrap_or_default();
+        list.warnings()
+            .into_iter()
+            .map(|warning| view! { <Callout tone=Tone::Warning><p><strong>{warning}</strong></p></Callout> })
+            .collect_view()
+    };
+    view! {
+        <div class="field">
+            <FieldAbout
+                field=ALLOWLIST
+                optional=true
+                hint="One IP address or CIDR range a line, IPv4 or IPv6. Empty: any address."
+            />
+            <div class="field-control">
+                <div class="lines">
+                    <ol class="lines-numbers" aria-hidden="true">{numbers}</ol>
+                    <textarea
+                        class="input"
+                        id=ALLOWLIST.id
+                        name=ALLOWLIST.name
+                        rows=rows
+                        spellcheck="false"
+                        autocapitalize="none"
+                        aria-invalid=invalid(errors)
+                        aria-describedby=described_by(ALLOWLIST.id, errors, "allowlist-hint")
+                        on:input=move |_| state.change(ALLOWLIST)
+                        on:blur=move |_| state.leave(ALLOWLIST)
+                    ></textarea>
+                </div>
+                <FieldErrors field=ALLOWLIST.id errors />
+                {warnings}
+                <Connecting state text client />
+            </div>
+        </div>
+    }
+}
+
+/// "You are connecting from …", whether the list would refuse it, and the button that adds it.
+#[component]
+fn Connecting(state: FormState, text: Memo<String>, client: ClientAddress) -> impl IntoView {
+    let Some(address) = client.ip() else {
+        return view! {
+            <p class="hint">
+                "Latchkey can’t tell which address you are connecting from. A list with any entry would refuse you."
+            </p>
+        }
+        .into_any();
+    };
+    let list =
+        Memo::new(move |_| Allowlist::parse_lines(&good_lines(&text.read())).unwrap_or_default());
+    let is_refused = move || list.with(|list| !list.admits(client));
+    let has_it = move || list.with(|list| !list.is_empty() && list.admits(client));
+    let add = move |_| {
+        let text = browser::value(ALLOWLIST.id);
+        let separator = if text.is_empty() || text.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
+        browser::set_value(ALLOWLIST.id, &format!("{text}{separator}{address}\n"));
+        state.change(ALLOWLIST);
+        browser::focus(ALLOWLIST.id);
+    };
+    view! {
+        <p class="hint" role="status">
+            "You are connecting from "<code>{address.to_string()}</code>
+            {move || if is_refused() { ", which this list would refuse. " } else { ". " }}
+            {move || (!has_it()).then(|| view! {
+                <button class="link" type="button" on:click=add>"Add it"</button>
+            })}
+        </p>
+    }
+    .into_any()
+}
+
+/// The lines of `text`, numbered from 1, marked where they are bad and errors are shown.
+fn numbered(text: &str, shows_errors: bool) -> Vec<Line> {
+    text.split('\n')
+        .enumerate()
+        .map(|(index, line)| Line {
+            number: index + 1,
+            is_bad: shows_errors && !is_good(line),
+        })
+        .collect()
+}
+
+/// Only the lines that can be read: what is said of the list does not wait for the last typing error to be gone.
+fn good_lines(text: &str) -> String {
+    text.split('\n')
+        .filter(|line| is_good(line))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn is_good(line: &str) -> bool {
+    let entry = line.trim_matches([' ', '\t', '\r']);
+    entry.is_empty() || parse_network(entry).is_some()
+}

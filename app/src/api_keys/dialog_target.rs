@@ -1,0 +1,74 @@
+//! Which dialog a URL opens over the list.
+
+use serde::{Deserialize, Serialize};
+
+use crate::urls;
+
+/// A dialog of one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DialogKind {
+    /// A new secret.
+    Rotate,
+    /// No secret any more.
+    Revoke,
+}
+
+impl DialogKind {
+    /// The last part of the URL.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotate => "rotate",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+/// A dialog and its key, as the URL names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialogTarget {
+    /// Which dialog.
+    pub kind: DialogKind,
+    /// The key's identifier, unjudged.
+    pub id: String,
+}
+
+impl DialogTarget {
+    /// Reads `/tenant-api-keys/{id}/rotate` and its like.
+    #[must_use]
+    pub fn of(path: &str) -> Option<Self> {
+        let (id, word) = path
+            .strip_prefix(urls::API_KEYS)?
+            .strip_prefix('/')?
+            .split_once('/')?;
+        let kind = [DialogKind::Rotate, DialogKind::Revoke]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)?;
+        Some(Self {
+            kind,
+            id: id.to_owned(),
+        })
+    }
+
+    /// The path that opens it.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{}/{}/{}", urls::API_KEYS, self.id, self.kind.as_str())
+    }
+
+    /// The identifier of the button in the list that opens it, where the focus returns to.
+    #[must_use]
+    pub fn opener(&self) -> String {
+        format!("{}-{}", self.kind.as_str(), self.id)
+    }
+}
+
+/// The page of a path: the list, where it is that of a dialog over the list.
+#[must_use]
+pub fn page_of(path: &str) -> &str {
+    if DialogTarget::of(path).is_some() {
+        urls::API_KEYS
+    } else {
+        path
+    }
+}

@@ -1,0 +1,93 @@
+//! The head of the list: title, usage, what expires, and the page's one primary button.
+
+use domain::tenant::Usage;
+use leptos::prelude::*;
+
+use super::{list_query::ListQuery, server_fns::KeyList};
+use crate::{
+    components::{Icon, UsageMeter},
+    error::key_limit_reached,
+    layout::use_tenant,
+    urls, words,
+};
+
+/// Title and facts; the button, where the page has keys (else it stands with the words that there are none).
+#[component]
+pub fn ListHeader(
+    /// The list.
+    list: Memo<Option<KeyList>>,
+    /// Whether the tenant has no key at all.
+    is_empty: Memo<bool>,
+) -> impl IntoView {
+    let usage = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.usage)));
+    let facts = move || {
+        usage.get().map(|usage| {
+            view! { <UsageMeter usage /> }
+        })
+    };
+    let reason = move || {
+        usage.get().filter(|usage| usage.is_full()).map(|usage| {
+            view! { <span id="limit-reason">{key_limit_reached(usage.limit)}</span> }
+        })
+    };
+    let button = move || {
+        let usage = usage.get().filter(|_| !is_empty.get());
+        usage.map(|usage| view! { <GenerateButton usage /> })
+    };
+    view! {
+        <header class="page-header">
+            <div>
+                <h1 id="page-title" tabindex="-1">"API Keys"</h1>
+                <div class="page-meta">
+                    {facts}
+                    {move || list.get().map(|list| expiring_soon(&list))}
+                    {reason}
+                </div>
+            </div>
+            {button}
+        </header>
+    }
+    .into_any()
+}
+
+/// "3 keys expire within 30 days", a link to them.
+fn expiring_soon(list: &KeyList) -> impl IntoView + use<> {
+    let tenant = use_tenant();
+    let (count, days) = (list.expiring_soon, list.soon_days);
+    (count > 0).then(|| {
+        let verb = if count == 1 { "expires" } else { "expire" };
+        let text = format!(
+            "{} {verb} within {}",
+            words::count(count, "key", "keys"),
+            words::count(u64::from(days), "day", "days")
+        );
+        let href = move || ListQuery::expiring_soon().url(&tenant.get(), urls::API_KEYS);
+        view! { <a class="notice-link" href=href><Icon name="clock" />{text}</a> }
+    })
+}
+
+/// The link to the form. At the limit it is a button that can be reached and does nothing; the reason stands in the header.
+#[component]
+pub fn GenerateButton(
+    /// The tenant's usage.
+    usage: Usage,
+) -> impl IntoView {
+    let tenant = use_tenant();
+    if usage.is_full() {
+        view! {
+            <button class="button button-primary" type="button" aria-disabled="true" aria-describedby="limit-reason">
+                <Icon name="plus" />
+                "Generate API Key"
+            </button>
+        }
+        .into_any()
+    } else {
+        view! {
+            <a class="button button-primary" href=move || tenant.get().url(urls::GENERATE)>
+                <Icon name="plus" />
+                "Generate API Key"
+            </a>
+        }
+        .into_any()
+    }
+}

@@ -1,0 +1,143 @@
+//! The dialog that revokes a key.
+
+use chrono::{DateTime, Utc};
+use domain::key::{ApiKey, KeyStatus};
+use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
+
+use super::{
+    rotate::SubmitFailure,
+    server_fns::{KeyDetail, revoke_api_key},
+};
+use crate::{
+    components::{Dialog, Icon, date::Ago},
+    error::AppError,
+    layout::use_tenant,
+};
+
+/// The dialog. The list is read again before it closes.
+#[component]
+pub fn RevokeDialog(
+    /// The key.
+    detail: KeyDetail,
+    /// Leaves for the list.
+    close: Callback<()>,
+    /// The key is revoked.
+    revoked: Callback<()>,
+) -> impl IntoView {
+    let KeyDetail { key, now } = detail;
+    let name = key.name.to_string();
+    if key.status == KeyStatus::Revoked {
+        return view! { <AlreadyRevoked title="Revoke API key" name close /> }.into_any();
+    }
+    let tenant = use_tenant();
+    let is_busy = RwSignal::new(false);
+    let failure = RwSignal::new(None::<AppError>);
+    let id = key.id.to_string();
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        if is_busy.get_untracked() {
+            return;
+        }
+        is_busy.set(true);
+        failure.set(None);
+        let (tenant, id) = (tenant.get_untracked().0, id.clone());
+        spawn_local(async move {
+            let result = revoke_api_key(tenant, id).await;
+            // The dialog may be gone by now.
+            is_busy.try_set(false);
+            match result {
+                Ok(_) => revoked.run(()),
+                Err(error) => {
+                    failure.try_set(Some(error));
+                }
+            }
+        });
+    };
+    view! {
+        <Dialog
+            id="dialog"
+            labelled_by="revoke-title"
+            described_by="revoke-text"
+            role="alertdialog"
+            on_cancel=close
+        >
+            <form method="post" on:submit=submit>
+                <div class="dialog-header">
+                    <div><h2 id="revoke-title">"Revoke API key"</h2></div>
+                    <button class="icon-button" type="button" aria-label="Close" on:click=move |_| close.run(())>
+                        <Icon name="x" />
+                    </button>
+                </div>
+                <div class="dialog-body">
+                    <SubmitFailure failure />
+                    <p id="revoke-text">
+                        "Are you sure you want to revoke the API key "<strong>{name}</strong>
+                        "? This action cannot be undone and any applications using this key will lose access immediately."
+                    </p>
+                    <KeyFacts key now label="Secret" />
+                </div>
+                <div class="dialog-actions">
+                    <button class="button" type="button" data-focus="" on:click=move |_| close.run(())>
+                        "Cancel"
+                    </button>
+                    <button
+                        class="button button-danger"
+                        aria-busy=move || is_busy.get().then_some("true")
+                    >
+                        "Revoke"
+                    </button>
+                </div>
+            </form>
+        </Dialog>
+    }
+    .into_any()
+}
+
+/// The hint of the secret, and when and from where it was last used.
+#[component]
+pub fn KeyFacts(
+    /// The key.
+    key: ApiKey,
+    /// The server's time.
+    now: DateTime<Utc>,
+    /// What the hint is called.
+    label: &'static str,
+) -> impl IntoView {
+    let from = key
+        .last_used_ip
+        .map(|address| view! { " from "<code>{address}</code> });
+    view! {
+        <dl class="facts facts-row">
+            <div><dt>{label}</dt><dd><code>{key.hint}</code></dd></div>
+            <div><dt>"Last used"</dt><dd><Ago at=key.last_used_at now />{from}</dd></div>
+        </dl>
+    }
+}
+
+/// In the place of a dialog whose key is revoked: there is nothing to do.
+#[component]
+pub fn AlreadyRevoked(
+    /// What was asked for.
+    title: &'static str,
+    /// The key's name.
+    name: String,
+    /// Leaves for the list.
+    close: Callback<()>,
+) -> impl IntoView {
+    view! {
+        <Dialog id="dialog" labelled_by="revoked-title" described_by="revoked-text" on_cancel=close>
+            <div class="dialog-header">
+                <div>
+                    <h2 id="revoked-title">{title}</h2>
+                    <p class="muted">{name}</p>
+                </div>
+            </div>
+            <div class="dialog-body">
+                <p id="revoked-text">"This key is revoked. Nothing re-activates a revoked key."</p>
+            </div>
+            <div class="dialog-actions">
+                <button class="button" type="button" data-focus="" on:click=move |_| close.run(())>"Close"</button>
+            </div>
+        </Dialog>
+    }
+}

@@ -1,0 +1,232 @@
+//! The one place that shows a secret, once. It lives in this component alone: in no URL, no storage, no history; nowhere after Close.
+
+use leptos::{ev, prelude::*, task::spawn_local};
+
+use super::server_fns::Issued;
+use crate::{
+    browser,
+    components::{Callout, Dialog, Icon, Tone},
+};
+
+/// The element with the secret.
+const SECRET: &str = "secret-value";
+/// The element with the command.
+const COMMAND: &str = "secret-command";
+
+/// What happened to a text that can be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CopyState {
+    /// Nothing yet.
+    Ready,
+    /// It is in the clipboard. Stays so, as proof.
+    Copied,
+    /// The browser refused. The text is selected, for the person to copy it.
+    ByHand,
+}
+
+/// The new secret with a button to copy it, and a command to try it. Closing asks first while nothing was copied.
+#[component]
+pub fn SecretModal(
+    /// The key with its secret.
+    issued: Issued,
+    /// What was done.
+    title: &'static str,
+    /// Forgets the secret and leaves for the list.
+    on_close: Callback<()>,
+) -> impl IntoView {
+    let name = issued.issued.key.name.to_string();
+    let secret = issued.issued.secret.expose().to_owned();
+    let origin = issued.origin.unwrap_or_else(browser::origin);
+    let command = format!("curl {origin}/api/v1/whoami \\\n  -H \"X-API-Key: {secret}\"");
+    let of_secret = RwSignal::new(CopyState::Ready);
+    let of_command = RwSignal::new(CopyState::Ready);
+    let is_asking = RwSignal::new(false);
+    let is_copied = Signal::derive(move || {
+        of_secret.get() == CopyState::Copied || of_command.get() == CopyState::Copied
+    });
+    let close = Callback::new(move |()| {
+        if is_copied.get_untracked() {
+            on_close.run(());
+        } else {
+            is_asking.set(true);
+        }
+    });
+    forget_with_page(on_close);
+    let by_hand = {
+        let secret = secret.clone();
+        move |_| {
+            // By hand or through the older command. Either element has the whole secret in it.
+            if browser::selection_contains(&secret) {
+                of_secret.set(CopyState::Copied);
+                is_asking.set(false);
+            }
+        }
+    };
+    let announcement = move || match (of_secret.get(), of_command.get()) {
+        (CopyState::ByHand, _) | (_, CopyState::ByHand) => "Selected. Press Ctrl+C to copy.",
+        (CopyState::Ready, CopyState::Ready) => "",
+        _ => "Copied",
+    };
+    view! {
+        <Dialog id="secret-dialog" labelled_by="secret-title" wide=true on_cancel=close>
+            <div class="dialog-header">
+                <div>
+                    <h2 id="secret-title">{title}</h2>
+                    <p class="muted">{name}</p>
+                </div>
+            </div>
+            <div class="dialog-body" on:copy=by_hand>
+                <Callout tone=Tone::Warning>
+                    <p>
+                        <strong>"This secret will not be shown again."</strong>
+                        " Copy it now and keep it in a secret manager. If you lose it, rotate the key."
+                    </p>
+                </Callout>
+                <div class="field">
+                    <span class="label" id="secret-label">"Secret"</span>
+                    <div class="secret">
+                        <code id=SECRET tabindex="0" role="textbox" aria-readonly="true" aria-labelledby="secret-label">
+                            {secret.clone()}
+                        </code>
+                        <CopySecret secret=secret.clone() state=of_secret is_asking />
+                    </div>
+                    <p class="visually-hidden" role="status">{announcement}</p>
+                </div>
+                <div class="field">
+                    <span class="label">"Try it"</span>
+                    <div class="snippet">
+                        <pre><code id=COMMAND>{command.clone()}</code></pre>
+                        <CopyCommand command state=of_command is_asking />
+                    </div>
+                </div>
+            </div>
+            {move || {
+                if is_asking.get() {
+                    view! { <AskBeforeClosing is_asking on_close /> }.into_any()
+                } else {
+                    let class = if is_copied.get() { "button button-primary" } else { "button" };
+                    view! {
+                        <div class="dialog-actions">
+                            <button class=class type="button" on:click=move |_| close.run(())>"Close"</button>
+                        </div>
+                    }
+                    .into_any()
+                }
+            }}
+        </Dialog>
+    }
+    .into_any()
+}
+
+/// Copies and remembers what came of it.
+fn copy(
+    text: String,
+    element: &'static str,
+    state: RwSignal<CopyState>,
+    is_asking: RwSignal<bool>,
+) {
+    spawn_local(async move {
+        let copied = browser::copy(text, element).await;
+        // The dialog may be gone by now.
+        is_asking.try_set(false);
+        state.try_set(if copied {
+            CopyState::Copied
+        } else {
+            CopyState::ByHand
+        });
+    });
+}
+
+#[component]
+fn CopySecret(
+    secret: String,
+    state: RwSignal<CopyState>,
+    is_asking: RwSignal<bool>,
+) -> impl IntoView {
+    let class = move || match state.get() {
+        CopyState::Copied => "button",
+        _ => "button button-primary",
+    };
+    let label = move || match state.get() {
+        CopyState::Ready => view! { <Icon name="copy" />"Copy" }.into_any(),
+        CopyState::Copied => {
+            view! { <span class="copied"><Icon name="check" /></span>"Copied" }.into_any()
+        }
+        CopyState::ByHand => view! { "Press Ctrl+C" }.into_any(),
+    };
+    view! {
+        <button
+            class=class
+            id="secret-copy"
+            type="button"
+            data-focus=""
+            on:click=move |_| copy(secret.clone(), SECRET, state, is_asking)
+        >
+            {label}
+        </button>
+    }
+}
+
+#[component]
+fn CopyCommand(
+    command: String,
+    state: RwSignal<CopyState>,
+    is_asking: RwSignal<bool>,
+) -> impl IntoView {
+    let label = move || match state.get() {
+        CopyState::Ready => "Copy",
+        CopyState::Copied => "Copied",
+        CopyState::ByHand => "Press Ctrl+C",
+    };
+    let icon = move || match state.get() {
+        CopyState::Copied => view! { <span class="copied"><Icon name="check" /></span> }.into_any(),
+        _ => view! { <Icon name="copy" /> }.into_any(),
+    };
+    view! {
+        <button
+            class="icon-button"
+            type="button"
+            aria-label="Copy the curl command"
+            data-tip=label
+            on:click=move |_| copy(command.clone(), COMMAND, state, is_asking)
+        >
+            {icon}
+        </button>
+    }
+}
+
+/// The question takes the place of the actions, so that the secret stays in view.
+#[component]
+fn AskBeforeClosing(is_asking: RwSignal<bool>, on_close: Callback<()>) -> impl IntoView {
+    Effect::new(|_| {
+        browser::focus("secret-back");
+    });
+    let back = move |_| {
+        is_asking.set(false);
+        browser::focus("secret-copy");
+    };
+    view! {
+        <div class="dialog-actions" role="alertdialog" aria-labelledby="unsaved">
+            <p id="unsaved">
+                <strong>"Close without copying?"</strong>
+                " You will not see this secret again."
+            </p>
+            <button class="button" id="secret-back" type="button" on:click=back>"Go back"</button>
+            <button class="button button-danger" type="button" on:click=move |_| on_close.run(())>
+                "Close anyway"
+            </button>
+        </div>
+    }
+}
+
+/// A page that is left can be brought back from the browser's memory as it was: without the secret then.
+fn forget_with_page(on_close: Callback<()>) {
+    Effect::new(move |_| {
+        let handle = window_event_listener(ev::pagehide, move |_| {
+            browser::clear_text(SECRET);
+            browser::clear_text(COMMAND);
+            on_close.run(());
+        });
+        on_cleanup(move || handle.remove());
+    });
+}

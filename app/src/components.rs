@@ -1,0 +1,16 @@
+//! The parts that pages are made of. Class names are those of `style/`.
+
+pub mod badge;
+pub mod callout;
+pub mod date;
+pub mod dialog;
+pub mod field;
+pub mod icon;
+pub mod usage;
+
+pub use badge::{ExpirationBadge, StatusBadge};
+pub use callout::{Callout, Tone};
+pub use dialog::Dialog;
+pub use field::FieldErrors;
+pub use icon::Icon;
+pub use usage::UsageMeter;

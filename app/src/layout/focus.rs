@@ -1,0 +1,48 @@
+//! Where the focus goes, and what follows the person through the pages.
+
+use leptos::{ev, prelude::*, web_sys::MouseEvent};
+use leptos_router::hooks::use_location;
+
+use crate::{api_keys::dialog_target::page_of, browser};
+
+/// After each navigation the menus are closed, and on another page reading starts at its content. A dialog over the list is the same
+/// page: the list says where the focus goes then.
+pub(super) fn follow_navigation() {
+    let location = use_location();
+    Effect::new(move |before: Option<String>| {
+        let page = page_of(&location.pathname.get()).to_owned();
+        location.search.track();
+        if let Some(before) = before {
+            browser::hide_popovers();
+            if before != page {
+                browser::focus("main");
+            }
+        }
+        page
+    });
+}
+
+/// The skip link. The router would take its click for a navigation and leave the focus where it was.
+#[expect(clippy::needless_pass_by_value, reason = "an event handler")]
+pub(super) fn skip_to_content(event: MouseEvent) {
+    event.prevent_default();
+    browser::focus("main");
+}
+
+/// Escape hides the tooltip that is shown, until the pointer or the focus moves.
+pub(super) fn let_escape_hide_tooltips() {
+    Effect::new(|_| {
+        let escape = window_event_listener(ev::keydown, |event| {
+            if event.key() == "Escape" {
+                browser::show_tooltips(false);
+            }
+        });
+        let pointer = window_event_listener(ev::pointermove, |_| browser::show_tooltips(true));
+        let focus = window_event_listener(ev::focusin, |_| browser::show_tooltips(true));
+        on_cleanup(move || {
+            escape.remove();
+            pointer.remove();
+            focus.remove();
+        });
+    });
+}

@@ -1,0 +1,63 @@
+//! The document around every page.
+
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_meta::MetaTags;
+
+use crate::{App, ssr};
+
+/// The icons that `components/icon.rs` refers to; in the document, so that the browser's bundle does not carry them.
+const ICONS: &str = include_str!("components/icons.svg");
+
+/// A whole document with the page that the request asks for. Sets the page's `Content-Security-Policy`.
+pub fn shell() -> impl IntoView {
+    let nonce = use_nonce();
+    if let Some(nonce) = &nonce {
+        ssr::set_content_security_policy(nonce);
+    }
+    // There is none while the routes are listed at start.
+    let bundle = ssr::request()
+        .map(|request| request.bundle)
+        .unwrap_or_default();
+    let styles = bundle
+        .styles
+        .iter()
+        .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
+        .collect_view();
+    let scripts = bundle.script.clone().map(|script| {
+        let start = start_script(&script, bundle.wasm.as_deref());
+        let preload = bundle.wasm.clone().map(|wasm| {
+            view! { <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="" /> }
+        });
+        view! {
+            <link rel="modulepreload" href=script nonce=nonce.clone() />
+            {preload}
+            <script type="module" nonce=nonce.clone() inner_html=start></script>
+        }
+    });
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                {styles}
+                {scripts}
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+                <svg class="sprite" aria-hidden="true" inner_html=ICONS></svg>
+            </body>
+        </html>
+    }
+}
+
+/// Imports the bundle's script and starts its WebAssembly. Both names are those of files that we built: letters, digits and `-_.`.
+fn start_script(script: &str, wasm: Option<&str>) -> String {
+    match wasm {
+        Some(wasm) => format!("import init from '{script}'; init({{ module_or_path: '{wasm}' }});"),
+        None => format!("import init from '{script}'; init();"),
+    }
+}

@@ -1,0 +1,168 @@
+//! The sign-in page: a plain form, which the server answers.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    components::{Callout, Icon, Tone},
+    error::AppError,
+    urls,
+};
+
+/// Why the page is shown again: the server provides it as context where it refuses a sign-in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignInFailure {
+    /// As it was typed.
+    pub email: String,
+    /// One sentence, the same for every refusal.
+    pub message: String,
+}
+
+/// What the page shows besides its form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInForm {
+    /// There is no user at all: the page says which command makes the first.
+    pub is_first_run: bool,
+}
+
+/// Opens the page. Who is signed in already is sent on to `return_to`.
+///
+/// # Errors
+/// [`crate::error::ErrorCode::Unavailable`].
+#[server(prefix = "/api/pages", endpoint = "open_sign_in", input = leptos::server_fn::codec::Json)]
+pub async fn open_sign_in(return_to: Option<String>) -> Result<SignInForm, AppError> {
+    use crate::{error::ErrorCode, ssr};
+    use leptos_axum::ResponseOptions;
+
+    let response = use_context::<ResponseOptions>();
+    let is_retry = use_context::<SignInFailure>().is_some();
+    ssr::answer(async {
+        let request = ssr::request()?;
+        match ssr::signed_in(&request).await {
+            Ok(_) => {
+                if let (Some(response), false) = (response, is_retry) {
+                    let target = return_to.as_deref().and_then(urls::local_path);
+                    ssr::redirect(&response, target.unwrap_or(urls::API_KEYS));
+                }
+            }
+            Err(error) if error.code == ErrorCode::NotSignedIn => {}
+            Err(error) => return Err(error),
+        }
+        Ok(SignInForm {
+            is_first_run: request.store.sign_in().has_no_users().await?,
+        })
+    })
+    .await
+}
+
+/// The sign-in page.
+#[component]
+pub fn SignInPage() -> impl IntoView {
+    let failure = SharedValue::new(use_context::<SignInFailure>).into_inner();
+    let query = use_query_map();
+    let return_to = Memo::new(move |_| query.with(|query| query.get("return_to")));
+    let form = Resource::new(move || return_to.get(), open_sign_in);
+    let first_run = move || {
+        form.get().map(|form| match form {
+            Ok(form) => form.is_first_run.then(|| view! { <FirstRun /> }).into_any(),
+            Err(error) => view! {
+                <Callout tone=Tone::Danger><p>{error.message}</p></Callout>
+            }
+            .into_any(),
+        })
+    };
+    // In the address too: the page of a refused sign-in knows it from there.
+    let action = move || {
+        let target = return_to.get();
+        urls::with_parameters(
+            urls::SIGN_IN,
+            &[(
+                "return_to",
+                target
+                    .as_deref()
+                    .and_then(urls::local_path)
+                    .unwrap_or_default(),
+            )],
+        )
+    };
+    let hidden = move || {
+        let target = return_to.get();
+        target
+            .as_deref()
+            .and_then(urls::local_path)
+            .map(str::to_owned)
+    };
+    let (email, message) = failure.map_or((String::new(), None), |failure| {
+        (failure.email, Some(failure.message))
+    });
+    let is_retry = message.is_some();
+    let message = message.map(|message| {
+        view! {
+            <div class="callout" data-tone="danger" role="alert" id="sign-in-error">
+                <Icon name="alert" />
+                <p>{message}</p>
+            </div>
+        }
+    });
+    let described_by = is_retry.then_some("sign-in-error");
+    view! {
+        <Title text="Sign in – Latchkey" />
+        <main class="sign-in" id="main" tabindex="-1">
+            <a class="brand" href=urls::SIGN_IN><Icon name="key" large=true />"Latchkey"</a>
+            <form class="card" method="post" action=action novalidate>
+                <div>
+                    <h1>"Sign in"</h1>
+                    <p class="muted">"to continue to API Keys"</p>
+                </div>
+                <Transition>{first_run}</Transition>
+                {message}
+                <input type="hidden" name="return_to" value=hidden />
+                <div class="field">
+                    <label class="label" for="email">"Email"</label>
+                    <input
+                        class="input"
+                        type="email"
+                        id="email"
+                        name="email"
+                        autocomplete="username"
+                        required
+                        value=email
+                        autofocus=!is_retry
+                        aria-describedby=described_by
+                    />
+                </div>
+                <div class="field">
+                    <label class="label" for="password">"Password"</label>
+                    <input
+                        class="input"
+                        type="password"
+                        id="password"
+                        name="password"
+                        autocomplete="current-password"
+                        required
+                        autofocus=is_retry
+                        aria-describedby=described_by
+                    />
+                </div>
+                <button class="button button-primary">"Sign in"</button>
+            </form>
+        </main>
+    }
+    .into_any()
+}
+
+#[component]
+fn FirstRun() -> impl IntoView {
+    view! {
+        <Callout tone=Tone::Neutral>
+            <div>
+                <p><strong>"No user exists yet."</strong>" Create the first one:"</p>
+                <pre class="command"><code>
+                    "latchkey user create --email you@example.com --role super_user"
+                </code></pre>
+            </div>
+        </Callout>
+    }
+}

@@ -1,0 +1,141 @@
+//! Pages that say why there is no page: the number small, what happened, one way on.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::{
+    browser,
+    error::{AppError, ErrorCode},
+    layout::use_console_tenant,
+    tenants::TenantsPage,
+    urls,
+};
+
+/// Whether a failure leaves nothing to show the frame of the console with.
+#[must_use]
+pub const fn takes_whole_page(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::NotSignedIn
+            | ErrorCode::Unavailable
+            | ErrorCode::Internal
+            | ErrorCode::Unreachable
+    )
+}
+
+/// What stands in the place of a page that could not be made.
+#[component]
+pub fn Failure(
+    /// Why.
+    error: AppError,
+) -> impl IntoView {
+    match error.code {
+        ErrorCode::TenantNeeded => view! { <TenantsPage /> }.into_any(),
+        ErrorCode::NotSignedIn => view! { <SignInAgain /> }.into_any(),
+        code => view! { <div class="page"><Status code message=error.message /></div> }.into_any(),
+    }
+}
+
+/// The same without the frame of the console.
+#[component]
+pub fn WholePageFailure(
+    /// Why.
+    error: AppError,
+) -> impl IntoView {
+    view! {
+        <main class="error-page" id="main" tabindex="-1">
+            {match error.code {
+                ErrorCode::NotSignedIn => view! { <SignInAgain /> }.into_any(),
+                code => view! { <Status code message=error.message /> }.into_any(),
+            }}
+        </main>
+    }
+}
+
+/// A URL that leads nowhere.
+#[component]
+pub fn NotFoundPage() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    crate::ssr::set_not_found();
+    view! { <WholePageFailure error=AppError::new(ErrorCode::NotFound) /> }
+}
+
+#[component]
+fn Status(code: ErrorCode, message: String) -> impl IntoView {
+    let keys = use_console_tenant().map_or_else(
+        || urls::API_KEYS.to_owned(),
+        |tenant| tenant.get_untracked().url(urls::API_KEYS),
+    );
+    let (number, heading, text, href, way_on) = match code {
+        ErrorCode::Forbidden => (
+            "403",
+            "You can’t open API Keys",
+            message,
+            urls::ACCOUNT.to_owned(),
+            "Go to My account",
+        ),
+        ErrorCode::TenantNotYours => (
+            "403",
+            "You can’t choose a tenant",
+            message,
+            urls::API_KEYS.to_owned(),
+            "Go to API Keys",
+        ),
+        ErrorCode::Unavailable => (
+            "503",
+            "Latchkey can’t reach its database",
+            "Nothing was changed. Try again in a few seconds.".to_owned(),
+            String::new(),
+            "Try again",
+        ),
+        ErrorCode::Unreachable => (
+            "",
+            "Latchkey can’t be reached",
+            "Try again when you are connected.".to_owned(),
+            String::new(),
+            "Try again",
+        ),
+        ErrorCode::Internal => (
+            "500",
+            "Latchkey made a mistake",
+            "Its log says which. Try again, or ask your operator.".to_owned(),
+            String::new(),
+            "Try again",
+        ),
+        _ => (
+            "404",
+            "This page does not exist",
+            message,
+            keys,
+            "Go to API Keys",
+        ),
+    };
+    // Trying again is a full load of the same address.
+    let way_on = if href.is_empty() {
+        view! { <a class="button" rel="external" href="">{way_on}</a> }.into_any()
+    } else {
+        view! { <a class="button" href=href>{way_on}</a> }.into_any()
+    };
+    view! {
+        <Title text=format!("{heading} – Latchkey") />
+        <section class="status-page">
+            <p class="status-code">{number}</p>
+            <h1>{heading}</h1>
+            <p class="muted">{text}</p>
+            {way_on}
+        </section>
+    }
+}
+
+/// The session ended under an open page: the browser leaves for the sign-in page, which leads back here. The server sends a redirect
+/// instead of this.
+#[component]
+fn SignInAgain() -> impl IntoView {
+    Effect::new(|_| browser::go(&urls::sign_in(&browser::here())));
+    view! {
+        <section class="status-page">
+            <h1>"Your session has ended"</h1>
+            <a class="button" rel="external" href=urls::SIGN_IN>"Sign in"</a>
+        </section>
+    }
+}

@@ -1,0 +1,66 @@
+//! Numbers, dates and times as the pages write them. Dates and times are UTC.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+/// `1284` as `1,284`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 key`, `1,284 keys`.
+#[must_use]
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!(
+        "{} {}",
+        grouped(number),
+        if number == 1 { one } else { many }
+    )
+}
+
+/// `31 Jan 2027`: no order of numbers that two countries read as two days.
+#[must_use]
+pub fn date(date: NaiveDate) -> String {
+    date.format("%-d %b %Y").to_string()
+}
+
+/// `2026-11-24 00:34:12 UTC`.
+#[must_use]
+pub fn exact(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// `2026-11-24T00:34:12Z`, for `datetime`.
+#[must_use]
+pub fn machine(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// How long `at` is before `now`, in one unit: `2 minutes ago`, `Yesterday`, `8 weeks ago`.
+#[must_use]
+pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let ago = |number: i64, one: &str, many: &str| {
+        format!("{} ago", count(number.unsigned_abs(), one, many))
+    };
+    let passed = now.signed_duration_since(at);
+    let days = passed.num_days();
+    match days {
+        ..0 => "Just now".to_owned(),
+        0 if passed.num_minutes() < 1 => "Just now".to_owned(),
+        0 if passed.num_hours() < 1 => ago(passed.num_minutes(), "minute", "minutes"),
+        0 => ago(passed.num_hours(), "hour", "hours"),
+        1 => "Yesterday".to_owned(),
+        2..28 => ago(days, "day", "days"),
+        28..61 => ago(days / 7, "week", "weeks"),
+        61..365 => ago(days / 30, "month", "months"),
+        _ => ago(days / 365, "year", "years"),
+    }
+}

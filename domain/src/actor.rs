@@ -1,0 +1,101 @@
+//! Who does something: a person in a page, an API key, or an operator at the command line.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    client_address::ClientAddress,
+    id::{KeyId, UserId},
+};
+
+/// The kinds of actor, as the JSON API and the audit trail name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// A person who is signed in.
+    User,
+    /// An integration with its key.
+    ApiKey,
+    /// An operator on the server's machine.
+    Cli,
+}
+
+impl ActorKind {
+    /// The word that is stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::ApiKey => "api_key",
+            Self::Cli => "cli",
+        }
+    }
+
+    /// The kind that `word` names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::User, Self::ApiKey, Self::Cli]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// The public half of an actor: what a key's `created_by` and an audit event show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorRef {
+    /// Its kind.
+    #[serde(rename = "type")]
+    pub kind: ActorKind,
+    /// Its identifier; the command line has none.
+    pub id: Option<Uuid>,
+    /// Its name at that time.
+    pub name: String,
+}
+
+/// Who asks for a change, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// Who.
+    pub who: ActorRef,
+    /// From which address; `None` at the command line.
+    pub client: Option<ClientAddress>,
+}
+
+impl Actor {
+    /// The operator at the command line.
+    #[must_use]
+    pub fn cli() -> Self {
+        Self {
+            who: ActorRef {
+                kind: ActorKind::Cli,
+                id: None,
+                name: "latchkey".to_owned(),
+            },
+            client: None,
+        }
+    }
+
+    /// A person who is signed in.
+    pub fn user(id: UserId, name: impl Into<String>, client: ClientAddress) -> Self {
+        Self {
+            who: ActorRef {
+                kind: ActorKind::User,
+                id: Some(id.as_uuid()),
+                name: name.into(),
+            },
+            client: Some(client),
+        }
+    }
+
+    /// An integration with its key.
+    pub fn api_key(id: KeyId, name: impl Into<String>, client: ClientAddress) -> Self {
+        Self {
+            who: ActorRef {
+                kind: ActorKind::ApiKey,
+                id: Some(id.as_uuid()),
+                name: name.into(),
+            },
+            client: Some(client),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What can go wrong, in the words of the domain. Statuses of HTTP are given at the doors alone.
+
+use serde::{Deserialize, Serialize};
+
+/// One rule that one field of the input breaks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// The field as the JSON API names it, e.g. `expires_on`.
+    pub field: String,
+    /// One sentence for a person, as it stands on the page.
+    pub message: String,
+}
+
+impl FieldError {
+    /// `field` breaks a rule; `message` says which.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// Every way in which a call into this crate fails. An outcome that is expected, such as a refused key, is a value instead.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input breaks these rules: all of them, not the first.
+    #[error("invalid input: {}", .0.iter().map(|error| format!("{}: {}", error.field, error.message)).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<FieldError>),
+    /// There is none, or it is another tenant's, which is the same thing.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// It exists, and there may be only one.
+    #[error("{what} '{name}' exists already")]
+    AlreadyExists {
+        /// The kind of thing, e.g. `tenant`.
+        what: &'static str,
+        /// The name that is taken.
+        name: String,
+    },
+    /// Every place under the tenant's key limit is taken.
+    #[error("the limit of {limit} keys is reached")]
+    KeyLimitReached {
+        /// The tenant's key limit.
+        limit: u32,
+    },
+    /// A revoked key can be neither edited nor rotated.
+    #[error("the key is revoked")]
+    KeyRevoked,
+    /// Somebody changed it since it was read.
+    #[error("it was changed by someone else")]
+    Stale,
+    /// The actor may not do this.
+    #[error("not allowed")]
+    Forbidden,
+    /// The cursor is not one that this list handed out.
+    #[error("the cursor is not valid")]
+    InvalidCursor,
+    /// The database is down, locked or too slow. Nothing was changed, and asking again later is right.
+    #[error("the database is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A defect of ours or a damaged database. The source is for the log.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// One broken rule of one field.
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::new(field, message)])
+    }
+}

@@ -1,0 +1,217 @@
+//! From which addresses a key works.
+
+use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashSet,
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
+
+use crate::{FieldError, client_address::ClientAddress};
+
+/// The networks from which a key works, canonical, each once, in the order they were given. Empty admits every address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct Allowlist(Vec<IpNetwork>);
+
+/// What is wrong with an allowlist.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAllowlist {
+    /// A line that is neither an address nor a range.
+    #[error("Line {line}: '{text}' is not an IP address or CIDR range")]
+    Line {
+        /// Counted from 1, empty lines too.
+        line: usize,
+        /// The line, shortened where it is very long.
+        text: String,
+    },
+    /// More entries than a list may have.
+    #[error("Must be at most 1,000 entries")]
+    TooMany,
+}
+
+impl InvalidAllowlist {
+    /// The same, as the error of the field `ip_allowlist`.
+    #[must_use]
+    pub fn into_field_error(self) -> FieldError {
+        FieldError::new("ip_allowlist", self.to_string())
+    }
+}
+
+impl Allowlist {
+    /// Most entries of one list.
+    pub const MAX_ENTRIES: usize = 1_000;
+    /// Longest part of a bad line that a message repeats, in characters.
+    const MAX_QUOTED: usize = 80;
+
+    /// Reads one address or range a line; empty lines are skipped.
+    ///
+    /// # Errors
+    /// Every bad line, not the first.
+    pub fn parse_lines(text: &str) -> Result<Self, Vec<InvalidAllowlist>> {
+        Self::parse_entries(
+            text.split('\n')
+                .map(|line| line.strip_suffix('\r').unwrap_or(line)),
+        )
+    }
+
+    /// Reads entries, each as a line.
+    ///
+    /// # Errors
+    /// Every bad entry, not the first, under its number from 1.
+    pub fn parse_entries<'a>(
+        entries: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, Vec<InvalidAllowlist>> {
+        let mut networks = Vec::new();
+        let mut seen = HashSet::new();
+        let mut errors = Vec::new();
+        for (index, entry) in entries.into_iter().enumerate() {
+            let entry = entry.trim_matches([' ', '\t']);
+            if entry.is_empty() {
+                continue;
+            }
+            match parse_network(entry) {
+                Some(network) if seen.insert(network) => networks.push(network),
+                Some(_) => {}
+                None => errors.push(InvalidAllowlist::Line {
+                    line: index + 1,
+                    text: quoted(entry),
+                }),
+            }
+            if networks.len() > Self::MAX_ENTRIES || errors.len() >= Self::MAX_ENTRIES {
+                errors.push(InvalidAllowlist::TooMany);
+                return Err(errors);
+            }
+        }
+        if errors.is_empty() {
+            Ok(Self(networks))
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Whether the list lets a request from `client` through. An unknown client passes the empty list alone.
+    #[must_use]
+    pub fn admits(&self, client: ClientAddress) -> bool {
+        if self.0.is_empty() {
+            return true;
+        }
+        client
+            .ip()
+            .is_some_and(|address| self.0.iter().any(|network| network.contains(address)))
+    }
+
+    /// What the form says of entries that are right and perhaps not meant: a range that admits everyone of its family.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.0
+            .iter()
+            .filter(|network| network.prefix() == 0)
+            .map(|network| {
+                let family = if network.is_ipv4() { "IPv4" } else { "IPv6" };
+                format!("{network} admits every {family} address.")
+            })
+            .collect()
+    }
+
+    /// Whether every address is admitted because nothing is listed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The networks, in order.
+    #[must_use]
+    pub fn networks(&self) -> &[IpNetwork] {
+        &self.0
+    }
+
+    /// The networks as text, one a line: what a form is filled with.
+    #[must_use]
+    pub fn to_lines(&self) -> String {
+        Vec::from(self.clone()).join("\n")
+    }
+}
+
+impl TryFrom<Vec<String>> for Allowlist {
+    type Error = InvalidAllowlist;
+
+    fn try_from(entries: Vec<String>) -> Result<Self, InvalidAllowlist> {
+        Self::parse_entries(entries.iter().map(String::as_str))
+            .map_err(|mut errors| errors.swap_remove(0))
+    }
+}
+
+impl From<Allowlist> for Vec<String> {
+    fn from(list: Allowlist) -> Self {
+        list.0.iter().map(ToString::to_string).collect()
+    }
+}
+
+impl fmt::Display for Allowlist {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.to_lines())
+    }
+}
+
+/// Reads an address (`192.0.2.7`, a network of one) or a range (`10.0.0.0/8`) into its canonical network: host bits cleared, and
+/// an IPv4-mapped range of at least 96 bits as the IPv4 range that it is.
+///
+/// Strict, because people read `010.0.0.0` as ten and C reads it as eight: decimal octets and prefixes without leading zeros or
+/// signs, no netmask, zone or bracket. The standard library's address parsers are that strict already; `ipnetwork`'s are not.
+#[must_use]
+pub fn parse_network(entry: &str) -> Option<IpNetwork> {
+    let (address, prefix) = match entry.split_once('/') {
+        Some((address, prefix)) => (address, Some(parse_prefix(prefix)?)),
+        None => (entry, None),
+    };
+    match address.parse::<IpAddr>().ok()? {
+        IpAddr::V4(address) => {
+            let network = Ipv4Network::new(address, prefix.unwrap_or(32)).ok()?;
+            let first = network.network();
+            Ipv4Network::new(first, network.prefix())
+                .ok()
+                .map(IpNetwork::V4)
+        }
+        IpAddr::V6(address) => canonical_ipv6(address, prefix.unwrap_or(128)),
+    }
+}
+
+fn canonical_ipv6(address: Ipv6Addr, prefix: u8) -> Option<IpNetwork> {
+    if let (Some(mapped), 96..=128) = (address.to_ipv4_mapped(), prefix) {
+        let network = Ipv4Network::new(mapped, prefix - 96).ok()?;
+        return Ipv4Network::new(network.network(), network.prefix())
+            .ok()
+            .map(IpNetwork::V4);
+    }
+    let network = Ipv6Network::new(address, prefix).ok()?;
+    Ipv6Network::new(network.network(), prefix)
+        .ok()
+        .map(IpNetwork::V6)
+}
+
+/// A prefix length as `0` or digits without a leading zero. The family's bound is the network's to check.
+fn parse_prefix(text: &str) -> Option<u8> {
+    let decimal = matches!(text.len(), 1..=3)
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && (text == "0" || !text.starts_with('0'));
+    decimal.then(|| text.parse().ok()).flatten()
+}
+
+/// The entry as a message repeats it: shortened, and with characters that would not show as themselves escaped.
+fn quoted(entry: &str) -> String {
+    let mut text = String::new();
+    for (index, character) in entry.chars().enumerate() {
+        if index == Allowlist::MAX_QUOTED {
+            text.push('…');
+            break;
+        }
+        if crate::text::is_control(character) || crate::text::is_bidirectional_override(character) {
+            text.extend(character.escape_unicode());
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}

@@ -1,0 +1,142 @@
+//! Until when a key works.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// The last day, UTC, on which a key works: it ends at 23:59:59 of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ExpirationDate(NaiveDate);
+
+/// The date is not one that a key can be given; its text is the page's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Must be a future date")]
+pub struct InvalidExpirationDate;
+
+impl ExpirationDate {
+    /// The day.
+    #[must_use]
+    pub const fn date(self) -> NaiveDate {
+        self.0
+    }
+
+    /// The date where it lies after `today` (UTC), as a new key's or a changed one must.
+    ///
+    /// # Errors
+    /// For today and what is past.
+    pub fn in_future(self, today: NaiveDate) -> Result<Self, InvalidExpirationDate> {
+        if self.0 > today {
+            Ok(self)
+        } else {
+            Err(InvalidExpirationDate)
+        }
+    }
+
+    /// The first instant at which the key no longer works: the midnight after the day.
+    #[must_use]
+    pub fn ends_at(self) -> DateTime<Utc> {
+        // `parse` admits years to 9999 alone, far from where a day more would not exist.
+        let next = self
+            .0
+            .checked_add_days(Days::new(1))
+            .unwrap_or(NaiveDate::MAX);
+        next.and_time(NaiveTime::MIN).and_utc()
+    }
+
+    /// Whether the key's time is over at `now`.
+    #[must_use]
+    pub fn is_over(self, now: DateTime<Utc>) -> bool {
+        now >= self.ends_at()
+    }
+}
+
+impl From<NaiveDate> for ExpirationDate {
+    fn from(date: NaiveDate) -> Self {
+        Self(date)
+    }
+}
+
+impl FromStr for ExpirationDate {
+    type Err = InvalidExpirationDate;
+
+    /// Reads `YYYY-MM-DD` alone, years 0000 to 9999. Whether it lies in the future is [`ExpirationDate::in_future`]'s to say.
+    fn from_str(text: &str) -> Result<Self, InvalidExpirationDate> {
+        let shape = text.len() == 10
+            && text.bytes().enumerate().all(|(index, byte)| match index {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
+        if !shape {
+            return Err(InvalidExpirationDate);
+        }
+        NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .map(Self)
+            .map_err(|_| InvalidExpirationDate)
+    }
+}
+
+impl TryFrom<String> for ExpirationDate {
+    type Error = InvalidExpirationDate;
+
+    fn try_from(text: String) -> Result<Self, InvalidExpirationDate> {
+        text.parse()
+    }
+}
+
+impl From<ExpirationDate> for String {
+    fn from(date: ExpirationDate) -> Self {
+        date.to_string()
+    }
+}
+
+impl fmt::Display for ExpirationDate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.format("%Y-%m-%d").fmt(formatter)
+    }
+}
+
+/// Where a key stands with its expiration date; exactly one at any time, and independent of whether it is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpirationState {
+    /// Never expires, or not soon.
+    Valid,
+    /// Its last day is at most so many days from today.
+    ExpiringSoon,
+    /// Its last day is past.
+    Expired,
+}
+
+impl ExpirationState {
+    /// The state of a key on `today` (UTC), where `soon_days` left or fewer is soon.
+    #[must_use]
+    pub fn on(expires_on: Option<ExpirationDate>, today: NaiveDate, soon_days: u32) -> Self {
+        let Some(date) = expires_on else {
+            return Self::Valid;
+        };
+        match date.date().signed_duration_since(today).num_days() {
+            ..0 => Self::Expired,
+            left if left <= i64::from(soon_days) => Self::ExpiringSoon,
+            _ => Self::Valid,
+        }
+    }
+
+    /// The word of the JSON API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::ExpiringSoon => "expiring_soon",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The state that `word` names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Valid, Self::ExpiringSoon, Self::Expired]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}

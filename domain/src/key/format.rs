@@ -1,0 +1,134 @@
+//! What a secret looks like: `lk_` + 32 random base62 characters + 6 base62 digits of a checksum.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// The digits, least first. Secrets in use are checked against this order: changing it refuses every one of them.
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Random characters: 32 × log2(62) = 190.5 bits.
+const RANDOM_LENGTH: usize = 32;
+/// 62^6 > 2^32: six digits hold every CRC-32.
+const CHECKSUM_LENGTH: usize = 6;
+
+/// What stands before the underscore of new secrets: `[a-z][a-z0-9_]{0,15}`.
+///
+/// An operator can brand it, and secret scanners can search for it. Secrets that were issued under an earlier prefix go on working:
+/// the whole token is what is looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPrefix(String);
+
+/// The text is not a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1–16 of a–z, 0–9 and _, beginning with a letter")]
+pub struct InvalidKeyPrefix;
+
+impl KeyPrefix {
+    /// The prefix as text, without the underscore that follows it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for KeyPrefix {
+    fn default() -> Self {
+        Self("lk".to_owned())
+    }
+}
+
+impl FromStr for KeyPrefix {
+    type Err = InvalidKeyPrefix;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyPrefix> {
+        let good = (1..=16).contains(&text.len())
+            && text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        if good {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidKeyPrefix)
+        }
+    }
+}
+
+/// A secret: what an integration sends in `X-API-Key`. Shown once; not in `Debug`, and it has no `Display`.
+///
+/// It can be serialised, because one answer carries it to the one who asked for the key. Nothing that is kept holds this type.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Makes a secret out of random bytes that `fill` writes.
+    ///
+    /// Bytes of 248 and more are thrown away: 248 = 4 × 62, so that what remains gives each character the same chance.
+    ///
+    /// # Errors
+    /// What `fill` returns.
+    pub fn generate<E>(
+        prefix: &KeyPrefix,
+        mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut token = String::with_capacity(prefix.0.len() + 1 + RANDOM_LENGTH + CHECKSUM_LENGTH);
+        token.push_str(&prefix.0);
+        token.push('_');
+        let body = token.len();
+        let mut bytes = [0_u8; 2 * RANDOM_LENGTH];
+        while token.len() < body + RANDOM_LENGTH {
+            fill(&mut bytes)?;
+            let wanted = body + RANDOM_LENGTH - token.len();
+            let digits = bytes.iter().filter(|byte| **byte < 248).take(wanted);
+            token.extend(digits.map(|byte| char::from(BASE62[usize::from(byte % 62)])));
+        }
+        token.push_str(&checksum(&token));
+        Ok(Self(token))
+    }
+
+    /// Reads what a request presents. `None` where it has not the form of a secret or its checksum is wrong: a typo is refused
+    /// without asking the database.
+    #[must_use]
+    pub fn parse(presented: &str) -> Option<Self> {
+        let (prefix, body) = presented.rsplit_once('_')?;
+        prefix.parse::<KeyPrefix>().ok()?;
+        if body.len() != RANDOM_LENGTH + CHECKSUM_LENGTH
+            || !body.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        {
+            return None;
+        }
+        let (covered, digits) = presented.split_at(presented.len() - CHECKSUM_LENGTH);
+        (checksum(covered) == digits).then(|| Self(presented.to_owned()))
+    }
+
+    /// The secret itself. Every use of this is a place to look at twice.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What a list shows: the prefix and the last four characters, `lk_…9fQ2`.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let prefix = self.0.rsplit_once('_').map_or("", |(prefix, _)| prefix);
+        let last = &self.0[self.0.len().saturating_sub(4)..];
+        format!("{prefix}_…{last}")
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// CRC-32/ISO-HDLC of `text` as six base62 digits, most significant first, padded with `0`.
+fn checksum(text: &str) -> String {
+    let mut rest = crc32fast::hash(text.as_bytes());
+    let mut digits = ['0'; CHECKSUM_LENGTH];
+    for digit in digits.iter_mut().rev() {
+        *digit = char::from(BASE62[(rest % 62) as usize]);
+        rest /= 62;
+    }
+    digits.into_iter().collect()
+}

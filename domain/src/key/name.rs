@@ -1,0 +1,121 @@
+//! What a key may be called, and what may be said about it.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+use crate::text;
+
+/// A key's name: 2–200 Unicode scalar values after trimming and NFC, on one plain line. Need not be unique.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyName(String);
+
+/// Why a name or a description is refused; its text is the page's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidText {
+    /// A name of the wrong length.
+    #[error("Must be 2–200 characters")]
+    NameLength,
+    /// A description that is too long.
+    #[error("Must be at most 1,000 characters")]
+    DescriptionLength,
+    /// A character that would make the text read as another.
+    #[error("{}", text::NOT_A_PLAIN_LINE)]
+    Character,
+}
+
+impl KeyName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyName {
+    type Err = InvalidText;
+
+    fn from_str(input: &str) -> Result<Self, InvalidText> {
+        let name = text::normalise(input);
+        if !(2..=200).contains(&text::length(&name)) {
+            return Err(InvalidText::NameLength);
+        }
+        if !text::is_plain_line(&name) {
+            return Err(InvalidText::Character);
+        }
+        Ok(Self(name))
+    }
+}
+
+/// What a key is for: at most 1,000 Unicode scalar values after trimming and NFC; may be empty and have several lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyDescription(String);
+
+impl KeyDescription {
+    /// Longest description, in Unicode scalar values.
+    pub const MAX_LENGTH: usize = 1_000;
+
+    /// The description as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// How long `input` counts as: what the live counter shows.
+    #[must_use]
+    pub fn length_of(input: &str) -> usize {
+        text::length(&normalise_lines(input))
+    }
+}
+
+impl FromStr for KeyDescription {
+    type Err = InvalidText;
+
+    fn from_str(input: &str) -> Result<Self, InvalidText> {
+        let description = normalise_lines(input);
+        if text::length(&description) > Self::MAX_LENGTH {
+            return Err(InvalidText::DescriptionLength);
+        }
+        let refused = |character: char| {
+            (text::is_control(character) && !matches!(character, '\n' | '\t'))
+                || text::is_bidirectional_override(character)
+        };
+        if description.contains(refused) {
+            return Err(InvalidText::Character);
+        }
+        Ok(Self(description))
+    }
+}
+
+/// A form sends line ends as CR LF while its script counts LF: one form, so that both sides count alike.
+fn normalise_lines(input: &str) -> String {
+    text::normalise(&input.replace("\r\n", "\n"))
+}
+
+macro_rules! text_conversions {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = InvalidText;
+
+            fn try_from(text: String) -> Result<Self, InvalidText> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_conversions!(KeyName);
+text_conversions!(KeyDescription);

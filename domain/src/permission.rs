@@ -1,0 +1,134 @@
+//! Permissions: `resource:action`, free-form, so that a tenant's own services can use them too.
+
+use serde::{Deserialize, Serialize};
+use std::{borrow::Borrow, collections::BTreeSet, fmt, str::FromStr};
+
+/// One permission, e.g. `orders:read`: two parts of `[a-z0-9-]+`, at most 64 characters in all.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Permission(String);
+
+/// The text is not a permission.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' is not a permission: write resource:action with a–z, 0–9 and -, at most 64 characters"
+)]
+pub struct InvalidPermission(String);
+
+impl Permission {
+    /// Longest permission, in characters.
+    pub const MAX_LENGTH: usize = 64;
+
+    /// The permission as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Permission {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPermission> {
+        let is_part = |part: &str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        };
+        match text.split_once(':') {
+            Some((resource, action))
+                if text.len() <= Self::MAX_LENGTH && is_part(resource) && is_part(action) =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(InvalidPermission(text.chars().take(100).collect())),
+        }
+    }
+}
+
+impl TryFrom<String> for Permission {
+    type Error = InvalidPermission;
+
+    fn try_from(text: String) -> Result<Self, InvalidPermission> {
+        text.parse()
+    }
+}
+
+impl From<Permission> for String {
+    fn from(permission: Permission) -> Self {
+        permission.0
+    }
+}
+
+impl Borrow<str> for Permission {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The permissions of an authorization group: at most 64, sorted, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Permission>", into = "Vec<Permission>")]
+pub struct PermissionSet(BTreeSet<Permission>);
+
+/// More permissions than a group may have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Must be at most 64 permissions")]
+pub struct TooManyPermissions;
+
+impl PermissionSet {
+    /// Most permissions that a group has.
+    pub const MAX: usize = 64;
+
+    /// Collects permissions; duplicates collapse.
+    ///
+    /// # Errors
+    /// [`TooManyPermissions`] where more than [`Self::MAX`] are left.
+    pub fn new(
+        permissions: impl IntoIterator<Item = Permission>,
+    ) -> Result<Self, TooManyPermissions> {
+        let set: BTreeSet<_> = permissions.into_iter().collect();
+        if set.len() > Self::MAX {
+            return Err(TooManyPermissions);
+        }
+        Ok(Self(set))
+    }
+
+    /// Whether it holds `permission`, letter by letter: there are no wildcards.
+    #[must_use]
+    pub fn contains(&self, permission: &Permission) -> bool {
+        self.0.contains(permission)
+    }
+
+    /// Whether everything in here is in `other` too.
+    #[must_use]
+    pub fn is_subset(&self, other: &Self) -> bool {
+        self.0.is_subset(&other.0)
+    }
+
+    /// In alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &Permission> {
+        self.0.iter()
+    }
+}
+
+impl TryFrom<Vec<Permission>> for PermissionSet {
+    type Error = TooManyPermissions;
+
+    fn try_from(permissions: Vec<Permission>) -> Result<Self, TooManyPermissions> {
+        Self::new(permissions)
+    }
+}
+
+impl From<PermissionSet> for Vec<Permission> {
+    fn from(set: PermissionSet) -> Self {
+        set.0.into_iter().collect()
+    }
+}

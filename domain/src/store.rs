@@ -1,0 +1,117 @@
+//! Where everything is kept: sea-orm on SQLite or PostgreSQL.
+//!
+//! There is no query without a scope: keys, groups and audit events are reached through a [`TenantScope`], which names the tenant
+//! and the actor; what concerns the whole installation through an [`OperatorScope`]. Both are handed out by the store alone, to whom
+//! has signed in, presented a key, or sits at the command line.
+
+pub mod audit;
+pub(crate) mod clock;
+mod connection;
+#[expect(
+    unreachable_pub,
+    reason = "what sea-orm derives beside an entity is public"
+)]
+pub(crate) mod entity;
+mod error;
+pub mod groups;
+pub mod keys;
+mod migration;
+pub mod password;
+pub(crate) mod random;
+pub mod scope;
+pub mod sessions;
+pub mod sign_in;
+pub mod tenants;
+pub mod users;
+
+pub use connection::StoreOptions;
+pub use scope::{OperatorScope, TenantScope};
+
+use crate::{Error, actor::Actor};
+use std::sync::Arc;
+
+/// The database, with what its rules depend on. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<connection::Database>,
+}
+
+impl Store {
+    /// Connects, takes the lock that keeps two servers off one SQLite file where `options` asks for it, and brings the schema up
+    /// to date.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the database cannot be reached or another server holds it.
+    pub async fn open(options: StoreOptions) -> Result<Self, Error> {
+        Ok(Self {
+            inner: Arc::new(connection::Database::open(options).await?),
+        })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.inner.ping().await
+    }
+
+    /// The connections, for the check of requests.
+    pub(crate) fn database(&self) -> &connection::Database {
+        &self.inner
+    }
+
+    /// The settings it was opened with.
+    #[must_use]
+    pub fn options(&self) -> &StoreOptions {
+        self.inner.options()
+    }
+
+    /// Acts as the operator at the command line, who may do everything.
+    #[must_use]
+    pub fn as_cli(&self) -> OperatorScope {
+        OperatorScope::new(Actor::cli())
+    }
+
+    /// Tenants, for an operator.
+    #[must_use]
+    pub fn tenants<'a>(&'a self, operator: &'a OperatorScope) -> tenants::Tenants<'a> {
+        tenants::Tenants::new(&self.inner, operator)
+    }
+
+    /// Users, for an operator.
+    #[must_use]
+    pub fn users<'a>(&'a self, operator: &'a OperatorScope) -> users::Users<'a> {
+        users::Users::new(&self.inner, operator)
+    }
+
+    /// The keys of one tenant.
+    #[must_use]
+    pub fn keys<'a>(&'a self, scope: &'a TenantScope) -> keys::Keys<'a> {
+        keys::Keys::new(&self.inner, scope)
+    }
+
+    /// The authorization groups of one tenant.
+    #[must_use]
+    pub fn groups<'a>(&'a self, scope: &'a TenantScope) -> groups::Groups<'a> {
+        groups::Groups::new(&self.inner, scope)
+    }
+
+    /// The audit trail of one tenant.
+    #[must_use]
+    pub fn audit<'a>(&'a self, scope: &'a TenantScope) -> audit::AuditTrail<'a> {
+        audit::AuditTrail::new(&self.inner, scope)
+    }
+
+    /// Sessions of people.
+    #[must_use]
+    pub fn sessions(&self) -> sessions::Sessions<'_> {
+        sessions::Sessions::new(&self.inner)
+    }
+
+    /// Sign-in with email and password.
+    #[must_use]
+    pub fn sign_in(&self) -> sign_in::SignIn<'_> {
+        sign_in::SignIn::new(&self.inner)
+    }
+}

@@ -1,0 +1,171 @@
+//! Connections: one writer and several readers on SQLite, one pool on PostgreSQL.
+
+mod postgres;
+mod sqlite;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+use std::{fmt, fs::File, future::Future, time::Duration};
+
+use super::{migration, password};
+use crate::{Error, key::format::KeyPrefix};
+
+/// How a store is opened, and the settings that its rules depend on. Its `Debug` form leaves the URL out: it can hold a password.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// `sqlite://FILE?mode=rwc` or `postgres://…`. A SQLite database in memory is refused: it would be gone at exit.
+    pub database_url: String,
+    /// Refuse to open a SQLite file that another server serves, and keep others off it. PostgreSQL serves several.
+    pub exclusive: bool,
+    /// The prefix of new secrets.
+    pub key_prefix: KeyPrefix,
+    /// The key limit of new tenants.
+    pub default_key_limit: u32,
+    /// So many days left or fewer are soon.
+    pub expiring_soon_days: u32,
+}
+
+impl fmt::Debug for StoreOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("StoreOptions")
+            .field("exclusive", &self.exclusive)
+            .field("key_prefix", &self.key_prefix)
+            .field("default_key_limit", &self.default_key_limit)
+            .field("expiring_soon_days", &self.expiring_soon_days)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long anything may wait for the database before it counts as down.
+pub(crate) const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The open database.
+pub(crate) struct Database {
+    options: StoreOptions,
+    connections: Connections,
+    password_slots: password::Slots,
+}
+
+/// What a backend hands over once it is connected.
+struct Connections {
+    reader: DatabaseConnection,
+    /// On SQLite a pool of one; on PostgreSQL the same pool as `reader`.
+    writer: DatabaseConnection,
+    /// Holds off other servers until it is dropped.
+    _lock: Option<File>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Database")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    pub(crate) async fn open(options: StoreOptions) -> Result<Self, Error> {
+        let url = options.database_url.as_str();
+        let connections = if url.starts_with("sqlite:") {
+            sqlite::connect(url, options.exclusive).await?
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            postgres::connect(url).await?
+        } else {
+            return Err(invalid_url());
+        };
+        let database = Self {
+            options,
+            connections,
+            password_slots: password::Slots::for_this_machine(),
+        };
+        migration::bring_up_to_date(&database).await?;
+        Ok(database)
+    }
+
+    pub(crate) const fn options(&self) -> &StoreOptions {
+        &self.options
+    }
+
+    /// How many passwords are hashed at once.
+    pub(crate) const fn password_slots(&self) -> &password::Slots {
+        &self.password_slots
+    }
+
+    /// Whether the database answers a question about a table.
+    pub(crate) async fn ping(&self) -> Result<(), Error> {
+        self.within(
+            self.reader()
+                .execute_unprepared("SELECT id FROM tenants LIMIT 1"),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Connections for reading. SQLite's refuse to write. Every use stands in [`Self::within`].
+    pub(crate) const fn reader(&self) -> &DatabaseConnection {
+        &self.connections.reader
+    }
+
+    /// Waits for `work` on the database for at most [`DATABASE_TIMEOUT`], so that a database that hangs hangs nobody:
+    ///
+    /// ```ignore
+    /// let row = database.within(tenant::Entity::find_by_id(id).one(database.reader())).await?;
+    /// let both = database.within(async { …; Ok::<_, Error>(both) }).await?;
+    /// ```
+    ///
+    /// [`Self::begin_write`] and [`Self::commit`] look after themselves and stay outside.
+    ///
+    /// # Errors
+    /// What `work` fails with; [`Error::Unavailable`] where it takes too long.
+    pub(crate) async fn within<T, E: Into<Error>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(DATABASE_TIMEOUT, work).await {
+            Ok(result) => result.map_err(Into::into),
+            Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
+        }
+    }
+
+    /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite, one at a time. Dropped without [`Self::commit`], it is rolled
+    /// back.
+    pub(crate) async fn begin_write(&self) -> Result<DatabaseTransaction, Error> {
+        // A deferred transaction that reads and then writes fails at once under contention, whatever the busy timeout.
+        self.within(
+            self.connections
+                .writer
+                .begin_with_options(TransactionOptions {
+                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                    ..TransactionOptions::default()
+                }),
+        )
+        .await
+    }
+
+    /// Commits what [`Self::begin_write`] began.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where PostgreSQL does not answer: whether it committed is not known then.
+    pub(crate) async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), Error> {
+        match transaction.get_database_backend() {
+            // The commit happens on our own disk whether we wait or not; giving up early would only tell an untruth.
+            DbBackend::Sqlite => Ok(transaction.commit().await?),
+            _ => self.within(transaction.commit()).await,
+        }
+    }
+}
+
+fn invalid_url() -> Error {
+    Error::invalid(
+        "database_url",
+        "Must be sqlite://FILE?mode=rwc or postgres://…",
+    )
+}
+
+fn unavailable(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Unavailable(reason.into())
+}

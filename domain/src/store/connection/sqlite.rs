@@ -1,0 +1,196 @@
+//! SQLite: a file beside the server, in WAL mode.
+
+use sea_orm::{
+    SqlxSqliteConnector,
+    sqlx::sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    },
+};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+use tokio::time::Instant;
+
+use super::{Connections, DATABASE_TIMEOUT, invalid_url, unavailable};
+use crate::{Error, store::error::is_busy};
+
+/// Readers do not wait for each other, nor for the writer.
+const READERS: u32 = 4;
+
+const RETRY_AFTER: Duration = Duration::from_millis(20);
+
+pub(super) async fn connect(url: &str, exclusive: bool) -> Result<Connections, Error> {
+    let options = connect_options(url)?;
+    let lock = exclusive
+        .then(|| lock(options.get_filename()))
+        .transpose()?;
+    if has_mode(url, "rwc") {
+        // Before SQLite does it. The write-ahead log takes over these permissions.
+        owner_file(options.get_filename())?;
+    }
+
+    // The writer goes first: it turns the write-ahead log on.
+    let writer = open(1, options.clone()).await?;
+    let reader = open(READERS, options.pragma("query_only", "on")).await?;
+    Ok(Connections {
+        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+        writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+        _lock: lock,
+    })
+}
+
+fn connect_options(url: &str) -> Result<SqliteConnectOptions, Error> {
+    let options = SqliteConnectOptions::from_str(url).map_err(|_| invalid_url())?;
+    // What sqlx makes of `sqlite::memory:`.
+    let in_memory = has_mode(url, "memory")
+        || options
+            .get_filename()
+            .to_string_lossy()
+            .starts_with("file:sqlx-in-memory-");
+    if in_memory || options.get_filename().as_os_str().is_empty() {
+        return Err(Error::invalid(
+            "database_url",
+            "Must name a file: a SQLite database in memory would be gone at exit",
+        ));
+    }
+    Ok(options
+        .journal_mode(SqliteJournalMode::Wal)
+        // A revocation that was answered must survive a power cut; NORMAL loses the last commits of a WAL.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(DATABASE_TIMEOUT))
+}
+
+/// Turning the write-ahead log on in a new file fails at once where another process is doing the same: SQLite does not ask the busy
+/// timeout there. So it is tried again.
+async fn open(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, Error> {
+    let deadline = Instant::now() + DATABASE_TIMEOUT;
+    loop {
+        match pool(connections).connect_with(options.clone()).await {
+            Ok(pool) => return Ok(pool),
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+            Err(error) => return Err(unavailable(error)),
+        }
+    }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(DATABASE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // There is no network that could have cut it.
+        .test_before_acquire(false)
+}
+
+/// Whether the URL asks for that mode. `SqliteConnectOptions` does not say, and panics where it turns some file names into a URL.
+fn has_mode(url: &str, mode: &str) -> bool {
+    url.split_once('?').is_some_and(|(_, parameters)| {
+        parameters
+            .split('&')
+            .any(|parameter| parameter.split_once('=') == Some(("mode", mode)))
+    })
+}
+
+/// Opens a file for writing; a new one is its owner's alone.
+fn owner_file(path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .map_err(|error| unavailable(format!("{}: {error}", path.display())))
+}
+
+/// Takes the lock that a server holds as long as it serves the file. The system gives it back when the process ends, however it ends.
+fn lock(database: &Path) -> Result<File, Error> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let file = owner_file(&PathBuf::from(path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(unavailable(format!(
+            "another latchkey serves this database: {}",
+            database.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(unavailable(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
+    use tempfile::TempDir;
+
+    use super::{Connections, READERS, connect};
+
+    async fn pragma(connection: &impl ConnectionTrait, name: &str) -> String {
+        let row = connection
+            .query_one_raw(Statement::from_string(
+                DbBackend::Sqlite,
+                format!("PRAGMA {name}"),
+            ))
+            .await
+            .unwrap()
+            .unwrap();
+        row.try_get_by_index::<String>(0)
+            .or_else(|_| {
+                row.try_get_by_index::<i64>(0)
+                    .map(|number| number.to_string())
+            })
+            .unwrap()
+    }
+
+    async fn opened() -> (TempDir, Connections) {
+        let folder = TempDir::new().unwrap();
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("latchkey.db").display()
+        );
+        let connections = connect(&url, false).await.unwrap();
+        (folder, connections)
+    }
+
+    async fn assert_durable(connection: &impl ConnectionTrait) {
+        for (name, value) in [
+            ("journal_mode", "wal"),
+            ("synchronous", "2"),
+            ("foreign_keys", "1"),
+            ("busy_timeout", "3000"),
+        ] {
+            assert_eq!(pragma(connection, name).await, value, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_connection_is_durable_and_keeps_the_foreign_keys() {
+        let (_folder, connections) = opened().await;
+        assert_durable(&connections.writer).await;
+        // As many transactions at once as there are readers: each on a connection of its own.
+        let mut open = Vec::new();
+        for _ in 0..READERS {
+            open.push(connections.reader.begin().await.unwrap());
+        }
+        for transaction in &open {
+            assert_durable(transaction).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let (_folder, connections) = opened().await;
+        let write = |connection: DatabaseConnection| async move {
+            connection.execute_unprepared("CREATE TABLE t (x)").await
+        };
+        let refused = write(connections.reader).await.unwrap_err();
+        assert!(refused.to_string().contains("readonly"), "{refused}");
+        write(connections.writer).await.unwrap();
+    }
+}

@@ -1,0 +1,13 @@
+//! The tables as sea-orm sees them: one module a table, nothing but columns and relations.
+//!
+//! Times are UTC, set by the application, cut to microseconds (what PostgreSQL keeps). Networks and JSON stand as text, so that both
+//! databases hold the same.
+
+pub(crate) mod api_key;
+pub(crate) mod audit_event;
+pub(crate) mod authorization_group;
+pub(crate) mod known_device;
+pub(crate) mod session;
+pub(crate) mod sign_in_bucket;
+pub(crate) mod tenant;
+pub(crate) mod user;

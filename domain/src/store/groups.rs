@@ -1,0 +1,268 @@
+//! Authorization groups of one tenant.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, QuerySelect, Select, SqlErr,
+};
+use serde_json::{Value, json};
+
+use super::{
+    audit::{self, NewEvent},
+    clock,
+    connection::Database,
+    entity::authorization_group as row,
+    error::damaged,
+    random,
+    scope::TenantScope,
+};
+use crate::{
+    Error,
+    audit::{AuditAction, AuditTarget},
+    group::{AuthorizationGroup, GroupType},
+    id::{GroupId, TenantId},
+    permission::PermissionSet,
+    text,
+};
+
+/// A group that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewGroup {
+    /// 1–200 characters, unique in the tenant.
+    pub name: String,
+    /// Whom it is for.
+    pub kind: GroupType,
+    /// What it allows.
+    pub permissions: PermissionSet,
+}
+
+/// Authorization groups of one tenant.
+pub struct Groups<'a> {
+    database: &'a Database,
+    scope: &'a TenantScope,
+}
+
+impl<'a> Groups<'a> {
+    pub(crate) const fn new(database: &'a Database, scope: &'a TenantScope) -> Self {
+        Self { database, scope }
+    }
+
+    /// Every group, by name.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn list(&self) -> Result<Vec<AuthorizationGroup>, Error> {
+        self.sorted(in_tenant(self.scope.tenant_id())).await
+    }
+
+    /// The groups that a key can have: those of type `tenant_api_key`, by name.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn list_for_keys(&self) -> Result<Vec<AuthorizationGroup>, Error> {
+        self.sorted(
+            in_tenant(self.scope.tenant_id())
+                .filter(row::Column::Kind.eq(GroupType::TenantApiKey.as_str())),
+        )
+        .await
+    }
+
+    /// The group of that identifier or, where there is none, of that name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
+    pub async fn find(&self, name_or_id: &str) -> Result<AuthorizationGroup, Error> {
+        let found = self
+            .database
+            .within(find_row(
+                self.database.reader(),
+                self.scope.tenant_id(),
+                name_or_id,
+            ))
+            .await?;
+        from_row(found)
+    }
+
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `name`, [`Error::AlreadyExists`] where the tenant has a group of that name, [`Error::Unavailable`].
+    pub async fn create(
+        &self,
+        new: NewGroup,
+        now: DateTime<Utc>,
+    ) -> Result<AuthorizationGroup, Error> {
+        let name =
+            text::display_name(&new.name).map_err(|message| Error::invalid("name", message))?;
+        let now = clock::stored(now);
+        let group = row::ActiveModel {
+            id: Set(random::identifier()),
+            tenant_id: Set(self.scope.tenant_id().as_uuid()),
+            name: Set(name.clone()),
+            kind: Set(new.kind.as_str().to_owned()),
+            permissions: Set(stored_permissions(&new.permissions)?),
+            created_at: Set(now),
+            updated_at: Set(now),
+            version: Set(1),
+        };
+        let transaction = self.database.begin_write().await?;
+        let group =
+            self.database
+                .within(async {
+                    let group = group.insert(&transaction).await.map_err(|error| {
+                        match error.sql_err() {
+                            Some(SqlErr::UniqueConstraintViolation(_)) => Error::AlreadyExists {
+                                what: "authorization group",
+                                name,
+                            },
+                            _ => error.into(),
+                        }
+                    })?;
+                    let group = from_row(group)?;
+                    let changes = json!({
+                        "name": { "before": null, "after": group.name },
+                        "type": { "before": null, "after": group.kind },
+                        "permissions": { "before": null, "after": group.permissions },
+                    });
+                    self.append(
+                        &transaction,
+                        AuditAction::GroupCreated,
+                        &group,
+                        changes,
+                        now,
+                    )
+                    .await?;
+                    Ok::<_, Error>(group)
+                })
+                .await?;
+        self.database.commit(transaction).await?;
+        Ok(group)
+    }
+
+    /// Replaces the permissions of the group of that identifier or name. Those that it has already change nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn set_permissions(
+        &self,
+        name_or_id: &str,
+        permissions: PermissionSet,
+        now: DateTime<Utc>,
+    ) -> Result<AuthorizationGroup, Error> {
+        let now = clock::stored(now);
+        let transaction = self.database.begin_write().await?;
+        let group = self
+            .database
+            .within(async {
+                let found = find_row(&transaction, self.scope.tenant_id(), name_or_id).await?;
+                // Once more under the lock: what stands in the trail as "before" must be what this change replaces.
+                let found = in_tenant(self.scope.tenant_id())
+                    .filter(row::Column::Id.eq(found.id))
+                    .lock_exclusive()
+                    .one(&transaction)
+                    .await?
+                    .ok_or(NOT_FOUND)?;
+                let version = found.version;
+                let mut changed = row::ActiveModel::from(found.clone());
+                let before = from_row(found)?;
+                if before.permissions == permissions {
+                    return Ok(before);
+                }
+                changed.permissions = Set(stored_permissions(&permissions)?);
+                changed.version = Set(version + 1);
+                changed.updated_at = Set(now);
+                let group = from_row(changed.update(&transaction).await?)?;
+                let changes = json!({
+                    "permissions": { "before": before.permissions, "after": group.permissions },
+                });
+                self.append(
+                    &transaction,
+                    AuditAction::GroupPermissionsChanged,
+                    &group,
+                    changes,
+                    now,
+                )
+                .await?;
+                Ok::<_, Error>(group)
+            })
+            .await?;
+        self.database.commit(transaction).await?;
+        Ok(group)
+    }
+
+    async fn sorted(&self, groups: Select<row::Entity>) -> Result<Vec<AuthorizationGroup>, Error> {
+        let rows = self
+            .database
+            .within(groups.all(self.database.reader()))
+            .await?;
+        let mut groups = rows
+            .into_iter()
+            .map(from_row)
+            .collect::<Result<Vec<_>, _>>()?;
+        groups.sort_by_cached_key(|group| (group.name.to_lowercase(), group.name.clone()));
+        Ok(groups)
+    }
+
+    async fn append(
+        &self,
+        transaction: &DatabaseTransaction,
+        action: AuditAction,
+        group: &AuthorizationGroup,
+        changes: Value,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let event = NewEvent {
+            tenant_id: Some(self.scope.tenant_id()),
+            action,
+            target: AuditTarget {
+                kind: "authorization_group".to_owned(),
+                id: Some(group.id.as_uuid()),
+                name: group.name.clone(),
+            },
+            changes,
+        };
+        audit::append(transaction, self.scope.actor(), event, now).await
+    }
+}
+
+const NOT_FOUND: Error = Error::NotFound("authorization group");
+
+/// Where every query for groups starts.
+fn in_tenant(tenant: TenantId) -> Select<row::Entity> {
+    row::Entity::find().filter(row::Column::TenantId.eq(tenant.as_uuid()))
+}
+
+async fn find_row(
+    connection: &impl ConnectionTrait,
+    tenant: TenantId,
+    name_or_id: &str,
+) -> Result<row::Model, Error> {
+    if let Ok(id) = name_or_id.parse::<GroupId>()
+        && let Some(found) = in_tenant(tenant)
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .one(connection)
+            .await?
+    {
+        return Ok(found);
+    }
+    in_tenant(tenant)
+        .filter(row::Column::Name.eq(text::normalise(name_or_id)))
+        .one(connection)
+        .await?
+        .ok_or(NOT_FOUND)
+}
+
+fn stored_permissions(permissions: &PermissionSet) -> Result<String, Error> {
+    serde_json::to_string(permissions).map_err(|error| Error::Internal(Box::new(error)))
+}
+
+/// The group that a row holds.
+pub(crate) fn from_row(row: row::Model) -> Result<AuthorizationGroup, Error> {
+    Ok(AuthorizationGroup {
+        id: row.id.into(),
+        name: row.name,
+        kind: row.kind.parse().map_err(|_| damaged("group type"))?,
+        permissions: serde_json::from_str(&row.permissions)
+            .map_err(|_| damaged("set of permissions"))?,
+    })
+}

@@ -1,0 +1,239 @@
+//! The keys of one tenant.
+
+mod by_secret;
+mod create;
+mod cursor;
+mod last_used;
+mod list;
+mod revoke;
+mod rotate;
+mod row;
+
+pub(crate) use by_secret::KnownKey;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    PaginatorTrait, QueryFilter, QuerySelect, Select, sea_query::Expr,
+};
+use serde_json::Value;
+
+use super::{
+    audit::{self, NewEvent},
+    connection::Database,
+    entity::{api_key, tenant},
+    error::damaged,
+    scope::TenantScope,
+};
+use crate::{
+    Error,
+    audit::{AuditAction, AuditTarget},
+    id::KeyId,
+    key::{
+        ApiKey, IssuedKey, KeyStatus, NewKey, RotatedExpiry, expiry::ExpirationState,
+        query::KeyQuery,
+    },
+    page::Page,
+    tenant::Usage,
+};
+
+const NOT_FOUND: Error = Error::NotFound("API key");
+
+/// The keys of one tenant.
+pub struct Keys<'a> {
+    database: &'a Database,
+    scope: &'a TenantScope,
+}
+
+impl<'a> Keys<'a> {
+    pub(crate) const fn new(database: &'a Database, scope: &'a TenantScope) -> Self {
+        Self { database, scope }
+    }
+
+    /// The keys that `query` asks for, one page of them. A limit out of bounds is brought to the nearest bound.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`] for a cursor that this list in this order did not hand out, [`Error::Unavailable`].
+    pub async fn list(&self, query: &KeyQuery, now: DateTime<Utc>) -> Result<Page<ApiKey>, Error> {
+        list::list(self, query, now).await
+    }
+
+    /// How many keys that are not revoked there are, expired ones too, of how many.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn usage(&self) -> Result<Usage, Error> {
+        let reader = self.database.reader();
+        self.database
+            .within(async {
+                let tenant = tenant::Entity::find_by_id(self.scope.tenant_id().as_uuid())
+                    .one(reader)
+                    .await?
+                    .ok_or(Error::NotFound("tenant"))?;
+                self.usage_of(&tenant, reader).await
+            })
+            .await
+    }
+
+    /// How many active keys expire soon.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn count_expiring_soon(&self, now: DateTime<Utc>) -> Result<u64, Error> {
+        let soon = list::stands_at(ExpirationState::ExpiringSoon, now, self.soon_days());
+        self.database
+            .within(
+                self.rows()
+                    .filter(list::has_status(KeyStatus::Active))
+                    .filter(soon)
+                    .count(self.database.reader()),
+            )
+            .await
+    }
+
+    /// One key.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
+    pub async fn get(&self, id: KeyId, now: DateTime<Utc>) -> Result<ApiKey, Error> {
+        self.database
+            .within(self.read(self.database.reader(), id, now))
+            .await
+    }
+
+    /// Makes a key. Its secret is in the answer, and nowhere else.
+    ///
+    /// # Errors
+    /// [`Error::KeyLimitReached`]; [`Error::Invalid`] for a group that is not one of the tenant's for keys and for a date that is
+    /// not in the future; [`Error::Unavailable`].
+    pub async fn create(&self, new: NewKey, now: DateTime<Utc>) -> Result<IssuedKey, Error> {
+        create::create(self, new, now).await
+    }
+
+    /// Gives a key a new secret; the old one is dead with the same commit. When it was last used stays.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's; [`Error::KeyRevoked`]; [`Error::Invalid`] for a date that is neither the
+    /// current one nor in the future; [`Error::Unavailable`].
+    pub async fn rotate(
+        &self,
+        id: KeyId,
+        expiry: RotatedExpiry,
+        now: DateTime<Utc>,
+    ) -> Result<IssuedKey, Error> {
+        rotate::rotate(self, id, expiry, now).await
+    }
+
+    /// Revokes a key for ever. A key that was revoked before stays as it is, and the trail too.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
+    pub async fn revoke(&self, id: KeyId, now: DateTime<Utc>) -> Result<ApiKey, Error> {
+        revoke::revoke(self, id, now).await
+    }
+
+    /// Where every query for the tenant's keys starts.
+    fn rows(&self) -> Select<api_key::Entity> {
+        api_key::Entity::find().filter(self.is_own())
+    }
+
+    fn is_own(&self) -> Expr {
+        api_key::Column::TenantId.eq(self.scope.tenant_id().as_uuid())
+    }
+
+    fn soon_days(&self) -> u32 {
+        self.database.options().expiring_soon_days
+    }
+
+    async fn usage_of(
+        &self,
+        tenant: &tenant::Model,
+        connection: &impl ConnectionTrait,
+    ) -> Result<Usage, Error> {
+        let used = self
+            .rows()
+            .filter(api_key::Column::RevokedAt.is_null())
+            .count(connection)
+            .await?;
+        Ok(Usage {
+            used: u32::try_from(used).map_err(|_| damaged("number of keys"))?,
+            limit: u32::try_from(tenant.key_limit).map_err(|_| damaged("key limit"))?,
+        })
+    }
+
+    /// The key as `connection` sees it.
+    async fn read(
+        &self,
+        connection: &impl ConnectionTrait,
+        id: KeyId,
+        now: DateTime<Utc>,
+    ) -> Result<ApiKey, Error> {
+        row::with_group(self.rows())
+            .filter(api_key::Column::Id.eq(id.as_uuid()))
+            .into_model::<row::KeyRow>()
+            .one(connection)
+            .await?
+            .ok_or(NOT_FOUND)?
+            .into_key(now, self.soon_days())
+    }
+
+    /// The row of a key that is about to change. Who else wants to change it waits until `transaction` ends.
+    async fn lock(
+        &self,
+        transaction: &DatabaseTransaction,
+        id: KeyId,
+    ) -> Result<api_key::Model, Error> {
+        self.rows()
+            .filter(api_key::Column::Id.eq(id.as_uuid()))
+            .lock_exclusive()
+            .one(transaction)
+            .await?
+            .ok_or(NOT_FOUND)
+    }
+
+    /// Writes what differs from the row that [`Self::lock`] read, as one change: with the next version, and its event in the trail.
+    async fn change(
+        &self,
+        transaction: &DatabaseTransaction,
+        before: &api_key::Model,
+        mut row: api_key::ActiveModel,
+        (action, changes): (AuditAction, Value),
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        row.updated_at = Set(now);
+        row.version = Set(before.version + 1);
+        api_key::Entity::update_many()
+            .set(row)
+            .filter(self.is_own())
+            .filter(api_key::Column::Id.eq(before.id))
+            .exec(transaction)
+            .await?;
+        let target = target(before.id.into(), &before.name);
+        self.append(transaction, action, target, changes, now).await
+    }
+
+    async fn append(
+        &self,
+        transaction: &DatabaseTransaction,
+        action: AuditAction,
+        target: AuditTarget,
+        changes: Value,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let event = NewEvent {
+            tenant_id: Some(self.scope.tenant_id()),
+            action,
+            target,
+            changes,
+        };
+        audit::append(transaction, self.scope.actor(), event, now).await
+    }
+}
+
+fn target(id: KeyId, name: &str) -> AuditTarget {
+    AuditTarget {
+        kind: "api_key".to_owned(),
+        id: Some(id.as_uuid()),
+        name: name.to_owned(),
+    }
+}

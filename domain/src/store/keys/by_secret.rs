@@ -1,0 +1,95 @@
+//! From a secret to its key: the one query of the check on every request. It is the only one that looks over all tenants, because
+//! the secret is what names the tenant.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect};
+use uuid::Uuid;
+
+use super::row::{self, KeyRow};
+use crate::{
+    Error,
+    key::{ApiKey, format::Secret, verdict::Grant},
+    store::{
+        Store,
+        entity::{api_key, authorization_group, tenant},
+        error::damaged,
+        random,
+    },
+    tenant::TenantRef,
+};
+
+/// A key that there is, with what decides about it.
+pub(crate) struct KnownKey {
+    /// The key.
+    pub(crate) key: ApiKey,
+    /// Its tenant.
+    pub(crate) tenant: TenantRef,
+    /// What decides about its requests.
+    pub(crate) grant: Grant,
+}
+
+#[derive(FromQueryResult)]
+struct KnownRow {
+    #[sea_orm(nested)]
+    key: KeyRow,
+    permissions: String,
+    tenant_id: Uuid,
+    tenant_slug: String,
+    tenant_name: String,
+    tenant_suspended_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// The key whose current secret is `secret`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; [`Error::Internal`] for a damaged row, which lets nobody in.
+    pub(crate) async fn find_by_secret(
+        &self,
+        secret: &Secret,
+        now: DateTime<Utc>,
+    ) -> Result<Option<KnownKey>, Error> {
+        let database = self.database();
+        let of_tenant = api_key::Entity::belongs_to(tenant::Entity)
+            .from(api_key::Column::TenantId)
+            .to(tenant::Column::Id)
+            .into();
+        let query = row::with_group(api_key::Entity::find())
+            .join(JoinType::InnerJoin, of_tenant)
+            .column_as(authorization_group::Column::Permissions, "permissions")
+            .column_as(tenant::Column::Id, "tenant_id")
+            .column_as(tenant::Column::Slug, "tenant_slug")
+            .column_as(tenant::Column::Name, "tenant_name")
+            .column_as(tenant::Column::SuspendedAt, "tenant_suspended_at")
+            .filter(api_key::Column::SecretDigest.eq(random::digest(secret.expose())))
+            .into_model::<KnownRow>();
+        database
+            .within(query.one(database.reader()))
+            .await?
+            .map(|row| row.into_known(now, database.options().expiring_soon_days))
+            .transpose()
+    }
+}
+
+impl KnownRow {
+    fn into_known(self, now: DateTime<Utc>, soon_days: u32) -> Result<KnownKey, Error> {
+        let key = self.key.into_key(now, soon_days)?;
+        let grant = Grant {
+            revoked: key.revoked_at.is_some(),
+            expires_on: key.expires_on,
+            tenant_suspended: self.tenant_suspended_at.is_some(),
+            allowlist: key.ip_allowlist.clone(),
+            permissions: serde_json::from_str(&self.permissions)
+                .map_err(|_| damaged("set of permissions"))?,
+        };
+        Ok(KnownKey {
+            tenant: TenantRef {
+                id: self.tenant_id.into(),
+                slug: self.tenant_slug.parse().map_err(|_| damaged("slug"))?,
+                name: self.tenant_name,
+            },
+            key,
+            grant,
+        })
+    }
+}

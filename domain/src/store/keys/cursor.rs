@@ -1,0 +1,120 @@
+//! Where a page of keys begins: the sorted value and the identifier of the last key before it.
+//!
+//! A cursor is data, not authority: whatever stands in it, the query that it becomes part of is bound to the tenant. Its checksum is
+//! there so that one which was cut or mistyped is refused instead of beginning somewhere.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, NaiveDate};
+use sea_orm::Value;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::row::KeyRow;
+use crate::{
+    Error,
+    key::query::{KeySort, KeySortColumn},
+};
+
+/// A longer one is not ours: a name has at most 800 bytes.
+const MAX_LENGTH: usize = 2_048;
+const CHECKSUM_LENGTH: usize = 4;
+
+/// What a cursor says.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    /// The order that it belongs to, as the parameter `sort` says it.
+    sort: String,
+    /// The last key's value; `None` where it was empty.
+    value: Option<String>,
+    /// The last key.
+    id: Uuid,
+}
+
+/// A place in a sorted list.
+pub(super) struct Position {
+    /// The value to go on after; `None` among the keys without one.
+    pub(super) value: Option<Value>,
+    /// The key to go on after.
+    pub(super) id: Uuid,
+}
+
+/// The cursor that goes on after `last`.
+pub(super) fn after(last: &KeyRow, sort: KeySort) -> Result<String, Error> {
+    let content = Content {
+        sort: sort.to_parameter(),
+        value: value_of(last, sort.column),
+        id: last.id,
+    };
+    let mut bytes =
+        serde_json::to_vec(&content).map_err(|error| Error::Internal(Box::new(error)))?;
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// The place that `cursor` names in a list sorted by `sort`.
+///
+/// # Errors
+/// [`Error::InvalidCursor`].
+pub(super) fn read(cursor: &str, sort: KeySort) -> Result<Position, Error> {
+    parse(cursor, sort).ok_or(Error::InvalidCursor)
+}
+
+fn parse(cursor: &str, sort: KeySort) -> Option<Position> {
+    if cursor.len() > MAX_LENGTH {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (json, checksum) = bytes.split_last_chunk::<CHECKSUM_LENGTH>()?;
+    if crc32fast::hash(json).to_be_bytes() != *checksum {
+        return None;
+    }
+    let content: Content = serde_json::from_slice(json).ok()?;
+    if content.sort != sort.to_parameter() {
+        return None;
+    }
+    let value = match content.value {
+        Some(text) => Some(read_value(&text, sort.column)?),
+        None if can_be_empty(sort.column) => None,
+        None => return None,
+    };
+    Some(Position {
+        value,
+        id: content.id,
+    })
+}
+
+/// Whether there are keys without a value in this column.
+pub(super) const fn can_be_empty(column: KeySortColumn) -> bool {
+    matches!(column, KeySortColumn::ExpiresOn | KeySortColumn::LastUsedAt)
+}
+
+fn value_of(row: &KeyRow, column: KeySortColumn) -> Option<String> {
+    match column {
+        KeySortColumn::Name => Some(row.name_lower.clone()),
+        KeySortColumn::Status => Some(row.revoked_at.is_some().to_string()),
+        // What `lower()` gives in both databases: see `list::sorted_by`.
+        KeySortColumn::AuthorizationGroup => Some(row.group_name.to_ascii_lowercase()),
+        KeySortColumn::ExpiresOn => row.expires_on.map(|date| date.to_string()),
+        KeySortColumn::LastUsedAt => row
+            .last_used_at
+            .map(|time| time.timestamp_micros().to_string()),
+        KeySortColumn::CreatedAt => Some(row.created_at.timestamp_micros().to_string()),
+    }
+}
+
+fn read_value(text: &str, column: KeySortColumn) -> Option<Value> {
+    match column {
+        // PostgreSQL's text cannot hold a NUL, so that no name has one.
+        KeySortColumn::Name | KeySortColumn::AuthorizationGroup => {
+            (!text.contains('\0')).then(|| text.into())
+        }
+        KeySortColumn::Status => text.parse::<bool>().ok().map(Into::into),
+        KeySortColumn::ExpiresOn => text.parse::<NaiveDate>().ok().map(Into::into),
+        KeySortColumn::LastUsedAt | KeySortColumn::CreatedAt => text
+            .parse()
+            .ok()
+            .and_then(DateTime::from_timestamp_micros)
+            .map(Into::into),
+    }
+}

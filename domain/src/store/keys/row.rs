@@ -1,0 +1,138 @@
+//! How a row becomes a key: the one place that reads what is stored.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::{EntityTrait, FromQueryResult, JoinType, QuerySelect, Select};
+use uuid::Uuid;
+
+use crate::{
+    Error,
+    actor::{ActorKind, ActorRef},
+    group::GroupRef,
+    key::{
+        ApiKey, KeyStatus,
+        allowlist::Allowlist,
+        expiry::{ExpirationDate, ExpirationState},
+        today,
+    },
+    store::{
+        entity::{api_key, authorization_group},
+        error::damaged,
+    },
+};
+
+/// What is read of a key, with its group's name. The secret's digest is not.
+#[derive(Debug, FromQueryResult)]
+pub(super) struct KeyRow {
+    pub(super) id: Uuid,
+    pub(super) group_id: Uuid,
+    pub(super) group_name: String,
+    pub(super) name: String,
+    pub(super) name_lower: String,
+    pub(super) description: String,
+    pub(super) hint: String,
+    pub(super) expires_on: Option<NaiveDate>,
+    pub(super) ip_allowlist: String,
+    pub(super) created_by_kind: String,
+    pub(super) created_by_id: Option<Uuid>,
+    pub(super) created_by_name: String,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) updated_at: DateTime<Utc>,
+    pub(super) rotated_at: Option<DateTime<Utc>>,
+    pub(super) revoked_at: Option<DateTime<Utc>>,
+    pub(super) last_used_at: Option<DateTime<Utc>>,
+    pub(super) last_used_ip: Option<String>,
+    pub(super) version: i64,
+}
+
+/// Narrows `keys` to the columns of [`KeyRow`], and joins the group.
+pub(super) fn with_group(keys: Select<api_key::Entity>) -> Select<api_key::Entity> {
+    use api_key::Column;
+    let group = api_key::Entity::belongs_to(authorization_group::Entity)
+        .from((Column::TenantId, Column::GroupId))
+        .to((
+            authorization_group::Column::TenantId,
+            authorization_group::Column::Id,
+        ))
+        .into();
+    keys.join(JoinType::InnerJoin, group)
+        .select_only()
+        .columns([
+            Column::Id,
+            Column::GroupId,
+            Column::Name,
+            Column::NameLower,
+            Column::Description,
+            Column::Hint,
+            Column::ExpiresOn,
+            Column::IpAllowlist,
+            Column::CreatedByKind,
+            Column::CreatedById,
+            Column::CreatedByName,
+            Column::CreatedAt,
+            Column::UpdatedAt,
+            Column::RotatedAt,
+            Column::RevokedAt,
+            Column::LastUsedAt,
+            Column::LastUsedIp,
+            Column::Version,
+        ])
+        .column_as(authorization_group::Column::Name, "group_name")
+}
+
+impl KeyRow {
+    /// The key on the day of `now`, where `soon_days` left or fewer is soon.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for a row that was not written by this program, such as a damaged allowlist.
+    pub(super) fn into_key(self, now: DateTime<Utc>, soon_days: u32) -> Result<ApiKey, Error> {
+        let expires_on = self.expires_on.map(ExpirationDate::from);
+        Ok(ApiKey {
+            id: self.id.into(),
+            name: self.name.parse().map_err(|_| damaged("key name"))?,
+            description: self
+                .description
+                .parse()
+                .map_err(|_| damaged("key description"))?,
+            hint: self.hint,
+            status: match self.revoked_at {
+                None => KeyStatus::Active,
+                Some(_) => KeyStatus::Revoked,
+            },
+            expiration: ExpirationState::on(expires_on, today(now), soon_days),
+            expires_on,
+            authorization_group: GroupRef {
+                id: self.group_id.into(),
+                name: self.group_name,
+            },
+            ip_allowlist: stored_allowlist(&self.ip_allowlist)?,
+            created_at: self.created_at,
+            created_by: ActorRef {
+                kind: ActorKind::from_word(&self.created_by_kind)
+                    .ok_or_else(|| damaged("actor kind"))?,
+                id: self.created_by_id,
+                name: self.created_by_name,
+            },
+            updated_at: self.updated_at,
+            rotated_at: self.rotated_at,
+            revoked_at: self.revoked_at,
+            last_used_at: self.last_used_at,
+            last_used_ip: self.last_used_ip,
+            version: self.version,
+        })
+    }
+}
+
+/// An empty list admits everyone, so that a text which merely reads as one, such as a blank line, must not pass for it: the text has
+/// to be what was written, letter by letter.
+fn stored_allowlist(text: &str) -> Result<Allowlist, Error> {
+    Allowlist::parse_lines(text)
+        .ok()
+        .filter(|list| list.to_lines() == text)
+        .ok_or_else(|| damaged("IP allowlist"))
+}
+
+/// The form in which names and descriptions are sorted and searched: lower-cased here, because the databases disagree beyond ASCII.
+/// A sigma is the same letter wherever it stands in a word.
+pub(super) fn lowered(text: &str) -> String {
+    text.to_lowercase().replace('ς', "σ")
+}

@@ -1,0 +1,84 @@
+//! Passwords: what one may be, and how it is kept.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what may a new password be? | `rules.rs` |
+//! | how is it kept, and checked? | `hash.rs` |
+//! | how many are hashed at once? | `slots.rs` |
+
+mod hash;
+mod rules;
+mod slots;
+
+pub use rules::{MAX_BYTES, MAX_LENGTH, MIN_LENGTH, check_new, generate};
+
+pub(crate) use hash::Verdict;
+pub(crate) use slots::{Slot, Slots};
+
+use std::time::Duration;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::{Error, FieldError, user::Email};
+
+/// How long an operator's command waits for a slot. Longer than a stranger's sign-in: nobody can flood this.
+const OPERATOR_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Two spellings of one password, composed and decomposed, are one. Nothing is trimmed: white space counts.
+fn normalise(password: &str) -> String {
+    password.nfc().collect()
+}
+
+/// [`check_new`], off the async threads. `None` is a good password.
+///
+/// # Errors
+/// [`Error::Unavailable`] where too many passwords wait already.
+pub(crate) async fn find_fault(
+    slots: &Slots,
+    password: &str,
+    email: &Email,
+    name: &str,
+) -> Result<Option<FieldError>, Error> {
+    // The cheap rules first: nothing waits for a slot to be told that it is too short.
+    if let Err(fault) = rules::check_length(password) {
+        return Ok(Some(fault));
+    }
+    let (password, email, name) = (password.to_owned(), email.clone(), name.to_owned());
+    operator_slot(slots)
+        .await?
+        .run(move || check_new(&password, &email, &name).err())
+        .await
+}
+
+/// The PHC string of a password that [`find_fault`] found good.
+///
+/// # Errors
+/// [`Error::Unavailable`] where too many passwords wait already.
+pub(crate) async fn hash(slots: &Slots, password: &str) -> Result<String, Error> {
+    let password = normalise(password);
+    operator_slot(slots)
+        .await?
+        .run(move || hash::hash(&password))
+        .await?
+}
+
+/// Whether `password` is the one of `stored`; in `slot`, which is free again afterwards. Without `stored`, where there is no such
+/// user, the same work is done for nothing, so that the time does not tell.
+pub(crate) async fn verify(
+    slot: Slot,
+    password: &str,
+    stored: Option<String>,
+) -> Result<Verdict, Error> {
+    let password = normalise(password);
+    slot.run(move || match stored {
+        Some(stored) => hash::verify(&password, &stored),
+        None => hash::pretend(&password),
+    })
+    .await?
+}
+
+async fn operator_slot(slots: &Slots) -> Result<Slot, Error> {
+    slots
+        .acquire(OPERATOR_PATIENCE)
+        .await
+        .ok_or_else(|| Error::Unavailable("too many passwords are being hashed".into()))
+}

@@ -1,0 +1,50 @@
+//! Whose rows a call may touch, and who is written into the audit trail. Only this crate makes these values.
+
+use crate::{actor::Actor, id::TenantId, tenant::TenantRef};
+
+/// One tenant and who acts in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantScope {
+    tenant: TenantRef,
+    actor: Actor,
+}
+
+impl TenantScope {
+    pub(crate) const fn new(tenant: TenantRef, actor: Actor) -> Self {
+        Self { tenant, actor }
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub const fn tenant(&self) -> &TenantRef {
+        &self.tenant
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    pub(crate) const fn tenant_id(&self) -> TenantId {
+        self.tenant.id
+    }
+}
+
+/// Somebody who runs the installation: the command line, or a super user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorScope {
+    actor: Actor,
+}
+
+impl OperatorScope {
+    pub(crate) const fn new(actor: Actor) -> Self {
+        Self { actor }
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}

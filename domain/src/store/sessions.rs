@@ -1,0 +1,187 @@
+//! Sessions of people: read on every request of a page.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use serde_json::json;
+use std::time::Duration;
+
+use super::{
+    audit::{self, NewEvent},
+    clock,
+    connection::Database,
+    entity::{session, tenant, user},
+    random,
+    scope::{OperatorScope, TenantScope},
+    tenants, users,
+};
+use crate::{
+    Error,
+    actor::Actor,
+    audit::AuditAction,
+    client_address::ClientAddress,
+    session::{IDLE_TIMEOUT, SessionToken},
+    tenant::Tenant,
+    user::{Role, User},
+};
+
+/// A session's `last_seen_at` is written no more often than this: not every request of a page is a write.
+const SEEN_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// How long a request waits for that write. It is no part of the answer, and the next request writes it as well.
+const SEEN_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Somebody who is signed in, as the database says at this moment.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Who.
+    pub user: User,
+    /// The user's tenant; `None` for a super user.
+    pub tenant: Option<Tenant>,
+    /// From where this request comes.
+    pub client: ClientAddress,
+}
+
+impl SignedIn {
+    /// The user as an actor.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::user(self.user.id, self.user.name.clone(), self.client)
+    }
+
+    /// The user's own tenant, to manage its keys; for a tenant administrator alone.
+    #[must_use]
+    pub fn administered_tenant(&self) -> Option<TenantScope> {
+        match (self.user.role, &self.tenant) {
+            (Role::TenantAdmin, Some(tenant)) => {
+                Some(TenantScope::new(tenant.into(), self.actor()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The whole installation; for a super user alone.
+    #[must_use]
+    pub fn operator(&self) -> Option<OperatorScope> {
+        (self.user.role == Role::SuperUser).then(|| OperatorScope::new(self.actor()))
+    }
+}
+
+/// Sessions of people.
+pub struct Sessions<'a> {
+    database: &'a Database,
+}
+
+impl<'a> Sessions<'a> {
+    pub(crate) const fn new(database: &'a Database) -> Self {
+        Self { database }
+    }
+
+    /// Who is signed in with `token`: `None` where the session is unknown or over, the user disabled, or the tenant suspended.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn authenticate(
+        &self,
+        token: &SessionToken,
+        client: ClientAddress,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SignedIn>, Error> {
+        let digest = random::digest(token.expose());
+        let found = self
+            .database
+            .within(
+                session::Entity::find_by_id(digest)
+                    .find_also_related(user::Entity)
+                    .and_also_related(tenant::Entity)
+                    .one(self.database.reader()),
+            )
+            .await?;
+        let Some((session, Some(user), tenant)) = found else {
+            return Ok(None);
+        };
+        let user = users::from_row(user)?;
+        let tenant = tenant.map(tenants::from_row).transpose()?;
+        let shut_out = user.disabled_at.is_some()
+            || tenant
+                .as_ref()
+                .is_some_and(|tenant| tenant.suspended_at.is_some());
+        if is_over(&session, now) || shut_out {
+            return Ok(None);
+        }
+        if now - session.last_seen_at >= SEEN_EVERY {
+            self.record_seen(session, now).await;
+        }
+        Ok(Some(SignedIn {
+            user,
+            tenant,
+            client,
+        }))
+    }
+
+    /// Ends a session; ending an unknown one is no error.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn end(
+        &self,
+        token: &SessionToken,
+        client: ClientAddress,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let digest = random::digest(token.expose());
+        let transaction = self.database.begin_write().await?;
+        self.database
+            .within(async {
+                let found = session::Entity::find_by_id(digest.clone())
+                    .find_also_related(user::Entity)
+                    .one(&transaction)
+                    .await?;
+                let Some((_, Some(user))) = found else {
+                    return Ok(());
+                };
+                let deleted = session::Entity::delete_by_id(digest)
+                    .exec(&transaction)
+                    .await?;
+                if deleted.rows_affected == 0 {
+                    // Somebody else ended it between the two statements, and wrote the event.
+                    return Ok(());
+                }
+                let user = users::from_row(user)?;
+                let event = NewEvent {
+                    tenant_id: user.tenant_id,
+                    action: AuditAction::SignedOut,
+                    target: users::target(&user),
+                    changes: json!({}),
+                };
+                let actor = Actor::user(user.id, user.name, client);
+                audit::append(&transaction, &actor, event, now).await
+            })
+            .await?;
+        self.database.commit(transaction).await
+    }
+
+    /// Puts off the end for idleness; never the absolute one. A failure is no failure of the request: the session is good, and the
+    /// worst that follows is that it ends too early.
+    async fn record_seen(&self, session: session::Model, now: DateTime<Utc>) {
+        let now = clock::stored(now);
+        let recorded = tokio::time::timeout(SEEN_PATIENCE, async {
+            let transaction = self.database.begin_write().await?;
+            session::Entity::update_many()
+                .col_expr(session::Column::LastSeenAt, Expr::value(now))
+                .filter(session::Column::TokenDigest.eq(session.token_digest))
+                .filter(session::Column::LastSeenAt.lt(now))
+                .exec(&transaction)
+                .await?;
+            self.database.commit(transaction).await
+        })
+        .await;
+        match recorded {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a session's last use was not written"),
+            Err(_) => tracing::debug!("a session's last use was not written in time"),
+        }
+    }
+}
+
+fn is_over(session: &session::Model, now: DateTime<Utc>) -> bool {
+    now >= session.expires_at || now - session.last_seen_at >= IDLE_TIMEOUT
+}

@@ -1,0 +1,360 @@
+//! Sign-in with email and password, and what keeps guessing slow.
+
+mod opening;
+pub(super) mod throttle;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use serde_json::json;
+use std::time::Duration;
+use uuid::Uuid;
+
+use self::throttle::{Buckets, Reservation};
+use super::{
+    audit::{self, NewEvent},
+    clock,
+    connection::Database,
+    entity::{tenant, user},
+    password::{self, Verdict},
+    users,
+};
+use crate::{
+    Error,
+    actor::{Actor, ActorKind, ActorRef},
+    audit::{AuditAction, AuditTarget},
+    client_address::ClientAddress,
+    session::SessionToken,
+    text,
+    user::{Email, User},
+};
+
+/// How long a sign-in waits for its password to be hashed before it hears that we are busy.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// More characters of what was typed as an email are not looked at: no address is that long.
+const LONGEST_ACCOUNT: usize = 320;
+
+/// What somebody tries to sign in with.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    /// As it was typed.
+    pub email: &'a str,
+    /// As it was typed.
+    pub password: &'a str,
+    /// From where.
+    pub client: ClientAddress,
+    /// The device cookie's token, of a browser that signed in before.
+    pub device: Option<&'a SessionToken>,
+    /// The session cookie's token, which ends with a new sign-in.
+    pub previous: Option<&'a SessionToken>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum SignInOutcome {
+    /// Signed in: the tokens for the session cookie and the device cookie.
+    SignedIn {
+        /// Who.
+        user: User,
+        /// A new token: never one that the browser sent.
+        session: SessionToken,
+        /// Kept by the browser for a year.
+        device: SessionToken,
+    },
+    /// Unknown email, wrong password, disabled user or suspended tenant: one answer for all.
+    Refused,
+    /// The password is longer than any password can be; nothing was hashed.
+    TooLong,
+    /// Too many wrong passwords: no try before so long.
+    Throttled {
+        /// How long.
+        retry_after: TimeDelta,
+    },
+    /// Too many sign-ins at once; nothing was judged.
+    Busy,
+}
+
+/// Who somebody says they are.
+struct Account {
+    /// In normal form; whatever was typed, bounded, where it is no email.
+    text: String,
+    email: Option<Email>,
+}
+
+impl Account {
+    fn typed(typed: &str) -> Self {
+        let bounded: String = typed.chars().take(LONGEST_ACCOUNT).collect();
+        match bounded.parse::<Email>() {
+            Ok(email) => Self {
+                text: email.as_str().to_owned(),
+                email: Some(email),
+            },
+            Err(_) => Self {
+                text: text::normalise(&bounded).to_lowercase(),
+                email: None,
+            },
+        }
+    }
+
+    /// What the audit trail shows. Not what is no email: people type their password into the wrong field.
+    fn shown(&self) -> String {
+        self.email
+            .as_ref()
+            .map_or_else(|| "unknown".to_owned(), ToString::to_string)
+    }
+}
+
+/// What the database says of the account before the password is judged.
+struct Known {
+    user: Option<user::Model>,
+    tenant: Option<tenant::Model>,
+    is_known_device: bool,
+}
+
+impl Known {
+    /// The user, where nothing but the password is in question.
+    fn active(&self) -> Option<&user::Model> {
+        let is_suspended = self
+            .tenant
+            .as_ref()
+            .is_some_and(|tenant| tenant.suspended_at.is_some());
+        self.user
+            .as_ref()
+            .filter(|user| user.disabled_at.is_none() && !is_suspended)
+    }
+}
+
+/// Sign-in with email and password.
+pub struct SignIn<'a> {
+    database: &'a Database,
+}
+
+impl<'a> SignIn<'a> {
+    pub(crate) const fn new(database: &'a Database) -> Self {
+        Self { database }
+    }
+
+    /// Judges an attempt.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn attempt(
+        &self,
+        attempt: Attempt<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<SignInOutcome, Error> {
+        if attempt.password.len() > password::MAX_BYTES {
+            return Ok(SignInOutcome::TooLong);
+        }
+        let now = clock::stored(now);
+        let account = Account::typed(attempt.email);
+        let buckets = Buckets::of(&account.text, attempt.client);
+        // Reads alone: a flood that is refused costs neither a slot nor the writer.
+        let known = match self.look(&account, &buckets, attempt.device, now).await? {
+            Ok(known) => known,
+            Err(retry_after) => return Ok(SignInOutcome::Throttled { retry_after }),
+        };
+        // Before anything is counted, so that nobody's tries are used up by our being busy.
+        let Some(slot) = self.database.password_slots().acquire(PATIENCE).await else {
+            return Ok(SignInOutcome::Busy);
+        };
+        let reservation = match self.reserve(&buckets, &known, now).await? {
+            Ok(reservation) => reservation,
+            Err(retry_after) => return Ok(SignInOutcome::Throttled { retry_after }),
+        };
+        let stored = known.user.as_ref().map(|user| user.password_hash.clone());
+        let verdict = password::verify(slot, attempt.password, stored).await?;
+        if let (Verdict::Right { rehashed }, Some(user)) = (verdict, known.active()) {
+            let opened = self
+                .open(&attempt, user, rehashed, &reservation, now)
+                .await?;
+            if let Some(opened) = opened {
+                return Ok(opened);
+            }
+        }
+        self.refuse(&attempt, &account, &known, &reservation, now)
+            .await?;
+        Ok(SignInOutcome::Refused)
+    }
+
+    /// Whether nobody can sign in yet because there is no user.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn has_no_users(&self) -> Result<bool, Error> {
+        let any = self
+            .database
+            .within(
+                user::Entity::find()
+                    .select_only()
+                    .column(user::Column::Id)
+                    .limit(1)
+                    .into_tuple::<Uuid>()
+                    .one(self.database.reader()),
+            )
+            .await?;
+        Ok(any.is_none())
+    }
+
+    /// What is known of the account; `Err` is how long to wait where it may not be tried now.
+    async fn look(
+        &self,
+        account: &Account,
+        buckets: &Buckets,
+        device: Option<&SessionToken>,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Known, TimeDelta>, Error> {
+        let reader = self.database.reader();
+        self.database
+            .within(async {
+                if let Some(retry_after) = throttle::refusal(reader, buckets, now).await? {
+                    return Ok(Err(retry_after));
+                }
+                let row = user::Entity::find()
+                    .find_also_related(tenant::Entity)
+                    .filter(user::Column::Email.eq(account.text.as_str()))
+                    .one(reader)
+                    .await?;
+                let (user, tenant) =
+                    row.map_or((None, None), |(user, tenant)| (Some(user), tenant));
+                // Asked for an unknown user too: the time must not tell.
+                let id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
+                let is_known_device = match device {
+                    Some(device) => opening::is_known_device(reader, id, device, now).await?,
+                    None => false,
+                };
+                let known = Known {
+                    user,
+                    tenant,
+                    is_known_device,
+                };
+                if known.active().is_some_and(throttle::is_under_attack) && !is_known_device {
+                    return Ok(Err(throttle::WINDOW));
+                }
+                Ok::<_, Error>(Ok(known))
+            })
+            .await
+    }
+
+    /// Counts the try as failed; `Err` is how long to wait where others were faster.
+    async fn reserve(
+        &self,
+        buckets: &Buckets,
+        known: &Known,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Reservation, TimeDelta>, Error> {
+        let transaction = self.database.begin_write().await?;
+        let reserved = self
+            .database
+            .within(async {
+                let reserved = throttle::reserve(&transaction, buckets, now).await?;
+                if reserved.is_err() {
+                    return Ok(reserved);
+                }
+                let counted =
+                    throttle::count_in_a_row(&transaction, known.active(), known.is_known_device);
+                if counted.await? {
+                    Ok::<_, Error>(reserved)
+                } else {
+                    Ok(Err(throttle::WINDOW))
+                }
+            })
+            .await?;
+        if reserved.is_ok() {
+            self.database.commit(transaction).await?;
+        }
+        Ok(reserved)
+    }
+
+    /// Signs in whose password was right; `None` where the user was changed meanwhile.
+    async fn open(
+        &self,
+        attempt: &Attempt<'_>,
+        row: &user::Model,
+        rehashed: Option<String>,
+        reservation: &Reservation,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SignInOutcome>, Error> {
+        let user = users::from_row(row.clone())?;
+        let transaction = self.database.begin_write().await?;
+        let tokens = self
+            .database
+            .within(async {
+                throttle::succeed(&transaction, reservation).await?;
+                if !opening::confirm_user(&transaction, row, rehashed).await? {
+                    return Ok(None);
+                }
+                let session =
+                    opening::open_session(&transaction, row.id, attempt.previous, now).await?;
+                let device =
+                    opening::know_device(&transaction, row.id, attempt.device, now).await?;
+                let actor = Actor::user(user.id, user.name.clone(), attempt.client);
+                let event = NewEvent {
+                    tenant_id: user.tenant_id,
+                    action: AuditAction::SignedIn,
+                    target: users::target(&user),
+                    changes: json!({}),
+                };
+                audit::append(&transaction, &actor, event, now).await?;
+                opening::forget_old_sessions(&transaction, now).await?;
+                Ok::<_, Error>(Some((session, device)))
+            })
+            .await?;
+        let Some((session, device)) = tokens else {
+            return Ok(None);
+        };
+        self.database.commit(transaction).await?;
+        Ok(Some(SignInOutcome::SignedIn {
+            user,
+            session,
+            device,
+        }))
+    }
+
+    /// Writes into the audit trail that a sign-in was refused: once for each account, address and window.
+    async fn refuse(
+        &self,
+        attempt: &Attempt<'_>,
+        account: &Account,
+        known: &Known,
+        reservation: &Reservation,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        if reservation.refusal_audited {
+            return Ok(());
+        }
+        let id = known.user.as_ref().map(|user| user.id);
+        let actor = Actor {
+            who: ActorRef {
+                kind: ActorKind::User,
+                id,
+                name: account.shown(),
+            },
+            client: Some(attempt.client),
+        };
+        let event = NewEvent {
+            tenant_id: known
+                .user
+                .as_ref()
+                .and_then(|user| user.tenant_id)
+                .map(Into::into),
+            action: AuditAction::SignInRefused,
+            target: AuditTarget {
+                kind: "user".to_owned(),
+                id,
+                name: account.shown(),
+            },
+            changes: json!({}),
+        };
+        let transaction = self.database.begin_write().await?;
+        self.database
+            .within(async {
+                if throttle::note_refusal(&transaction, reservation).await? {
+                    audit::append(&transaction, &actor, event, now).await?;
+                }
+                Ok::<_, Error>(())
+            })
+            .await?;
+        self.database.commit(transaction).await
+    }
+}

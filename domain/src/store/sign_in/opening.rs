@@ -1,0 +1,159 @@
+//! What a right password leads to: a session, and a browser that is known.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, LockBehavior, LockType},
+};
+use uuid::Uuid;
+
+use super::throttle::CLEARED_AT_ONCE;
+use crate::{
+    Error,
+    session::{ABSOLUTE_TIMEOUT, IDLE_TIMEOUT, SessionToken},
+    store::{
+        entity::{known_device, session, user},
+        random,
+    },
+};
+
+/// How long a browser is known after it last signed in.
+const DEVICE_LIFETIME: TimeDelta = TimeDelta::days(365);
+/// Browsers that one user is known by; the oldest are forgotten. Somebody who drops every cookie is a new one each time.
+const DEVICES_OF_A_USER: u64 = 100;
+
+/// Forgets the failures in a row, and keeps a password hash that was renewed. `false` where the user was changed since `read`:
+/// disabled, or given another password. From here on nobody else changes the user until the transaction ends.
+pub(super) async fn confirm_user(
+    transaction: &DatabaseTransaction,
+    read: &user::Model,
+    rehashed: Option<String>,
+) -> Result<bool, Error> {
+    let mut update = user::Entity::update_many()
+        .col_expr(user::Column::ConsecutiveFailures, Expr::value(0_i64))
+        .filter(user::Column::Id.eq(read.id))
+        .filter(user::Column::Version.eq(read.version));
+    if let Some(hash) = rehashed {
+        update = update.col_expr(user::Column::PasswordHash, Expr::value(hash));
+    }
+    Ok(update.exec(transaction).await?.rows_affected > 0)
+}
+
+/// Begins a session with a token that nobody has seen before, and ends the one that the browser brought along.
+pub(super) async fn open_session(
+    transaction: &DatabaseTransaction,
+    user: Uuid,
+    previous: Option<&SessionToken>,
+    now: DateTime<Utc>,
+) -> Result<SessionToken, Error> {
+    if let Some(previous) = previous {
+        session::Entity::delete_by_id(random::digest(previous.expose()))
+            .exec(transaction)
+            .await?;
+    }
+    let token = new_token()?;
+    session::Entity::insert(session::ActiveModel {
+        token_digest: Set(random::digest(token.expose())),
+        user_id: Set(user),
+        created_at: Set(now),
+        last_seen_at: Set(now),
+        expires_at: Set(now + ABSOLUTE_TIMEOUT),
+    })
+    .exec_without_returning(transaction)
+    .await?;
+    Ok(token)
+}
+
+/// Whether the browser with this token signed in to that account before.
+pub(super) async fn is_known_device(
+    connection: &impl ConnectionTrait,
+    user: Uuid,
+    device: &SessionToken,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let known = known_device::Entity::find_by_id(random::digest(device.expose()))
+        .filter(known_device::Column::UserId.eq(user))
+        .filter(known_device::Column::ExpiresAt.gt(now))
+        .one(connection)
+        .await?;
+    Ok(known.is_some())
+}
+
+/// Knows the browser for a year from now: by the token that it brought, where that is one of this user's, else by a new one.
+pub(super) async fn know_device(
+    transaction: &DatabaseTransaction,
+    user: Uuid,
+    device: Option<&SessionToken>,
+    now: DateTime<Utc>,
+) -> Result<SessionToken, Error> {
+    let expires_at = now + DEVICE_LIFETIME;
+    if let Some(device) = device {
+        let renewed = known_device::Entity::update_many()
+            .col_expr(known_device::Column::ExpiresAt, Expr::value(expires_at))
+            .filter(known_device::Column::TokenDigest.eq(random::digest(device.expose())))
+            .filter(known_device::Column::UserId.eq(user))
+            .filter(known_device::Column::ExpiresAt.gt(now))
+            .exec(transaction)
+            .await?;
+        if renewed.rows_affected > 0 {
+            return Ok(device.clone());
+        }
+    }
+    let token = new_token()?;
+    known_device::Entity::insert(known_device::ActiveModel {
+        token_digest: Set(random::digest(token.expose())),
+        user_id: Set(user),
+        created_at: Set(now),
+        expires_at: Set(expires_at),
+    })
+    .exec_without_returning(transaction)
+    .await?;
+    forget_oldest_devices(transaction, user).await?;
+    Ok(token)
+}
+
+async fn forget_oldest_devices(transaction: &DatabaseTransaction, user: Uuid) -> Result<(), Error> {
+    let newest = known_device::Entity::find()
+        .select_only()
+        .column(known_device::Column::TokenDigest)
+        .filter(known_device::Column::UserId.eq(user))
+        .order_by_desc(known_device::Column::ExpiresAt)
+        .limit(DEVICES_OF_A_USER)
+        .into_query();
+    known_device::Entity::delete_many()
+        .filter(known_device::Column::UserId.eq(user))
+        .filter(known_device::Column::TokenDigest.not_in_subquery(newest))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Clears away a few sessions that are over. Skips those that others hold, and comes last: it waits for nobody.
+pub(super) async fn forget_old_sessions(
+    transaction: &DatabaseTransaction,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let is_over = Condition::any()
+        .add(session::Column::ExpiresAt.lte(now))
+        .add(session::Column::LastSeenAt.lte(now - IDLE_TIMEOUT));
+    let over = session::Entity::find()
+        .select_only()
+        .column(session::Column::TokenDigest)
+        .filter(is_over)
+        .limit(CLEARED_AT_ONCE)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .into_query();
+    session::Entity::delete_many()
+        .filter(session::Column::TokenDigest.in_subquery(over))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+fn new_token() -> Result<SessionToken, Error> {
+    let mut bytes = [0; 32];
+    random::fill(&mut bytes)?;
+    Ok(SessionToken::from_bytes(bytes))
+}

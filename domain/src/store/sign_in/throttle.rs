@@ -1,0 +1,288 @@
+//! What keeps guessing slow: how many wrong passwords an account and an address get.
+//!
+//! Counted in the database, so that a restart forgets nothing and every replica counts the same. A try is counted as a failure
+//! before its password is hashed and taken back where it turns out right, so that tries at the same time cannot exceed the bound.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter,
+    QuerySelect, QueryTrait,
+    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+};
+
+use crate::{
+    Error,
+    client_address::ClientAddress,
+    store::{
+        clock,
+        entity::{sign_in_bucket, user},
+        random,
+    },
+};
+
+/// Failures are counted for so long, from the first on.
+pub(super) const WINDOW: TimeDelta = TimeDelta::minutes(15);
+
+/// Failures of one account from one address in a window: enough for a person who tries all of their passwords.
+const ACCOUNT_FAILURES: i64 = 10;
+
+/// Failures from one address in a window, whatever the account. Against one password tried on many accounts; above
+/// [`ACCOUNT_FAILURES`], because colleagues share an address and one who forgot a password must not lock out the others.
+const ADDRESS_FAILURES: i64 = 50;
+
+/// Failures of one account in a row, from anywhere, after which only browsers that have signed in to it before get a try: each of
+/// many addresses may stay within its own bound while they guess at one account together.
+const CONSECUTIVE_FAILURES: i64 = 100;
+
+/// Rows that one sign-in clears away at most, so that none waits long for it. Each adds two at most, so that the table shrinks.
+pub(super) const CLEARED_AT_ONCE: u64 = 100;
+
+/// The two buckets that a try counts in.
+pub(super) struct Buckets {
+    account_and_address: String,
+    address: String,
+}
+
+impl Buckets {
+    /// `account` is the email in normal form, also where there is no such user. Digests, so that the table tells neither addresses
+    /// nor what people typed by mistake.
+    pub(super) fn of(account: &str, client: ClientAddress) -> Self {
+        let address = client.throttle_key();
+        Self {
+            account_and_address: format!(
+                "{}{}",
+                account_part(account),
+                part(&format!("address:{address}"))
+            ),
+            address: part(&format!("address alone:{address}")),
+        }
+    }
+
+    fn limits(&self) -> [(&str, i64); 2] {
+        [
+            (&self.account_and_address, ACCOUNT_FAILURES),
+            (&self.address, ADDRESS_FAILURES),
+        ]
+    }
+}
+
+/// Stands before everything that is counted for `account`, so that all of it can be found.
+fn account_part(account: &str) -> String {
+    part(&format!("account:{account}"))
+}
+
+/// 128 bits of a digest, in hexadecimal: nobody finds two texts with one part, and chance does not either.
+fn part(text: &str) -> String {
+    random::digest(text)
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A try that counts as failed until [`succeed`] takes it back.
+pub(super) struct Reservation {
+    account_and_address: String,
+    address: String,
+    address_window: DateTime<Utc>,
+    /// Whether this window's refusal stands in the audit trail.
+    pub(super) refusal_audited: bool,
+}
+
+/// How long `buckets` refuse every try from `now` on; `None` where they don't. Only reads, so that a refused flood is cheap.
+pub(super) async fn refusal(
+    connection: &impl ConnectionTrait,
+    buckets: &Buckets,
+    now: DateTime<Utc>,
+) -> Result<Option<TimeDelta>, Error> {
+    let limits = buckets.limits();
+    let rows = sign_in_bucket::Entity::find()
+        .filter(sign_in_bucket::Column::Bucket.is_in(limits.map(|(bucket, _)| bucket)))
+        .filter(sign_in_bucket::Column::WindowStartedAt.gt(oldest_window(now)))
+        .all(connection)
+        .await?;
+    Ok(rows
+        .iter()
+        .filter(|row| {
+            limits
+                .iter()
+                .any(|(bucket, limit)| *bucket == row.bucket && row.failures >= *limit)
+        })
+        .map(|row| rest_of_window(row, now))
+        .max())
+}
+
+/// Counts a try as failed in both buckets. `Err` is how long to wait where one is full: roll back then.
+pub(super) async fn reserve(
+    transaction: &DatabaseTransaction,
+    buckets: &Buckets,
+    now: DateTime<Utc>,
+) -> Result<Result<Reservation, TimeDelta>, Error> {
+    // Always in this order, so that no two transactions wait for each other.
+    let [account_and_address, address] = buckets.limits();
+    let mut begins_window = false;
+    let mut rows = Vec::with_capacity(2);
+    for (bucket, limit) in [account_and_address, address] {
+        let row = count(transaction, bucket, now).await?;
+        if row.failures > limit {
+            return Ok(Err(rest_of_window(&row, now)));
+        }
+        begins_window |= row.failures == 1;
+        rows.push(row);
+    }
+    if begins_window {
+        forget_old_windows(transaction, now).await?;
+    }
+    let refusal_audited = rows.first().is_some_and(|row| row.refusal_audited);
+    let address_window = rows.last().map_or(now, |row| row.window_started_at);
+    Ok(Ok(Reservation {
+        account_and_address: account_and_address.0.to_owned(),
+        address: address.0.to_owned(),
+        address_window,
+        refusal_audited,
+    }))
+}
+
+/// One more failure in `bucket`, in a new window where the last one is over. One statement: the row stays locked until the
+/// transaction ends, so that tries at the same time are counted one after another.
+async fn count(
+    transaction: &DatabaseTransaction,
+    bucket: &str,
+    now: DateTime<Utc>,
+) -> Result<sign_in_bucket::Model, Error> {
+    use sign_in_bucket::{Column, Entity};
+    let now = clock::stored(now);
+    let is_over = Expr::col((Entity, Column::WindowStartedAt)).lte(oldest_window(now));
+    let row = sign_in_bucket::ActiveModel {
+        bucket: Set(bucket.to_owned()),
+        window_started_at: Set(now),
+        failures: Set(1),
+        refusal_audited: Set(false),
+    };
+    let otherwise = |column: Column| Expr::col((Entity, column));
+    let conflict = OnConflict::column(Column::Bucket)
+        .value(
+            Column::Failures,
+            Expr::case(is_over.clone(), 1_i64).finally(otherwise(Column::Failures).add(1_i64)),
+        )
+        .value(
+            Column::WindowStartedAt,
+            Expr::case(is_over.clone(), now).finally(otherwise(Column::WindowStartedAt)),
+        )
+        .value(
+            Column::RefusalAudited,
+            Expr::case(is_over, false).finally(otherwise(Column::RefusalAudited)),
+        )
+        .to_owned();
+    Ok(Entity::insert(row)
+        .on_conflict(conflict)
+        .exec_with_returning(transaction)
+        .await?)
+}
+
+/// Takes the try back: the account starts anew from this address, and the address is left with what others failed from it.
+pub(super) async fn succeed(
+    transaction: &DatabaseTransaction,
+    reservation: &Reservation,
+) -> Result<(), Error> {
+    sign_in_bucket::Entity::delete_by_id(reservation.account_and_address.as_str())
+        .exec(transaction)
+        .await?;
+    sign_in_bucket::Entity::update_many()
+        .col_expr(
+            sign_in_bucket::Column::Failures,
+            Expr::col(sign_in_bucket::Column::Failures).sub(1_i64),
+        )
+        .filter(sign_in_bucket::Column::Bucket.eq(reservation.address.as_str()))
+        .filter(sign_in_bucket::Column::WindowStartedAt.eq(reservation.address_window))
+        .filter(sign_in_bucket::Column::Failures.gt(0))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Notes that this window's refusal stands in the audit trail. Whether it did not before: then it is to be written.
+pub(super) async fn note_refusal(
+    transaction: &DatabaseTransaction,
+    reservation: &Reservation,
+) -> Result<bool, Error> {
+    let noted = sign_in_bucket::Entity::update_many()
+        .col_expr(sign_in_bucket::Column::RefusalAudited, Expr::value(true))
+        .filter(sign_in_bucket::Column::Bucket.eq(reservation.account_and_address.as_str()))
+        .filter(sign_in_bucket::Column::RefusalAudited.eq(false))
+        .exec(transaction)
+        .await?;
+    Ok(noted.rows_affected > 0)
+}
+
+/// Whether so many failures in a row leave the account to the browsers that know it.
+pub(super) const fn is_under_attack(user: &user::Model) -> bool {
+    user.consecutive_failures >= CONSECUTIVE_FAILURES
+}
+
+/// Counts one more failure in a row. `false` where the account is left to the browsers that know it and this is none of them.
+///
+/// The statement is the same where there is no such user, so that the time does not tell.
+pub(super) async fn count_in_a_row(
+    transaction: &DatabaseTransaction,
+    user: Option<&user::Model>,
+    is_known_device: bool,
+) -> Result<bool, Error> {
+    let most = if is_known_device {
+        i64::MAX
+    } else {
+        CONSECUTIVE_FAILURES
+    };
+    let counted = user::Entity::update_many()
+        .col_expr(
+            user::Column::ConsecutiveFailures,
+            Expr::col(user::Column::ConsecutiveFailures).add(1_i64),
+        )
+        .filter(user::Column::Id.eq(user.map_or(uuid::Uuid::nil(), |user| user.id)))
+        .filter(user::Column::ConsecutiveFailures.lt(most))
+        .exec(transaction)
+        .await?;
+    Ok(user.is_none() || counted.rows_affected > 0)
+}
+
+/// Empties every bucket of an account, whatever the address.
+pub(crate) async fn forget_account(
+    transaction: &DatabaseTransaction,
+    account: &str,
+) -> Result<(), Error> {
+    sign_in_bucket::Entity::delete_many()
+        .filter(sign_in_bucket::Column::Bucket.starts_with(account_part(account)))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Clears away a few windows that are over. Rows that others hold are skipped: nobody waits for anybody here.
+async fn forget_old_windows(
+    transaction: &DatabaseTransaction,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let over = sign_in_bucket::Entity::find()
+        .select_only()
+        .column(sign_in_bucket::Column::Bucket)
+        .filter(sign_in_bucket::Column::WindowStartedAt.lte(oldest_window(now)))
+        .limit(CLEARED_AT_ONCE)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .into_query();
+    sign_in_bucket::Entity::delete_many()
+        .filter(sign_in_bucket::Column::Bucket.in_subquery(over))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// A window that began then or earlier is over at `now`.
+fn oldest_window(now: DateTime<Utc>) -> DateTime<Utc> {
+    now - WINDOW
+}
+
+fn rest_of_window(row: &sign_in_bucket::Model, now: DateTime<Utc>) -> TimeDelta {
+    // A clock that was set back must not lock anybody out for longer than a window.
+    (row.window_started_at + WINDOW - now).clamp(TimeDelta::seconds(1), WINDOW)
+}

@@ -1,0 +1,380 @@
+//! Tenants, for an operator.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, QuerySelect, SqlErr,
+};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+use super::{
+    audit::{self, NewEvent},
+    clock,
+    connection::Database,
+    entity::{api_key, tenant},
+    error::damaged,
+    random,
+    scope::{OperatorScope, TenantScope},
+};
+use crate::{
+    Error, FieldError,
+    audit::{AuditAction, AuditTarget},
+    id::KeyId,
+    tenant::{MAX_KEY_LIMIT, Slug, Tenant, TenantRef, Usage},
+    text,
+};
+
+/// A tenant that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    /// 1–200 characters.
+    pub name: String,
+    /// Made from the name where there is none.
+    pub slug: Option<Slug>,
+    /// The store's default where there is none.
+    pub key_limit: Option<u32>,
+}
+
+/// Tenants, for an operator.
+pub struct Tenants<'a> {
+    database: &'a Database,
+    operator: &'a OperatorScope,
+}
+
+impl<'a> Tenants<'a> {
+    pub(crate) const fn new(database: &'a Database, operator: &'a OperatorScope) -> Self {
+        Self { database, operator }
+    }
+
+    /// Every tenant with its usage, by name.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn list(&self) -> Result<Vec<(Tenant, Usage)>, Error> {
+        let reader = self.database.reader();
+        let (rows, used) = self
+            .database
+            .within(async {
+                let rows = tenant::Entity::find().all(reader).await?;
+                let used = api_key::Entity::find()
+                    .select_only()
+                    .column(api_key::Column::TenantId)
+                    .column_as(api_key::Column::Id.count(), "used")
+                    .filter(api_key::Column::RevokedAt.is_null())
+                    .group_by(api_key::Column::TenantId)
+                    .into_tuple::<(Uuid, i64)>()
+                    .all(reader)
+                    .await?;
+                Ok::<_, Error>((rows, used))
+            })
+            .await?;
+        let used: HashMap<Uuid, i64> = used.into_iter().collect();
+        let mut tenants = rows
+            .into_iter()
+            .map(|row| {
+                let used = used.get(&row.id).copied().unwrap_or_default();
+                let tenant = from_row(row)?;
+                let usage = Usage {
+                    used: u32::try_from(used).map_err(|_| damaged("number of keys"))?,
+                    limit: tenant.key_limit,
+                };
+                Ok((tenant, usage))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        tenants.sort_by_cached_key(|(tenant, _)| (tenant.name.to_lowercase(), tenant.slug.clone()));
+        Ok(tenants)
+    }
+
+    /// The tenant of that slug.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn find(&self, slug: &str) -> Result<Tenant, Error> {
+        self.database
+            .within(
+                tenant::Entity::find()
+                    .filter(tenant::Column::Slug.eq(slug))
+                    .one(self.database.reader()),
+            )
+            .await?
+            .ok_or(NOT_FOUND)
+            .and_then(from_row)
+    }
+
+    /// Acts in the tenant of that slug, as the operator.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn scope(&self, slug: &str) -> Result<TenantScope, Error> {
+        let tenant = self.find(slug).await?;
+        Ok(TenantScope::new(
+            TenantRef::from(&tenant),
+            self.operator.actor().clone(),
+        ))
+    }
+
+    /// Acts in the tenant of that key, as the operator: a key's identifier is unique over the installation.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn scope_of_key(&self, key: KeyId) -> Result<TenantScope, Error> {
+        let reader = self.database.reader();
+        let row = self
+            .database
+            .within(async {
+                let tenant_id = api_key::Entity::find_by_id(key.as_uuid())
+                    .select_only()
+                    .column(api_key::Column::TenantId)
+                    .into_tuple::<Uuid>()
+                    .one(reader)
+                    .await?
+                    .ok_or(Error::NotFound("API key"))?;
+                let tenant = tenant::Entity::find_by_id(tenant_id).one(reader).await?;
+                tenant.ok_or_else(|| damaged("tenant of a key"))
+            })
+            .await?;
+        Ok(TenantScope::new(
+            TenantRef::from(&from_row(row)?),
+            self.operator.actor().clone(),
+        ))
+    }
+
+    /// Makes a tenant.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `name`, `slug` and `key_limit`; [`Error::AlreadyExists`] where the slug is taken;
+    /// [`Error::Unavailable`].
+    pub async fn create(&self, new: NewTenant, now: DateTime<Utc>) -> Result<Tenant, Error> {
+        let (name, slug, key_limit) = self.check(new)?;
+        let now = clock::stored(now);
+        let row = tenant::ActiveModel {
+            id: Set(random::identifier()),
+            slug: Set(slug.as_str().to_owned()),
+            name: Set(name),
+            key_limit: Set(i64::from(key_limit)),
+            suspended_at: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+            version: Set(1),
+        };
+        let transaction = self.database.begin_write().await?;
+        let tenant = self
+            .database
+            .within(async {
+                let row =
+                    row.insert(&transaction)
+                        .await
+                        .map_err(|error| match error.sql_err() {
+                            Some(SqlErr::UniqueConstraintViolation(_)) => Error::AlreadyExists {
+                                what: "tenant",
+                                name: slug.to_string(),
+                            },
+                            _ => error.into(),
+                        })?;
+                let tenant = from_row(row)?;
+                let changes = json!({
+                    "name": { "before": null, "after": tenant.name },
+                    "slug": { "before": null, "after": tenant.slug },
+                    "key_limit": { "before": null, "after": tenant.key_limit },
+                });
+                self.append(
+                    &transaction,
+                    AuditAction::TenantCreated,
+                    &tenant,
+                    changes,
+                    now,
+                )
+                .await?;
+                Ok::<_, Error>(tenant)
+            })
+            .await?;
+        self.database.commit(transaction).await?;
+        Ok(tenant)
+    }
+
+    /// Changes the key limit. Lowering it below what is used deletes nothing; setting it to what it is changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] above [`MAX_KEY_LIMIT`], [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn set_limit(
+        &self,
+        slug: &str,
+        limit: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Tenant, Error> {
+        check_limit(limit)?;
+        self.change(slug, AuditAction::TenantLimitChanged, now, |before| {
+            (before.key_limit != i64::from(limit)).then(|| Change {
+                row: tenant::ActiveModel {
+                    key_limit: Set(i64::from(limit)),
+                    ..before.clone().into()
+                },
+                changes: json!({ "key_limit": { "before": before.key_limit, "after": limit } }),
+            })
+        })
+        .await
+    }
+
+    /// Refuses every key and every session of the tenant from now on. A tenant that is suspended stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn suspend(&self, slug: &str, now: DateTime<Utc>) -> Result<Tenant, Error> {
+        self.change(slug, AuditAction::TenantSuspended, now, |before| {
+            before
+                .suspended_at
+                .is_none()
+                .then(|| suspension(before, Some(clock::stored(now))))
+        })
+        .await
+    }
+
+    /// Ends a suspension. A tenant that is not suspended stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn resume(&self, slug: &str, now: DateTime<Utc>) -> Result<Tenant, Error> {
+        self.change(slug, AuditAction::TenantResumed, now, |before| {
+            before
+                .suspended_at
+                .is_some()
+                .then(|| suspension(before, None))
+        })
+        .await
+    }
+
+    fn check(&self, new: NewTenant) -> Result<(String, Slug, u32), Error> {
+        let mut errors = Vec::new();
+        let name = text::display_name(&new.name)
+            .map_err(|message| errors.push(FieldError::new("name", message)))
+            .ok();
+        let slug = match (new.slug, &name) {
+            (Some(slug), _) => Some(slug),
+            (None, Some(name)) => Slug::from_name(name)
+                .map_err(|error| errors.push(FieldError::new("slug", error.to_string())))
+                .ok(),
+            // A slug would be made of the name, which is wrong already.
+            (None, None) => None,
+        };
+        let key_limit = new
+            .key_limit
+            .unwrap_or(self.database.options().default_key_limit);
+        if let Err(Error::Invalid(error)) = check_limit(key_limit) {
+            errors.extend(error);
+        }
+        match (name, slug) {
+            (Some(name), Some(slug)) if errors.is_empty() => Ok((name, slug, key_limit)),
+            _ => Err(Error::Invalid(errors)),
+        }
+    }
+
+    /// Changes one tenant in one transaction with its event; nothing at all where `change` finds nothing to do.
+    async fn change(
+        &self,
+        slug: &str,
+        action: AuditAction,
+        now: DateTime<Utc>,
+        change: impl FnOnce(&tenant::Model) -> Option<Change>,
+    ) -> Result<Tenant, Error> {
+        let now = clock::stored(now);
+        let transaction = self.database.begin_write().await?;
+        let tenant = self
+            .database
+            .within(async {
+                let before = tenant::Entity::find()
+                    .filter(tenant::Column::Slug.eq(slug))
+                    .lock_exclusive()
+                    .one(&transaction)
+                    .await?
+                    .ok_or(NOT_FOUND)?;
+                let Some(Change { mut row, changes }) = change(&before) else {
+                    return from_row(before);
+                };
+                row.version = Set(before.version + 1);
+                row.updated_at = Set(now);
+                let tenant = from_row(row.update(&transaction).await?)?;
+                self.append(&transaction, action, &tenant, changes, now)
+                    .await?;
+                Ok::<_, Error>(tenant)
+            })
+            .await?;
+        self.database.commit(transaction).await?;
+        Ok(tenant)
+    }
+
+    async fn append(
+        &self,
+        transaction: &DatabaseTransaction,
+        action: AuditAction,
+        tenant: &Tenant,
+        changes: Value,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let event = NewEvent {
+            tenant_id: Some(tenant.id),
+            action,
+            target: AuditTarget {
+                kind: "tenant".to_owned(),
+                id: Some(tenant.id.as_uuid()),
+                name: tenant.name.clone(),
+            },
+            changes,
+        };
+        audit::append(transaction, self.operator.actor(), event, now).await
+    }
+}
+
+/// What becomes of a row, and what the audit trail says of it.
+struct Change {
+    row: tenant::ActiveModel,
+    changes: Value,
+}
+
+fn suspension(before: &tenant::Model, suspended_at: Option<DateTime<Utc>>) -> Change {
+    Change {
+        row: tenant::ActiveModel {
+            suspended_at: Set(suspended_at),
+            ..before.clone().into()
+        },
+        changes: json!({ "suspended_at": { "before": before.suspended_at, "after": suspended_at } }),
+    }
+}
+
+const NOT_FOUND: Error = Error::NotFound("tenant");
+
+fn check_limit(limit: u32) -> Result<(), Error> {
+    if limit > MAX_KEY_LIMIT {
+        return Err(Error::invalid(
+            "key_limit",
+            format!("Must be at most {MAX_KEY_LIMIT}"),
+        ));
+    }
+    Ok(())
+}
+
+/// The tenant of that slug as `connection` sees it, for a change that needs it in the same transaction.
+pub(crate) async fn find_by_slug(
+    connection: &impl ConnectionTrait,
+    slug: &str,
+) -> Result<Tenant, Error> {
+    tenant::Entity::find()
+        .filter(tenant::Column::Slug.eq(slug))
+        .one(connection)
+        .await?
+        .ok_or(NOT_FOUND)
+        .and_then(from_row)
+}
+
+/// The tenant that a row holds.
+pub(crate) fn from_row(row: tenant::Model) -> Result<Tenant, Error> {
+    Ok(Tenant {
+        id: row.id.into(),
+        slug: row.slug.parse().map_err(|_| damaged("slug"))?,
+        name: row.name,
+        key_limit: u32::try_from(row.key_limit).map_err(|_| damaged("key limit"))?,
+        suspended_at: row.suspended_at,
+        created_at: row.created_at,
+    })
+}

@@ -1,0 +1,336 @@
+//! Users, for an operator.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, QueryOrder, QuerySelect, SqlErr,
+};
+use serde_json::{Value, json};
+
+use super::{
+    audit::{self, NewEvent},
+    clock,
+    connection::Database,
+    entity::{session, tenant, user},
+    error::damaged,
+    password::{self, Slots},
+    random,
+    scope::OperatorScope,
+    sign_in::throttle,
+    tenants,
+};
+use crate::{
+    Error, FieldError,
+    audit::{AuditAction, AuditTarget},
+    tenant::Tenant,
+    text,
+    user::{Email, Role, User},
+};
+
+/// A user who is to be made.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Unique over the installation.
+    pub email: Email,
+    /// The part before the `@` where there is none.
+    pub name: Option<String>,
+    /// What the user may do.
+    pub role: Role,
+    /// The tenant's slug: needed for every role but `super_user`, which has none.
+    pub tenant: Option<String>,
+}
+
+/// Users, for an operator.
+pub struct Users<'a> {
+    database: &'a Database,
+    operator: &'a OperatorScope,
+}
+
+impl<'a> Users<'a> {
+    pub(crate) const fn new(database: &'a Database, operator: &'a OperatorScope) -> Self {
+        Self { database, operator }
+    }
+
+    /// Every user, by email, each with the slug of its tenant.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn list(&self) -> Result<Vec<(User, Option<String>)>, Error> {
+        let rows = self
+            .database
+            .within(
+                user::Entity::find()
+                    .find_also_related(tenant::Entity)
+                    .order_by_asc(user::Column::Email)
+                    .all(self.database.reader()),
+            )
+            .await?;
+        rows.into_iter()
+            .map(|(row, tenant)| Ok((from_row(row)?, tenant.map(|tenant| tenant.slug))))
+            .collect()
+    }
+
+    /// Makes a user. The password has to pass [`password::check_new`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `tenant`, `name` and `password`; [`Error::NotFound`] where there is no such tenant;
+    /// [`Error::AlreadyExists`] where the email is taken; [`Error::Unavailable`].
+    pub async fn create(
+        &self,
+        new: NewUser,
+        password: &str,
+        now: DateTime<Utc>,
+    ) -> Result<User, Error> {
+        let slots = self.database.password_slots();
+        let name = check(slots, &new, password).await?;
+        let tenant = self.look_up(&new).await?;
+        // Hashed before the transaction begins: nobody waits for the writer meanwhile.
+        let password_hash = password::hash(slots, password).await?;
+        let now = clock::stored(now);
+        let row = user::ActiveModel {
+            id: Set(random::identifier()),
+            tenant_id: Set(tenant.as_ref().map(|tenant| tenant.id.as_uuid())),
+            email: Set(new.email.as_str().to_owned()),
+            name: Set(name),
+            password_hash: Set(password_hash),
+            role: Set(new.role.as_str().to_owned()),
+            consecutive_failures: Set(0),
+            disabled_at: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+            version: Set(1),
+        };
+        let transaction = self.database.begin_write().await?;
+        let user = self
+            .database
+            .within(async {
+                let row =
+                    row.insert(&transaction)
+                        .await
+                        .map_err(|error| match error.sql_err() {
+                            Some(SqlErr::UniqueConstraintViolation(_)) => taken(&new.email),
+                            _ => error.into(),
+                        })?;
+                let user = from_row(row)?;
+                let changes = json!({
+                    "email": { "before": null, "after": user.email },
+                    "name": { "before": null, "after": user.name },
+                    "role": { "before": null, "after": user.role },
+                    "tenant": { "before": null, "after": tenant.map(|tenant| tenant.slug) },
+                });
+                self.append(&transaction, AuditAction::UserCreated, &user, changes, now)
+                    .await?;
+                Ok::<_, Error>(user)
+            })
+            .await?;
+        self.database.commit(transaction).await?;
+        Ok(user)
+    }
+
+    /// Sets a user's password, ends every session of the user and clears what throttles the account.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] for `password`; [`Error::Unavailable`].
+    pub async fn set_password(
+        &self,
+        email: &Email,
+        password: &str,
+        now: DateTime<Utc>,
+    ) -> Result<User, Error> {
+        let known = self
+            .database
+            .within(find(self.database.reader(), email))
+            .await?
+            .ok_or(NOT_FOUND)?;
+        let slots = self.database.password_slots();
+        if let Some(fault) = password::find_fault(slots, password, email, &known.name).await? {
+            return Err(Error::Invalid(vec![fault]));
+        }
+        let password_hash = password::hash(slots, password).await?;
+        let now = clock::stored(now);
+        let transaction = self.database.begin_write().await?;
+        let user = self
+            .database
+            .within(async {
+                // Buckets before the user, as a sign-in takes them: two that wait for each other would wait for ever.
+                throttle::forget_account(&transaction, email.as_str()).await?;
+                let before = lock(&transaction, email).await?;
+                let version = before.version + 1;
+                let row = user::ActiveModel {
+                    password_hash: Set(password_hash),
+                    consecutive_failures: Set(0),
+                    updated_at: Set(now),
+                    version: Set(version),
+                    ..before.into()
+                };
+                let user = from_row(row.update(&transaction).await?)?;
+                end_sessions(&transaction, &user).await?;
+                // The trail says that it changed; neither password nor hash stands in it.
+                self.append(
+                    &transaction,
+                    AuditAction::UserPasswordChanged,
+                    &user,
+                    json!({}),
+                    now,
+                )
+                .await?;
+                Ok::<_, Error>(user)
+            })
+            .await?;
+        self.database.commit(transaction).await?;
+        Ok(user)
+    }
+
+    /// Ends every session of the user and refuses every further sign-in. A user who is disabled stays as they are.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn disable(&self, email: &Email, now: DateTime<Utc>) -> Result<User, Error> {
+        let now = clock::stored(now);
+        let transaction = self.database.begin_write().await?;
+        let user = self
+            .database
+            .within(async {
+                let before = lock(&transaction, email).await?;
+                if before.disabled_at.is_some() {
+                    return from_row(before);
+                }
+                let version = before.version + 1;
+                let row = user::ActiveModel {
+                    disabled_at: Set(Some(now)),
+                    updated_at: Set(now),
+                    version: Set(version),
+                    ..before.into()
+                };
+                let user = from_row(row.update(&transaction).await?)?;
+                end_sessions(&transaction, &user).await?;
+                let changes = json!({ "disabled_at": { "before": null, "after": now } });
+                self.append(&transaction, AuditAction::UserDisabled, &user, changes, now)
+                    .await?;
+                Ok::<_, Error>(user)
+            })
+            .await?;
+        self.database.commit(transaction).await?;
+        Ok(user)
+    }
+
+    /// The new user's tenant; and whether the email is taken, before a password is hashed for nothing.
+    async fn look_up(&self, new: &NewUser) -> Result<Option<Tenant>, Error> {
+        let reader = self.database.reader();
+        self.database
+            .within(async {
+                let tenant = match &new.tenant {
+                    Some(slug) => Some(tenants::find_by_slug(reader, slug).await?),
+                    None => None,
+                };
+                match find(reader, &new.email).await? {
+                    Some(_) => Err(taken(&new.email)),
+                    None => Ok(tenant),
+                }
+            })
+            .await
+    }
+
+    async fn append(
+        &self,
+        transaction: &DatabaseTransaction,
+        action: AuditAction,
+        user: &User,
+        changes: Value,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let event = NewEvent {
+            tenant_id: user.tenant_id,
+            action,
+            target: target(user),
+            changes,
+        };
+        audit::append(transaction, self.operator.actor(), event, now).await
+    }
+}
+
+/// The user's name in normal form, where the rest is good too.
+async fn check(slots: &Slots, new: &NewUser, password: &str) -> Result<String, Error> {
+    let mut faults = Vec::new();
+    match (new.role, &new.tenant) {
+        (Role::SuperUser, Some(_)) => {
+            faults.push(FieldError::new("tenant", "A super user has no tenant"));
+        }
+        (Role::TenantAdmin | Role::Member, None) => {
+            faults.push(FieldError::new("tenant", "Name the user's tenant"));
+        }
+        (Role::SuperUser, None) | (Role::TenantAdmin | Role::Member, Some(_)) => {}
+    }
+    let name = match &new.name {
+        Some(name) => text::display_name(name),
+        None => Ok(new.email.local_part().chars().take(200).collect()),
+    };
+    let name = name.unwrap_or_else(|message| {
+        faults.push(FieldError::new("name", message));
+        String::new()
+    });
+    faults.extend(password::find_fault(slots, password, &new.email, &name).await?);
+    if faults.is_empty() {
+        Ok(name)
+    } else {
+        Err(Error::Invalid(faults))
+    }
+}
+
+const NOT_FOUND: Error = Error::NotFound("user");
+
+fn taken(email: &Email) -> Error {
+    Error::AlreadyExists {
+        what: "user",
+        name: email.to_string(),
+    }
+}
+
+async fn find(
+    connection: &impl ConnectionTrait,
+    email: &Email,
+) -> Result<Option<user::Model>, Error> {
+    Ok(user::Entity::find()
+        .filter(user::Column::Email.eq(email.as_str()))
+        .one(connection)
+        .await?)
+}
+
+async fn lock(transaction: &DatabaseTransaction, email: &Email) -> Result<user::Model, Error> {
+    user::Entity::find()
+        .filter(user::Column::Email.eq(email.as_str()))
+        .lock_exclusive()
+        .one(transaction)
+        .await?
+        .ok_or(NOT_FOUND)
+}
+
+async fn end_sessions(transaction: &DatabaseTransaction, user: &User) -> Result<(), Error> {
+    session::Entity::delete_many()
+        .filter(session::Column::UserId.eq(user.id.as_uuid()))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// A user as the audit trail names one: by the email, which no other user has.
+pub(crate) fn target(user: &User) -> AuditTarget {
+    AuditTarget {
+        kind: "user".to_owned(),
+        id: Some(user.id.as_uuid()),
+        name: user.email.to_string(),
+    }
+}
+
+/// The user that a row holds.
+pub(crate) fn from_row(row: user::Model) -> Result<User, Error> {
+    Ok(User {
+        id: row.id.into(),
+        tenant_id: row.tenant_id.map(Into::into),
+        email: row.email.parse().map_err(|_| damaged("email"))?,
+        name: row.name,
+        role: row.role.parse().map_err(|_| damaged("role"))?,
+        disabled_at: row.disabled_at,
+        created_at: row.created_at,
+    })
+}

@@ -1,0 +1,136 @@
+//! The check on every request: from the text of `X-API-Key` to who it is, or why not.
+
+pub(crate) mod last_used;
+
+use chrono::{DateTime, Utc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+use tokio::sync::Mutex;
+
+use crate::{
+    Error,
+    actor::Actor,
+    client_address::ClientAddress,
+    key::{
+        ApiKey,
+        format::Secret,
+        verdict::{Refusal, decide},
+    },
+    permission::{Permission, PermissionSet},
+    store::{Store, TenantScope, keys::KnownKey},
+    tenant::TenantRef,
+};
+use last_used::{LastUse, LastUsed};
+
+/// A key that was accepted for one request.
+#[derive(Clone, Debug)]
+pub struct VerifiedKey {
+    /// The key.
+    pub key: ApiKey,
+    /// Its tenant.
+    pub tenant: TenantRef,
+    /// What its group allows.
+    pub permissions: PermissionSet,
+    /// From where the request came.
+    pub client: ClientAddress,
+}
+
+impl VerifiedKey {
+    /// The key's tenant, with the key as the one who acts.
+    #[must_use]
+    pub fn scope(&self) -> TenantScope {
+        TenantScope::new(
+            self.tenant.clone(),
+            Actor::api_key(self.key.id, self.key.name.as_str(), self.client),
+        )
+    }
+}
+
+/// Judges keys. Cheap to clone: the clones count and collect together.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    store: Store,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    database_reads: AtomicU64,
+    last_used: LastUsed,
+    /// Held while uses are written, so that the last flush before a shutdown waits for one that is under way.
+    flushing: Mutex<()>,
+}
+
+/// Uses that are written in one transaction: few enough that an administrator's change in between does not wait long.
+const FLUSH_BATCH: usize = 500;
+
+impl Verifier {
+    /// Judges by what is in `store`.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            shared: Arc::default(),
+        }
+    }
+
+    /// Judges a request that presents `presented` from `client` to a route that asks for `permission`. An accepted one counts as use.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the database does not answer in time: never a guess. [`Error::Internal`] for a damaged row.
+    pub async fn verify(
+        &self,
+        presented: &str,
+        client: ClientAddress,
+        permission: Option<&Permission>,
+        now: DateTime<Utc>,
+    ) -> Result<Result<VerifiedKey, Refusal>, Error> {
+        let Some(secret) = Secret::parse(presented) else {
+            return Ok(Err(Refusal::InvalidApiKey));
+        };
+        self.shared.database_reads.fetch_add(1, Ordering::Relaxed);
+        let Some(KnownKey { key, tenant, grant }) = self.store.find_by_secret(&secret, now).await?
+        else {
+            return Ok(Err(Refusal::InvalidApiKey));
+        };
+        if let Err(refusal) = decide(&grant, client, permission, now) {
+            return Ok(Err(refusal));
+        }
+        let last_use = LastUse {
+            at: now,
+            address: client.ip(),
+        };
+        self.shared.last_used.record(key.id, last_use);
+        Ok(Ok(VerifiedKey {
+            key,
+            tenant,
+            permissions: grant.permissions,
+            client,
+        }))
+    }
+
+    /// How often the database was asked for a key, since the start.
+    #[must_use]
+    pub fn database_reads(&self) -> u64 {
+        self.shared.database_reads.load(Ordering::Relaxed)
+    }
+
+    /// Writes what was used since the last time. The server calls it every few seconds and at shutdown.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]. What was not written is kept for the next time, also where the call is cancelled.
+    pub async fn flush_last_used(&self) -> Result<(), Error> {
+        let _flushing = self.shared.flushing.lock().await;
+        let mut taken = self.shared.last_used.take();
+        loop {
+            let batch = taken.batch(FLUSH_BATCH);
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.store.write_last_used(&batch).await?;
+            taken.written(batch.len());
+        }
+    }
+}

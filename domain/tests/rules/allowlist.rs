@@ -1,0 +1,235 @@
+use domain::{
+    client_address::ClientAddress,
+    key::allowlist::{Allowlist, InvalidAllowlist, parse_network},
+};
+use proptest::prelude::*;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+fn canonical(entry: &str) -> Option<String> {
+    parse_network(entry).map(|network| network.to_string())
+}
+
+fn list(lines: &str) -> Allowlist {
+    Allowlist::parse_lines(lines).expect("a good list")
+}
+
+fn client(address: &str) -> ClientAddress {
+    ClientAddress::known(address.parse().expect("an address"))
+}
+
+#[test]
+fn p36_accepts_and_echoes_canonically() {
+    for (entry, expected) in [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("192.0.2.7", "192.0.2.7/32"),
+        ("2001:DB8::/32", "2001:db8::/32"),
+        ("10.1.2.3/8", "10.0.0.0/8"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::ffff:192.0.2.7", "192.0.2.7/32"),
+        ("2001:db8::1", "2001:db8::1/128"),
+        ("2001:db8::1/64", "2001:db8::/64"),
+        ("::/0", "::/0"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+        ("::ffff:0.0.0.0/96", "0.0.0.0/0"),
+    ] {
+        assert_eq!(canonical(entry).as_deref(), Some(expected), "{entry}");
+    }
+}
+
+#[test]
+fn p36_refuses_what_people_misread() {
+    for entry in [
+        "010.0.0.0/8",
+        "10.0.0.0/08",
+        "10.0.0.0/+8",
+        "10.0.0.0/ 8",
+        "10.0.0.0/33",
+        "10.0.0.0/-1",
+        "10.0.0.0/",
+        "10/8",
+        "10.0.0.0/255.0.0.0",
+        "0x0a.0.0.0/8",
+        "167772160/8",
+        "fe80::1%eth0/64",
+        "[2001:db8::]/32",
+        "2001:db8:::/32",
+        "2001:db8::/129",
+        "１０.0.0.0/8",
+        "10.0.0.0/８",
+        "10.0.0.0\0",
+        "localhost",
+        "example.com/8",
+        "10.0.0.0/8/8",
+        "10.0.0.0 /8",
+        "10.0.0.0/00",
+        "/8",
+        "",
+        "10.0.0.0/008",
+        "1.2.3",
+        "::ffff:10.0.0.0/129",
+    ] {
+        assert_eq!(canonical(entry), None, "{entry:?}");
+    }
+}
+
+#[test]
+fn p36_names_each_bad_line_by_number_and_text() {
+    let errors = Allowlist::parse_lines("10.0.0.0/8\n\n10.0.0.0/33\r\n  192.0.2.1  \nlocalhost")
+        .expect_err("two bad lines");
+    let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        messages,
+        [
+            "Line 3: '10.0.0.0/33' is not an IP address or CIDR range",
+            "Line 5: 'localhost' is not an IP address or CIDR range",
+        ]
+    );
+}
+
+#[test]
+fn p36_a_bad_line_is_quoted_short_and_harmless() {
+    let errors = Allowlist::parse_lines(&format!("\u{202E}\0{}", "x".repeat(10_000)))
+        .expect_err("a bad line");
+    let message = errors[0].to_string();
+    assert!(
+        message.len() < 300 && !message.contains(['\0', '\u{202E}']),
+        "{message:?}"
+    );
+}
+
+#[test]
+fn p36_at_most_a_thousand_entries_and_duplicates_are_merged() {
+    let lines = |count: u32| {
+        (0..count)
+            .map(|n| Ipv4Addr::from(n).to_string())
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(list(&lines(1_000)).networks().len(), 1_000);
+    assert!(
+        Allowlist::parse_lines(&lines(1_001))
+            .expect_err("too many")
+            .contains(&InvalidAllowlist::TooMany)
+    );
+    assert_eq!(
+        InvalidAllowlist::TooMany.to_string(),
+        "Must be at most 1,000 entries"
+    );
+    assert_eq!(
+        list("10.1.2.3/8\n10.0.0.0/8\n::ffff:10.0.0.0/104").to_lines(),
+        "10.0.0.0/8"
+    );
+}
+
+#[test]
+fn p36_warns_of_a_range_that_admits_everyone() {
+    assert_eq!(
+        list("0.0.0.0/0\n::/0\n10.0.0.0/8").warnings(),
+        [
+            "0.0.0.0/0 admits every IPv4 address.",
+            "::/0 admits every IPv6 address."
+        ]
+    );
+}
+
+#[test]
+fn p37_first_and_last_are_in_and_neighbours_out() {
+    for (network, inside, outside) in [
+        ("0.0.0.0/0", vec!["0.0.0.0", "255.255.255.255"], vec![]),
+        (
+            "128.0.0.0/1",
+            vec!["128.0.0.0", "255.255.255.255"],
+            vec!["127.255.255.255"],
+        ),
+        (
+            "10.0.0.0/8",
+            vec!["10.0.0.0", "10.255.255.255"],
+            vec!["9.255.255.255", "11.0.0.0"],
+        ),
+        (
+            "192.0.2.6/31",
+            vec!["192.0.2.6", "192.0.2.7"],
+            vec!["192.0.2.5", "192.0.2.8"],
+        ),
+        (
+            "192.0.2.7/32",
+            vec!["192.0.2.7"],
+            vec!["192.0.2.6", "192.0.2.8"],
+        ),
+        (
+            "2001:db8::/64",
+            vec!["2001:db8::", "2001:db8::ffff:ffff:ffff:ffff"],
+            vec!["2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db8:0:1::"],
+        ),
+        (
+            "2001:db8::2/127",
+            vec!["2001:db8::2", "2001:db8::3"],
+            vec!["2001:db8::1", "2001:db8::4"],
+        ),
+        (
+            "2001:db8::2/128",
+            vec!["2001:db8::2"],
+            vec!["2001:db8::1", "2001:db8::3"],
+        ),
+    ] {
+        let list = list(network);
+        for address in inside {
+            assert!(list.admits(client(address)), "{address} in {network}");
+        }
+        for address in outside {
+            assert!(!list.admits(client(address)), "{address} not in {network}");
+        }
+    }
+}
+
+#[test]
+fn p37_families_never_match_each_other_and_mapped_is_ipv4() {
+    assert!(list("10.0.0.0/8").admits(client("::ffff:10.1.2.3")));
+    assert!(!list("0.0.0.0/0").admits(client("2001:db8::1")));
+    assert!(!list("::/0").admits(client("10.1.2.3")));
+    assert!(!list("::/0").admits(client("::ffff:10.1.2.3")));
+}
+
+#[test]
+fn p37_the_empty_list_admits_everyone_and_an_unknown_client_passes_it_alone() {
+    assert!(list(" \n\n").admits(client("203.0.113.9")));
+    assert!(list("").admits(ClientAddress::Unknown));
+    assert!(!list("0.0.0.0/0\n::/0").admits(ClientAddress::Unknown));
+}
+
+proptest! {
+    #[test]
+    fn reading_never_panics_and_what_is_read_is_its_own_canonical_form(entry in "\\PC{0,40}") {
+        if let Some(network) = canonical(&entry) {
+            prop_assert_eq!(canonical(&network), Some(network));
+        }
+    }
+
+    #[test]
+    fn an_ipv4_range_admits_exactly_the_addresses_that_share_its_prefix(base: u32, address: u32, prefix in 0_u32..=32) {
+        let mask = u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
+        let list = list(&format!("{}/{prefix}", Ipv4Addr::from(base)));
+        let client = ClientAddress::known(IpAddr::V4(Ipv4Addr::from(address)));
+        prop_assert_eq!(list.admits(client), base & mask == address & mask);
+        let mapped = ClientAddress::known(IpAddr::V6(Ipv4Addr::from(address).to_ipv6_mapped()));
+        prop_assert_eq!(list.admits(mapped), base & mask == address & mask);
+    }
+
+    #[test]
+    fn an_ipv6_range_admits_exactly_the_addresses_that_share_its_prefix(base: u128, address: u128, prefix in 0_u32..=128) {
+        let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
+        prop_assume!(Ipv6Addr::from(base).to_ipv4_mapped().is_none() && Ipv6Addr::from(address).to_ipv4_mapped().is_none());
+        let list = list(&format!("{}/{prefix}", Ipv6Addr::from(base)));
+        let client = ClientAddress::known(IpAddr::V6(Ipv6Addr::from(address)));
+        prop_assert_eq!(list.admits(client), base & mask == address & mask);
+    }
+
+    #[test]
+    fn a_list_survives_its_way_through_text_and_json(addresses in proptest::collection::vec((any::<u32>(), 0_u8..=32), 0..20)) {
+        let lines: Vec<String> = addresses.iter().map(|(address, prefix)| format!("{}/{prefix}", Ipv4Addr::from(*address))).collect();
+        let list = list(&lines.join("\n"));
+        prop_assert_eq!(&Allowlist::parse_lines(&list.to_lines()).expect("its own text"), &list);
+        let json = serde_json::to_string(&list).expect("JSON");
+        prop_assert_eq!(&serde_json::from_str::<Allowlist>(&json).expect("its own JSON"), &list);
+    }
+}

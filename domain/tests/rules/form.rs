@@ -1,0 +1,71 @@
+use chrono::NaiveDate;
+use domain::key::form::KeyForm;
+
+fn today() -> NaiveDate {
+    "2026-11-25".parse().expect("a date")
+}
+
+fn good() -> KeyForm {
+    KeyForm {
+        name: "ERP nightly sync".into(),
+        description: String::new(),
+        authorization_group_id: "01931f3c-7e31-7c3e-9f0a-0123456789ab".into(),
+        expires_on: "2027-01-31".into(),
+        ip_allowlist: "10.1.2.3/8\n".into(),
+    }
+}
+
+#[test]
+fn a_good_form_is_a_key() {
+    let key = good().validate(today()).expect("a good form");
+    assert_eq!(key.name.as_str(), "ERP nightly sync");
+    assert_eq!(key.allowlist.to_lines(), "10.0.0.0/8");
+}
+
+#[test]
+fn every_message_of_the_forms_table_at_once() {
+    let form = KeyForm {
+        name: " x ".into(),
+        description: "d".repeat(1_001),
+        authorization_group_id: String::new(),
+        expires_on: "2026-11-25".into(),
+        ip_allowlist: "10.0.0.0/8\n\n10.0.0.0/33\nlocalhost".into(),
+    };
+    let errors: Vec<(String, String)> = form
+        .validate(today())
+        .expect_err("a bad form")
+        .into_iter()
+        .map(|error| (error.field, error.message))
+        .collect();
+    let expected = [
+        ("name", "Must be 2–200 characters"),
+        ("description", "Must be at most 1,000 characters"),
+        ("authorization_group_id", "Choose an authorization group"),
+        ("expires_on", "Must be a future date"),
+        (
+            "ip_allowlist",
+            "Line 3: '10.0.0.0/33' is not an IP address or CIDR range",
+        ),
+        (
+            "ip_allowlist",
+            "Line 4: 'localhost' is not an IP address or CIDR range",
+        ),
+    ];
+    assert_eq!(
+        errors,
+        expected.map(|(field, message)| (field.to_owned(), message.to_owned()))
+    );
+}
+
+#[test]
+fn the_messages_of_one_field_are_its_own() {
+    let form = KeyForm {
+        name: "x".into(),
+        ..good()
+    };
+    assert_eq!(
+        form.errors_of("name", today()),
+        ["Must be 2–200 characters"]
+    );
+    assert!(form.errors_of("expires_on", today()).is_empty());
+}

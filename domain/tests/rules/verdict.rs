@@ -1,0 +1,84 @@
+use chrono::{DateTime, Utc};
+use domain::{
+    client_address::ClientAddress,
+    key::{
+        allowlist::Allowlist,
+        verdict::{Grant, Refusal, decide},
+    },
+    permission::{Permission, PermissionSet},
+};
+use proptest::prelude::*;
+
+fn now() -> DateTime<Utc> {
+    "2026-11-25T12:00:00Z".parse().expect("a time")
+}
+
+fn permission(text: &str) -> Permission {
+    text.parse().expect("a permission")
+}
+
+/// A grant in which the chosen checks fail, and the request that fails them.
+fn grant(revoked: bool, expired: bool, suspended: bool, elsewhere: bool) -> Grant {
+    Grant {
+        revoked,
+        expires_on: expired.then(|| "2026-11-24".parse().expect("a date")),
+        tenant_suspended: suspended,
+        allowlist: if elsewhere {
+            Allowlist::parse_lines("192.0.2.0/24").expect("a list")
+        } else {
+            Allowlist::default()
+        },
+        permissions: PermissionSet::new([permission("orders:read")]).expect("a small set"),
+    }
+}
+
+proptest! {
+    /// All 32 combinations: the first check of section 4 that fails is the one that answers.
+    #[test]
+    fn the_first_check_that_fails_answers(revoked: bool, expired: bool, suspended: bool, elsewhere: bool, lacking: bool) {
+        let asked = permission(if lacking { "orders:write" } else { "orders:read" });
+        let client = ClientAddress::known("203.0.113.9".parse().expect("an address"));
+        let expected = if revoked {
+            Err(Refusal::RevokedApiKey)
+        } else if expired {
+            Err(Refusal::ExpiredApiKey)
+        } else if suspended {
+            Err(Refusal::TenantSuspended)
+        } else if elsewhere {
+            Err(Refusal::IpNotAllowed)
+        } else if lacking {
+            Err(Refusal::MissingPermission(asked.clone()))
+        } else {
+            Ok(())
+        };
+        prop_assert_eq!(decide(&grant(revoked, expired, suspended, elsewhere), client, Some(&asked), now()), expected);
+    }
+}
+
+#[test]
+fn a_route_that_asks_for_no_permission_needs_none() {
+    let client = ClientAddress::known("203.0.113.9".parse().expect("an address"));
+    let mut grant = grant(false, false, false, false);
+    grant.permissions = PermissionSet::default();
+    assert_eq!(decide(&grant, client, None, now()), Ok(()));
+}
+
+#[test]
+fn codes_are_those_of_the_specification() {
+    let codes = [
+        (Refusal::MissingApiKey, "missing_api_key"),
+        (Refusal::AmbiguousApiKey, "ambiguous_api_key"),
+        (Refusal::InvalidApiKey, "invalid_api_key"),
+        (Refusal::RevokedApiKey, "revoked_api_key"),
+        (Refusal::ExpiredApiKey, "expired_api_key"),
+        (Refusal::TenantSuspended, "tenant_suspended"),
+        (Refusal::IpNotAllowed, "ip_not_allowed"),
+        (
+            Refusal::MissingPermission(permission("orders:read")),
+            "missing_permission",
+        ),
+    ];
+    for (refusal, code) in codes {
+        assert_eq!(refusal.code(), code);
+    }
+}

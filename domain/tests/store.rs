@@ -1,0 +1,31 @@
+//! The store on real databases: SQLite always, PostgreSQL where `TEST_DATABASE_URL` names a server.
+
+#[path = "world/world.rs"]
+mod world;
+
+#[path = "store/audit.rs"]
+mod audit;
+#[path = "store/groups.rs"]
+mod groups;
+#[path = "store/key_list.rs"]
+mod key_list;
+#[path = "store/key_races.rs"]
+mod key_races;
+#[path = "store/keys.rs"]
+mod keys;
+#[path = "store/opening.rs"]
+mod opening;
+#[path = "store/schema.rs"]
+mod schema;
+#[path = "store/sessions.rs"]
+mod sessions;
+#[path = "store/sign_in.rs"]
+mod sign_in;
+#[path = "store/tenants.rs"]
+mod tenants;
+#[path = "store/throttle.rs"]
+mod throttle;
+#[path = "store/users.rs"]
+mod users;
+#[path = "store/verify.rs"]
+mod verify;

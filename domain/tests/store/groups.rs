@@ -1,0 +1,172 @@
+//! Authorization groups: unique in their tenant, invisible outside it.
+
+use chrono::TimeDelta;
+use domain::{Error, audit::AuditAction, group::GroupType, store::groups::NewGroup};
+use serde_json::json;
+
+use crate::world::{on_every_database, permission_set};
+
+fn named(name: &str, kind: GroupType) -> NewGroup {
+    NewGroup {
+        name: name.to_owned(),
+        kind,
+        permissions: permission_set(&["orders:read", "invoices:read"]),
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_found_by_its_name_and_by_its_identifier() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let groups = world.store.groups(&scope);
+        let made = groups
+            .create(named(" Ordering ", GroupType::TenantApiKey), world.now)
+            .await
+            .unwrap();
+        assert_eq!(made.name, "Ordering");
+        assert_eq!(groups.find("Ordering").await.unwrap(), made);
+        assert_eq!(groups.find(&made.id.to_string()).await.unwrap(), made);
+        assert!(matches!(
+            groups.find("ordering").await,
+            Err(Error::NotFound("authorization group"))
+        ));
+
+        let event = &world.store.audit(&scope).newest(1).await.unwrap()[0];
+        assert_eq!(event.action, AuditAction::GroupCreated);
+        assert_eq!(event.target.kind, "authorization_group");
+        assert_eq!(event.target.id, Some(made.id.as_uuid()));
+        assert_eq!(
+            event.changes,
+            json!({
+                "name": { "before": null, "after": "Ordering" },
+                "type": { "before": null, "after": "tenant_api_key" },
+                "permissions": { "before": null, "after": ["invoices:read", "orders:read"] },
+            })
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_that_reads_as_an_identifier_is_found_as_a_name() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let name = "0190b1a0-0000-7000-8000-000000000001";
+        let made = world.group(&scope, name, &[]).await;
+        let found = world.store.groups(&scope).find(name).await.unwrap();
+        assert_eq!(found, made);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lists_are_by_name_and_keys_are_offered_their_own_type_alone() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let groups = world.store.groups(&scope);
+        for (name, kind) in [
+            ("ordering", GroupType::TenantApiKey),
+            ("Auditors", GroupType::User),
+            ("Billing", GroupType::TenantApiKey),
+        ] {
+            groups.create(named(name, kind), world.now).await.unwrap();
+        }
+        let names = |groups: Vec<domain::group::AuthorizationGroup>| {
+            groups
+                .into_iter()
+                .map(|group| group.name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(groups.list().await.unwrap()),
+            ["Auditors", "Billing", "ordering"]
+        );
+        assert_eq!(
+            names(groups.list_for_keys().await.unwrap()),
+            ["Billing", "ordering"]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_is_taken_once_in_each_tenant() {
+    on_every_database(async |world| {
+        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+        world.group(&acme, "Ordering", &[]).await;
+        world.group(&globex, "Ordering", &[]).await;
+        let refused = world
+            .store
+            .groups(&acme)
+            .create(named("Ordering", GroupType::User), world.now)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(&refused, Error::AlreadyExists { what: "authorization group", name } if name == "Ordering"),
+            "{refused:?}"
+        );
+        let refused = world
+            .store
+            .groups(&acme)
+            .create(named("\u{202E}", GroupType::User), world.now)
+            .await;
+        assert!(matches!(refused, Err(Error::Invalid(errors)) if errors[0].field == "name"));
+        assert_eq!(world.store.groups(&acme).list().await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn permissions_are_replaced_and_the_same_ones_change_nothing() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let groups = world.store.groups(&scope);
+        let made = world.group(&scope, "Ordering", &["orders:read"]).await;
+        let later = world.now + TimeDelta::hours(1);
+        let wanted = permission_set(&["orders:write"]);
+        for name_or_id in ["Ordering".to_owned(), made.id.to_string()] {
+            let changed = groups
+                .set_permissions(&name_or_id, wanted.clone(), later)
+                .await
+                .unwrap();
+            assert_eq!(changed.id, made.id);
+            assert_eq!(changed.permissions, wanted);
+        }
+        assert_eq!(groups.find("Ordering").await.unwrap().permissions, wanted);
+
+        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        assert_eq!(events.len(), 3, "tenant, group, one change");
+        assert_eq!(events[0].action, AuditAction::GroupPermissionsChanged);
+        assert_eq!(
+            events[0].changes,
+            json!({ "permissions": { "before": ["orders:read"], "after": ["orders:write"] } })
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_group_of_another_tenant_does_not_exist() {
+    on_every_database(async |world| {
+        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+        let group = world.group(&acme, "Ordering", &["orders:read"]).await;
+        let groups = world.store.groups(&globex);
+        for name_or_id in ["Ordering".to_owned(), group.id.to_string()] {
+            assert!(matches!(
+                groups.find(&name_or_id).await,
+                Err(Error::NotFound("authorization group"))
+            ));
+            assert!(matches!(
+                groups
+                    .set_permissions(&name_or_id, permission_set(&[]), world.now)
+                    .await,
+                Err(Error::NotFound("authorization group"))
+            ));
+        }
+        assert_eq!(groups.list().await.unwrap(), []);
+        assert_eq!(groups.list_for_keys().await.unwrap(), []);
+        let untouched = world.store.groups(&acme).find("Ordering").await.unwrap();
+        assert_eq!(untouched, group);
+    })
+    .await;
+}

@@ -1,0 +1,388 @@
+//! The list of keys: every order, every page, every filter, the same on both databases.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    Error,
+    client_address::ClientAddress,
+    key::{
+        ApiKey, KeyStatus, NewKey,
+        expiry::ExpirationState,
+        query::{KeyQuery, KeySort, KeySortColumn},
+    },
+    page::MAX_LIMIT,
+    store::TenantScope,
+    verify::Verifier,
+};
+use std::cmp::Ordering;
+
+use crate::{
+    keys::{in_days, issue, new_key},
+    world::{World, on_every_database},
+};
+
+/// Twenty-four keys with many equal and many empty values, names in both cases and beyond ASCII; each third is revoked.
+async fn many_keys(world: &World, scope: &TenantScope) {
+    let operator = world.store.as_cli();
+    let tenants = world.store.tenants(&operator);
+    tenants
+        .set_limit("acme", 1_000, world.now)
+        .await
+        .expect("an answer");
+    let groups = [
+        world.group(scope, "zebra", &[]).await,
+        world.group(scope, "Alpha", &[]).await,
+        world.group(scope, "beta", &[]).await,
+    ];
+    let keys = world.store.keys(scope);
+    let verifier = Verifier::new(world.store.clone());
+    let names = [
+        "beta", "Alpha", "alpha", "Äpfel", "ZETA", "äpfel", "Ωmega", "🔑🔑",
+    ];
+    for index in 0..24_i64 {
+        let mut new = new_key(
+            names[index as usize % names.len()],
+            &groups[index as usize % 3],
+        );
+        new.expires_on = (index % 4 != 0).then(|| in_days(world, 1 + index % 3));
+        let created_at = world.now + TimeDelta::milliseconds(index / 2 * 100);
+        let issued = keys.create(new, created_at).await.expect("an answer");
+        if index % 5 < 2 {
+            // Whole seconds and fractions of them, which SQLite keeps as texts of different lengths.
+            let used_at = world.now + TimeDelta::microseconds(index % 7 * 250_000);
+            let client = ClientAddress::known("192.0.2.7".parse().expect("an answer"));
+            let verdict = verifier.verify(issued.secret.expose(), client, None, used_at);
+            verdict.await.expect("an answer").expect("a good key");
+        }
+        if index % 3 == 0 {
+            keys.revoke(issued.key.id, world.now)
+                .await
+                .expect("an answer");
+        }
+    }
+    verifier.flush_last_used().await.expect("an answer");
+}
+
+async fn walk(world: &World, scope: &TenantScope, mut query: KeyQuery) -> Vec<ApiKey> {
+    let mut all = Vec::new();
+    loop {
+        let page = world
+            .store
+            .keys(scope)
+            .list(&query, world.now)
+            .await
+            .expect("an answer");
+        assert!(page.items.len() <= query.limit as usize);
+        all.extend(page.items);
+        match page.next_cursor {
+            Some(cursor) => {
+                assert!(
+                    cursor
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+                );
+                query.cursor = Some(cursor);
+            }
+            None => return all,
+        }
+    }
+}
+
+/// What the specification says of the order, written down once more and without a database.
+fn compare(a: &ApiKey, b: &ApiKey, sort: KeySort) -> Ordering {
+    fn values<T: Ord>(a: Option<T>, b: Option<T>, descending: bool) -> Ordering {
+        match (a, b) {
+            (Some(a), Some(b)) if descending => b.cmp(&a),
+            (Some(a), Some(b)) => a.cmp(&b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => Ordering::Equal,
+        }
+    }
+    let descending = sort.descending;
+    let lower = |key: &ApiKey| Some(key.name.as_str().to_lowercase());
+    let group = |key: &ApiKey| Some(key.authorization_group.name.to_lowercase());
+    let revoked = |key: &ApiKey| Some(key.status == KeyStatus::Revoked);
+    match sort.column {
+        KeySortColumn::Name => values(lower(a), lower(b), descending),
+        KeySortColumn::Status => values(revoked(a), revoked(b), descending),
+        KeySortColumn::AuthorizationGroup => values(group(a), group(b), descending),
+        KeySortColumn::ExpiresOn => values(a.expires_on, b.expires_on, descending),
+        KeySortColumn::LastUsedAt => values(a.last_used_at, b.last_used_at, descending),
+        KeySortColumn::CreatedAt => values(Some(a.created_at), Some(b.created_at), descending),
+    }
+    .then_with(|| values(Some(a.id), Some(b.id), descending))
+}
+
+#[tokio::test]
+async fn every_order_walks_every_key_once_with_empty_values_last_in_both_directions() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        many_keys(world, &scope).await;
+        let everything = KeyQuery {
+            limit: MAX_LIMIT,
+            ..KeyQuery::default()
+        };
+        let keys = walk(world, &scope, everything).await;
+        assert_eq!(keys.len(), 24);
+        for column in KeySortColumn::ALL {
+            for descending in [false, true] {
+                let sort = KeySort { column, descending };
+                let mut expected = keys.clone();
+                expected.sort_by(|a, b| compare(a, b, sort));
+                for limit in [1, 3, 24] {
+                    let query = KeyQuery {
+                        sort,
+                        limit,
+                        ..KeyQuery::default()
+                    };
+                    let walked = walk(world, &scope, query).await;
+                    assert_eq!(walked, expected, "{} by {limit}", sort.to_parameter());
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn filters_are_independent_of_each_other_and_agree_with_what_the_keys_say() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let operator = world.store.as_cli();
+        let tenants = world.store.tenants(&operator);
+        tenants.set_limit("acme", 100, world.now).await.unwrap();
+        let keys = world.store.keys(&scope);
+        let made_at = world.now - TimeDelta::days(60);
+        for (days, revoked) in [None, Some(-1), Some(0), Some(30), Some(31)]
+            .into_iter()
+            .flat_map(|days| [(days, false), (days, true)])
+        {
+            let new = NewKey {
+                expires_on: days.map(|days| in_days(world, days)),
+                ..new_key("ERP", &group)
+            };
+            let id = keys.create(new, made_at).await.unwrap().key.id;
+            if revoked {
+                keys.revoke(id, world.now).await.unwrap();
+            }
+        }
+        for expiration in [None, Some("valid"), Some("expiring_soon"), Some("expired")] {
+            for status in [None, Some("active"), Some("revoked")] {
+                let query = KeyQuery {
+                    status: status.and_then(KeyStatus::from_word),
+                    expiration: expiration.and_then(ExpirationState::from_word),
+                    ..KeyQuery::default()
+                };
+                let shown = walk(world, &scope, query.clone()).await;
+                let both = match expiration {
+                    None => 10,
+                    Some("expired") => 2,
+                    Some(_) => 4,
+                };
+                let expected = if status.is_none() { both } else { both / 2 };
+                assert_eq!(shown.len(), expected, "{query:?}");
+                for key in shown {
+                    assert_eq!(key.status, query.status.unwrap_or(key.status));
+                    assert_eq!(key.expiration, query.expiration.unwrap_or(key.expiration));
+                }
+            }
+        }
+        assert_eq!(keys.count_expiring_soon(world.now).await.unwrap(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_the_case() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        for (name, description) in [
+            ("100% orders", ""),
+            ("under_score", ""),
+            (r"back\slash", ""),
+            ("it's mine!", ""),
+            ("Übergröße", "first line\nSecond Line"),
+            ("ΟΔΟΣ", ""),
+            ("plain", "the é of cafe\u{301}s"),
+        ] {
+            let new = NewKey {
+                description: description.parse().unwrap(),
+                ..new_key(name, &group)
+            };
+            world
+                .store
+                .keys(&scope)
+                .create(new, world.now)
+                .await
+                .unwrap();
+        }
+        let found = async |q: &str| {
+            let query = KeyQuery {
+                q: q.to_owned(),
+                sort: KeySort::parse("name").unwrap(),
+                ..KeyQuery::default()
+            };
+            let keys = walk(world, &scope, query).await;
+            keys.into_iter()
+                .map(|key| String::from(key.name))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(found("").await.len(), 7);
+        assert_eq!(found("  ").await.len(), 7);
+        assert_eq!(found("%").await, ["100% orders"]);
+        assert_eq!(found("_").await, ["under_score"]);
+        assert_eq!(found(r"\").await, [r"back\slash"]);
+        assert_eq!(found("'").await, ["it's mine!"]);
+        assert_eq!(found("!").await, ["it's mine!"]);
+        assert_eq!(found("ÜBERGR").await, ["Übergröße"]);
+        assert_eq!(found("LINE\nSECOND").await, ["Übergröße"]);
+        assert_eq!(found("οδοσ").await, ["ΟΔΟΣ"]);
+        assert_eq!(found("CAFÉ").await, ["plain"]);
+        for nothing in [
+            "%a",
+            "%%",
+            r"\\",
+            "' OR '1'='1",
+            "a\0b",
+            &"a".repeat(100_000),
+        ] {
+            assert_eq!(found(nothing).await, Vec::<String>::new());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p26_a_cursor_is_data_and_a_changed_one_is_refused() {
+    on_every_database(async |world| {
+        let acme = world.tenant("acme").await;
+        let globex = world.tenant("globex").await;
+        let of_acme = world.group(&acme, "Ordering", &[]).await;
+        let of_globex = world.group(&globex, "Ordering", &[]).await;
+        let one_by_one = KeyQuery {
+            limit: 1,
+            ..KeyQuery::default()
+        };
+        for _ in 0..3 {
+            issue(world, &acme, &of_acme, "Acme's").await;
+            issue(world, &globex, &of_globex, "Globex's").await;
+        }
+        let list = async |scope: &TenantScope, query: &KeyQuery| {
+            world.store.keys(scope).list(query, world.now).await
+        };
+        let cursor = list(&globex, &one_by_one)
+            .await
+            .unwrap()
+            .next_cursor
+            .unwrap();
+        let with = |cursor: &str, query: &KeyQuery| KeyQuery {
+            cursor: Some(cursor.to_owned()),
+            ..query.clone()
+        };
+        let page = list(&acme, &with(&cursor, &one_by_one)).await.unwrap();
+        assert!(page.items.iter().all(|key| key.name.as_str() == "Acme's"));
+
+        let by_name = KeyQuery {
+            sort: KeySort::parse("name").unwrap(),
+            ..KeyQuery::default()
+        };
+        let ascending = KeyQuery {
+            sort: KeySort::parse("created_at").unwrap(),
+            ..KeyQuery::default()
+        };
+        let is_refused = async |query: KeyQuery| {
+            let outcome = list(&globex, &query).await;
+            assert!(matches!(outcome, Err(Error::InvalidCursor)), "{outcome:?}");
+        };
+        is_refused(with(&cursor, &by_name)).await;
+        is_refused(with(&cursor, &ascending)).await;
+        for wrong in ["", "x", "%", "null", &cursor[1..], &"A".repeat(1_000_000)] {
+            is_refused(with(wrong, &one_by_one)).await;
+        }
+        for position in 0..cursor.len() {
+            let other = if cursor.as_bytes()[position] == b'A' {
+                "B"
+            } else {
+                "A"
+            };
+            let mut changed = cursor.clone();
+            changed.replace_range(position..=position, other);
+            is_refused(with(&changed, &one_by_one)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p26_a_page_has_at_most_so_many_keys_and_at_least_one() {
+    let world = World::on_sqlite().await;
+    let scope = world.tenant("acme").await;
+    let operator = world.store.as_cli();
+    let tenants = world.store.tenants(&operator);
+    tenants.set_limit("acme", 1_000, world.now).await.unwrap();
+    let group = world.group(&scope, "Ordering", &[]).await;
+    for _ in 0..=MAX_LIMIT {
+        issue(&world, &scope, &group, "ERP").await;
+    }
+    for (asked, given) in [(u32::MAX, MAX_LIMIT), (0, 1), (25, 25)] {
+        let query = KeyQuery {
+            limit: asked,
+            ..KeyQuery::default()
+        };
+        let page = world.store.keys(&scope).list(&query, world.now).await;
+        assert_eq!(page.unwrap().items.len(), given as usize);
+    }
+}
+
+#[tokio::test]
+async fn a_longest_name_has_a_cursor_that_is_read_back() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, &"🔑".repeat(200), &[]).await;
+        let names = ["🔑".repeat(200), "\"".repeat(200), "İ".repeat(200)];
+        for name in &names {
+            issue(world, &scope, &group, name).await;
+        }
+        for column in ["name", "-name", "authorization_group"] {
+            let query = KeyQuery {
+                sort: KeySort::parse(column).unwrap(),
+                limit: 1,
+                ..KeyQuery::default()
+            };
+            assert_eq!(walk(world, &scope, query).await.len(), names.len());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p40_the_states_change_at_midnight_utc() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let new = NewKey {
+            expires_on: Some("2026-04-10".parse().unwrap()),
+            ..new_key("ERP", &group)
+        };
+        let keys = world.store.keys(&scope);
+        keys.create(new, world.now).await.unwrap();
+        for (time, state) in [
+            ("2026-03-10T23:59:59.999Z", ExpirationState::Valid),
+            ("2026-03-11T00:00:00Z", ExpirationState::ExpiringSoon),
+            ("2026-04-10T23:59:59.999Z", ExpirationState::ExpiringSoon),
+            ("2026-04-11T00:00:00Z", ExpirationState::Expired),
+        ] {
+            let time: DateTime<Utc> = time.parse().unwrap();
+            let query = KeyQuery {
+                expiration: Some(state),
+                ..KeyQuery::default()
+            };
+            let page = keys.list(&query, time).await.unwrap();
+            assert_eq!(page.items.len(), 1, "{time}");
+            assert_eq!(page.items[0].expiration, state);
+        }
+    })
+    .await;
+}

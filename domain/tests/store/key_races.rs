@@ -1,0 +1,220 @@
+//! Changes to keys at the same time, and changes that fail half-way.
+
+use domain::{
+    Error,
+    audit::AuditAction,
+    client_address::ClientAddress,
+    key::{IssuedKey, KeyStatus, RotatedExpiry, format::Secret, query::KeyQuery, verdict::Refusal},
+    store::{Store, TenantScope},
+    verify::Verifier,
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    keys::{issue, new_key},
+    world::{World, on_every_database},
+};
+
+async fn accepts(verifier: &Verifier, secret: &Secret, world: &World) -> bool {
+    verifier
+        .verify(secret.expose(), ClientAddress::Unknown, None, world.now)
+        .await
+        .expect("a verdict")
+        .is_ok()
+}
+
+/// Runs `work` so many times at once, and returns what came of each.
+async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    times: usize,
+    world: &World,
+    scope: &TenantScope,
+    work: impl Fn(Store, TenantScope) -> F,
+) -> Vec<T> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..times {
+        tasks.spawn(work(world.store.clone(), scope.clone()));
+    }
+    tasks.join_all().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p43_of_fifty_creates_at_once_at_nine_of_ten_exactly_one_succeeds() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        for _ in 0..9 {
+            issue(world, &scope, &group, "before").await;
+        }
+        let keys = world.store.keys(&scope);
+        for round in 0..20 {
+            let outcomes = at_once(50, world, &scope, |store, scope| {
+                let new = new_key("raced", &group);
+                let now = world.now;
+                async move { store.keys(&scope).create(new, now).await }
+            })
+            .await;
+            let mut made = Vec::new();
+            for outcome in outcomes {
+                match outcome {
+                    Ok(issued) => made.push(issued),
+                    Err(Error::KeyLimitReached { limit: 10 }) => {}
+                    Err(error) => panic!("round {round}: {error:?}"),
+                }
+            }
+            assert_eq!(made.len(), 1, "round {round}");
+            assert_eq!(keys.usage().await.unwrap().used, 10);
+            keys.revoke(made[0].key.id, world.now).await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p44_after_fifty_rotations_at_once_exactly_one_secret_works() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
+        let mut issued: Vec<Secret> = at_once(50, world, &scope, |store, scope| {
+            let (id, now) = (key.id, world.now);
+            async move {
+                store
+                    .keys(&scope)
+                    .rotate(id, RotatedExpiry::Keep, now)
+                    .await
+            }
+        })
+        .await
+        .into_iter()
+        .map(|outcome| outcome.expect("a rotation").secret)
+        .collect();
+        issued.push(secret);
+        let verifier = Verifier::new(world.store.clone());
+        let mut working = 0;
+        for secret in &issued {
+            working += u32::from(accepts(&verifier, secret, world).await);
+        }
+        assert_eq!(working, 1);
+        assert!(
+            !accepts(&verifier, &issued[50], world).await,
+            "the first one"
+        );
+        let read = world.store.keys(&scope).get(key.id, world.now).await;
+        assert_eq!(read.unwrap().version, 51);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p45_rotating_and_revoking_at_once_ends_revoked_and_the_trail_tells_it_in_order() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let verifier = Verifier::new(world.store.clone());
+        for round in 0..20 {
+            let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
+            let (id, now) = (key.id, world.now);
+            let keys = world.store.keys(&scope);
+            let (rotated, revoked) = tokio::join!(
+                tokio::spawn({
+                    let (store, scope) = (world.store.clone(), scope.clone());
+                    async move {
+                        store
+                            .keys(&scope)
+                            .rotate(id, RotatedExpiry::Keep, now)
+                            .await
+                    }
+                }),
+                keys.revoke(id, now)
+            );
+            revoked.expect("revoked");
+            let key = keys.get(id, now).await.unwrap();
+            assert_eq!(key.status, KeyStatus::Revoked, "round {round}");
+            let events = world.store.audit(&scope).newest(2).await.unwrap();
+            assert_eq!(events[0].action, AuditAction::ApiKeyRevoked);
+            match rotated.unwrap() {
+                Ok(issued) => {
+                    assert!(!accepts(&verifier, &issued.secret, world).await);
+                    assert_eq!(events[1].action, AuditAction::ApiKeyRotated);
+                    assert_eq!(key.version, 3);
+                }
+                Err(Error::KeyRevoked) => {
+                    assert_eq!(events[1].action, AuditAction::ApiKeyCreated);
+                    assert_eq!(key.version, 2);
+                }
+                Err(error) => panic!("round {round}: {error:?}"),
+            }
+            assert!(!accepts(&verifier, &secret, world).await);
+        }
+    })
+    .await;
+}
+
+const NO_AUDIT_SQLITE: &str = "
+    CREATE TRIGGER no_audit BEFORE INSERT ON audit_events
+        BEGIN SELECT RAISE(ABORT, 'the trail is full'); END;
+";
+const NO_AUDIT_POSTGRES: &str = "
+    CREATE FUNCTION no_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'the trail is full'; END;
+    $$;
+    CREATE TRIGGER no_audit BEFORE INSERT ON audit_events
+        FOR EACH ROW EXECUTE FUNCTION no_audit();
+";
+
+#[tokio::test]
+async fn p51_what_cannot_be_audited_does_not_happen_and_the_old_secret_works_on() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
+        let no_audit = match world.sqlite_file() {
+            Some(_) => NO_AUDIT_SQLITE,
+            None => NO_AUDIT_POSTGRES,
+        };
+        world.execute_script(no_audit).await;
+
+        let keys = world.store.keys(&scope);
+        let keep = RotatedExpiry::Keep;
+        let new = new_key("another", &group);
+        for refused in [
+            keys.create(new, world.now).await.err(),
+            keys.rotate(key.id, keep, world.now).await.err(),
+            keys.revoke(key.id, world.now).await.err(),
+        ] {
+            assert!(matches!(refused, Some(Error::Internal(_))), "{refused:?}");
+        }
+        let page = keys.list(&KeyQuery::default(), world.now).await.unwrap();
+        assert_eq!(page.items, [key]);
+        let verifier = Verifier::new(world.store.clone());
+        assert!(accepts(&verifier, &secret, world).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p34_the_old_secret_is_dead_and_the_new_one_works_when_the_call_returns() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret: old } = issue(world, &scope, &group, "ERP").await;
+        let keys = world.store.keys(&scope);
+        let verifier = Verifier::new(world.store.clone());
+        let judge = async |secret: &Secret| {
+            let client = ClientAddress::Unknown;
+            let verdict = verifier.verify(secret.expose(), client, None, world.now);
+            verdict.await.unwrap().map(|verified| verified.key.id)
+        };
+        assert_eq!(judge(&old).await, Ok(key.id));
+        let new = keys
+            .rotate(key.id, RotatedExpiry::Keep, world.now)
+            .await
+            .unwrap()
+            .secret;
+        assert_eq!(judge(&old).await, Err(Refusal::InvalidApiKey));
+        assert_eq!(judge(&new).await, Ok(key.id));
+        keys.revoke(key.id, world.now).await.unwrap();
+        assert_eq!(judge(&new).await, Err(Refusal::RevokedApiKey));
+    })
+    .await;
+}

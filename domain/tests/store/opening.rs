@@ -1,0 +1,221 @@
+//! How a store is opened: the schema, the locks, and what a database that does not answer means.
+
+use domain::{
+    Error,
+    store::{Store, StoreOptions},
+};
+use std::{error::Error as _, time::Duration};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout},
+};
+
+use crate::world::{World, on_every_database};
+
+fn reason(error: &Error) -> String {
+    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+    error.source().expect("a reason").to_string()
+}
+
+#[tokio::test]
+async fn an_open_store_answers_and_a_second_one_finds_the_schema_there() {
+    on_every_database(async |world| {
+        world.store.ping().await.unwrap();
+        world.tenant("acme").await;
+        let second = Store::open(world.options()).await.unwrap();
+        let operator = second.as_cli();
+        second.tenants(&operator).find("acme").await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_are_opened_at_once_migrate_once() {
+    for round in 0..5 {
+        let folder = tempfile::TempDir::new().unwrap();
+        let options = StoreOptions {
+            database_url: format!(
+                "sqlite://{}?mode=rwc",
+                folder.path().join("latchkey.db").display()
+            ),
+            ..World::on_sqlite().await.options()
+        };
+        open_at_once(options, round).await;
+    }
+    if let Some(world) = World::on_postgres_if_any().await {
+        for round in 0..5 {
+            // Not the tables that the world made, but none.
+            world
+                .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+                .await;
+            open_at_once(world.options(), round).await;
+        }
+    }
+}
+
+async fn open_at_once(options: StoreOptions, round: u32) {
+    let opening: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(Store::open(options.clone())))
+        .collect();
+    for store in opening {
+        let store = store.await.expect("no panic");
+        let store = store.unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+        store.ping().await.expect("an answer");
+    }
+}
+
+#[tokio::test]
+async fn one_server_serves_a_sqlite_file_and_the_command_line_works_beside_it() {
+    let world = World::on_sqlite().await;
+    let server = StoreOptions {
+        exclusive: true,
+        ..world.options()
+    };
+    let first = Store::open(server.clone()).await.unwrap();
+    let refused = Store::open(server.clone()).await.unwrap_err();
+    let reason = reason(&refused);
+    assert!(
+        reason.starts_with("another latchkey serves this database"),
+        "{reason}"
+    );
+
+    let command_line = Store::open(world.options()).await.unwrap();
+    let operator = command_line.as_cli();
+    assert!(
+        command_line
+            .tenants(&operator)
+            .list()
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    drop(first);
+    Store::open(server).await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_of_sqlite_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let world = World::on_sqlite().await;
+    let _server = Store::open(StoreOptions {
+        exclusive: true,
+        ..world.options()
+    })
+    .await
+    .unwrap();
+    world.tenant("acme").await;
+    let file = world.sqlite_file().unwrap();
+    let mut seen = Vec::new();
+    for entry in file.parent().unwrap().read_dir().unwrap() {
+        let entry = entry.unwrap();
+        seen.push(entry.file_name().into_string().unwrap());
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+    }
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            "latchkey.db",
+            "latchkey.db-shm",
+            "latchkey.db-wal",
+            "latchkey.db.lock",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn urls_that_name_no_lasting_database_are_refused() {
+    let options = World::on_sqlite().await.options();
+    for url in [
+        "sqlite::memory:",
+        "sqlite://:memory:",
+        "sqlite://latchkey?mode=memory",
+        "sqlite://",
+        "mysql://127.0.0.1/latchkey",
+        "latchkey.db",
+        "",
+    ] {
+        let refused = Store::open(StoreOptions {
+            database_url: url.to_owned(),
+            ..options.clone()
+        })
+        .await;
+        assert!(
+            matches!(&refused, Err(Error::Invalid(errors)) if errors[0].field == "database_url"),
+            "{url}: {refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_password_in_the_url_is_not_shown() {
+    let options = StoreOptions {
+        database_url: "postgres://latchkey:correct-horse@127.0.0.1:1/latchkey".to_owned(),
+        ..World::on_sqlite().await.options()
+    };
+    assert!(!format!("{options:?}").contains("correct-horse"));
+    let refused = Store::open(options).await.unwrap_err();
+    assert!(!format!("{refused:?} {}", reason(&refused)).contains("correct-horse"));
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_and_never_answers_is_unavailable_within_seconds() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let options = StoreOptions {
+        database_url: format!("postgres://latchkey@{address}/latchkey"),
+        ..World::on_sqlite().await.options()
+    };
+    let started = Instant::now();
+    let refused = timeout(Duration::from_secs(10), Store::open(options))
+        .await
+        .expect("an answer")
+        .unwrap_err();
+    reason(&refused);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_database_that_somebody_else_keeps_locked_is_unavailable_and_then_works_again() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let holder = world.lock_tenants().await;
+        let operator = world.store.as_cli();
+        let tenants = world.store.tenants(&operator);
+        let refused = timeout(
+            Duration::from_secs(10),
+            tenants.set_limit("acme", 5, world.now),
+        )
+        .await
+        .expect("an answer")
+        .unwrap_err();
+        reason(&refused);
+
+        holder.rollback().await.unwrap();
+        assert_eq!(tenants.find("acme").await.unwrap().key_limit, 10);
+        tenants.set_limit("acme", 5, world.now).await.unwrap();
+        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        assert_eq!(events.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_schema_from_a_later_version_is_refused_in_plain_words() {
+    on_every_database(async |world| {
+        world
+            .execute(
+                "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)",
+                [],
+            )
+            .await
+            .unwrap();
+        let refused = Store::open(world.options()).await.unwrap_err();
+        assert!(reason(&refused).contains("newer version"), "{refused:?}");
+    })
+    .await;
+}

@@ -1,0 +1,102 @@
+//! What the database itself refuses, whatever the code above it does.
+
+use domain::error::Error;
+use sea_orm::{DbErr, SqlErr};
+use uuid::Uuid;
+
+use crate::world::{World, on_every_database};
+
+#[tokio::test]
+async fn a_key_cannot_have_another_tenants_group() {
+    on_every_database(async |world| {
+        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+        let group = world.group(&acme, "Ordering", &["orders:read"]).await;
+        world.insert_key(&acme, group.id, 1, None).await.unwrap();
+        let refused = world
+            .insert_key(&globex, group.id, 2, None)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                refused.sql_err(),
+                Some(SqlErr::ForeignKeyConstraintViolation(_))
+            ),
+            "{refused}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_keys_cannot_have_one_secret() {
+    on_every_database(async |world| {
+        let acme = world.tenant("acme").await;
+        let group = world.group(&acme, "Ordering", &["orders:read"]).await;
+        world.insert_key(&acme, group.id, 1, None).await.unwrap();
+        let refused = world
+            .insert_key(&acme, group.id, 1, None)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                refused.sql_err(),
+                Some(SqlErr::UniqueConstraintViolation(_))
+            ),
+            "{refused}"
+        );
+    })
+    .await;
+}
+
+async fn insert_user(world: &World, role: &str, tenant: Option<Uuid>) -> Result<(), DbErr> {
+    let id = Uuid::now_v7();
+    world
+        .execute(
+            "INSERT INTO users (id, tenant_id, email, name, password_hash, role, \
+             consecutive_failures, created_at, updated_at, version) \
+             VALUES ($1, $2, $3, 'Mira', '', $4, 0, $5, $5, 1)",
+            [
+                id.into(),
+                tenant.into(),
+                format!("{id}@acme.example").into(),
+                role.into(),
+                world.now.into(),
+            ],
+        )
+        .await
+        .map(|_| ())
+}
+
+#[tokio::test]
+async fn super_users_have_no_tenant_and_everybody_else_has_one() {
+    on_every_database(async |world| {
+        let acme = world.tenant("acme").await.tenant().id.as_uuid();
+        insert_user(world, "super_user", None).await.unwrap();
+        insert_user(world, "member", Some(acme)).await.unwrap();
+        for (role, tenant) in [
+            ("super_user", Some(acme)),
+            ("member", None),
+            ("tenant_admin", None),
+            ("tenant_admin", Some(Uuid::now_v7())),
+        ] {
+            let refused = insert_user(world, role, tenant).await;
+            assert!(refused.is_err(), "{role} {tenant:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_an_error_of_ours_and_no_panic() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        world.group(&scope, "Ordering", &[]).await;
+        world
+            .execute("UPDATE authorization_groups SET permissions = 'x'", [])
+            .await
+            .unwrap();
+        let failed = world.store.groups(&scope).list().await;
+        assert!(matches!(failed, Err(Error::Internal(_))), "{failed:?}");
+    })
+    .await;
+}

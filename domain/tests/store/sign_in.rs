@@ -1,0 +1,387 @@
+//! Sign-in: fresh tokens, and one answer for every refusal.
+
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc::PasswordHash,
+};
+use chrono::{DateTime, Utc};
+use domain::{
+    client_address::ClientAddress,
+    session::SessionToken,
+    store::{
+        Store,
+        sign_in::{Attempt, SignInOutcome},
+    },
+    user::{Role, User},
+};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+use crate::{
+    users::{OTHER_PASSWORD, PASSWORD, add_mira, add_user, email, number, one_text},
+    world::{World, on_every_database},
+};
+
+pub(crate) const MIRA: &str = "mira@acme.example";
+pub(crate) const HOME: &str = "198.51.100.4";
+
+/// What the tests ask of an outcome.
+pub(crate) struct Tried(pub(crate) SignInOutcome);
+
+impl Tried {
+    pub(crate) fn signed_in(&self) -> bool {
+        matches!(self.0, SignInOutcome::SignedIn { .. })
+    }
+
+    pub(crate) fn refused(&self) -> bool {
+        matches!(self.0, SignInOutcome::Refused)
+    }
+
+    pub(crate) fn throttled(&self) -> bool {
+        matches!(self.0, SignInOutcome::Throttled { .. })
+    }
+
+    #[track_caller]
+    pub(crate) fn tokens(self) -> (User, SessionToken, SessionToken) {
+        match self.0 {
+            SignInOutcome::SignedIn {
+                user,
+                session,
+                device,
+            } => (user, session, device),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub(crate) fn client(address: &str) -> ClientAddress {
+    ClientAddress::known(address.parse().expect("an address"))
+}
+
+pub(crate) fn typed<'a>(email: &'a str, password: &'a str, address: &str) -> Attempt<'a> {
+    Attempt {
+        email,
+        password,
+        client: client(address),
+        device: None,
+        previous: None,
+    }
+}
+
+pub(crate) async fn attempt(store: &Store, attempt: Attempt<'_>, at: DateTime<Utc>) -> Tried {
+    Tried(store.sign_in().attempt(attempt, at).await.expect("judged"))
+}
+
+pub(crate) async fn try_password(
+    world: &World,
+    email: &str,
+    password: &str,
+    address: &str,
+    at: DateTime<Utc>,
+) -> Tried {
+    attempt(&world.store, typed(email, password, address), at).await
+}
+
+/// Whether Mira signs in from home with that password.
+pub(crate) async fn sign_in(world: &World, password: &str) -> bool {
+    try_password(world, MIRA, password, HOME, world.now)
+        .await
+        .signed_in()
+}
+
+#[tokio::test]
+async fn p08_the_database_holds_neither_token_nor_password() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        let (user, session, device) = try_password(world, " Mira@ACME.example ", PASSWORD, HOME, world.now)
+            .await
+            .tokens();
+        assert_eq!(user.email, email(MIRA));
+        assert_ne!(session, device);
+        assert_eq!(session.expose().len(), 64, "256 bits");
+
+        let held = match world.sqlite_file() {
+            Some(file) => {
+                let mut bytes = std::fs::read(&file).unwrap();
+                bytes.extend(std::fs::read(file.with_extension("db-wal")).unwrap());
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            None => {
+                one_text(
+                    world,
+                    "SELECT string_agg(line, ' ') FROM (SELECT row_to_json(t)::text AS line FROM sessions t \
+                     UNION ALL SELECT row_to_json(t)::text FROM known_devices t \
+                     UNION ALL SELECT row_to_json(t)::text FROM users t \
+                     UNION ALL SELECT row_to_json(t)::text FROM sign_in_buckets t \
+                     UNION ALL SELECT row_to_json(t)::text FROM audit_events t) AS lines",
+                )
+                .await
+            }
+        };
+        assert!(held.contains(MIRA), "we look where the rows are");
+        for secret in [session.expose(), device.expose(), PASSWORD] {
+            assert!(!held.contains(secret));
+        }
+        let digests = "SELECT count(*) FROM sessions WHERE length(token_digest) = 32";
+        assert_eq!(number(world, digests).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p08_tokens_and_outcomes_hide_themselves_in_debug_output() {
+    let world = World::on_sqlite().await;
+    add_mira(&world).await;
+    let tried = try_password(&world, MIRA, PASSWORD, HOME, world.now).await;
+    let shown = format!("{:?}", tried.0);
+    let (_, session, device) = tried.tokens();
+    assert!(!shown.contains(session.expose()));
+    assert!(!shown.contains(device.expose()));
+}
+
+#[tokio::test]
+async fn p09_a_planted_token_never_authenticates() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        let planted = SessionToken::from_bytes([7; 32]);
+        let (_, session, device) = attempt(
+            &world.store,
+            Attempt {
+                previous: Some(&planted),
+                device: Some(&planted),
+                ..typed(MIRA, PASSWORD, HOME)
+            },
+            world.now,
+        )
+        .await
+        .tokens();
+        assert_ne!(session, planted);
+        assert_ne!(device, planted, "an unknown device is not taken over");
+        let sessions = world.store.sessions();
+        let authenticate = async |token| {
+            sessions
+                .authenticate(token, client(HOME), world.now)
+                .await
+                .unwrap()
+        };
+        assert!(authenticate(&planted).await.is_none());
+        assert!(
+            authenticate(&device).await.is_none(),
+            "a device is no session"
+        );
+        assert!(authenticate(&session).await.is_some());
+
+        let (_, next, same_device) = attempt(
+            &world.store,
+            Attempt {
+                previous: Some(&session),
+                device: Some(&device),
+                ..typed(MIRA, PASSWORD, HOME)
+            },
+            world.now,
+        )
+        .await
+        .tokens();
+        assert_ne!(next, session);
+        assert_eq!(same_device, device);
+        assert!(
+            authenticate(&session).await.is_none(),
+            "the previous one ended"
+        );
+        assert!(authenticate(&next).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p14_every_refusal_is_the_same() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        add_user(world, "gone@acme.example", Role::Member, Some("acme")).await;
+        let scope = world.store.as_cli();
+        let gone = email("gone@acme.example");
+        world
+            .store
+            .users(&scope)
+            .disable(&gone, world.now)
+            .await
+            .unwrap();
+        for (address, password) in [
+            (MIRA, "wrong"),
+            ("nobody@acme.example", PASSWORD),
+            ("gone@acme.example", PASSWORD),
+            ("not an email", PASSWORD),
+            ("", ""),
+        ] {
+            assert!(
+                try_password(world, address, password, HOME, world.now)
+                    .await
+                    .refused()
+            );
+        }
+        world
+            .store
+            .tenants(&scope)
+            .suspend("acme", world.now)
+            .await
+            .unwrap();
+        assert!(
+            try_password(world, MIRA, PASSWORD, HOME, world.now)
+                .await
+                .refused()
+        );
+        world
+            .store
+            .tenants(&scope)
+            .resume("acme", world.now)
+            .await
+            .unwrap();
+        assert!(sign_in(world, PASSWORD).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p14_an_unknown_user_takes_as_long_as_a_wrong_password() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        // What else the machine does can weigh on one side for a while; a missing hash would, every time.
+        for trial in 1..=4 {
+            let (wrong, unknown) = medians_of_refusals(world, trial).await;
+            let (less, more) = (wrong.min(unknown), wrong.max(unknown));
+            assert!(
+                less >= Duration::from_millis(3),
+                "something was hashed: {less:?}"
+            );
+            if more.as_secs_f64() <= less.as_secs_f64() * 1.25 {
+                return;
+            }
+            eprintln!("{wrong:?} and {unknown:?}");
+        }
+        panic!("the time tells whether there is such a user");
+    })
+    .await;
+}
+
+/// How long a wrong password and an unknown user take, each 40 times.
+async fn medians_of_refusals(world: &World, trial: u8) -> (Duration, Duration) {
+    world
+        .execute_script("UPDATE users SET consecutive_failures = 0")
+        .await;
+    let (mut wrong, mut unknown) = (Vec::new(), Vec::new());
+    for host in 0..40 {
+        // By turns, and in turns, so that what else the machine does falls on both.
+        for is_known in [host % 2 == 0, host % 2 == 1] {
+            let (email, times) = if is_known {
+                (MIRA, &mut wrong)
+            } else {
+                ("nobody@acme.example", &mut unknown)
+            };
+            let address = format!("10.{trial}.{host}.1");
+            let asked = Instant::now();
+            let tried = try_password(world, email, "wrong", &address, world.now).await;
+            times.push(asked.elapsed());
+            assert!(tried.refused());
+        }
+    }
+    (median(wrong), median(unknown))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[tokio::test]
+async fn p14_the_stored_hash_is_argon2id_and_weak_parameters_are_raised() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        let stored = || one_text(world, "SELECT password_hash FROM users");
+        let strong = stored().await;
+        assert!(
+            strong.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{strong}"
+        );
+        assert!(sign_in(world, PASSWORD).await);
+        assert_eq!(stored().await, strong, "kept as it is");
+
+        let params = Params::new(8_192, 1, 1, None).unwrap();
+        let weak: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password(PASSWORD.as_bytes())
+            .unwrap();
+        world
+            .execute(
+                "UPDATE users SET password_hash = $1",
+                [weak.to_string().into()],
+            )
+            .await
+            .unwrap();
+        assert!(!sign_in(world, OTHER_PASSWORD).await);
+        assert_eq!(
+            stored().await,
+            weak.to_string(),
+            "a wrong password raises nothing"
+        );
+        assert!(sign_in(world, PASSWORD).await);
+        let raised = stored().await;
+        assert!(
+            raised.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{raised}"
+        );
+        assert_ne!(raised, strong, "a salt of its own");
+        assert!(sign_in(world, PASSWORD).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p15_too_long_is_said_before_anything_is_counted_or_hashed() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        let long = "x".repeat(1_025);
+        let asked = Instant::now();
+        for _ in 0..200 {
+            let tried = try_password(world, MIRA, &long, HOME, world.now).await;
+            assert!(matches!(tried.0, SignInOutcome::TooLong));
+        }
+        assert!(asked.elapsed().as_millis() < 500, "{:?}", asked.elapsed());
+        assert_eq!(
+            number(world, "SELECT count(*) FROM sign_in_buckets").await,
+            0
+        );
+        let longest = "x".repeat(1_024);
+        assert!(
+            try_password(world, MIRA, &longest, HOME, world.now)
+                .await
+                .refused()
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p16_of_two_hundred_at_once_some_are_busy_and_none_hang() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        let asked = Instant::now();
+        let mut tries = JoinSet::new();
+        for _ in 0..200 {
+            let (store, now) = (world.store.clone(), world.now);
+            tries.spawn(async move { attempt(&store, typed(MIRA, PASSWORD, HOME), now).await });
+        }
+        let outcomes = tries.join_all().await;
+        assert!(
+            asked.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            asked.elapsed()
+        );
+        let busy = |tried: &&Tried| matches!(tried.0, SignInOutcome::Busy);
+        assert!(outcomes.iter().filter(busy).count() > 0);
+        assert!(outcomes.iter().any(Tried::signed_in));
+        let rest = |tried: &Tried| tried.signed_in() || matches!(tried.0, SignInOutcome::Busy);
+        assert!(
+            outcomes.iter().all(rest),
+            "nobody's try is used up by our being busy"
+        );
+    })
+    .await;
+}

@@ -1,0 +1,245 @@
+//! Tenants: what is made, changed, refused, and what the trail says of it.
+
+use chrono::TimeDelta;
+use domain::{
+    Error, FieldError,
+    actor::ActorKind,
+    audit::AuditAction,
+    store::tenants::NewTenant,
+    tenant::{MAX_KEY_LIMIT, Usage},
+};
+use serde_json::json;
+
+use crate::world::on_every_database;
+
+fn named(name: &str) -> NewTenant {
+    NewTenant {
+        name: name.to_owned(),
+        slug: None,
+        key_limit: None,
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_gets_its_slug_from_its_name_and_the_default_limit() {
+    on_every_database(async |world| {
+        let operator = world.store.as_cli();
+        let tenants = world.store.tenants(&operator);
+        let made = tenants
+            .create(named("  Acme Logistics "), world.now)
+            .await
+            .unwrap();
+        assert_eq!(made.slug.as_str(), "acme-logistics");
+        assert_eq!(made.name, "Acme Logistics");
+        assert_eq!(made.key_limit, 10);
+        assert_eq!(made.suspended_at, None);
+        assert_eq!(made.created_at, world.now);
+        assert_eq!(tenants.find("acme-logistics").await.unwrap(), made);
+
+        let scope = tenants.scope("acme-logistics").await.unwrap();
+        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        assert_eq!(events.len(), 1);
+        let event = &events[0];
+        assert_eq!(event.action, AuditAction::TenantCreated);
+        assert_eq!(event.at, world.now);
+        assert_eq!(event.actor.kind, ActorKind::Cli);
+        assert_eq!(event.target.kind, "tenant");
+        assert_eq!(event.target.id, Some(made.id.as_uuid()));
+        assert_eq!(event.target.name, "Acme Logistics");
+        assert_eq!(event.client_ip, None);
+        assert_eq!(
+            event.changes,
+            json!({
+                "name": { "before": null, "after": "Acme Logistics" },
+                "slug": { "before": null, "after": "acme-logistics" },
+                "key_limit": { "before": null, "after": 10 },
+            })
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn times_are_kept_to_the_microsecond() {
+    on_every_database(async |world| {
+        let operator = world.store.as_cli();
+        let tenants = world.store.tenants(&operator);
+        let now = world.now + TimeDelta::nanoseconds(123_456_789);
+        let made = tenants.create(named("Acme"), now).await.unwrap();
+        assert_eq!(
+            made.created_at,
+            world.now + TimeDelta::microseconds(123_456)
+        );
+        assert_eq!(tenants.find("acme").await.unwrap(), made);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slug_is_taken_once() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let operator = world.store.as_cli();
+        let refused = world
+            .store
+            .tenants(&operator)
+            .create(named("ACME"), world.now)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(&refused, Error::AlreadyExists { what: "tenant", name } if name == "acme"),
+            "{refused:?}"
+        );
+        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        assert_eq!(events.len(), 1, "what was refused leaves no event");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_rule_that_a_new_tenant_breaks_is_named_at_once() {
+    on_every_database(async |world| {
+        let operator = world.store.as_cli();
+        let tenants = world.store.tenants(&operator);
+        let mut new = named("");
+        new.key_limit = Some(MAX_KEY_LIMIT + 1);
+        let Err(Error::Invalid(errors)) = tenants.create(new, world.now).await else {
+            panic!("accepted")
+        };
+        assert_eq!(
+            errors,
+            [
+                FieldError::new("name", "Must be 1–200 characters"),
+                FieldError::new("key_limit", "Must be at most 1000000"),
+            ]
+        );
+        let Err(Error::Invalid(errors)) = tenants.create(named("株式会社"), world.now).await
+        else {
+            panic!("accepted")
+        };
+        assert_eq!(errors.len(), 1);
+        assert_eq!(errors[0].field, "slug");
+        assert_eq!(tenants.list().await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_limit_can_be_changed_and_a_change_to_the_same_is_none() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let operator = world.store.as_cli();
+        let tenants = world.store.tenants(&operator);
+        let later = world.now + TimeDelta::hours(1);
+        for _ in 0..2 {
+            let changed = tenants.set_limit("acme", 0, later).await.unwrap();
+            assert_eq!(changed.key_limit, 0);
+        }
+        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        assert_eq!(events.len(), 2);
+        assert_eq!(events[0].action, AuditAction::TenantLimitChanged);
+        assert_eq!(events[0].at, later);
+        assert_eq!(
+            events[0].changes,
+            json!({ "key_limit": { "before": 10, "after": 0 } })
+        );
+
+        let refused = tenants.set_limit("acme", MAX_KEY_LIMIT + 1, later).await;
+        assert!(matches!(refused, Err(Error::Invalid(errors)) if errors[0].field == "key_limit"));
+        assert_eq!(tenants.find("acme").await.unwrap().key_limit, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn suspending_and_resuming_twice_is_as_good_as_once() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let operator = world.store.as_cli();
+        let tenants = world.store.tenants(&operator);
+        let first = world.now + TimeDelta::hours(1);
+        for hours in [1, 2] {
+            let now = world.now + TimeDelta::hours(hours);
+            let suspended = tenants.suspend("acme", now).await.unwrap();
+            assert_eq!(suspended.suspended_at, Some(first));
+        }
+        for hours in [3, 4] {
+            let now = world.now + TimeDelta::hours(hours);
+            let resumed = tenants.resume("acme", now).await.unwrap();
+            assert_eq!(resumed.suspended_at, None);
+        }
+        let actions: Vec<_> = world
+            .store
+            .audit(&scope)
+            .newest(10)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|event| event.action)
+            .collect();
+        assert_eq!(
+            actions,
+            [
+                AuditAction::TenantResumed,
+                AuditAction::TenantSuspended,
+                AuditAction::TenantCreated,
+            ]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_not_there_is_not_found() {
+    on_every_database(async |world| {
+        let operator = world.store.as_cli();
+        let tenants = world.store.tenants(&operator);
+        for result in [
+            tenants.find("acme").await.err(),
+            tenants.scope("acme").await.err(),
+            tenants.set_limit("acme", 1, world.now).await.err(),
+            tenants.suspend("acme", world.now).await.err(),
+            tenants.resume("acme", world.now).await.err(),
+        ] {
+            assert!(
+                matches!(result, Some(Error::NotFound("tenant"))),
+                "{result:?}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_list_is_by_name_and_counts_the_keys_that_are_not_revoked() {
+    on_every_database(async |world| {
+        world.tenant("zeta").await;
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+        world.insert_key(&scope, group.id, 1, None).await.unwrap();
+        world.insert_key(&scope, group.id, 2, None).await.unwrap();
+        world
+            .insert_key(&scope, group.id, 3, Some(world.now))
+            .await
+            .unwrap();
+
+        let operator = world.store.as_cli();
+        let listed: Vec<_> = world
+            .store
+            .tenants(&operator)
+            .list()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|(tenant, usage)| (tenant.slug.to_string(), usage))
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                ("acme".to_owned(), Usage { used: 2, limit: 10 }),
+                ("zeta".to_owned(), Usage { used: 0, limit: 10 }),
+            ]
+        );
+    })
+    .await;
+}

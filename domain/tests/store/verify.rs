@@ -1,0 +1,303 @@
+//! The check on every request, against what is stored; and when a key was last used.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    Error,
+    client_address::ClientAddress,
+    key::{ApiKey, IssuedKey, NewKey, RotatedExpiry, format::Secret, verdict::Refusal},
+    store::TenantScope,
+    verify::{VerifiedKey, Verifier},
+};
+
+use crate::{
+    keys::{ParseAllowlist, in_days, issue, new_key},
+    world::{World, on_every_database, permission_set},
+};
+
+fn client(address: &str) -> ClientAddress {
+    ClientAddress::known(address.parse().expect("an address"))
+}
+
+async fn judge(
+    verifier: &Verifier,
+    secret: &Secret,
+    now: DateTime<Utc>,
+) -> Result<VerifiedKey, Refusal> {
+    verifier
+        .verify(secret.expose(), client("192.0.2.7"), None, now)
+        .await
+        .expect("a verdict")
+}
+
+#[tokio::test]
+async fn an_accepted_key_brings_its_tenant_and_its_permissions() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world
+            .group(&scope, "Ordering", &["orders:read", "orders:write"])
+            .await;
+        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(world.store.clone());
+        let verified = judge(&verifier, &secret, world.now).await.unwrap();
+        assert_eq!(verified.key, key);
+        assert_eq!(&verified.tenant, scope.tenant());
+        assert_eq!(
+            verified.permissions,
+            permission_set(&["orders:read", "orders:write"])
+        );
+        assert_eq!(verified.client, client("192.0.2.7"));
+        assert_eq!(verified.scope().tenant(), scope.tenant());
+        assert_eq!(verified.scope().actor().who.id, Some(key.id.as_uuid()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_refusal_by_what_is_stored() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+        let keys = world.store.keys(&scope);
+        let new = NewKey {
+            allowlist: "10.0.0.0/8".parse_allowlist(),
+            expires_on: Some(in_days(world, 5)),
+            ..new_key("ERP", &group)
+        };
+        let IssuedKey { key, secret } = keys.create(new, world.now).await.unwrap();
+        let verifier = Verifier::new(world.store.clone());
+        let verify = async |address: ClientAddress, permission: &str, now| {
+            let permission = permission.parse().unwrap();
+            let verdict = verifier.verify(secret.expose(), address, Some(&permission), now);
+            verdict.await.unwrap().map(|_| ())
+        };
+        let (now, inside, outside) = (world.now, client("::ffff:10.1.2.3"), client("11.0.0.0"));
+        let expired = now + TimeDelta::days(9);
+        assert_eq!(verify(inside, "orders:read", now).await, Ok(()));
+        let missing = Refusal::MissingPermission("orders:write".parse().unwrap());
+        assert_eq!(verify(inside, "orders:write", now).await, Err(missing));
+        let by_address = Err(Refusal::IpNotAllowed);
+        assert_eq!(verify(outside, "orders:write", now).await, by_address);
+        let unknown = ClientAddress::Unknown;
+        assert_eq!(verify(unknown, "orders:read", now).await, by_address);
+
+        let operator = world.store.as_cli();
+        let tenants = world.store.tenants(&operator);
+        tenants.suspend("acme", now).await.unwrap();
+        let suspended = Err(Refusal::TenantSuspended);
+        assert_eq!(verify(outside, "orders:write", now).await, suspended);
+        let over = Err(Refusal::ExpiredApiKey);
+        assert_eq!(verify(outside, "orders:write", expired).await, over);
+        keys.revoke(key.id, now).await.unwrap();
+        let revoked = Err(Refusal::RevokedApiKey);
+        assert_eq!(verify(outside, "orders:write", expired).await, revoked);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p30_a_wrong_checksum_asks_no_database_and_an_unknown_secret_asks_once() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(world.store.clone());
+        let last = if secret.expose().ends_with('0') {
+            "1"
+        } else {
+            "0"
+        };
+        let typo = format!("{}{last}", &secret.expose()[..secret.expose().len() - 1]);
+        for wrong in [typo.as_str(), "", "lk_", "' OR 1=1 --", "\0", "ключ"] {
+            let verdict = verifier.verify(wrong, ClientAddress::Unknown, None, world.now);
+            assert!(matches!(verdict.await, Ok(Err(Refusal::InvalidApiKey))));
+        }
+        assert_eq!(verifier.database_reads(), 0);
+
+        world
+            .store
+            .keys(&scope)
+            .rotate(key.id, RotatedExpiry::Keep, world.now)
+            .await
+            .unwrap();
+        let clone = verifier.clone();
+        let unknown = judge(&clone, &secret, world.now).await;
+        assert_eq!(unknown.unwrap_err(), Refusal::InvalidApiKey);
+        assert_eq!(verifier.database_reads(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p40_a_key_works_until_the_end_of_its_day() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let new = NewKey {
+            expires_on: Some("2026-03-05".parse().unwrap()),
+            ..new_key("ERP", &group)
+        };
+        let keys = world.store.keys(&scope);
+        let secret = keys.create(new, world.now).await.unwrap().secret;
+        let verifier = Verifier::new(world.store.clone());
+        let at = async |time: &str| {
+            let time = time.parse().unwrap();
+            judge(&verifier, &secret, time).await.map(|_| ())
+        };
+        assert_eq!(at("2026-03-05T23:59:59.999Z").await, Ok(()));
+        let expired = Err(Refusal::ExpiredApiKey);
+        assert_eq!(at("2026-03-06T00:00:00Z").await, expired);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_damaged_allowlist_or_group_lets_nobody_in() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(world.store.clone());
+        let is_refused = async || {
+            let verdict = verifier.verify(secret.expose(), client("192.0.2.7"), None, world.now);
+            assert!(matches!(verdict.await, Err(Error::Internal(_))));
+        };
+        for damaged in [
+            "nonsense",
+            " ",
+            "\n",
+            "10.1.2.3/8",
+            "10.0.0.0/8\n",
+            "10.0.0.0",
+        ] {
+            let sql = "UPDATE api_keys SET ip_allowlist = $1";
+            world.execute(sql, [damaged.into()]).await.unwrap();
+            is_refused().await;
+            let read = world.store.keys(&scope).get(key.id, world.now).await;
+            assert!(matches!(read, Err(Error::Internal(_))), "{damaged:?}");
+        }
+        world
+            .execute("UPDATE api_keys SET ip_allowlist = ''", [])
+            .await
+            .unwrap();
+        judge(&verifier, &secret, world.now)
+            .await
+            .expect("whole again");
+        world
+            .execute("UPDATE authorization_groups SET permissions = '{'", [])
+            .await
+            .unwrap();
+        is_refused().await;
+    })
+    .await;
+}
+
+async fn read(world: &World, scope: &TenantScope, key: &ApiKey) -> ApiKey {
+    let keys = world.store.keys(scope);
+    keys.get(key.id, world.now).await.expect("a key")
+}
+
+#[tokio::test]
+async fn p54_uses_are_written_in_batches_as_no_change_and_never_backwards() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(world.store.clone());
+        let later = world.now + TimeDelta::nanoseconds(1_234_567_890);
+        judge(&verifier, &secret, world.now).await.unwrap();
+        judge(&verifier.clone(), &secret, later).await.unwrap();
+        assert_eq!(read(world, &scope, &key).await, key, "no write per request");
+
+        verifier.flush_last_used().await.unwrap();
+        let used = read(world, &scope, &key).await;
+        let mut expected = key.clone();
+        expected.last_used_at = Some("2026-03-02T12:00:01.234567Z".parse().unwrap());
+        expected.last_used_ip = Some("192.0.2.7".to_owned());
+        assert_eq!(used, expected, "neither a new version nor a new updated_at");
+        let newest = world.store.audit(&scope).newest(1).await.unwrap().remove(0);
+        assert_eq!(newest.target.id, Some(key.id.as_uuid()));
+        assert_eq!(newest.at, world.now, "no event");
+
+        // Another replica, whose clock is behind.
+        let other = Verifier::new(world.store.clone());
+        let unknown = ClientAddress::Unknown;
+        let earlier = world.now + TimeDelta::milliseconds(900);
+        let verdict = other.verify(secret.expose(), unknown, None, earlier);
+        verdict.await.unwrap().unwrap();
+        other.flush_last_used().await.unwrap();
+        assert_eq!(read(world, &scope, &key).await, expected);
+
+        // An unknown address takes the place of a known one when it is the newer one.
+        let newest = world.now + TimeDelta::seconds(5);
+        let verdict = other.verify(secret.expose(), unknown, None, newest);
+        verdict.await.unwrap().unwrap();
+        other.flush_last_used().await.unwrap();
+        let used = read(world, &scope, &key).await;
+        assert_eq!((used.last_used_at, used.last_used_ip), (Some(newest), None));
+
+        // Rotation keeps it.
+        let keys = world.store.keys(&scope);
+        let rotated = keys.rotate(key.id, RotatedExpiry::Keep, newest).await;
+        assert_eq!(rotated.unwrap().key.last_used_at, Some(newest));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_request_is_no_use() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(world.store.clone());
+        let permission = "orders:read".parse().unwrap();
+        let address = client("192.0.2.7");
+        let verdict = verifier.verify(secret.expose(), address, Some(&permission), world.now);
+        assert!(verdict.await.unwrap().is_err());
+        verifier.flush_last_used().await.unwrap();
+        assert_eq!(read(world, &scope, &key).await, key);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p54_what_could_not_be_written_is_written_the_next_time() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(world.store.clone());
+        judge(&verifier, &secret, world.now).await.unwrap();
+        world
+            .execute("ALTER TABLE api_keys RENAME TO away", [])
+            .await
+            .unwrap();
+        verifier.flush_last_used().await.unwrap_err();
+        world
+            .execute("ALTER TABLE away RENAME TO api_keys", [])
+            .await
+            .unwrap();
+        assert_eq!(read(world, &scope, &key).await.last_used_at, None);
+        verifier.flush_last_used().await.unwrap();
+        let used = read(world, &scope, &key).await;
+        assert_eq!(used.last_used_at, Some(world.now));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_answer_is_no_verdict() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let secret = issue(world, &scope, &group, "ERP").await.secret;
+        let verifier = Verifier::new(world.store.clone());
+        world
+            .execute("ALTER TABLE api_keys RENAME TO away", [])
+            .await
+            .unwrap();
+        let verdict = verifier.verify(secret.expose(), client("192.0.2.7"), None, world.now);
+        verdict.await.unwrap_err();
+    })
+    .await;
+}

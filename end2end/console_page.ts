@@ -1,0 +1,110 @@
+// The console as a person finds their way in it: by roles, labels and texts. One place to change when a word changes.
+
+import { type Locator, type Page, expect } from '@playwright/test';
+
+import { hydrated } from './support/hydration';
+import type { Person } from './world';
+
+/** What a person types into the form of a key. */
+export interface KeyInput {
+  name?: string;
+  description?: string;
+  group?: string;
+  expires?: string;
+  allowlist?: string;
+}
+
+/** Opens a page and waits until it is live. */
+export async function open(page: Page, path: string): Promise<void> {
+  await page.goto(path);
+  await hydrated(page);
+}
+
+/** The page of keys, its form and its dialogs. */
+export class ConsolePage {
+  constructor(readonly page: Page) {}
+
+  readonly heading = (name: string): Locator => this.page.getByRole('heading', { level: 1, name, exact: true });
+
+  /** The usage counter with exactly this text, e.g. `2/10 keys`. */
+  readonly counter = (text: string): Locator => this.page.getByText(text, { exact: true });
+
+  readonly row = (name: string): Locator =>
+    this.page.getByRole('table', { name: 'API keys' }).getByRole('row').filter({ hasText: name });
+
+  readonly generateLink = (): Locator => this.page.getByRole('link', { name: 'Generate API Key', exact: true });
+
+  // The form.
+  readonly name = (): Locator => this.page.getByLabel('Key Name', { exact: true });
+  readonly description = (): Locator => this.page.getByLabel(/^Description/);
+  readonly group = (): Locator => this.page.getByLabel('Authorization Group', { exact: true });
+  readonly expires = (): Locator => this.page.getByLabel(/^Expiration Date/);
+  readonly allowlist = (): Locator => this.page.getByLabel(/^IP Allowlist/);
+  readonly submit = (): Locator => this.page.getByRole('button', { name: 'Generate', exact: true });
+
+  // The dialogs.
+  readonly rotateDialog = (): Locator => this.page.getByRole('dialog', { name: 'Rotate API key' });
+  readonly revokeDialog = (): Locator => this.page.getByRole('alertdialog', { name: 'Revoke API key' });
+  readonly secretDialog = (): Locator =>
+    this.page.getByRole('dialog').filter({ hasText: 'This secret will not be shown again.' });
+  readonly secretText = (): Locator => this.secretDialog().getByRole('textbox', { name: 'Secret' });
+  readonly copy = (): Locator => this.secretDialog().getByRole('button', { name: 'Copy', exact: true });
+  readonly copied = (): Locator => this.secretDialog().getByRole('button', { name: 'Copied', exact: true });
+  readonly close = (): Locator => this.secretDialog().getByRole('button', { name: 'Close', exact: true });
+  readonly closeQuestion = (): Locator =>
+    this.secretDialog().getByText('Close without copying? You will not see this secret again.');
+
+  /** Opens the list. */
+  async openList(query = ''): Promise<void> {
+    await open(this.page, `/tenant-api-keys${query}`);
+  }
+
+  /** Opens the form. */
+  async openForm(query = ''): Promise<void> {
+    await open(this.page, `/tenant-api-keys/new${query}`);
+  }
+
+  /** Fills what is given and leaves the rest. */
+  async fill({ name, description, group, expires, allowlist }: KeyInput): Promise<void> {
+    if (name !== undefined) await this.name().fill(name);
+    if (description !== undefined) await this.description().fill(description);
+    if (group !== undefined) await this.group().selectOption({ label: group });
+    if (expires !== undefined) await this.expires().fill(expires);
+    if (allowlist !== undefined) await this.allowlist().fill(allowlist);
+  }
+
+  /** From the open form to the open secret modal; returns the secret. */
+  async generate(input: KeyInput): Promise<string> {
+    await this.fill(input);
+    await this.submit().click();
+    return this.readSecret();
+  }
+
+  /** The secret that the modal shows. */
+  async readSecret(): Promise<string> {
+    await expect(this.secretDialog()).toBeVisible();
+    await expect(this.secretText()).toHaveText(/^lk_[0-9A-Za-z]{38}$/);
+    return (await this.secretText().innerText()).trim();
+  }
+
+  /** Copies the secret and closes the modal. */
+  async copyAndClose(): Promise<void> {
+    await this.copy().click();
+    await expect(this.copied()).toBeVisible();
+    await this.close().click();
+    await expect(this.secretDialog()).toBeHidden();
+  }
+
+  /** Signs in on the open sign-in page. */
+  async signIn({ email, password }: Person): Promise<void> {
+    await this.page.getByLabel('Email').fill(email);
+    await this.page.getByLabel('Password').fill(password);
+    await this.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  }
+
+  /** Signs out through the account's menu. */
+  async signOut(email: string): Promise<void> {
+    await this.page.getByRole('button', { name: email }).click();
+    await this.page.getByRole('button', { name: 'Sign out', exact: true }).click();
+  }
+}

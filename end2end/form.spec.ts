@@ -1,0 +1,228 @@
+// The form of a key: what it says of what a person types, and that it loses nothing of it.
+
+import type { Locator, Page } from '@playwright/test';
+
+import { ConsolePage } from './console_page';
+import { whoami } from './support/request';
+import { daysFromToday, expect, test } from './world';
+
+/** Each field with what breaks its rule and what the form then says. */
+const BROKEN = [
+  { field: 'Key Name', value: ' x ', message: 'Must be 2–200 characters' },
+  { field: 'Description', value: 'd'.repeat(1_001), message: 'Must be at most 1,000 characters' },
+  { field: 'Expiration Date', value: daysFromToday(0), message: 'Must be a future date' },
+  {
+    field: 'IP Allowlist',
+    value: '192.0.2.7\n\n10.0.0.0/33\n010.0.0.0/8',
+    message: "Line 3: '10.0.0.0/33' is not an IP address or CIDR range",
+  },
+] as const;
+
+function labelled(page: Page, field: string): Locator {
+  return page.getByLabel(new RegExp(`^${field}`));
+}
+
+/** A field says exactly these sentences, and says them to a screen reader too. */
+async function expectMessages(field: Locator, messages: string[]): Promise<void> {
+  await expect(field).toHaveAttribute('aria-invalid', 'true');
+  for (const message of messages) {
+    await expect(field).toHaveAccessibleDescription(new RegExp(escape(message)));
+  }
+}
+
+async function expectNoMessage(field: Locator): Promise<void> {
+  await expect(field).not.toHaveAttribute('aria-invalid', 'true');
+}
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+}
+
+for (const { field, value, message } of BROKEN) {
+  test(`${field} is judged when it is left, and again on each key after that`, async ({ adminPage }) => {
+    const keys = new ConsolePage(adminPage);
+    await keys.openForm();
+    const control = labelled(adminPage, field);
+    await expectNoMessage(control);
+    await control.fill(value);
+    await expectNoMessage(control);
+    await control.blur();
+    await expectMessages(control, [message]);
+    await expect(adminPage.getByText(message)).toBeVisible();
+    await control.fill({ 'Key Name': 'xy', Description: 'd', 'Expiration Date': daysFromToday(1), 'IP Allowlist': '::1' }[field]);
+    await expectNoMessage(control);
+    await expect(adminPage.getByText(message)).toBeHidden();
+  });
+}
+
+test('an empty form says what is required when it is submitted, and lists it with links to the fields', async ({ adminPage, tenant }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  // Nothing is chosen for anybody: a group is a decision.
+  await expect(keys.group().getByRole('option', { selected: true })).not.toHaveText(tenant.group);
+  await keys.submit().click();
+
+  const summary = adminPage.getByRole('alert');
+  await expect(summary).toBeFocused();
+  await expect(summary.getByRole('link')).toHaveText([
+    'Key Name: Must be 2–200 characters',
+    'Authorization Group: Choose an authorization group',
+  ]);
+  await expectMessages(keys.name(), ['Must be 2–200 characters']);
+  await expectMessages(keys.group(), ['Choose an authorization group']);
+  await summary.getByRole('link', { name: /^Authorization Group/ }).click();
+  await expect(keys.group()).toBeFocused();
+  await summary.getByRole('link', { name: /^Key Name/ }).click();
+  await expect(keys.name()).toBeFocused();
+  await expect(adminPage).toHaveURL(/\/tenant-api-keys\/new/);
+});
+
+test('a refused submit names every field at once and loses nothing that was typed', async ({ adminPage, tenant }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  for (const { field, value } of BROKEN) {
+    await labelled(adminPage, field).fill(value);
+  }
+  await keys.group().selectOption({ label: tenant.group });
+  await keys.submit().click();
+
+  const summary = adminPage.getByRole('alert');
+  await expect(summary).toBeFocused();
+  await expect(summary.getByRole('link')).toHaveText([
+    'Key Name: Must be 2–200 characters',
+    'Description: Must be at most 1,000 characters',
+    'Expiration Date: Must be a future date',
+    "IP Allowlist: Line 3: '10.0.0.0/33' is not an IP address or CIDR range",
+    "IP Allowlist: Line 4: '010.0.0.0/8' is not an IP address or CIDR range",
+  ]);
+  for (const { field, value, message } of BROKEN) {
+    await expect(labelled(adminPage, field)).toHaveValue(value);
+    await expectMessages(labelled(adminPage, field), [message]);
+  }
+  await expect(keys.group().getByRole('option', { selected: true })).toHaveText(tenant.group);
+
+  // Put right, the same form generates the key.
+  await keys.generate({ name: 'xy', description: 'd', expires: daysFromToday(1), allowlist: '192.0.2.7' });
+});
+
+test('the counter of the description counts characters as one types, past the limit too', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  await expect(adminPage.getByText('0/1,000', { exact: true })).toBeVisible();
+  await keys.description().pressSequentially('47 Zeichen');
+  await expect(adminPage.getByText('10/1,000', { exact: true })).toBeVisible();
+  await keys.description().fill('😀'.repeat(1_000));
+  await expect(adminPage.getByText('1,000/1,000', { exact: true })).toBeVisible();
+  await keys.description().press('End');
+  await adminPage.keyboard.insertText('é!');
+  await expect(adminPage.getByText('1,002/1,000', { exact: true })).toBeVisible();
+  await keys.description().blur();
+  await expectMessages(keys.description(), ['Must be at most 1,000 characters']);
+});
+
+test('an allowlist of 1,001 entries is refused, of 1,000 it is kept', async ({ adminPage, server, tenant }) => {
+  const lines = Array.from({ length: 1_001 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  await keys.fill({ name: 'Warehouse', group: tenant.group, allowlist: lines.join('\n') });
+  await keys.submit().click();
+  await expectMessages(keys.allowlist(), ['Must be at most 1,000 entries']);
+  await expect(adminPage.getByRole('alert').getByRole('link')).toHaveText(['IP Allowlist: Must be at most 1,000 entries']);
+  // Of 1,000 entries and a repetition, one collapses.
+  const secret = await keys.generate({ allowlist: ['127.0.0.1', ...lines.slice(0, 999), '127.0.0.1/32'].join('\n') });
+  const answer = await whoami(server.origin, secret);
+  expect(answer.status).toBe(200);
+  expect(JSON.parse(answer.body).ip_allowlist).toHaveLength(1_000);
+});
+
+test('the form warns of a range that admits everyone, and takes it', async ({ adminPage, tenant }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  await keys.allowlist().fill('192.0.2.7\n0.0.0.0/0');
+  await expect(adminPage.getByText('0.0.0.0/0 admits every IPv4 address.')).toBeVisible();
+  await keys.allowlist().fill('::/0');
+  await expect(adminPage.getByText('::/0 admits every IPv6 address.')).toBeVisible();
+  await expect(adminPage.getByText('0.0.0.0/0 admits every IPv4 address.')).toBeHidden();
+  await keys.generate({ name: 'Load test', group: tenant.group });
+});
+
+test('the form shows the address it is reached from, says when the list would refuse it, and adds it', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  const connection = adminPage.getByText(/You are connecting from/);
+  await expect(connection).toContainText('127.0.0.1');
+  await expect(connection).not.toContainText('would refuse');
+  await keys.allowlist().fill('192.0.2.0/24');
+  await expect(connection).toContainText('You are connecting from 127.0.0.1, which this list would refuse.');
+  await adminPage.getByRole('button', { name: 'Add it', exact: true }).click();
+  await expect(keys.allowlist()).toHaveValue(/192\.0\.2\.0\/24\n127\.0\.0\.1/);
+  await expect(connection).not.toContainText('would refuse');
+});
+
+test('only groups for keys, of this tenant, are offered', async ({ adminPage, tenant }) => {
+  await tenant.groupOfPeople('Console people');
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  await expect(keys.group().getByRole('option', { name: tenant.group })).toHaveCount(1);
+  await expect(keys.group().getByRole('option', { name: 'Console people' })).toHaveCount(0);
+});
+
+test('the form says when the expiration date ends', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  await expect(keys.expires()).toHaveAccessibleDescription(/The key works until the end of that day, UTC\./);
+});
+
+test('p57: a name of 200 emoji is typed, kept and shown; of 201 it is refused', async ({ adminPage, server, tenant }) => {
+  const longest = '😀'.repeat(200);
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  await keys.name().focus();
+  // As an input method types: what limits a field counts here.
+  await adminPage.keyboard.insertText(`${longest}😀`);
+  await keys.name().blur();
+  await expectMessages(keys.name(), ['Must be 2–200 characters']);
+  await keys.name().focus();
+  await adminPage.keyboard.press('End');
+  await adminPage.keyboard.press('Backspace');
+  await expect(keys.name()).toHaveValue(longest);
+  await expectNoMessage(keys.name());
+  const secret = await keys.generate({ group: tenant.group });
+  expect(JSON.parse((await whoami(server.origin, secret)).body).name).toBe(longest);
+  await keys.copyAndClose();
+  await expect(keys.row(longest)).toBeVisible();
+});
+
+test('p57: control and bidirectional-override characters in a name are refused', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  for (const name of ['ERP\u202Eexe', 'ERP\u0007', ' \u2003 ']) {
+    await keys.name().fill(name);
+    await keys.name().blur();
+    await expectMessages(keys.name(), ['Must be 2–200 characters']);
+  }
+});
+
+test('p57: a name of markup is text in the modal, the list, the dialogs and the title', async ({ adminPage, tenant }) => {
+  const name = '<img src=/never onerror="document.title=`owned`">';
+  const asked: string[] = [];
+  adminPage.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  await keys.generate({ name, description: '<script>document.title="owned"</script>', group: tenant.group });
+  await expect(keys.secretDialog().getByText(name)).toBeVisible();
+  await keys.copyAndClose();
+  await expect(keys.row(name)).toContainText('<script>document.title="owned"</script>');
+
+  await adminPage.getByRole('link', { name: `Rotate ${name}` }).click();
+  await expect(keys.rotateDialog()).toContainText(name);
+  await keys.rotateDialog().getByRole('button', { name: 'Cancel', exact: true }).click();
+  await adminPage.getByRole('link', { name: `Revoke ${name}` }).click();
+  await expect(keys.revokeDialog()).toContainText(name);
+  await adminPage.reload();
+  await expect(keys.revokeDialog()).toContainText(name);
+
+  await expect(adminPage).not.toHaveTitle(/owned/);
+  expect(asked).not.toContain('/never');
+  await expect(adminPage.getByRole('img', { includeHidden: true }).and(adminPage.locator('img'))).toHaveCount(0);
+});

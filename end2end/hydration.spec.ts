@@ -1,0 +1,117 @@
+// Every page becomes live, in silence, under the strict Content Security Policy. Run against the debug and the release build.
+
+import type { Page, Response } from '@playwright/test';
+
+import { ConsolePage } from './console_page';
+import { hydrated } from './support/hydration';
+import { createPerson, expect, signIn, test } from './world';
+
+/** A policy as names and values. */
+function policyOf(response: Response): Map<string, string> {
+  const header = response.headers()['content-security-policy'] ?? '';
+  return new Map(
+    header.split(';').map((directive) => {
+      const [name = '', ...values] = directive.trim().split(/\s+/);
+      return [name, values.join(' ')] as const;
+    }),
+  );
+}
+
+/** Loads a page, sees it hydrate, and judges its policy. Complaints of the browser fail the test by themselves (world.ts). */
+async function expectLive(page: Page, path: string, status = 200): Promise<void> {
+  const bundle: string[] = [];
+  const listen = (response: Response): void => {
+    if (/\.(wasm|js|css)$/.test(new URL(response.url()).pathname)) bundle.push(response.url());
+  };
+  page.on('response', listen);
+  const response = await page.goto(path);
+  expect(response, path).not.toBeNull();
+  expect(response!.status(), path).toBe(status);
+  await hydrated(page);
+  page.off('response', listen);
+  for (const kind of ['.wasm', '.js', '.css']) {
+    expect(bundle.some((url) => url.endsWith(kind)), `${path} loads ${kind}`).toBe(true);
+  }
+
+  const policy = policyOf(response!);
+  const nonce = /'nonce-([A-Za-z0-9+/_=-]{22,})'/.exec(policy.get('script-src') ?? '')?.[1];
+  expect(nonce, 'script-src has a nonce').toBeDefined();
+  expect([...policy.values()].join(' ')).not.toMatch(/unsafe-inline|'unsafe-eval'|unsafe-hashes|\*|https?:(?!\/)/);
+  expect(policy.get('default-src')).toBe("'none'");
+  for (const directive of ['base-uri', 'frame-ancestors']) {
+    expect(policy.get(directive), directive).toBe("'none'");
+  }
+  const again = await page.request.get(path, { maxRedirects: 5 });
+  expect(again.headers()['content-security-policy'], 'the nonce is fresh').not.toContain(nonce);
+}
+
+/** Marks the document: a navigation that loads another one loses the mark. */
+async function markDocument(page: Page): Promise<void> {
+  await page.evaluate(() => Object.assign(window, { sameDocument: true }));
+}
+
+async function expectSameDocument(page: Page): Promise<void> {
+  expect(await page.evaluate(() => 'sameDocument' in window), 'no document was loaded').toBe(true);
+}
+
+test('the sign-in page', async ({ page }) => {
+  await expectLive(page, '/sign-in');
+});
+
+test('the list, empty and with keys, and its dialogs without loading a document', async ({ adminPage, tenant }) => {
+  await expectLive(adminPage, '/tenant-api-keys');
+  const key = await tenant.key('ERP nightly sync', { expires: '2999-12-31' });
+  await tenant.key('Zapier');
+  await expectLive(adminPage, '/tenant-api-keys');
+  await markDocument(adminPage);
+  const keys = new ConsolePage(adminPage);
+  await keys.row('ERP nightly sync').getByRole('link', { name: 'Rotate ERP nightly sync' }).click();
+  await expect(keys.rotateDialog()).toBeVisible();
+  await adminPage.keyboard.press('Escape');
+  await expect(keys.rotateDialog()).toBeHidden();
+  await keys.row('ERP nightly sync').getByRole('link', { name: 'Revoke ERP nightly sync' }).click();
+  await expect(keys.revokeDialog()).toBeVisible();
+  await adminPage.keyboard.press('Escape');
+  await expect(keys.revokeDialog()).toBeHidden();
+  await expectSameDocument(adminPage);
+
+  await expectLive(adminPage, `/tenant-api-keys/${key.id}/rotate`);
+  await expect(keys.rotateDialog()).toBeVisible();
+  await expectLive(adminPage, `/tenant-api-keys/${key.id}/revoke`);
+  await expect(keys.revokeDialog()).toBeVisible();
+});
+
+test('the form, which counts as one types, and the secret modal', async ({ adminPage, tenant }) => {
+  await expectLive(adminPage, '/tenant-api-keys/new');
+  await markDocument(adminPage);
+  const keys = new ConsolePage(adminPage);
+  await keys.description().pressSequentially('seven!!');
+  await expect(adminPage.getByText('7/1,000', { exact: true })).toBeVisible();
+  await keys.generate({ name: 'ERP nightly sync', group: tenant.group });
+  await keys.copyAndClose();
+  await expect(keys.row('ERP nightly sync')).toBeVisible();
+  await expectSameDocument(adminPage);
+});
+
+test('the account', async ({ adminPage, tenant }) => {
+  await expectLive(adminPage, '/account');
+  await expect(adminPage.getByText(tenant.administrator.email).first()).toBeVisible();
+});
+
+test('the list of tenants, and a tenant from it', async ({ context, page, server, tenant }) => {
+  await signIn(context, server.origin, await createPerson(server, 'super_user'));
+  await expectLive(page, '/tenant-api-keys');
+  await expectLive(page, `/tenant-api-keys?tenant=${tenant.slug}`);
+  await expectLive(page, `/tenant-api-keys/new?tenant=${tenant.slug}`);
+});
+
+test('the 403 page', async ({ context, noise, page, server, tenant }) => {
+  noise.expectStatus(403);
+  await signIn(context, server.origin, await tenant.member());
+  await expectLive(page, '/tenant-api-keys', 403);
+});
+
+test('the 404 page', async ({ adminPage, noise }) => {
+  noise.expectStatus(404);
+  await expectLive(adminPage, '/nothing/here', 404);
+});

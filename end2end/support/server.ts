@@ -1,0 +1,151 @@
+// A server of our own: the built binary on a port of its own and a database of its own, and its command line beside it.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const END2END = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+/** The binary under test; `LATCHKEY_BIN` names another. */
+export const BINARY = path.resolve(END2END, process.env.LATCHKEY_BIN ?? '../target/debug/latchkey');
+
+const READY = /Latchkey is ready on (http:\/\/\S+?)\/?(?=[\s"\\]|$)/;
+const START_TIMEOUT = 30_000;
+const STOP_TIMEOUT = 20_000;
+
+/** What a program printed, and how it ended. */
+export interface Finished {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** A running `latchkey serve`. */
+export class Server {
+  private constructor(
+    private readonly process: ChildProcess,
+    private readonly output: { text: string },
+    /** Its temporary folder, which holds the database. */
+    readonly folder: string,
+    /** Where it listens, e.g. `http://127.0.0.1:41233`. */
+    readonly origin: string,
+    private readonly environment: NodeJS.ProcessEnv,
+  ) {}
+
+  /** Starts one on an empty database. `settings` are environment variables besides its own. */
+  static async start(settings: Record<string, string> = {}): Promise<Server> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'latchkey-end2end-'));
+    const environment = {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      RUST_LOG: 'info',
+      ...settings,
+      DATABASE_URL: `sqlite://${path.join(folder, 'latchkey.db')}?mode=rwc`,
+      LATCHKEY_LISTEN: '127.0.0.1:0',
+    };
+    const child = spawn(BINARY, ['serve'], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const output = { text: '' };
+    try {
+      const origin = await ready(child, output);
+      return new Server(child, output, folder, origin, environment);
+    } catch (error) {
+      child.kill('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Everything it has printed so far: its log. */
+  get log(): string {
+    return this.output.text;
+  }
+
+  /** Runs `latchkey ARGUMENTS…` on the same database, beside the server. `input` is its standard input. */
+  async run(arguments_: string[], input = ''): Promise<Finished> {
+    return run(BINARY, arguments_, { cwd: this.folder, env: this.environment, input });
+  }
+
+  /** Runs a command as a person would in a shell that finds `latchkey` in `folder`. */
+  async shell(command: string, folder: string): Promise<Finished> {
+    const env = { ...this.environment, PATH: `${folder}:${this.environment.PATH ?? ''}` };
+    return run('sh', ['-c', command], { cwd: this.folder, env, input: '' });
+  }
+
+  /** Runs a command with `--json` and returns its answer; fails where the command fails. */
+  async json<Answer>(arguments_: string[], input = ''): Promise<Answer> {
+    const { code, stdout, stderr } = await this.run([...arguments_, '--json'], input);
+    if (code !== 0) {
+      throw new Error(`latchkey ${arguments_.slice(0, 2).join(' ')} ended with ${code}: ${stderr}`);
+    }
+    return JSON.parse(stdout) as Answer;
+  }
+
+  /** Stops it as an operator does, waits for it, and removes its folder; `keep` leaves the folder. */
+  async stop({ keep = false } = {}): Promise<void> {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      const ended = new Promise<void>((resolve) => this.process.once('exit', () => resolve()));
+      this.process.kill('SIGTERM');
+      const late = setTimeout(() => this.process.kill('SIGKILL'), STOP_TIMEOUT);
+      await ended;
+      clearTimeout(late);
+    }
+    if (!keep) {
+      await rm(this.folder, { recursive: true, force: true });
+    }
+    if (this.process.exitCode !== 0) {
+      throw new Error(`the server ended with ${this.process.exitCode ?? this.process.signalCode}:\n${tail(this.log)}`);
+    }
+  }
+}
+
+/** Runs a program to its end, whatever that is. */
+export function run(
+  program: string,
+  arguments_: string[],
+  { cwd, env, input = '' }: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {},
+): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(program, arguments_, { cwd, env, timeout: 30_000 }, (error, stdout, stderr) => {
+      if (error && typeof error.code !== 'number') {
+        reject(error);
+      } else {
+        resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
+      }
+    });
+    child.stdin?.on('error', () => {}); // A program that reads no input closes it early.
+    child.stdin?.end(input);
+  });
+}
+
+function ready(child: ChildProcess, output: { text: string }): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(
+      () => reject(new Error(`no server after ${START_TIMEOUT / 1000} s:\n${tail(output.text)}`)),
+      START_TIMEOUT,
+    );
+    const read = (chunk: Buffer): void => {
+      output.text += chunk.toString();
+      const origin = READY.exec(output.text)?.[1];
+      if (origin) {
+        clearTimeout(late);
+        resolve(origin);
+      }
+    };
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
+    child.once('error', (error) => {
+      clearTimeout(late);
+      reject(new Error(`cannot run ${BINARY}: ${error.message} (cargo xtask build makes it)`));
+    });
+    child.once('exit', (code) => {
+      clearTimeout(late);
+      reject(new Error(`the server ended with ${code}:\n${tail(output.text)}`));
+    });
+  });
+}
+
+function tail(log: string): string {
+  return log.split('\n').slice(-40).join('\n');
+}

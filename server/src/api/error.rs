@@ -1,0 +1,239 @@
+//! The one place where a domain error or a refusal becomes a status: RFC 9457 problems.
+
+use axum::{
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use domain::{Error, FieldError, key::verdict::Refusal};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use super::is_api;
+use crate::request_id::RequestId;
+
+/// A request under `/api/v1` that is not answered as asked.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// The key is not let through.
+    Refused(Refusal),
+    /// The call failed.
+    Failed(Error),
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What the body of a refusal says. The code is for programs and never changes; title and detail are for people.
+#[derive(Clone, Debug)]
+struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: Option<String>,
+    permission: Option<String>,
+    errors: Option<Vec<FieldError>>,
+}
+
+impl Problem {
+    const fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: None,
+            permission: None,
+            errors: None,
+        }
+    }
+
+    fn of_refusal(refusal: &Refusal) -> Self {
+        let (status, title) = match refusal {
+            Refusal::MissingApiKey => (StatusCode::UNAUTHORIZED, "No API key was sent"),
+            Refusal::AmbiguousApiKey => {
+                (StatusCode::UNAUTHORIZED, "More than one API key was sent")
+            }
+            Refusal::InvalidApiKey => (StatusCode::UNAUTHORIZED, "The API key is not valid"),
+            Refusal::RevokedApiKey => (StatusCode::UNAUTHORIZED, "The API key is revoked"),
+            Refusal::ExpiredApiKey => (StatusCode::UNAUTHORIZED, "The API key is expired"),
+            Refusal::TenantSuspended => (StatusCode::FORBIDDEN, "The tenant is suspended"),
+            Refusal::IpNotAllowed => (
+                StatusCode::FORBIDDEN,
+                "The API key does not work from this address",
+            ),
+            Refusal::MissingPermission(_) => {
+                (StatusCode::FORBIDDEN, "The API key lacks a permission")
+            }
+        };
+        let problem = Self::new(status, refusal.code(), title);
+        match refusal {
+            Refusal::MissingApiKey => Self {
+                detail: Some("Send it in the header X-API-Key.".to_owned()),
+                ..problem
+            },
+            Refusal::MissingPermission(permission) => Self {
+                detail: Some(format!(
+                    "This asks for the permission {permission}, which the key's authorization group lacks."
+                )),
+                permission: Some(permission.to_string()),
+                ..problem
+            },
+            _ => problem,
+        }
+    }
+
+    fn of_error(error: Error) -> Self {
+        match error {
+            Error::Invalid(errors) => Self {
+                errors: Some(errors),
+                ..Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "validation_failed",
+                    "The input breaks a rule",
+                )
+            },
+            Error::NotFound(_) => Self::of_status(StatusCode::NOT_FOUND),
+            Error::AlreadyExists { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "already_exists",
+                "There is one of that name already",
+            ),
+            Error::KeyLimitReached { limit } => Self {
+                detail: Some(format!("The tenant's limit is {limit}.")),
+                ..Self::new(
+                    StatusCode::CONFLICT,
+                    "key_limit_reached",
+                    "The tenant has as many keys as it may have",
+                )
+            },
+            Error::KeyRevoked => Self::new(
+                StatusCode::CONFLICT,
+                "key_revoked",
+                "The API key is revoked",
+            ),
+            Error::Stale => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "stale",
+                "It was changed by someone else",
+            ),
+            Error::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
+            Error::InvalidCursor => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_cursor",
+                "The cursor is not one of this list",
+            ),
+            Error::Unavailable(source) => {
+                tracing::warn!(error = %source, "the database is not available");
+                Self::of_status(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Error::Internal(source) => {
+                tracing::error!(error = %source, "internal error");
+                Self::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    }
+
+    /// What is known where a layer or axum itself answered, and nothing but the status says why.
+    fn of_status(status: StatusCode) -> Self {
+        let (code, title) = match status {
+            StatusCode::NOT_FOUND => ("not_found", "There is nothing here"),
+            StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "Not with this method"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("payload_too_large", "The body is too large"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+                "unsupported_media_type",
+                "The body is not of a type that is understood",
+            ),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                ("unavailable", "Not available just now; ask again later")
+            }
+            status if status.is_client_error() => ("bad_request", "The request is not understood"),
+            _ => ("internal_error", "Internal error"),
+        };
+        Self::new(status, code, title)
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// An answer without a body: [`write_problems`] writes it, which knows the request's name.
+    fn into_response(self) -> Response {
+        let problem = match self {
+            Self::Refused(refusal) => Problem::of_refusal(&refusal),
+            Self::Failed(error) => Problem::of_error(error),
+        };
+        let mut response = problem.status.into_response();
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permission: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<&'a [FieldError]>,
+    request_id: String,
+}
+
+/// Gives every refusal under `/api/v1` its body, also those of layers and of axum, which know statuses alone.
+pub(crate) async fn write_problems(request: Request, next: Next) -> Response {
+    if !is_api(request.uri().path()) {
+        return next.run(request).await;
+    }
+    let request_id = request.extensions().get::<RequestId>().copied();
+    let response = next.run(request).await;
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let (parts, _) = response.into_parts();
+    let problem = parts
+        .extensions
+        .get::<Problem>()
+        .cloned()
+        .unwrap_or_else(|| Problem::of_status(status));
+    let body = ProblemBody {
+        r#type: format!("urn:latchkey:problem:{}", problem.code),
+        title: problem.title,
+        status: status.as_u16(),
+        code: problem.code,
+        detail: problem.detail.as_deref(),
+        permission: problem.permission.as_deref(),
+        errors: problem.errors.as_deref(),
+        request_id: request_id.map(|id| id.to_string()).unwrap_or_default(),
+    };
+    let mut answer = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("ApiKey realm=\"latchkey\""),
+        );
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if let Some(allow) = parts.headers.get(header::ALLOW) {
+        headers.insert(header::ALLOW, allow.clone());
+    }
+    answer
+}

@@ -1,0 +1,129 @@
+//! The command line. Commands work on the database directly, beside a running server.
+//!
+//! Standard output holds the answer alone; log lines, notes and prompts go to standard error.
+
+mod failure;
+mod group;
+mod key;
+pub(crate) mod output;
+mod tenant;
+mod user;
+
+use std::process::ExitCode;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand};
+use domain::store::{OperatorScope, Store, TenantScope};
+
+pub(crate) use failure::Failure;
+use failure::NameWhatIsMissing as _;
+use output::Output;
+
+use crate::{
+    clock,
+    config::{Config, ConfigError},
+    logging, serve,
+};
+
+/// Self-hosted API keys: a console for people, a check on every request.
+#[derive(Debug, Parser)]
+#[command(name = "latchkey", version, arg_required_else_help = true)]
+struct CommandLine {
+    /// Print the answer as JSON, for programs
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the pages and the API over HTTP
+    Serve(ServeArguments),
+    /// Tenants: customer organisations
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
+    /// Users: people who sign in
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Authorization groups: named sets of permissions
+    #[command(subcommand)]
+    Group(group::GroupCommand),
+    /// API keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+}
+
+#[derive(Debug, Args)]
+struct ServeArguments {
+    /// Serve a tenant to play with, in a fresh database that is gone at exit, and print how to sign in
+    #[arg(long)]
+    demo: bool,
+}
+
+/// What every command but `serve` works with.
+struct Session {
+    store: Store,
+    operator: OperatorScope,
+    output: Output,
+    now: DateTime<Utc>,
+}
+
+impl Session {
+    /// Acts in the tenant of that slug.
+    async fn tenant(&self, slug: &str) -> Result<TenantScope, Failure> {
+        let tenants = self.store.tenants(&self.operator);
+        tenants.scope(slug).await.or_tenant_is_missing(slug)
+    }
+}
+
+/// Runs the command that the process was started with. What the arguments ask for wrongly ends with 2, as does a setting that is
+/// refused; a command that fails ends with 1.
+pub async fn run() -> ExitCode {
+    let line = CommandLine::parse();
+    let config = match Config::from_environment() {
+        Ok(config) => config,
+        Err(error) => return refuse(&error),
+    };
+    logging::start(&config.log);
+    let output = Output::new(line.json);
+    match execute(line.command, config, output).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn refuse(error: &ConfigError) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(2)
+}
+
+async fn execute(command: Command, config: Config, output: Output) -> Result<(), Failure> {
+    if let Command::Serve(arguments) = command {
+        return serve::serve(config, arguments.demo, output).await;
+    }
+    let store = open_store(&config, false).await?;
+    let session = Session {
+        operator: store.as_cli(),
+        store,
+        output,
+        now: clock::now(),
+    };
+    match command {
+        Command::Serve(_) => Ok(()),
+        Command::Tenant(command) => command.run(&session).await,
+        Command::User(command) => command.run(&session).await,
+        Command::Group(command) => command.run(&session).await,
+        Command::Key(command) => command.run(&session).await,
+    }
+}
+
+/// Opens the database and brings its schema up to date.
+pub(crate) async fn open_store(config: &Config, exclusive: bool) -> Result<Store, Failure> {
+    Store::open(config.store_options(exclusive))
+        .await
+        .map_err(|error| Failure::at_database(&config.masked_database_url(), &error))
+}

@@ -1,0 +1,124 @@
+//! Why a command fails, in the words of the one who typed it.
+
+use std::error::Error as StandardError;
+
+use domain::Error;
+
+/// Why a command failed: one line, or one for each field that breaks a rule.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    lines: Vec<String>,
+}
+
+impl Failure {
+    /// Fails with `line`.
+    pub(crate) fn new(line: impl Into<String>) -> Self {
+        Self {
+            lines: vec![line.into()],
+        }
+    }
+
+    /// The database at `url`, whose password is masked, cannot be opened.
+    pub(crate) fn at_database(url: &str, error: &Error) -> Self {
+        match error {
+            Error::Invalid(fields) => Self {
+                lines: fields
+                    .iter()
+                    .map(|error| format!("DATABASE_URL: '{url}': {}", error.message))
+                    .collect(),
+            },
+            error => Self::new(format!(
+                "DATABASE_URL: cannot open '{url}': {}",
+                with_causes(error)
+            )),
+        }
+    }
+
+    /// Writes it to standard error.
+    pub(crate) fn report(&self) {
+        for line in &self.lines {
+            eprintln!("error: {line}");
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(fields) => Self {
+                lines: fields
+                    .iter()
+                    .map(|error| match option_of(&error.field) {
+                        Some(option) => format!("{option}: {}", error.message),
+                        None => format!("{}: {}", error.field, error.message),
+                    })
+                    .collect(),
+            },
+            Error::KeyLimitReached { limit } => Self::new(format!(
+                "the limit of {limit} keys is reached: revoke one, or raise it with `latchkey tenant set-limit`"
+            )),
+            error => Self::new(with_causes(&error)),
+        }
+    }
+}
+
+/// The option that a field of the domain was given by.
+fn option_of(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "name" => "--name",
+        "slug" => "--slug",
+        "key_limit" => "--key-limit",
+        "email" => "--email",
+        "role" => "--role",
+        "tenant" => "--tenant",
+        "password" => "the password",
+        "type" => "--type",
+        "permissions" => "--permission",
+        "description" => "--description",
+        "authorization_group_id" => "--group",
+        "expires_on" => "--expires",
+        "ip_allowlist" => "--allow",
+        _ => return None,
+    })
+}
+
+/// The error and what caused it, on one line.
+fn with_causes(error: &Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Some errors repeat their cause in their own words.
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line.replace(['\n', '\r'], " ")
+}
+
+/// Says which thing there is none of, and where its like can be seen.
+pub(super) trait NameWhatIsMissing<Value> {
+    /// Where the tenant of that slug is missing.
+    fn or_tenant_is_missing(self, slug: &str) -> Result<Value, Failure>;
+
+    /// Where something else is: `what` it is, how it was called, and the command that lists those that there are.
+    fn or_is_missing(self, what: &str, name: &str, listed_by: &str) -> Result<Value, Failure>;
+}
+
+impl<Value> NameWhatIsMissing<Value> for Result<Value, Error> {
+    fn or_tenant_is_missing(self, slug: &str) -> Result<Value, Failure> {
+        self.or_is_missing("tenant", slug, "latchkey tenant list")
+    }
+
+    fn or_is_missing(self, what: &str, name: &str, listed_by: &str) -> Result<Value, Failure> {
+        self.map_err(|error| match error {
+            Error::NotFound(_) => Failure::new(format!(
+                "there is no {what} '{}': `{listed_by}` shows those that there are",
+                name.escape_debug()
+            )),
+            error => error.into(),
+        })
+    }
+}

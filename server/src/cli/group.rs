@@ -1,0 +1,122 @@
+//! `latchkey group …`
+
+use clap::Subcommand;
+use domain::{
+    group::{AuthorizationGroup, GroupType},
+    permission::{Permission, PermissionSet},
+    store::groups::NewGroup,
+};
+
+use super::{Failure, Session, failure::NameWhatIsMissing as _, output::Row};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum GroupCommand {
+    /// Make an authorization group
+    Create {
+        /// The tenant, by its slug
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        /// Its name, unique in the tenant
+        #[arg(long)]
+        name: String,
+        /// Whom it is for: tenant_api_key or user
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: GroupType,
+        /// What it allows, e.g. orders:read; as often as needed
+        #[arg(long = "permission", value_name = "RESOURCE:ACTION", num_args = 1..)]
+        permissions: Vec<Permission>,
+    },
+    /// List the authorization groups of a tenant
+    List {
+        /// The tenant, by its slug
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+    },
+    /// Replace what a group allows
+    SetPermissions {
+        /// The tenant, by its slug
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        /// The group, by its name or id
+        #[arg(long, visible_alias = "name", value_name = "GROUP")]
+        group: String,
+        /// What it allows from now on; as often as needed
+        #[arg(
+            long = "permission",
+            value_name = "RESOURCE:ACTION",
+            num_args = 1..,
+            required_unless_present = "none"
+        )]
+        permissions: Vec<Permission>,
+        /// It allows nothing from now on
+        #[arg(long, conflicts_with = "permissions")]
+        none: bool,
+    },
+}
+
+impl Row for AuthorizationGroup {
+    const HEADINGS: &'static [&'static str] = &["ID", "NAME", "TYPE", "PERMISSIONS"];
+
+    fn cells(&self) -> Vec<String> {
+        let permissions: Vec<_> = self.permissions.iter().map(Permission::as_str).collect();
+        vec![
+            self.id.to_string(),
+            self.name.clone(),
+            self.kind.as_str().to_owned(),
+            permissions.join(" "),
+        ]
+    }
+}
+
+impl GroupCommand {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Create {
+                tenant,
+                name,
+                kind,
+                permissions,
+            } => {
+                let new = NewGroup {
+                    name,
+                    kind,
+                    permissions: set_of(permissions)?,
+                };
+                let scope = session.tenant(&tenant).await?;
+                let groups = session.store.groups(&scope);
+                session.output.one(&groups.create(new, session.now).await?)
+            }
+            Self::List { tenant } => {
+                let scope = session.tenant(&tenant).await?;
+                let groups = session.store.groups(&scope).list().await?;
+                session
+                    .output
+                    .list(&groups, "This tenant has no authorization group yet.")
+            }
+            Self::SetPermissions {
+                tenant,
+                group,
+                permissions,
+                none: _,
+            } => {
+                let permissions = set_of(permissions)?;
+                let scope = session.tenant(&tenant).await?;
+                let changed = session
+                    .store
+                    .groups(&scope)
+                    .set_permissions(&group, permissions, session.now)
+                    .await
+                    .or_is_missing(
+                        "authorization group",
+                        &group,
+                        &format!("latchkey group list --tenant {tenant}"),
+                    )?;
+                session.output.one(&changed)
+            }
+        }
+    }
+}
+
+fn set_of(permissions: Vec<Permission>) -> Result<PermissionSet, Failure> {
+    PermissionSet::new(permissions).map_err(|error| Failure::new(format!("--permission: {error}")))
+}

@@ -1,0 +1,232 @@
+//! `latchkey key …`
+
+use clap::Subcommand;
+use domain::{
+    Error, FieldError,
+    id::KeyId,
+    key::{
+        ApiKey, IssuedKey, RotatedExpiry,
+        expiry::{ExpirationDate, ExpirationState},
+        form::KeyForm,
+        query::KeyQuery,
+        today,
+    },
+    page,
+    store::TenantScope,
+};
+
+use super::{
+    Failure, Session,
+    failure::NameWhatIsMissing as _,
+    output::{Row, minute, minute_or_dash},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key and print its secret, once
+    Create {
+        /// The tenant, by its slug
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        /// Its name; need not be unique
+        #[arg(long)]
+        name: String,
+        /// The authorization group, by its name or id
+        #[arg(long, value_parser = not_blank)]
+        group: String,
+        /// What it is for
+        #[arg(long, default_value = "", hide_default_value = true)]
+        description: String,
+        /// The last day on which it works, UTC, as YYYY-MM-DD [default: it never expires]
+        #[arg(long, value_name = "DATE", value_parser = not_blank)]
+        expires: Option<String>,
+        /// An address or range from which it works; as often as needed [default: from everywhere]
+        #[arg(long = "allow", value_name = "CIDR", value_parser = not_blank)]
+        allowed: Vec<String>,
+    },
+    /// List the keys of a tenant, newest first
+    List {
+        /// The tenant, by its slug
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+    },
+    /// Give a key a new secret and print it, once; the old one is dead from that moment
+    Rotate {
+        /// The key
+        id: KeyId,
+        /// The last day on which it works from now on, or never [default: as it was]
+        #[arg(long, value_name = "DATE|never", value_parser = not_blank)]
+        expires: Option<String>,
+    },
+    /// Revoke a key for ever
+    Revoke {
+        /// The key
+        id: KeyId,
+    },
+}
+
+/// Refuses an option that is there and says nothing, as an unset variable of a script makes it: `--allow ""` must not become a key
+/// that works from everywhere.
+fn not_blank(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() {
+        Err("must not be empty")
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+impl Row for ApiKey {
+    const HEADINGS: &'static [&'static str] = &[
+        "ID",
+        "NAME",
+        "SECRET",
+        "STATUS",
+        "GROUP",
+        "EXPIRES",
+        "LAST USED (UTC)",
+        "CREATED (UTC)",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let expires = match (self.expires_on, self.expiration) {
+            (None, _) => "never".to_owned(),
+            (Some(date), ExpirationState::Valid) => date.to_string(),
+            (Some(date), ExpirationState::ExpiringSoon) => format!("{date} (soon)"),
+            (Some(date), ExpirationState::Expired) => format!("{date} (expired)"),
+        };
+        vec![
+            self.id.to_string(),
+            self.name.to_string(),
+            self.hint.clone(),
+            self.status.as_str().to_owned(),
+            self.authorization_group.name.clone(),
+            expires,
+            minute_or_dash(self.last_used_at),
+            minute(self.created_at),
+        ]
+    }
+}
+
+impl KeyCommand {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Create {
+                tenant,
+                name,
+                group,
+                description,
+                expires,
+                allowed,
+            } => {
+                let form = KeyForm {
+                    name,
+                    description,
+                    authorization_group_id: String::new(),
+                    expires_on: expires.unwrap_or_default(),
+                    ip_allowlist: allowed.join("\n"),
+                };
+                let scope = session.tenant(&tenant).await?;
+                session.create_key(&scope, form, &group).await
+            }
+            Self::List { tenant } => {
+                let scope = session.tenant(&tenant).await?;
+                let keys = session.every_key(&scope).await?;
+                session.output.list(&keys, "This tenant has no key yet.")
+            }
+            Self::Rotate { id, expires } => {
+                let expiry = expires
+                    .as_deref()
+                    .map_or(Ok(RotatedExpiry::Keep), parse_expiry)?;
+                let scope = session.tenant_of_key(id).await?;
+                let keys = session.store.keys(&scope);
+                session.print_secret(&keys.rotate(id, expiry, session.now).await?)
+            }
+            Self::Revoke { id } => {
+                let scope = session.tenant_of_key(id).await?;
+                let keys = session.store.keys(&scope);
+                session.output.one(&keys.revoke(id, session.now).await?)
+            }
+        }
+    }
+}
+
+/// Reads `--expires` of a rotation. Whether the date is in the future, or the one that it was, the store knows.
+fn parse_expiry(text: &str) -> Result<RotatedExpiry, Error> {
+    if text == "never" {
+        return Ok(RotatedExpiry::Set(None));
+    }
+    text.trim()
+        .parse::<ExpirationDate>()
+        .map(|date| RotatedExpiry::Set(Some(date)))
+        .map_err(|error| Error::invalid("expires_on", error.to_string()))
+}
+
+impl Session {
+    async fn create_key(
+        &self,
+        scope: &TenantScope,
+        mut form: KeyForm,
+        group: &str,
+    ) -> Result<(), Failure> {
+        let slug = &scope.tenant().slug;
+        let missing = match self.store.groups(scope).find(group).await {
+            Ok(found) => {
+                form.authorization_group_id = found.id.to_string();
+                None
+            }
+            Err(Error::NotFound(_)) => Some(FieldError::new(
+                "authorization_group_id",
+                format!(
+                    "there is no authorization group '{}': `latchkey group list --tenant {slug}` shows those that there are",
+                    group.escape_debug()
+                ),
+            )),
+            Err(error) => return Err(error.into()),
+        };
+        let new = form.validate(today(self.now)).map_err(|errors| {
+            let named = errors.into_iter().map(|error| match &missing {
+                Some(missing) if missing.field == error.field => missing.clone(),
+                _ => error,
+            });
+            Error::Invalid(named.collect())
+        })?;
+        self.print_secret(&self.store.keys(scope).create(new, self.now).await?)
+    }
+
+    fn print_secret(&self, issued: &IssuedKey) -> Result<(), Failure> {
+        self.output.note(&format!(
+            "The secret of key {} ({}). It is not shown again.",
+            issued.key.id, issued.key.name
+        ));
+        self.output.secret(issued.secret.expose(), issued)
+    }
+
+    /// Acts in the tenant of the key.
+    async fn tenant_of_key(&self, id: KeyId) -> Result<TenantScope, Failure> {
+        self.store
+            .tenants(&self.operator)
+            .scope_of_key(id)
+            .await
+            .or_is_missing(
+                "API key",
+                &id.to_string(),
+                "latchkey key list --tenant SLUG",
+            )
+    }
+
+    async fn every_key(&self, scope: &TenantScope) -> Result<Vec<ApiKey>, Failure> {
+        let mut query = KeyQuery {
+            limit: page::MAX_LIMIT,
+            ..KeyQuery::default()
+        };
+        let mut keys = Vec::new();
+        loop {
+            let page = self.store.keys(scope).list(&query, self.now).await?;
+            keys.extend(page.items);
+            if page.next_cursor.is_none() {
+                return Ok(keys);
+            }
+            query.cursor = page.next_cursor;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The answer of a command: the one place that writes to standard output.
+
+use std::{
+    io::{self, ErrorKind, Write as _},
+    iter,
+};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::Failure;
+
+/// Writes the answer of one command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+/// A thing as people see it in a table.
+pub(super) trait Row {
+    /// What stands above the columns.
+    const HEADINGS: &'static [&'static str];
+    /// One text for each column.
+    fn cells(&self) -> Vec<String>;
+}
+
+impl Output {
+    /// For programs where `json`, else for people.
+    pub(crate) const fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// One thing: an object, or a table of one row.
+    pub(super) fn one<Thing: Row + Serialize>(self, thing: &Thing) -> Result<(), Failure> {
+        if self.json {
+            self.object(thing)
+        } else {
+            write_answer(&table(Thing::HEADINGS, &[thing.cells()]))
+        }
+    }
+
+    /// Some things: an array, or a table. `none` is what a person is told where there are none.
+    pub(super) fn list<Thing: Row + Serialize>(
+        self,
+        things: &[Thing],
+        none: &str,
+    ) -> Result<(), Failure> {
+        if self.json {
+            return self.object(&things);
+        }
+        if things.is_empty() {
+            self.note(none);
+            return Ok(());
+        }
+        let rows: Vec<_> = things.iter().map(Row::cells).collect();
+        write_answer(&table(Thing::HEADINGS, &rows))
+    }
+
+    /// A secret or a password, alone, so that a script can take it as it is; for programs the whole `object`.
+    pub(super) fn secret(self, secret: &str, object: &impl Serialize) -> Result<(), Failure> {
+        if self.json {
+            self.object(object)
+        } else {
+            write_answer(&format!("{secret}\n"))
+        }
+    }
+
+    /// Lines for people, or an object for programs.
+    pub(crate) fn text(self, lines: &str, object: &impl Serialize) -> Result<(), Failure> {
+        if self.json {
+            self.object(object)
+        } else {
+            write_answer(lines)
+        }
+    }
+
+    fn object(self, object: &impl Serialize) -> Result<(), Failure> {
+        let mut line = serde_json::to_string(object)
+            .map_err(|error| Failure::new(format!("cannot write the answer as JSON: {error}")))?;
+        line.push('\n');
+        write_answer(&line)
+    }
+
+    /// Tells a person something that is not the answer.
+    pub(super) fn note(self, line: &str) {
+        if !self.json {
+            eprintln!("{line}");
+        }
+    }
+}
+
+fn write_answer(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // The reader has seen enough, as `head` does.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(format!("cannot write the answer: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Aligned columns, two spaces apart, with a line of headings.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let headings: Vec<String> = headings.iter().map(|text| (*text).to_owned()).collect();
+    let width = |column: usize| {
+        iter::once(&headings)
+            .chain(rows)
+            .filter_map(|row| row.get(column))
+            .map(|text| text.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
+    let mut text = String::new();
+    for row in iter::once(&headings).chain(rows) {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A time as tables show it; the heading says that it is UTC.
+pub(super) fn minute(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// As [`minute`], with a dash where there is none.
+pub(super) fn minute_or_dash(time: Option<DateTime<Utc>>) -> String {
+    time.map_or_else(|| "–".to_owned(), minute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+
+    #[test]
+    fn columns_are_aligned_by_characters() {
+        let rows = [
+            vec!["Köln".to_owned(), "a".to_owned()],
+            vec!["Rotterdam".to_owned(), "b".to_owned()],
+        ];
+        assert_eq!(
+            table(&["NAME", "X"], &rows),
+            "NAME       X\nKöln       a\nRotterdam  b\n"
+        );
+    }
+}

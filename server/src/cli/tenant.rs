@@ -1,0 +1,134 @@
+//! `latchkey tenant …`
+
+use clap::Subcommand;
+use domain::{
+    store::tenants::NewTenant,
+    tenant::{MAX_KEY_LIMIT, Slug, Tenant, Usage},
+};
+use serde::Serialize;
+
+use super::{
+    Failure, Session,
+    failure::NameWhatIsMissing as _,
+    output::{Row, minute, minute_or_dash},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TenantCommand {
+    /// Make a tenant
+    Create {
+        /// Its name for people
+        #[arg(long)]
+        name: String,
+        /// Its name in URLs and at the command line [default: made from the name]
+        #[arg(long)]
+        slug: Option<Slug>,
+        /// How many keys that are not revoked it may have [default: LATCHKEY_DEFAULT_KEY_LIMIT]
+        #[arg(long, value_name = "N", value_parser = key_limit())]
+        key_limit: Option<u32>,
+    },
+    /// List every tenant
+    List,
+    /// Change how many keys a tenant may have. Lowering it deletes nothing
+    SetLimit {
+        /// The tenant
+        slug: String,
+        /// How many keys that are not revoked it may have
+        #[arg(value_name = "N", value_parser = key_limit())]
+        limit: u32,
+    },
+    /// Refuse every key and every session of a tenant from now on
+    Suspend {
+        /// The tenant
+        slug: String,
+    },
+    /// End a suspension
+    Resume {
+        /// The tenant
+        slug: String,
+    },
+}
+
+fn key_limit() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(0..=i64::from(MAX_KEY_LIMIT))
+}
+
+/// A tenant as it is printed.
+#[derive(Serialize)]
+struct TenantRow {
+    #[serde(flatten)]
+    tenant: Tenant,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
+}
+
+impl Row for TenantRow {
+    const HEADINGS: &'static [&'static str] =
+        &["SLUG", "NAME", "KEYS", "SUSPENDED (UTC)", "CREATED (UTC)"];
+
+    fn cells(&self) -> Vec<String> {
+        let limit = self.tenant.key_limit;
+        vec![
+            self.tenant.slug.to_string(),
+            self.tenant.name.clone(),
+            match self.usage {
+                Some(usage) => format!("{}/{limit}", usage.used),
+                None => format!("at most {limit}"),
+            },
+            minute_or_dash(self.tenant.suspended_at),
+            minute(self.tenant.created_at),
+        ]
+    }
+}
+
+impl TenantCommand {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let tenants = session.store.tenants(&session.operator);
+        let now = session.now;
+        let tenant = match self {
+            Self::List => {
+                let rows: Vec<_> = tenants
+                    .list()
+                    .await?
+                    .into_iter()
+                    .map(|(tenant, usage)| TenantRow {
+                        tenant,
+                        usage: Some(usage),
+                    })
+                    .collect();
+                return session.output.list(
+                    &rows,
+                    "There is no tenant yet: `latchkey tenant create --name NAME` makes one.",
+                );
+            }
+            Self::Create {
+                name,
+                slug,
+                key_limit,
+            } => {
+                let new = NewTenant {
+                    name,
+                    slug,
+                    key_limit,
+                };
+                tenants.create(new, now).await?
+            }
+            Self::SetLimit { slug, limit } => tenants
+                .set_limit(&slug, limit, now)
+                .await
+                .or_tenant_is_missing(&slug)?,
+            Self::Suspend { slug } => tenants
+                .suspend(&slug, now)
+                .await
+                .or_tenant_is_missing(&slug)?,
+            Self::Resume { slug } => tenants
+                .resume(&slug, now)
+                .await
+                .or_tenant_is_missing(&slug)?,
+        };
+        session.output.one(&TenantRow {
+            tenant,
+            usage: None,
+        })
+    }
+}

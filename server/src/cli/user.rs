@@ -1,0 +1,252 @@
+//! `latchkey user …`
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use domain::{
+    id::UserId,
+    store::{password, users::NewUser},
+    user::{Email, Role, User},
+};
+use serde::Serialize;
+
+use super::{
+    Failure, Session,
+    failure::NameWhatIsMissing as _,
+    output::{Row, minute, minute_or_dash},
+};
+
+/// The longest line that is read as a password, in bytes: more than any password may have.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Make a user. Prints a password that it made, unless --password-stdin gives one
+    Create {
+        /// The address to sign in with
+        #[arg(long)]
+        email: Email,
+        /// What the user may do: super_user, tenant_admin or member
+        #[arg(long)]
+        role: Role,
+        /// The tenant, by its slug; for every role but super_user
+        #[arg(long, value_name = "SLUG")]
+        tenant: Option<String>,
+        /// The person's name [default: what stands before the @]
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// List every user
+    List,
+    /// Set a user's password, end the user's sessions, and clear what slows sign-in down after wrong passwords
+    SetPassword {
+        #[command(flatten)]
+        user: Address,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// End a user's sessions and refuse every further sign-in
+    Disable {
+        #[command(flatten)]
+        user: Address,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PasswordSource {
+    /// Read the password from standard input, one line; without this, one is made and printed
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+/// Which user: `mira@acme.example` or `--email mira@acme.example`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Address {
+    /// The address that the user signs in with
+    #[arg(value_name = "EMAIL")]
+    address: Option<Email>,
+    /// The same, as an option
+    #[arg(long)]
+    email: Option<Email>,
+}
+
+impl Address {
+    fn email(self) -> Result<Email, Failure> {
+        self.address
+            .or(self.email)
+            .ok_or_else(|| Failure::new("which user? Name the address"))
+    }
+}
+
+/// A user as it is printed.
+#[derive(Serialize)]
+struct UserRow {
+    id: UserId,
+    email: Email,
+    name: String,
+    role: Role,
+    /// The tenant's slug.
+    tenant: Option<String>,
+    disabled_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    /// Only where this command made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+impl UserRow {
+    fn new(user: User, tenant: Option<String>) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            name: user.name,
+            role: user.role,
+            tenant,
+            disabled_at: user.disabled_at,
+            created_at: user.created_at,
+            password: None,
+        }
+    }
+}
+
+impl Row for UserRow {
+    const HEADINGS: &'static [&'static str] = &[
+        "EMAIL",
+        "NAME",
+        "ROLE",
+        "TENANT",
+        "DISABLED (UTC)",
+        "CREATED (UTC)",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.email.to_string(),
+            self.name.clone(),
+            self.role.as_str().to_owned(),
+            self.tenant.clone().unwrap_or_else(|| "–".to_owned()),
+            minute_or_dash(self.disabled_at),
+            minute(self.created_at),
+        ]
+    }
+}
+
+/// A password, and whether this command made it.
+struct Password {
+    text: String,
+    made: bool,
+}
+
+impl PasswordSource {
+    fn read(self) -> Result<Password, Failure> {
+        if !self.password_stdin {
+            return Ok(Password {
+                text: password::generate()?,
+                made: true,
+            });
+        }
+        if io::stdin().is_terminal() {
+            eprintln!("Password, which will show as you type it:");
+        }
+        let mut line = String::new();
+        io::stdin()
+            .lock()
+            .take(LONGEST_LINE)
+            .read_line(&mut line)
+            .map_err(|error| Failure::new(format!("cannot read the password: {error}")))?;
+        // White space belongs to a password, the end of its line does not.
+        let text = line.strip_suffix('\n').unwrap_or(&line);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        Ok(Password {
+            text: text.to_owned(),
+            made: false,
+        })
+    }
+}
+
+impl UserCommand {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let users = session.store.users(&session.operator);
+        match self {
+            Self::Create {
+                email,
+                role,
+                tenant,
+                name,
+                password,
+            } => {
+                if let Some(slug) = &tenant {
+                    session.tenant(slug).await?;
+                }
+                let password = password.read()?;
+                let new = NewUser {
+                    email,
+                    name,
+                    role,
+                    tenant: tenant.clone(),
+                };
+                let user = users.create(new, &password.text, session.now).await?;
+                session.print_user(UserRow::new(user, tenant), &password)
+            }
+            Self::List => {
+                let rows: Vec<_> = users
+                    .list()
+                    .await?
+                    .into_iter()
+                    .map(|(user, tenant)| UserRow::new(user, tenant))
+                    .collect();
+                session.output.list(
+                    &rows,
+                    "There is no user yet: `latchkey user create --email EMAIL --role super_user` makes one.",
+                )
+            }
+            Self::SetPassword { user, password } => {
+                let email = user.email()?;
+                let password = password.read()?;
+                let user = users
+                    .set_password(&email, &password.text, session.now)
+                    .await
+                    .or_is_missing("user", email.as_str(), "latchkey user list")?;
+                let tenant = session.slug_of(&user).await?;
+                session.print_user(UserRow::new(user, tenant), &password)
+            }
+            Self::Disable { user } => {
+                let email = user.email()?;
+                let user = users.disable(&email, session.now).await.or_is_missing(
+                    "user",
+                    email.as_str(),
+                    "latchkey user list",
+                )?;
+                let tenant = session.slug_of(&user).await?;
+                session.output.one(&UserRow::new(user, tenant))
+            }
+        }
+    }
+}
+
+impl Session {
+    /// The slug of a user's tenant.
+    async fn slug_of(&self, user: &User) -> Result<Option<String>, Failure> {
+        let users = self.store.users(&self.operator).list().await?;
+        Ok(users
+            .into_iter()
+            .find(|(other, _)| other.id == user.id)
+            .and_then(|(_, tenant)| tenant))
+    }
+
+    fn print_user(&self, mut row: UserRow, password: &Password) -> Result<(), Failure> {
+        if !password.made {
+            return self.output.one(&row);
+        }
+        self.output.note(&format!(
+            "{} can sign in with this password. It is not shown again.",
+            row.email
+        ));
+        row.password = Some(password.text.clone());
+        self.output.secret(&password.text, &row)
+    }
+}

@@ -1,0 +1,281 @@
+//! The settings: the only reader of the environment. A wrong value is refused before anything else happens.
+
+mod display;
+
+use std::{ffi::OsString, fmt, net::SocketAddr, str::FromStr};
+
+use domain::{
+    client_address::TrustedProxies, key::format::KeyPrefix, store::StoreOptions,
+    tenant::MAX_KEY_LIMIT,
+};
+use url::Url;
+
+pub(crate) use display::masked;
+
+/// Everything that an operator can set, read and judged.
+#[derive(Clone)]
+pub struct Config {
+    /// `DATABASE_URL`. May hold a password: show it through [`Config::masked_database_url`] alone.
+    pub database_url: String,
+    /// `LATCHKEY_LISTEN`: where pages and API are served.
+    pub listen: SocketAddr,
+    /// `LATCHKEY_METRICS_LISTEN`: where Prometheus asks; `None` is nowhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// `LATCHKEY_PUBLIC_URL`: an origin without a path; `None` takes it from each request.
+    pub public_url: Option<Url>,
+    /// `LATCHKEY_TRUSTED_PROXIES`: whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// `LATCHKEY_KEY_PREFIX`: what new secrets begin with.
+    pub key_prefix: KeyPrefix,
+    /// `LATCHKEY_DEFAULT_KEY_LIMIT`: how many keys a new tenant may have.
+    pub default_key_limit: u32,
+    /// `LATCHKEY_EXPIRING_SOON_DAYS`: so many days left or fewer are soon.
+    pub expiring_soon_days: u32,
+    /// `RUST_LOG`: which log lines are written, as directives of `tracing-subscriber`.
+    pub log: String,
+}
+
+/// A setting whose value is refused: one line that names the variable, the value and what would do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {problem}")]
+pub struct ConfigError {
+    variable: &'static str,
+    problem: String,
+}
+
+/// Longest span that "soon" may mean: a hundred years.
+const MAX_SOON_DAYS: u32 = 36_500;
+
+impl Config {
+    /// Reads the process's environment. An empty variable is one that is not set.
+    ///
+    /// # Errors
+    /// The first value that is refused.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that reads the environment"
+        )]
+        let read = |name: &str| std::env::var_os(name).map(OsString::into_string);
+        for name in VARIABLES {
+            if let Some(Err(_)) = read(name) {
+                return Err(ConfigError {
+                    variable: name,
+                    problem: "the value is not UTF-8".to_owned(),
+                });
+            }
+        }
+        Self::from_lookup(|name| read(name).and_then(Result::ok))
+    }
+
+    /// Reads the settings that `lookup` knows; for the tests, which must not share one environment.
+    ///
+    /// # Errors
+    /// The first value that is refused.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let settings = Settings(lookup);
+        Ok(Self {
+            database_url: settings.read(
+                "DATABASE_URL",
+                "sqlite://latchkey.db?mode=rwc",
+                parse_database_url,
+            )?,
+            listen: settings.read("LATCHKEY_LISTEN", "127.0.0.1:3000", parse_address)?,
+            metrics_listen: settings.optional("LATCHKEY_METRICS_LISTEN", parse_address)?,
+            public_url: settings.optional("LATCHKEY_PUBLIC_URL", parse_origin)?,
+            trusted_proxies: settings.read("LATCHKEY_TRUSTED_PROXIES", "", parse_proxies)?,
+            key_prefix: settings.read("LATCHKEY_KEY_PREFIX", "lk", |text| {
+                KeyPrefix::from_str(text).map_err(|error| format!("{}: it {error}", quoted(text)))
+            })?,
+            default_key_limit: settings.read("LATCHKEY_DEFAULT_KEY_LIMIT", "10", |text| {
+                parse_count(text, MAX_KEY_LIMIT, "10")
+            })?,
+            expiring_soon_days: settings.read("LATCHKEY_EXPIRING_SOON_DAYS", "30", |text| {
+                parse_count(text, MAX_SOON_DAYS, "30")
+            })?,
+            log: settings.read("RUST_LOG", "info", parse_log)?,
+        })
+    }
+
+    /// How the store is opened. `exclusive` for a server: one per SQLite file.
+    #[must_use]
+    pub fn store_options(&self, exclusive: bool) -> StoreOptions {
+        StoreOptions {
+            database_url: self.database_url.clone(),
+            exclusive,
+            key_prefix: self.key_prefix.clone(),
+            default_key_limit: self.default_key_limit,
+            expiring_soon_days: self.expiring_soon_days,
+        }
+    }
+
+    /// The database's URL with `***` where the password stands.
+    #[must_use]
+    pub fn masked_database_url(&self) -> String {
+        masked(&self.database_url)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Config")
+            .field("database_url", &self.masked_database_url())
+            .field("listen", &self.listen)
+            .field("metrics_listen", &self.metrics_listen)
+            .field("public_url", &self.public_url.as_ref().map(Url::as_str))
+            .field("trusted_proxies", &self.trusted_proxies)
+            .field("key_prefix", &self.key_prefix)
+            .field("default_key_limit", &self.default_key_limit)
+            .field("expiring_soon_days", &self.expiring_soon_days)
+            .field("log", &self.log)
+            .finish()
+    }
+}
+
+/// Every variable that is read.
+const VARIABLES: [&str; 9] = [
+    "DATABASE_URL",
+    "LATCHKEY_LISTEN",
+    "LATCHKEY_METRICS_LISTEN",
+    "LATCHKEY_PUBLIC_URL",
+    "LATCHKEY_TRUSTED_PROXIES",
+    "LATCHKEY_KEY_PREFIX",
+    "LATCHKEY_DEFAULT_KEY_LIMIT",
+    "LATCHKEY_EXPIRING_SOON_DAYS",
+    "RUST_LOG",
+];
+
+struct Settings<Lookup>(Lookup);
+
+impl<Lookup: Fn(&str) -> Option<String>> Settings<Lookup> {
+    fn optional<Value>(
+        &self,
+        variable: &'static str,
+        parse: impl FnOnce(&str) -> Result<Value, String>,
+    ) -> Result<Option<Value>, ConfigError> {
+        match (self.0)(variable) {
+            Some(text) if !text.is_empty() => parse(&text)
+                .map(Some)
+                .map_err(|problem| ConfigError { variable, problem }),
+            _ => Ok(None),
+        }
+    }
+
+    fn read<Value>(
+        &self,
+        variable: &'static str,
+        default: &str,
+        parse: impl Fn(&str) -> Result<Value, String>,
+    ) -> Result<Value, ConfigError> {
+        match self.optional(variable, &parse)? {
+            Some(value) => Ok(value),
+            None => parse(default).map_err(|problem| ConfigError { variable, problem }),
+        }
+    }
+}
+
+/// The value as a message repeats it: on one line, short, without a password.
+fn quoted(text: &str) -> String {
+    display::quoted(&masked(text))
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "{} is not an address: write one like 127.0.0.1:3000",
+            quoted(text)
+        )
+    })
+}
+
+fn parse_database_url(text: &str) -> Result<String, String> {
+    let refused = || {
+        format!(
+            "{} is not a database: write one like sqlite://latchkey.db?mode=rwc or postgres://user:password@host/database",
+            quoted(text)
+        )
+    };
+    if let Some(file) = text.strip_prefix("sqlite://") {
+        let file = file.split_once('?').map_or(file, |(file, _)| file);
+        // A database in memory is one connection's own: the reader would see nothing of what the writer wrote.
+        if file.is_empty() || file.contains(":memory:") || text.contains("mode=memory") {
+            return Err(refused());
+        }
+        return Ok(text.to_owned());
+    }
+    let url = Url::parse(text).map_err(|_| refused())?;
+    if matches!(url.scheme(), "postgres" | "postgresql") && url.has_authority() {
+        Ok(text.to_owned())
+    } else {
+        Err(refused())
+    }
+}
+
+fn parse_origin(text: &str) -> Result<Url, String> {
+    let refused = || {
+        format!(
+            "{} is not an origin: write one like https://keys.example, without a path",
+            quoted(text)
+        )
+    };
+    let url = Url::parse(text).map_err(|_| refused())?;
+    let good = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    if good { Ok(url) } else { Err(refused()) }
+}
+
+fn parse_proxies(text: &str) -> Result<TrustedProxies, String> {
+    text.parse().map_err(|error| {
+        display::one_line(&format!(
+            "{error}: write some like 10.0.0.0/8,192.0.2.7, parted by commas"
+        ))
+    })
+}
+
+fn parse_count(text: &str, most: u32, example: &str) -> Result<u32, String> {
+    let number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse::<u32>().ok())
+        .flatten()
+        .filter(|number| *number <= most);
+    number.ok_or_else(|| {
+        format!(
+            "{} is not a number from 0 to {most}: write one like {example}",
+            quoted(text)
+        )
+    })
+}
+
+/// Directives as `tracing-subscriber` reads them. It takes any bare word for a module's name, so that `RUST_LOG=debgu` would
+/// silence everything without a word: a bare word has to be a level here.
+fn parse_log(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let bare_words_are_levels = text
+        .split(',')
+        .map(str::trim)
+        .filter(|directive| !directive.is_empty() && !directive.contains(['=', '[', '{', '}', ']']))
+        .all(|directive| {
+            LEVELS
+                .iter()
+                .any(|level| directive.eq_ignore_ascii_case(level))
+        });
+    let readable = tracing_subscriber::EnvFilter::builder().parse(text).is_ok();
+    if bare_words_are_levels && readable {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{} is not a log filter: write off, error, warn, info, debug or trace, or parts like info,sqlx=warn",
+            quoted(text)
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! How a setting is shown to people: on one line, short, without a password.
+
+/// Longest part of a value that a message repeats, in characters.
+const MAX_QUOTED: usize = 200;
+
+/// `text` in quotation marks, shortened, on one line.
+pub(super) fn quoted(text: &str) -> String {
+    let mut shown: String = text.chars().take(MAX_QUOTED).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!("'{}'", one_line(&shown))
+}
+
+/// `text` with its control characters escaped.
+pub(super) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if domain::text::is_plain_line(character.encode_utf8(&mut [0; 4])) {
+            line.push(character);
+        } else {
+            line.extend(character.escape_unicode());
+        }
+    }
+    line
+}
+
+/// A URL with `***` where a password stands, also where the URL cannot be parsed: the value of every parameter that is called a
+/// password, and what is before the last `@` from its first colon on.
+pub(crate) fn masked(url: &str) -> String {
+    let url = without_password_parameters(url);
+    let (start, rest) = match url.find("://") {
+        Some(scheme) => url.split_at(scheme + "://".len()),
+        None => ("", url.as_str()),
+    };
+    match rest.rsplit_once('@') {
+        Some((user, place)) => match user.split_once(':') {
+            Some((name, _)) => format!("{start}{name}:***@{place}"),
+            None => url,
+        },
+        None => url,
+    }
+}
+
+fn without_password_parameters(url: &str) -> String {
+    url.split_inclusive(['?', '&'])
+        .map(|part| {
+            let (body, end) = match part.strip_suffix(['?', '&']) {
+                Some(body) => (body, &part[body.len()..]),
+                None => (part, ""),
+            };
+            match body.split_once('=') {
+                Some((name, _)) if name.to_ascii_lowercase().contains("password") => {
+                    format!("{name}=***{end}")
+                }
+                _ => part.to_owned(),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,97 @@
+//! The two cookies: of the session, and of a browser that somebody has signed in with before.
+
+use domain::session::SessionToken;
+use http::{HeaderMap, HeaderValue, header};
+use url::Url;
+
+use crate::config::Config;
+
+/// How long a browser keeps its device cookie: a year, in seconds.
+const DEVICE_MAX_AGE: u32 = 365 * 24 * 60 * 60;
+
+/// A cookie of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cookie {
+    /// Who is signed in. The browser forgets it when it is closed; the server long before, where nothing is asked.
+    Session,
+    /// That somebody signed in here before: such a browser gets its tries also while strangers guess at the account.
+    Device,
+}
+
+impl Cookie {
+    /// Its name. `__Host-` makes browsers refuse it without `Secure`, with a `Domain`, or from another path.
+    pub(crate) const fn name(self, is_https: bool) -> &'static str {
+        match (self, is_https) {
+            (Self::Session, false) => "latchkey_session",
+            (Self::Session, true) => "__Host-latchkey_session",
+            (Self::Device, false) => "latchkey_device",
+            (Self::Device, true) => "__Host-latchkey_device",
+        }
+    }
+}
+
+/// Reads and writes the cookies of this installation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cookies {
+    is_https: bool,
+}
+
+impl Cookies {
+    /// As the public URL asks for them.
+    pub(crate) fn new(config: &Config) -> Self {
+        let scheme = config.public_url.as_ref().map(Url::scheme);
+        Self {
+            is_https: scheme == Some("https"),
+        }
+    }
+
+    /// The token in `cookie`. None where the browser sends two of that name: one of them was planted, and nothing says which.
+    pub(crate) fn read(self, cookie: Cookie, request: &HeaderMap) -> Option<SessionToken> {
+        let mut values = self.values(cookie, request);
+        match (values.next(), values.next()) {
+            (Some(value), None) => SessionToken::parse(value),
+            _ => None,
+        }
+    }
+
+    /// Whether the browser sends `cookie` at all, with whatever in it.
+    pub(crate) fn is_sent(self, cookie: Cookie, request: &HeaderMap) -> bool {
+        self.values(cookie, request).next().is_some()
+    }
+
+    fn values(self, cookie: Cookie, request: &HeaderMap) -> impl Iterator<Item = &str> {
+        let name = cookie.name(self.is_https);
+        request
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok())
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(move |(found, _)| *found == name)
+            .map(|(_, value)| value)
+    }
+
+    /// `Set-Cookie` that gives the browser `token`.
+    pub(crate) fn set(self, cookie: Cookie, token: &SessionToken) -> Option<HeaderValue> {
+        let max_age = match cookie {
+            Cookie::Session => String::new(),
+            Cookie::Device => format!("; Max-Age={DEVICE_MAX_AGE}"),
+        };
+        self.header(cookie, token.expose(), &max_age)
+    }
+
+    /// `Set-Cookie` that takes `cookie` away.
+    pub(crate) fn clear(self, cookie: Cookie) -> Option<HeaderValue> {
+        self.header(cookie, "", "; Max-Age=0")
+    }
+
+    fn header(self, cookie: Cookie, value: &str, max_age: &str) -> Option<HeaderValue> {
+        let name = cookie.name(self.is_https);
+        let secure = if self.is_https { "; Secure" } else { "" };
+        let text = format!("{name}={value}; HttpOnly; Path=/; SameSite=Lax{secure}{max_age}");
+        let mut header = HeaderValue::from_str(&text).ok()?;
+        // Hidden in the Debug output of headers.
+        header.set_sensitive(true);
+        Some(header)
+    }
+}

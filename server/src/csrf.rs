@@ -1,0 +1,112 @@
+//! No other site changes anything in a signed-in person's name.
+//!
+//! `tower_http::csrf::CsrfLayer` implements nearly this. What it lets through and section 7 of the specification refuses: a
+//! `Sec-Fetch-Site: cross-site` beside the public URL's own `Origin`; an `Origin` of the right host and the wrong scheme; and a
+//! request with our cookie and neither header. With these three put before it nothing would be left for it to decide.
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use url::Url;
+
+use crate::{
+    cookies::{Cookie, Cookies},
+    state::AppState,
+};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses requests that could change something and do not come from a page of ours. Stands before all that reads a cookie, and so
+/// not before `/api/v1`, where gateways pass a browser's `Sec-Fetch-Site` on.
+pub(crate) async fn refuse_other_origins(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let own = OwnOrigin {
+        public_url: state.config.public_url.as_ref(),
+        host: effective_host(request.uri(), request.headers()),
+    };
+    let has_session = Cookies::new(&state.config).is_sent(Cookie::Session, request.headers());
+    if is_allowed(request.method(), request.headers(), &own, has_session) {
+        return next.run(request).await;
+    }
+    tracing::warn!("refused a request from another origin");
+    (
+        StatusCode::FORBIDDEN,
+        "This request does not come from a page of this site. Open the page again and repeat what you did.\n",
+    )
+        .into_response()
+}
+
+/// What a page of ours is known by.
+struct OwnOrigin<'a> {
+    public_url: Option<&'a Url>,
+    host: Option<&'a str>,
+}
+
+impl OwnOrigin<'_> {
+    /// Whether `origin`, as a browser sends it, is ours. Without a public URL the scheme is the proxy's, which nobody told us.
+    fn is(&self, origin: &str) -> bool {
+        match (self.public_url, self.host) {
+            (Some(url), _) => url.origin().ascii_serialization() == origin,
+            (None, Some(host)) => ["http://", "https://"]
+                .iter()
+                .filter_map(|scheme| origin.strip_prefix(scheme))
+                .any(|authority| authority.eq_ignore_ascii_case(host)),
+            (None, None) => false,
+        }
+    }
+}
+
+fn is_allowed(
+    method: &Method,
+    headers: &HeaderMap,
+    own: &OwnOrigin<'_>,
+    has_session: bool,
+) -> bool {
+    // No route of ours changes anything on these, and TRACE is not answered at all.
+    if matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
+    ) {
+        return true;
+    }
+    match only_value(headers, &SEC_FETCH_SITE) {
+        Presence::Absent => {}
+        Presence::One(site) => return matches!(site, b"same-origin" | b"none"),
+        Presence::Several => return false,
+    }
+    match only_value(headers, &header::ORIGIN) {
+        // Not a browser, which has no cookie to abuse either.
+        Presence::Absent => !has_session,
+        Presence::One(origin) => std::str::from_utf8(origin).is_ok_and(|origin| own.is(origin)),
+        Presence::Several => false,
+    }
+}
+
+enum Presence<'a> {
+    Absent,
+    One(&'a [u8]),
+    Several,
+}
+
+fn only_value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Presence<'a> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Presence::Absent,
+        (Some(line), None) => Presence::One(line.as_bytes()),
+        (Some(_), Some(_)) => Presence::Several,
+    }
+}
+
+/// The host that the request is for (RFC 9110, section 7.2): that of the request line where it has one.
+pub(crate) fn effective_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    match uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => headers.get(header::HOST)?.to_str().ok(),
+    }
+}

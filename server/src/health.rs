@@ -1,0 +1,30 @@
+//! Is it up?
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse, Response},
+};
+
+use crate::state::AppState;
+
+/// `GET /healthz`: the process is up. Says nothing of the database, so that a dead database does not get the server restarted.
+pub(crate) async fn read_health() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: the database answers.
+pub(crate) async fn read_readiness(State(state): State<AppState>) -> Response {
+    match state.store.ping().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                [(RETRY_AFTER, HeaderValue::from_static("5"))],
+                "the database does not answer\n",
+            )
+                .into_response()
+        }
+    }
+}

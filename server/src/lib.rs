@@ -1,0 +1,38 @@
+//! The binary `latchkey`: HTTP, command line, settings.
+//!
+//! | question | room |
+//! | --- | --- |
+//! | which routes are there, and who may call them? | [`router`] |
+//! | who is asking, and from where? | [`api_key_layer`], [`client`], [`cookies`], [`csrf`] |
+//! | what does an answer of the JSON API look like? | [`api`] |
+//! | how does a page get to the browser? | [`pages`], [`assets`] |
+//! | what do all answers have? | [`security_headers`], [`request_id`], [`body_limit`] |
+//! | how does it listen, and how does it end? | [`serve`], [`health`], [`metrics`] |
+//! | which commands are there? | [`cli`] |
+//! | which settings are there, and what may they be? | [`config`] |
+//! | what is in the tenant to play with? | [`demo`] |
+//! | where do log lines go, and in which form? | [`logging`] |
+
+// The types of the pages nest deeply, and the compiler lays them out here.
+#![recursion_limit = "512"]
+
+mod api;
+mod api_key_layer;
+pub mod assets;
+mod body_limit;
+pub mod cli;
+mod client;
+pub mod clock;
+pub mod config;
+mod cookies;
+mod csrf;
+mod demo;
+mod health;
+pub mod logging;
+mod metrics;
+mod pages;
+mod request_id;
+pub mod router;
+mod security_headers;
+mod serve;
+pub mod state;

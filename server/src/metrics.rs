@@ -1,0 +1,58 @@
+//! What Prometheus is told, on a listener of its own: nothing of a tenant, so that it needs no sign-in.
+
+use std::fmt::Write as _;
+
+use axum::{
+    Router, extract::State, http::header::CONTENT_TYPE, response::IntoResponse, routing::get,
+};
+use chrono::{DateTime, Utc};
+use domain::verify::Verifier;
+
+#[derive(Clone)]
+struct Source {
+    verifier: Verifier,
+    started: DateTime<Utc>,
+}
+
+/// `GET /metrics` in Prometheus's text format.
+pub(crate) fn router(verifier: Verifier, started: DateTime<Utc>) -> Router {
+    Router::new()
+        .route("/metrics", get(read_metrics))
+        .with_state(Source { verifier, started })
+}
+
+async fn read_metrics(State(source): State<Source>) -> impl IntoResponse {
+    let mut text = String::new();
+    let mut metric = |name: &str, kind: &str, help: &str, labels: &str, value: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{labels} {value}"
+        );
+    };
+    metric(
+        "latchkey_build_info",
+        "gauge",
+        "Which version runs.",
+        concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}"),
+        "1".to_owned(),
+    );
+    metric(
+        "process_start_time_seconds",
+        "gauge",
+        "When it was started, in seconds since 1970.",
+        "",
+        source.started.timestamp().to_string(),
+    );
+    metric(
+        "latchkey_database_reads_total",
+        "counter",
+        "How often a presented key was looked up in the database.",
+        "",
+        source.verifier.database_reads().to_string(),
+    );
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+}

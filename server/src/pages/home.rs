@@ -1,0 +1,16 @@
+//! `/`: leads to the keys.
+
+use app::urls::{API_KEYS, TenantQuery};
+use axum::{
+    extract::RawQuery,
+    response::{IntoResponse, Redirect},
+};
+use url::form_urlencoded;
+
+/// `GET /`. A super user's tenant stays in the URL.
+pub(crate) async fn redirect_home(RawQuery(query): RawQuery) -> impl IntoResponse {
+    let tenant = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "tenant")
+        .map(|(_, slug)| slug.into_owned());
+    Redirect::to(&TenantQuery(tenant).url(API_KEYS))
+}

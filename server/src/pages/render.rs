@@ -1,0 +1,71 @@
+//! Renders the pages of `app`, which themselves decide what they say and with which status.
+
+use app::ssr::{RequestContext, SignInFailure};
+use axum::{
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use http::{Method, StatusCode};
+use leptos::prelude::provide_context;
+
+use crate::{
+    client, clock,
+    cookies::{Cookie, Cookies},
+    csrf::effective_host,
+    state::AppState,
+};
+
+/// `GET` of any page.
+pub(crate) async fn render_page(State(state): State<AppState>, request: Request) -> Response {
+    render(&state, request, None).await
+}
+
+/// `GET` of a path that is no route: the page that says so. Other methods have no page to show.
+pub(crate) async fn render_not_found(state: &AppState, request: Request) -> Response {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_read || request.uri().path_and_query().is_none() {
+        return (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response();
+    }
+    let mut response = render(state, request, None).await;
+    // The app may know a page there that has no row in the route table; without one it is not served.
+    if response.status().is_success() {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
+
+/// Renders the page at the request's path; `failure` is what a sign-in before it came to.
+pub(crate) async fn render(
+    state: &AppState,
+    request: Request,
+    failure: Option<SignInFailure>,
+) -> Response {
+    let context = context_of(state, &request);
+    let provide = move || {
+        provide_context(context.clone());
+        if let Some(failure) = failure.clone() {
+            provide_context(failure);
+        }
+    };
+    leptos_axum::render_app_async_with_context(provide, app::shell)(request)
+        .await
+        .into_response()
+}
+
+/// What pages and server functions get to know of a request.
+pub(crate) fn context_of(state: &AppState, request: &Request) -> RequestContext {
+    let origin = match &state.config.public_url {
+        Some(url) => Some(url.origin().ascii_serialization()),
+        None => {
+            effective_host(request.uri(), request.headers()).map(|host| format!("http://{host}"))
+        }
+    };
+    RequestContext {
+        store: state.store.clone(),
+        client: client::of(request.extensions()),
+        session: Cookies::new(&state.config).read(Cookie::Session, request.headers()),
+        bundle: state.bundle.clone(),
+        now: clock::now(),
+        origin,
+    }
+}

@@ -1,0 +1,88 @@
+//! The server functions of `app` over HTTP: public POST routes, and so behind the same checks as everything else.
+
+use app::error::{AppError, ErrorCode};
+use axum::{
+    Json,
+    body::to_bytes,
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use leptos::prelude::provide_context;
+
+use super::render::context_of;
+use crate::{body_limit, router::Caller, state::AppState};
+
+/// What a server function asks of a session.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionGuard {
+    pub(crate) state: AppState,
+    pub(crate) caller: Caller,
+}
+
+/// Refuses who is not signed in, or has not the role that the route table asks for, before the arguments are looked at. The
+/// function itself asks again, and for the tenant too.
+pub(crate) async fn require_session(
+    State(guard): State<SessionGuard>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let context = context_of(&guard.state, &request);
+    match app::ssr::signed_in(&context).await {
+        Ok(user) if guard.caller.admits(user.user.role) => next.run(request).await,
+        Ok(_) => refusal(&AppError::new(ErrorCode::Forbidden)),
+        Err(error) => refusal(&error),
+    }
+}
+
+/// Runs the server function at the request's path.
+pub(crate) async fn call_server_function(
+    State(state): State<AppState>,
+    mut request: Request,
+) -> Response {
+    // Forms without a script would be redirected to the unchecked `Referer`, with a failure's text in the URL.
+    request
+        .headers_mut()
+        .insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    request.headers_mut().remove(header::REFERER);
+    let context = context_of(&state, &request);
+    let provide = move || provide_context(context.clone());
+    let response = leptos_axum::handle_server_fns_with_context(provide, request)
+        .await
+        .into_response();
+    blame_the_input(response).await
+}
+
+/// Arguments that cannot be read fail before the function runs, and then nothing gives the failure a status but the protocol's
+/// 500. Theirs is 422.
+async fn blame_the_input(response: Response) -> Response {
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, body_limit::PAGES).await.unwrap_or_default();
+    match serde_json::from_slice::<AppError>(&body) {
+        Ok(error) if matches!(error.code, ErrorCode::Invalid | ErrorCode::Unreachable) => {
+            refusal(&AppError::new(ErrorCode::Invalid))
+        }
+        _ => Response::from_parts(parts, body.into()),
+    }
+}
+
+/// A failure in the form in which server functions tell theirs.
+fn refusal(error: &AppError) -> Response {
+    let status = match error.code {
+        ErrorCode::NotSignedIn => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let mut response = (status, Json(error)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = HeaderValue::from_static("5");
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}

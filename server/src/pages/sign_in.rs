@@ -1,0 +1,175 @@
+//! `POST /sign-in`: a plain form, which works without a script.
+
+use app::{
+    ssr::SignInFailure,
+    urls::{API_KEYS, SIGN_IN, local_path, with_parameters},
+    words,
+};
+use axum::{
+    body::Body,
+    extract::{FromRequest as _, Request, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use chrono::TimeDelta;
+use domain::store::sign_in::{Attempt, SignInOutcome};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
+use serde::Deserialize;
+use url::Url;
+
+use super::render::render;
+use crate::{
+    client, clock,
+    cookies::{Cookie, Cookies},
+    state::AppState,
+};
+
+/// The form. Never printed: it holds the password.
+#[derive(Deserialize)]
+struct SignInForm {
+    email: String,
+    password: String,
+    #[serde(default)]
+    return_to: String,
+}
+
+/// What somebody is told who is not signed in by this.
+struct Failure {
+    status: StatusCode,
+    message: String,
+    retry_after: Option<i64>,
+}
+
+/// Signs in and leads to the page that was asked for, or shows the form again and says why.
+pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let form_request = Request::from_parts(parts.clone(), body);
+    let form = match axum::Form::<SignInForm>::from_request(form_request, &()).await {
+        Ok(axum::Form(form)) => form,
+        // The rejection's own text may repeat what was sent.
+        Err(rejection) => {
+            return (
+                rejection.into_response().status(),
+                "The form is not complete.\n",
+            )
+                .into_response();
+        }
+    };
+    let cookies = Cookies::new(&state.config);
+    let device = cookies.read(Cookie::Device, &parts.headers);
+    let previous = cookies.read(Cookie::Session, &parts.headers);
+    let attempt = Attempt {
+        email: &form.email,
+        password: &form.password,
+        client: client::of(&parts.extensions),
+        device: device.as_ref(),
+        previous: previous.as_ref(),
+    };
+    let outcome = state.store.sign_in().attempt(attempt, clock::now()).await;
+    let failure = match outcome {
+        Ok(SignInOutcome::SignedIn {
+            session, device, ..
+        }) => {
+            let mut response = Redirect::to(target(&form.return_to)).into_response();
+            let set = [
+                cookies.set(Cookie::Session, &session),
+                cookies.set(Cookie::Device, &device),
+            ];
+            for cookie in set.into_iter().flatten() {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            return response;
+        }
+        Ok(refused) => Failure::of_outcome(&refused),
+        Err(error) => Failure::of_error(&error),
+    };
+    let mut page = Request::new(Body::empty());
+    *page.method_mut() = Method::GET;
+    *page.uri_mut() = with_parameters(SIGN_IN, &[("return_to", &form.return_to)])
+        .parse()
+        .unwrap_or_else(|_| Uri::from_static(SIGN_IN));
+    *page.headers_mut() = parts.headers;
+    *page.extensions_mut() = parts.extensions;
+    let told = SignInFailure {
+        email: form.email,
+        message: failure.message,
+    };
+    let mut response = render(&state, page, Some(told)).await;
+    *response.status_mut() = failure.status;
+    // Somebody who is signed in already would be led on from this page, which is for those who are not.
+    response.headers_mut().remove(header::LOCATION);
+    if let Some(seconds) = failure.retry_after {
+        let seconds = HeaderValue::from(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}
+
+impl Failure {
+    fn of_outcome(outcome: &SignInOutcome) -> Self {
+        match outcome {
+            SignInOutcome::Throttled { retry_after } => Self {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                message: format!(
+                    "Too many attempts. Try again in {}.",
+                    in_minutes(*retry_after)
+                ),
+                retry_after: Some(whole_seconds(*retry_after)),
+            },
+            SignInOutcome::Busy => Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                message: "Too many people are signing in. Try again in a moment.".to_owned(),
+                retry_after: Some(2),
+            },
+            // A password that is too long is a wrong one, too: nobody has it.
+            SignInOutcome::Refused | SignInOutcome::TooLong | SignInOutcome::SignedIn { .. } => {
+                Self {
+                    status: StatusCode::UNPROCESSABLE_ENTITY,
+                    message: "Email or password is wrong.".to_owned(),
+                    retry_after: None,
+                }
+            }
+        }
+    }
+
+    fn of_error(error: &domain::Error) -> Self {
+        if let domain::Error::Unavailable(source) = error {
+            tracing::warn!(error = %source, "the database is not available");
+            return Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                message: "Latchkey can’t reach its database. Try again in a moment.".to_owned(),
+                retry_after: Some(5),
+            };
+        }
+        tracing::error!(%error, source = ?std::error::Error::source(error), "sign-in failed");
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            message: "Latchkey made a mistake. Try again, or ask your operator.".to_owned(),
+            retry_after: None,
+        }
+    }
+}
+
+/// Where to go after sign-in: the page that was asked for, where it is one of this site.
+///
+/// The app's rule refuses what browsers read as another host; what the URL standard makes of the rest is asked once more, because
+/// this is the one place where a stranger's text becomes a `Location`.
+fn target(return_to: &str) -> &str {
+    let stays = |path: &str| {
+        let here = Url::parse("http://latchkey.invalid").ok()?;
+        let there = here.join(path).ok()?;
+        (there.origin() == here.origin()).then_some(())
+    };
+    local_path(return_to)
+        .filter(|path| stays(path).is_some())
+        .unwrap_or(API_KEYS)
+}
+
+/// Never less than the wait: somebody who comes back in time is let in.
+fn whole_seconds(wait: TimeDelta) -> i64 {
+    (wait.num_milliseconds().max(0) + 999) / 1000
+}
+
+fn in_minutes(wait: TimeDelta) -> String {
+    let minutes = u64::try_from((whole_seconds(wait) + 59) / 60).unwrap_or_default();
+    words::count(minutes.max(1), "minute", "minutes")
+}

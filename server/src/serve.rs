@@ -1,0 +1,154 @@
+//! `latchkey serve`: what runs while it runs, and how it ends.
+
+mod connections;
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use domain::verify::Verifier;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{
+    assets::Assets,
+    cli::{self, Failure, output::Output},
+    clock,
+    config::Config,
+    demo::Demo,
+    metrics, router,
+    state::AppState,
+};
+
+/// How often what was used is written; a crash loses no more than that. The specification allows 5 seconds.
+const LAST_USED_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Serves until the process is told to end, then finishes what runs and writes when keys were last used.
+///
+/// # Errors
+/// Where the database or an address cannot be had, or the last write fails.
+pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Failure> {
+    let stop_signals = StopSignals::listen()?;
+    let demo = demo.then(|| Demo::prepare(&mut config)).transpose()?;
+    let store = cli::open_store(&config, true).await?;
+    let verifier = Verifier::new(store.clone());
+    let (listener, address) = bind("LATCHKEY_LISTEN", config.listen).await?;
+    let metrics = match config.metrics_listen {
+        Some(address) => Some(bind("LATCHKEY_METRICS_LISTEN", address).await?),
+        None => None,
+    };
+
+    let (stop, stopped) = watch::channel(());
+    let mut servers = Vec::new();
+    if let Some((listener, address)) = metrics {
+        let router = metrics::router(verifier.clone(), clock::now());
+        servers.push(spawn(connections::accept(
+            listener,
+            router,
+            stopped.clone(),
+        )));
+        tracing::info!("Metrics are on http://{address}/metrics");
+    }
+    let url = config.public_url.as_ref().map_or_else(
+        || format!("http://{address}"),
+        |url| url.origin().ascii_serialization(),
+    );
+    let state = AppState {
+        store: store.clone(),
+        verifier: verifier.clone(),
+        config: Arc::new(config),
+        bundle: Arc::new(Assets::bundle()),
+    };
+    if state.bundle.script.is_none() {
+        tracing::warn!(
+            "this binary was built without the browser's bundle: pages come without style and script (`cargo xtask build` makes it)"
+        );
+    }
+    let router = router::router(state);
+    servers.push(spawn(connections::accept(
+        listener,
+        router,
+        stopped.clone(),
+    )));
+    let writer = spawn(write_last_used(verifier.clone(), stopped));
+    if let Some(demo) = &demo {
+        demo.fill(&store, &verifier, clock::now())
+            .await?
+            .print(output, &url)?;
+    }
+    tracing::info!("Latchkey is ready on http://{address}");
+
+    stop_signals.wait().await;
+    tracing::info!("stopping: no new connections, finishing what runs");
+    drop(stop);
+    for server in servers {
+        finish(server).await;
+    }
+    finish(writer).await;
+    verifier.flush_last_used().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Listens on `address` and returns the address that it became: port 0 is any free one.
+async fn bind(variable: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let failed = |error| Failure::new(format!("{variable}: cannot listen on {address}: {error}"));
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Writes every few seconds which keys were used, until told to stop. What fails is kept and tried again the next time.
+async fn write_last_used(verifier: Verifier, mut stopped: watch::Receiver<()>) {
+    let mut ticks = interval(LAST_USED_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        if let Err(error) = verifier.flush_last_used().await {
+            tracing::warn!(
+                error = &error as &(dyn std::error::Error + 'static),
+                "cannot write when keys were last used"
+            );
+        }
+    }
+}
+
+fn spawn(work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(work)
+}
+
+async fn finish(task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(%error, "a task of the server ended early");
+    }
+}
+
+/// What tells the process to end.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// From here on the signals end the process no longer by themselves.
+    fn listen() -> Result<Self, Failure> {
+        let failed = |error| Failure::new(format!("cannot listen for signals: {error}"));
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
+    }
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Connections of HTTP/1.1, each within bounds of time, size and number: `axum::serve` has none of them.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, extract::ConnectInfo};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    time::{sleep, timeout},
+};
+use tower::ServiceExt as _;
+
+/// How long a client may take to send the head of a request, and how long a connection may idle between two.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// How much of a head is read before the answer is 431, in bytes.
+const MAX_HEADER_SIZE: usize = 64 * 1024;
+/// How many connections are open at once; further ones wait in the system's queue.
+const MAX_CONNECTIONS: usize = 10_000;
+/// How long requests that run may go on running at the end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait where the system has no file descriptor left for a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Accepts connections until told to stop, then lets the requests that run finish.
+pub(super) async fn accept(
+    listener: TcpListener,
+    router: Router,
+    mut stopped: watch::Receiver<()>,
+) {
+    let connections = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await.ok()?;
+            let (stream, peer) = accept_one(&listener).await;
+            Some((place, stream, peer))
+        };
+        let (place, stream, peer) = tokio::select! {
+            accepted = accepted => match accepted {
+                Some(accepted) => accepted,
+                None => break,
+            },
+            _ = stopped.changed() => break,
+        };
+        let (router, watcher) = (router.clone(), connections.watcher());
+        tokio::spawn(async move {
+            serve(stream, peer, router, watcher).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    if timeout(SHUTDOWN_TIMEOUT, connections.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not finish in time and were cut off");
+    }
+}
+
+/// The next connection, whatever happens to those before it.
+async fn accept_one(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// Serves the requests of one connection. Each carries its peer as `ConnectInfo`, as axum's extractor expects it.
+async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, watcher: Watcher) {
+    // Answers are written whole: waiting to fill a packet would only delay them. Where it fails, they come later.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .max_header_size(MAX_HEADER_SIZE)
+        .serve_connection(TokioIo::new(stream), service);
+    // A client that hangs up or sends no HTTP is no event for an operator.
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

@@ -1,0 +1,192 @@
+//! `GET /api/v1/api-keys`
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::world::{KeySpec, TestApp, day};
+
+/// Acme with keys of these names beside the one that asks, which is called Reader.
+async fn with_names(names: &[&str]) -> (TestApp, String) {
+    let app = TestApp::start().await;
+    for name in names {
+        app.issue(KeySpec {
+            name: (*name).to_owned(),
+            ..KeySpec::default()
+        })
+        .await;
+    }
+    let reader = app
+        .issue(KeySpec {
+            name: "Reader".to_owned(),
+            ..KeySpec::default()
+        })
+        .await;
+    (app, reader.secret.expose().to_owned())
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    (list["items"].as_array().unwrap().iter())
+        .map(|item| item["name"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn lists_the_keys_of_its_own_tenant_with_the_usage() {
+    let (app, secret) = with_names(&["ERP", "Shop"]).await;
+    app.add_tenant("globex", "Globex").await;
+    app.issue(KeySpec {
+        name: "Other".to_owned(),
+        tenant: "globex",
+        ..KeySpec::default()
+    })
+    .await;
+    let revoked = app
+        .issue(KeySpec {
+            name: "Old".to_owned(),
+            ..KeySpec::default()
+        })
+        .await;
+    app.revoke("acme", &revoked).await;
+    let answer = app.get("/api/v1/api-keys").key(&secret).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let list = answer.json();
+    let found: BTreeSet<_> = names(&list).into_iter().collect();
+    assert_eq!(found, BTreeSet::from(["ERP", "Shop", "Reader", "Old"]));
+    assert_eq!(list["usage"], json!({ "used": 3, "limit": 100 }));
+    assert_eq!(list["next_cursor"], Value::Null);
+    assert!(!answer.text().contains(&secret));
+}
+
+#[tokio::test]
+async fn filters_sorts_and_pages() {
+    let (app, secret) = with_names(&["b", "A", "c"].map(|name| match name {
+        "b" => "Bee",
+        "A" => "ant",
+        _ => "Cat",
+    }))
+    .await;
+    let expired = KeySpec {
+        name: "Dog".to_owned(),
+        expires_on: Some(day(-3)),
+        ..KeySpec::default()
+    };
+    app.issue(expired).await;
+    let list = |query: &'static str| {
+        let (app, secret) = (&app, &secret);
+        async move {
+            let answer = app
+                .get(&format!("/api/v1/api-keys?{query}"))
+                .key(secret)
+                .send()
+                .await;
+            assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+            answer.json()
+        }
+    };
+    assert_eq!(
+        names(&list("sort=name").await),
+        ["ant", "Bee", "Cat", "Dog", "Reader"]
+    );
+    assert_eq!(names(&list("sort=-name&limit=2").await), ["Reader", "Dog"]);
+    assert_eq!(names(&list("expiration=expired").await), ["Dog"]);
+    assert_eq!(names(&list("q=EE").await), ["Bee"]);
+    // As the specification writes the route: every parameter there and empty.
+    let everything = list("status=&expiration=&q=&sort=&limit=&cursor=").await;
+    assert_eq!(names(&everything).len(), 5);
+
+    let mut walked = Vec::new();
+    let mut path = "/api/v1/api-keys?sort=name&limit=2".to_owned();
+    loop {
+        let page = app.get(&path).key(&secret).send().await.json();
+        walked.extend(names(&page).into_iter().map(str::to_owned));
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        path = format!("/api/v1/api-keys?sort=name&limit=2&cursor={cursor}");
+    }
+    assert_eq!(walked, ["ant", "Bee", "Cat", "Dog", "Reader"]);
+}
+
+#[tokio::test]
+async fn p60_everything_that_is_wrong_is_said_at_once() {
+    let (app, secret) = with_names(&[]).await;
+    let cases: [(&str, &[&str]); 12] = [
+        ("nope=1", &["nope"]),
+        ("status=Active", &["status"]),
+        ("status=active&status=active", &["status"]),
+        ("expiration=soon", &["expiration"]),
+        ("sort=secret_digest", &["sort"]),
+        ("sort=name%3Bdrop", &["sort"]),
+        ("limit=0", &["limit"]),
+        ("limit=101", &["limit"]),
+        ("limit=1e1&sort=--name", &["limit", "sort"]),
+        (
+            "limit=-1&status=x&expiration=y&z=1",
+            &["expiration", "limit", "status", "z"],
+        ),
+        ("q=%00", &["q"]),
+        ("q=%ff", &["q"]),
+    ];
+    for (query, fields) in cases {
+        let answer = app
+            .get(&format!("/api/v1/api-keys?{query}"))
+            .key(&secret)
+            .send()
+            .await;
+        let problem = answer.assert_problem(422, "validation_failed");
+        let named: BTreeSet<_> = (problem["errors"].as_array().unwrap().iter())
+            .map(|error| {
+                assert!(
+                    error["message"]
+                        .as_str()
+                        .is_some_and(|message| !message.is_empty())
+                );
+                error["field"].as_str().unwrap()
+            })
+            .collect();
+        assert_eq!(named, fields.iter().copied().collect(), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_not_ours_is_refused() {
+    let (app, secret) = with_names(&["ERP"]).await;
+    for cursor in ["x", "AAAA", "eyJ9", "%20", "..%2F..", &"A".repeat(3_000)] {
+        let answer = app
+            .get(&format!("/api/v1/api-keys?cursor={cursor}"))
+            .key(&secret)
+            .send()
+            .await;
+        answer.assert_problem(400, "invalid_cursor");
+    }
+}
+
+#[tokio::test]
+async fn p60_metacharacters_are_searched_for_as_they_are() {
+    let (app, secret) =
+        with_names(&["100% sure", "under_score", "back\\slash", "it's", "plain"]).await;
+    let cases = [
+        ("%25", "100% sure"),
+        ("_", "under_score"),
+        ("%5C", "back\\slash"),
+        ("%27", "it's"),
+    ];
+    for (q, expected) in cases {
+        let answer = app
+            .get(&format!("/api/v1/api-keys?q={q}"))
+            .key(&secret)
+            .send()
+            .await;
+        assert_eq!(names(&answer.json()), [expected], "{q}");
+    }
+    for q in ["%27%20OR%201=1--", "%25%25", "a%25", "*", "%5B%5D"] {
+        let answer = app
+            .get(&format!("/api/v1/api-keys?q={q}"))
+            .key(&secret)
+            .send()
+            .await;
+        assert_eq!(names(&answer.json()), Vec::<&str>::new(), "{q}");
+    }
+}

@@ -1,0 +1,229 @@
+//! Refusals under `/api/v1`, whatever the route.
+
+use serde_json::Value;
+
+use crate::{
+    exchange::Answer,
+    world::{KeySpec, TestApp, day},
+};
+
+/// The answer without what names this one request.
+fn comparable(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+    let id = answer.header("x-request-id").to_owned();
+    let mut headers: Vec<_> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != "x-request-id")
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    headers.sort();
+    (
+        answer.status.as_u16(),
+        headers,
+        answer.text().replace(&id, "ID"),
+    )
+}
+
+#[tokio::test]
+async fn p02_every_secret_that_is_none_gets_the_same_answer() {
+    let app = TestApp::start().await;
+    let key = app.issue(KeySpec::default()).await;
+    let rotated_out = key.secret.expose().to_owned();
+    app.rotate(&key).await;
+    // The example of the specification: right in form and checksum, and nobody's.
+    let unknown = format!("lk_{}0dawgh", "0".repeat(32));
+    let bad_checksum = format!("lk_{}0dawgi", "0".repeat(32));
+    let mut answers = Vec::new();
+    for presented in [
+        rotated_out.as_str(),
+        &unknown,
+        &bad_checksum,
+        "lk_short",
+        "",
+        "x",
+    ] {
+        let answer = app.get("/api/v1/whoami").key(presented).send().await;
+        answer.assert_problem(401, "invalid_api_key");
+        answers.push(comparable(&answer));
+    }
+    assert!(
+        answers.windows(2).all(|pair| pair[0] == pair[1]),
+        "{answers:#?}"
+    );
+}
+
+#[tokio::test]
+async fn p02_only_the_exact_secret_earns_revoked_or_expired() {
+    let app = TestApp::start().await;
+    let revoked = app.issue(KeySpec::default()).await;
+    app.revoke("acme", &revoked).await;
+    let expired = app
+        .issue(KeySpec {
+            expires_on: Some(day(-5)),
+            ..KeySpec::default()
+        })
+        .await;
+    for (key, code) in [(revoked, "revoked_api_key"), (expired, "expired_api_key")] {
+        let secret = key.secret.expose();
+        let exact = app.get("/api/v1/whoami").key(secret).send().await;
+        exact.assert_problem(401, code);
+        let shorter = app
+            .get("/api/v1/whoami")
+            .key(&secret[..secret.len() - 1])
+            .send()
+            .await;
+        shorter.assert_problem(401, "invalid_api_key");
+    }
+}
+
+#[tokio::test]
+async fn p32_a_secret_that_is_nearly_one_is_none() {
+    let (app, key) = TestApp::start().await.with_key().await;
+    let secret = key.secret.expose();
+    let flipped: String = {
+        let at = secret
+            .rfind(|letter: char| letter.is_ascii_alphabetic())
+            .unwrap();
+        let letter = secret.as_bytes()[at] as char;
+        let other = if letter.is_ascii_lowercase() {
+            letter.to_ascii_uppercase()
+        } else {
+            letter.to_ascii_lowercase()
+        };
+        format!("{}{other}{}", &secret[..at], &secret[at + 1..])
+    };
+    let encoded = format!("%6C{}", &secret[1..]);
+    let other_prefix = format!("xy{}", &secret[2..]);
+    // A Cyrillic letter that looks like the Latin one.
+    let homoglyph = secret.replacen("lk_", "l\u{43a}_", 1);
+    let nearly: [Vec<u8>; 8] = [
+        secret[..secret.len() - 1].into(),
+        format!("{secret}0").into(),
+        flipped.into(),
+        encoded.into(),
+        other_prefix.into(),
+        homoglyph.into(),
+        format!("\"{secret}\"").into(),
+        format!("ApiKey {secret}").into(),
+    ];
+    for presented in nearly {
+        let answer = app
+            .get("/api/v1/whoami")
+            .header("x-api-key", &presented)
+            .send()
+            .await;
+        answer.assert_problem(401, "invalid_api_key");
+    }
+}
+
+#[tokio::test]
+async fn p59_two_headers_are_ambiguous_and_odd_ones_are_no_key() {
+    let (app, key) = TestApp::start().await.with_key().await;
+    let other = app.issue(KeySpec::default()).await;
+    let (secret, other) = (key.secret.expose(), other.secret.expose());
+    for (first, second) in [
+        (secret, secret),
+        (secret, other),
+        ("x", secret),
+        (secret, ""),
+        ("", ""),
+    ] {
+        let answer = app
+            .get("/api/v1/whoami")
+            .key(first)
+            .key(second)
+            .send()
+            .await;
+        answer.assert_problem(401, "ambiguous_api_key");
+    }
+    let joined = format!("{secret},{secret}");
+    let long = "k".repeat(8 * 1024);
+    let odd: [&[u8]; 4] = [
+        joined.as_bytes(),
+        long.as_bytes(),
+        b"lk_\xff\xfe",
+        "lk_ä".as_bytes(),
+    ];
+    for presented in odd {
+        let answer = app
+            .get("/api/v1/whoami")
+            .header("x-api-key", presented)
+            .send()
+            .await;
+        answer.assert_problem(401, "invalid_api_key");
+    }
+}
+
+#[tokio::test]
+async fn p04_unknown_paths_and_methods_are_problems_too() {
+    let (app, key) = TestApp::start().await.with_key().await;
+    for path in [
+        "/api/v1",
+        "/api/v1/",
+        "/api/v1/nothing",
+        "/api/v1/whoami/",
+        "/api/v1/whoami/x",
+        "/api/v1//whoami",
+    ] {
+        for method in ["GET", "POST", "DELETE"] {
+            let answer = app.ask(method, path).key(key.secret.expose()).send().await;
+            answer.assert_problem(404, "not_found");
+        }
+    }
+    let answer = app
+        .post("/api/v1/whoami")
+        .key(key.secret.expose())
+        .send()
+        .await;
+    answer.assert_problem(405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), "GET,HEAD");
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named() {
+    let app = TestApp::start().await;
+    let key = app
+        .issue(KeySpec {
+            permissions: &["orders:read"],
+            ..KeySpec::default()
+        })
+        .await;
+    let answer = app
+        .get("/api/v1/api-keys")
+        .key(key.secret.expose())
+        .send()
+        .await;
+    let problem = answer.assert_problem(403, "missing_permission");
+    assert_eq!(problem["permission"], Value::from("api-keys:read"));
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("api-keys:read")
+    );
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_of_its_own_making() {
+    let (app, key) = TestApp::start().await.with_key().await;
+    let mut seen = std::collections::HashSet::new();
+    for path in [
+        "/api/v1/whoami",
+        "/api/v1/nothing",
+        "/healthz",
+        "/sign-in",
+        "/nothing",
+    ] {
+        let sent = "11111111-1111-7111-8111-111111111111";
+        let answer = app
+            .get(path)
+            .key(key.secret.expose())
+            .header("x-request-id", sent)
+            .send()
+            .await;
+        let id: uuid::Uuid = answer.header("x-request-id").parse().unwrap();
+        assert_eq!(id.get_version_num(), 7);
+        assert_ne!(id.to_string(), sent);
+        assert!(seen.insert(id));
+    }
+}

@@ -1,0 +1,130 @@
+//! P38: whom `X-Forwarded-For` makes a client, over HTTP.
+
+use serde_json::Value;
+
+use crate::world::{KeySpec, TestApp};
+
+const HEADERS: [&str; 6] = [
+    "x-forwarded-for",
+    "forwarded",
+    "x-real-ip",
+    "cf-connecting-ip",
+    "true-client-ip",
+    "x-client-ip",
+];
+
+#[tokio::test]
+async fn p38_without_trusted_proxies_no_header_has_an_effect() {
+    let app = TestApp::start().await;
+    let key = app
+        .issue(KeySpec {
+            allowlist: &["198.51.100.1"],
+            ..KeySpec::default()
+        })
+        .await;
+    for name in HEADERS {
+        let value = if name == "forwarded" {
+            "for=198.51.100.1"
+        } else {
+            "198.51.100.1"
+        };
+        let answer = app
+            .get("/api/v1/whoami")
+            .header(name, value)
+            .key(key.secret.expose())
+            .send()
+            .await;
+        answer.assert_problem(403, "ip_not_allowed");
+    }
+    let answer = app
+        .get("/api/v1/whoami")
+        .from("198.51.100.1")
+        .key(key.secret.expose())
+        .send()
+        .await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn p38_with_trusted_proxies_the_right_most_untrusted_address_is_the_client() {
+    let app = TestApp::start_with(&[("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/8")]).await;
+    let (app, key) = app.with_key().await;
+    let cases: [(&[&str], Value); 9] = [
+        (&["198.51.100.1"], "198.51.100.1".into()),
+        (&["192.0.2.66, 198.51.100.1"], "198.51.100.1".into()),
+        (
+            &["192.0.2.66", "198.51.100.1, 10.0.0.2"],
+            "198.51.100.1".into(),
+        ),
+        (
+            &["198.51.100.1", "10.0.0.3", "10.0.0.2"],
+            "198.51.100.1".into(),
+        ),
+        (&["198.51.100.1:4711"], "198.51.100.1".into()),
+        (&[], Value::Null),
+        (&["10.0.0.9"], Value::Null),
+        (&["198.51.100.1, unknown"], Value::Null),
+        (&["198.51.100.1, _hidden, 10.0.0.2"], Value::Null),
+    ];
+    for (lines, expected) in cases {
+        let mut ask = app
+            .get("/api/v1/whoami")
+            .from("10.0.0.1")
+            .key(key.secret.expose());
+        for line in lines {
+            ask = ask.header("x-forwarded-for", line);
+        }
+        let answer = ask.send().await;
+        assert_eq!(answer.json()["client_ip"], expected, "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn p38_an_unknown_client_passes_without_an_allowlist_and_never_with_one() {
+    let app = TestApp::start_with(&[("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/8")]).await;
+    let open = app.issue(KeySpec::default()).await;
+    let listed = app
+        .issue(KeySpec {
+            // The proxy itself and everybody: neither is who asks.
+            allowlist: &["10.0.0.0/8", "0.0.0.0/0", "::/0"],
+            ..KeySpec::default()
+        })
+        .await;
+    for forwarded_for in ["", "10.0.0.9", "nonsense"] {
+        let ask = || {
+            app.get("/api/v1/whoami")
+                .from("10.0.0.1")
+                .header("x-forwarded-for", forwarded_for)
+        };
+        assert_eq!(ask().key(open.secret.expose()).send().await.status, 200);
+        let answer = ask().key(listed.secret.expose()).send().await;
+        answer.assert_problem(403, "ip_not_allowed");
+    }
+}
+
+#[tokio::test]
+async fn p38_audit_and_allowlist_see_the_same_address() {
+    let app = TestApp::start_with(&[("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/8")])
+        .await
+        .with_admin()
+        .await;
+    let answer = app
+        .post("/sign-in")
+        .from("10.0.0.1")
+        .header("x-forwarded-for", "192.0.2.66, ::ffff:198.51.100.1")
+        .form(&[
+            ("email", crate::world::ADMIN),
+            ("password", crate::world::PASSWORD),
+        ])
+        .send()
+        .await;
+    assert_eq!(answer.status, 303);
+    let cli = app.store.as_cli();
+    let scope = app.store.tenants(&cli).scope("acme").await.unwrap();
+    let events = app.store.audit(&scope).newest(10).await.unwrap();
+    let events = serde_json::to_value(&events).unwrap();
+    let sign_in = (events.as_array().unwrap().iter())
+        .find(|event| event["actor"]["type"] == "user")
+        .unwrap_or_else(|| panic!("{events}"));
+    assert_eq!(sign_in["client_ip"], "198.51.100.1", "{events}");
+}

@@ -1,0 +1,164 @@
+//! One request and its answer.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{Router, body::Body, extract::ConnectInfo};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+/// A request that is being put together. Without anything else it comes from 203.0.113.9 and is no browser's.
+pub(crate) struct Ask {
+    router: Router,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    peer: IpAddr,
+    body: Body,
+}
+
+impl Ask {
+    pub(crate) fn new(router: Router, method: &str, path: &str) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("keys.test"));
+        Self {
+            router,
+            method: method.parse().unwrap(),
+            path: path.to_owned(),
+            headers,
+            peer: "203.0.113.9".parse().unwrap(),
+            body: Body::empty(),
+        }
+    }
+
+    /// Adds a header line; one of that name may be there already.
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.append(
+            name.parse::<HeaderName>().unwrap(),
+            HeaderValue::from_bytes(value.as_ref()).unwrap(),
+        );
+        self
+    }
+
+    pub(crate) fn key(self, secret: &str) -> Self {
+        self.header("x-api-key", secret)
+    }
+
+    pub(crate) fn cookie(self, pair: &str) -> Self {
+        self.header("cookie", pair)
+    }
+
+    /// As a page of ours asks.
+    pub(crate) fn same_origin(self) -> Self {
+        self.header("sec-fetch-site", "same-origin")
+    }
+
+    /// The other end of the connection.
+    pub(crate) fn from(mut self, peer: &str) -> Self {
+        self.peer = peer.parse().unwrap();
+        self
+    }
+
+    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Body>) -> Self {
+        self.body = body.into();
+        self.header("content-type", content_type)
+    }
+
+    pub(crate) fn form(self, fields: &[(&str, &str)]) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        self.body("application/x-www-form-urlencoded", body)
+    }
+
+    pub(crate) fn json(self, value: &Value) -> Self {
+        self.body("application/json", value.to_string())
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let mut request = Request::new(self.body);
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.path.parse().unwrap();
+        *request.headers_mut() = self.headers;
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(SocketAddr::new(self.peer, 40_000)));
+        let response = self.router.oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes().to_vec(),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The one value of a header.
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let mut values = self.headers.get_all(name).iter();
+        let value = values
+            .next()
+            .unwrap_or_else(|| panic!("no {name} in {:?}", self.headers));
+        assert!(values.next().is_none(), "more than one {name}");
+        value.to_str().unwrap()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// Checks that this is a problem of that status and code, complete and with nothing of our inside in it.
+    #[track_caller]
+    pub(crate) fn assert_problem(&self, status: u16, code: &str) -> Value {
+        let problem = self.json();
+        assert_eq!(
+            (self.status.as_u16(), problem["code"].as_str()),
+            (status, Some(code)),
+            "{problem}"
+        );
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], format!("urn:latchkey:problem:{code}"));
+        assert!(
+            problem["title"]
+                .as_str()
+                .is_some_and(|title| !title.is_empty())
+        );
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+        if status == 401 {
+            assert_eq!(self.header("www-authenticate"), "ApiKey realm=\"latchkey\"");
+        }
+        problem
+    }
+
+    /// The `name=value` of the cookie that this sets.
+    #[track_caller]
+    pub(crate) fn set_cookie(&self, name: &str) -> String {
+        let start = format!("{name}=");
+        self.headers
+            .get_all("set-cookie")
+            .iter()
+            .filter_map(|line| line.to_str().unwrap().split(';').next())
+            .find(|pair| pair.starts_with(&start))
+            .unwrap_or_else(|| panic!("{name} is not set by {:?}", self.headers))
+            .to_owned()
+    }
+}

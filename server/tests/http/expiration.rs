@@ -1,0 +1,73 @@
+//! P40, P41: until when a key works. The instants themselves are tested in `domain`, where time is a parameter.
+
+use serde_json::json;
+
+use crate::world::{ADMIN, KeySpec, TestApp, day};
+
+#[tokio::test]
+async fn p40_a_key_works_on_its_last_day_and_not_on_the_day_after() {
+    let app = TestApp::start().await;
+    for (last_day, status) in [(day(1), 200), (day(0), 200), (day(-1), 401)] {
+        let key = app
+            .issue(KeySpec {
+                expires_on: Some(last_day),
+                ..KeySpec::default()
+            })
+            .await;
+        let answer = app
+            .get("/api/v1/whoami")
+            .key(key.secret.expose())
+            .send()
+            .await;
+        assert_eq!(answer.status, status, "{last_day}: {}", answer.text());
+        if status == 401 {
+            answer.assert_problem(401, "expired_api_key");
+        }
+    }
+}
+
+#[tokio::test]
+async fn p41_the_form_takes_future_dates_alone() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let group = app.group("acme", &["orders:read"]).await;
+    let generate = |expires_on: String| {
+        let form = json!({
+            "tenant": null,
+            "form": {
+                "name": "ERP", "description": "", "authorization_group_id": group.id,
+                "expires_on": expires_on, "ip_allowlist": "",
+            },
+        });
+        app.post("/api/pages/generate_api_key")
+            .same_origin()
+            .cookie(&session)
+            .json(&form)
+            .send()
+    };
+    let refused = [
+        day(0).to_string(),
+        day(-1).to_string(),
+        "2027-02-30".to_owned(),
+        format!("{}T00:00:00Z", day(365)),
+        "10000-01-01".to_owned(),
+        "20270101".to_owned(),
+        "1767225600".to_owned(),
+    ];
+    for date in refused {
+        let answer = generate(date.clone()).await;
+        assert_eq!(answer.status, 422, "{date}: {}", answer.text());
+        let error = answer.json();
+        assert_eq!(
+            error["fields"],
+            json!([{ "field": "expires_on", "message": "Must be a future date" }]),
+            "{date}"
+        );
+    }
+    assert_eq!(app.used_keys().await, 0);
+    for date in [day(1).to_string(), day(365).to_string(), String::new()] {
+        let answer = generate(date.clone()).await;
+        assert_eq!(answer.status, 200, "{date}: {}", answer.text());
+    }
+    assert_eq!(app.used_keys().await, 3);
+}

@@ -1,0 +1,139 @@
+//! P06: what every answer says to a browser.
+
+use std::collections::HashSet;
+
+use crate::{
+    exchange::Answer,
+    world::{ADMIN, TestApp},
+};
+
+/// The sources of a directive, or those of `default-src` where it falls back to that and is not there.
+fn effective<'a>(policy: &'a str, directive: &str, falls_back: bool) -> Option<&'a str> {
+    let find = |name: &str| {
+        policy
+            .split(';')
+            .map(str::trim)
+            .find_map(|part| part.strip_prefix(name)?.strip_prefix(' '))
+    };
+    find(directive).or_else(|| falls_back.then(|| find("default-src")).flatten())
+}
+
+fn assert_common(answer: &Answer, path: &str) {
+    assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+    assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
+    for name in answer.headers.keys() {
+        assert!(
+            !name.as_str().starts_with("access-control-"),
+            "{path}: {name}"
+        );
+        assert!(
+            !matches!(name.as_str(), "server" | "x-powered-by"),
+            "{path}: {name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn p06_pages_have_a_strict_policy_with_a_nonce_of_their_own() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let mut nonces = HashSet::new();
+    let pages = [
+        ("/sign-in", None, 200),
+        ("/tenant-api-keys", Some(&session), 200),
+        ("/tenant-api-keys/new", Some(&session), 200),
+        ("/account", Some(&session), 200),
+        ("/account", Some(&session), 200),
+        ("/nothing", None, 404),
+    ];
+    for (path, session, status) in pages {
+        let ask = session
+            .into_iter()
+            .fold(app.get(path), |ask, session| ask.cookie(session));
+        let answer = ask.send().await;
+        assert_eq!(answer.status, status, "{path}");
+        assert_common(&answer, path);
+        assert!(
+            answer.header("content-type").starts_with("text/html"),
+            "{path}"
+        );
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert!(answer.headers.get("strict-transport-security").is_none());
+        let policy = answer.header("content-security-policy");
+        assert_eq!(
+            effective(policy, "object-src", true),
+            Some("'none'"),
+            "{policy}"
+        );
+        assert_eq!(
+            effective(policy, "base-uri", false),
+            Some("'none'"),
+            "{policy}"
+        );
+        assert_eq!(
+            effective(policy, "frame-ancestors", false),
+            Some("'none'"),
+            "{policy}"
+        );
+        let scripts = effective(policy, "script-src", true).unwrap();
+        assert!(
+            !scripts.contains("'unsafe-inline'") && !scripts.contains("'unsafe-eval'"),
+            "{scripts}"
+        );
+        let nonce = scripts
+            .split('\'')
+            .find_map(|source| source.strip_prefix("nonce-"))
+            .unwrap();
+        assert!(nonce.len() >= 22, "128 bits: {nonce}");
+        assert!(nonces.insert(nonce.to_owned()), "a nonce was used twice");
+    }
+}
+
+#[tokio::test]
+async fn p06_other_answers_may_load_nothing() {
+    let app = TestApp::start().await;
+    for path in [
+        "/api/v1/whoami",
+        "/api/v1/nothing",
+        "/healthz",
+        "/readyz",
+        "/",
+    ] {
+        let answer = app
+            .get(path)
+            .header("origin", "https://elsewhere.example")
+            .send()
+            .await;
+        assert_common(&answer, path);
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        assert!(
+            answer
+                .header("content-security-policy")
+                .starts_with("default-src 'none'"),
+            "{path}"
+        );
+    }
+    let preflight = app
+        .ask("OPTIONS", "/api/v1/whoami")
+        .header("origin", "https://elsewhere.example")
+        .header("access-control-request-method", "GET")
+        .header("access-control-request-headers", "x-api-key")
+        .send()
+        .await;
+    assert_eq!(preflight.status, 405);
+    assert_common(&preflight, "preflight");
+}
+
+#[tokio::test]
+async fn p06_https_is_kept_where_the_public_url_has_it() {
+    let app = TestApp::start_with(&[("LATCHKEY_PUBLIC_URL", "https://keys.example")]).await;
+    for path in ["/sign-in", "/api/v1/whoami", "/healthz"] {
+        let answer = app.get(path).send().await;
+        assert_eq!(
+            answer.header("strict-transport-security"),
+            "max-age=31536000",
+            "{path}"
+        );
+    }
+}

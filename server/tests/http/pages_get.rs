@@ -1,0 +1,223 @@
+//! `GET` of pages: who sees what.
+
+use domain::user::Role;
+
+use crate::world::{ADMIN, KeySpec, MEMBER, SUPER_USER, TestApp};
+
+#[tokio::test]
+async fn the_root_leads_to_the_keys_and_keeps_the_tenant() {
+    let app = TestApp::start().await;
+    for (path, target) in [
+        ("/", "/tenant-api-keys"),
+        ("/?tenant=acme", "/tenant-api-keys?tenant=acme"),
+        (
+            "/?x=//evil.example&tenant=a%0d%0ab",
+            "/tenant-api-keys?tenant=a%0D%0Ab",
+        ),
+    ] {
+        let answer = app.get(path).send().await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (303, target)
+        );
+    }
+}
+
+#[tokio::test]
+async fn p17_the_first_page_says_which_command_makes_the_first_user() {
+    let app = TestApp::start().await;
+    let first = app.get("/sign-in").send().await;
+    assert_eq!(first.status, 200);
+    assert!(
+        first.text().contains("latchkey user create"),
+        "{}",
+        first.text()
+    );
+    // There is no default account to be let in with.
+    for (email, password) in [("admin@example.com", "admin"), ("admin", "admin"), ("", "")] {
+        let answer = app
+            .post("/sign-in")
+            .form(&[("email", email), ("password", password)])
+            .send()
+            .await;
+        assert_eq!(answer.status, 422);
+        assert!(answer.headers.get("set-cookie").is_none());
+    }
+    let app = app.with_admin().await;
+    let later = app.get("/sign-in").send().await;
+    assert!(!later.text().contains("latchkey user create"));
+}
+
+#[tokio::test]
+async fn a_stranger_is_led_to_sign_in_and_back() {
+    let app = TestApp::start().await.with_admin().await;
+    for (path, return_to) in [
+        ("/tenant-api-keys", "%2Ftenant-api-keys"),
+        ("/tenant-api-keys/new", "%2Ftenant-api-keys%2Fnew"),
+        (
+            "/tenant-api-keys?status=active&q=a%20b",
+            "%2Ftenant-api-keys%3Fstatus%3Dactive%26q%3Da%2520b",
+        ),
+        ("/account", "%2Faccount"),
+    ] {
+        let answer = app.get(path).header("accept", "text/html").send().await;
+        assert_eq!(answer.status, 303, "{path}: {}", answer.text());
+        assert_eq!(
+            answer.header("location"),
+            format!("/sign-in?return_to={return_to}")
+        );
+        assert!(!answer.text().contains(ADMIN));
+    }
+}
+
+#[tokio::test]
+async fn a_member_sees_403_and_their_account_alone() {
+    let app = TestApp::start().await.with_member().await;
+    let key = app
+        .issue(KeySpec {
+            name: "Hidden from members".to_owned(),
+            ..KeySpec::default()
+        })
+        .await;
+    let session = app.sign_in(MEMBER).await;
+    for path in [
+        "/tenant-api-keys",
+        "/tenant-api-keys/new",
+        "/tenant-api-keys?tenant=acme",
+    ] {
+        let answer = app.get(path).cookie(&session).send().await;
+        assert_eq!(answer.status, 403, "{path}");
+        assert!(!answer.text().contains(key.key.name.as_str()));
+    }
+    assert_eq!(
+        app.get("/account").cookie(&session).send().await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn an_administrator_sees_their_own_tenant_and_names_none() {
+    let app = TestApp::start().await.with_admin().await;
+    app.add_tenant("globex", "Globex").await;
+    app.issue(KeySpec {
+        name: "Globex ERP".to_owned(),
+        tenant: "globex",
+        ..KeySpec::default()
+    })
+    .await;
+    app.issue(KeySpec {
+        name: "Acme ERP".to_owned(),
+        ..KeySpec::default()
+    })
+    .await;
+    let session = app.sign_in(ADMIN).await;
+    let own = app.get("/tenant-api-keys").cookie(&session).send().await;
+    assert_eq!(own.status, 200);
+    assert!(own.text().contains("Acme ERP") && own.text().contains("1/100 keys"));
+    assert!(!own.text().contains("Globex ERP"));
+    for slug in ["globex", "acme", "nothing"] {
+        let answer = app
+            .get(&format!("/tenant-api-keys?tenant={slug}"))
+            .cookie(&session)
+            .send()
+            .await;
+        assert_eq!(answer.status, 403, "{slug}");
+        assert!(!answer.text().contains("Globex ERP"));
+    }
+}
+
+#[tokio::test]
+async fn a_super_user_sees_the_tenant_that_the_url_names() {
+    let app = TestApp::start().await.with_super_user().await;
+    app.add_tenant("globex", "Globex").await;
+    app.issue(KeySpec {
+        name: "Globex ERP".to_owned(),
+        tenant: "globex",
+        ..KeySpec::default()
+    })
+    .await;
+    app.issue(KeySpec {
+        name: "Acme ERP".to_owned(),
+        ..KeySpec::default()
+    })
+    .await;
+    let session = app.sign_in(SUPER_USER).await;
+    let page = |path: &'static str| app.get(path).cookie(&session).send();
+    let list = page("/tenant-api-keys").await;
+    assert_eq!(list.status, 200);
+    assert!(list.text().contains("tenant=globex") && list.text().contains("tenant=acme"));
+    assert!(!list.text().contains("Globex ERP"));
+    let globex = page("/tenant-api-keys?tenant=globex").await.text();
+    assert!(globex.contains("Globex ERP") && !globex.contains("Acme ERP"));
+    assert_eq!(page("/tenant-api-keys?tenant=nothing").await.status, 404);
+}
+
+#[tokio::test]
+async fn p57_a_name_is_shown_as_text() {
+    let app = TestApp::start().await.with_admin().await;
+    let name = "<img src=x onerror=alert(1)>\"'&</script><script>alert(2)</script>";
+    let key = app
+        .issue(KeySpec {
+            name: name.to_owned(),
+            ..KeySpec::default()
+        })
+        .await;
+    let session = app.sign_in(ADMIN).await;
+    let id = key.key.id;
+    for path in [
+        "/tenant-api-keys".to_owned(),
+        format!("/tenant-api-keys/{id}/rotate"),
+        format!("/tenant-api-keys/{id}/revoke"),
+    ] {
+        let answer = app.get(&path).cookie(&session).send().await;
+        assert_eq!(answer.status, 200, "{path}");
+        let html = answer.text();
+        assert!(html.contains("onerror"), "the name is on {path}");
+        assert!(!html.contains("<img"), "{path}");
+        assert!(!html.contains("<script>alert"), "{path}");
+        assert!(!html.contains("</script><script>"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_pages_and_keys_are_not_found_whoever_asks() {
+    let app = TestApp::start().await.with_admin().await;
+    app.add_tenant("globex", "Globex").await;
+    let foreign = app
+        .issue(KeySpec {
+            tenant: "globex",
+            ..KeySpec::default()
+        })
+        .await;
+    let session = app.sign_in(ADMIN).await;
+    let paths = [
+        "/nothing".to_owned(),
+        "/tenant-api-keys/nothing".to_owned(),
+        "/tenant-api-keys/".to_owned(),
+        "/..%2f..%2fetc/passwd".to_owned(),
+        "/api/pages".to_owned(),
+        "/api/pages/nothing".to_owned(),
+        format!("/tenant-api-keys/{}/rotate", foreign.key.id),
+        "/tenant-api-keys/01890a5d-ac96-774b-bcce-b302099a8057/revoke".to_owned(),
+        "/tenant-api-keys/not-an-id/revoke".to_owned(),
+    ];
+    for path in paths {
+        let answer = app.get(&path).cookie(&session).send().await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+    for path in ["/nothing", "/api/pages/nothing"] {
+        let answer = app.post(path).same_origin().cookie(&session).send().await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_suspended_ends_its_sessions() {
+    let app = TestApp::start().await.with_admin().await;
+    app.add_user("iris@acme.example", Role::TenantAdmin, Some("acme"))
+        .await;
+    let session = app.sign_in(ADMIN).await;
+    assert!(app.is_signed_in(&session).await);
+    app.suspend("acme").await;
+    assert!(!app.is_signed_in(&session).await);
+}

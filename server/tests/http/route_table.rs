@@ -1,0 +1,172 @@
+//! The route table is complete, and each row tells the truth (house.md, 19).
+
+use std::collections::BTreeSet;
+
+use domain::user::Role;
+use leptos::server_fn::axum::server_fn_paths;
+use serde_json::json;
+use server::router::{Caller, Route, routes};
+
+use crate::{
+    exchange::Answer,
+    world::{ADMIN, KeySpec, MEMBER, SUPER_USER, TestApp},
+};
+
+fn table(method: &str, belongs: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    (routes().into_iter())
+        .filter(|route| route.method == method && belongs(&route.path))
+        .map(|route| route.path)
+        .collect()
+}
+
+#[tokio::test]
+async fn every_page_has_a_row() {
+    let pages = leptos_axum::generate_route_list(app::App);
+    let pages: BTreeSet<String> = pages.iter().map(|page| page.path().to_owned()).collect();
+    let rows = table("GET", |path| pages.contains(path));
+    assert_eq!(rows, pages);
+    assert!(pages.contains("/tenant-api-keys"), "{pages:?}");
+}
+
+#[tokio::test]
+async fn every_server_function_has_a_row_and_every_row_a_function() {
+    let functions: BTreeSet<String> = server_fn_paths()
+        .map(|(path, method)| {
+            assert_eq!(
+                method, "POST",
+                "{path}: what a GET does, a link on another site does"
+            );
+            path.to_owned()
+        })
+        .collect();
+    assert_eq!(
+        table("POST", |path| path.starts_with("/api/pages/")),
+        functions
+    );
+    assert!(!functions.is_empty());
+}
+
+#[test]
+fn no_row_is_there_twice() {
+    let mut seen = BTreeSet::new();
+    for route in routes() {
+        assert!(seen.insert((route.method.to_string(), route.path)));
+    }
+}
+
+/// Whether an answer lets through, and not only by not failing: a redirect to sign-in, 401 and 403 do not.
+fn lets_through(answer: &Answer) -> bool {
+    let to_sign_in = answer
+        .headers
+        .get("location")
+        .is_some_and(|location| location.to_str().unwrap().starts_with("/sign-in"));
+    !to_sign_in && !matches!(answer.status.as_u16(), 401 | 403)
+}
+
+/// Arguments that every server function can be called with.
+fn arguments() -> serde_json::Value {
+    json!({
+        "tenant": null,
+        "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+        "expires_on": "",
+        "query": domain::key::query::KeyQuery::default(),
+        "form": domain::key::form::KeyForm::default(),
+        "return_to": null,
+    })
+}
+
+async fn call(
+    app: &TestApp,
+    route: &Route,
+    session: Option<&str>,
+    key: Option<&str>,
+    tenant: Option<&str>,
+) -> Answer {
+    let mut path = route
+        .path
+        .replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057");
+    let mut arguments = arguments();
+    if let Some(slug) = tenant {
+        arguments["tenant"] = slug.into();
+        path.push_str(&format!("?tenant={slug}"));
+    }
+    let mut ask = app.ask(route.method.as_str(), &path).same_origin();
+    if let Some(session) = session {
+        ask = ask.cookie(session);
+    }
+    if let Some(key) = key {
+        ask = ask.key(key);
+    }
+    if route.path.starts_with("/api/pages/") {
+        ask = ask.json(&arguments);
+    }
+    ask.send().await
+}
+
+#[tokio::test]
+async fn p21_every_row_lets_through_whom_it_names_and_nobody_else() {
+    let app = TestApp::start()
+        .await
+        .with_admin()
+        .await
+        .with_member()
+        .await
+        .with_super_user()
+        .await;
+    let able = app.issue(KeySpec::default()).await.secret;
+    let unable = app
+        .issue(KeySpec {
+            permissions: &["orders:read"],
+            ..KeySpec::default()
+        })
+        .await
+        .secret;
+    for route in routes() {
+        // Signing out ends the session: each row has sessions of its own.
+        let people = [
+            (ADMIN, Role::TenantAdmin),
+            (MEMBER, Role::Member),
+            (SUPER_USER, Role::SuperUser),
+        ];
+        let row = format!("{} {}", route.method, route.path);
+        let stranger = lets_through(&call(&app, &route, None, None, None).await)
+            // Sign-out leads to sign-in whoever asks.
+            || route.path == "/sign-out";
+        assert_eq!(
+            stranger,
+            route.caller == Caller::Anyone,
+            "{row} for a stranger"
+        );
+        for (email, role) in people {
+            let session = app.sign_in(email).await;
+            let tenant = (role == Role::SuperUser).then_some("acme");
+            let answer = call(&app, &route, Some(&session), None, tenant).await;
+            let through = lets_through(&answer) || route.path == "/sign-out";
+            assert_eq!(
+                through,
+                route.caller.admits(role),
+                "{row} for {email}: {}",
+                answer.status
+            );
+            assert!(
+                !answer.status.is_server_error(),
+                "{row} for {email}: {}",
+                answer.status
+            );
+        }
+        for (key, has_permission) in [(&able, true), (&unable, false)] {
+            let through = lets_through(&call(&app, &route, None, Some(key.expose()), None).await)
+                || route.path == "/sign-out";
+            let expected = match route.caller {
+                Caller::Anyone => true,
+                Caller::Key(None) => true,
+                Caller::Key(Some(_)) => has_permission,
+                Caller::SignedIn | Caller::KeyManager | Caller::SuperUser => false,
+            };
+            assert_eq!(
+                through, expected,
+                "{row} with a key, permission: {has_permission}"
+            );
+        }
+    }
+}

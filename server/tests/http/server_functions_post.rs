@@ -1,0 +1,312 @@
+//! `POST /api/pages/…`: what pages call, as a stranger's program would call it.
+
+use leptos::server_fn::axum::server_fn_paths;
+use serde_json::{Value, json};
+
+use crate::world::{ADMIN, KeySpec, TestApp};
+
+fn functions() -> impl Iterator<Item = &'static str> {
+    server_fn_paths().map(|(path, _)| path)
+}
+
+/// The one function that strangers need: it opens the sign-in page.
+const OPEN: &str = "/api/pages/open_sign_in";
+
+#[tokio::test]
+async fn p21_without_a_session_nothing_is_done_whatever_is_sent() {
+    let app = TestApp::start().await.with_admin().await;
+    for path in functions().filter(|path| *path != OPEN) {
+        let bodies = [
+            json!({}),
+            json!({ "tenant": "acme" }),
+            json!({ "tenant": null, "id": "x", "expires_on": "" }),
+        ];
+        for body in bodies {
+            let answer = app.post(path).json(&body).send().await;
+            assert_eq!(answer.status, 401, "{path} {body}");
+            assert_eq!(answer.json()["code"], "not_signed_in");
+        }
+        let forged = format!("latchkey_session={}", "0".repeat(64));
+        let answer = app
+            .post(path)
+            .same_origin()
+            .cookie(&forged)
+            .json(&json!({}))
+            .send()
+            .await;
+        assert_eq!(answer.status, 401, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn p21_what_cannot_be_read_is_the_callers_fault() {
+    let app = TestApp::start()
+        .await
+        .with_admin()
+        .await
+        .with_super_user()
+        .await;
+    let session = app.sign_in(crate::world::SUPER_USER).await;
+    for path in functions() {
+        // What is no JSON is refused by each; of a wrong type only by those that take such an argument.
+        let bodies: [(&str, Vec<u8>, bool); 8] = [
+            ("application/json", b"{".to_vec(), true),
+            ("application/json", b"\xff\xfe".to_vec(), true),
+            ("application/json", "[".repeat(10_000).into_bytes(), true),
+            ("text/plain", b"tenant=acme".to_vec(), true),
+            ("application/x-www-form-urlencoded", b"%%%".to_vec(), true),
+            ("application/json", Vec::new(), true),
+            ("application/json", b"[]".to_vec(), false),
+            (
+                "application/json",
+                b"{\"tenant\": 1, \"id\": {}, \"query\": 1}".to_vec(),
+                false,
+            ),
+        ];
+        for (kind, body, is_unreadable) in bodies {
+            let answer = app
+                .post(path)
+                .same_origin()
+                .cookie(&session)
+                .body(kind, body.clone())
+                .send()
+                .await;
+            let sent = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
+            assert!(
+                !answer.status.is_server_error(),
+                "{path} {sent}: {}",
+                answer.status
+            );
+            assert!(
+                !is_unreadable || answer.status.is_client_error(),
+                "{path} {sent}: {}",
+                answer.status
+            );
+            let text = answer.text();
+            for inside in ["line 1", "column", "serde", "panicked", "src/", "SELECT"] {
+                assert!(!text.contains(inside), "{path} {sent}: {text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn p21_a_form_post_is_not_redirected_to_where_it_claims_to_come_from() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    for path in functions() {
+        for cookie in [None, Some(&session)] {
+            let ask = app
+                .post(path)
+                .same_origin()
+                .header("accept", "text/html")
+                .header("referer", "https://attacker.example/x")
+                .json(&json!({}));
+            let answer = cookie
+                .into_iter()
+                .fold(ask, |ask, cookie| ask.cookie(cookie))
+                .send()
+                .await;
+            let location = answer
+                .headers
+                .get("location")
+                .map(|value| value.to_str().unwrap());
+            assert!(
+                location.is_none_or(|location| location.starts_with('/') && !location.contains("__err")),
+                "{path}: {location:?}"
+            );
+        }
+    }
+}
+
+async fn generate(app: &TestApp, session: &str, name: &str) -> crate::exchange::Answer {
+    let group = app.group("acme", &["orders:read", "api-keys:read"]).await;
+    let form = json!({
+        "tenant": null,
+        "form": {
+            "name": name, "description": "", "authorization_group_id": group.id,
+            "expires_on": "", "ip_allowlist": "",
+        },
+    });
+    app.post("/api/pages/generate_api_key")
+        .same_origin()
+        .cookie(session)
+        .json(&form)
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn a_generated_key_works_and_a_rotated_or_revoked_one_does_not_with_the_very_next_request() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let whoami = |secret: &Value| {
+        app.get("/api/v1/whoami")
+            .key(secret.as_str().unwrap())
+            .send()
+    };
+    let issued = generate(&app, &session, "ERP").await;
+    assert_eq!(issued.status, 200, "{}", issued.text());
+    assert_eq!(issued.header("cache-control"), "no-store");
+    let first = issued.json()["issued"].clone();
+    assert_eq!(whoami(&first["secret"]).await.status, 200);
+    let call = |function: &str, body: Value| {
+        app.post(&format!("/api/pages/{function}"))
+            .same_origin()
+            .cookie(&session)
+            .json(&body)
+            .send()
+    };
+    let rotated = call(
+        "rotate_api_key",
+        json!({ "tenant": null, "id": first["id"], "expires_on": "" }),
+    )
+    .await;
+    assert_eq!(rotated.status, 200, "{}", rotated.text());
+    let second = rotated.json()["issued"].clone();
+    whoami(&first["secret"])
+        .await
+        .assert_problem(401, "invalid_api_key");
+    assert_eq!(whoami(&second["secret"]).await.status, 200);
+    let revoked = call(
+        "revoke_api_key",
+        json!({ "tenant": null, "id": first["id"] }),
+    )
+    .await;
+    assert_eq!(revoked.status, 200, "{}", revoked.text());
+    whoami(&second["secret"])
+        .await
+        .assert_problem(401, "revoked_api_key");
+    let again = call(
+        "rotate_api_key",
+        json!({ "tenant": null, "id": first["id"], "expires_on": "" }),
+    )
+    .await;
+    assert_eq!(again.status, 409, "{}", again.text());
+    assert_eq!(again.json()["code"], "key_revoked");
+}
+
+#[tokio::test]
+async fn p57_names_are_counted_in_characters() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let emoji = "🔑".repeat(200);
+    let cases = [
+        ("x", 422),
+        ("xy", 200),
+        ("  xy  ", 200),
+        (&"x".repeat(200), 200),
+        (&"x".repeat(201), 422),
+        (&emoji, 200),
+        ("   ", 422),
+        ("a\u{0}b", 422),
+        ("a\u{7}b", 422),
+        ("a\u{202E}b", 422),
+        ("a\r\nb", 422),
+        // Two scalar values that compose to one.
+        ("e\u{301}", 422),
+    ];
+    for (name, status) in cases {
+        let answer = generate(&app, &session, name).await;
+        assert_eq!(answer.status, status, "{name:?}: {}", answer.text());
+        if status == 422 {
+            let fields = answer.json()["fields"].clone();
+            assert_eq!(fields[0]["field"], "name", "{name:?}");
+        } else {
+            assert_eq!(answer.json()["issued"]["name"], name.trim());
+        }
+    }
+}
+
+#[tokio::test]
+async fn p31_p33_the_limit_holds_and_the_secret_is_told_once() {
+    let app = TestApp::start().await.with_admin().await;
+    let cli = app.store.as_cli();
+    app.store
+        .tenants(&cli)
+        .set_limit("acme", 2, server::clock::now())
+        .await
+        .unwrap();
+    let session = app.sign_in(ADMIN).await;
+    let issued = generate(&app, &session, "First").await.json()["issued"].clone();
+    assert_eq!(generate(&app, &session, "Second").await.status, 200);
+    let third = generate(&app, &session, "Third").await;
+    assert_eq!(
+        (third.status.as_u16(), third.json()["code"].as_str()),
+        (409, Some("key_limit_reached"))
+    );
+    assert_eq!(
+        third.json()["message"],
+        "You have reached your limit of 2 keys. Contact support to raise it."
+    );
+    assert_eq!(app.used_keys().await, 2);
+    let secret = issued["secret"].as_str().unwrap();
+    let body = json!({ "tenant": null, "id": issued["id"], "query": domain::key::query::KeyQuery::default() });
+    for function in ["list_api_keys", "get_api_key"] {
+        let path = format!("/api/pages/{function}");
+        let answer = app
+            .post(&path)
+            .same_origin()
+            .cookie(&session)
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(answer.status, 200, "{function}: {}", answer.text());
+        assert!(!answer.text().contains(secret));
+    }
+    let id = issued["id"].as_str().unwrap();
+    for path in [
+        "/tenant-api-keys".to_owned(),
+        format!("/tenant-api-keys/{id}/rotate"),
+    ] {
+        assert!(
+            !app.get(&path)
+                .cookie(&session)
+                .send()
+                .await
+                .text()
+                .contains(secret)
+        );
+    }
+    // Revoking frees a place.
+    let revoke = json!({ "tenant": null, "id": id });
+    app.post("/api/pages/revoke_api_key")
+        .same_origin()
+        .cookie(&session)
+        .json(&revoke)
+        .send()
+        .await;
+    assert_eq!(generate(&app, &session, "Third").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_administrator_reaches_no_other_tenants_keys() {
+    let app = TestApp::start().await.with_admin().await;
+    app.add_tenant("globex", "Globex").await;
+    let foreign = app
+        .issue(KeySpec {
+            tenant: "globex",
+            ..KeySpec::default()
+        })
+        .await;
+    let session = app.sign_in(ADMIN).await;
+    for function in ["get_api_key", "rotate_api_key", "revoke_api_key"] {
+        let path = format!("/api/pages/{function}");
+        let call = |tenant: Value| {
+            let body = json!({ "tenant": tenant, "id": foreign.key.id, "expires_on": "" });
+            app.post(&path)
+                .same_origin()
+                .cookie(&session)
+                .json(&body)
+                .send()
+        };
+        assert_eq!(call(Value::Null).await.status, 404, "{function}");
+        assert_eq!(call("globex".into()).await.status, 403, "{function}");
+    }
+    let answer = app
+        .get("/api/v1/whoami")
+        .key(foreign.secret.expose())
+        .send()
+        .await;
+    assert_eq!(answer.status, 200);
+}

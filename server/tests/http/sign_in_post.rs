@@ -1,0 +1,315 @@
+//! `POST /sign-in`
+
+use domain::user::Role;
+
+use crate::{
+    exchange::{Answer, Ask},
+    world::{ADMIN, PASSWORD, TestApp},
+};
+
+const WRONG: &str = "violet canoe 7 orbit lanterm";
+
+fn attempt(app: &TestApp, email: &str, password: &str) -> Ask {
+    app.post("/sign-in")
+        .same_origin()
+        .form(&[("email", email), ("password", password)])
+}
+
+#[track_caller]
+fn assert_signed_in(answer: &Answer) {
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert!(answer.headers.contains_key("set-cookie"));
+}
+
+#[tokio::test]
+async fn p08_the_cookie_is_http_only_and_of_this_host_alone() {
+    let app = TestApp::start().await.with_admin().await;
+    let answer = attempt(&app, ADMIN, PASSWORD).send().await;
+    assert_signed_in(&answer);
+    assert_eq!(answer.header("location"), "/tenant-api-keys");
+    let lines: Vec<_> = answer
+        .headers
+        .get_all("set-cookie")
+        .iter()
+        .map(|line| line.to_str().unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    for (name, line) in [
+        ("latchkey_session", lines[0]),
+        ("latchkey_device", lines[1]),
+    ] {
+        let mut parts = line.split("; ");
+        let token = parts
+            .next()
+            .unwrap()
+            .strip_prefix(&format!("{name}="))
+            .unwrap();
+        assert!(
+            token.len() == 64 && token.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "256 bits"
+        );
+        let attributes: Vec<_> = parts.filter(|part| !part.starts_with("Max-Age=")).collect();
+        assert_eq!(attributes, ["HttpOnly", "Path=/", "SameSite=Lax"]);
+    }
+    let session = answer.set_cookie("latchkey_session");
+    assert!(app.is_signed_in(&session).await);
+    // At rest there are digests alone.
+    let token = session.split_once('=').unwrap().1;
+    for file in std::fs::read_dir(app.folder()).unwrap() {
+        let content = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(
+            !content
+                .windows(token.len())
+                .any(|window| window == token.as_bytes())
+        );
+    }
+}
+
+#[tokio::test]
+async fn p08_on_https_the_cookie_is_secure_and_bound_to_the_host() {
+    let app = TestApp::start_with(&[("LATCHKEY_PUBLIC_URL", "https://keys.example")])
+        .await
+        .with_admin()
+        .await;
+    let answer = attempt(&app, ADMIN, PASSWORD).send().await;
+    assert_signed_in(&answer);
+    for line in answer.headers.get_all("set-cookie") {
+        let line = line.to_str().unwrap();
+        assert!(line.starts_with("__Host-latchkey_"), "{line}");
+        assert!(
+            line.contains("; Secure") && line.contains("; Path=/;") && !line.contains("Domain"),
+            "{line}"
+        );
+    }
+    let session = answer.set_cookie("__Host-latchkey_session");
+    assert!(app.is_signed_in(&session).await);
+    let planted = session.strip_prefix("__Host-").unwrap();
+    assert!(
+        !app.is_signed_in(planted).await,
+        "without its prefix anybody on the network can plant it"
+    );
+}
+
+#[tokio::test]
+async fn p09_a_planted_session_is_not_the_one_that_signs_in() {
+    let app = TestApp::start().await.with_admin().await;
+    let planted = format!("latchkey_session={}", "ab".repeat(32));
+    let answer = attempt(&app, ADMIN, PASSWORD).cookie(&planted).send().await;
+    assert_signed_in(&answer);
+    let session = answer.set_cookie("latchkey_session");
+    assert_ne!(session, planted);
+    assert!(!app.is_signed_in(&planted).await);
+    // A second sign-in gives a new token, and the one before is over.
+    let answer = attempt(&app, ADMIN, PASSWORD).cookie(&session).send().await;
+    let second = answer.set_cookie("latchkey_session");
+    assert_ne!(second, session);
+    assert!(app.is_signed_in(&second).await);
+    assert!(!app.is_signed_in(&session).await);
+    // Two of them: one was planted, and nothing says which.
+    assert!(!app.is_signed_in(&format!("{planted}; {second}")).await);
+    assert!(!app.is_signed_in(&format!("{second}; {planted}")).await);
+}
+
+/// The answer without what names this one request, and without the address that was typed.
+fn comparable(answer: &Answer, email: &str) -> (u16, Vec<(String, String)>, String) {
+    let policy = answer.header("content-security-policy").to_owned();
+    let nonce = policy
+        .split('\'')
+        .find_map(|part| part.strip_prefix("nonce-"))
+        .unwrap()
+        .to_owned();
+    let mut headers: Vec<_> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != "x-request-id")
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                value.to_str().unwrap().replace(&nonce, "NONCE"),
+            )
+        })
+        .collect();
+    headers.sort();
+    let body = answer
+        .text()
+        .replace(&nonce, "NONCE")
+        .replace(email, "EMAIL");
+    (answer.status.as_u16(), headers, body)
+}
+
+#[tokio::test]
+async fn p14_unknown_user_and_wrong_password_are_told_the_same() {
+    let app = TestApp::start().await.with_admin().await;
+    app.add_user("gone@acme.example", Role::TenantAdmin, Some("acme"))
+        .await;
+    let cli = app.store.as_cli();
+    let gone = "gone@acme.example".parse().unwrap();
+    app.store
+        .users(&cli)
+        .disable(&gone, server::clock::now())
+        .await
+        .unwrap();
+    let wrong = attempt(&app, ADMIN, WRONG).send().await;
+    let unknown = attempt(&app, "nobody@acme.example", WRONG).send().await;
+    let disabled = attempt(&app, "gone@acme.example", PASSWORD).send().await;
+    let no_address = attempt(&app, "not an address", WRONG).send().await;
+    assert_eq!(wrong.status, 422);
+    assert!(
+        wrong.text().contains("Email or password is wrong."),
+        "{}",
+        wrong.text()
+    );
+    assert!(wrong.text().contains(ADMIN), "the address is kept");
+    assert!(!wrong.text().contains(WRONG), "the password is not");
+    assert!(wrong.headers.get("set-cookie").is_none());
+    let expected = comparable(&wrong, ADMIN);
+    assert_eq!(comparable(&unknown, "nobody@acme.example"), expected);
+    assert_eq!(comparable(&disabled, "gone@acme.example"), expected);
+    assert_eq!(comparable(&no_address, "not an address"), expected);
+}
+
+#[tokio::test]
+async fn p13_ten_wrong_passwords_close_the_bucket_also_for_the_right_one() {
+    let app = TestApp::start().await.with_admin().await;
+    app.add_user("iris@acme.example", Role::TenantAdmin, Some("acme"))
+        .await;
+    for number in 1..=10 {
+        // One client, however it writes its address.
+        let peer = if number % 2 == 0 {
+            "203.0.113.9"
+        } else {
+            "::ffff:203.0.113.9"
+        };
+        let answer = attempt(&app, ADMIN, WRONG).from(peer).send().await;
+        assert_eq!(answer.status, 422, "attempt {number}");
+    }
+    for password in [WRONG, PASSWORD] {
+        let answer = attempt(&app, ADMIN, password).send().await;
+        assert_eq!(answer.status, 429, "{}", answer.text());
+        let seconds: u64 = answer.header("retry-after").parse().unwrap();
+        assert!((1..=24 * 60 * 60).contains(&seconds), "{seconds}");
+        assert!(
+            answer.text().contains("Too many attempts. Try again in "),
+            "{}",
+            answer.text()
+        );
+        assert!(answer.headers.get("set-cookie").is_none());
+    }
+    assert_signed_in(
+        &attempt(&app, ADMIN, PASSWORD)
+            .from("198.51.100.7")
+            .send()
+            .await,
+    );
+}
+
+#[tokio::test]
+async fn p13_a_64_of_ipv6_is_one_client() {
+    let app = TestApp::start().await.with_admin().await;
+    for number in 1..=10 {
+        let peer = format!("2001:db8:0:1::{number}");
+        assert_eq!(
+            attempt(&app, ADMIN, WRONG).from(&peer).send().await.status,
+            422
+        );
+    }
+    let ask = attempt(&app, ADMIN, PASSWORD).from("2001:db8:0:1:ffff:ffff:ffff:ffff");
+    assert_eq!(ask.send().await.status, 429);
+    assert_signed_in(
+        &attempt(&app, ADMIN, PASSWORD)
+            .from("2001:db8:0:2::1")
+            .send()
+            .await,
+    );
+}
+
+#[tokio::test]
+async fn p15_a_password_that_is_too_long_is_refused_and_nothing_of_it_is_repeated() {
+    let app = TestApp::start().await.with_admin().await;
+    let long = "a long one ".repeat(100);
+    let answer = attempt(&app, ADMIN, &long).send().await;
+    assert_eq!(answer.status, 422);
+    assert!(!answer.text().contains("a long one"));
+}
+
+#[tokio::test]
+async fn only_pages_of_this_site_are_returned_to() {
+    let app = TestApp::start().await.with_admin().await;
+    let cases = [
+        ("/tenant-api-keys/new", "/tenant-api-keys/new"),
+        (
+            "/tenant-api-keys?status=active&q=a%20b",
+            "/tenant-api-keys?status=active&q=a%20b",
+        ),
+        ("", "/tenant-api-keys"),
+        ("https://attacker.example/", "/tenant-api-keys"),
+        ("//attacker.example/", "/tenant-api-keys"),
+        ("/\\attacker.example/", "/tenant-api-keys"),
+        ("/\t/attacker.example/", "/tenant-api-keys"),
+        ("\\\\attacker.example", "/tenant-api-keys"),
+        ("javascript:alert(1)", "/tenant-api-keys"),
+        ("/x\r\nSet-Cookie: a=b", "/tenant-api-keys"),
+        ("/sign-out", "/tenant-api-keys"),
+        ("tenant-api-keys", "/tenant-api-keys"),
+    ];
+    for (return_to, target) in cases {
+        let fields = [
+            ("email", ADMIN),
+            ("password", PASSWORD),
+            ("return_to", return_to),
+        ];
+        let answer = app
+            .post("/sign-in")
+            .same_origin()
+            .form(&fields)
+            .send()
+            .await;
+        assert_signed_in(&answer);
+        assert_eq!(answer.header("location"), target, "{return_to:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_still_knows_where_to_return_to() {
+    let app = TestApp::start().await.with_admin().await;
+    let fields = [
+        ("email", ADMIN),
+        ("password", WRONG),
+        ("return_to", "/tenant-api-keys/new"),
+    ];
+    let answer = app
+        .post("/sign-in")
+        .same_origin()
+        .form(&fields)
+        .send()
+        .await;
+    assert_eq!(answer.status, 422);
+    assert!(
+        answer.text().contains("value=\"/tenant-api-keys/new\""),
+        "{}",
+        answer.text()
+    );
+}
+
+#[tokio::test]
+async fn p20_what_is_no_form_is_not_read() {
+    let app = TestApp::start().await.with_admin().await;
+    let json = serde_json::json!({ "email": ADMIN, "password": PASSWORD });
+    assert_eq!(app.post("/sign-in").json(&json).send().await.status, 415);
+    let text = format!("email={ADMIN}&password={PASSWORD}");
+    assert_eq!(
+        app.post("/sign-in")
+            .body("text/plain", text)
+            .send()
+            .await
+            .status,
+        415
+    );
+    let incomplete = app.post("/sign-in").form(&[("email", ADMIN)]).send().await;
+    assert!(incomplete.status.is_client_error());
+    let in_query = app
+        .get(&format!("/sign-in?email={ADMIN}&password=x"))
+        .send()
+        .await;
+    assert!(in_query.headers.get("set-cookie").is_none());
+}

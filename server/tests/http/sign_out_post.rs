@@ -1,0 +1,69 @@
+//! `POST /sign-out`
+
+use leptos::server_fn::axum::server_fn_paths;
+use serde_json::json;
+
+use crate::world::{ADMIN, TestApp};
+
+#[tokio::test]
+async fn p10_after_sign_out_the_old_cookie_opens_nothing() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let other = app.sign_in(ADMIN).await;
+    let page = app.get("/tenant-api-keys").cookie(&session).send().await;
+    assert_eq!(page.status, 200);
+    assert_eq!(
+        page.header("cache-control"),
+        "no-store",
+        "the back button shows nothing"
+    );
+
+    let answer = app
+        .post("/sign-out")
+        .same_origin()
+        .cookie(&session)
+        .send()
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("location")),
+        (303, "/sign-in")
+    );
+    assert_eq!(
+        answer.header("set-cookie"),
+        "latchkey_session=; HttpOnly; Path=/; SameSite=Lax; Max-Age=0"
+    );
+    for path in ["/tenant-api-keys", "/tenant-api-keys/new", "/account"] {
+        let answer = app.get(path).cookie(&session).send().await;
+        assert_eq!(answer.status, 303, "{path}");
+        assert!(answer.header("location").starts_with("/sign-in?"));
+    }
+    for (path, _) in server_fn_paths().filter(|(path, _)| *path != "/api/pages/open_sign_in") {
+        let answer = app
+            .post(path)
+            .same_origin()
+            .cookie(&session)
+            .json(&json!({ "tenant": null }))
+            .send()
+            .await;
+        assert_eq!(answer.status, 401, "{path}");
+    }
+    app.get("/api/v1/whoami")
+        .cookie(&session)
+        .send()
+        .await
+        .assert_problem(401, "missing_api_key");
+    assert!(
+        app.is_signed_in(&other).await,
+        "another browser's session goes on"
+    );
+}
+
+#[tokio::test]
+async fn signing_out_without_a_session_only_leads_to_sign_in() {
+    let app = TestApp::start().await;
+    let answer = app.post("/sign-out").same_origin().send().await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("location")),
+        (303, "/sign-in")
+    );
+}

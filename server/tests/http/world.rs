@@ -1,0 +1,254 @@
+//! A world to test in: the tenant Acme, whose people and keys each test adds as it needs them.
+
+use std::{path::Path, sync::Arc};
+
+use axum::Router;
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use domain::{
+    group::{AuthorizationGroup, GroupType},
+    key::{ApiKey, IssuedKey, NewKey, RotatedExpiry, allowlist::Allowlist, expiry::ExpirationDate},
+    permission::PermissionSet,
+    store::{Store, groups::NewGroup, tenants::NewTenant, users::NewUser},
+    user::Role,
+    verify::Verifier,
+};
+use server::{clock, config::Config, router::router, state::AppState};
+use tempfile::TempDir;
+
+use crate::exchange::Ask;
+
+/// Everybody's password.
+pub(crate) const PASSWORD: &str = "violet canoe 7 orbit lantern";
+pub(crate) const ADMIN: &str = "mira@acme.example";
+pub(crate) const MEMBER: &str = "noor@acme.example";
+pub(crate) const SUPER_USER: &str = "otis@latchkey.example";
+
+/// A running application with a database of its own.
+pub(crate) struct TestApp {
+    pub(crate) store: Store,
+    router: Router,
+    folder: TempDir,
+}
+
+/// A key that is to be made; what is not said is as permissive as can be.
+#[derive(Clone, Debug)]
+pub(crate) struct KeySpec {
+    pub(crate) name: String,
+    pub(crate) tenant: &'static str,
+    pub(crate) permissions: &'static [&'static str],
+    pub(crate) allowlist: &'static [&'static str],
+    pub(crate) expires_on: Option<NaiveDate>,
+    /// When it is made; before today for a key that is to be expired by now.
+    pub(crate) at: DateTime<Utc>,
+}
+
+impl Default for KeySpec {
+    fn default() -> Self {
+        Self {
+            name: "ERP".to_owned(),
+            tenant: "acme",
+            permissions: &["orders:read", "api-keys:read"],
+            allowlist: &[],
+            expires_on: None,
+            at: clock::now() - TimeDelta::days(10),
+        }
+    }
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With these variables set, beside the database's.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("test.db").display()
+        );
+        let config = Config::from_lookup(|name| match name {
+            "DATABASE_URL" => Some(database.clone()),
+            "LATCHKEY_DEFAULT_KEY_LIMIT" => Some("100".to_owned()),
+            _ => (settings.iter())
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| (*value).to_owned()),
+        })
+        .unwrap();
+        let store = Store::open(config.store_options(false)).await.unwrap();
+        let router = router(AppState {
+            store: store.clone(),
+            verifier: Verifier::new(store.clone()),
+            config: Arc::new(config),
+            bundle: Arc::default(),
+        });
+        let app = Self {
+            store,
+            router,
+            folder,
+        };
+        app.add_tenant("acme", "Acme").await;
+        app
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Ask {
+        Ask::new(self.router.clone(), method, path)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Ask {
+        self.ask("GET", path)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Ask {
+        self.ask("POST", path)
+    }
+
+    pub(crate) async fn add_tenant(&self, slug: &str, name: &str) {
+        let new = NewTenant {
+            name: name.to_owned(),
+            slug: Some(slug.parse().unwrap()),
+            key_limit: None,
+        };
+        let cli = self.store.as_cli();
+        self.store
+            .tenants(&cli)
+            .create(new, clock::now())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn add_user(&self, email: &str, role: Role, tenant: Option<&str>) {
+        let new = NewUser {
+            email: email.parse().unwrap(),
+            name: None,
+            role,
+            tenant: tenant.map(str::to_owned),
+        };
+        let cli = self.store.as_cli();
+        let users = self.store.users(&cli);
+        users.create(new, PASSWORD, clock::now()).await.unwrap();
+    }
+
+    /// With Mira, who administers Acme.
+    pub(crate) async fn with_admin(self) -> Self {
+        self.add_user(ADMIN, Role::TenantAdmin, Some("acme")).await;
+        self
+    }
+
+    /// With Noor, a member of Acme.
+    pub(crate) async fn with_member(self) -> Self {
+        self.add_user(MEMBER, Role::Member, Some("acme")).await;
+        self
+    }
+
+    /// With Otis, who runs the installation.
+    pub(crate) async fn with_super_user(self) -> Self {
+        self.add_user(SUPER_USER, Role::SuperUser, None).await;
+        self
+    }
+
+    /// Signs in over HTTP; the session cookie's `name=value`.
+    pub(crate) async fn sign_in(&self, email: &str) -> String {
+        let answer = self
+            .post("/sign-in")
+            .same_origin()
+            .form(&[("email", email), ("password", PASSWORD)])
+            .send()
+            .await;
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        answer.set_cookie("latchkey_session")
+    }
+
+    /// The group of Acme's or another tenant's keys with exactly these permissions.
+    pub(crate) async fn group(&self, tenant: &str, permissions: &[&str]) -> AuthorizationGroup {
+        let cli = self.store.as_cli();
+        let scope = self.store.tenants(&cli).scope(tenant).await.unwrap();
+        let name = format!("Group {}", permissions.join(" "));
+        let groups = self.store.groups(&scope);
+        if let Ok(group) = groups.find(&name).await {
+            return group;
+        }
+        let permissions = permissions.iter().map(|text| text.parse().unwrap());
+        let new = NewGroup {
+            name,
+            kind: GroupType::TenantApiKey,
+            permissions: PermissionSet::new(permissions).unwrap(),
+        };
+        groups.create(new, clock::now()).await.unwrap()
+    }
+
+    pub(crate) async fn issue(&self, spec: KeySpec) -> IssuedKey {
+        let group = self.group(spec.tenant, spec.permissions).await;
+        let cli = self.store.as_cli();
+        let scope = self.store.tenants(&cli).scope(spec.tenant).await.unwrap();
+        let new = NewKey {
+            name: spec.name.parse().unwrap(),
+            description: "".parse().unwrap(),
+            group_id: group.id,
+            expires_on: spec.expires_on.map(ExpirationDate::from),
+            allowlist: Allowlist::parse_entries(spec.allowlist.iter().copied()).unwrap(),
+        };
+        self.store.keys(&scope).create(new, spec.at).await.unwrap()
+    }
+
+    /// A key of Acme's that may do everything from everywhere.
+    pub(crate) async fn with_key(self) -> (Self, IssuedKey) {
+        let key = self.issue(KeySpec::default()).await;
+        (self, key)
+    }
+
+    pub(crate) async fn rotate(&self, key: &IssuedKey) -> IssuedKey {
+        let cli = self.store.as_cli();
+        let scope = self.store.tenants(&cli).scope("acme").await.unwrap();
+        let keys = self.store.keys(&scope);
+        keys.rotate(key.key.id, RotatedExpiry::Keep, clock::now())
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn revoke(&self, tenant: &str, key: &IssuedKey) -> ApiKey {
+        let cli = self.store.as_cli();
+        let scope = self.store.tenants(&cli).scope(tenant).await.unwrap();
+        self.store
+            .keys(&scope)
+            .revoke(key.key.id, clock::now())
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn suspend(&self, tenant: &str) {
+        let cli = self.store.as_cli();
+        self.store
+            .tenants(&cli)
+            .suspend(tenant, clock::now())
+            .await
+            .unwrap();
+    }
+
+    /// How many keys Acme has that are not revoked.
+    pub(crate) async fn used_keys(&self) -> u32 {
+        let cli = self.store.as_cli();
+        let scope = self.store.tenants(&cli).scope("acme").await.unwrap();
+        self.store.keys(&scope).usage().await.unwrap().used
+    }
+
+    /// Whether the session of this cookie opens a page.
+    pub(crate) async fn is_signed_in(&self, cookie: &str) -> bool {
+        self.get("/account").cookie(cookie).send().await.status == 200
+    }
+}
+
+/// So many days from today, UTC; negative ones are past.
+pub(crate) fn day(offset: i64) -> NaiveDate {
+    let today = clock::now().date_naive();
+    let days = Days::new(offset.unsigned_abs());
+    if offset < 0 {
+        today - days
+    } else {
+        today + days
+    }
+}

@@ -1,0 +1,330 @@
+//! `latchkey serve`, as an operator runs it: it listens, it ends when it is told to, and nothing of what was used is lost.
+
+#[path = "support/binary.rs"]
+mod binary;
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use binary::Latchkey;
+use serde_json::Value;
+
+/// More than a loaded machine needs to start a server.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// More than the ten seconds that requests may go on.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A running server.
+struct Server {
+    child: Child,
+    address: String,
+    /// Where its metrics are, where they are on.
+    metrics: Option<String>,
+    log: mpsc::Receiver<String>,
+}
+
+impl Server {
+    /// Starts one and waits until it says that it is ready.
+    fn start(latchkey: &Latchkey, arguments: &[&str]) -> Self {
+        let mut child = latchkey
+            .command(&[&["serve"], arguments].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("latchkey runs");
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let (sender, log) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut server = Self {
+            child,
+            address: String::new(),
+            metrics: None,
+            log,
+        };
+        let seen = server.wait_for_line("Latchkey is ready on http://");
+        let address = |text: &str| {
+            let line = seen.iter().find(|line| line.contains(text))?;
+            let address = line.split("http://").nth(1)?;
+            Some(address.split(['"', '/']).next()?.to_owned())
+        };
+        server.metrics = address("Metrics are on");
+        server.address = address("Latchkey is ready on").expect("the address");
+        server
+    }
+
+    /// Waits for a line of the log with `text` and returns every line up to it.
+    fn wait_for_line(&mut self, text: &str) -> Vec<String> {
+        let until = Instant::now() + START_TIMEOUT;
+        let mut seen = Vec::new();
+        while let Ok(line) = self
+            .log
+            .recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            seen.push(line);
+            if seen.last().is_some_and(|line| line.contains(text)) {
+                return seen;
+            }
+        }
+        let _ = self.child.kill();
+        panic!("no line with {text:?} in {seen:#?}");
+    }
+
+    fn connect(&self) -> TcpStream {
+        connect(&self.address)
+    }
+
+    fn get(&self, path: &str, headers: &str) -> String {
+        get(&self.address, path, headers)
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {}", self.child.id())])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()));
+    }
+
+    /// Waits for its end and returns its code.
+    fn ended(&mut self) -> Option<i32> {
+        let until = Instant::now() + STOP_TIMEOUT;
+        // The log ends with the process.
+        loop {
+            match self
+                .log
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
+                Ok(_) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    let _ = self.child.kill();
+                    panic!("it did not end");
+                }
+            }
+        }
+        self.child.wait().expect("it ended").code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it accepts");
+    stream.set_read_timeout(Some(STOP_TIMEOUT)).expect("a time");
+    stream
+}
+
+/// The whole answer to a GET; each of the headers with its line end.
+fn get(address: &str, path: &str, headers: &str) -> String {
+    let mut stream = connect(address);
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n"
+    )
+    .expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("answered");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// A database with one key, and the key's secret.
+fn with_a_key() -> (Latchkey, String) {
+    let latchkey = Latchkey::new();
+    latchkey.answer(&["tenant", "create", "--name", "Acme", "--slug", "acme"]);
+    latchkey.answer(&[
+        "group",
+        "create",
+        "--tenant",
+        "acme",
+        "--name",
+        "Orders",
+        "--type",
+        "tenant_api_key",
+    ]);
+    let key = latchkey.answer(&[
+        "key", "create", "--tenant", "acme", "--name", "ERP", "--group", "Orders",
+    ]);
+    let secret = key["secret"].as_str().expect("secret").to_owned();
+    (latchkey, secret)
+}
+
+#[test]
+fn sigterm_ends_it_with_0_and_loses_no_use() {
+    let (latchkey, secret) = with_a_key();
+    for signal in ["TERM", "INT"] {
+        let mut server = Server::start(&latchkey, &[]);
+        let before =
+            latchkey.answer(&["key", "list", "--tenant", "acme"])[0]["last_used_at"].clone();
+        let answer = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        // A connection that a browser opened ahead of need must not hold the end up.
+        let _idle = server.connect();
+        server.signal(signal);
+        assert_eq!(server.ended(), Some(0), "{signal}");
+        let key = &latchkey.answer(&["key", "list", "--tenant", "acme"])[0];
+        assert_ne!(key["last_used_at"], before, "{signal}");
+        assert_eq!(key["last_used_ip"], "127.0.0.1");
+    }
+}
+
+#[test]
+fn a_request_that_runs_is_finished_and_no_further_one_begun() {
+    let latchkey = Latchkey::new();
+    let mut server = Server::start(&latchkey, &[]);
+    let body = "email=mira%40acme.example&password=wrong";
+    let mut stream = server.connect();
+    write!(
+        stream,
+        "POST /sign-in HTTP/1.1\r\nhost: {}\r\nsec-fetch-site: same-origin\r\nexpect: 100-continue\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n",
+        server.address,
+        body.len()
+    )
+    .expect("sent");
+    // It says so when it begins to read the body: the request runs.
+    let mut answer = BufReader::new(stream.try_clone().expect("a second handle"));
+    let mut line = String::new();
+    answer.read_line(&mut line).expect("an answer");
+    assert_eq!(line, "HTTP/1.1 100 Continue\r\n");
+    server.signal("TERM");
+    server.wait_for_line("stopping");
+    write!(stream, "{body}").expect("sent");
+    let mut rest = String::new();
+    answer.read_to_string(&mut rest).expect("answered");
+    let status = rest.trim_start().split(' ').nth(1).expect("a status");
+    assert!(status.starts_with('2') || status.starts_with('4'), "{rest}");
+    assert!(rest.contains("</html>"), "the whole page: {rest}");
+    assert_eq!(server.ended(), Some(0));
+    assert!(TcpStream::connect(&server.address).is_err());
+}
+
+#[test]
+fn a_second_server_on_one_sqlite_file_is_refused_and_commands_are_not() {
+    let latchkey = Latchkey::new();
+    let _server = Server::start(&latchkey, &[]);
+    let second = latchkey.run(&["serve"]);
+    assert_eq!((second.code, second.stdout.as_str()), (Some(1), ""));
+    assert!(
+        second
+            .stderr
+            .contains("another latchkey serves this database"),
+        "{}",
+        second.stderr
+    );
+    latchkey.answer(&["tenant", "create", "--name", "Acme"]);
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let first = Latchkey::new();
+    let server = Server::start(&first, &[]);
+    let address = server.address.clone();
+    let second = Latchkey::new().with("LATCHKEY_LISTEN", &address);
+    second
+        .run(&["serve"])
+        .failed_with(&[&format!("LATCHKEY_LISTEN: cannot listen on {address}: ")]);
+}
+
+#[test]
+fn a_head_that_is_too_long_is_refused() {
+    let latchkey = Latchkey::new();
+    let server = Server::start(&latchkey, &[]);
+    let answer = server.get(
+        "/healthz",
+        &format!("x-long: {}\r\n", "a".repeat(70 * 1024)),
+    );
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    assert!(server.get("/healthz", "").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn the_demo_starts_with_eight_keys_of_ten_in_every_state() {
+    let latchkey = Latchkey::new();
+    let mut server = Server::start(&latchkey, &["--demo", "--json"]);
+    let mut line = String::new();
+    BufReader::new(server.child.stdout.take().expect("piped"))
+        .read_line(&mut line)
+        .expect("an answer");
+    let answer: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(answer["url"], format!("http://{}", server.address));
+    let emails: Vec<_> = answer["users"]
+        .as_array()
+        .expect("users")
+        .iter()
+        .map(|user| user["email"].as_str().expect("email"))
+        .collect();
+    assert_eq!(
+        emails,
+        [
+            "mira@acme.example",
+            "jonas@acme.example",
+            "operator@latchkey.example"
+        ]
+    );
+
+    let secret = answer["secret"].as_str().expect("secret");
+    let keys = server.get("/api/v1/api-keys", &format!("x-api-key: {secret}\r\n"));
+    assert!(keys.starts_with("HTTP/1.1 200"), "{keys}");
+    let body = keys.split("\r\n\r\n").nth(1).expect("a body");
+    let page: Value = serde_json::from_str(body).expect("JSON");
+    let items = page["items"].as_array().expect("items");
+    assert_eq!(
+        (items.len(), &page["usage"]["used"], &page["usage"]["limit"]),
+        (8, &6.into(), &10.into())
+    );
+    let count = |status: &str, expiration: &str| {
+        let of = |key: &&Value| key["status"] == status && key["expiration"] == expiration;
+        items.iter().filter(of).count()
+    };
+    assert_eq!(
+        (
+            count("active", "valid"),
+            count("active", "expiring_soon"),
+            count("active", "expired")
+        ),
+        (3, 2, 1)
+    );
+    assert_eq!(
+        (count("revoked", "valid"), count("revoked", "expired")),
+        (1, 1)
+    );
+
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+    // Its folder went with it; the database of the environment was not touched.
+    let left = std::fs::read_dir(latchkey.folder()).expect("readable");
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn metrics_are_on_a_listener_of_their_own() {
+    let latchkey = Latchkey::new().with("LATCHKEY_METRICS_LISTEN", "127.0.0.1:0");
+    let mut server = Server::start(&latchkey, &[]);
+    let metrics = server.metrics.clone().expect("its address");
+    let answer = get(&metrics, "/metrics", "");
+    assert!(answer.contains("latchkey_build_info{version="), "{answer}");
+    assert!(
+        answer.contains("\nlatchkey_database_reads_total 0\n"),
+        "{answer}"
+    );
+    assert!(server.get("/metrics", "").starts_with("HTTP/1.1 404"));
+    assert!(get(&metrics, "/healthz", "").starts_with("HTTP/1.1 404"));
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+}

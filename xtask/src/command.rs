@@ -1,0 +1,140 @@
+//! Running other programs.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// A cargo command in `folder`, the same cargo that runs us.
+///
+/// `cargo run` describes xtask's own crate in the environment. A build script that reads one of those would run again
+/// whenever the developer changes between `cargo` and `cargo xtask`, so they are not handed on.
+pub(crate) fn cargo(folder: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let described = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
+        if described {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(folder);
+    command
+}
+
+/// Runs a program whose output goes straight to the terminal.
+///
+/// # Errors
+/// When it cannot be started or answers with anything but success.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .map_err(|error| not_started(command, error))?;
+    if !status.success() {
+        bail!("`{}` ended with {status}", written(command));
+    }
+    Ok(())
+}
+
+/// Runs a program quietly and returns its standard output.
+///
+/// # Errors
+/// As [`run`], with what the program wrote to standard error.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| not_started(command, error))?;
+    if !output.status.success() {
+        bail!(
+            "`{}` ended with {}\n{}",
+            written(command),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("`{}` wrote something that is no text", written(command)))
+}
+
+/// Whether the program can be started and answers with success; its output is dropped.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The first of these programs that is on PATH.
+pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    names.iter().find_map(|name| {
+        std::env::split_paths(&path)
+            .map(|folder| folder.join(name))
+            .find(|file| file.is_file())
+    })
+}
+
+/// PATH with these folders before all others.
+///
+/// # Errors
+/// When one of them has a colon in its name.
+pub(crate) fn path_with(folders: &[PathBuf]) -> Result<OsString> {
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(folders.iter().cloned().chain(std::env::split_paths(&rest)))
+        .context("a folder of the tools cannot stand in PATH")
+}
+
+fn not_started(command: &Command, error: std::io::Error) -> anyhow::Error {
+    let program = command.get_program().to_string_lossy().into_owned();
+    match error.kind() {
+        ErrorKind::NotFound => anyhow::anyhow!("`{program}` is not installed, or not on PATH"),
+        _ => anyhow::Error::new(error).context(format!("cannot start `{program}`")),
+    }
+}
+
+/// The command as one would type it: program name, then arguments.
+fn written(command: &Command) -> String {
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_else(|| command.get_program());
+    std::iter::once(program)
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_program_is_named_with_its_arguments_and_its_complaint() {
+        let error = output(Command::new("sh").args(["-c", "echo broken >&2; exit 3"]))
+            .expect_err("exit 3 is a failure");
+        let message = error.to_string();
+        assert!(
+            message.contains("sh -c") && message.contains("broken"),
+            "{message}"
+        );
+        assert!(run(Command::new("sh").args(["-c", "exit 3"])).is_err());
+    }
+
+    #[test]
+    fn a_missing_program_is_said_to_be_missing() {
+        let error = run(&mut Command::new("latchkey-no-such-program"))
+            .expect_err("there is no such program");
+        assert_eq!(
+            error.to_string(),
+            "`latchkey-no-such-program` is not installed, or not on PATH"
+        );
+        assert_eq!(on_path(&["latchkey-no-such-program"]), None);
+        assert!(on_path(&["latchkey-no-such-program", "sh"]).is_some());
+    }
+}

@@ -1,0 +1,90 @@
+//! `cargo xtask`: what the README's commands run. Each command installs what it lacks, says so, and shows its progress.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build tool, not the product: it reads its own environment and polls other programs"
+)]
+
+mod bundle;
+mod command;
+mod dependencies;
+mod postgres;
+mod precompress;
+mod progress;
+mod serve;
+mod size;
+mod stylesheet;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use bundle::Profile;
+use workspace::Workspace;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Builds, serves and tests Latchkey"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Make target/release/latchkey, with the browser's bundle inside it
+    Build,
+    /// Build, then run `latchkey serve`; what follows `--` goes to it (`cargo xtask serve -- --demo`)
+    Serve {
+        /// Serve the release build
+        #[arg(long)]
+        release: bool,
+        /// Arguments of `latchkey serve`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Run every check and test there is, the quick ones first
+    Test,
+    /// Print the bytes that a browser downloads; fail above the limit
+    Size,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for cause in error.chain() {
+                progress::say(&format!("error: {cause}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Build => {
+            let binary = serve::build_binary(&workspace, Profile::Release)?;
+            progress::say(&format!("made {}", binary.display()));
+            Ok(())
+        }
+        Task::Serve { release, arguments } => {
+            let profile = if release {
+                Profile::Release
+            } else {
+                Profile::Debug
+            };
+            serve::serve(&workspace, profile, &arguments)
+        }
+        Task::Test => test::test(&workspace),
+        Task::Size => size::size(&workspace),
+    }
+}

@@ -1,0 +1,109 @@
+//! The whole suite, in the order in which it fails soonest. The runners' output is left as it is.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::bundle::{self, Profile};
+use crate::command;
+use crate::dependencies;
+use crate::postgres::Postgres;
+use crate::progress;
+use crate::serve;
+use crate::size;
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// Names the PostgreSQL of the store's tests: a user that may create databases.
+const DATABASE_SETTING: &str = "TEST_DATABASE_URL";
+
+/// Runs every check and test; stops at the first that fails.
+///
+/// # Errors
+/// When something cannot be installed, does not compile, or fails.
+pub(crate) fn test(workspace: &Workspace) -> Result<()> {
+    let chromium = tools(workspace)?;
+    let cargo = |arguments: &[&str]| command::run(command::cargo(&workspace.root).args(arguments));
+
+    progress::step("Format", "1 s", || cargo(&["fmt", "--all", "--check"]))?;
+    progress::step("No server crate in the browser's bundle", "1 s", || {
+        dependencies::check_browser_bundle(workspace)
+    })?;
+    progress::step(
+        "Clippy, for the server",
+        "2 min the first time, then seconds",
+        || cargo(&["clippy", "--tests", "--bins", "--", "-D", "warnings"]),
+    )?;
+    progress::step(
+        "Clippy, for the browser",
+        "1 min the first time, then seconds",
+        || {
+            let arguments = [
+                "clippy",
+                "--package",
+                "frontend",
+                "--target",
+                "wasm32-unknown-unknown",
+                "--",
+                "-D",
+                "warnings",
+            ];
+            command::run(
+                command::cargo(&workspace.root)
+                    .args(arguments)
+                    .env("CARGO_TARGET_DIR", workspace.wasm_target()),
+            )
+        },
+    )?;
+    bundle::build(workspace, Profile::Debug)?;
+    cargo_tests(workspace)?;
+    serve::compile_binary(workspace, Profile::Debug)?;
+    size::size(workspace)?;
+    serve::compile_binary(workspace, Profile::Release)?;
+    // The release build differs in the bundle alone, and a bundle that does not start is what goes wrong there.
+    progress::announce("Playwright, hydration in the release build", "20 s");
+    playwright(workspace, Profile::Release, &chromium, &["hydration"])?;
+    progress::announce("Playwright, every journey in the debug build", "3 min");
+    playwright(workspace, Profile::Debug, &chromium, &[])
+}
+
+/// Runs Playwright's tests in `files` (all of them when there are none) against the binary of `profile`.
+fn playwright(
+    workspace: &Workspace,
+    profile: Profile,
+    chromium: &Path,
+    files: &[&str],
+) -> Result<()> {
+    let mut run = Command::new(workspace.end2end().join("node_modules/.bin/playwright"));
+    run.arg("test").args(files).current_dir(workspace.end2end());
+    run.env("LATCHKEY_BIN", serve::binary(workspace, profile))
+        .env(tools::CHROMIUM_SETTING, chromium);
+    command::run(&mut run)
+}
+
+/// Installs whatever any step needs, before the first of them; returns the browser.
+fn tools(workspace: &Workspace) -> Result<PathBuf> {
+    tools::for_checks(workspace)?;
+    tools::npm_packages(workspace)?;
+    let chromium = tools::chromium()?;
+    if std::env::var_os(DATABASE_SETTING).is_none() {
+        tools::postgres_binaries()?;
+    }
+    tools::for_bundle(workspace)?;
+    Ok(chromium)
+}
+
+fn cargo_tests(workspace: &Workspace) -> Result<()> {
+    progress::announce(
+        "Rust tests, on SQLite and PostgreSQL",
+        "6 min the first time, then 2 min",
+    );
+    let mut tests = command::cargo(&workspace.root);
+    tests.arg("test");
+    if std::env::var_os(DATABASE_SETTING).is_some() {
+        return command::run(&mut tests);
+    }
+    let postgres = Postgres::start(&tools::postgres_binaries()?)?;
+    command::run(tests.env(DATABASE_SETTING, &postgres.url))
+}

@@ -1,0 +1,171 @@
+//! What is missing on this machine, and how it is installed.
+//!
+//! Every version is here, in `Cargo.lock` (wasm-bindgen) or in `end2end/package-lock.json` (wasm-opt, Playwright). Tools that
+//! are compiled go to the user's cache, named by version, so that a fresh clone finds them there.
+
+mod compiled;
+mod debian;
+mod npm;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+use crate::progress;
+use crate::workspace::Workspace;
+use compiled::Compiled;
+
+pub(crate) use debian::{CHROMIUM_SETTING, chromium, is_root, postgres_binaries};
+pub(crate) use npm::{packages as npm_packages, wasm_opt};
+
+/// Trunk, which makes the browser's bundle.
+const TRUNK: &str = "0.21.14";
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// The folders to put on PATH while Trunk runs, after installing what is missing there.
+///
+/// # Errors
+/// When something is missing and cannot be installed.
+pub(crate) fn for_bundle(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    wasm_target(workspace)?;
+    let trunk = compiled::folder_of(&Compiled {
+        package: "trunk",
+        program: "trunk",
+        version: TRUNK,
+        options: &["--locked", "--no-default-features", "--features", "rustls"],
+        // It waits for the other programs: unoptimised it does so as fast, and compiles in half the time.
+        optimisation: "0",
+        usually: "2 min, once",
+    })?;
+    // Trunk wants exactly the version that the bundle is linked with.
+    let version = locked_version(&workspace.read("Cargo.lock")?, "wasm-bindgen")?;
+    let wasm_bindgen = compiled::folder_of(&Compiled {
+        package: "wasm-bindgen-cli",
+        program: "wasm-bindgen",
+        version: &version,
+        // Without --locked: the lock file in the package is not kept current.
+        options: &["--bin", "wasm-bindgen"],
+        optimisation: "1",
+        usually: "2 min, once",
+    })?;
+    Ok(vec![trunk, wasm_bindgen])
+}
+
+/// Clippy and rustfmt, which rustup's minimal profile lacks.
+///
+/// # Errors
+/// When they are missing and rustup cannot add them.
+pub(crate) fn for_checks(workspace: &Workspace) -> Result<()> {
+    for (component, subcommand) in [("clippy", "clippy"), ("rustfmt", "fmt")] {
+        if command::succeeds(command::cargo(&workspace.root).args([subcommand, "--version"])) {
+            continue;
+        }
+        progress::step(&format!("Installing {component}"), "10 s, once", || {
+            command::run(
+                Command::new("rustup")
+                    .args(["component", "add", component])
+                    .current_dir(&workspace.root),
+            )
+        })?;
+    }
+    Ok(())
+}
+
+fn wasm_target(workspace: &Workspace) -> Result<()> {
+    let sysroot = command::output(
+        Command::new("rustc")
+            .args(["--print", "sysroot"])
+            .current_dir(&workspace.root),
+    )?;
+    if Path::new(sysroot.trim())
+        .join("lib/rustlib")
+        .join(WASM_TARGET)
+        .join("lib")
+        .is_dir()
+    {
+        return Ok(());
+    }
+    progress::step(
+        &format!("Installing the compiler's target {WASM_TARGET}"),
+        "10 s, once",
+        || {
+            command::run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(&workspace.root)).context(
+            "the standard library for WebAssembly comes from rustup (https://rustup.rs), over the network: `rustup target add wasm32-unknown-unknown`",
+        )
+        },
+    )
+}
+
+/// The version of a package in the text of a `Cargo.lock`.
+///
+/// # Errors
+/// When it is not there, or there more than once.
+fn locked_version(lock: &str, package: &str) -> Result<String> {
+    let name = format!("name = \"{package}\"");
+    let mut lines = lock.lines();
+    let mut versions = Vec::new();
+    while lines.any(|line| line == name) {
+        let version = lines
+            .next()
+            .and_then(|line| line.strip_prefix("version = \""))
+            .and_then(|rest| rest.strip_suffix('"'));
+        versions.push(
+            version.with_context(|| format!("Cargo.lock names {package} without a version"))?,
+        );
+    }
+    match versions.as_slice() {
+        [version] => Ok((*version).to_owned()),
+        [] => bail!("Cargo.lock holds no {package}"),
+        _ => bail!(
+            "Cargo.lock holds {package} in several versions ({}); Trunk can serve one",
+            versions.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: &str = "[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\nsource = \"registry\"\n\n\
+                        [[package]]\nname = \"wasm-bindgen-macro\"\nversion = \"0.2.131\"\n";
+
+    #[test]
+    fn a_version_is_read_from_the_lock_file_by_its_whole_name() {
+        assert_eq!(
+            locked_version(LOCK, "wasm-bindgen").expect("it is there"),
+            "0.2.130"
+        );
+        assert_eq!(
+            locked_version(LOCK, "wasm-bindgen-macro").expect("it is there"),
+            "0.2.131"
+        );
+        assert!(locked_version(LOCK, "wasm").is_err());
+    }
+
+    #[test]
+    fn two_versions_are_refused() {
+        let twice = format!("{LOCK}\n[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.99\"\n");
+        let message = locked_version(&twice, "wasm-bindgen")
+            .expect_err("one is too many")
+            .to_string();
+        assert!(message.contains("0.2.130, 0.2.99"), "{message}");
+    }
+
+    #[test]
+    fn the_lock_file_of_this_repository_names_one_wasm_bindgen_as_pinned() {
+        let workspace = Workspace::find().expect("tests run in the repository");
+        let version = locked_version(
+            &workspace.read("Cargo.lock").expect("committed"),
+            "wasm-bindgen",
+        )
+        .expect("one version");
+        let manifest = workspace.read("Cargo.toml").expect("committed");
+        assert!(
+            manifest.contains(&format!("wasm-bindgen = \"={version}\"")),
+            "Cargo.toml must pin wasm-bindgen {version} exactly"
+        );
+    }
+}

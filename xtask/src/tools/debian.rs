@@ -1,0 +1,110 @@
+//! What the tests need of the system: a browser and a database, installed by apt where apt is.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+use crate::progress;
+
+/// Names the browser instead: no other is looked for, and none installed.
+pub(crate) const CHROMIUM_SETTING: &str = "LATCHKEY_CHROMIUM";
+
+/// The browser for Playwright: the setting's, or the one on PATH, or Debian's, installed now.
+///
+/// # Errors
+/// When there is none and apt cannot install it.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(CHROMIUM_SETTING).map(PathBuf::from) {
+        if !path.is_file() {
+            bail!(
+                "{CHROMIUM_SETTING} names {}, which is no file",
+                path.display()
+            );
+        }
+        return Ok(path);
+    }
+    let installed = || command::on_path(&["chromium", "chromium-browser", "google-chrome"]);
+    if let Some(path) = installed() {
+        return Ok(path);
+    }
+    apt_install("chromium", "the tests' browser", "1 min, once")
+        .with_context(|| format!("install Chromium, or name one in {CHROMIUM_SETTING}"))?;
+    installed().context("apt-get installed chromium, but it is not on PATH")
+}
+
+/// The folder with `initdb` and `postgres`, installed now when absent.
+///
+/// # Errors
+/// When there is none and apt cannot install it.
+pub(crate) fn postgres_binaries() -> Result<PathBuf> {
+    if let Some(folder) = installed_postgres() {
+        return Ok(folder);
+    }
+    apt_install("postgresql", "the tests' second database", "30 s, once")
+        .context("install PostgreSQL, or name a server for tests in TEST_DATABASE_URL (a user that may create databases)")?;
+    installed_postgres()
+        .context("apt-get installed postgresql, but there is no initdb below /usr/lib/postgresql")
+}
+
+/// Debian keeps a folder a version; the newest is taken. Elsewhere `initdb` is on PATH.
+fn installed_postgres() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let newest = versions
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse::<u32>().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
+        .filter(|(_, folder)| folder.join("initdb").is_file())
+        .max();
+    newest
+        .map(|(_, folder)| folder)
+        .or_else(|| command::on_path(&["initdb"])?.parent().map(PathBuf::from))
+}
+
+fn apt_install(package: &str, purpose: &str, usually: &str) -> Result<()> {
+    if command::on_path(&["apt-get"]).is_none() {
+        bail!(
+            "{package} ({purpose}) is missing, and without apt-get it cannot be installed from here"
+        );
+    }
+    let apt_get = |arguments: &[&str]| -> Result<()> {
+        // sudo forgets the environment, so it is told again behind it.
+        let mut command = if is_root()? {
+            Command::new("env")
+        } else {
+            Command::new("sudo")
+        };
+        if !is_root()? {
+            command.arg("env");
+        }
+        command::run(
+            command
+                .args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"])
+                .args(arguments),
+        )
+    };
+    progress::step(
+        &format!("Installing {package}, {purpose}, with apt-get"),
+        usually,
+        || {
+            apt_get(&["update"])?;
+            apt_get(&["install", "-y", "--no-install-recommends", package])
+        },
+    )
+    .context("apt-get needs the network and the right to install packages")
+}
+
+/// Whether we run as root: some programs want it, PostgreSQL refuses it.
+///
+/// # Errors
+/// When `id` cannot be run.
+pub(crate) fn is_root() -> Result<bool> {
+    Ok(command::output(Command::new("id").arg("-u"))?.trim() == "0")
+}

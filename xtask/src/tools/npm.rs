@@ -1,0 +1,75 @@
+//! The npm packages of end2end: Playwright for the tests, binaryen's wasm-opt for release bundles.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+use crate::progress;
+use crate::workspace::Workspace;
+
+/// Installs what `end2end/package-lock.json` names, unless exactly that was installed already.
+///
+/// # Errors
+/// Without Node.js, or when the installation fails.
+pub(crate) fn packages(workspace: &Workspace) -> Result<()> {
+    let wanted = workspace.read("end2end/package-lock.json")?;
+    // A copy of the lock file, written last: it says what a finished installation was made from.
+    let installed = workspace
+        .end2end()
+        .join("node_modules/.installed-package-lock.json");
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(());
+    }
+    if command::on_path(&["npm"]).is_none() {
+        bail!(
+            "Node.js with npm is needed for release bundles and for the tests: install it (https://nodejs.org, version 20 or later)"
+        );
+    }
+    progress::step(
+        "Installing the npm packages of end2end",
+        "20 s, again when package-lock.json changes",
+        || {
+            // The tests use Debian's Chromium.
+            let mut install = Command::new("npm");
+            install
+                .args(["ci", "--no-audit", "--no-fund"])
+                .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
+                .current_dir(workspace.end2end());
+            command::run(&mut install).context("npm needs the network (registry.npmjs.org); run the command again when it is there")?;
+            std::fs::write(&installed, &wanted)
+                .with_context(|| format!("cannot write {}", installed.display()))
+        },
+    )
+}
+
+/// The folder with a `wasm-opt` that Trunk can start: the package's own is a script of Node.js.
+///
+/// # Errors
+/// As [`packages`].
+pub(crate) fn wasm_opt(workspace: &Workspace) -> Result<PathBuf> {
+    packages(workspace)?;
+    let script = workspace
+        .end2end()
+        .join("node_modules/binaryen/bin/wasm-opt");
+    if !script.is_file() {
+        bail!(
+            "end2end/package-lock.json holds no binaryen: {} is missing",
+            script.display()
+        );
+    }
+    let folder = workspace.target.join("tools/bin");
+    let shim = folder.join("wasm-opt");
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::write(
+        &shim,
+        format!("#!/bin/sh\nexec node '{}' \"$@\"\n", script.display()),
+    )
+    .with_context(|| format!("cannot write {}", shim.display()))?;
+    std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("cannot make {} executable", shim.display()))?;
+    Ok(folder)
+}
