@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from '@playwright/test';
 
 const SIZES = [
-  { name: '', width: 1280, height: 800 },
-  { name: '-375', width: 375, height: 800 },
+  { name: '', width: 1280, height: 800, scale: 1 },
+  { name: '-375', width: 375, height: 800, scale: 2 },
 ];
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -38,9 +38,9 @@ async function takeAll(origin, email, password) {
     executablePath: process.env.LATCHKEY_CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu'],
   });
-  for (const { name, width, height } of SIZES) {
+  for (const { name, width, height, scale } of SIZES) {
     for (const colorScheme of ['light', 'dark']) {
-      const page = await browser.newPage({ viewport: { width, height }, colorScheme, deviceScaleFactor: 2 });
+      const page = await browser.newPage({ viewport: { width, height }, colorScheme, deviceScaleFactor: scale });
       await page.goto(`${origin}/tenant-api-keys`);
       await page.getByLabel('Email').fill(email);
       await page.getByLabel('Password').fill(password);

@@ -6,5 +6,9 @@ mod page;
 #[cfg(not(feature = "hydrate"))]
 #[path = "browser/nothing.rs"]
 mod page;
+#[cfg(feature = "hydrate")]
+mod press;
 
 pub use page::*;
+#[cfg(feature = "hydrate")]
+pub use press::*;

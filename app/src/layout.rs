@@ -15,6 +15,7 @@ use leptos_router::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    browser,
     components::Icon,
     error::AppError,
     status_pages::WholePageFailure,
@@ -105,9 +106,15 @@ pub fn Layout() -> impl IntoView {
     let console = Resource::new(move || tenant.get(), get_console);
     focus::follow_navigation();
     focus::let_escape_hide_tooltips();
+    Effect::new(|_| browser::watch_presses());
     view! {
         <Transition>
-            <Frame console tenant />
+            {Suspend::new(async move {
+                // What derives from the resource is made when it is there: on the server, where it comes on another thread, a memo made
+                // before could still say that nothing came.
+                let _ = console.await;
+                view! { <Frame console tenant /> }
+            })}
         </Transition>
     }
     .into_any()

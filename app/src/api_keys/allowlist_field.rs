@@ -6,7 +6,10 @@ use domain::{
 };
 use leptos::prelude::*;
 
-use super::key_fields::{ALLOWLIST, FieldAbout, FormState};
+use super::{
+    form_state::{ALLOWLIST, FormState},
+    key_fields::FieldAbout,
+};
 use crate::{
     browser,
     components::{

@@ -7,7 +7,8 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{
     allowlist_field::AllowlistField,
-    key_fields::{DescriptionField, ExpiresField, FIELDS, FormState, GroupField, NameField},
+    form_state::{FIELDS, FormState},
+    key_fields::{DescriptionField, ExpiresField, GroupField, NameField},
     rotate::SignInLink,
     secret_modal::SecretModal,
     server_fns::{Issued, KeyFormContext, generate_api_key, open_key_form},

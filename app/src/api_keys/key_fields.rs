@@ -1,164 +1,19 @@
-//! The fields of a key's form, and how they are judged: first when one is left, then with each key.
+//! The fields of a key's form, but the allowlist.
 
-use std::collections::HashSet;
-
-use chrono::{Days, NaiveDate};
-use domain::{
-    FieldError,
-    group::AuthorizationGroup,
-    key::{form::KeyForm, name::KeyDescription},
-};
+use domain::{group::AuthorizationGroup, key::name::KeyDescription};
 use leptos::prelude::*;
 
+use super::{
+    date_input::tomorrow,
+    form_state::{DESCRIPTION, EXPIRES, Field, FormState, GROUP, NAME},
+};
 use crate::{
-    browser,
     components::{
         FieldErrors, Icon,
         field::{described_by, invalid},
     },
     words,
 };
-
-/// Stands for what a date field holds where that is not a date: its value reads as empty then, which would mean never.
-pub const INCOMPLETE_DATE: &str = "incomplete";
-
-/// A field: its name in the JSON API, its identifier in the page, its label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field {
-    /// As errors name it.
-    pub name: &'static str,
-    /// The control's identifier.
-    pub id: &'static str,
-    /// What people call it.
-    pub label: &'static str,
-}
-
-/// Key Name.
-pub const NAME: Field = Field {
-    name: "name",
-    id: "name",
-    label: "Key Name",
-};
-/// Description.
-pub const DESCRIPTION: Field = Field {
-    name: "description",
-    id: "description",
-    label: "Description",
-};
-/// Authorization Group.
-pub const GROUP: Field = Field {
-    name: "authorization_group_id",
-    id: "group",
-    label: "Authorization Group",
-};
-/// Expiration Date.
-pub const EXPIRES: Field = Field {
-    name: "expires_on",
-    id: "expires",
-    label: "Expiration Date",
-};
-/// IP Allowlist.
-pub const ALLOWLIST: Field = Field {
-    name: "ip_allowlist",
-    id: "allowlist",
-    label: "IP Allowlist",
-};
-/// In the order of the form.
-pub const FIELDS: [Field; 5] = [NAME, DESCRIPTION, GROUP, EXPIRES, ALLOWLIST];
-
-/// What is typed, and what is said about it. The controls hold the text themselves, so that nothing which was typed before the
-/// script came is lost; each change is read from them.
-#[derive(Clone, Copy)]
-pub struct FormState {
-    /// What stands in the fields.
-    pub form: RwSignal<KeyForm>,
-    /// The fields that were left once.
-    judged: RwSignal<HashSet<&'static str>>,
-    /// What the server said of fields that were not changed since.
-    from_server: RwSignal<Vec<FieldError>>,
-    /// The server's day.
-    pub today: NaiveDate,
-}
-
-impl FormState {
-    /// A form on the server's day `today`.
-    #[must_use]
-    pub fn new(today: NaiveDate) -> Self {
-        Self {
-            form: RwSignal::default(),
-            judged: RwSignal::default(),
-            from_server: RwSignal::default(),
-            today,
-        }
-    }
-
-    /// Reads every control.
-    pub fn read(self) {
-        let expires_on = if browser::is_incomplete(EXPIRES.id) {
-            INCOMPLETE_DATE.to_owned()
-        } else {
-            browser::value(EXPIRES.id)
-        };
-        self.form.set(KeyForm {
-            name: browser::value(NAME.id),
-            description: browser::value(DESCRIPTION.id),
-            authorization_group_id: browser::value(GROUP.id),
-            expires_on,
-            ip_allowlist: browser::value(ALLOWLIST.id),
-        });
-    }
-
-    /// A control was changed.
-    pub fn change(self, field: Field) {
-        self.read();
-        self.from_server
-            .update(|errors| errors.retain(|error| error.field != field.name));
-    }
-
-    /// A control was left.
-    pub fn leave(self, field: Field) {
-        self.read();
-        self.judged.update(|judged| {
-            judged.insert(field.name);
-        });
-    }
-
-    /// Judges every field, and says what is wrong.
-    #[must_use]
-    pub fn judge_all(self) -> Vec<FieldError> {
-        self.read();
-        self.judged
-            .set(FIELDS.iter().map(|field| field.name).collect());
-        self.from_server.set(Vec::new());
-        let form = self.form.read_untracked();
-        form.validate(self.today).err().unwrap_or_default()
-    }
-
-    /// Shows what the server found wrong.
-    pub fn refuse(self, errors: Vec<FieldError>) {
-        self.from_server.set(errors);
-    }
-
-    /// The messages under a field.
-    #[must_use]
-    pub fn errors(self, field: Field) -> Signal<Vec<String>> {
-        Signal::derive(move || {
-            let mut messages = if self.judged.with(|judged| judged.contains(field.name)) {
-                self.form
-                    .with(|form| form.errors_of(field.name, self.today))
-            } else {
-                Vec::new()
-            };
-            if messages.is_empty() {
-                self.from_server.with(|errors| {
-                    let of_field = errors.iter().filter(|error| error.field == field.name);
-                    messages.extend(of_field.map(|error| error.message.clone()));
-                });
-            }
-            messages
-        })
-    }
-}
 
 /// A field's label and hint. Optional is marked, not required: most are optional.
 #[component]
@@ -347,57 +202,4 @@ pub fn ExpiresField(
             </div>
         </div>
     }
-}
-
-/// The date field of a dialog, judged like those of the form.
-#[component]
-pub fn DateInput(
-    /// Its identifier.
-    id: &'static str,
-    /// What it holds at first.
-    initial: Option<String>,
-    /// The server's day.
-    today: NaiveDate,
-    /// What it holds.
-    value: RwSignal<String>,
-    /// Whether it was left once.
-    is_judged: RwSignal<bool>,
-    /// What is wrong with it.
-    errors: Signal<Vec<String>>,
-    /// The identifier of its hint.
-    hint: &'static str,
-) -> impl IntoView {
-    let read = move || {
-        let text = browser::value(id);
-        value.set(if browser::is_incomplete(id) {
-            INCOMPLETE_DATE.to_owned()
-        } else {
-            text
-        });
-    };
-    view! {
-        <input
-            class="input input-date"
-            type="date"
-            id=id
-            name=EXPIRES.name
-            value=initial
-            min=tomorrow(today)
-            aria-invalid=invalid(errors)
-            aria-describedby=described_by(id, errors, hint)
-            on:input=move |_| read()
-            on:blur=move |_| {
-                read();
-                is_judged.set(true);
-            }
-        />
-    }
-}
-
-/// The first day that a picker offers.
-fn tomorrow(today: NaiveDate) -> String {
-    today
-        .checked_add_days(Days::new(1))
-        .unwrap_or(today)
-        .to_string()
 }

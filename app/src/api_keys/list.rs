@@ -1,6 +1,6 @@
 //! The page of the keys: the list, and the dialog that the URL opens over it.
 
-use domain::{key::query::KeyQuery, page};
+use domain::key::query::KeyQuery;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{
@@ -56,9 +56,14 @@ pub fn ApiKeysPage() -> impl IntoView {
     let is_pending = RwSignal::new(false);
     let is_hydrated = RwSignal::new(false);
     Effect::new(move |_| is_hydrated.set(true));
+    let is_busy = Signal::derive(move || is_hydrated.get() && is_pending.get());
     view! {
         <Transition fallback=TableSkeleton set_pending=is_pending>
-            <Keys list dialog query target is_busy=Signal::derive(move || is_hydrated.get() && is_pending.get()) />
+            {Suspend::new(async move {
+                // As in the frame: memos over what is there already.
+                let _ = (list.await, dialog.await);
+                view! { <Keys list dialog query target is_busy /> }
+            })}
         </Transition>
         <Outlet />
     }
@@ -127,10 +132,15 @@ fn Page(
             loaded.with(|list| list.as_ref().is_none_or(|list| !list.page.items.is_empty()));
         !has_items && query.with(|query| !query.filters() && query.cursor.is_none())
     });
-    let title = move || match target.with(|target| target.as_ref().map(|target| target.kind)) {
-        Some(DialogKind::Rotate) => "Rotate API Key – Latchkey",
-        Some(DialogKind::Revoke) => "Revoke API Key – Latchkey",
-        None => "API Keys – Latchkey",
+    let title = move || {
+        // A title is read when the rest of the page has been rendered, on the server outside of where signals live: so it is a text by
+        // then, and not a function that asks them.
+        let text = match target.with(|target| target.as_ref().map(|target| target.kind)) {
+            Some(DialogKind::Rotate) => "Rotate API Key – Latchkey",
+            Some(DialogKind::Revoke) => "Revoke API Key – Latchkey",
+            None => "API Keys – Latchkey",
+        };
+        view! { <Title text /> }
     };
     let keys = move || {
         if is_empty.get() {
@@ -150,7 +160,7 @@ fn Page(
         })
     };
     view! {
-        <Title text=title />
+        {title}
         <div class="page">
             <nav aria-label="Breadcrumb">
                 <ol class="breadcrumbs">
@@ -234,10 +244,10 @@ fn Pager(list: Memo<Option<KeyList>>, query: Memo<ListQuery>) -> impl IntoView {
             return None;
         }
         let shown = words::count(shown as u64, "key", "keys");
-        let text = if next.is_some() {
-            format!("{shown} shown, {} a page", page::DEFAULT_LIMIT)
-        } else {
-            format!("{shown} shown, the last ones")
+        let text = match (is_first, next.is_some()) {
+            (true, _) => format!("The first {shown}"),
+            (false, true) => format!("The next {shown}"),
+            (false, false) => format!("The last {shown}"),
         };
         Some(view! {
             <nav class="pager" aria-label="Pages">

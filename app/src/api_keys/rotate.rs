@@ -13,7 +13,7 @@ use domain::{
 use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
 
 use super::{
-    key_fields::{DateInput, INCOMPLETE_DATE},
+    date_input::{DateInput, INCOMPLETE_DATE},
     revoke::{AlreadyRevoked, KeyFacts},
     secret_modal::SecretModal,
     server_fns::{Issued, KeyDetail, rotate_api_key},

@@ -9,10 +9,6 @@ pub fn focus(_id: &str) -> bool {
 }
 
 /// See the browser's half.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the browser's half keeps them"
-)]
 pub fn focus_first(_ids: Vec<String>) {}
 
 /// See the browser's half.
@@ -68,3 +64,9 @@ pub fn hide_popovers() {}
 
 /// See the browser's half.
 pub fn show_tooltips(_shown: bool) {}
+
+/// See the browser's half.
+pub fn watch_presses() {}
+
+/// See the browser's half.
+pub fn after_press(_action: impl FnOnce() + 'static) {}

@@ -1,0 +1,55 @@
+//! What the field Expiration Date of the rotate dialog may hold.
+
+use app::api_keys::rotate::rotated_expiry;
+use chrono::NaiveDate;
+use domain::key::{RotatedExpiry, expiry::ExpirationDate};
+
+fn today() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, 24).expect("a date")
+}
+
+fn date(text: &str) -> ExpirationDate {
+    text.parse().expect("a date")
+}
+
+#[test]
+fn the_current_date_is_kept_also_on_its_last_day() {
+    for current in ["2026-11-24", "2027-01-31"] {
+        assert_eq!(
+            rotated_expiry(current, Some(date(current)), today()),
+            Ok(RotatedExpiry::Set(Some(date(current))))
+        );
+    }
+}
+
+#[test]
+fn another_date_lies_in_the_future() {
+    let current = Some(date("2026-11-24"));
+    assert_eq!(
+        rotated_expiry("2026-11-25", current, today()),
+        Ok(RotatedExpiry::Set(Some(date("2026-11-25"))))
+    );
+    for refused in ["2026-11-23", "2026-02-30", "tomorrow", "incomplete"] {
+        let error = rotated_expiry(refused, current, today()).unwrap_err();
+        assert_eq!(
+            (error.field.as_str(), error.message.as_str()),
+            ("expires_on", "Must be a future date")
+        );
+    }
+}
+
+#[test]
+fn the_date_of_an_expired_key_is_not_kept() {
+    let past = "2026-11-10";
+    assert!(rotated_expiry(past, Some(date(past)), today()).is_err());
+}
+
+#[test]
+fn an_empty_field_is_never() {
+    for current in [None, Some(date("2026-11-10")), Some(date("2027-01-31"))] {
+        assert_eq!(
+            rotated_expiry(" ", current, today()),
+            Ok(RotatedExpiry::Set(None))
+        );
+    }
+}
