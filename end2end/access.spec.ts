@@ -153,10 +153,12 @@ test('a super user in two tabs and two tenants never mixes them', async ({ conte
   await signIn(context, server.origin, await createPerson(server, 'super_user'));
   const acmeTab = new ConsolePage(await context.newPage());
   const northwindTab = new ConsolePage(await context.newPage());
+  await acmeTab.page.bringToFront();
   await acmeTab.openForm(`?tenant=${tenant.slug}`);
   await acmeTab.fill({ name: 'Typed in the Acme tab', group: tenant.group });
 
   // While that form is open, the other tab works in the other tenant, through links alone.
+  await northwindTab.page.bringToFront();
   await northwindTab.openList(`?tenant=${northwind.slug}`);
   await northwindTab.generateLink().click();
   await expect(northwindTab.page).toHaveURL(`/tenant-api-keys/new?tenant=${northwind.slug}`);
@@ -164,6 +166,7 @@ test('a super user in two tabs and two tenants never mixes them', async ({ conte
   await northwindTab.copyAndClose();
   await expect(northwindTab.page).toHaveURL(`/tenant-api-keys?tenant=${northwind.slug}`);
 
+  await acmeTab.page.bringToFront();
   const acmeSecret = await acmeTab.generate({});
   await acmeTab.copyAndClose();
   await expect(acmeTab.page).toHaveURL(`/tenant-api-keys?tenant=${tenant.slug}`);

@@ -1,6 +1,6 @@
 //! Numbers, dates and times as the pages write them. Dates and times are UTC.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Timelike as _, Utc};
 
 /// `1284` as `1,284`.
 #[must_use]
@@ -26,22 +26,37 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
     )
 }
 
+/// The months as a date names them.
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
 /// `31 Jan 2027`: no order of numbers that two countries read as two days.
+///
+/// Put together by hand, as the next ones are: the reader of format strings would be a part of the browser's bundle for these alone.
 #[must_use]
 pub fn date(date: NaiveDate) -> String {
-    date.format("%-d %b %Y").to_string()
+    let month = MONTHS
+        .get(date.month0() as usize)
+        .copied()
+        .unwrap_or_default();
+    format!("{} {month} {}", date.day(), date.year())
 }
 
 /// `2026-11-24 00:34:12 UTC`.
 #[must_use]
 pub fn exact(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+    format!("{} {} UTC", at.date_naive(), clock(at))
 }
 
 /// `2026-11-24T00:34:12Z`, for `datetime`.
 #[must_use]
 pub fn machine(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    format!("{}T{}Z", at.date_naive(), clock(at))
+}
+
+fn clock(at: DateTime<Utc>) -> String {
+    format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
 }
 
 /// How long `at` is before `now`, in one unit: `2 minutes ago`, `Yesterday`, `8 weeks ago`.

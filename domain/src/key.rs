@@ -115,7 +115,7 @@ pub enum RotatedExpiry {
 }
 
 /// A key together with its secret: the one answer that carries it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IssuedKey {
     /// The key.
     #[serde(flatten)]

@@ -1,16 +1,30 @@
 //! Text that people type and other people read: how it is brought into one form, and which characters are refused in it.
 
-use unicode_normalization::UnicodeNormalization;
-
 /// Trims white space at both ends and composes to NFC, so that two spellings of one name are one name.
 #[must_use]
 pub fn normalise(input: &str) -> String {
-    let composed: String = input.trim().nfc().collect();
+    let composed = compose(input.trim());
     // Composition can only join characters; what it leaves at the ends is trimmed once more to make this idempotent.
     match composed.trim() {
         trimmed if trimmed.len() == composed.len() => composed,
         trimmed => trimmed.to_owned(),
     }
+}
+
+/// NFC (Unicode Standard Annex 15).
+#[cfg(not(target_arch = "wasm32"))]
+fn compose(text: &str) -> String {
+    use unicode_normalization::UnicodeNormalization as _;
+    text.nfc().collect()
+}
+
+/// NFC by the browser's own tables, which would be a tenth of what it downloads. The server, which has the last word, uses its own.
+#[cfg(target_arch = "wasm32")]
+fn compose(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    js_sys::JsString::from(text).normalize("NFC").into()
 }
 
 /// The length that rules and counters speak of: Unicode scalar values.

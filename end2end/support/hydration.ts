@@ -22,11 +22,10 @@ export async function watchHydration(context: BrowserContext): Promise<void> {
   });
 }
 
-/** Waits until the page has hydrated. */
+/** Waits until the page has hydrated; also in a tab that another one covers, where no frames are drawn. */
 export async function hydrated(page: Page): Promise<void> {
-  await page.waitForFunction(() => window.latchkeyRouterListens === true, undefined, { timeout: 20_000 });
-  // Hydration is one task of the browser; what it schedules runs before the frame after the next.
-  await page.evaluate(
-    () => new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))),
-  );
+  const listens = (): boolean => window.latchkeyRouterListens === true;
+  await page.waitForFunction(listens, undefined, { timeout: 20_000, polling: 50 });
+  // Hydration is one task of the browser, and what it puts off follows at once.
+  await page.evaluate(() => new Promise<void>((resolve) => setTimeout(resolve, 20)));
 }

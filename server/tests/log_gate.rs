@@ -206,10 +206,9 @@ impl Answer {
         let start = self.body.find('{').unwrap();
         let end = self.body.rfind('}').unwrap();
         let answer: Value = serde_json::from_str(&self.body[start..=end]).unwrap();
-        let issued = &answer["issued"];
         (
-            issued["id"].as_str().unwrap().to_owned(),
-            issued["secret"].as_str().unwrap().to_owned(),
+            answer["key"]["id"].as_str().unwrap().to_owned(),
+            answer["secret"].as_str().unwrap().to_owned(),
         )
     }
 }

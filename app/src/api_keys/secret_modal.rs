@@ -34,8 +34,8 @@ pub fn SecretModal(
     /// Forgets the secret and leaves for the list.
     on_close: Callback<()>,
 ) -> impl IntoView {
-    let name = issued.issued.key.name.to_string();
-    let secret = issued.issued.secret.expose().to_owned();
+    let name = issued.key.name.to_string();
+    let secret = issued.secret.expose().to_owned();
     let origin = issued.origin.unwrap_or_else(browser::origin);
     let command = format!("curl {origin}/api/v1/whoami \\\n  -H \"X-API-Key: {secret}\"");
     let of_secret = RwSignal::new(CopyState::Ready);

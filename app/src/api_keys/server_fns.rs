@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     client_address::ClientAddress,
     group::AuthorizationGroup,
-    key::{ApiKey, IssuedKey, form::KeyForm, query::KeyQuery},
+    key::{ApiKey, form::KeyForm, format::Secret, query::KeyQuery},
     page::Page,
     tenant::Usage,
 };
@@ -58,8 +58,10 @@ pub struct KeyFormContext {
 /// A key with its secret, once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Issued {
-    /// The key and its secret.
-    pub issued: IssuedKey,
+    /// The key.
+    pub key: ApiKey,
+    /// The secret, now and never again.
+    pub secret: Secret,
     /// For the command to try it: the server's public address, where it knows one.
     pub origin: Option<String>,
 }
@@ -134,8 +136,10 @@ pub async fn generate_api_key(tenant: Option<String>, form: KeyForm) -> Result<I
         let new = form
             .validate(domain::key::today(request.now))
             .map_err(AppError::invalid)?;
+        let issued = request.store.keys(&scope).create(new, request.now).await?;
         Ok(Issued {
-            issued: request.store.keys(&scope).create(new, request.now).await?,
+            key: issued.key,
+            secret: issued.secret,
             origin: request.origin,
         })
     })
@@ -160,8 +164,10 @@ pub async fn rotate_api_key(
         let today = domain::key::today(request.now);
         let expiry = super::rotate::rotated_expiry(&expires_on, current, today)
             .map_err(|error| AppError::invalid(vec![error]))?;
+        let issued = keys.rotate(id, expiry, request.now).await?;
         Ok(Issued {
-            issued: keys.rotate(id, expiry, request.now).await?,
+            key: issued.key,
+            secret: issued.secret,
             origin: request.origin,
         })
     })
