@@ -105,6 +105,19 @@ pub struct NewKey {
     pub allowlist: Allowlist,
 }
 
+/// What an edit makes of a key. What is `None` stays as it is. The expiration date and the secret are rotation's alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyChanges {
+    /// Its name.
+    pub name: Option<KeyName>,
+    /// What it is for.
+    pub description: Option<KeyDescription>,
+    /// A group of the tenant, of type `tenant_api_key`.
+    pub group_id: Option<GroupId>,
+    /// From where it works.
+    pub allowlist: Option<Allowlist>,
+}
+
 /// What rotation does to the expiration date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotatedExpiry {

@@ -7,6 +7,8 @@ mod world;
 mod audit;
 #[path = "store/groups.rs"]
 mod groups;
+#[path = "store/key_edits.rs"]
+mod key_edits;
 #[path = "store/key_list.rs"]
 mod key_list;
 #[path = "store/key_races.rs"]

@@ -5,10 +5,10 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    NewKey,
+    KeyChanges, NewKey,
     allowlist::Allowlist,
     expiry::ExpirationDate,
-    name::{KeyDescription, KeyName},
+    name::{InvalidText, KeyDescription, KeyName},
 };
 use crate::{FieldError, id::GroupId};
 
@@ -37,28 +37,16 @@ impl KeyForm {
     /// Every broken rule, in the order of the fields.
     pub fn validate(&self, today: NaiveDate) -> Result<NewKey, Vec<FieldError>> {
         let mut errors = Vec::new();
-        let name = self
-            .name
-            .parse::<KeyName>()
-            .map_err(|error| errors.push(FieldError::new("name", error.to_string())));
-        let description = self
-            .description
-            .parse::<KeyDescription>()
-            .map_err(|error| errors.push(FieldError::new("description", error.to_string())));
-        let group_id = self
-            .authorization_group_id
-            .parse::<GroupId>()
-            .map_err(|_| errors.push(FieldError::new("authorization_group_id", CHOOSE_A_GROUP)));
-        let expires_on = parse_future(&self.expires_on, today).map_err(|error| errors.push(error));
-        let allowlist = Allowlist::parse_lines(&self.ip_allowlist).map_err(|problems| {
-            errors.extend(
-                problems
-                    .into_iter()
-                    .map(|problem| problem.into_field_error()),
-            );
-        });
+        let name = noting(&mut errors, self.parse_name());
+        let description = noting(&mut errors, self.parse_description());
+        let group_id = noting(&mut errors, self.parse_group_id());
+        let expires_on = noting(
+            &mut errors,
+            parse_future(&self.expires_on, today).map_err(|error| vec![error]),
+        );
+        let allowlist = noting(&mut errors, self.parse_allowlist());
         match (name, description, group_id, expires_on, allowlist) {
-            (Ok(name), Ok(description), Ok(group_id), Ok(expires_on), Ok(allowlist)) => {
+            (Some(name), Some(description), Some(group_id), Some(expires_on), Some(allowlist)) => {
                 Ok(NewKey {
                     name,
                     description,
@@ -69,6 +57,52 @@ impl KeyForm {
             }
             _ => Err(errors),
         }
+    }
+
+    /// What the form makes of a key that there is: every field but the expiration date, which rotation alone changes.
+    ///
+    /// # Errors
+    /// Every broken rule, in the order of the fields.
+    pub fn validate_edit(&self) -> Result<KeyChanges, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let changes = KeyChanges {
+            name: noting(&mut errors, self.parse_name()),
+            description: noting(&mut errors, self.parse_description()),
+            group_id: noting(&mut errors, self.parse_group_id()),
+            allowlist: noting(&mut errors, self.parse_allowlist()),
+        };
+        if errors.is_empty() {
+            Ok(changes)
+        } else {
+            Err(errors)
+        }
+    }
+
+    fn parse_name(&self) -> Result<KeyName, Vec<FieldError>> {
+        self.name
+            .parse()
+            .map_err(|error: InvalidText| vec![FieldError::new("name", error.to_string())])
+    }
+
+    fn parse_description(&self) -> Result<KeyDescription, Vec<FieldError>> {
+        self.description
+            .parse()
+            .map_err(|error: InvalidText| vec![FieldError::new("description", error.to_string())])
+    }
+
+    fn parse_group_id(&self) -> Result<GroupId, Vec<FieldError>> {
+        self.authorization_group_id
+            .parse()
+            .map_err(|_| vec![FieldError::new("authorization_group_id", CHOOSE_A_GROUP)])
+    }
+
+    fn parse_allowlist(&self) -> Result<Allowlist, Vec<FieldError>> {
+        Allowlist::parse_lines(&self.ip_allowlist).map_err(|problems| {
+            problems
+                .into_iter()
+                .map(|problem| problem.into_field_error())
+                .collect()
+        })
     }
 
     /// The messages of one field, as its error line shows them.
@@ -83,6 +117,11 @@ impl KeyForm {
                 .collect(),
         }
     }
+}
+
+/// What a field holds; its broken rules go to `errors`.
+fn noting<T>(errors: &mut Vec<FieldError>, field: Result<T, Vec<FieldError>>) -> Option<T> {
+    field.map_err(|mut broken| errors.append(&mut broken)).ok()
 }
 
 /// Reads a field `expires_on`: empty is never, else a date after `today`.

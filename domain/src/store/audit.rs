@@ -89,6 +89,27 @@ impl<'a> AuditTrail<'a> {
     }
 }
 
+/// Who did what was done last to the thing of that kind and identifier. Every event about a thing counts.
+pub(crate) async fn newest_actor(
+    connection: &impl ConnectionTrait,
+    tenant: TenantId,
+    kind: &str,
+    id: Uuid,
+) -> Result<Option<ActorRef>, Error> {
+    use audit_event::Column;
+    audit_event::Entity::find()
+        .filter(Column::TenantId.eq(tenant.as_uuid()))
+        .filter(Column::TargetId.eq(id))
+        .filter(Column::TargetKind.eq(kind))
+        .order_by_desc(Column::At)
+        .order_by_desc(Column::Id)
+        .limit(1)
+        .one(connection)
+        .await?
+        .map(|row| Ok(from_row(row)?.actor))
+        .transpose()
+}
+
 fn from_row(row: audit_event::Model) -> Result<AuditEvent, Error> {
     Ok(AuditEvent {
         id: row.id.into(),

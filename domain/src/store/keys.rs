@@ -3,11 +3,13 @@
 mod by_secret;
 mod create;
 mod cursor;
+mod group;
 mod last_used;
 mod list;
 mod revoke;
 mod rotate;
 mod row;
+mod update;
 
 pub(crate) use by_secret::KnownKey;
 
@@ -27,10 +29,11 @@ use super::{
 };
 use crate::{
     Error,
+    actor::ActorRef,
     audit::{AuditAction, AuditTarget},
     id::KeyId,
     key::{
-        ApiKey, IssuedKey, KeyStatus, NewKey, RotatedExpiry, expiry::ExpirationState,
+        ApiKey, IssuedKey, KeyChanges, KeyStatus, NewKey, RotatedExpiry, expiry::ExpirationState,
         query::KeyQuery,
     },
     page::Page,
@@ -38,6 +41,9 @@ use crate::{
 };
 
 const NOT_FOUND: Error = Error::NotFound("API key");
+
+/// What the audit trail calls a key.
+const AUDITED_KIND: &str = "api_key";
 
 /// The keys of one tenant.
 pub struct Keys<'a> {
@@ -108,6 +114,38 @@ impl<'a> Keys<'a> {
     /// not in the future; [`Error::Unavailable`].
     pub async fn create(&self, new: NewKey, now: DateTime<Utc>) -> Result<IssuedKey, Error> {
         create::create(self, new, now).await
+    }
+
+    /// Edits a key. Where `expected_version` is given, it is the [`ApiKey::version`] that the editor has seen. An edit after which
+    /// the key is as it was before writes nothing: no new version, no event.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's; [`Error::KeyRevoked`]; [`Error::Stale`] where the key has another version by
+    /// now; [`Error::Invalid`] for a group that is not one of the tenant's for keys; [`Error::Unavailable`].
+    pub async fn update(
+        &self,
+        id: KeyId,
+        changes: KeyChanges,
+        expected_version: Option<i64>,
+        now: DateTime<Utc>,
+    ) -> Result<ApiKey, Error> {
+        update::update(self, id, changes, expected_version, now).await
+    }
+
+    /// Who made the newest change of a key, its making included: whose work a stale edit would have undone. `None` where there is
+    /// no such key.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn last_editor(&self, id: KeyId) -> Result<Option<ActorRef>, Error> {
+        self.database
+            .within(audit::newest_actor(
+                self.database.reader(),
+                self.scope.tenant_id(),
+                AUDITED_KIND,
+                id.as_uuid(),
+            ))
+            .await
     }
 
     /// Gives a key a new secret; the old one is dead with the same commit. When it was last used stays.
@@ -232,7 +270,7 @@ impl<'a> Keys<'a> {
 
 fn target(id: KeyId, name: &str) -> AuditTarget {
     AuditTarget {
-        kind: "api_key".to_owned(),
+        kind: AUDITED_KIND.to_owned(),
         id: Some(id.as_uuid()),
         name: name.to_owned(),
     }

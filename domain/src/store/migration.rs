@@ -1,6 +1,7 @@
 //! The schema, step by step. A step that was released never changes: what comes later is a further step.
 
 mod m0001_foundation;
+mod m0002_lists_and_repeats;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -12,7 +13,10 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_foundation::Migration)]
+        vec![
+            Box::new(m0001_foundation::Migration),
+            Box::new(m0002_lists_and_repeats::Migration),
+        ]
     }
 }
 

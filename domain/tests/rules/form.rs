@@ -58,6 +58,34 @@ fn every_message_of_the_forms_table_at_once() {
 }
 
 #[test]
+fn an_edit_takes_every_field_but_the_date() {
+    let form = KeyForm {
+        expires_on: "2020-01-01".into(),
+        ..good()
+    };
+    let changes = form.validate_edit().expect("a good form");
+    let new = good().validate(today()).expect("a good form");
+    assert_eq!(changes.name, Some(new.name));
+    assert_eq!(changes.description, Some(new.description));
+    assert_eq!(changes.group_id, Some(new.group_id));
+    assert_eq!(changes.allowlist, Some(new.allowlist));
+}
+
+#[test]
+fn an_edit_breaks_the_same_rules_with_the_same_messages() {
+    let form = KeyForm {
+        name: " x ".into(),
+        description: "d".repeat(1_001),
+        authorization_group_id: String::new(),
+        expires_on: "tomorrow".into(),
+        ip_allowlist: "localhost\n10.0.0.0/33".into(),
+    };
+    let mut of_a_new_key = form.validate(today()).expect_err("a bad form");
+    of_a_new_key.retain(|error| error.field != "expires_on");
+    assert_eq!(form.validate_edit().expect_err("a bad form"), of_a_new_key);
+}
+
+#[test]
 fn the_messages_of_one_field_are_its_own() {
     let form = KeyForm {
         name: "x".into(),

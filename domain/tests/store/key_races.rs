@@ -4,7 +4,10 @@ use domain::{
     Error,
     audit::AuditAction,
     client_address::ClientAddress,
-    key::{IssuedKey, KeyStatus, RotatedExpiry, format::Secret, query::KeyQuery, verdict::Refusal},
+    key::{
+        IssuedKey, KeyChanges, KeyStatus, RotatedExpiry, format::Secret, query::KeyQuery,
+        verdict::Refusal,
+    },
     store::{Store, TenantScope},
     verify::Verifier,
 };
@@ -177,9 +180,14 @@ async fn p51_what_cannot_be_audited_does_not_happen_and_the_old_secret_works_on(
         let keys = world.store.keys(&scope);
         let keep = RotatedExpiry::Keep;
         let new = new_key("another", &group);
+        let edit = KeyChanges {
+            description: Some("Nightly".parse().unwrap()),
+            ..KeyChanges::default()
+        };
         for refused in [
             keys.create(new, world.now).await.err(),
             keys.rotate(key.id, keep, world.now).await.err(),
+            keys.update(key.id, edit, None, world.now).await.err(),
             keys.revoke(key.id, world.now).await.err(),
         ] {
             assert!(matches!(refused, Some(Error::Internal(_))), "{refused:?}");

@@ -2,21 +2,20 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::LockType,
+    ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect, sea_query::LockType,
 };
 use serde_json::{Value, json};
 
-use super::{Keys, row::lowered, target};
+use super::{Keys, group::group_for_keys, row::lowered, target};
 use crate::{
     Error, FieldError,
     audit::AuditAction,
-    group::{GroupRef, GroupType},
-    id::{GroupId, KeyId},
-    key::{IssuedKey, NewKey, form::CHOOSE_A_GROUP, format::Secret, today},
+    group::GroupRef,
+    id::KeyId,
+    key::{IssuedKey, NewKey, format::Secret, today},
     store::{
         clock,
-        entity::{api_key, authorization_group, tenant},
+        entity::{api_key, tenant},
         random,
     },
 };
@@ -79,34 +78,14 @@ async fn check_fields(
 ) -> Result<GroupRef, Error> {
     let mut errors = Vec::new();
     let group = group_for_keys(keys, transaction, new.group_id).await?;
-    if group.is_none() {
-        errors.push(FieldError::new("authorization_group_id", CHOOSE_A_GROUP));
-    }
+    let group = group.map_err(|error| errors.push(error));
     if let Some(Err(error)) = new.expires_on.map(|date| date.in_future(today(now))) {
         errors.push(FieldError::new("expires_on", error.to_string()));
     }
     match group {
-        Some(group) if errors.is_empty() => Ok(group),
+        Ok(group) if errors.is_empty() => Ok(group),
         _ => Err(Error::Invalid(errors)),
     }
-}
-
-async fn group_for_keys(
-    keys: &Keys<'_>,
-    transaction: &DatabaseTransaction,
-    id: GroupId,
-) -> Result<Option<GroupRef>, Error> {
-    use authorization_group::Column;
-    let name = authorization_group::Entity::find()
-        .select_only()
-        .column(Column::Name)
-        .filter(Column::TenantId.eq(keys.scope.tenant_id().as_uuid()))
-        .filter(Column::Id.eq(id.as_uuid()))
-        .filter(Column::Kind.eq(GroupType::TenantApiKey.as_str()))
-        .into_tuple::<String>()
-        .one(transaction)
-        .await?;
-    Ok(name.map(|name| GroupRef { id, name }))
 }
 
 fn row(

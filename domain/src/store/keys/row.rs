@@ -124,7 +124,7 @@ impl KeyRow {
 
 /// An empty list admits everyone, so that a text which merely reads as one, such as a blank line, must not pass for it: the text has
 /// to be what was written, letter by letter.
-fn stored_allowlist(text: &str) -> Result<Allowlist, Error> {
+pub(super) fn stored_allowlist(text: &str) -> Result<Allowlist, Error> {
     Allowlist::parse_lines(text)
         .ok()
         .filter(|list| list.to_lines() == text)
