@@ -33,3 +33,7 @@ pub mod store;
 pub mod verify;
 
 pub use error::{Error, FieldError};
+
+// What the tests outside of the crate share with those inside says `domain::`.
+#[cfg(test)]
+extern crate self as domain;

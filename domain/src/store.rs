@@ -23,6 +23,13 @@ pub mod sessions;
 pub mod sign_in;
 pub mod tenants;
 pub mod users;
+#[cfg(test)]
+#[path = "../tests/world/world.rs"]
+#[expect(
+    dead_code,
+    reason = "made for the tests outside of the crate; those inside use a part of it"
+)]
+mod world;
 
 pub use connection::StoreOptions;
 pub use scope::{OperatorScope, TenantScope};

@@ -4,8 +4,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     client_address::ClientAddress,
     group::AuthorizationGroup,
-    key::{ApiKey, form::KeyForm, format::Secret, query::KeyQuery},
-    page::Page,
+    key::{
+        ApiKey,
+        form::KeyForm,
+        format::Secret,
+        query::{KeyPage, KeyQuery},
+    },
     tenant::Usage,
 };
 use leptos::{prelude::*, server_fn::codec::Json};
@@ -22,7 +26,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyList {
     /// The keys.
-    pub page: Page<ApiKey>,
+    pub page: KeyPage,
     /// How much of the key limit is used.
     pub usage: Usage,
     /// How many active keys expire soon.
@@ -79,10 +83,11 @@ pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<Ke
             limit: domain::page::DEFAULT_LIMIT,
             ..query
         };
+        let summary = keys.summary(&query, request.now).await?;
         Ok(KeyList {
             page: keys.list(&query, request.now).await?,
-            usage: keys.usage().await?,
-            expiring_soon: keys.count_expiring_soon(request.now).await?,
+            usage: summary.usage,
+            expiring_soon: summary.expiring_soon,
             soon_days: request.store.options().expiring_soon_days,
             now: request.now,
         })

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyStatus, expiry::ExpirationState};
-use crate::page;
+use super::{ApiKey, KeyStatus, expiry::ExpirationState};
+use crate::{page, tenant::Usage};
 
 /// A column to sort by. Names are compared lower-cased; empty values come last in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ pub struct KeyQuery {
     pub sort: KeySort,
     /// 1 to [`page::MAX_LIMIT`].
     pub limit: u32,
-    /// Where to begin: a `next_cursor` of the same query.
+    /// Which page: a cursor of a [`KeyPage`] of the same query. The first page where there is none.
     pub cursor: Option<String>,
 }
 
@@ -118,4 +118,31 @@ impl Default for KeyQuery {
             cursor: None,
         }
     }
+}
+
+/// One page of a list of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyPage {
+    /// In the order that was asked for.
+    pub items: Vec<ApiKey>,
+    /// Leads to the page after this one; `None` at the end. Opaque and URL-safe: data, not authority.
+    pub next_cursor: Option<String>,
+    /// Leads to the page before this one; `None` on the first one.
+    pub previous_cursor: Option<String>,
+    /// The position of the first item in the list, from 1. It is counted from page to page: keys that come and go meanwhile put it
+    /// out by as many, until a page is the first one again.
+    pub first: u64,
+}
+
+/// What a list says about the tenant's keys besides the page it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySummary {
+    /// Keys that are not revoked, of how many.
+    pub usage: Usage,
+    /// Active keys that expire soon.
+    pub expiring_soon: u64,
+    /// The tenant's keys, whatever their state.
+    pub total: u64,
+    /// Those of them that the filters and the search leave.
+    pub matching: u64,
 }

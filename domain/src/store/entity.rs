@@ -4,6 +4,7 @@
 //! databases hold the same.
 
 pub(crate) mod api_key;
+pub(crate) mod api_key_count;
 pub(crate) mod audit_event;
 pub(crate) mod authorization_group;
 pub(crate) mod known_device;

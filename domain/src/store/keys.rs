@@ -1,22 +1,28 @@
 //! The keys of one tenant.
 
+#[cfg(test)]
+mod at_scale;
 mod by_secret;
+mod counts;
 mod create;
 mod cursor;
+mod filter;
 mod group;
 mod last_used;
 mod list;
+mod order;
 mod revoke;
 mod rotate;
 mod row;
 mod update;
 
 pub(crate) use by_secret::KnownKey;
+pub(crate) use row::lowered;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    PaginatorTrait, QueryFilter, QuerySelect, Select, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect, Select, sea_query::Expr,
 };
 use serde_json::Value;
 
@@ -24,7 +30,6 @@ use super::{
     audit::{self, NewEvent},
     connection::Database,
     entity::{api_key, tenant},
-    error::damaged,
     scope::TenantScope,
 };
 use crate::{
@@ -33,10 +38,9 @@ use crate::{
     audit::{AuditAction, AuditTarget},
     id::KeyId,
     key::{
-        ApiKey, IssuedKey, KeyChanges, KeyStatus, NewKey, RotatedExpiry, expiry::ExpirationState,
-        query::KeyQuery,
+        ApiKey, IssuedKey, KeyChanges, NewKey, RotatedExpiry,
+        query::{KeyPage, KeyQuery, KeySummary},
     },
-    page::Page,
     tenant::Usage,
 };
 
@@ -56,12 +60,21 @@ impl<'a> Keys<'a> {
         Self { database, scope }
     }
 
-    /// The keys that `query` asks for, one page of them. A limit out of bounds is brought to the nearest bound.
+    /// The keys that `query` asks for, one page of them. A limit out of bounds is brought to the nearest bound. Where the keys before
+    /// a page are fewer than they were, the page before it is the first one.
     ///
     /// # Errors
     /// [`Error::InvalidCursor`] for a cursor that this list in this order did not hand out, [`Error::Unavailable`].
-    pub async fn list(&self, query: &KeyQuery, now: DateTime<Utc>) -> Result<Page<ApiKey>, Error> {
+    pub async fn list(&self, query: &KeyQuery, now: DateTime<Utc>) -> Result<KeyPage, Error> {
         list::list(self, query, now).await
+    }
+
+    /// How many keys there are, and how many of them `query` leaves on all of its pages.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn summary(&self, query: &KeyQuery, now: DateTime<Utc>) -> Result<KeySummary, Error> {
+        counts::summary(self, query, now).await
     }
 
     /// How many keys that are not revoked there are, expired ones too, of how many.
@@ -72,28 +85,9 @@ impl<'a> Keys<'a> {
         let reader = self.database.reader();
         self.database
             .within(async {
-                let tenant = tenant::Entity::find_by_id(self.scope.tenant_id().as_uuid())
-                    .one(reader)
-                    .await?
-                    .ok_or(Error::NotFound("tenant"))?;
-                self.usage_of(&tenant, reader).await
+                let tenant = self.tenant(reader).await?;
+                counts::usage(self, &tenant, reader).await
             })
-            .await
-    }
-
-    /// How many active keys expire soon.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn count_expiring_soon(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        let soon = list::stands_at(ExpirationState::ExpiringSoon, now, self.soon_days());
-        self.database
-            .within(
-                self.rows()
-                    .filter(list::has_status(KeyStatus::Active))
-                    .filter(soon)
-                    .count(self.database.reader()),
-            )
             .await
     }
 
@@ -183,20 +177,11 @@ impl<'a> Keys<'a> {
         self.database.options().expiring_soon_days
     }
 
-    async fn usage_of(
-        &self,
-        tenant: &tenant::Model,
-        connection: &impl ConnectionTrait,
-    ) -> Result<Usage, Error> {
-        let used = self
-            .rows()
-            .filter(api_key::Column::RevokedAt.is_null())
-            .count(connection)
-            .await?;
-        Ok(Usage {
-            used: u32::try_from(used).map_err(|_| damaged("number of keys"))?,
-            limit: u32::try_from(tenant.key_limit).map_err(|_| damaged("key limit"))?,
-        })
+    async fn tenant(&self, connection: &impl ConnectionTrait) -> Result<tenant::Model, Error> {
+        tenant::Entity::find_by_id(self.scope.tenant_id().as_uuid())
+            .one(connection)
+            .await?
+            .ok_or(Error::NotFound("tenant"))
     }
 
     /// The key as `connection` sees it.

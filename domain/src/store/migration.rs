@@ -63,3 +63,152 @@ fn name_newer_schema(error: Error) -> Error {
         error => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use sea_orm::{Database, Statement, TransactionTrait, Value};
+    use tempfile::TempDir;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        client_address::ClientAddress,
+        key::{
+            KeyStatus,
+            format::{KeyPrefix, Secret},
+            query::{KeyQuery, KeySort},
+        },
+        store::{Store, StoreOptions, random, world::World},
+        verify::Verifier,
+    };
+
+    /// Names that a lower-casing of ASCII alone, a careless quoting or a pattern would spoil.
+    const GROUPS: [&str; 4] = ["ÄPFEL", "zebra's \"%_\\", "ΟΔΟΣ", "Ordering"];
+
+    /// A database of the first step, with a tenant, its groups, and two keys in each: one with every column filled and one with
+    /// every NULL that there may be. Returns the secrets of the first ones.
+    async fn first_schema(url: &str, now: DateTime<Utc>) -> Vec<Secret> {
+        let connection = Database::connect(url).await.expect("a connection");
+        let transaction = connection.begin().await.expect("a transaction");
+        Migrator::up(&transaction, Some(1)).await.expect("the step");
+        let backend = transaction.get_database_backend();
+        let execute = async |sql: &str, values: Vec<Value>| {
+            let statement = Statement::from_sql_and_values(backend, sql, values);
+            transaction.execute_raw(statement).await.expect("written");
+        };
+        let tenant = Uuid::now_v7();
+        execute(
+            "INSERT INTO tenants (id, slug, name, key_limit, created_at, updated_at, version) \
+             VALUES ($1, 'acme', 'Acme', 10, $2, $2, 1)",
+            vec![tenant.into(), now.into()],
+        )
+        .await;
+        let mut secrets = Vec::new();
+        for name in GROUPS {
+            let group = Uuid::now_v7();
+            execute(
+                "INSERT INTO authorization_groups (id, tenant_id, name, kind, permissions, \
+                 created_at, updated_at, version) \
+                 VALUES ($1, $2, $3, 'tenant_api_key', '[\"orders:read\"]', $4, $4, 1)",
+                vec![group.into(), tenant.into(), name.into(), now.into()],
+            )
+            .await;
+            for filled in [true, false] {
+                let secret = Secret::generate(&KeyPrefix::default(), random::fill);
+                let secret = secret.expect("random bytes");
+                let time = filled.then_some(now);
+                let revoked_at = (!filled).then_some(now);
+                let date = filled.then(|| now.date_naive());
+                let key_name = format!("{name} 🔑\u{301}%");
+                execute(
+                    "INSERT INTO api_keys (id, tenant_id, group_id, name, name_lower, description, \
+                     description_lower, hint, secret_digest, expires_on, ip_allowlist, \
+                     created_by_kind, created_by_id, created_by_name, created_at, updated_at, \
+                     rotated_at, revoked_at, last_used_at, last_used_ip, version) \
+                     VALUES ($1, $2, $3, $4, $5, '', '', 'lk_…', $6, $7, '192.0.2.0/24', 'cli', $8, \
+                     'latchkey', $9, $9, $10, $11, $10, $12, 3)",
+                    vec![
+                        Uuid::now_v7().into(),
+                        tenant.into(),
+                        group.into(),
+                        key_name.as_str().into(),
+                        key_name.to_lowercase().into(),
+                        random::digest(secret.expose()).into(),
+                        date.into(),
+                        filled.then(Uuid::now_v7).into(),
+                        now.into(),
+                        time.into(),
+                        revoked_at.into(),
+                        filled.then(|| "192.0.2.7".to_owned()).into(),
+                    ],
+                )
+                .await;
+                if filled {
+                    secrets.push(secret);
+                }
+            }
+        }
+        transaction.commit().await.expect("committed");
+        connection.close().await.expect("closed");
+        secrets
+    }
+
+    async fn assert_first_schema_is_brought_up_to_date(options: StoreOptions, now: DateTime<Utc>) {
+        let secrets = first_schema(&options.database_url, now).await;
+        let store = Store::open(options).await.expect("a store");
+        let verifier = Verifier::new(store.clone());
+        for secret in &secrets {
+            let client = ClientAddress::known("192.0.2.9".parse().expect("an address"));
+            let verdict = verifier.verify(secret.expose(), client, None, now).await;
+            verdict.expect("a verdict").expect("a good key");
+        }
+        let operator = store.as_cli();
+        let scope = store.tenants(&operator).scope("acme").await.expect("it");
+        let keys = store.keys(&scope);
+        let query = KeyQuery {
+            sort: KeySort::parse("authorization_group").expect("an order"),
+            ..KeyQuery::default()
+        };
+        let page = keys.list(&query, now).await.expect("a page");
+        let groups: Vec<&str> = page
+            .items
+            .iter()
+            .map(|key| key.authorization_group.name.as_str())
+            .collect();
+        // By bytes of what is lower-cased: "ordering", "zebra…", "äpfel", "οδοσ".
+        let expected = [GROUPS[3], GROUPS[1], GROUPS[0], GROUPS[2]];
+        assert_eq!(groups, expected.map(|name| [name, name]).concat());
+        let summary = keys.summary(&query, now).await.expect("a summary");
+        assert_eq!((summary.total, summary.usage.used), (8, 4));
+        assert_eq!((summary.matching, summary.expiring_soon), (8, 4));
+        // Counting goes on from there, and a new key stands beside the old ones.
+        let active = page
+            .items
+            .iter()
+            .find(|key| key.status == KeyStatus::Active);
+        let id = active.expect("a key").id;
+        keys.revoke(id, now).await.expect("revoked");
+        let summary = keys.summary(&query, now).await.expect("a summary");
+        assert_eq!((summary.usage.used, summary.expiring_soon), (3, 3));
+    }
+
+    #[tokio::test]
+    async fn p56_a_database_of_the_first_schema_is_brought_up_to_date_with_all_of_its_keys() {
+        let world = World::on_sqlite().await;
+        let folder = TempDir::new().expect("a folder");
+        let file = folder.path().join("latchkey.db");
+        let options = StoreOptions {
+            database_url: format!("sqlite://{}?mode=rwc", file.display()),
+            ..world.options()
+        };
+        assert_first_schema_is_brought_up_to_date(options, world.now).await;
+        if let Some(world) = World::on_postgres_if_any().await {
+            // Not the tables that the world made, but none.
+            world
+                .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+                .await;
+            assert_first_schema_is_brought_up_to_date(world.options(), world.now).await;
+        }
+    }
+}

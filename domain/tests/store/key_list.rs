@@ -1,16 +1,18 @@
 //! The list of keys: every order, every page, every filter, the same on both databases.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Error,
     client_address::ClientAddress,
     key::{
-        ApiKey, KeyStatus, NewKey,
+        ApiKey, KeyStatus, NewKey, RotatedExpiry,
         expiry::ExpirationState,
-        query::{KeyQuery, KeySort, KeySortColumn},
+        query::{KeyPage, KeyQuery, KeySort, KeySortColumn, KeySummary},
     },
     page::MAX_LIMIT,
     store::TenantScope,
+    tenant::Usage,
     verify::Verifier,
 };
 use std::cmp::Ordering;
@@ -62,29 +64,44 @@ async fn many_keys(world: &World, scope: &TenantScope) {
     verifier.flush_last_used().await.expect("an answer");
 }
 
+/// Every key that `query` shows: from the first page to the last one, and back again over the same pages.
 async fn walk(world: &World, scope: &TenantScope, mut query: KeyQuery) -> Vec<ApiKey> {
-    let mut all = Vec::new();
-    loop {
-        let page = world
-            .store
-            .keys(scope)
-            .list(&query, world.now)
-            .await
-            .expect("an answer");
+    let list = async |query: &KeyQuery| {
+        let page = world.store.keys(scope).list(query, world.now).await;
+        let page = page.expect("an answer");
         assert!(page.items.len() <= query.limit as usize);
-        all.extend(page.items);
-        match page.next_cursor {
-            Some(cursor) => {
-                assert!(
-                    cursor
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-                );
-                query.cursor = Some(cursor);
-            }
-            None => return all,
+        let cursors = [&page.next_cursor, &page.previous_cursor];
+        for byte in cursors
+            .into_iter()
+            .flatten()
+            .flat_map(|cursor| cursor.bytes())
+        {
+            assert!(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        }
+        page
+    };
+    let mut pages: Vec<KeyPage> = Vec::new();
+    let mut items = Vec::new();
+    loop {
+        let page = list(&query).await;
+        assert_eq!(page.first, items.len() as u64 + 1);
+        assert_eq!(page.previous_cursor.is_none(), pages.is_empty());
+        items.extend(page.items.clone());
+        query.cursor = page.next_cursor.clone();
+        pages.push(page);
+        if query.cursor.is_none() {
+            break;
         }
     }
+    while let Some(page) = pages.pop() {
+        let Some(cursor) = page.previous_cursor else {
+            assert!(pages.is_empty());
+            break;
+        };
+        query.cursor = Some(cursor);
+        assert_eq!(Some(&list(&query).await), pages.last());
+    }
+    items
 }
 
 /// What the specification says of the order, written down once more and without a database.
@@ -182,13 +199,23 @@ async fn filters_are_independent_of_each_other_and_agree_with_what_the_keys_say(
                 };
                 let expected = if status.is_none() { both } else { both / 2 };
                 assert_eq!(shown.len(), expected, "{query:?}");
+                let summary = keys.summary(&query, world.now).await.unwrap();
+                let expected = KeySummary {
+                    usage: Usage {
+                        used: 5,
+                        limit: 100,
+                    },
+                    expiring_soon: 2,
+                    total: 10,
+                    matching: expected as u64,
+                };
+                assert_eq!(summary, expected, "{query:?}");
                 for key in shown {
                     assert_eq!(key.status, query.status.unwrap_or(key.status));
                     assert_eq!(key.expiration, query.expiration.unwrap_or(key.expiration));
                 }
             }
         }
-        assert_eq!(keys.count_expiring_soon(world.now).await.unwrap(), 2);
     })
     .await;
 }
@@ -224,7 +251,10 @@ async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_th
                 sort: KeySort::parse("name").unwrap(),
                 ..KeyQuery::default()
             };
+            let summary = world.store.keys(&scope).summary(&query, world.now).await;
             let keys = walk(world, &scope, query).await;
+            let summary = summary.unwrap();
+            assert_eq!((summary.matching, summary.total), (keys.len() as u64, 7));
             keys.into_iter()
                 .map(|key| String::from(key.name))
                 .collect::<Vec<_>>()
@@ -246,6 +276,9 @@ async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_th
             r"\\",
             "' OR '1'='1",
             "a\0b",
+            "\"",
+            "\";--",
+            "x' ESCAPE '!",
             &"a".repeat(100_000),
         ] {
             assert_eq!(found(nothing).await, Vec::<String>::new());
@@ -313,6 +346,148 @@ async fn p26_a_cursor_is_data_and_a_changed_one_is_refused() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_cursor_of_the_version_before_is_refused() {
+    let world = World::on_sqlite().await;
+    let scope = world.tenant("acme").await;
+    // What it handed out: {"sort":"-created_at","value":"1772452800000000","id":"…"} and its checksum.
+    let json = r#"{"sort":"-created_at","value":"1772452800000000","id":"019cad50-5c00-7000-8000-000000000000"}"#;
+    let checksum = crc32fast::hash(json.as_bytes()).to_be_bytes();
+    let cursor = URL_SAFE_NO_PAD.encode([json.as_bytes(), &checksum].concat());
+    let query = KeyQuery {
+        cursor: Some(cursor),
+        ..KeyQuery::default()
+    };
+    let outcome = world.store.keys(&scope).list(&query, world.now).await;
+    assert!(matches!(outcome, Err(Error::InvalidCursor)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn the_way_back_ends_at_the_first_key_though_keys_came_and_went_meanwhile() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let keys = world.store.keys(&scope);
+        let mut made = Vec::new();
+        for number in 0..6 {
+            let name = format!("key {number}");
+            made.push(issue(world, &scope, &group, &name).await.key.id);
+        }
+        let page = async |cursor: Option<&String>, limit| {
+            let query = KeyQuery {
+                status: Some(KeyStatus::Active),
+                sort: KeySort::parse("name").unwrap(),
+                cursor: cursor.cloned(),
+                limit,
+                ..KeyQuery::default()
+            };
+            let page = keys.list(&query, world.now).await.unwrap();
+            let names: Vec<String> = page.items.iter().map(|key| key.name.to_string()).collect();
+            (names.join(", "), page)
+        };
+        let (_, first) = page(None, 2).await;
+        let (names, second) = page(first.next_cursor.as_ref(), 2).await;
+        assert_eq!((names.as_str(), second.first), ("key 2, key 3", 3));
+        let (_, third) = page(second.next_cursor.as_ref(), 2).await;
+        assert_eq!((third.first, &third.next_cursor), (5, &None));
+
+        // A longer page: it has what there is before.
+        let (names, before) = page(third.previous_cursor.as_ref(), 25).await;
+        assert_eq!(names, "key 0, key 1, key 2, key 3");
+        assert_eq!((before.first, &before.previous_cursor), (1, &None));
+        assert_eq!(page(before.next_cursor.as_ref(), 2).await.1, third);
+
+        // More before than was counted: none of them is out of reach.
+        issue(world, &scope, &group, "a new one").await;
+        let (names, before) = page(second.previous_cursor.as_ref(), 2).await;
+        assert_eq!((names.as_str(), before.first), ("a new one, key 0", 1));
+        assert_eq!(before.previous_cursor, None);
+        let (names, before) = page(third.previous_cursor.as_ref(), 2).await;
+        assert_eq!((names.as_str(), before.first), ("key 2, key 3", 3));
+        let (names, before) = page(before.previous_cursor.as_ref(), 2).await;
+        assert_eq!((names.as_str(), before.first), ("a new one, key 0", 1));
+
+        // Fewer before than was counted, and then none.
+        for id in &made[..3] {
+            keys.revoke(*id, world.now).await.unwrap();
+        }
+        let (names, before) = page(third.previous_cursor.as_ref(), 2).await;
+        assert_eq!((names.as_str(), before.first), ("a new one, key 3", 1));
+        assert_eq!(before.previous_cursor, None);
+        let (names, before) = page(first.next_cursor.as_ref(), 2).await;
+        assert_eq!((names.as_str(), before.first), ("key 3, key 4", 3));
+        assert!(before.previous_cursor.is_some());
+        let (names, before) = page(second.previous_cursor.as_ref(), 1).await;
+        assert_eq!((names.as_str(), before.first), ("a new one", 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn counts_follow_every_change() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let globex = world.tenant("globex").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let of_globex = world.group(&globex, "Ordering", &[]).await;
+        issue(world, &globex, &of_globex, "Theirs").await;
+        let keys = world.store.keys(&scope);
+        let counts = async || {
+            let summary = keys.summary(&KeyQuery::default(), world.now).await;
+            let summary = summary.unwrap();
+            assert_eq!(summary.usage, keys.usage().await.unwrap());
+            assert_eq!(summary.matching, summary.total);
+            (summary.usage.used, summary.expiring_soon, summary.total)
+        };
+        assert_eq!(counts().await, (0, 0, 0));
+        let mut soon = new_key("ERP", &group);
+        soon.expires_on = Some(in_days(world, 30));
+        let id = keys.create(soon, world.now).await.unwrap().key.id;
+        assert_eq!(counts().await, (1, 1, 1));
+        for (date, expected) in [
+            (Some(in_days(world, 31)), (1, 0, 1)),
+            (Some(in_days(world, 1)), (1, 1, 1)),
+            (None, (1, 0, 1)),
+            (Some(in_days(world, 2)), (1, 1, 1)),
+        ] {
+            let expiry = RotatedExpiry::Set(date);
+            keys.rotate(id, expiry, world.now).await.unwrap();
+            assert_eq!(counts().await, expected);
+        }
+        issue(world, &scope, &group, "CRM").await;
+        assert_eq!(counts().await, (2, 1, 2));
+        keys.revoke(id, world.now).await.unwrap();
+        keys.revoke(id, world.now).await.unwrap();
+        assert_eq!(counts().await, (1, 0, 2));
+        world.execute("DELETE FROM api_keys", []).await.unwrap();
+        assert_eq!(counts().await, (0, 0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p60_only_the_columns_of_the_list_are_sorted_by() {
+    for word in [
+        "",
+        "-",
+        "--name",
+        "Name",
+        "name,id",
+        "secret_digest",
+        "tenant_id",
+        "+name",
+        "name ",
+    ] {
+        assert_eq!(KeySort::parse(word), None, "{word}");
+    }
+    for column in KeySortColumn::ALL {
+        for descending in [false, true] {
+            let sort = KeySort { column, descending };
+            assert_eq!(KeySort::parse(&sort.to_parameter()), Some(sort));
+        }
+    }
 }
 
 #[tokio::test]

@@ -27,8 +27,12 @@ pub(crate) async fn list_api_keys(
     let query = parse_key_query(query.as_deref().unwrap_or_default())?;
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
+    let page = keys.list(&query, clock::now()).await?;
     Ok(Json(KeyList {
-        page: keys.list(&query, clock::now()).await?,
+        page: Page {
+            items: page.items,
+            next_cursor: page.next_cursor,
+        },
         usage: keys.usage().await?,
     }))
 }

@@ -12,6 +12,8 @@ pub struct Model {
     pub tenant_id: Uuid,
     /// Its group, of the same tenant: `(tenant_id, group_id)` is a foreign key.
     pub group_id: Uuid,
+    /// The group's name lower-cased, to sort by. A group keeps its name; a way to rename one has to rename here too.
+    pub group_name_lower: String,
     /// What people call it.
     pub name: String,
     /// The name lower-cased, to sort and search by on every database alike.

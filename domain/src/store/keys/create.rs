@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{Keys, group::group_for_keys, row::lowered, target};
+use super::{Keys, counts, group::group_for_keys, row::lowered, target};
 use crate::{
     Error, FieldError,
     audit::AuditAction,
@@ -36,7 +36,7 @@ pub(super) async fn create(
             let id = random::identifier::<KeyId>();
             let changes = changes(&new, &group);
             let target = target(id, new.name.as_str());
-            api_key::Entity::insert(row(keys, id, new, &secret, now))
+            api_key::Entity::insert(row(keys, id, new, &group, &secret, now))
                 .exec_without_returning(&transaction)
                 .await?;
             keys.append(
@@ -62,7 +62,7 @@ async fn check_limit(keys: &Keys<'_>, transaction: &DatabaseTransaction) -> Resu
         .one(transaction)
         .await?
         .ok_or(Error::NotFound("tenant"))?;
-    let usage = keys.usage_of(&tenant, transaction).await?;
+    let usage = counts::usage(keys, &tenant, transaction).await?;
     if usage.is_full() {
         return Err(Error::KeyLimitReached { limit: usage.limit });
     }
@@ -92,6 +92,7 @@ fn row(
     keys: &Keys<'_>,
     id: KeyId,
     new: NewKey,
+    group: &GroupRef,
     secret: &Secret,
     now: DateTime<Utc>,
 ) -> api_key::ActiveModel {
@@ -99,7 +100,8 @@ fn row(
     api_key::ActiveModel {
         id: Set(id.as_uuid()),
         tenant_id: Set(keys.scope.tenant_id().as_uuid()),
-        group_id: Set(new.group_id.as_uuid()),
+        group_id: Set(group.id.as_uuid()),
+        group_name_lower: Set(lowered(&group.name)),
         name_lower: Set(lowered(new.name.as_str())),
         name: Set(new.name.into()),
         description_lower: Set(lowered(new.description.as_str())),

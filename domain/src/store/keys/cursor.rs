@@ -1,10 +1,10 @@
-//! Where a page of keys begins: the sorted value and the identifier of the last key before it.
+//! Where a page of keys begins or ends: the sorted value and the identifier of the key beside it.
 //!
 //! A cursor is data, not authority: whatever stands in it, the query that it becomes part of is bound to the tenant. Its checksum is
 //! there so that one which was cut or mistyped is refused instead of beginning somewhere.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate};
 use sea_orm::Value;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -25,26 +25,52 @@ const CHECKSUM_LENGTH: usize = 4;
 struct Content {
     /// The order that it belongs to, as the parameter `sort` says it.
     sort: String,
-    /// The last key's value; `None` where it was empty.
+    /// Which side of the key.
+    side: Side,
+    /// The key's value; `None` where it was empty.
     value: Option<String>,
-    /// The last key.
+    /// The key.
     id: Uuid,
+    /// The position in the list of the key that comes right after the place.
+    next: u64,
 }
 
-/// A place in a sorted list.
+/// On which side of a key a page lies, in the order of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Side {
+    /// The page begins after the key.
+    After,
+    /// The page ends before the key.
+    Before,
+}
+
+/// A place in a sorted list, and the page beside it.
+pub(super) struct Place {
+    /// The key at the place.
+    pub(super) position: Position,
+    /// On which side of it the page lies.
+    pub(super) side: Side,
+    /// The position in the list, from 1, of the first key after the place.
+    pub(super) next: u64,
+}
+
+/// A key by what sorts it.
 pub(super) struct Position {
-    /// The value to go on after; `None` among the keys without one.
+    /// Its value; `None` among the keys without one.
     pub(super) value: Option<Value>,
-    /// The key to go on after.
+    /// Its identifier.
     pub(super) id: Uuid,
 }
 
-/// The cursor that goes on after `last`.
-pub(super) fn after(last: &KeyRow, sort: KeySort) -> Result<String, Error> {
+/// The cursor of the page beside `key`. `next` is the position of the first key after the place.
+pub(super) fn beside(key: &KeyRow, side: Side, next: u64, sort: KeySort) -> Result<String, Error> {
     let content = Content {
         sort: sort.to_parameter(),
-        value: value_of(last, sort.column),
-        id: last.id,
+        side,
+        value: value_of(key, sort.column),
+        id: key.id,
+        next,
     };
     let mut bytes =
         serde_json::to_vec(&content).map_err(|error| Error::Internal(Box::new(error)))?;
@@ -56,11 +82,11 @@ pub(super) fn after(last: &KeyRow, sort: KeySort) -> Result<String, Error> {
 ///
 /// # Errors
 /// [`Error::InvalidCursor`].
-pub(super) fn read(cursor: &str, sort: KeySort) -> Result<Position, Error> {
+pub(super) fn read(cursor: &str, sort: KeySort) -> Result<Place, Error> {
     parse(cursor, sort).ok_or(Error::InvalidCursor)
 }
 
-fn parse(cursor: &str, sort: KeySort) -> Option<Position> {
+fn parse(cursor: &str, sort: KeySort) -> Option<Place> {
     if cursor.len() > MAX_LENGTH {
         return None;
     }
@@ -78,14 +104,18 @@ fn parse(cursor: &str, sort: KeySort) -> Option<Position> {
         None if can_be_empty(sort.column) => None,
         None => return None,
     };
-    Some(Position {
-        value,
-        id: content.id,
+    Some(Place {
+        position: Position {
+            value,
+            id: content.id,
+        },
+        side: content.side,
+        next: content.next,
     })
 }
 
 /// Whether there are keys without a value in this column.
-pub(super) const fn can_be_empty(column: KeySortColumn) -> bool {
+const fn can_be_empty(column: KeySortColumn) -> bool {
     matches!(column, KeySortColumn::ExpiresOn | KeySortColumn::LastUsedAt)
 }
 
@@ -93,8 +123,7 @@ fn value_of(row: &KeyRow, column: KeySortColumn) -> Option<String> {
     match column {
         KeySortColumn::Name => Some(row.name_lower.clone()),
         KeySortColumn::Status => Some(row.revoked_at.is_some().to_string()),
-        // What `lower()` gives in both databases: see `list::sorted_by`.
-        KeySortColumn::AuthorizationGroup => Some(row.group_name.to_ascii_lowercase()),
+        KeySortColumn::AuthorizationGroup => Some(row.group_name_lower.clone()),
         KeySortColumn::ExpiresOn => row.expires_on.map(|date| date.to_string()),
         KeySortColumn::LastUsedAt => row
             .last_used_at
@@ -110,11 +139,21 @@ fn read_value(text: &str, column: KeySortColumn) -> Option<Value> {
             (!text.contains('\0')).then(|| text.into())
         }
         KeySortColumn::Status => text.parse::<bool>().ok().map(Into::into),
-        KeySortColumn::ExpiresOn => text.parse::<NaiveDate>().ok().map(Into::into),
+        KeySortColumn::ExpiresOn => text
+            .parse::<NaiveDate>()
+            .ok()
+            .filter(is_stored)
+            .map(Into::into),
         KeySortColumn::LastUsedAt | KeySortColumn::CreatedAt => text
             .parse()
             .ok()
             .and_then(DateTime::from_timestamp_micros)
+            .filter(is_stored)
             .map(Into::into),
     }
+}
+
+/// Both databases keep years of four digits; PostgreSQL refuses some that are far off.
+fn is_stored(date: &impl Datelike) -> bool {
+    (0..=9_999).contains(&date.year())
 }

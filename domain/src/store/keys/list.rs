@@ -1,194 +1,187 @@
 //! One page of a tenant's keys: filtered, searched, sorted.
 //!
 //! Pages are cut by value and identifier (keyset), not by counting rows, so that a key which is made or revoked meanwhile moves no
-//! other one out of a page.
+//! other one out of a page, and the last page is as quick as the first.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
-use sea_orm::{
-    ColumnTrait, Condition, IntoSimpleExpr, Order, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, Func, IntoCondition, LikeExpr},
-};
-use uuid::Uuid;
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
 
 use super::{
     Keys,
-    cursor::{self, Position},
-    row::{self, KeyRow, lowered},
+    cursor::{self, Place, Position, Side},
+    filter::{Filter, Search},
+    order,
+    row::KeyRow,
 };
 use crate::{
     Error,
-    key::{
-        ApiKey, KeyStatus,
-        expiry::ExpirationState,
-        name::KeyDescription,
-        query::{KeyQuery, KeySort, KeySortColumn},
-        today,
-    },
-    page::{self, Page},
-    store::entity::{api_key, authorization_group},
-    text,
+    key::query::{KeyPage, KeyQuery, KeySort},
+    page,
 };
 
 pub(super) async fn list(
     keys: &Keys<'_>,
     query: &KeyQuery,
     now: DateTime<Utc>,
-) -> Result<Page<ApiKey>, Error> {
-    let position = query
+) -> Result<KeyPage, Error> {
+    let place = query
         .cursor
         .as_deref()
         .map(|cursor| cursor::read(cursor, query.sort))
         .transpose()?;
-    let Some(found) = matches(&query.q) else {
-        return Ok(Page {
-            items: Vec::new(),
-            next_cursor: None,
-        });
+    let list = List {
+        keys,
+        filter: Filter::new(query, now, keys.soon_days()),
+        sort: query.sort,
+        limit: query.limit.clamp(1, page::MAX_LIMIT),
     };
-    let mut select = row::with_group(keys.rows()).filter(found);
-    if let Some(status) = query.status {
-        select = select.filter(has_status(status));
-    }
-    if let Some(state) = query.expiration {
-        select = select.filter(stands_at(state, now, keys.soon_days()));
-    }
-    if let Some(position) = position {
-        select = select.filter(after(query.sort, position));
-    }
-    if cursor::can_be_empty(query.sort.column) {
-        select = select.order_by(sorted_by(query.sort.column).is_null(), Order::Asc);
-    }
-    let direction = if query.sort.descending {
-        Order::Desc
-    } else {
-        Order::Asc
-    };
-    let limit = query.limit.clamp(1, page::MAX_LIMIT);
-    // One more than is shown tells whether there is a next page.
-    let select = select
-        .order_by(sorted_by(query.sort.column), direction.clone())
-        .order_by(api_key::Column::Id, direction)
-        .limit(u64::from(limit) + 1)
-        .into_model::<KeyRow>();
-    let mut rows = keys
+    let reader = keys.database.reader();
+    let page = keys
         .database
-        .within(select.all(keys.database.reader()))
+        .within(async {
+            match place {
+                None => list.page_after(None, 1, reader).await,
+                Some(Place {
+                    position,
+                    side: Side::After,
+                    next,
+                }) => list.page_after(Some(&position), next, reader).await,
+                Some(Place {
+                    position,
+                    side: Side::Before,
+                    next,
+                }) => list.page_before(&position, next, reader).await,
+            }
+        })
         .await?;
-
-    let is_last = rows.len() <= limit as usize;
-    rows.truncate(limit as usize);
-    let next_cursor = match rows.last() {
-        Some(last) if !is_last => Some(cursor::after(last, query.sort)?),
-        _ => None,
-    };
-    let items = rows
-        .into_iter()
-        .map(|row| row.into_key(now, keys.soon_days()))
-        .collect::<Result<_, _>>()?;
-    Ok(Page { items, next_cursor })
+    Ok(KeyPage {
+        next_cursor: page.next_cursor,
+        previous_cursor: page.previous_cursor,
+        first: page.first,
+        items: page
+            .rows
+            .into_iter()
+            .map(|row| row.into_key(now, keys.soon_days()))
+            .collect::<Result<_, _>>()?,
+    })
 }
 
-pub(super) fn has_status(status: KeyStatus) -> Expr {
-    match status {
-        KeyStatus::Active => api_key::Column::RevokedAt.is_null(),
-        KeyStatus::Revoked => api_key::Column::RevokedAt.is_not_null(),
-    }
+/// A list, whichever page of it.
+struct List<'a> {
+    keys: &'a Keys<'a>,
+    filter: Filter,
+    sort: KeySort,
+    limit: u32,
 }
 
-/// [`ExpirationState::on`] as a comparison of dates.
-pub(super) fn stands_at(state: ExpirationState, now: DateTime<Utc>, soon_days: u32) -> Condition {
-    let column = api_key::Column::ExpiresOn;
-    let today = today(now);
-    // SQLite keeps dates as text, which sorts up to the year 9999; no key has a later one.
-    let last_day = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(NaiveDate::MAX);
-    let last_soon = today
-        .checked_add_days(Days::new(soon_days.into()))
-        .map_or(last_day, |date| Ord::min(date, last_day));
-    match state {
-        ExpirationState::Expired => column.lt(today).into_condition(),
-        ExpirationState::ExpiringSoon => column.between(today, last_soon).into_condition(),
-        ExpirationState::Valid => Condition::any()
-            .add(column.is_null())
-            .add(column.gt(last_soon)),
-    }
+/// [`KeyPage`] with the rows as they were read.
+struct RowPage {
+    rows: Vec<KeyRow>,
+    next_cursor: Option<String>,
+    previous_cursor: Option<String>,
+    first: u64,
 }
 
-/// Names and descriptions that contain `q`, taken literally, whatever the case. `None` where none can.
-fn matches(q: &str) -> Option<Condition> {
-    /// Not the backslash, which PostgreSQL and SQLite take differently in a pattern.
-    const ESCAPE: char = '!';
-    /// Lower-casing makes at most two characters of one. SQLite fails on very long patterns; nothing that is kept is that long.
-    const MAX_LENGTH: usize = 2 * KeyDescription::MAX_LENGTH;
+impl List<'_> {
+    /// The page that begins after `position`, or with the list; its first key is the one at position `first`.
+    async fn page_after(
+        &self,
+        position: Option<&Position>,
+        first: u64,
+        connection: &impl ConnectionTrait,
+    ) -> Result<RowPage, Error> {
+        let (rows, more) = self.read(Side::After, position, connection).await?;
+        let next_cursor = match rows.last() {
+            Some(last) if more => Some(self.cursor_after(last, &rows, first)?),
+            _ => None,
+        };
+        let previous_cursor = match rows.first() {
+            Some(row) if position.is_some() => Some(self.cursor_before(row, first)?),
+            _ => None,
+        };
+        Ok(RowPage {
+            rows,
+            next_cursor,
+            previous_cursor,
+            first,
+        })
+    }
 
-    let q = lowered(&text::normalise(q));
-    if q.is_empty() {
-        return Some(Condition::all());
-    }
-    // PostgreSQL's text cannot hold a NUL, so that nothing contains one.
-    if text::length(&q) > MAX_LENGTH || q.contains('\0') {
-        return None;
-    }
-    let mut pattern = String::from("%");
-    for character in q.chars() {
-        if matches!(character, '%' | '_' | ESCAPE) {
-            pattern.push(ESCAPE);
+    /// The page that ends before `position`; the key after it is the one at position `next`.
+    async fn page_before(
+        &self,
+        position: &Position,
+        next: u64,
+        connection: &impl ConnectionTrait,
+    ) -> Result<RowPage, Error> {
+        let (mut rows, more) = self.read(Side::Before, Some(position), connection).await?;
+        let limit = u64::from(self.limit);
+        // Keys were added before or taken away: so that the list's beginning is reached, and counted as such, it is read from there.
+        if rows.is_empty() || (more && next <= limit + 1) {
+            return Box::pin(self.page_after(None, 1, connection)).await;
         }
-        pattern.push(character);
+        rows.reverse();
+        let first = if more { next - limit } else { 1 };
+        let next_cursor = match rows.last() {
+            Some(last) => Some(self.cursor_after(last, &rows, first)?),
+            None => None,
+        };
+        let previous_cursor = match rows.first() {
+            Some(row) if more => Some(self.cursor_before(row, first)?),
+            _ => None,
+        };
+        Ok(RowPage {
+            rows,
+            next_cursor,
+            previous_cursor,
+            first,
+        })
     }
-    pattern.push('%');
-    let like = LikeExpr::new(pattern).escape(ESCAPE);
-    Some(
-        Condition::any()
-            .add(api_key::Column::NameLower.like(like.clone()))
-            .add(api_key::Column::DescriptionLower.like(like)),
-    )
-}
 
-/// What a column is sorted by.
-fn sorted_by(column: KeySortColumn) -> Expr {
-    match column {
-        KeySortColumn::Name => api_key::Column::NameLower.into_simple_expr(),
-        KeySortColumn::Status => api_key::Column::RevokedAt.is_not_null(),
-        // Groups keep no lower-cased name. SQLite's `lower` knows the letters of ASCII alone, and PostgreSQL's does under the
-        // column's collation "C": both give one order, in which É and é differ.
-        KeySortColumn::AuthorizationGroup => {
-            Func::lower(authorization_group::Column::Name.into_simple_expr()).into()
+    fn cursor_after(&self, last: &KeyRow, rows: &[KeyRow], first: u64) -> Result<String, Error> {
+        let next = first.saturating_add(rows.len() as u64);
+        cursor::beside(last, Side::After, next, self.sort)
+    }
+
+    fn cursor_before(&self, row: &KeyRow, first: u64) -> Result<String, Error> {
+        cursor::beside(row, Side::Before, first, self.sort)
+    }
+
+    /// The rows beside `position`, nearest first, and whether there are more than the page holds.
+    async fn read(
+        &self,
+        side: Side,
+        position: Option<&Position>,
+        connection: &impl ConnectionTrait,
+    ) -> Result<(Vec<KeyRow>, bool), Error> {
+        let limit = self.limit as usize;
+        let mut rows = Vec::new();
+        if matches!(self.filter.search, Search::Nothing) {
+            return Ok((rows, false));
         }
-        KeySortColumn::ExpiresOn => api_key::Column::ExpiresOn.into_simple_expr(),
-        KeySortColumn::LastUsedAt => api_key::Column::LastUsedAt.into_simple_expr(),
-        KeySortColumn::CreatedAt => api_key::Column::CreatedAt.into_simple_expr(),
-    }
-}
-
-/// What comes after `position`.
-fn after(sort: KeySort, Position { value, id }: Position) -> Condition {
-    let column = || sorted_by(sort.column);
-    let Some(value) = value else {
-        return Condition::all()
-            .add(column().is_null())
-            .add(id_after(sort, id));
-    };
-    let bound = || Expr::val(value.clone());
-    let (from, behind) = if sort.descending {
-        (column().lte(bound()), column().lt(bound()))
-    } else {
-        (column().gte(bound()), column().gt(bound()))
-    };
-    // Written so that an index over the value finds its place by the first half.
-    let rest = Condition::all()
-        .add(from)
-        .add(Condition::any().add(behind).add(id_after(sort, id)));
-    if cursor::can_be_empty(sort.column) {
-        Condition::any().add(rest).add(column().is_null())
-    } else {
-        rest
-    }
-}
-
-fn id_after(sort: KeySort, id: Uuid) -> Expr {
-    if sort.descending {
-        api_key::Column::Id.lt(id)
-    } else {
-        api_key::Column::Id.gt(id)
+        let mut position = position;
+        for stretch in order::stretches(self.sort, &self.filter, side) {
+            // Stretches before the one with the position are behind us.
+            if position.is_some_and(|position| !stretch.has(position)) {
+                continue;
+            }
+            // One more than is shown tells whether there is another page.
+            let missing = (limit + 1 - rows.len()) as u64;
+            let select = order::read(
+                self.keys,
+                stretch,
+                (self.sort, side),
+                position.take(),
+                &self.filter,
+                missing,
+            );
+            rows.extend(select.into_model::<KeyRow>().all(connection).await?);
+            if rows.len() > limit {
+                break;
+            }
+        }
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Ok((rows, more))
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct KeyRow {
     pub(super) id: Uuid,
     pub(super) group_id: Uuid,
     pub(super) group_name: String,
+    pub(super) group_name_lower: String,
     pub(super) name: String,
     pub(super) name_lower: String,
     pub(super) description: String,
@@ -59,6 +60,7 @@ pub(super) fn with_group(keys: Select<api_key::Entity>) -> Select<api_key::Entit
         .columns([
             Column::Id,
             Column::GroupId,
+            Column::GroupNameLower,
             Column::Name,
             Column::NameLower,
             Column::Description,
@@ -131,8 +133,8 @@ pub(super) fn stored_allowlist(text: &str) -> Result<Allowlist, Error> {
         .ok_or_else(|| damaged("IP allowlist"))
 }
 
-/// The form in which names and descriptions are sorted and searched: lower-cased here, because the databases disagree beyond ASCII.
+/// The form in which names and descriptions are sorted and searched, groups' names too: lower-cased here, because the databases disagree beyond ASCII.
 /// A sigma is the same letter wherever it stands in a word.
-pub(super) fn lowered(text: &str) -> String {
+pub(crate) fn lowered(text: &str) -> String {
     text.to_lowercase().replace('ς', "σ")
 }

@@ -95,7 +95,8 @@ async fn differences(
             "authorization_group".to_owned(),
             json!({ "before": replaced, "after": group }),
         );
-        row.group_id = Set(id.as_uuid());
+        row.group_id = Set(group.id.as_uuid());
+        row.group_name_lower = Set(lowered(&group.name));
     }
     if let Some(allowlist) = wanted.allowlist {
         let lines = allowlist.to_lines();

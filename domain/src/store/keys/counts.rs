@@ -1,0 +1,165 @@
+//! How many keys there are. The database counts them as they change (`migration/m0002_lists_and_repeats.rs`), so that nobody has to
+//! pass over very many of them for a number.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select,
+    sea_query::{CaseStatement, Expr, ExprTrait, Func},
+};
+
+use super::{
+    Keys,
+    filter::{Calendar, Filter, Search},
+};
+use crate::{
+    Error,
+    key::{
+        KeyStatus,
+        expiry::ExpirationState,
+        query::{KeyQuery, KeySummary},
+    },
+    store::{
+        entity::{
+            api_key,
+            api_key_count::{Column, Entity},
+            tenant,
+        },
+        error::damaged,
+    },
+    tenant::Usage,
+};
+
+pub(super) async fn summary(
+    keys: &Keys<'_>,
+    query: &KeyQuery,
+    now: DateTime<Utc>,
+) -> Result<KeySummary, Error> {
+    let filter = Filter::new(query, now, keys.soon_days());
+    let reader = keys.database.reader();
+    keys.database
+        .within(async {
+            let tenant = keys.tenant(reader).await?;
+            let counts = Counts::read(keys, filter.calendar, reader).await?;
+            let matching = match filter.search {
+                Search::Everything => counts.of(filter.status, filter.expiration),
+                Search::Nothing => 0,
+                Search::Pattern(_) => {
+                    let found = search_count(keys, &filter).one(reader).await?;
+                    number(found.unwrap_or_default())?
+                }
+            };
+            let active = Some(KeyStatus::Active);
+            Ok::<_, Error>(KeySummary {
+                usage: usage_of(&tenant, counts.of(active, None))?,
+                expiring_soon: counts.of(active, Some(ExpirationState::ExpiringSoon)),
+                total: counts.of(None, None),
+                matching,
+            })
+        })
+        .await
+}
+
+/// How much of its key limit the tenant uses.
+pub(super) async fn usage(
+    keys: &Keys<'_>,
+    tenant: &tenant::Model,
+    connection: &impl ConnectionTrait,
+) -> Result<Usage, Error> {
+    let active = rows(keys)
+        .select_only()
+        .expr(sum(Expr::col(Column::Keys)))
+        .filter(Column::Revoked.eq(false))
+        .into_tuple::<i64>()
+        .one(connection)
+        .await?;
+    usage_of(tenant, number(active.unwrap_or_default())?)
+}
+
+fn usage_of(tenant: &tenant::Model, active: u64) -> Result<Usage, Error> {
+    Ok(Usage {
+        used: u32::try_from(active).map_err(|_| damaged("number of keys"))?,
+        limit: u32::try_from(tenant.key_limit).map_err(|_| damaged("key limit"))?,
+    })
+}
+
+/// The keys of a tenant by status and expiration state.
+struct Counts(Vec<(KeyStatus, ExpirationState, u64)>);
+
+impl Counts {
+    const STATES: [ExpirationState; 3] = [
+        ExpirationState::Valid,
+        ExpirationState::ExpiringSoon,
+        ExpirationState::Expired,
+    ];
+
+    async fn read(
+        keys: &Keys<'_>,
+        calendar: Calendar,
+        connection: &impl ConnectionTrait,
+    ) -> Result<Self, Error> {
+        let mut query = rows(keys)
+            .select_only()
+            .column(Column::Revoked)
+            .group_by(Column::Revoked);
+        for state in Self::STATES {
+            let of_state = CaseStatement::new()
+                .case(
+                    calendar.stands_at(state, Column::ExpiresOn),
+                    Expr::col(Column::Keys),
+                )
+                .finally(0);
+            query = query.expr(sum(of_state));
+        }
+        let mut counts = Vec::new();
+        for (revoked, valid, soon, expired) in query
+            .into_tuple::<(bool, i64, i64, i64)>()
+            .all(connection)
+            .await?
+        {
+            let status = if revoked {
+                KeyStatus::Revoked
+            } else {
+                KeyStatus::Active
+            };
+            for (state, count) in Self::STATES.into_iter().zip([valid, soon, expired]) {
+                counts.push((status, state, number(count)?));
+            }
+        }
+        Ok(Self(counts))
+    }
+
+    /// How many have that status and that state; `None` is any.
+    fn of(&self, status: Option<KeyStatus>, state: Option<ExpirationState>) -> u64 {
+        self.0
+            .iter()
+            .filter(|counted| status.is_none_or(|status| status == counted.0))
+            .filter(|counted| state.is_none_or(|state| state == counted.1))
+            .map(|counted| counted.2)
+            .sum()
+    }
+}
+
+fn rows(keys: &Keys<'_>) -> Select<Entity> {
+    Entity::find().filter(Column::TenantId.eq(keys.scope.tenant_id().as_uuid()))
+}
+
+/// PostgreSQL would answer with a number of another type than it adds up.
+fn sum(numbers: impl Into<Expr>) -> Expr {
+    Expr::from(Func::coalesce([Func::sum(numbers).into(), Expr::val(0)])).cast_as("bigint")
+}
+
+fn number(count: i64) -> Result<u64, Error> {
+    u64::try_from(count).map_err(|_| damaged("number of keys"))
+}
+
+/// Nothing but reading them tells how many keys contain a text.
+fn search_count(
+    keys: &Keys<'_>,
+    filter: &Filter,
+) -> sea_orm::Selector<sea_orm::SelectGetableTuple<i64>> {
+    keys.rows()
+        .filter(filter.condition(false))
+        .select_only()
+        .expr(api_key::Column::Id.count())
+        .into_tuple()
+}

@@ -1,0 +1,198 @@
+//! In which order a list is read: as one or two stretches, each of which comes out of one index as it is.
+
+use sea_orm::{
+    ColumnTrait, Condition, DbBackend, IntoSimpleExpr, JoinType, Order, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, ExprTrait, Func, SelectStatement},
+};
+
+use super::{
+    Keys,
+    cursor::{Position, Side},
+    filter::{Filter, Search, has_status, opaque},
+    row,
+};
+use crate::{
+    key::{
+        KeyStatus,
+        expiry::ExpirationState,
+        query::{KeySort, KeySortColumn},
+    },
+    store::entity::api_key::{self, Column},
+};
+
+/// A part of a list, which is read to its end before the next one begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stretch {
+    /// All of it, in the order of a column that always has a value.
+    Whole,
+    /// The keys with a value, in its order.
+    WithValue,
+    /// The keys without one.
+    WithoutValue,
+    /// The keys of a status, where the list is sorted by it.
+    Of(KeyStatus),
+}
+
+/// The stretches of a list, as they follow each other towards `side`. Those that the filter leaves nothing of are left out.
+pub(super) fn stretches(sort: KeySort, filter: &Filter, side: Side) -> Vec<Stretch> {
+    let mut stretches = match sort.column {
+        KeySortColumn::Name | KeySortColumn::AuthorizationGroup | KeySortColumn::CreatedAt => {
+            vec![Stretch::Whole]
+        }
+        KeySortColumn::ExpiresOn => match filter.expiration {
+            // Keys that never expire are valid.
+            None | Some(ExpirationState::Valid) => vec![Stretch::WithValue, Stretch::WithoutValue],
+            Some(_) => vec![Stretch::WithValue],
+        },
+        KeySortColumn::LastUsedAt => vec![Stretch::WithValue, Stretch::WithoutValue],
+        KeySortColumn::Status => {
+            let mut statuses = vec![KeyStatus::Active, KeyStatus::Revoked];
+            if sort.descending {
+                statuses.reverse();
+            }
+            statuses.retain(|status| filter.status.is_none_or(|wanted| wanted == *status));
+            statuses.into_iter().map(Stretch::Of).collect()
+        }
+    };
+    if side == Side::Before {
+        stretches.reverse();
+    }
+    stretches
+}
+
+impl Stretch {
+    /// What is true of its keys alone.
+    fn condition(self, sort: KeySort) -> Option<Expr> {
+        match self {
+            Self::Whole => None,
+            Self::WithValue => sorted_by(sort.column).map(|column| column.is_not_null()),
+            Self::WithoutValue => sorted_by(sort.column).map(|column| column.is_null()),
+            Self::Of(status) => Some(has_status(status)),
+        }
+    }
+
+    /// Whether an index has its keys, and them alone, in the order of their making, in which they lie in the file.
+    const fn lies_in_order(self) -> bool {
+        matches!(self, Self::WithoutValue | Self::Of(_))
+    }
+
+    /// Whether the key at `position` is one of the stretch.
+    pub(super) fn has(self, position: &Position) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::WithValue => position.value.is_some(),
+            Self::WithoutValue => position.value.is_none(),
+            Self::Of(status) => position.value == Some((status == KeyStatus::Revoked).into()),
+        }
+    }
+}
+
+/// The keys of a stretch that `filter` leaves, at most `limit` of them: the first ones, or those on the `side` of a position, nearest
+/// first.
+pub(super) fn read(
+    keys: &Keys<'_>,
+    stretch: Stretch,
+    (sort, side): (KeySort, Side),
+    position: Option<&Position>,
+    filter: &Filter,
+    limit: u64,
+) -> Select<api_key::Entity> {
+    let descending = sort.descending != (side == Side::Before);
+    let order = || {
+        if descending { Order::Desc } else { Order::Asc }
+    };
+    // Every key may have to be read for a search. SQLite then reads them as they lie in the file and sorts what it finds: in the
+    // order of an index it would jump about, and read again and again what it cannot keep in memory. PostgreSQL guesses how many a
+    // search finds, and does what is better.
+    let searches = matches!(filter.search, Search::Pattern(_));
+    let is_sqlite = keys.database.reader().get_database_backend() == DbBackend::Sqlite;
+    let by_file = searches && is_sqlite;
+    let condition = |condition: Expr| {
+        if by_file && !stretch.lies_in_order() {
+            opaque(condition)
+        } else {
+            condition
+        }
+    };
+    let sorted = |value: Expr| {
+        if by_file {
+            Func::coalesce([value.clone(), value]).into()
+        } else {
+            value
+        }
+    };
+    // Sorted by its date, an expiration state is a range of the index.
+    let in_range = sort.column == KeySortColumn::ExpiresOn && !searches;
+    let range = filter
+        .expiration
+        .filter(|_| in_range && stretch == Stretch::WithValue)
+        .map(|state| filter.calendar.dated_stands_at(state));
+    let beyond = position.map(|position| beyond(stretch, sort, descending, position));
+    let mut page = keys
+        .rows()
+        .filter(
+            Condition::all()
+                .add_option(stretch.condition(sort).map(condition))
+                .add_option(beyond.map(condition))
+                .add_option(range),
+        )
+        .filter(filter.condition(in_range))
+        .select_only()
+        .column(Column::Id);
+    // The index alone answers which keys are shown. The other columns are read of those, not of all that a filter passes over.
+    let mut select = row::with_group(keys.rows());
+    if let Some(column) = sorted_by(sort.column) {
+        page = page
+            .column_as(column, VALUE)
+            .order_by(sorted(column.into_simple_expr()), order());
+        QueryTrait::query(&mut select).order_by((PAGE, VALUE), order());
+    }
+    let page: SelectStatement = page
+        .order_by(sorted(Column::Id.into_simple_expr()), order())
+        .limit(limit)
+        .into_query();
+    QueryTrait::query(&mut select)
+        .order_by((PAGE, ID), order())
+        .join_subquery(
+            JoinType::InnerJoin,
+            page,
+            PAGE,
+            Expr::col((PAGE, ID)).equals((api_key::Entity, Column::Id)),
+        );
+    select
+}
+
+const PAGE: &str = "page";
+const VALUE: &str = "value";
+const ID: &str = "id";
+
+/// What a column is sorted by besides the identifier.
+const fn sorted_by(column: KeySortColumn) -> Option<Column> {
+    match column {
+        KeySortColumn::Name => Some(Column::NameLower),
+        KeySortColumn::Status => None,
+        KeySortColumn::AuthorizationGroup => Some(Column::GroupNameLower),
+        KeySortColumn::ExpiresOn => Some(Column::ExpiresOn),
+        KeySortColumn::LastUsedAt => Some(Column::LastUsedAt),
+        KeySortColumn::CreatedAt => Some(Column::CreatedAt),
+    }
+}
+
+/// What comes after the position in the order that is read.
+fn beyond(stretch: Stretch, sort: KeySort, descending: bool, position: &Position) -> Expr {
+    let id = || Expr::val(position.id);
+    let (place, bound) = match (stretch, sorted_by(sort.column), &position.value) {
+        // Compared as a pair, an index over both finds the place at once, also among very many of the same value.
+        (Stretch::Whole | Stretch::WithValue, Some(column), Some(value)) => (
+            Expr::tuple([Expr::col(column), Expr::col(Column::Id)]),
+            Expr::tuple([Expr::val(value.clone()), id()]),
+        ),
+        _ => (Expr::col(Column::Id), id()),
+    };
+    if descending {
+        place.lt(bound)
+    } else {
+        place.gt(bound)
+    }
+}
