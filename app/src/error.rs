@@ -112,6 +112,21 @@ impl From<domain::Error> for AppError {
             domain::Error::Stale | domain::Error::AlreadyExists { .. } => {
                 Self::new(ErrorCode::Conflict)
             }
+            domain::Error::RequestReused => Self {
+                message: "This form was sent before, with something else in it. Open it again."
+                    .to_owned(),
+                ..Self::new(ErrorCode::Conflict)
+            },
+            domain::Error::RequestInFlight => Self {
+                message:
+                    "This form is being worked on already. Look at the list of keys in a moment."
+                        .to_owned(),
+                ..Self::new(ErrorCode::Conflict)
+            },
+            domain::Error::FormTooOld => Self {
+                message: "This form is too old. Open it again.".to_owned(),
+                ..Self::new(ErrorCode::Conflict)
+            },
             domain::Error::Forbidden => Self::new(ErrorCode::Forbidden),
             domain::Error::Unavailable(_source) => {
                 #[cfg(feature = "ssr")]

@@ -50,6 +50,15 @@ pub enum Error {
     /// Somebody changed it since it was read.
     #[error("it was changed by someone else")]
     Stale,
+    /// The token of a request that counts once was used for another request.
+    #[error("the same token was used for another request")]
+    RequestReused,
+    /// The same request is being worked on. Asking again later tells what came of it.
+    #[error("the same request is being worked on")]
+    RequestInFlight,
+    /// The form was shown so long ago that nobody knows any more whether it was sent.
+    #[error("the form is too old")]
+    FormTooOld,
     /// The actor may not do this.
     #[error("not allowed")]
     Forbidden,

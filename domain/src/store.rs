@@ -16,6 +16,7 @@ mod error;
 pub mod groups;
 pub mod keys;
 mod migration;
+pub mod one_time;
 pub mod password;
 pub(crate) mod random;
 pub mod scope;

@@ -15,6 +15,8 @@ mod key_list;
 mod key_races;
 #[path = "store/keys.rs"]
 mod keys;
+#[path = "store/one_time.rs"]
+mod one_time;
 #[path = "store/opening.rs"]
 mod opening;
 #[path = "store/schema.rs"]

@@ -8,6 +8,7 @@ pub(crate) mod api_key_count;
 pub(crate) mod audit_event;
 pub(crate) mod authorization_group;
 pub(crate) mod known_device;
+pub(crate) mod one_time_request;
 pub(crate) mod session;
 pub(crate) mod sign_in_bucket;
 pub(crate) mod tenant;

@@ -30,6 +30,7 @@ use super::{
     audit::{self, NewEvent},
     connection::Database,
     entity::{api_key, tenant},
+    one_time::{self, Once, OneTime},
     scope::TenantScope,
 };
 use crate::{
@@ -107,7 +108,20 @@ impl<'a> Keys<'a> {
     /// [`Error::KeyLimitReached`]; [`Error::Invalid`] for a group that is not one of the tenant's for keys and for a date that is
     /// not in the future; [`Error::Unavailable`].
     pub async fn create(&self, new: NewKey, now: DateTime<Utc>) -> Result<IssuedKey, Error> {
-        create::create(self, new, now).await
+        done(create::create(self, new, None, now).await?)
+    }
+
+    /// [`Self::create`], once.
+    ///
+    /// # Errors
+    /// Those of [`Self::create`]; [`Error::RequestReused`], [`Error::RequestInFlight`].
+    pub async fn create_once(
+        &self,
+        new: NewKey,
+        one_time: &OneTime,
+        now: DateTime<Utc>,
+    ) -> Result<Once<IssuedKey>, Error> {
+        create::create(self, new, Some(one_time), now).await
     }
 
     /// Edits a key. Where `expected_version` is given, it is the [`ApiKey::version`] that the editor has seen. An edit after which
@@ -123,7 +137,22 @@ impl<'a> Keys<'a> {
         expected_version: Option<i64>,
         now: DateTime<Utc>,
     ) -> Result<ApiKey, Error> {
-        update::update(self, id, changes, expected_version, now).await
+        done(update::update(self, id, changes, expected_version, None, now).await?)
+    }
+
+    /// [`Self::update`], once. A repeat is not stale.
+    ///
+    /// # Errors
+    /// Those of [`Self::update`]; [`Error::RequestReused`], [`Error::RequestInFlight`].
+    pub async fn update_once(
+        &self,
+        id: KeyId,
+        changes: KeyChanges,
+        expected_version: Option<i64>,
+        one_time: &OneTime,
+        now: DateTime<Utc>,
+    ) -> Result<Once<ApiKey>, Error> {
+        update::update(self, id, changes, expected_version, Some(one_time), now).await
     }
 
     /// Who made the newest change of a key, its making included: whose work a stale edit would have undone. `None` where there is
@@ -153,7 +182,21 @@ impl<'a> Keys<'a> {
         expiry: RotatedExpiry,
         now: DateTime<Utc>,
     ) -> Result<IssuedKey, Error> {
-        rotate::rotate(self, id, expiry, now).await
+        done(rotate::rotate(self, id, expiry, None, now).await?)
+    }
+
+    /// [`Self::rotate`], once.
+    ///
+    /// # Errors
+    /// Those of [`Self::rotate`]; [`Error::RequestReused`], [`Error::RequestInFlight`].
+    pub async fn rotate_once(
+        &self,
+        id: KeyId,
+        expiry: RotatedExpiry,
+        one_time: &OneTime,
+        now: DateTime<Utc>,
+    ) -> Result<Once<IssuedKey>, Error> {
+        rotate::rotate(self, id, expiry, Some(one_time), now).await
     }
 
     /// Revokes a key for ever. A key that was revoked before stays as it is, and the trail too.
@@ -198,6 +241,37 @@ impl<'a> Keys<'a> {
             .await?
             .ok_or(NOT_FOUND)?
             .into_key(now, self.soon_days())
+    }
+
+    /// The key that came of the request, where it is one that counts once and was done before.
+    async fn find_done(
+        &self,
+        transaction: &DatabaseTransaction,
+        one_time: Option<&OneTime>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ApiKey>, Error> {
+        let Some(one_time) = one_time else {
+            return Ok(None);
+        };
+        let tenant = self.scope.tenant_id();
+        match one_time::find_done(transaction, tenant, one_time, now).await? {
+            Some(id) => self.read(transaction, id, now).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Remembers which key came of the request, where it is one that counts once.
+    async fn remember(
+        &self,
+        transaction: &DatabaseTransaction,
+        one_time: Option<&OneTime>,
+        key: KeyId,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let Some(one_time) = one_time else {
+            return Ok(());
+        };
+        one_time::remember(transaction, self.scope.tenant_id(), one_time, key, now).await
     }
 
     /// The row of a key that is about to change. Who else wants to change it waits until `transaction` ends.
@@ -250,6 +324,14 @@ impl<'a> Keys<'a> {
             changes,
         };
         audit::append(transaction, self.scope.actor(), event, now).await
+    }
+}
+
+/// What came of a request without a token: it cannot be a repeat.
+fn done<T>(once: Once<T>) -> Result<T, Error> {
+    match once {
+        Once::Done(done) => Ok(done),
+        Once::Repeated { .. } => Err(Error::RequestReused),
     }
 }
 

@@ -27,7 +27,7 @@ async fn accepts(verifier: &Verifier, secret: &Secret, world: &World) -> bool {
 }
 
 /// Runs `work` so many times at once, and returns what came of each.
-async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+pub(crate) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     times: usize,
     world: &World,
     scope: &TenantScope,

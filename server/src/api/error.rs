@@ -125,6 +125,21 @@ impl Problem {
                 "stale",
                 "It was changed by someone else",
             ),
+            Error::RequestReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The Idempotency-Key was used for another request",
+            ),
+            Error::RequestInFlight => Self::new(
+                StatusCode::CONFLICT,
+                "request_in_flight",
+                "The same request is being worked on; ask again later",
+            ),
+            Error::FormTooOld => Self::new(
+                StatusCode::CONFLICT,
+                "form_too_old",
+                "The form was opened too long ago",
+            ),
             Error::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
             Error::InvalidCursor => Self::new(
                 StatusCode::BAD_REQUEST,

@@ -16,6 +16,7 @@ use crate::{
     store::{
         clock,
         entity::{api_key, tenant},
+        one_time::{Once, OneTime},
         random,
     },
 };
@@ -23,14 +24,18 @@ use crate::{
 pub(super) async fn create(
     keys: &Keys<'_>,
     new: NewKey,
+    one_time: Option<&OneTime>,
     now: DateTime<Utc>,
-) -> Result<IssuedKey, Error> {
+) -> Result<Once<IssuedKey>, Error> {
     let now = clock::stored(now);
     let secret = Secret::generate(&keys.database.options().key_prefix, random::fill)?;
     let transaction = keys.database.begin_write().await?;
-    let key = keys
+    let made = keys
         .database
         .within(async {
+            if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
+                return Ok(Once::Repeated { key });
+            }
             check_limit(keys, &transaction).await?;
             let group = check_fields(keys, &transaction, &new, now).await?;
             let id = random::identifier::<KeyId>();
@@ -47,11 +52,13 @@ pub(super) async fn create(
                 now,
             )
             .await?;
-            keys.read(&transaction, id, now).await
+            keys.remember(&transaction, one_time, id, now).await?;
+            let key = keys.read(&transaction, id, now).await?;
+            Ok::<_, Error>(Once::Done(IssuedKey { key, secret }))
         })
         .await?;
     keys.database.commit(transaction).await?;
-    Ok(IssuedKey { key, secret })
+    Ok(made)
 }
 
 /// Locks the tenant's row, so that of two creates at once the second counts what the first made. SQLite writes one at a time anyway.

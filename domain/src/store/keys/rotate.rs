@@ -10,21 +10,30 @@ use crate::{
     audit::AuditAction,
     id::KeyId,
     key::{IssuedKey, RotatedExpiry, expiry::ExpirationDate, format::Secret, today},
-    store::{clock, entity::api_key, random},
+    store::{
+        clock,
+        entity::api_key,
+        one_time::{Once, OneTime},
+        random,
+    },
 };
 
 pub(super) async fn rotate(
     keys: &Keys<'_>,
     id: KeyId,
     expiry: RotatedExpiry,
+    one_time: Option<&OneTime>,
     now: DateTime<Utc>,
-) -> Result<IssuedKey, Error> {
+) -> Result<Once<IssuedKey>, Error> {
     let now = clock::stored(now);
     let secret = Secret::generate(&keys.database.options().key_prefix, random::fill)?;
     let transaction = keys.database.begin_write().await?;
-    let key = keys
+    let rotated = keys
         .database
         .within(async {
+            if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
+                return Ok(Once::Repeated { key });
+            }
             let before = keys.lock(&transaction, id).await?;
             if before.revoked_at.is_some() {
                 return Err(Error::KeyRevoked);
@@ -51,11 +60,13 @@ pub(super) async fn rotate(
                 now,
             )
             .await?;
-            keys.read(&transaction, id, now).await
+            keys.remember(&transaction, one_time, id, now).await?;
+            let key = keys.read(&transaction, id, now).await?;
+            Ok(Once::Done(IssuedKey { key, secret }))
         })
         .await?;
     keys.database.commit(transaction).await?;
-    Ok(IssuedKey { key, secret })
+    Ok(rotated)
 }
 
 /// The date that takes the place of `current`: `None` where it is the current one, which is accepted also where it is past.

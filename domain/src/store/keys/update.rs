@@ -14,7 +14,11 @@ use crate::{
     audit::AuditAction,
     id::KeyId,
     key::{ApiKey, KeyChanges},
-    store::{clock, entity::api_key},
+    store::{
+        clock,
+        entity::api_key,
+        one_time::{Once, OneTime},
+    },
 };
 
 pub(super) async fn update(
@@ -22,13 +26,17 @@ pub(super) async fn update(
     id: KeyId,
     changes: KeyChanges,
     expected_version: Option<i64>,
+    one_time: Option<&OneTime>,
     now: DateTime<Utc>,
-) -> Result<ApiKey, Error> {
+) -> Result<Once<ApiKey>, Error> {
     let now = clock::stored(now);
     let transaction = keys.database.begin_write().await?;
-    let key = keys
+    let edited = keys
         .database
         .within(async {
+            if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
+                return Ok(Once::Repeated { key });
+            }
             let before = keys.lock(&transaction, id).await?;
             if before.revoked_at.is_some() {
                 return Err(Error::KeyRevoked);
@@ -47,11 +55,12 @@ pub(super) async fn update(
                 )
                 .await?;
             }
-            keys.read(&transaction, id, now).await
+            keys.remember(&transaction, one_time, id, now).await?;
+            Ok(Once::Done(keys.read(&transaction, id, now).await?))
         })
         .await?;
     keys.database.commit(transaction).await?;
-    Ok(key)
+    Ok(edited)
 }
 
 /// What `wanted` changes of the key: the columns to write, and the same for the trail, before and after. Nothing where it is so

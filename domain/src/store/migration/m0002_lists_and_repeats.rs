@@ -1,4 +1,5 @@
-//! Lists that stay quick with very many keys, their counts, and what an edit's warning asks the audit trail.
+//! Lists that stay quick with very many keys, their counts, what an edit's warning asks the audit trail, and the requests that count
+//! once.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -40,6 +41,8 @@ impl MigrationTrait for Migration {
                 KEEP_COUNTING_POSTGRES
             })
             .await?;
+        manager.create_table(one_time_requests(is_sqlite)).await?;
+        connection.execute_unprepared(OLDEST_REQUESTS).await?;
         Ok(())
     }
 }
@@ -205,3 +208,39 @@ const KEEP_COUNTING_POSTGRES: &str = "
             OR OLD.expires_on IS DISTINCT FROM NEW.expires_on
         ) EXECUTE FUNCTION count_changed_api_key();
 ";
+
+fn one_time_requests(is_sqlite: bool) -> TableCreateStatement {
+    let text = |name: &'static str| {
+        let mut column = ColumnDef::new(name);
+        column.text().not_null();
+        if !is_sqlite {
+            column.extra("COLLATE \"C\"");
+        }
+        column
+    };
+    Table::create()
+        .table("one_time_requests")
+        .col(ColumnDef::new("tenant_id").uuid().not_null())
+        .col(text("scope"))
+        .col(text("token"))
+        .col(ColumnDef::new("digest").binary_len(32).not_null())
+        .col(ColumnDef::new("key_id").uuid().not_null())
+        .col(
+            ColumnDef::new("created_at")
+                .timestamp_with_time_zone()
+                .not_null(),
+        )
+        .primary_key(Index::create().col("tenant_id").col("scope").col("token"))
+        // With the tenant in it, the database itself refuses the key of another one.
+        .foreign_key(
+            ForeignKey::create()
+                .name("one_time_requests_key")
+                .from("one_time_requests", ("tenant_id", "key_id"))
+                .to("api_keys", ("tenant_id", "id")),
+        )
+        .take()
+}
+
+/// The oldest are forgotten first.
+const OLDEST_REQUESTS: &str =
+    "CREATE INDEX one_time_requests_created_at ON one_time_requests (tenant_id, created_at);";

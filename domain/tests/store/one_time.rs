@@ -1,0 +1,342 @@
+//! Requests that count once: however often and however much at once they are sent, one change and one event.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    Error,
+    audit::AuditAction,
+    id::{KeyId, UserId},
+    key::{ApiKey, KeyChanges, KeyStatus, RotatedExpiry, query::KeyQuery},
+    store::{
+        TenantScope,
+        one_time::{Once, OneTime},
+    },
+};
+use sea_orm::{ConnectionTrait, Statement};
+use std::pin::pin;
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::{
+    key_races::at_once,
+    keys::{issue, new_key},
+    world::{World, on_every_database},
+};
+
+fn done<T: std::fmt::Debug>(once: Once<T>) -> T {
+    match once {
+        Once::Done(done) => done,
+        Once::Repeated { .. } => panic!("a repeat: {once:?}"),
+    }
+}
+
+fn repeated<T: std::fmt::Debug>(once: Once<T>) -> ApiKey {
+    match once {
+        Once::Repeated { key } => key,
+        Once::Done(_) => panic!("no repeat: {once:?}"),
+    }
+}
+
+/// The identifier of a form that was shown at that time.
+fn form_shown_at(time: DateTime<Utc>) -> Uuid {
+    let seconds = time.timestamp().try_into().expect("after 1970");
+    Uuid::new_v7(Timestamp::from_unix(
+        NoContext,
+        seconds,
+        time.timestamp_subsec_nanos(),
+    ))
+}
+
+fn token(text: &str) -> OneTime {
+    let key = KeyId::from(Uuid::nil());
+    OneTime::idempotency_key(key, text, b"content").expect("a token")
+}
+
+fn renamed(name: &str) -> KeyChanges {
+    KeyChanges {
+        name: Some(name.parse().expect("a name")),
+        ..KeyChanges::default()
+    }
+}
+
+async fn events(world: &World, scope: &TenantScope, action: AuditAction) -> usize {
+    let events = world.store.audit(scope).newest(200).await;
+    let events = events.expect("an answer");
+    events.iter().filter(|event| event.action == action).count()
+}
+
+async fn remembered(world: &World) -> i64 {
+    let connection = world.connection().await;
+    let backend = connection.get_database_backend();
+    let row = connection
+        .query_one_raw(Statement::from_string(
+            backend,
+            "SELECT count(*) FROM one_time_requests",
+        ))
+        .await;
+    let count = row.expect("an answer").expect("a row");
+    connection.close().await.expect("closed");
+    count.try_get_by_index(0).expect("a number")
+}
+
+#[tokio::test]
+async fn a_repeat_changes_nothing_and_is_audited_once() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let keys = world.store.keys(&scope);
+        let later = world.now + TimeDelta::hours(1);
+
+        let create = token("create");
+        let new = || new_key("ERP", &group);
+        let made = done(keys.create_once(new(), &create, world.now).await.unwrap());
+        let again = keys.create_once(new(), &create, later).await.unwrap();
+        assert_eq!(repeated(again), made.key);
+        assert_eq!(keys.usage().await.unwrap().used, 1);
+
+        let id = made.key.id;
+        let (rotate, keep) = (token("rotate"), RotatedExpiry::Keep);
+        let rotated = done(keys.rotate_once(id, keep, &rotate, later).await.unwrap());
+        let again = keys.rotate_once(id, keep, &rotate, later).await.unwrap();
+        assert_eq!(repeated(again), rotated.key);
+
+        let (edit, version) = (token("edit"), Some(2));
+        let changes = || renamed("CRM");
+        let edited = keys.update_once(id, changes(), version, &edit, later).await;
+        let edited = done(edited.unwrap());
+        assert_eq!((edited.version, edited.name.as_str()), (3, "CRM"));
+        // The version is another one by now, which is the edit's own doing.
+        let again = keys.update_once(id, changes(), version, &edit, later).await;
+        assert_eq!(repeated(again.unwrap()), edited);
+
+        // A repeat shows the key as it is now.
+        let revoked = keys.revoke(id, later).await.unwrap();
+        let again = keys.create_once(new(), &create, later).await.unwrap();
+        assert_eq!(repeated(again), revoked);
+        let again = keys.rotate_once(id, keep, &rotate, later).await.unwrap();
+        assert_eq!(repeated(again).status, KeyStatus::Revoked);
+        for action in [
+            AuditAction::ApiKeyCreated,
+            AuditAction::ApiKeyRotated,
+            AuditAction::ApiKeyUpdated,
+        ] {
+            assert_eq!(events(world, &scope, action).await, 1, "{action:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_token_with_something_else_is_refused_until_it_is_forgotten() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let keys = world.store.keys(&scope);
+        let key = KeyId::from(Uuid::now_v7());
+        let with = |content: &[u8]| OneTime::idempotency_key(key, "token", content).unwrap();
+        let create = async |content: &[u8], now| {
+            let new = new_key("ERP", &group);
+            keys.create_once(new, &with(content), now).await
+        };
+        let first = done(create(b"ERP", world.now).await.unwrap());
+        let just_in_time = world.now + TimeDelta::hours(24) - TimeDelta::seconds(1);
+        for now in [world.now, just_in_time] {
+            let refused = create(b"CRM", now).await;
+            assert!(matches!(refused, Err(Error::RequestReused)), "{refused:?}");
+            assert_eq!(repeated(create(b"ERP", now).await.unwrap()), first.key);
+        }
+        assert_eq!(keys.usage().await.unwrap().used, 1);
+        let forgotten = world.now + TimeDelta::hours(24);
+        let second = done(create(b"CRM", forgotten).await.unwrap());
+        assert_ne!(second.key.id, first.key.id);
+        let refused = create(b"ERP", forgotten).await;
+        assert!(matches!(refused, Err(Error::RequestReused)), "{refused:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn outdated_tokens_of_the_tenant_go_in_passing_so_many_at_once() {
+    on_every_database(async |world| {
+        let acme = world.tenant("acme").await;
+        let globex = world.tenant("globex").await;
+        for scope in [&acme, &globex] {
+            let group = world.group(scope, "Ordering", &[]).await;
+            let id = issue(world, scope, &group, "ERP").await.key.id;
+            let keys = world.store.keys(scope);
+            for number in 0..120 {
+                let edit = token(&format!("edit-{number}"));
+                let edited = keys.update_once(id, renamed("ERP"), None, &edit, world.now);
+                done(edited.await.unwrap());
+            }
+        }
+        assert_eq!(remembered(world).await, 240);
+        let later = world.now + TimeDelta::hours(24);
+        let keys = world.store.keys(&acme);
+        let page = keys.list(&KeyQuery::default(), later).await.unwrap();
+        let edit = async |text: &str| {
+            let id = page.items[0].id;
+            let one_time = token(text);
+            let edited = keys.update_once(id, renamed("ERP"), None, &one_time, later);
+            done(edited.await.unwrap());
+        };
+        edit("later").await;
+        assert_eq!(remembered(world).await, 240 - 100 + 1);
+        edit("once more").await;
+        assert_eq!(remembered(world).await, 120 + 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_fails_leaves_the_token_unused() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let operator = world.store.as_cli();
+        let tenants = world.store.tenants(&operator);
+        let keys = world.store.keys(&scope);
+        tenants.set_limit("acme", 0, world.now).await.unwrap();
+        let create = token("create");
+        let new = || new_key("ERP", &group);
+        let refused = keys.create_once(new(), &create, world.now).await;
+        assert!(
+            matches!(refused, Err(Error::KeyLimitReached { limit: 0 })),
+            "{refused:?}"
+        );
+        tenants.set_limit("acme", 1, world.now).await.unwrap();
+        let id = done(keys.create_once(new(), &create, world.now).await.unwrap())
+            .key
+            .id;
+
+        let edit = token("edit");
+        let stale = keys.update_once(id, renamed("CRM"), Some(9), &edit, world.now);
+        assert!(matches!(stale.await, Err(Error::Stale)));
+        let edited = keys.update_once(id, renamed("CRM"), Some(1), &edit, world.now);
+        done(edited.await.unwrap());
+        keys.revoke(id, world.now).await.unwrap();
+        let rotate = token("rotate");
+        let rotated = keys.rotate_once(id, RotatedExpiry::Keep, &rotate, world.now);
+        assert!(matches!(rotated.await, Err(Error::KeyRevoked)));
+        assert_eq!(remembered(world).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_token_of_somebody_else_is_another_request() {
+    on_every_database(async |world| {
+        let acme = world.tenant("acme").await;
+        let globex = world.tenant("globex").await;
+        let (mira, jon) = (Uuid::now_v7(), Uuid::now_v7());
+        let form_id = form_shown_at(world.now);
+        let form = |user: Uuid| OneTime::form(UserId::from(user), form_id, b"", world.now).unwrap();
+        let of_key = OneTime::idempotency_key(mira.into(), &form_id.to_string(), b"").unwrap();
+        for scope in [&acme, &globex] {
+            let group = world.group(scope, "Ordering", &[]).await;
+            for one_time in [form(mira), form(jon), of_key.clone()] {
+                let new = new_key("ERP", &group);
+                let keys = world.store.keys(scope);
+                done(keys.create_once(new, &one_time, world.now).await.unwrap());
+                let new = new_key("ERP", &group);
+                repeated(keys.create_once(new, &one_time, world.now).await.unwrap());
+            }
+            let usage = world.store.keys(scope).usage().await;
+            assert_eq!(usage.unwrap().used, 3);
+        }
+    })
+    .await;
+}
+
+#[test]
+fn forms_that_are_too_old_or_not_ours_are_refused() {
+    let now: DateTime<Utc> = "2026-03-02T12:00:00Z".parse().unwrap();
+    let user = UserId::from(Uuid::nil());
+    let form = |id: Uuid| OneTime::form(user, id, b"", now);
+    for shown_at in [
+        now,
+        now - TimeDelta::hours(23),
+        now - TimeDelta::hours(24) + TimeDelta::milliseconds(1),
+        now + TimeDelta::minutes(59),
+    ] {
+        form(form_shown_at(shown_at)).expect("a form");
+    }
+    for id in [
+        form_shown_at(now - TimeDelta::hours(24)),
+        form_shown_at(now - TimeDelta::days(400)),
+        form_shown_at(now + TimeDelta::hours(2)),
+        Uuid::nil(),
+        Uuid::max(),
+        "01931f3c-7e31-4c3e-9f0a-0123456789ab".parse().unwrap(),
+    ] {
+        assert!(matches!(form(id), Err(Error::FormTooOld)), "{id}");
+    }
+}
+
+#[test]
+fn idempotency_keys_are_printable_ascii_of_a_bounded_length() {
+    let parse = |text: &str| OneTime::idempotency_key(Uuid::nil().into(), text, b"");
+    for good in ["1", "a \"b\"", "~", &"x".repeat(255)] {
+        parse(good).expect("a token");
+    }
+    for bad in ["", "\u{7f}", "é", "a\0", "a\n", &"x".repeat(256)] {
+        match parse(bad) {
+            Err(Error::Invalid(errors)) => assert_eq!(errors[0].field, "Idempotency-Key"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_at_once_with_one_token_exactly_one_makes_a_key() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let is_sqlite = world.sqlite_file().is_some();
+        for round in 1..=5 {
+            let outcomes = at_once(50, world, &scope, |store, scope| {
+                let (new, now) = (new_key("raced", &group), world.now);
+                let one_time = token(&format!("round-{round}"));
+                async move { store.keys(&scope).create_once(new, &one_time, now).await }
+            })
+            .await;
+            let mut made = 0;
+            for outcome in outcomes {
+                match outcome {
+                    Ok(Once::Done(_)) => made += 1,
+                    Ok(Once::Repeated { key }) => assert_eq!(key.name.as_str(), "raced"),
+                    Err(Error::RequestInFlight) if !is_sqlite => {}
+                    Err(error) => panic!("round {round}: {error:?}"),
+                }
+            }
+            assert_eq!(made, 1, "round {round}");
+            let usage = world.store.keys(&scope).usage().await.unwrap();
+            assert_eq!(usage.used, round);
+        }
+        assert_eq!(events(world, &scope, AuditAction::ApiKeyCreated).await, 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_whose_twin_is_at_work_is_told_so() {
+    let Some(world) = World::on_postgres_if_any().await else {
+        return;
+    };
+    let scope = world.tenant("acme").await;
+    let group = world.group(&scope, "Ordering", &[]).await;
+    let holder = world.lock_tenants().await;
+    let create = async || {
+        let new = new_key("ERP", &group);
+        let keys = world.store.keys(&scope);
+        keys.create_once(new, &token("create"), world.now).await
+    };
+    // One of them has the token and waits for the tenant; the other one does not wait for it.
+    let (mut one, mut other) = (pin!(create()), pin!(create()));
+    let (told, waiting) = tokio::select! {
+        told = &mut one => (told, other),
+        told = &mut other => (told, one),
+    };
+    assert!(matches!(told, Err(Error::RequestInFlight)), "{told:?}");
+    holder.rollback().await.expect("rolled back");
+    done(waiting.await.unwrap());
+    repeated(create().await.unwrap());
+}
