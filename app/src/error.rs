@@ -127,7 +127,10 @@ impl From<domain::Error> for AppError {
                 message: "This form is too old. Open it again.".to_owned(),
                 ..Self::new(ErrorCode::Conflict)
             },
-            domain::Error::Forbidden => Self::new(ErrorCode::Forbidden),
+            // A page acts for a person, whom no key's grant limits.
+            domain::Error::Forbidden
+            | domain::Error::ExceedsOwnGrant
+            | domain::Error::ActorRefused(_) => Self::new(ErrorCode::Forbidden),
             domain::Error::Unavailable(_source) => {
                 #[cfg(feature = "ssr")]
                 tracing::warn!(error = %_source, "the database is not available");

@@ -10,6 +10,7 @@ use crate::{
 
 /// The kinds of actor, as the JSON API and the audit trail name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
     /// A person who is signed in.
@@ -42,11 +43,13 @@ impl ActorKind {
 
 /// The public half of an actor: what a key's `created_by` and an audit event show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ActorRef {
     /// Its kind.
     #[serde(rename = "type")]
     pub kind: ActorKind,
     /// Its identifier; the command line has none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub id: Option<Uuid>,
     /// Its name at that time.
     pub name: String,

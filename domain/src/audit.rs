@@ -2,9 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 use uuid::Uuid;
 
-use crate::{actor::ActorRef, id::EventId};
+use crate::{
+    actor::{ActorKind, ActorRef},
+    id::{EventId, InvalidId, KeyId, UserId},
+    page,
+};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
@@ -62,6 +67,21 @@ actions! {
     SignInRefused = "session.refused",
 }
 
+// Derived, it would list the names in the code.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for AuditAction {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::String)
+            .description(Some("What was done."))
+            .enum_values(Some(Self::ALL.iter().map(|action| action.as_str())))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for AuditAction {}
+
 impl AuditAction {
     /// The action that `word` names.
     #[must_use]
@@ -75,18 +95,76 @@ impl AuditAction {
 
 /// What an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditTarget {
     /// Its kind: `api_key`, `authorization_group`, `tenant`, `user`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Its identifier, where it has one.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub id: Option<Uuid>,
     /// Its name at that time.
     pub name: String,
 }
 
+/// Which events a list shows, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Only this action.
+    pub action: Option<AuditAction>,
+    /// Only what this one did.
+    pub actor: Option<AuditedActor>,
+    /// Only what was done to this key.
+    pub key_id: Option<KeyId>,
+    /// Only what was done then or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Only what was done before then.
+    pub to: Option<DateTime<Utc>>,
+    /// 1 to [`page::MAX_LIMIT`].
+    pub limit: u32,
+    /// Where to begin: a `next_cursor` of the same query.
+    pub cursor: Option<String>,
+}
+
+impl Default for AuditQuery {
+    fn default() -> Self {
+        Self {
+            action: None,
+            actor: None,
+            key_id: None,
+            from: None,
+            to: None,
+            limit: page::DEFAULT_LIMIT,
+            cursor: None,
+        }
+    }
+}
+
+/// Whose events a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditedActor {
+    /// A user's or a key's.
+    Id(Uuid),
+    /// Those of the command line, which has no identifier.
+    Cli,
+}
+
+impl FromStr for AuditedActor {
+    type Err = InvalidId;
+
+    /// Reads an identifier or the word `cli`.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        if text == ActorKind::Cli.as_str() {
+            return Ok(Self::Cli);
+        }
+        // One form of an identifier, as everywhere.
+        text.parse::<UserId>().map(|id| Self::Id(id.as_uuid()))
+    }
+}
+
 /// One line of the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditEvent {
     /// Its identifier; in the order of time.
     pub id: EventId,
@@ -99,7 +177,9 @@ pub struct AuditEvent {
     /// To what.
     pub target: AuditTarget,
     /// What differs, `{ "field": { "before": …, "after": … } }`, without secrets.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub changes: serde_json::Value,
     /// From which address; `None` at the command line and where it was unknown.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub client_ip: Option<String>,
 }

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::key::verdict::Refusal;
+
 /// One rule that one field of the input breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// The field as the JSON API names it, e.g. `expires_on`.
     pub field: String,
@@ -62,6 +65,12 @@ pub enum Error {
     /// The actor may not do this.
     #[error("not allowed")]
     Forbidden,
+    /// The key that acts would hand out more than it has, or change itself.
+    #[error("a key can hand out no more than it has")]
+    ExceedsOwnGrant,
+    /// The key that acts was good when the request came in, and is no longer.
+    #[error("the key that acts is refused: {}", .0.code())]
+    ActorRefused(Refusal),
     /// The cursor is not one that this list handed out.
     #[error("the cursor is not valid")]
     InvalidCursor,

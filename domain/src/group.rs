@@ -7,6 +7,7 @@ use crate::{id::GroupId, permission::PermissionSet};
 
 /// Whom a group is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GroupType {
     /// For keys: the only type that is offered and accepted for one.
@@ -39,6 +40,7 @@ impl FromStr for GroupType {
 
 /// An authorization group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuthorizationGroup {
     /// Its identifier.
     pub id: GroupId,
@@ -53,6 +55,7 @@ pub struct AuthorizationGroup {
 
 /// What a key shows of its group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GroupRef {
     /// Its identifier.
     pub id: GroupId,

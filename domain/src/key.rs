@@ -5,6 +5,7 @@ pub mod expiry;
 pub mod form;
 pub mod format;
 pub mod name;
+pub mod own_grant;
 pub mod query;
 pub mod verdict;
 
@@ -23,6 +24,7 @@ use name::{KeyDescription, KeyName};
 
 /// Whether a key was revoked. Revoked is for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KeyStatus {
     /// Not revoked.
@@ -52,6 +54,7 @@ impl KeyStatus {
 
 /// A key as it is on a given day, in the very shape of the JSON API. Pages and the command line show the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiKey {
     /// Stays when the secret is rotated.
     pub id: KeyId,
@@ -66,6 +69,7 @@ pub struct ApiKey {
     /// Where it stands with its expiration date, on the day of the reading.
     pub expiration: ExpirationState,
     /// The last day on which it works.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub expires_on: Option<ExpirationDate>,
     /// What it may do.
     pub authorization_group: GroupRef,
@@ -78,12 +82,16 @@ pub struct ApiKey {
     /// When an administrator last changed anything of it.
     pub updated_at: DateTime<Utc>,
     /// When it last got a new secret.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub rotated_at: Option<DateTime<Utc>>,
     /// When it was revoked.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub revoked_at: Option<DateTime<Utc>>,
     /// When a request with it was last accepted; up to 5 seconds late.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub last_used_at: Option<DateTime<Utc>>,
     /// From which address that request came.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub last_used_ip: Option<String>,
     /// Counts the changes an administrator made: what an edit is checked against. The JSON API says it in the `ETag`.
     #[serde(skip)]
@@ -129,6 +137,7 @@ pub enum RotatedExpiry {
 
 /// A key together with its secret: the one answer that carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IssuedKey {
     /// The key.
     #[serde(flatten)]

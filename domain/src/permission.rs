@@ -5,6 +5,11 @@ use std::{borrow::Borrow, collections::BTreeSet, fmt, str::FromStr};
 
 /// One permission, e.g. `orders:read`: two parts of `[a-z0-9-]+`, at most 64 characters in all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, max_length = 64, pattern = "^[a-z0-9-]+:[a-z0-9-]+$", example = "orders:read")
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Permission(String);
 
@@ -75,6 +80,11 @@ impl fmt::Display for Permission {
 
 /// The permissions of an authorization group: at most 64, sorted, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = Vec<Permission>, max_items = 64)
+)]
 #[serde(try_from = "Vec<Permission>", into = "Vec<Permission>")]
 pub struct PermissionSet(BTreeSet<Permission>);
 

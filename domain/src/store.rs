@@ -7,6 +7,7 @@
 pub mod audit;
 pub(crate) mod clock;
 mod connection;
+pub(crate) mod cursor;
 #[expect(
     unreachable_pub,
     reason = "what sea-orm derives beside an entity is public"

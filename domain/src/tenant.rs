@@ -25,6 +25,7 @@ pub struct Tenant {
 
 /// What other answers show of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TenantRef {
     /// Its identifier.
     pub id: TenantId,
@@ -46,6 +47,7 @@ impl From<&Tenant> for TenantRef {
 
 /// How much of its key limit a tenant uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Usage {
     /// Keys that are not revoked, expired ones too.
     pub used: u32,
@@ -66,6 +68,11 @@ pub const MAX_KEY_LIMIT: u32 = 1_000_000;
 
 /// A tenant's name in URLs: 1–63 of `[a-z0-9-]`, a letter or digit at both ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(String);
 

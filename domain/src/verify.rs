@@ -13,6 +13,7 @@ use crate::{
     Error,
     actor::Actor,
     client_address::ClientAddress,
+    id::TenantId,
     key::{
         ApiKey,
         format::Secret,
@@ -20,7 +21,7 @@ use crate::{
     },
     permission::{Permission, PermissionSet},
     store::{Store, TenantScope, keys::KnownKey},
-    tenant::TenantRef,
+    tenant::{Slug, TenantRef},
 };
 use last_used::{LastUse, LastUsed};
 
@@ -35,17 +36,41 @@ pub struct VerifiedKey {
     pub permissions: PermissionSet,
     /// From where the request came.
     pub client: ClientAddress,
+    /// The permission that was asked for.
+    pub asked: Option<Permission>,
 }
 
 impl VerifiedKey {
     /// The key's tenant, with the key as the one who acts.
     #[must_use]
     pub fn scope(&self) -> TenantScope {
-        TenantScope::new(
+        TenantScope::of_key(
             self.tenant.clone(),
             Actor::api_key(self.key.id, self.key.name.as_str(), self.client),
+            self.asked.clone(),
         )
     }
+}
+
+/// What somebody wants to know of a key.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Question<'a> {
+    /// The permission that it has to have.
+    pub permission: Option<&'a Permission>,
+    /// Whose it has to be.
+    pub owner: Owner<'a>,
+}
+
+/// Whose a key has to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Owner<'a> {
+    /// Any tenant's.
+    #[default]
+    Any,
+    /// Of the tenant of this slug. The key of another one is told so: [`Refusal::WrongTenant`].
+    Named(&'a Slug),
+    /// Of the tenant that asks. For it the keys of others do not exist, whatever state they are in.
+    Asking(TenantId),
 }
 
 /// Judges keys. Cheap to clone: the clones count and collect together.
@@ -79,12 +104,31 @@ impl Verifier {
     /// Judges a request that presents `presented` from `client` to a route that asks for `permission`. An accepted one counts as use.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the database does not answer in time: never a guess. [`Error::Internal`] for a damaged row.
+    /// Those of [`Self::answer`].
     pub async fn verify(
         &self,
         presented: &str,
         client: ClientAddress,
         permission: Option<&Permission>,
+        now: DateTime<Utc>,
+    ) -> Result<Result<VerifiedKey, Refusal>, Error> {
+        let question = Question {
+            permission,
+            ..Question::default()
+        };
+        self.answer(question, presented, client, now).await
+    }
+
+    /// Judges a request that presents `presented` from `client`, as somebody wants to know it who perhaps is not Latchkey. An accepted
+    /// one counts as use.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the database does not answer in time: never a guess. [`Error::Internal`] for a damaged row.
+    pub async fn answer(
+        &self,
+        question: Question<'_>,
+        presented: &str,
+        client: ClientAddress,
         now: DateTime<Utc>,
     ) -> Result<Result<VerifiedKey, Refusal>, Error> {
         let Some(secret) = Secret::parse(presented) else {
@@ -95,7 +139,18 @@ impl Verifier {
         else {
             return Ok(Err(Refusal::InvalidApiKey));
         };
-        if let Err(refusal) = decide(&grant, client, permission, now) {
+        if matches!(question.owner, Owner::Asking(id) if id != tenant.id) {
+            return Ok(Err(Refusal::InvalidApiKey));
+        }
+        let is_wrong_tenant = matches!(question.owner, Owner::Named(slug) if *slug != tenant.slug);
+        let verdict = match decide(&grant, client, question.permission, now) {
+            // What its group lacks is nothing to tell of a key that has no business there.
+            Ok(()) | Err(Refusal::MissingPermission(_)) if is_wrong_tenant => {
+                Err(Refusal::WrongTenant)
+            }
+            verdict => verdict,
+        };
+        if let Err(refusal) = verdict {
             return Ok(Err(refusal));
         }
         let last_use = LastUse {
@@ -108,6 +163,7 @@ impl Verifier {
             tenant,
             permissions: grant.permissions,
             client,
+            asked: question.permission.cloned(),
         }))
     }
 

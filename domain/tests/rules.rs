@@ -10,6 +10,8 @@ mod expiry;
 mod form;
 #[path = "rules/names.rs"]
 mod names;
+#[path = "rules/own_grant.rs"]
+mod own_grant;
 #[path = "rules/permission.rs"]
 mod permission;
 #[path = "rules/secret.rs"]

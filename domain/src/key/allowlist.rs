@@ -12,6 +12,11 @@ use crate::{FieldError, client_address::ClientAddress};
 
 /// The networks from which a key works, canonical, each once, in the order they were given. Empty admits every address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = Vec<String>, max_items = 1000, example = json!(["10.0.0.0/8", "2001:db8::/32"]))
+)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct Allowlist(Vec<IpNetwork>);
 
@@ -102,6 +107,24 @@ impl Allowlist {
             .is_some_and(|address| self.0.iter().any(|network| network.contains(address)))
     }
 
+    /// Whether every request that `other` lets through passes this list too: also one from an unknown client, which the empty list
+    /// alone admits.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        if self.0.is_empty() {
+            return true;
+        }
+        let own = spans(&self.0);
+        !other.0.is_empty()
+            && other.0.iter().map(Span::of).all(|span| {
+                let next = own
+                    .partition_point(|own| (own.is_ipv4, own.first) <= (span.is_ipv4, span.first));
+                next.checked_sub(1).is_some_and(|index| {
+                    own[index].is_ipv4 == span.is_ipv4 && span.last <= own[index].last
+                })
+            })
+    }
+
     /// What the form says of entries that are right and perhaps not meant: a range that admits everyone of its family.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
@@ -153,6 +176,46 @@ impl fmt::Display for Allowlist {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.to_lines())
     }
+}
+
+/// The addresses of one family from `first` to `last`.
+#[derive(Clone, Copy)]
+struct Span {
+    is_ipv4: bool,
+    first: u128,
+    last: u128,
+}
+
+impl Span {
+    fn of(network: &IpNetwork) -> Self {
+        let number = |address| match address {
+            IpAddr::V4(address) => u128::from(u32::from(address)),
+            IpAddr::V6(address) => u128::from(address),
+        };
+        Self {
+            is_ipv4: network.is_ipv4(),
+            first: number(network.network()),
+            last: number(network.broadcast()),
+        }
+    }
+}
+
+/// The networks as spans in order, those that touch or overlap joined: two halves of a range cover the whole of it.
+fn spans(networks: &[IpNetwork]) -> Vec<Span> {
+    let mut sorted: Vec<_> = networks.iter().map(Span::of).collect();
+    sorted.sort_unstable_by_key(|span| (span.is_ipv4, span.first));
+    let mut joined = Vec::<Span>::with_capacity(sorted.len());
+    for span in sorted {
+        match joined.last_mut() {
+            Some(last)
+                if last.is_ipv4 == span.is_ipv4 && span.first <= last.last.saturating_add(1) =>
+            {
+                last.last = last.last.max(span.last);
+            }
+            _ => joined.push(span),
+        }
+    }
+    joined
 }
 
 /// Reads an address (`192.0.2.7`, a network of one) or a range (`10.0.0.0/8`) into its canonical network: host bits cleared, and

@@ -6,6 +6,11 @@ use std::{fmt, str::FromStr};
 
 /// The last day, UTC, on which a key works: it ends at 23:59:59 of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, format = Date, example = "2031-12-31")
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct ExpirationDate(NaiveDate);
 
@@ -98,6 +103,7 @@ impl fmt::Display for ExpirationDate {
 
 /// Where a key stands with its expiration date; exactly one at any time, and independent of whether it is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ExpirationState {
     /// Never expires, or not soon.

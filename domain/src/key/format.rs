@@ -57,6 +57,11 @@ impl FromStr for KeyPrefix {
 ///
 /// It can be serialised, because one answer carries it to the one who asked for the key. Nothing that is kept holds this type.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, description = "A secret: what an integration sends in `X-API-Key`. Shown once.")
+)]
 #[serde(transparent)]
 pub struct Secret(String);
 

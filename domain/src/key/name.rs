@@ -7,6 +7,7 @@ use crate::text;
 
 /// A key's name: 2–200 Unicode scalar values after trimming and NFC, on one plain line. Need not be unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, min_length = 2, max_length = 200))]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyName(String);
 
@@ -49,6 +50,7 @@ impl FromStr for KeyName {
 
 /// What a key is for: at most 1,000 Unicode scalar values after trimming and NFC; may be empty and have several lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, max_length = 1000))]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyDescription(String);
 

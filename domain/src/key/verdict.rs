@@ -40,6 +40,8 @@ pub enum Refusal {
     TenantSuspended,
     /// The client's address is not in the allowlist.
     IpNotAllowed,
+    /// A gateway asks for keys of one tenant, and the key is another's.
+    WrongTenant,
     /// The key's group lacks this permission, which the route asks for.
     MissingPermission(Permission),
 }
@@ -56,6 +58,7 @@ impl Refusal {
             Self::ExpiredApiKey => "expired_api_key",
             Self::TenantSuspended => "tenant_suspended",
             Self::IpNotAllowed => "ip_not_allowed",
+            Self::WrongTenant => "wrong_tenant",
             Self::MissingPermission(_) => "missing_permission",
         }
     }

@@ -2,19 +2,22 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select, sea_query::IntoCondition,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    clock, connection::Database, entity::audit_event, error::damaged, random, scope::TenantScope,
+    clock, connection::Database, cursor, entity::audit_event, error::damaged, keys::AUDITED_KIND,
+    random, scope::TenantScope,
 };
 use crate::{
     Error,
     actor::{Actor, ActorKind, ActorRef},
-    audit::{AuditAction, AuditEvent, AuditTarget},
+    audit::{AuditAction, AuditEvent, AuditQuery, AuditTarget, AuditedActor},
     id::TenantId,
+    page::{self, Page},
 };
 
 /// An event that is to be written.
@@ -69,6 +72,37 @@ impl<'a> AuditTrail<'a> {
         Self { database, scope }
     }
 
+    /// The events that `query` asks for, newest first, one page of them. A limit out of bounds is brought to the nearest bound.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`] for a cursor that this list did not hand out, [`Error::Unavailable`].
+    pub async fn list(&self, query: &AuditQuery) -> Result<Page<AuditEvent>, Error> {
+        let position = query
+            .cursor
+            .as_deref()
+            .map(cursor::read::<Position>)
+            .transpose()?;
+        let limit = query.limit.clamp(1, page::MAX_LIMIT);
+        // One more than is shown tells whether there is a next page.
+        let select = self
+            .rows()
+            .filter(matches(query))
+            .filter(position.map_or_else(Condition::all, |position| position.after()))
+            .limit(u64::from(limit) + 1);
+        let mut rows = self
+            .database
+            .within(select.all(self.database.reader()))
+            .await?;
+        let is_last = rows.len() <= limit as usize;
+        rows.truncate(limit as usize);
+        let next_cursor = match rows.last() {
+            Some(last) if !is_last => Some(cursor::write(&Position::of(last))?),
+            _ => None,
+        };
+        let items = rows.into_iter().map(from_row).collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor })
+    }
+
     /// The newest events, newest first, at most `limit`.
     ///
     /// # Errors
@@ -76,17 +110,73 @@ impl<'a> AuditTrail<'a> {
     pub async fn newest(&self, limit: u64) -> Result<Vec<AuditEvent>, Error> {
         let rows = self
             .database
-            .within(
-                audit_event::Entity::find()
-                    .filter(audit_event::Column::TenantId.eq(self.scope.tenant_id().as_uuid()))
-                    .order_by_desc(audit_event::Column::At)
-                    .order_by_desc(audit_event::Column::Id)
-                    .limit(limit)
-                    .all(self.database.reader()),
-            )
+            .within(self.rows().limit(limit).all(self.database.reader()))
             .await?;
         rows.into_iter().map(from_row).collect()
     }
+
+    /// Where every query for the tenant's events starts: newest first.
+    fn rows(&self) -> Select<audit_event::Entity> {
+        audit_event::Entity::find()
+            .filter(audit_event::Column::TenantId.eq(self.scope.tenant_id().as_uuid()))
+            .order_by_desc(audit_event::Column::At)
+            .order_by_desc(audit_event::Column::Id)
+    }
+}
+
+/// A place in the trail: the event that a page ended with.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Position {
+    /// When, in microseconds since 1970.
+    at: i64,
+    event: Uuid,
+}
+
+impl Position {
+    fn of(event: &audit_event::Model) -> Self {
+        Self {
+            at: event.at.timestamp_micros(),
+            event: event.id,
+        }
+    }
+
+    /// What comes behind it. Written so that an index over the time finds its place by the first half.
+    fn after(&self) -> Condition {
+        use audit_event::Column;
+        let at = DateTime::from_timestamp_micros(self.at).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        Condition::all().add(Column::At.lte(at)).add(
+            Condition::any()
+                .add(Column::At.lt(at))
+                .add(Column::Id.lt(self.event)),
+        )
+    }
+}
+
+/// Each of these filters has an index, with the time behind it.
+fn matches(query: &AuditQuery) -> Condition {
+    use audit_event::Column;
+    let actor = query.actor.map(|actor| match actor {
+        AuditedActor::Id(id) => Column::ActorId.eq(id).into_condition(),
+        AuditedActor::Cli => Condition::all()
+            .add(Column::ActorId.is_null())
+            .add(Column::ActorKind.eq(ActorKind::Cli.as_str())),
+    });
+    let key = query.key_id.map(|id| {
+        Condition::all()
+            .add(Column::TargetId.eq(id.as_uuid()))
+            .add(Column::TargetKind.eq(AUDITED_KIND))
+    });
+    Condition::all()
+        .add_option(
+            query
+                .action
+                .map(|action| Column::Action.eq(action.as_str())),
+        )
+        .add_option(actor)
+        .add_option(key)
+        .add_option(query.from.map(|from| Column::At.gte(from)))
+        .add_option(query.to.map(|to| Column::At.lt(to)))
 }
 
 /// Who did what was done last to the thing of that kind and identifier. Every event about a thing counts.

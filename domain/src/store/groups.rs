@@ -3,14 +3,16 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, QueryFilter, QuerySelect, Select, SqlErr,
+    EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, SqlErr,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     audit::{self, NewEvent},
     clock,
     connection::Database,
+    cursor,
     entity::authorization_group as row,
     error::damaged,
     random,
@@ -21,6 +23,7 @@ use crate::{
     audit::{AuditAction, AuditTarget},
     group::{AuthorizationGroup, GroupType},
     id::{GroupId, TenantId},
+    page::{self, Page},
     permission::PermissionSet,
     text,
 };
@@ -53,6 +56,63 @@ impl<'a> Groups<'a> {
     /// [`Error::Unavailable`].
     pub async fn list(&self) -> Result<Vec<AuthorizationGroup>, Error> {
         self.sorted(in_tenant(self.scope.tenant_id())).await
+    }
+
+    /// One page of the groups, by name, upper case before lower. A limit out of bounds is brought to the nearest bound.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`] for a cursor that this list did not hand out, [`Error::Unavailable`].
+    pub async fn page(
+        &self,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<AuthorizationGroup>, Error> {
+        let mut select = in_tenant(self.scope.tenant_id()).order_by_asc(row::Column::Name);
+        if let Some(cursor) = cursor {
+            let Position { group } = cursor::read(cursor)?;
+            // PostgreSQL's text cannot hold a NUL, so that no name has one.
+            if group.contains('\0') {
+                return Err(Error::InvalidCursor);
+            }
+            select = select.filter(row::Column::Name.gt(group));
+        }
+        let limit = limit.clamp(1, page::MAX_LIMIT);
+        // One more than is shown tells whether there is a next page.
+        let mut rows = self
+            .database
+            .within(
+                select
+                    .limit(u64::from(limit) + 1)
+                    .all(self.database.reader()),
+            )
+            .await?;
+        let is_last = rows.len() <= limit as usize;
+        rows.truncate(limit as usize);
+        let next_cursor = match rows.last() {
+            Some(last) if !is_last => Some(cursor::write(&Position {
+                group: last.name.clone(),
+            })?),
+            _ => None,
+        };
+        let items = rows.into_iter().map(from_row).collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor })
+    }
+
+    /// Whether a key of the tenant can have the group `id`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn is_for_keys(&self, id: GroupId) -> Result<bool, Error> {
+        let found = self
+            .database
+            .within(
+                in_tenant(self.scope.tenant_id())
+                    .filter(row::Column::Id.eq(id.as_uuid()))
+                    .filter(row::Column::Kind.eq(GroupType::TenantApiKey.as_str()))
+                    .one(self.database.reader()),
+            )
+            .await?;
+        Ok(found.is_some())
     }
 
     /// The groups that a key can have: those of type `tenant_api_key`, by name.
@@ -226,6 +286,13 @@ impl<'a> Groups<'a> {
 }
 
 const NOT_FOUND: Error = Error::NotFound("authorization group");
+
+/// A place in the list by name, which is unique in a tenant: the group that a page ended with.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Position {
+    group: String,
+}
 
 /// Where every query for groups starts.
 fn in_tenant(tenant: TenantId) -> Select<row::Entity> {

@@ -11,6 +11,7 @@ mod group;
 mod last_used;
 mod list;
 mod order;
+mod own_grant;
 mod revoke;
 mod rotate;
 mod row;
@@ -48,7 +49,7 @@ use crate::{
 const NOT_FOUND: Error = Error::NotFound("API key");
 
 /// What the audit trail calls a key.
-const AUDITED_KIND: &str = "api_key";
+pub(crate) const AUDITED_KIND: &str = "api_key";
 
 /// The keys of one tenant.
 pub struct Keys<'a> {
@@ -106,7 +107,7 @@ impl<'a> Keys<'a> {
     ///
     /// # Errors
     /// [`Error::KeyLimitReached`]; [`Error::Invalid`] for a group that is not one of the tenant's for keys and for a date that is
-    /// not in the future; [`Error::Unavailable`].
+    /// not in the future; where a key acts, [`Error::ExceedsOwnGrant`] and [`Error::ActorRefused`]; [`Error::Unavailable`].
     pub async fn create(&self, new: NewKey, now: DateTime<Utc>) -> Result<IssuedKey, Error> {
         done(create::create(self, new, None, now).await?)
     }
@@ -175,7 +176,7 @@ impl<'a> Keys<'a> {
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's; [`Error::KeyRevoked`]; [`Error::Invalid`] for a date that is neither the
-    /// current one nor in the future; [`Error::Unavailable`].
+    /// current one nor in the future; where a key acts, [`Error::ExceedsOwnGrant`] and [`Error::ActorRefused`]; [`Error::Unavailable`].
     pub async fn rotate(
         &self,
         id: KeyId,
@@ -199,10 +200,18 @@ impl<'a> Keys<'a> {
         rotate::rotate(self, id, expiry, Some(one_time), now).await
     }
 
+    /// The key that acts gives itself a new secret; the old one is dead with the same commit. Everything else stays.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] where no key acts; [`Error::ActorRefused`]; [`Error::Unavailable`].
+    pub async fn rotate_self(&self, now: DateTime<Utc>) -> Result<IssuedKey, Error> {
+        done(rotate::rotate_self(self, now).await?)
+    }
+
     /// Revokes a key for ever. A key that was revoked before stays as it is, and the trail too.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
+    /// [`Error::NotFound`], also for another tenant's; where a key acts, [`Error::ActorRefused`]; [`Error::Unavailable`].
     pub async fn revoke(&self, id: KeyId, now: DateTime<Utc>) -> Result<ApiKey, Error> {
         revoke::revoke(self, id, now).await
     }

@@ -2,6 +2,7 @@
 
 mod m0001_foundation;
 mod m0002_lists_and_repeats;
+mod m0003_audit_filters;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_foundation::Migration),
             Box::new(m0002_lists_and_repeats::Migration),
+            Box::new(m0003_audit_filters::Migration),
         ]
     }
 }

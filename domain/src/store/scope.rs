@@ -1,17 +1,31 @@
 //! Whose rows a call may touch, and who is written into the audit trail. Only this crate makes these values.
 
-use crate::{actor::Actor, id::TenantId, tenant::TenantRef};
+use crate::{actor::Actor, id::TenantId, permission::Permission, tenant::TenantRef};
 
 /// One tenant and who acts in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantScope {
     tenant: TenantRef,
     actor: Actor,
+    asked: Option<Permission>,
 }
 
 impl TenantScope {
     pub(crate) const fn new(tenant: TenantRef, actor: Actor) -> Self {
-        Self { tenant, actor }
+        Self {
+            tenant,
+            actor,
+            asked: None,
+        }
+    }
+
+    /// The key `actor` acts, which was asked for this permission.
+    pub(crate) const fn of_key(tenant: TenantRef, actor: Actor, asked: Option<Permission>) -> Self {
+        Self {
+            tenant,
+            actor,
+            asked,
+        }
     }
 
     /// The tenant.
@@ -24,6 +38,11 @@ impl TenantScope {
     #[must_use]
     pub const fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// The permission that the key was asked for, where a key acts.
+    pub(crate) const fn asked(&self) -> Option<&Permission> {
+        self.asked.as_ref()
     }
 
     pub(crate) const fn tenant_id(&self) -> TenantId {

@@ -70,6 +70,10 @@ impl Problem {
                 StatusCode::FORBIDDEN,
                 "The API key does not work from this address",
             ),
+            Refusal::WrongTenant => (
+                StatusCode::FORBIDDEN,
+                "The API key belongs to another tenant",
+            ),
             Refusal::MissingPermission(_) => {
                 (StatusCode::FORBIDDEN, "The API key lacks a permission")
             }
@@ -141,6 +145,18 @@ impl Problem {
                 "The form was opened too long ago",
             ),
             Error::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
+            Error::ExceedsOwnGrant => Self {
+                detail: Some(
+                    "Permissions, expiration date and addresses of the other key must lie within those of the key that asks, and no key changes itself."
+                        .to_owned(),
+                ),
+                ..Self::new(
+                    StatusCode::FORBIDDEN,
+                    "exceeds_own_grant",
+                    "An API key can hand out no more than it has",
+                )
+            },
+            Error::ActorRefused(refusal) => Self::of_refusal(&refusal),
             Error::InvalidCursor => Self::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_cursor",

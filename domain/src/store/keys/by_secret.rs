@@ -2,7 +2,9 @@
 //! the secret is what names the tenant.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect, Select,
+};
 use uuid::Uuid;
 
 use super::row::{self, KeyRow};
@@ -28,8 +30,9 @@ pub(crate) struct KnownKey {
     pub(crate) grant: Grant,
 }
 
+/// The columns of [`with_tenant`].
 #[derive(FromQueryResult)]
-struct KnownRow {
+pub(super) struct KnownRow {
     #[sea_orm(nested)]
     key: KeyRow,
     permissions: String,
@@ -50,17 +53,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<KnownKey>, Error> {
         let database = self.database();
-        let of_tenant = api_key::Entity::belongs_to(tenant::Entity)
-            .from(api_key::Column::TenantId)
-            .to(tenant::Column::Id)
-            .into();
-        let query = row::with_group(api_key::Entity::find())
-            .join(JoinType::InnerJoin, of_tenant)
-            .column_as(authorization_group::Column::Permissions, "permissions")
-            .column_as(tenant::Column::Id, "tenant_id")
-            .column_as(tenant::Column::Slug, "tenant_slug")
-            .column_as(tenant::Column::Name, "tenant_name")
-            .column_as(tenant::Column::SuspendedAt, "tenant_suspended_at")
+        let query = with_tenant(api_key::Entity::find())
             .filter(api_key::Column::SecretDigest.eq(random::digest(secret.expose())))
             .into_model::<KnownRow>();
         database
@@ -71,8 +64,23 @@ impl Store {
     }
 }
 
+/// `keys` with the columns of [`KnownRow`].
+pub(super) fn with_tenant(keys: Select<api_key::Entity>) -> Select<api_key::Entity> {
+    let of_tenant = api_key::Entity::belongs_to(tenant::Entity)
+        .from(api_key::Column::TenantId)
+        .to(tenant::Column::Id)
+        .into();
+    row::with_group(keys)
+        .join(JoinType::InnerJoin, of_tenant)
+        .column_as(authorization_group::Column::Permissions, "permissions")
+        .column_as(tenant::Column::Id, "tenant_id")
+        .column_as(tenant::Column::Slug, "tenant_slug")
+        .column_as(tenant::Column::Name, "tenant_name")
+        .column_as(tenant::Column::SuspendedAt, "tenant_suspended_at")
+}
+
 impl KnownRow {
-    fn into_known(self, now: DateTime<Utc>, soon_days: u32) -> Result<KnownKey, Error> {
+    pub(super) fn into_known(self, now: DateTime<Utc>, soon_days: u32) -> Result<KnownKey, Error> {
         let key = self.key.into_key(now, soon_days)?;
         let grant = Grant {
             revoked: key.revoked_at.is_some(),

@@ -12,7 +12,7 @@ use crate::{
     audit::AuditAction,
     group::GroupRef,
     id::KeyId,
-    key::{IssuedKey, NewKey, format::Secret, today},
+    key::{IssuedKey, NewKey, format::Secret, own_grant::Reach, today},
     store::{
         clock,
         entity::{api_key, tenant},
@@ -33,11 +33,19 @@ pub(super) async fn create(
     let made = keys
         .database
         .within(async {
+            let own_grant = keys.own_grant(&transaction, now).await?;
             if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
                 return Ok(Once::Repeated { key });
             }
             check_limit(keys, &transaction).await?;
             let group = check_fields(keys, &transaction, &new, now).await?;
+            if let Some(own) = own_grant {
+                own.check_new(&Reach {
+                    permissions: keys.permissions_of(&transaction, new.group_id).await?,
+                    expires_on: new.expires_on,
+                    allowlist: new.allowlist.clone(),
+                })?;
+            }
             let id = random::identifier::<KeyId>();
             let changes = changes(&new, &group);
             let target = target(id, new.name.as_str());

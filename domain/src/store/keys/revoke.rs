@@ -24,6 +24,8 @@ pub(super) async fn revoke(
         .database
         .within(async {
             let before = keys.lock(&transaction, id).await?;
+            // Revoking hands nothing out; all that counts is that the actor is still good.
+            keys.own_grant(&transaction, now).await?;
             if before.revoked_at.is_none() {
                 let row = api_key::ActiveModel {
                     revoked_at: Set(Some(now)),

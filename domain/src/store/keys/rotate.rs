@@ -9,7 +9,13 @@ use crate::{
     Error,
     audit::AuditAction,
     id::KeyId,
-    key::{IssuedKey, RotatedExpiry, expiry::ExpirationDate, format::Secret, today},
+    key::{
+        IssuedKey, RotatedExpiry,
+        expiry::ExpirationDate,
+        format::Secret,
+        own_grant::{OwnGrant, Reach},
+        today,
+    },
     store::{
         clock,
         entity::api_key,
@@ -25,6 +31,28 @@ pub(super) async fn rotate(
     one_time: Option<&OneTime>,
     now: DateTime<Utc>,
 ) -> Result<Once<IssuedKey>, Error> {
+    let check =
+        |own: &OwnGrant, before: &Reach, after: &Reach| own.check_changed(id, before, after);
+    give_secret(keys, id, expiry, check, one_time, now).await
+}
+
+/// The key that acts gives itself a new secret, and keeps everything else: nothing is handed out that it has not.
+pub(super) async fn rotate_self(
+    keys: &Keys<'_>,
+    now: DateTime<Utc>,
+) -> Result<Once<IssuedKey>, Error> {
+    let allow = |_: &OwnGrant, _: &Reach, _: &Reach| Ok(());
+    give_secret(keys, keys.own_id()?, RotatedExpiry::Keep, allow, None, now).await
+}
+
+async fn give_secret(
+    keys: &Keys<'_>,
+    id: KeyId,
+    expiry: RotatedExpiry,
+    check: impl Fn(&OwnGrant, &Reach, &Reach) -> Result<(), Error>,
+    one_time: Option<&OneTime>,
+    now: DateTime<Utc>,
+) -> Result<Once<IssuedKey>, Error> {
     let now = clock::stored(now);
     let secret = Secret::generate(&keys.database.options().key_prefix, random::fill)?;
     let transaction = keys.database.begin_write().await?;
@@ -35,6 +63,7 @@ pub(super) async fn rotate(
                 return Ok(Once::Repeated { key });
             }
             let before = keys.lock(&transaction, id).await?;
+            let own_grant = keys.own_grant(&transaction, now).await?;
             if before.revoked_at.is_some() {
                 return Err(Error::KeyRevoked);
             }
@@ -51,6 +80,18 @@ pub(super) async fn rotate(
             {
                 changes["expires_on"] = json!({ "before": before.expires_on, "after": date });
                 row.expires_on = Set(date);
+            }
+            if let Some(own) = own_grant {
+                let reach = keys.reach_of(&transaction, &before).await?;
+                let expires_on = match expiry {
+                    RotatedExpiry::Keep => reach.expires_on,
+                    RotatedExpiry::Set(date) => date,
+                };
+                let after = Reach {
+                    expires_on,
+                    ..reach.clone()
+                };
+                check(&own, &reach, &after)?;
             }
             keys.change(
                 &transaction,

@@ -12,8 +12,9 @@ use super::{
 use crate::{
     Error,
     audit::AuditAction,
-    id::KeyId,
-    key::{ApiKey, KeyChanges},
+    id::{GroupId, KeyId},
+    key::{ApiKey, KeyChanges, own_grant::Reach},
+    permission::PermissionSet,
     store::{
         clock,
         entity::api_key,
@@ -38,11 +39,29 @@ pub(super) async fn update(
                 return Ok(Once::Repeated { key });
             }
             let before = keys.lock(&transaction, id).await?;
+            let own_grant = keys.own_grant(&transaction, now).await?;
             if before.revoked_at.is_some() {
                 return Err(Error::KeyRevoked);
             }
             if expected_version.is_some_and(|version| version != before.version) {
                 return Err(Error::Stale);
+            }
+            if let Some(own) = own_grant {
+                let reach = keys.reach_of(&transaction, &before).await?;
+                let permissions = match changes.group_id {
+                    Some(id) => chosen_permissions(keys, &transaction, id).await?,
+                    None => reach.permissions.clone(),
+                };
+                let after = Reach {
+                    permissions,
+                    expires_on: reach.expires_on,
+                    allowlist: changes
+                        .allowlist
+                        .as_ref()
+                        .unwrap_or(&reach.allowlist)
+                        .clone(),
+                };
+                own.check_changed(id, &reach, &after)?;
             }
             let (row, differences) = differences(keys, &transaction, &before, changes).await?;
             if !differences.is_empty() {
@@ -61,6 +80,18 @@ pub(super) async fn update(
         .await?;
     keys.database.commit(transaction).await?;
     Ok(edited)
+}
+
+/// What the group allows that was chosen for a key.
+async fn chosen_permissions(
+    keys: &Keys<'_>,
+    transaction: &DatabaseTransaction,
+    id: GroupId,
+) -> Result<PermissionSet, Error> {
+    let group = group_for_keys(keys, transaction, id)
+        .await?
+        .map_err(|error| Error::Invalid(vec![error]))?;
+    keys.permissions_of(transaction, group.id).await
 }
 
 /// What `wanted` changes of the key: the columns to write, and the same for the trail, before and after. Nothing where it is so

@@ -1,0 +1,40 @@
+//! How a place in a list becomes a cursor: JSON with a checksum, URL-safe.
+//!
+//! A cursor is data, not authority: whatever stands in it, the query that it becomes part of is bound to the tenant. Its checksum is
+//! there so that one which was cut or mistyped is refused instead of beginning somewhere.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::Error;
+
+/// A longer one is not ours: a name has at most 800 bytes.
+const MAX_LENGTH: usize = 2_048;
+const CHECKSUM_LENGTH: usize = 4;
+
+/// The cursor that says `content`.
+pub(crate) fn write(content: &impl Serialize) -> Result<String, Error> {
+    let mut bytes =
+        serde_json::to_vec(content).map_err(|error| Error::Internal(Box::new(error)))?;
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// What `cursor` says.
+///
+/// # Errors
+/// [`Error::InvalidCursor`], also for one of another list.
+pub(crate) fn read<Content: DeserializeOwned>(cursor: &str) -> Result<Content, Error> {
+    parse(cursor).ok_or(Error::InvalidCursor)
+}
+
+fn parse<Content: DeserializeOwned>(cursor: &str) -> Option<Content> {
+    if cursor.len() > MAX_LENGTH {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (json, checksum) = bytes.split_last_chunk::<CHECKSUM_LENGTH>()?;
+    (crc32fast::hash(json).to_be_bytes() == *checksum)
+        .then(|| serde_json::from_slice(json).ok())
+        .flatten()
+}
