@@ -1,8 +1,18 @@
 //! The JSON API under `/api/v1`: one file a resource. It reads no cookie and sends no CORS header.
 
 pub(crate) mod api_keys;
+pub(crate) mod audit_events;
+pub(crate) mod authorization_groups;
+pub(crate) mod docs;
+pub(crate) mod document;
+mod entity_tag;
 pub(crate) mod error;
+mod fields;
+pub(crate) mod forward_auth;
+mod json;
+mod key_body;
 mod query;
+pub(crate) mod verify;
 pub(crate) mod whoami;
 
 /// What every path of the API begins with.

@@ -45,7 +45,7 @@ pub(crate) async fn require_api_key(
 }
 
 /// The one value of the header. One that is not visible ASCII is no key either.
-fn presented_key(headers: &HeaderMap) -> Result<&str, Refusal> {
+pub(crate) fn presented_key(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut lines = headers.get_all(HEADER).iter();
     let line = lines.next().ok_or(Refusal::MissingApiKey)?;
     if lines.next().is_some() {

@@ -16,9 +16,15 @@ use axum::{
 use domain::user::Role;
 use http::{Method, StatusCode};
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+use utoipa_axum::{router::UtoipaMethodRouter, routes};
 
 use crate::{
-    api::{self, api_keys, error::write_problems, whoami},
+    api::{
+        self, api_keys, audit_events, authorization_groups, docs,
+        document::{self, Documented},
+        error::write_problems,
+        forward_auth, verify, whoami,
+    },
     api_key_layer::{KeyGuard, require_api_key},
     assets::{Assets, serve_asset},
     body_limit::{self, limit_body},
@@ -42,6 +48,8 @@ pub enum Caller {
     Anyone,
     /// An integration with a good key whose group has this permission; any good key where it is `None`.
     Key(Option<&'static str>),
+    /// A gateway, with the good key of the request that it asks about.
+    Gateway,
     /// Who is signed in.
     SignedIn,
     /// A tenant administrator in the own tenant, a super user in the one that the URL names.
@@ -56,7 +64,7 @@ impl Caller {
     pub const fn admits(self, role: Role) -> bool {
         match self {
             Self::Anyone | Self::SignedIn => true,
-            Self::Key(_) => false,
+            Self::Key(_) | Self::Gateway => false,
             Self::KeyManager => role.manages_keys(),
             Self::SuperUser => matches!(role, Role::SuperUser),
         }
@@ -65,30 +73,108 @@ impl Caller {
 
 /// A row of the table. A route that answers GET answers HEAD too.
 pub struct Route {
-    /// The method.
-    pub method: Method,
+    /// The method; `None` for any, also one that nobody has heard of.
+    pub method: Option<Method>,
     /// As axum writes it, e.g. `/tenant-api-keys/{id}/rotate`.
     pub path: String,
     /// Who may call it.
     pub caller: Caller,
     handler: MethodRouter<AppState>,
+    /// What the API's document says of it.
+    documented: Option<Documented>,
+}
+
+impl Route {
+    /// What the API's document says of it, and who may call it.
+    pub(crate) fn documented(self) -> Option<(Documented, Caller)> {
+        self.documented.map(|documented| (documented, self.caller))
+    }
 }
 
 /// Every route.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    use Caller::{Anyone, Key, KeyManager, SignedIn};
+    use Caller::{Anyone, Gateway, Key, KeyManager, SignedIn};
     let mut routes = vec![
         // Whoever watches the process.
         get("/healthz", Anyone, health::read_health),
         get("/readyz", Anyone, health::read_readiness),
         // Integrations, with their key.
-        get("/api/v1/whoami", Key(None), whoami::read_whoami),
-        get(
+        api("/api/v1/whoami", Key(None), routes!(whoami::read_whoami)),
+        api(
+            "/api/v1/whoami/rotate",
+            Key(Some("api-keys:rotate-self")),
+            routes!(whoami::rotate_whoami),
+        ),
+        api(
             "/api/v1/api-keys",
             Key(Some("api-keys:read")),
-            api_keys::list_api_keys,
+            routes!(api_keys::list_api_keys),
         ),
+        api(
+            "/api/v1/api-keys",
+            Key(Some("api-keys:write")),
+            routes!(api_keys::create_api_key),
+        ),
+        api(
+            "/api/v1/api-keys/{id}",
+            Key(Some("api-keys:read")),
+            routes!(api_keys::read_api_key),
+        ),
+        api(
+            "/api/v1/api-keys/{id}",
+            Key(Some("api-keys:write")),
+            routes!(api_keys::update_api_key),
+        ),
+        api(
+            "/api/v1/api-keys/{id}/rotate",
+            Key(Some("api-keys:write")),
+            routes!(api_keys::rotate_api_key),
+        ),
+        api(
+            "/api/v1/api-keys/{id}/revoke",
+            Key(Some("api-keys:write")),
+            routes!(api_keys::revoke_api_key),
+        ),
+        api(
+            "/api/v1/authorization-groups",
+            Key(Some("authorization-groups:read")),
+            routes!(authorization_groups::list_authorization_groups),
+        ),
+        api(
+            "/api/v1/audit-events",
+            Key(Some("audit-log:read")),
+            routes!(audit_events::list_audit_events),
+        ),
+        // A tenant's own services, with a key of theirs that may ask about others.
+        api(
+            "/api/v1/verify",
+            Key(Some("api-keys:verify")),
+            routes!(verify::verify_api_key),
+        ),
+        // Gateways, with the key of the request that they ask about.
+        any(
+            "/api/v1/forward-auth",
+            Gateway,
+            forward_auth::forward_auth,
+            routes!(forward_auth::forward_auth),
+        ),
+        any(
+            "/api/v1/forward-auth/for/{tenant}/{permission}/{*rest}",
+            Gateway,
+            forward_auth::forward_auth_for,
+            routes!(forward_auth::forward_auth_for),
+        ),
+        // The same where the client's own path is empty, which a wildcard does not match.
+        any_undocumented(
+            "/api/v1/forward-auth/for/{tenant}/{permission}/",
+            Gateway,
+            forward_auth::forward_auth_for,
+        ),
+        // Whoever writes an integration.
+        get("/api/v1/openapi.json", Anyone, document::read_document),
+        get("/api/docs", Anyone, docs::read_docs),
+        get("/api/docs/style.css", Anyone, docs::read_style),
         // People: in and out.
         page("/sign-in", Anyone),
         post("/sign-in", Anyone, sign_in::sign_in),
@@ -142,11 +228,14 @@ pub fn router(state: AppState) -> Router {
         }
     }
     let mut api = Router::new();
+    let mut gateways = Router::new();
     let mut pages = Router::new();
     let mut sign_in = Router::new();
     for route in routes {
         let handler = guarded(route.handler, &route.path, route.caller, &state);
-        if api::is_api(&route.path) {
+        if route.caller == Caller::Gateway {
+            gateways = gateways.route(&route.path, handler);
+        } else if api::is_api(&route.path) {
             api = api.route(&route.path, handler);
         } else if route.path == app::urls::SIGN_IN {
             sign_in = sign_in.route(&route.path, handler);
@@ -164,6 +253,8 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), refuse_other_origins));
     Router::new()
         .merge(with_limit(api, body_limit::API))
+        // Without a limit, because without a body: what headers say of the client's body is no promise that it comes.
+        .merge(gateways)
         .merge(pages)
         .fallback(answer_not_found)
         // From here on the last one is the outermost.
@@ -206,7 +297,51 @@ fn guarded(
                 require_session,
             ))
         }
-        Caller::Anyone | Caller::SignedIn | Caller::KeyManager | Caller::SuperUser => handler,
+        // What a gateway asks for stands in its URL, so that the handler itself judges the key.
+        Caller::Anyone
+        | Caller::Gateway
+        | Caller::SignedIn
+        | Caller::KeyManager
+        | Caller::SuperUser => handler,
+    }
+}
+
+/// A route of the JSON API. Method and path are the handler's own; the path stands in the table too, to be found there.
+fn api(path: &str, caller: Caller, route: UtoipaMethodRouter<AppState>) -> Route {
+    let (documented, handler) = Documented::split(path, route);
+    Route {
+        method: Some(documented.method()),
+        path: path.to_owned(),
+        caller,
+        handler,
+        documented: Some(documented),
+    }
+}
+
+/// A route of the JSON API with any method. The document, which has no word for any, shows the one that `route` names.
+fn any<H, T>(path: &str, caller: Caller, handler: H, route: UtoipaMethodRouter<AppState>) -> Route
+where
+    H: Handler<T, AppState>,
+    T: 'static,
+{
+    let (documented, _) = Documented::split(path, route);
+    Route {
+        documented: Some(documented),
+        ..any_undocumented(path, caller, handler)
+    }
+}
+
+fn any_undocumented<H, T>(path: &str, caller: Caller, handler: H) -> Route
+where
+    H: Handler<T, AppState>,
+    T: 'static,
+{
+    Route {
+        method: None,
+        path: path.to_owned(),
+        caller,
+        handler: routing::any(handler),
+        documented: None,
     }
 }
 
@@ -216,10 +351,11 @@ where
     T: 'static,
 {
     Route {
-        method: Method::GET,
+        method: Some(Method::GET),
         path: path.to_owned(),
         caller,
         handler: routing::get(handler),
+        documented: None,
     }
 }
 
@@ -229,10 +365,11 @@ where
     T: 'static,
 {
     Route {
-        method: Method::POST,
+        method: Some(Method::POST),
         path: path.to_owned(),
         caller,
         handler: routing::post(handler),
+        documented: None,
     }
 }
 

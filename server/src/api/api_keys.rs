@@ -2,23 +2,73 @@
 
 use axum::{
     Extension, Json,
-    extract::{RawQuery, State},
+    extract::{FromRequestParts, Path, RawQuery, State},
+    response::{IntoResponse, Response},
 };
-use domain::{key::ApiKey, page::Page, tenant::Usage, verify::VerifiedKey};
+use domain::{
+    Error,
+    id::KeyId,
+    key::{ApiKey, IssuedKey, today},
+    tenant::Usage,
+    verify::VerifiedKey,
+};
+use http::{HeaderMap, StatusCode, header, request::Parts};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{error::ApiError, query::parse_key_query};
+use super::{
+    entity_tag::{IfMatch, TaggedKey},
+    error::ApiError,
+    json::{JsonBody, NoBody},
+    key_body::{KeyChangesBody, NewKeyBody, RotateBody},
+    query::{NoParameters, parse_key_query},
+};
 use crate::{clock, state::AppState};
 
 /// A page of keys, and how many there may be.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct KeyList {
-    #[serde(flatten)]
-    page: Page<ApiKey>,
+    /// In the order that was asked for.
+    items: Vec<ApiKey>,
+    /// Hand it back as `cursor` to get what follows; `null` at the end.
+    #[schema(required)]
+    next_cursor: Option<String>,
     usage: Usage,
 }
 
-/// `GET /api/v1/api-keys?status=&expiration=&q=&sort=&limit=&cursor=`
+/// The key in the path. What is no identifier names nothing.
+pub(crate) struct KeyInPath(KeyId);
+
+impl<S: Send + Sync> FromRequestParts<S> for KeyInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Path::<String>::from_request_parts(parts, state)
+            .await
+            .ok()
+            .and_then(|Path(id)| id.parse().ok())
+            .map(Self)
+            .ok_or(ApiError::Failed(Error::NotFound("API key")))
+    }
+}
+
+/// List keys
+///
+/// Filtered, searched, sorted, in pages.
+#[utoipa::path(
+    get,
+    path = "/api/v1/api-keys",
+    tag = "API keys",
+    params(
+        ("status" = Option<domain::key::KeyStatus>, Query, description = "Only keys of this status"),
+        ("expiration" = Option<domain::key::expiry::ExpirationState>, Query, description = "Only keys in this state"),
+        ("q" = Option<String>, Query, max_length = 1000, description = "Only keys whose name or description contains this, whatever the case"),
+        ("sort" = Option<String>, Query, pattern = "^-?(name|status|authorization_group|expires_on|last_used_at|created_at)$", description = "`name`, `status`, `authorization_group`, `expires_on`, `last_used_at` or `created_at`, with `-` before it for descending; `-created_at` where it is absent. Empty values come last."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "25 where it is absent"),
+        ("cursor" = Option<String>, Query, description = "A `next_cursor` of the same list"),
+    ),
+    responses((status = 200, body = KeyList, description = "A page of keys")),
+)]
 pub(crate) async fn list_api_keys(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
@@ -29,10 +79,140 @@ pub(crate) async fn list_api_keys(
     let keys = state.store.keys(&scope);
     let page = keys.list(&query, clock::now()).await?;
     Ok(Json(KeyList {
-        page: Page {
-            items: page.items,
-            next_cursor: page.next_cursor,
-        },
+        items: page.items,
+        next_cursor: page.next_cursor,
         usage: keys.usage().await?,
     }))
+}
+
+/// Make a key
+///
+/// The answer carries the secret, once. With an `Idempotency-Key`, a repeat within 24 hours answers the same key without it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/api-keys",
+    tag = "API keys",
+    request_body = NewKeyBody,
+    responses((status = 201, body = IssuedKey, description = "The key with its secret", headers(
+        ("ETag" = String, description = "The key's entity tag"),
+        ("Location" = String, description = "The key's path"),
+    ))),
+)]
+pub(crate) async fn create_api_key(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    _: NoParameters,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let now = clock::now();
+    let scope = verified.scope();
+    let groups = state.store.groups(&scope);
+    let new = NewKeyBody::read(body.required()?, &groups, today(now)).await?;
+    let issued = state.store.keys(&scope).create(new, now).await?;
+    let location = format!("{}/api-keys/{}", super::PREFIX, issued.key.id);
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        TaggedKey::issued(issued),
+    )
+        .into_response())
+}
+
+/// Read a key
+#[utoipa::path(
+    get,
+    path = "/api/v1/api-keys/{id}",
+    tag = "API keys",
+    params(("id" = KeyId, Path)),
+    responses((status = 200, body = ApiKey, description = "The key", headers(("ETag" = String, description = "The key's entity tag")))),
+)]
+pub(crate) async fn read_api_key(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    KeyInPath(id): KeyInPath,
+    _: NoParameters,
+) -> Result<TaggedKey<ApiKey>, ApiError> {
+    let scope = verified.scope();
+    let key = state.store.keys(&scope).get(id, clock::now()).await?;
+    Ok(TaggedKey::new(key))
+}
+
+/// Edit a key
+///
+/// What is absent stays. The expiration date and the secret change by rotation alone.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/api-keys/{id}",
+    tag = "API keys",
+    params(
+        ("id" = KeyId, Path),
+        ("If-Match" = Option<String>, Header, description = "Entity tags of the key, or `*`: edit it only where it has one of them; 412 where it does not"),
+    ),
+    request_body = KeyChangesBody,
+    responses((status = 200, body = ApiKey, description = "The key as it is now", headers(("ETag" = String, description = "The key's entity tag")))),
+)]
+pub(crate) async fn update_api_key(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    KeyInPath(id): KeyInPath,
+    _: NoParameters,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Result<TaggedKey<ApiKey>, ApiError> {
+    let now = clock::now();
+    let if_match = IfMatch::read(&headers)?;
+    let scope = verified.scope();
+    let keys = state.store.keys(&scope);
+    let expected = if_match.expected_version(&keys.get(id, now).await?)?;
+    let groups = state.store.groups(&scope);
+    let changes = KeyChangesBody::read(body.required()?, &groups).await?;
+    let key = keys.update(id, changes, expected, now).await?;
+    Ok(TaggedKey::new(key))
+}
+
+/// Rotate a key
+///
+/// The answer carries the new secret, once; the old one is dead from then on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/api-keys/{id}/rotate",
+    tag = "API keys",
+    params(("id" = KeyId, Path)),
+    request_body = Option<RotateBody>,
+    responses((status = 200, body = IssuedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag")))),
+)]
+pub(crate) async fn rotate_api_key(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    KeyInPath(id): KeyInPath,
+    _: NoParameters,
+    JsonBody(body): JsonBody,
+) -> Result<TaggedKey<IssuedKey>, ApiError> {
+    let body = RotateBody::read(body)?;
+    let scope = verified.scope();
+    let keys = state.store.keys(&scope);
+    let issued = keys.rotate(id, body.expires_on, clock::now()).await?;
+    Ok(TaggedKey::issued(issued))
+}
+
+/// Revoke a key
+///
+/// For ever. A key that was revoked before stays as it is.
+#[utoipa::path(
+    post,
+    path = "/api/v1/api-keys/{id}/revoke",
+    tag = "API keys",
+    params(("id" = KeyId, Path)),
+    responses((status = 200, body = ApiKey, description = "The revoked key", headers(("ETag" = String, description = "The key's entity tag")))),
+)]
+pub(crate) async fn revoke_api_key(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    KeyInPath(id): KeyInPath,
+    _: NoParameters,
+    _: NoBody,
+) -> Result<TaggedKey<ApiKey>, ApiError> {
+    let scope = verified.scope();
+    let key = state.store.keys(&scope).revoke(id, clock::now()).await?;
+    Ok(TaggedKey::new(key))
 }

@@ -8,6 +8,7 @@ use axum::{
 use domain::{Error, FieldError, key::verdict::Refusal};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::is_api;
 use crate::request_id::RequestId;
@@ -19,6 +20,10 @@ pub(crate) enum ApiError {
     Refused(Refusal),
     /// The call failed.
     Failed(Error),
+    /// The body is no JSON, or says one thing twice.
+    MalformedJson,
+    /// The body is of another type than JSON.
+    UnsupportedMediaType,
 }
 
 impl From<Refusal> for ApiError {
@@ -199,6 +204,12 @@ impl IntoResponse for ApiError {
         let problem = match self {
             Self::Refused(refusal) => Problem::of_refusal(&refusal),
             Self::Failed(error) => Problem::of_error(error),
+            Self::MalformedJson => Problem::new(
+                StatusCode::BAD_REQUEST,
+                "malformed_json",
+                "The body is not well-formed JSON",
+            ),
+            Self::UnsupportedMediaType => Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
         };
         let mut response = problem.status.into_response();
         response.extensions_mut().insert(problem);
@@ -206,18 +217,31 @@ impl IntoResponse for ApiError {
     }
 }
 
-#[derive(Serialize)]
-struct ProblemBody<'a> {
+/// Why a request is not answered as asked (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// `urn:latchkey:problem:` and the code.
     r#type: String,
+    /// The code in words.
     title: &'a str,
+    /// That of the answer.
     status: u16,
+    /// For programs. It never changes.
     code: &'a str,
+    /// What is particular to this request.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
     detail: Option<&'a str>,
+    /// The permission that is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
     permission: Option<&'a str>,
+    /// What is wrong with the input, all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<FieldError>>, nullable = false)]
     errors: Option<&'a [FieldError]>,
+    /// Names the request in the log.
     request_id: String,
 }
 

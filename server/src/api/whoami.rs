@@ -2,27 +2,68 @@
 
 use std::net::IpAddr;
 
-use axum::{Extension, Json};
-use domain::{key::ApiKey, permission::PermissionSet, tenant::TenantRef, verify::VerifiedKey};
+use axum::{Extension, Json, extract::State};
+use domain::{
+    key::{ApiKey, IssuedKey},
+    permission::PermissionSet,
+    tenant::TenantRef,
+    verify::VerifiedKey,
+};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{entity_tag::TaggedKey, error::ApiError, json::NoBody, query::NoParameters};
+use crate::{clock, state::AppState};
 
 /// The key, its tenant, what it may do, and from where it asks.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct WhoAmI {
     #[serde(flatten)]
     key: ApiKey,
     tenant: TenantRef,
     permissions: PermissionSet,
     /// `null` where a trusted proxy named no usable client.
+    #[schema(value_type = Option<String>, required)]
     client_ip: Option<IpAddr>,
 }
 
-/// `GET /api/v1/whoami`
-pub(crate) async fn read_whoami(Extension(verified): Extension<VerifiedKey>) -> Json<WhoAmI> {
+/// Read the key that asks
+///
+/// With its tenant, what it may do, and from where Latchkey sees it ask.
+#[utoipa::path(
+    get,
+    path = "/api/v1/whoami",
+    tag = "The key that asks",
+    responses((status = 200, body = WhoAmI, description = "The key that asks")),
+)]
+pub(crate) async fn read_whoami(
+    Extension(verified): Extension<VerifiedKey>,
+    _: NoParameters,
+) -> Json<WhoAmI> {
     Json(WhoAmI {
         client_ip: verified.client.ip(),
         key: verified.key,
         tenant: verified.tenant,
         permissions: verified.permissions,
     })
+}
+
+/// Rotate the key that asks
+///
+/// A job gives its own key a new secret; everything else stays.
+#[utoipa::path(
+    post,
+    path = "/api/v1/whoami/rotate",
+    tag = "The key that asks",
+    responses((status = 200, body = IssuedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag")))),
+)]
+pub(crate) async fn rotate_whoami(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    _: NoParameters,
+    _: NoBody,
+) -> Result<TaggedKey<IssuedKey>, ApiError> {
+    let scope = verified.scope();
+    let issued = state.store.keys(&scope).rotate_self(clock::now()).await?;
+    Ok(TaggedKey::issued(issued))
 }

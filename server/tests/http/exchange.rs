@@ -65,6 +65,12 @@ impl Ask {
         self.header("content-type", content_type)
     }
 
+    /// A body that does not say of what type it is.
+    pub(crate) fn untyped_body(mut self, body: impl Into<Body>) -> Self {
+        self.body = body.into();
+        self
+    }
+
     pub(crate) fn form(self, fields: &[(&str, &str)]) -> Self {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)

@@ -4,20 +4,31 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod api_keys_get;
+mod api_keys_id;
+mod api_keys_post;
 mod api_problems;
+mod audit_events_get;
+mod authorization;
+mod authorization_groups_get;
 mod bodies;
 mod client_address;
 mod cross_site;
 mod decision_table;
 mod exchange;
 mod expiration;
+mod forward_auth;
 mod headers;
 mod health_get;
+mod json_bodies;
 mod methods;
+mod openapi_get;
+mod own_grant;
 mod pages_get;
 mod route_table;
 mod server_functions_post;
 mod sign_in_post;
 mod sign_out_post;
+mod verify_post;
 mod whoami_get;
+mod whoami_rotate_post;
 mod world;

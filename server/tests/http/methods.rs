@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use http::Method;
 use server::router::routes;
 
-use crate::world::{ADMIN, TestApp};
+use crate::{
+    route_table::with_path_filled,
+    world::{ADMIN, TestApp},
+};
 
 const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO",
@@ -14,13 +18,13 @@ const METHODS: [&str; 9] = [
 fn paths() -> BTreeMap<String, BTreeSet<String>> {
     let mut paths = BTreeMap::<String, BTreeSet<String>>::new();
     for route in routes() {
-        let path = route
-            .path
-            .replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057");
-        let methods = paths.entry(path).or_default();
-        methods.insert(route.method.to_string());
-        if route.method == "GET" {
-            methods.insert("HEAD".to_owned());
+        let methods = paths.entry(with_path_filled(&route.path)).or_default();
+        match route.method {
+            Some(Method::GET) => methods.extend(["GET", "HEAD"].map(str::to_owned)),
+            Some(method) => {
+                methods.insert(method.to_string());
+            }
+            None => methods.extend(METHODS.map(str::to_owned)),
         }
     }
     paths

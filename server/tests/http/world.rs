@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use axum::Router;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use domain::{
+    audit::AuditEvent,
     group::{AuthorizationGroup, GroupType},
     key::{ApiKey, IssuedKey, NewKey, RotatedExpiry, allowlist::Allowlist, expiry::ExpirationDate},
     permission::PermissionSet,
@@ -26,6 +27,7 @@ pub(crate) const SUPER_USER: &str = "otis@latchkey.example";
 /// A running application with a database of its own.
 pub(crate) struct TestApp {
     pub(crate) store: Store,
+    verifier: Verifier,
     router: Router,
     folder: TempDir,
 }
@@ -69,21 +71,24 @@ impl TestApp {
         );
         let config = Config::from_lookup(|name| match name {
             "DATABASE_URL" => Some(database.clone()),
-            "LATCHKEY_DEFAULT_KEY_LIMIT" => Some("100".to_owned()),
-            _ => (settings.iter())
-                .find(|(variable, _)| *variable == name)
-                .map(|(_, value)| (*value).to_owned()),
+            _ => (settings
+                .iter()
+                .chain(&[("LATCHKEY_DEFAULT_KEY_LIMIT", "100")]))
+            .find(|(variable, _)| *variable == name)
+            .map(|(_, value)| (*value).to_owned()),
         })
         .unwrap();
         let store = Store::open(config.store_options(false)).await.unwrap();
+        let verifier = Verifier::new(store.clone());
         let router = router(AppState {
             store: store.clone(),
-            verifier: Verifier::new(store.clone()),
+            verifier: verifier.clone(),
             config: Arc::new(config),
             bundle: Arc::default(),
         });
         let app = Self {
             store,
+            verifier,
             router,
             folder,
         };
@@ -183,6 +188,10 @@ impl TestApp {
 
     pub(crate) async fn issue(&self, spec: KeySpec) -> IssuedKey {
         let group = self.group(spec.tenant, spec.permissions).await;
+        self.issue_to(&group, spec).await
+    }
+
+    async fn issue_to(&self, group: &AuthorizationGroup, spec: KeySpec) -> IssuedKey {
         let cli = self.store.as_cli();
         let scope = self.store.tenants(&cli).scope(spec.tenant).await.unwrap();
         let new = NewKey {
@@ -199,6 +208,25 @@ impl TestApp {
     pub(crate) async fn with_key(self) -> (Self, IssuedKey) {
         let key = self.issue(KeySpec::default()).await;
         (self, key)
+    }
+
+    /// The secret of a key of Acme's with these permissions.
+    pub(crate) async fn secret(&self, permissions: &[&str]) -> String {
+        let group = self.group("acme", permissions).await;
+        let key = self.issue_to(&group, KeySpec::default()).await;
+        key.secret.expose().to_owned()
+    }
+
+    /// Writes when keys were used, as the server does every few seconds.
+    pub(crate) async fn flush_last_used(&self) {
+        self.verifier.flush_last_used().await.unwrap();
+    }
+
+    /// What the audit trail of a tenant holds, the newest first.
+    pub(crate) async fn audited(&self, tenant: &str) -> Vec<AuditEvent> {
+        let cli = self.store.as_cli();
+        let scope = self.store.tenants(&cli).scope(tenant).await.unwrap();
+        self.store.audit(&scope).newest(1_000).await.unwrap()
     }
 
     pub(crate) async fn rotate(&self, key: &IssuedKey) -> IssuedKey {

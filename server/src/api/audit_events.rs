@@ -1,0 +1,58 @@
+//! `/api/v1/audit-events`: who changed what in the tenant.
+
+use axum::{
+    Extension, Json,
+    extract::{RawQuery, State},
+};
+use domain::{
+    audit::{AuditAction, AuditEvent},
+    id::KeyId,
+    verify::VerifiedKey,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{error::ApiError, query::parse_audit_query};
+use crate::state::AppState;
+
+/// A page of events.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EventList {
+    /// The newest first.
+    items: Vec<AuditEvent>,
+    /// Hand it back as `cursor` to get what follows; `null` at the end.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// List audit events
+///
+/// Every change in the tenant, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit-events",
+    tag = "Audit events",
+    params(
+        ("action" = Option<AuditAction>, Query, description = "Only this action"),
+        ("actor" = Option<String>, Query, pattern = "^(cli|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$", description = "Only what the user or key of this identifier did; `cli` for the command line"),
+        ("key_id" = Option<KeyId>, Query, description = "Only what was done to this key"),
+        ("from" = Option<String>, Query, description = "Only from this time on; a date means its beginning (UTC)"),
+        ("to" = Option<String>, Query, description = "Only before this time; a date means its end (UTC)"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "25 where it is absent"),
+        ("cursor" = Option<String>, Query, description = "A `next_cursor` of the same list"),
+    ),
+    responses((status = 200, body = EventList, description = "A page of events")),
+)]
+pub(crate) async fn list_audit_events(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<EventList>, ApiError> {
+    let query = parse_audit_query(query.as_deref().unwrap_or_default())?;
+    let scope = verified.scope();
+    let page = state.store.audit(&scope).list(&query).await?;
+    Ok(Json(EventList {
+        items: page.items,
+        next_cursor: page.next_cursor,
+    }))
+}

@@ -1,0 +1,50 @@
+//! `/api/v1/authorization-groups`: what keys of the tenant can be allowed.
+
+use axum::{
+    Extension, Json,
+    extract::{RawQuery, State},
+};
+use domain::{group::AuthorizationGroup, verify::VerifiedKey};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{error::ApiError, query::parse_page_query};
+use crate::state::AppState;
+
+/// A page of groups.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct GroupList {
+    /// By name.
+    items: Vec<AuthorizationGroup>,
+    /// Hand it back as `cursor` to get what follows; `null` at the end.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// List authorization groups
+///
+/// Every group of the tenant, by name. Keys can have those of type `tenant_api_key`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/authorization-groups",
+    tag = "Authorization groups",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "25 where it is absent"),
+        ("cursor" = Option<String>, Query, description = "A `next_cursor` of the same list"),
+    ),
+    responses((status = 200, body = GroupList, description = "A page of groups")),
+)]
+pub(crate) async fn list_authorization_groups(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<GroupList>, ApiError> {
+    let (limit, cursor) = parse_page_query(query.as_deref().unwrap_or_default())?;
+    let scope = verified.scope();
+    let groups = state.store.groups(&scope);
+    let page = groups.page(limit, cursor.as_deref()).await?;
+    Ok(Json(GroupList {
+        items: page.items,
+        next_cursor: page.next_cursor,
+    }))
+}

@@ -1,0 +1,159 @@
+//! Bodies in JSON, read strictly: of the right type, well-formed, and no name twice.
+
+use std::fmt;
+
+use axum::{
+    body::{self, Body},
+    extract::{FromRequest, Request},
+};
+use bytes::Bytes;
+use domain::{Error, FieldError};
+use http::{HeaderMap, header};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+
+/// The body of a request; `None` where none was sent.
+pub(crate) struct JsonBody(pub(crate) Option<Value>);
+
+impl JsonBody {
+    /// The body, where the route cannot do without one.
+    ///
+    /// # Errors
+    /// [`ApiError::MalformedJson`]: nothing is no JSON.
+    pub(crate) fn required(self) -> Result<Value, ApiError> {
+        self.0.ok_or(ApiError::MalformedJson)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(body).await?;
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        if !is_json(&parts.headers) {
+            return Err(ApiError::UnsupportedMediaType);
+        }
+        let Unambiguous(value) =
+            serde_json::from_slice(&bytes).map_err(|_| ApiError::MalformedJson)?;
+        Ok(Self(Some(value)))
+    }
+}
+
+/// Refuses a body where the route takes none: whoever sends one expects it to have an effect.
+pub(crate) struct NoBody;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        if read(request.into_body()).await?.is_empty() {
+            Ok(Self)
+        } else {
+            Err(Error::Invalid(vec![FieldError::new("body", "This takes no body")]).into())
+        }
+    }
+}
+
+/// `limit_body` has read and measured it already.
+async fn read(body: Body) -> Result<Bytes, ApiError> {
+    body::to_bytes(body, usize::MAX)
+        .await
+        .map_err(|_| ApiError::MalformedJson)
+}
+
+/// Whether the one `Content-Type` says JSON. JSON is UTF-8, so that another charset is another type.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return false;
+    };
+    let Ok(line) = line.to_str() else {
+        return false;
+    };
+    let mut parts = line.split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    is_json
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+                value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        })
+}
+
+/// A value in which no object has a name twice: readers disagree which of the two counts, and a proxy that checked the one would let
+/// the other through.
+struct Unambiguous(Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor).map(Self)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Unambiguous(value)) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, Unambiguous(value))) = members.next_entry::<String, _>()? {
+            if object.insert(name, value).is_some() {
+                return Err(de::Error::custom("a name stands there twice"));
+            }
+        }
+        Ok(object.into())
+    }
+}

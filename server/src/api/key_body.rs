@@ -1,0 +1,238 @@
+//! What a body says of a key: the rules are the domain's, the same as the form's.
+
+use chrono::NaiveDate;
+use domain::{
+    Error, FieldError,
+    id::GroupId,
+    key::{
+        KeyChanges, NewKey, RotatedExpiry,
+        allowlist::Allowlist,
+        expiry::{ExpirationDate, InvalidExpirationDate},
+        form::CHOOSE_A_GROUP,
+        name::{KeyDescription, KeyName},
+    },
+    store::groups::Groups,
+};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::fields::Fields;
+
+/// A key that is to be made.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewKeyBody {
+    name: KeyName,
+    /// Empty where it is absent.
+    #[schema(required = false)]
+    description: KeyDescription,
+    /// One of the tenant's groups, of type `tenant_api_key`.
+    authorization_group_id: GroupId,
+    /// The last day on which it works, after today (UTC). It works for ever where this is absent or `null`.
+    expires_on: Option<ExpirationDate>,
+    /// One address or CIDR range an entry. Empty, or absent: it works from everywhere.
+    #[schema(required = false)]
+    ip_allowlist: Allowlist,
+}
+
+impl NewKeyBody {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every broken rule, also those that the tenant's groups have a word in.
+    pub(crate) async fn read(
+        body: Value,
+        groups: &Groups<'_>,
+        today: NaiveDate,
+    ) -> Result<NewKey, Error> {
+        let mut fields = Fields::of(body);
+        let name = required(&mut fields, "name", "Must be 2–200 characters", name);
+        let description = description(&mut fields);
+        let group_id = required(
+            &mut fields,
+            "authorization_group_id",
+            CHOOSE_A_GROUP,
+            group_id,
+        );
+        check_group(&mut fields, group_id, groups).await?;
+        let expires_on = match expires_on(&mut fields) {
+            Some(Some(date)) => match date.in_future(today) {
+                Ok(date) => Some(date),
+                Err(error) => {
+                    fields.note(FieldError::new("expires_on", error.to_string()));
+                    None
+                }
+            },
+            _ => None,
+        };
+        let allowlist = allowlist(&mut fields);
+        let body = match (name, group_id) {
+            (Some(name), Some(authorization_group_id)) => Some(Self {
+                name,
+                description: description.unwrap_or_default(),
+                authorization_group_id,
+                expires_on,
+                ip_allowlist: allowlist.unwrap_or_default(),
+            }),
+            _ => None,
+        };
+        fields.finish(body).map(NewKey::from)
+    }
+}
+
+impl From<NewKeyBody> for NewKey {
+    fn from(body: NewKeyBody) -> Self {
+        Self {
+            name: body.name,
+            description: body.description,
+            group_id: body.authorization_group_id,
+            expires_on: body.expires_on,
+            allowlist: body.ip_allowlist,
+        }
+    }
+}
+
+/// What is to be changed of a key; what is absent stays.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyChangesBody {
+    #[schema(value_type = KeyName, required = false)]
+    name: Option<KeyName>,
+    #[schema(value_type = KeyDescription, required = false)]
+    description: Option<KeyDescription>,
+    /// One of the tenant's groups, of type `tenant_api_key`.
+    #[schema(value_type = GroupId, required = false)]
+    authorization_group_id: Option<GroupId>,
+    /// Replaces the whole list.
+    #[schema(value_type = Allowlist, required = false)]
+    ip_allowlist: Option<Allowlist>,
+}
+
+impl KeyChangesBody {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// As [`NewKeyBody::read`].
+    pub(crate) async fn read(body: Value, groups: &Groups<'_>) -> Result<KeyChanges, Error> {
+        let mut fields = Fields::of(body);
+        let body = Self {
+            name: name(&mut fields),
+            description: description(&mut fields),
+            authorization_group_id: group_id(&mut fields),
+            ip_allowlist: allowlist(&mut fields),
+        };
+        check_group(&mut fields, body.authorization_group_id, groups).await?;
+        fields.finish(Some(body)).map(KeyChanges::from)
+    }
+}
+
+impl From<KeyChangesBody> for KeyChanges {
+    fn from(body: KeyChangesBody) -> Self {
+        Self {
+            name: body.name,
+            description: body.description,
+            group_id: body.authorization_group_id,
+            allowlist: body.ip_allowlist,
+        }
+    }
+}
+
+/// What rotation does beside giving a new secret.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotateBody {
+    /// Absent keeps the date, `null` is never; else the current date, or one after today (UTC).
+    #[schema(value_type = Option<ExpirationDate>)]
+    pub(crate) expires_on: RotatedExpiry,
+}
+
+impl RotateBody {
+    /// Reads a body, which may be absent.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every broken rule.
+    pub(crate) fn read(body: Option<Value>) -> Result<Self, Error> {
+        let mut fields = Fields::of(body.unwrap_or_else(|| json!({})));
+        let expires_on = expires_on(&mut fields).map_or(RotatedExpiry::Keep, RotatedExpiry::Set);
+        fields.finish(Some(Self { expires_on }))
+    }
+}
+
+fn required<T>(
+    fields: &mut Fields,
+    name: &str,
+    message: &str,
+    take: impl FnOnce(&mut Fields) -> Option<T>,
+) -> Option<T> {
+    if !fields.has(name) {
+        fields.note(FieldError::new(name, message));
+    }
+    take(fields)
+}
+
+fn name(fields: &mut Fields) -> Option<KeyName> {
+    fields.text("name", str::parse)
+}
+
+fn description(fields: &mut Fields) -> Option<KeyDescription> {
+    fields.text("description", str::parse)
+}
+
+fn group_id(fields: &mut Fields) -> Option<GroupId> {
+    fields.text("authorization_group_id", |text| {
+        text.parse().map_err(|_| CHOOSE_A_GROUP)
+    })
+}
+
+/// Whether the group can be chosen is asked here too, and not only in the transaction, so that it is said together with the rest.
+async fn check_group(
+    fields: &mut Fields,
+    id: Option<GroupId>,
+    groups: &Groups<'_>,
+) -> Result<(), Error> {
+    if let Some(id) = id
+        && !groups.is_for_keys(id).await?
+    {
+        fields.note(FieldError::new("authorization_group_id", CHOOSE_A_GROUP));
+    }
+    Ok(())
+}
+
+/// `None` where the field is absent or wrong, `Some(None)` where it says never.
+fn expires_on(fields: &mut Fields) -> Option<Option<ExpirationDate>> {
+    const FIELD: &str = "expires_on";
+    let parsed = match fields.take(FIELD)? {
+        Value::Null => return Some(None),
+        Value::String(text) => text.parse(),
+        _ => Err(InvalidExpirationDate),
+    };
+    parsed
+        .map_err(|error| fields.note(FieldError::new(FIELD, error.to_string())))
+        .ok()
+        .map(Some)
+}
+
+fn allowlist(fields: &mut Fields) -> Option<Allowlist> {
+    const FIELD: &str = "ip_allowlist";
+    let Value::Array(entries) = fields.take(FIELD)? else {
+        fields.note(FieldError::new(FIELD, "Must be an array of strings"));
+        return None;
+    };
+    // An entry that is no string keeps its place, so that the numbers of the others are right, and reads as no address.
+    let lines: Vec<_> = entries
+        .iter()
+        .map(|entry| match entry {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+        .collect();
+    match Allowlist::parse_entries(lines.iter().map(String::as_str)) {
+        Ok(list) => Some(list),
+        Err(errors) => {
+            for error in errors {
+                fields.note(error.into_field_error());
+            }
+            None
+        }
+    }
+}

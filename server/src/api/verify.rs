@@ -1,0 +1,109 @@
+//! `/api/v1/verify`: a tenant's own services ask whether a key is good.
+
+use std::net::IpAddr;
+
+use axum::{Extension, Json, extract::State};
+use domain::{
+    Error,
+    client_address::ClientAddress,
+    key::ApiKey,
+    permission::{Permission, PermissionSet},
+    verify::{Owner, Question, VerifiedKey},
+};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{error::ApiError, fields::Fields, json::JsonBody, query::NoParameters};
+use crate::{clock, state::AppState};
+
+/// A key that somebody presented to a service.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerifyBody {
+    /// What was presented.
+    secret: String,
+    /// From which address. It is unknown where this is absent: a key with an allowlist is refused then.
+    #[schema(value_type = Option<String>)]
+    ip: Option<IpAddr>,
+    /// What the key has to be allowed.
+    permission: Option<Permission>,
+}
+
+impl VerifyBody {
+    fn read(body: Value) -> Result<Self, Error> {
+        let mut fields = Fields::of(body);
+        let secret = fields.required_text("secret", |text| Ok::<_, &str>(text.to_owned()));
+        let ip = fields.nullable_text("ip", |text| {
+            text.parse().map_err(|_| "Must be an IP address")
+        });
+        let permission = fields.nullable_text("permission", str::parse);
+        let body = secret.map(|secret| Self {
+            secret,
+            ip,
+            permission,
+        });
+        fields.finish(body)
+    }
+}
+
+/// Whether the key is good.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum VerifyAnswer {
+    /// It is; the request counts as use.
+    Valid {
+        /// `true`
+        valid: bool,
+        /// The key.
+        key: Box<ApiKey>,
+        /// What it may do.
+        permissions: PermissionSet,
+    },
+    /// It is not.
+    Refused {
+        /// `false`
+        valid: bool,
+        /// Why, as the problem of a request with this key would say it.
+        code: &'static str,
+    },
+}
+
+/// Verify a key
+///
+/// Only keys of the tenant of the key that asks; those of others do not exist.
+#[utoipa::path(
+    post,
+    path = "/api/v1/verify",
+    tag = "Verification",
+    request_body = VerifyBody,
+    responses((status = 200, body = VerifyAnswer, description = "Whether the key is good")),
+)]
+pub(crate) async fn verify_api_key(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    _: NoParameters,
+    body: JsonBody,
+) -> Result<Json<VerifyAnswer>, ApiError> {
+    let body = VerifyBody::read(body.required()?)?;
+    let question = Question {
+        permission: body.permission.as_ref(),
+        owner: Owner::Asking(verified.tenant.id),
+    };
+    let client = body.ip.map_or(ClientAddress::Unknown, ClientAddress::known);
+    let verdict = state
+        .verifier
+        .answer(question, &body.secret, client, clock::now())
+        .await?;
+    Ok(Json(match verdict {
+        Ok(presented) => VerifyAnswer::Valid {
+            valid: true,
+            key: Box::new(presented.key),
+            permissions: presented.permissions,
+        },
+        Err(refusal) => VerifyAnswer::Refused {
+            valid: false,
+            code: refusal.code(),
+        },
+    }))
+}

@@ -1,0 +1,240 @@
+//! The authorization table: each route of the API with each kind of credential.
+
+use std::collections::BTreeSet;
+
+use domain::key::IssuedKey;
+use serde_json::{Value, json};
+use server::router::{Caller, routes};
+
+use crate::{
+    exchange::{Answer, Ask},
+    world::{ADMIN, KeySpec, TestApp, day},
+};
+
+/// Every permission that a route asks for, and one that none does.
+const EVERYTHING: &[&str] = &[
+    "api-keys:read",
+    "api-keys:rotate-self",
+    "api-keys:verify",
+    "api-keys:write",
+    "audit-log:read",
+    "authorization-groups:read",
+    "orders:read",
+];
+
+/// What another tenant's key gets for what belongs to Acme.
+#[derive(Clone, Copy, Debug)]
+enum Foreign {
+    /// The same answer as its own tenant's key, about its own tenant.
+    OwnWorld,
+    /// There is nothing there.
+    NotFound,
+    /// The group that the body names is none of its own.
+    NoSuchGroup,
+}
+
+/// A line of the table.
+struct Line {
+    method: &'static str,
+    path: &'static str,
+    /// What Acme's own key with the permission gets.
+    good: u16,
+    foreign: Foreign,
+    /// Made of the target's identifier and the group's.
+    body: Option<fn(&IssuedKey) -> Value>,
+}
+
+const fn line(method: &'static str, path: &'static str, good: u16, foreign: Foreign) -> Line {
+    Line {
+        method,
+        path,
+        good,
+        foreign,
+        body: None,
+    }
+}
+
+fn lines() -> Vec<Line> {
+    use Foreign::{NoSuchGroup, NotFound, OwnWorld};
+    vec![
+        line("GET", "/api/v1/whoami", 200, OwnWorld),
+        line("POST", "/api/v1/whoami/rotate", 200, OwnWorld),
+        line("GET", "/api/v1/api-keys", 200, OwnWorld),
+        Line {
+            body: Some(
+                |target| json!({ "name": "New", "authorization_group_id": target.key.authorization_group.id }),
+            ),
+            ..line("POST", "/api/v1/api-keys", 201, NoSuchGroup)
+        },
+        line("GET", "/api/v1/api-keys/{id}", 200, NotFound),
+        Line {
+            body: Some(|_| json!({ "name": "Renamed" })),
+            ..line("PATCH", "/api/v1/api-keys/{id}", 200, NotFound)
+        },
+        line("POST", "/api/v1/api-keys/{id}/rotate", 200, NotFound),
+        line("POST", "/api/v1/api-keys/{id}/revoke", 200, NotFound),
+        line("GET", "/api/v1/authorization-groups", 200, OwnWorld),
+        line("GET", "/api/v1/audit-events", 200, OwnWorld),
+        Line {
+            body: Some(|target| json!({ "secret": target.secret })),
+            ..line("POST", "/api/v1/verify", 200, OwnWorld)
+        },
+        line("*", "/api/v1/forward-auth", 200, OwnWorld),
+        line(
+            "*",
+            "/api/v1/forward-auth/for/{tenant}/{permission}/{*rest}",
+            200,
+            OwnWorld,
+        ),
+        line(
+            "*",
+            "/api/v1/forward-auth/for/{tenant}/{permission}/",
+            200,
+            OwnWorld,
+        ),
+    ]
+}
+
+/// What anybody may read: the document alone.
+const OPEN: [&str; 1] = ["GET /api/v1/openapi.json"];
+
+#[test]
+fn every_route_of_the_api_has_a_line() {
+    let rows: BTreeSet<_> = routes()
+        .into_iter()
+        .filter(|route| route.path.starts_with("/api/v1"))
+        .map(|route| {
+            let method = route
+                .method
+                .map_or("*".to_owned(), |method| method.to_string());
+            let name = format!("{method} {}", route.path);
+            assert_eq!(
+                route.caller == Caller::Anyone,
+                OPEN.contains(&name.as_str()),
+                "{name}"
+            );
+            name
+        })
+        .collect();
+    let lines: BTreeSet<_> = lines()
+        .iter()
+        .map(|line| format!("{} {}", line.method, line.path))
+        .chain(OPEN.map(str::to_owned))
+        .collect();
+    assert_eq!(rows, lines);
+}
+
+/// A request of that line about `target`.
+fn ask(app: &TestApp, line: &Line, target: &IssuedKey) -> Ask {
+    let path = line
+        .path
+        .replace("{id}", &target.key.id.to_string())
+        .replace("{tenant}", "-")
+        .replace("{permission}", "-")
+        .replace("{*rest}", "orders/7");
+    let method = if line.method == "*" {
+        "DELETE"
+    } else {
+        line.method
+    };
+    let ask = app.ask(method, &path);
+    match line.body {
+        Some(body) => ask.json(&body(target)),
+        None => ask,
+    }
+}
+
+async fn state(app: &TestApp) -> Value {
+    json!([app.audited("acme").await, app.audited("globex").await])
+}
+
+#[tokio::test]
+async fn p28_each_route_lets_through_whom_the_table_says() {
+    let app = TestApp::start().await.with_admin().await;
+    app.add_tenant("globex", "Globex").await;
+    let session = app.sign_in(ADMIN).await;
+    let everything = KeySpec {
+        permissions: EVERYTHING,
+        ..KeySpec::default()
+    };
+    for line in lines() {
+        let row = format!("{} {}", line.method, line.path);
+        let caller = routes()
+            .into_iter()
+            .find(|route| {
+                route.path == line.path
+                    && route.method.as_ref().map_or("*", http::Method::as_str) == line.method
+            })
+            .map(|route| route.caller)
+            .unwrap();
+        let target = app.issue(everything.clone()).await;
+        let able = app.issue(everything.clone()).await;
+        let unable = app
+            .issue(KeySpec {
+                permissions: &["none:here"],
+                ..KeySpec::default()
+            })
+            .await;
+        let foreign = app
+            .issue(KeySpec {
+                tenant: "globex",
+                ..everything.clone()
+            })
+            .await;
+        let revoked = app.issue(everything.clone()).await;
+        app.revoke("acme", &revoked).await;
+        let expired = app
+            .issue(KeySpec {
+                expires_on: Some(day(-1)),
+                ..everything.clone()
+            })
+            .await;
+
+        let before = state(&app).await;
+        let refused = async |ask: Ask, status: u16, code: &str| {
+            ask.send().await.assert_problem(status, code);
+        };
+        refused(ask(&app, &line, &target), 401, "missing_api_key").await;
+        refused(
+            ask(&app, &line, &target).cookie(&session).same_origin(),
+            401,
+            "missing_api_key",
+        )
+        .await;
+        let with = |key: &IssuedKey| ask(&app, &line, &target).key(key.secret.expose());
+        refused(with(&revoked), 401, "revoked_api_key").await;
+        refused(with(&expired), 401, "expired_api_key").await;
+        if matches!(caller, Caller::Key(Some(_))) {
+            refused(with(&unable), 403, "missing_permission").await;
+        }
+        let answer: Answer = with(&foreign).send().await;
+        match line.foreign {
+            Foreign::OwnWorld => {
+                assert_eq!(answer.status, line.good, "{row}: {}", answer.text());
+                assert!(
+                    !answer.text().contains(&target.key.id.to_string()),
+                    "{row} tells a stranger of it"
+                );
+            }
+            Foreign::NotFound => {
+                answer.assert_problem(404, "not_found");
+            }
+            Foreign::NoSuchGroup => {
+                answer.assert_problem(422, "validation_failed");
+            }
+        }
+        if line.path != "/api/v1/whoami/rotate" {
+            assert_eq!(
+                state(&app).await,
+                before,
+                "{row}: a refusal changed something"
+            );
+        }
+        let answer = with(&able).send().await;
+        assert_eq!(answer.status, line.good, "{row}: {}", answer.text());
+        if caller == Caller::Key(None) || caller == Caller::Gateway {
+            let answer = with(&unable).send().await;
+            assert_eq!(answer.status, line.good, "{row}: {}", answer.text());
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `GET /api/v1/openapi.json` and `GET /api/docs`
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use serde_json::Value;
+use server::router::{Caller, routes};
+
+use crate::world::TestApp;
+
+/// The document as it is meant to be. Where it is meant to change: `UPDATE_SNAPSHOTS=1 cargo test --test http openapi`.
+const SNAPSHOT: &str = "tests/http/openapi.json";
+
+#[tokio::test]
+async fn the_document_is_the_one_that_is_meant() {
+    let app = TestApp::start().await;
+    let answer = app.get("/api/v1/openapi.json").send().await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "application/json");
+    let document = answer.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let text = format!("{}\n", serde_json::to_string_pretty(&document).unwrap());
+    let snapshot = Path::new(env!("CARGO_MANIFEST_DIR")).join(SNAPSHOT);
+    #[expect(clippy::disallowed_methods, reason = "whoever runs the test says so")]
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::write(&snapshot, &text).unwrap();
+    }
+    let meant = fs::read_to_string(&snapshot).unwrap_or_default();
+    assert!(
+        meant == text,
+        "the document differs from {SNAPSHOT}; look at what changed: UPDATE_SNAPSHOTS=1 cargo test --test http openapi"
+    );
+}
+
+#[tokio::test]
+async fn the_document_has_every_route_of_the_api_with_its_permission() {
+    let app = TestApp::start().await;
+    let document = app.get("/api/v1/openapi.json").send().await.json();
+    let mut documented = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let permission = operation["x-permission"].as_str().map(str::to_owned);
+            documented.insert((method.to_uppercase(), path.clone(), permission));
+        }
+    }
+    let rows: BTreeSet<_> = routes()
+        .into_iter()
+        .filter(|route| route.path.starts_with("/api/v1") && route.caller != Caller::Anyone)
+        // A wildcard that may be empty is two rows of one operation.
+        .filter(|route| !route.path.ends_with("}/"))
+        .map(|route| {
+            let method = route
+                .method
+                .map_or("GET".to_owned(), |method| method.to_string());
+            let permission = match route.caller {
+                Caller::Key(permission) => permission.map(str::to_owned),
+                _ => None,
+            };
+            (method, route.path.replace("{*", "{"), permission)
+        })
+        .collect();
+    assert_eq!(documented, rows);
+}
+
+#[tokio::test]
+async fn every_reference_leads_somewhere() {
+    fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    match member {
+                        Value::String(path) if name == "$ref" => {
+                            found.insert(path);
+                        }
+                        _ => references(member, found),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+    let app = TestApp::start().await;
+    let document = app.get("/api/v1/openapi.json").send().await.json();
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 10);
+    for path in found {
+        assert!(document.pointer(&path[1..]).is_some(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_fetches_nothing_but_its_own_style() {
+    let app = TestApp::start().await;
+    let page = app.get("/api/docs").send().await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    let policy = page.header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'self';"),
+        "{policy}"
+    );
+    let text = page.text();
+    assert!(!text.contains("<script") && !text.contains("http:") && !text.contains("https:"));
+    let sources: Vec<_> = ["src=\"", "href=\"", "url("]
+        .into_iter()
+        .flat_map(|start| text.split(start).skip(1))
+        .filter_map(|rest| rest.split(['"', ')']).next())
+        .filter(|target| !target.starts_with('#'))
+        .collect();
+    assert_eq!(sources, ["/api/docs/style.css", "/api/v1/openapi.json"]);
+    let style = app.get("/api/docs/style.css").send().await;
+    assert_eq!(style.status, 200);
+    assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
+    assert!(!style.text().contains("url(") && !style.text().contains("@import"));
+    for route in routes() {
+        if route.path.starts_with("/api/v1")
+            && route.caller != Caller::Anyone
+            && !route.path.ends_with("}/")
+        {
+            assert!(
+                text.contains(&route.path.replace("{*", "{")),
+                "{}",
+                route.path
+            );
+        }
+    }
+    assert!(text.contains("<code>api-keys:rotate-self</code>"));
+}

@@ -1,0 +1,158 @@
+//! `POST /api/v1/verify`
+
+use serde_json::{Value, json};
+
+use crate::{
+    exchange::Answer,
+    world::{KeySpec, TestApp, day},
+};
+
+async fn verify(app: &TestApp, asking: &str, body: &Value) -> Answer {
+    let ask = app.post("/api/v1/verify").key(asking);
+    ask.json(body).send().await
+}
+
+async fn verdict(app: &TestApp, asking: &str, body: &Value) -> Value {
+    let answer = verify(app, asking, body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+#[tokio::test]
+async fn says_of_each_key_of_the_tenant_whether_it_is_good() {
+    let app = TestApp::start().await;
+    app.add_tenant("globex", "Globex").await;
+    let asking = app.secret(&["api-keys:verify"]).await;
+    let good = app.issue(KeySpec::default()).await;
+    let listed = app
+        .issue(KeySpec {
+            allowlist: &["198.51.100.0/24"],
+            ..KeySpec::default()
+        })
+        .await;
+    let expired = app
+        .issue(KeySpec {
+            expires_on: Some(day(-1)),
+            ..KeySpec::default()
+        })
+        .await;
+    let revoked = app.issue(KeySpec::default()).await;
+    app.revoke("acme", &revoked).await;
+    let answer = verdict(&app, &asking, &json!({ "secret": good.secret })).await;
+    assert_eq!(answer["valid"], true);
+    assert_eq!(answer["key"]["id"], json!(good.key.id));
+    assert_eq!(
+        answer["permissions"],
+        json!(["api-keys:read", "orders:read"])
+    );
+    assert_eq!(answer.as_object().unwrap().len(), 3);
+    let cases = [
+        (
+            json!({ "secret": listed.secret, "ip": "198.51.100.7" }),
+            None,
+        ),
+        (
+            json!({ "secret": listed.secret, "ip": "::ffff:198.51.100.7" }),
+            None,
+        ),
+        (
+            json!({ "secret": listed.secret, "ip": "192.0.2.1" }),
+            Some("ip_not_allowed"),
+        ),
+        (json!({ "secret": listed.secret }), Some("ip_not_allowed")),
+        (
+            json!({ "secret": listed.secret, "ip": null }),
+            Some("ip_not_allowed"),
+        ),
+        (
+            json!({ "secret": good.secret, "permission": "orders:read" }),
+            None,
+        ),
+        (
+            json!({ "secret": good.secret, "permission": "orders:write" }),
+            Some("missing_permission"),
+        ),
+        (json!({ "secret": expired.secret }), Some("expired_api_key")),
+        (json!({ "secret": revoked.secret }), Some("revoked_api_key")),
+        (json!({ "secret": "lk_none" }), Some("invalid_api_key")),
+        (json!({ "secret": "" }), Some("invalid_api_key")),
+    ];
+    for (body, code) in cases {
+        let answer = verdict(&app, &asking, &body).await;
+        match code {
+            None => assert_eq!(answer["valid"], true, "{body}"),
+            Some(code) => assert_eq!(answer, json!({ "valid": false, "code": code }), "{body}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn p26_keys_of_another_tenant_do_not_exist_in_any_state() {
+    let app = TestApp::start().await;
+    app.add_tenant("globex", "Globex").await;
+    let asking = app.secret(&["api-keys:verify"]).await;
+    let theirs = KeySpec {
+        tenant: "globex",
+        ..KeySpec::default()
+    };
+    let good = app.issue(theirs.clone()).await;
+    let expired = app
+        .issue(KeySpec {
+            expires_on: Some(day(-1)),
+            ..theirs.clone()
+        })
+        .await;
+    let revoked = app.issue(theirs).await;
+    app.revoke("globex", &revoked).await;
+    for key in [&good, &expired, &revoked] {
+        let answer = verdict(&app, &asking, &json!({ "secret": key.secret })).await;
+        assert_eq!(answer, json!({ "valid": false, "code": "invalid_api_key" }));
+    }
+}
+
+#[tokio::test]
+async fn a_valid_answer_counts_as_use_from_the_address_that_was_given() {
+    let app = TestApp::start().await;
+    let asking = app.secret(&["api-keys:verify", "api-keys:read"]).await;
+    let key = app.issue(KeySpec::default()).await;
+    let path = format!("/api/v1/api-keys/{}", key.key.id);
+    verdict(
+        &app,
+        &asking,
+        &json!({ "secret": key.secret, "permission": "x:y" }),
+    )
+    .await;
+    app.flush_last_used().await;
+    let read = app.get(&path).key(&asking).send().await.json();
+    assert_eq!(read["last_used_at"], Value::Null);
+    verdict(
+        &app,
+        &asking,
+        &json!({ "secret": key.secret, "ip": "192.0.2.7" }),
+    )
+    .await;
+    app.flush_last_used().await;
+    let read = app.get(&path).key(&asking).send().await.json();
+    assert_eq!(read["last_used_ip"], "192.0.2.7");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_question_is_said_and_the_secret_is_not_repeated() {
+    let app = TestApp::start().await;
+    let asking = app.secret(&["api-keys:verify"]).await;
+    let key = app.issue(KeySpec::default()).await;
+    let body = json!({ "secret": [key.secret], "ip": "10.0.0.0/8", "permission": "x", "key": 1 });
+    let answer = verify(&app, &asking, &body).await;
+    let problem = answer.assert_problem(422, "validation_failed");
+    let fields: Vec<_> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["field"].as_str().unwrap())
+        .collect();
+    assert_eq!(fields, ["secret", "ip", "permission", "key"]);
+    assert!(!answer.text().contains(key.secret.expose()));
+    verify(&app, &asking, &json!({}))
+        .await
+        .assert_problem(422, "validation_failed");
+}
