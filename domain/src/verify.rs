@@ -1,6 +1,7 @@
 //! The check on every request: from the text of `X-API-Key` to who it is, or why not.
 
 pub(crate) mod last_used;
+pub(crate) mod refusals;
 
 use chrono::{DateTime, Utc};
 use std::sync::{
@@ -13,10 +14,11 @@ use crate::{
     Error,
     actor::Actor,
     client_address::ClientAddress,
-    id::TenantId,
+    id::{KeyId, TenantId},
     key::{
         ApiKey,
         format::Secret,
+        today,
         verdict::{Refusal, decide},
     },
     permission::{Permission, PermissionSet},
@@ -24,6 +26,7 @@ use crate::{
     tenant::{Slug, TenantRef},
 };
 use last_used::{LastUse, LastUsed};
+use refusals::{RefusalKind, Refusals};
 
 /// A key that was accepted for one request.
 #[derive(Clone, Debug)]
@@ -84,11 +87,12 @@ pub struct Verifier {
 struct Shared {
     database_reads: AtomicU64,
     last_used: LastUsed,
+    refusals: Refusals,
     /// Held while uses are written, so that the last flush before a shutdown waits for one that is under way.
     flushing: Mutex<()>,
 }
 
-/// Uses that are written in one transaction: few enough that an administrator's change in between does not wait long.
+/// Uses or counts that are written in one transaction: few enough that an administrator's change in between does not wait long.
 const FLUSH_BATCH: usize = 500;
 
 impl Verifier {
@@ -116,31 +120,61 @@ impl Verifier {
             permission,
             ..Question::default()
         };
-        self.answer(question, presented, client, now).await
+        self.answer(question, Ok(presented), client, now).await
     }
 
-    /// Judges a request that presents `presented` from `client`, as somebody wants to know it who perhaps is not Latchkey. An accepted
-    /// one counts as use.
+    /// Judges a request that presents `presented` from `client`, as somebody wants to know it who perhaps is not Latchkey; a request
+    /// that presents nothing to judge comes with its refusal. An accepted one counts as use, a refused one is counted as such.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the database does not answer in time: never a guess. [`Error::Internal`] for a damaged row.
     pub async fn answer(
         &self,
         question: Question<'_>,
-        presented: &str,
+        presented: Result<&str, Refusal>,
         client: ClientAddress,
         now: DateTime<Utc>,
     ) -> Result<Result<VerifiedKey, Refusal>, Error> {
+        let (key_id, verdict) = self.judge(question, presented, client, now).await?;
+        match &verdict {
+            Ok(verified) => self.shared.last_used.record(
+                verified.key.id,
+                LastUse {
+                    at: now,
+                    address: client.ip(),
+                },
+            ),
+            Err(refusal) => self.shared.refusals.record(RefusalKind {
+                key_id,
+                day: today(now),
+                code: refusal.code(),
+            }),
+        }
+        Ok(verdict)
+    }
+
+    /// The verdict, and the key that was presented, where it is one that there is for who asks.
+    async fn judge(
+        &self,
+        question: Question<'_>,
+        presented: Result<&str, Refusal>,
+        client: ClientAddress,
+        now: DateTime<Utc>,
+    ) -> Result<(Option<KeyId>, Result<VerifiedKey, Refusal>), Error> {
+        let presented = match presented {
+            Ok(presented) => presented,
+            Err(refusal) => return Ok((None, Err(refusal))),
+        };
         let Some(secret) = Secret::parse(presented) else {
-            return Ok(Err(Refusal::InvalidApiKey));
+            return Ok((None, Err(Refusal::InvalidApiKey)));
         };
         self.shared.database_reads.fetch_add(1, Ordering::Relaxed);
         let Some(KnownKey { key, tenant, grant }) = self.store.find_by_secret(&secret, now).await?
         else {
-            return Ok(Err(Refusal::InvalidApiKey));
+            return Ok((None, Err(Refusal::InvalidApiKey)));
         };
         if matches!(question.owner, Owner::Asking(id) if id != tenant.id) {
-            return Ok(Err(Refusal::InvalidApiKey));
+            return Ok((None, Err(Refusal::InvalidApiKey)));
         }
         let is_wrong_tenant = matches!(question.owner, Owner::Named(slug) if *slug != tenant.slug);
         let verdict = match decide(&grant, client, question.permission, now) {
@@ -150,21 +184,14 @@ impl Verifier {
             }
             verdict => verdict,
         };
-        if let Err(refusal) = verdict {
-            return Ok(Err(refusal));
-        }
-        let last_use = LastUse {
-            at: now,
-            address: client.ip(),
-        };
-        self.shared.last_used.record(key.id, last_use);
-        Ok(Ok(VerifiedKey {
+        let verified = |key| VerifiedKey {
             key,
             tenant,
             permissions: grant.permissions,
             client,
             asked: question.permission.cloned(),
-        }))
+        };
+        Ok((Some(key.id), verdict.map(|()| verified(key))))
     }
 
     /// How often the database was asked for a key, since the start.
@@ -187,6 +214,24 @@ impl Verifier {
             }
             self.store.write_last_used(&batch).await?;
             taken.written(batch.len());
+        }
+    }
+
+    /// Writes what was refused since the last time. The server calls it every few seconds and at shutdown.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]. What was not written is kept for the next time.
+    pub async fn flush_refusals(&self) -> Result<(), Error> {
+        let _flushing = self.shared.flushing.lock().await;
+        loop {
+            let batch = self.shared.refusals.take(FLUSH_BATCH);
+            if batch.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = self.store.add_refusals(&batch).await {
+                self.shared.refusals.put_back(batch);
+                return Err(error);
+            }
         }
     }
 }

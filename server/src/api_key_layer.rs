@@ -5,7 +5,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use domain::{key::verdict::Refusal, permission::Permission};
+use domain::{key::verdict::Refusal, permission::Permission, verify::Question};
 use http::{HeaderMap, HeaderName};
 
 use crate::{api::error::ApiError, client, clock, state::AppState};
@@ -28,14 +28,17 @@ pub(crate) async fn require_api_key(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let presented = presented_key(request.headers())?;
+    let question = Question {
+        permission: guard.permission.as_ref(),
+        ..Question::default()
+    };
     let verified = guard
         .state
         .verifier
-        .verify(
-            presented,
+        .answer(
+            question,
+            presented_key(request.headers()),
             client::of(request.extensions()),
-            guard.permission.as_ref(),
             clock::now(),
         )
         .await??;

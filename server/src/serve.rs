@@ -73,7 +73,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         router,
         stopped.clone(),
     )));
-    let writer = spawn(write_last_used(verifier.clone(), stopped));
+    let writer = spawn(write_down(verifier.clone(), stopped));
     if let Some(demo) = &demo {
         demo.fill(&store, &verifier, clock::now())
             .await?
@@ -89,6 +89,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     }
     finish(writer).await;
     verifier.flush_last_used().await?;
+    verifier.flush_refusals().await?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -101,8 +102,8 @@ async fn bind(variable: &str, address: SocketAddr) -> Result<(TcpListener, Socke
     Ok((listener, address))
 }
 
-/// Writes every few seconds which keys were used, until told to stop. What fails is kept and tried again the next time.
-async fn write_last_used(verifier: Verifier, mut stopped: watch::Receiver<()>) {
+/// Writes every few seconds which keys were used and which refused, until told to stop. What fails is kept and tried again the next time.
+async fn write_down(verifier: Verifier, mut stopped: watch::Receiver<()>) {
     let mut ticks = interval(LAST_USED_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -114,6 +115,12 @@ async fn write_last_used(verifier: Verifier, mut stopped: watch::Receiver<()>) {
             tracing::warn!(
                 error = &error as &(dyn std::error::Error + 'static),
                 "cannot write when keys were last used"
+            );
+        }
+        if let Err(error) = verifier.flush_refusals().await {
+            tracing::warn!(
+                error = &error as &(dyn std::error::Error + 'static),
+                "cannot write what was refused"
             );
         }
     }

@@ -9,6 +9,7 @@ pub(crate) mod audit_event;
 pub(crate) mod authorization_group;
 pub(crate) mod known_device;
 pub(crate) mod one_time_request;
+pub(crate) mod refusal;
 pub(crate) mod session;
 pub(crate) mod sign_in_bucket;
 pub(crate) mod tenant;

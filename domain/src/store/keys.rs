@@ -12,6 +12,7 @@ mod last_used;
 mod list;
 mod order;
 mod own_grant;
+mod refusals;
 mod revoke;
 mod rotate;
 mod row;
@@ -19,6 +20,7 @@ mod update;
 
 pub(crate) use by_secret::KnownKey;
 pub(crate) use row::lowered;
+pub use refusals::RefusalCount;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -216,6 +218,14 @@ impl<'a> Keys<'a> {
         revoke::revoke(self, id, now).await
     }
 
+    /// How often requests with a key were refused, by day and code, the newest day first; up to 5 seconds late.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
+    pub async fn refusals(&self, id: KeyId) -> Result<Vec<RefusalCount>, Error> {
+        refusals::refusals(self, id).await
+    }
+
     /// Where every query for the tenant's keys starts.
     fn rows(&self) -> Select<api_key::Entity> {
         api_key::Entity::find().filter(self.is_own())
@@ -281,6 +291,19 @@ impl<'a> Keys<'a> {
             return Ok(());
         };
         one_time::remember(transaction, self.scope.tenant_id(), one_time, key, now).await
+    }
+
+    /// The row of a key.
+    async fn row_of(
+        &self,
+        connection: &impl ConnectionTrait,
+        id: KeyId,
+    ) -> Result<api_key::Model, Error> {
+        self.rows()
+            .filter(api_key::Column::Id.eq(id.as_uuid()))
+            .one(connection)
+            .await?
+            .ok_or(NOT_FOUND)
     }
 
     /// The row of a key that is about to change. Who else wants to change it waits until `transaction` ends.

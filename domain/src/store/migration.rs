@@ -3,6 +3,7 @@
 mod m0001_foundation;
 mod m0002_lists_and_repeats;
 mod m0003_audit_filters;
+mod m0004_refusals;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_foundation::Migration),
             Box::new(m0002_lists_and_repeats::Migration),
             Box::new(m0003_audit_filters::Migration),
+            Box::new(m0004_refusals::Migration),
         ]
     }
 }

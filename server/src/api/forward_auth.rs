@@ -136,7 +136,7 @@ async fn answer(
         permission: permission.as_ref(),
         owner: tenant.as_ref().map_or(Owner::Any, Owner::Named),
     };
-    let presented = presented_key(&parts.headers)?;
+    let presented = presented_key(&parts.headers);
     let client = client::of(&parts.extensions);
     let verified = state
         .verifier

@@ -93,7 +93,7 @@ pub(crate) async fn verify_api_key(
     let client = body.ip.map_or(ClientAddress::Unknown, ClientAddress::known);
     let verdict = state
         .verifier
-        .answer(question, &body.secret, client, clock::now())
+        .answer(question, Ok(&body.secret), client, clock::now())
         .await?;
     Ok(Json(match verdict {
         Ok(presented) => VerifyAnswer::Valid {

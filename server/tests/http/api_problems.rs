@@ -204,6 +204,64 @@ async fn a_missing_permission_is_named() {
 }
 
 #[tokio::test]
+async fn p03_refusals_are_counted_by_key_and_code_and_day() {
+    let app = TestApp::start().await;
+    let key = app
+        .issue(KeySpec {
+            permissions: &["orders:read"],
+            allowlist: &["203.0.113.9"],
+            ..KeySpec::default()
+        })
+        .await;
+    let secret = key.secret.expose();
+    let ask = async |path: &str, peer: &str| app.get(path).from(peer).key(secret).send().await;
+    for _ in 0..3 {
+        let answer = ask("/api/v1/api-keys", "203.0.113.9").await;
+        answer.assert_problem(403, "missing_permission");
+        assert!(!answer.text().contains(secret));
+    }
+    for path in ["/api/v1/api-keys", "/api/v1/forward-auth"] {
+        let answer = ask(path, "198.51.100.1").await;
+        answer.assert_problem(403, "ip_not_allowed");
+    }
+    assert_eq!(ask("/api/v1/whoami", "203.0.113.9").await.status, 200);
+    assert_eq!(
+        app.refused("acme", &key).await,
+        ["ip_not_allowed: 2", "missing_permission: 3"]
+    );
+    app.revoke("acme", &key).await;
+    ask("/api/v1/whoami", "203.0.113.9")
+        .await
+        .assert_problem(401, "revoked_api_key");
+    ask("/api/v1/api-keys", "203.0.113.9")
+        .await
+        .assert_problem(401, "revoked_api_key");
+    assert_eq!(
+        app.refused("acme", &key).await,
+        [
+            "ip_not_allowed: 2",
+            "missing_permission: 3",
+            "revoked_api_key: 2"
+        ]
+    );
+    // Not one by one, and not as changes.
+    // The key was made earlier than the tenant, as keys of tests are.
+    let mut actions: Vec<_> = (app.audited("acme").await.iter())
+        .map(|event| event.action.as_str())
+        .collect();
+    actions.sort_unstable();
+    assert_eq!(
+        actions,
+        [
+            "api_key.created",
+            "api_key.revoked",
+            "authorization_group.created",
+            "tenant.created"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn every_answer_has_a_request_id_of_its_own_making() {
     let (app, key) = TestApp::start().await.with_key().await;
     let mut seen = std::collections::HashSet::new();

@@ -222,6 +222,21 @@ impl TestApp {
         self.verifier.flush_last_used().await.unwrap();
     }
 
+    /// How often requests with a key were refused today, as `code: count`.
+    pub(crate) async fn refused(&self, tenant: &str, key: &IssuedKey) -> Vec<String> {
+        self.verifier.flush_refusals().await.unwrap();
+        let cli = self.store.as_cli();
+        let scope = self.store.tenants(&cli).scope(tenant).await.unwrap();
+        let counts = self.store.keys(&scope).refusals(key.key.id).await.unwrap();
+        let today = clock::now().date_naive();
+        (counts.into_iter())
+            .map(|count| {
+                assert_eq!(count.day, today);
+                format!("{}: {}", count.code, count.count)
+            })
+            .collect()
+    }
+
     /// What the audit trail of a tenant holds, the newest first.
     pub(crate) async fn audited(&self, tenant: &str) -> Vec<AuditEvent> {
         let cli = self.store.as_cli();
