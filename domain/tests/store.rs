@@ -19,6 +19,8 @@ mod keys;
 mod one_time;
 #[path = "store/opening.rs"]
 mod opening;
+#[path = "store/own_grant.rs"]
+mod own_grant;
 #[path = "store/schema.rs"]
 mod schema;
 #[path = "store/sessions.rs"]

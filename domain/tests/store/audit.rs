@@ -1,7 +1,10 @@
 //! The audit trail: nothing changes without it, nobody changes it, each tenant reads its own.
 
 use chrono::TimeDelta;
-use domain::{Error, audit::AuditAction};
+use domain::{
+    Error,
+    audit::{AuditAction, AuditQuery, AuditedActor},
+};
 
 use crate::world::on_every_database;
 
@@ -92,6 +95,83 @@ async fn the_newest_come_first_and_only_the_tenants_own() {
             actions(world.store.audit(&globex).newest(10).await.unwrap()),
             [AuditAction::TenantCreated]
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn filters_and_pages_of_the_trail() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let other = world.tenant("globex").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let theirs = world.group(&other, "Ordering", &[]).await;
+        let keys = world.store.keys(&scope);
+        let mut made = Vec::new();
+        for number in 0..5 {
+            let at = world.now + TimeDelta::seconds(number);
+            let new = crate::keys::new_key("ERP", &group);
+            made.push(keys.create(new, at).await.unwrap().key.id);
+        }
+        let foreign = crate::keys::issue(world, &other, &theirs, "Theirs").await;
+        keys.revoke(made[2], world.now + TimeDelta::seconds(9))
+            .await
+            .unwrap();
+        let trail = world.store.audit(&scope);
+        let all = trail.newest(100).await.unwrap();
+        assert_eq!(all.len(), 8);
+        let list = async |query: AuditQuery| trail.list(&query).await.unwrap().items;
+        let everything = AuditQuery::default();
+        assert_eq!(list(everything.clone()).await, all);
+        let of_key = |key_id| AuditQuery {
+            key_id: Some(key_id),
+            ..AuditQuery::default()
+        };
+        assert_eq!(list(of_key(made[2])).await.len(), 2);
+        assert_eq!(list(of_key(foreign.key.id)).await, []);
+        let created = AuditQuery {
+            action: Some(AuditAction::ApiKeyCreated),
+            from: Some(world.now + TimeDelta::seconds(1)),
+            to: Some(world.now + TimeDelta::seconds(4)),
+            ..AuditQuery::default()
+        };
+        let times: Vec<_> = list(created).await.iter().map(|event| event.at).collect();
+        let expected = [3, 2, 1].map(|seconds| world.now + TimeDelta::seconds(seconds));
+        assert_eq!(times, expected);
+        let by_cli = AuditQuery {
+            actor: Some(AuditedActor::Cli),
+            ..AuditQuery::default()
+        };
+        assert_eq!(list(by_cli).await, all);
+        let by_nobody = AuditQuery {
+            actor: Some(AuditedActor::Id(made[0].as_uuid())),
+            ..AuditQuery::default()
+        };
+        assert_eq!(list(by_nobody).await, []);
+
+        for limit in 1..=9 {
+            let mut walked = Vec::new();
+            let mut query = AuditQuery {
+                limit,
+                ..AuditQuery::default()
+            };
+            loop {
+                let page = trail.list(&query).await.unwrap();
+                assert!(page.items.len() <= limit as usize);
+                walked.extend(page.items);
+                query.cursor = page.next_cursor;
+                if query.cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(walked, all, "{limit}");
+        }
+        let broken = AuditQuery {
+            cursor: Some("x".to_owned()),
+            ..AuditQuery::default()
+        };
+        let refused = trail.list(&broken).await;
+        assert!(matches!(refused, Err(Error::InvalidCursor)));
     })
     .await;
 }

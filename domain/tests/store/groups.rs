@@ -170,3 +170,32 @@ async fn the_group_of_another_tenant_does_not_exist() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn pages_of_groups_by_name() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let other = world.tenant("globex").await;
+        world.group(&other, "Amber", &[]).await;
+        for name in ["beta", "Alpha", "Älpler", "alpha", "Beta"] {
+            world.group(&scope, name, &["orders:read"]).await;
+        }
+        let groups = world.store.groups(&scope);
+        for limit in 1..=6 {
+            let mut walked = Vec::new();
+            let mut cursor = None;
+            loop {
+                let page = groups.page(limit, cursor.as_deref()).await.unwrap();
+                walked.extend(page.items.into_iter().map(|group| group.name));
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(walked, ["Alpha", "Beta", "alpha", "beta", "Älpler"]);
+        }
+        let refused = groups.page(5, Some("x")).await;
+        assert!(matches!(refused, Err(Error::InvalidCursor)));
+    })
+    .await;
+}

@@ -6,7 +6,7 @@ use domain::{
     client_address::ClientAddress,
     key::{ApiKey, IssuedKey, NewKey, RotatedExpiry, format::Secret, verdict::Refusal},
     store::TenantScope,
-    verify::{VerifiedKey, Verifier},
+    verify::{Owner, Question, VerifiedKey, Verifier},
 };
 
 use crate::{
@@ -298,6 +298,113 @@ async fn a_database_that_cannot_answer_is_no_verdict() {
             .unwrap();
         let verdict = verifier.verify(secret.expose(), client("192.0.2.7"), None, world.now);
         verdict.await.unwrap_err();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whose_a_key_has_to_be() {
+    on_every_database(async |world| {
+        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+        let group = world.group(&acme, "Ordering", &["orders:read"]).await;
+        let good = issue(world, &acme, &group, "ERP").await;
+        let revoked = issue(world, &acme, &group, "Old").await;
+        let keys = world.store.keys(&acme);
+        keys.revoke(revoked.key.id, world.now).await.unwrap();
+        let verifier = Verifier::new(world.store.clone());
+        let missing = "orders:write".parse().unwrap();
+        let (own, other) = (&acme.tenant().slug, &globex.tenant().slug);
+        let cases = [
+            (&good, Owner::Any, None, None),
+            (&good, Owner::Named(own), None, None),
+            (&good, Owner::Asking(acme.tenant().id), None, None),
+            (&good, Owner::Named(other), None, Some(Refusal::WrongTenant)),
+            (
+                &good,
+                Owner::Named(other),
+                Some(&missing),
+                Some(Refusal::WrongTenant),
+            ),
+            (
+                &revoked,
+                Owner::Named(other),
+                None,
+                Some(Refusal::RevokedApiKey),
+            ),
+            (
+                &good,
+                Owner::Asking(globex.tenant().id),
+                None,
+                Some(Refusal::InvalidApiKey),
+            ),
+            (
+                &revoked,
+                Owner::Asking(globex.tenant().id),
+                None,
+                Some(Refusal::InvalidApiKey),
+            ),
+        ];
+        for (key, owner, permission, expected) in cases {
+            let question = Question { permission, owner };
+            let secret = Ok(key.secret.expose());
+            let verdict = verifier
+                .answer(question, secret, client("192.0.2.7"), world.now)
+                .await
+                .expect("a verdict");
+            assert_eq!(verdict.err(), expected, "{question:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p03_refusals_add_up_by_key_code_and_day() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+        let key = issue(world, &scope, &group, "ERP").await;
+        let missing = "orders:write".parse().unwrap();
+        let tomorrow = world.now + TimeDelta::days(1);
+        // Two replicas.
+        for verifier in [(); 2].map(|()| Verifier::new(world.store.clone())) {
+            for (now, times) in [(world.now, 2), (tomorrow, 1)] {
+                for _ in 0..times {
+                    let verdict = verifier
+                        .verify(
+                            key.secret.expose(),
+                            client("192.0.2.7"),
+                            Some(&missing),
+                            now,
+                        )
+                        .await
+                        .expect("a verdict");
+                    assert!(verdict.is_err());
+                    verifier
+                        .verify("none", client("192.0.2.7"), None, now)
+                        .await
+                        .expect("a verdict")
+                        .expect_err("no key");
+                }
+                verifier.flush_refusals().await.unwrap();
+            }
+            verifier.flush_refusals().await.unwrap();
+        }
+        let keys = world.store.keys(&scope);
+        let counts = keys.refusals(key.key.id).await.unwrap();
+        let shown: Vec<_> = counts
+            .iter()
+            .map(|count| (count.day, count.code.as_str(), count.count))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (tomorrow.date_naive(), "missing_permission", 2),
+                (world.now.date_naive(), "missing_permission", 4),
+            ]
+        );
+        let other = world.tenant("globex").await;
+        let refused = world.store.keys(&other).refusals(key.key.id).await;
+        assert!(matches!(refused, Err(Error::NotFound(_))));
     })
     .await;
 }
