@@ -18,6 +18,9 @@ use crate::workspace::Workspace;
 /// Names the PostgreSQL of the store's tests: a user that may create databases.
 const DATABASE_SETTING: &str = "TEST_DATABASE_URL";
 
+/// Has the tests of the gateways fail where a program is missing, instead of leaving it out.
+const GATEWAYS_SETTING: &str = "TEST_GATEWAYS";
+
 /// Runs every check and test; stops at the first that fails.
 ///
 /// # Errors
@@ -90,6 +93,7 @@ fn tools(workspace: &Workspace) -> Result<PathBuf> {
     if std::env::var_os(DATABASE_SETTING).is_none() {
         tools::postgres_binaries()?;
     }
+    tools::gateways()?;
     tools::for_bundle(workspace)?;
     Ok(chromium)
 }
@@ -100,7 +104,7 @@ fn cargo_tests(workspace: &Workspace) -> Result<()> {
         "6 min the first time, then 2 min",
     );
     let mut tests = command::cargo(&workspace.root);
-    tests.arg("test");
+    tests.arg("test").env(GATEWAYS_SETTING, "required");
     if std::env::var_os(DATABASE_SETTING).is_some() {
         return command::run(&mut tests);
     }

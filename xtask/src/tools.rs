@@ -17,7 +17,7 @@ use crate::progress;
 use crate::workspace::Workspace;
 use compiled::Compiled;
 
-pub(crate) use debian::{CHROMIUM_SETTING, chromium, is_root, postgres_binaries};
+pub(crate) use debian::{CHROMIUM_SETTING, chromium, gateways, is_root, postgres_binaries};
 pub(crate) use npm::{packages as npm_packages, wasm_opt};
 
 /// Trunk, which makes the browser's bundle.

@@ -68,6 +68,32 @@ fn installed_postgres() -> Option<PathBuf> {
         .or_else(|| command::on_path(&["initdb"])?.parent().map(PathBuf::from))
 }
 
+/// Installs the gateways that the tests run in front of a service.
+///
+/// # Errors
+/// When one is missing and apt cannot install it.
+pub(crate) fn gateways() -> Result<()> {
+    for (program, package) in [
+        ("nginx", "nginx-light"),
+        ("caddy", "caddy"),
+        ("haproxy", "haproxy"),
+    ] {
+        // Not every user has the first on PATH.
+        let installed = || {
+            PathBuf::from("/usr/sbin").join(program).is_file()
+                || command::on_path(&[program]).is_some()
+        };
+        if !installed() {
+            apt_install(package, "a gateway of the tests", "10 s, once")
+                .with_context(|| format!("install {program}"))?;
+        }
+        if !installed() {
+            bail!("apt-get installed {package}, but there is no {program}");
+        }
+    }
+    Ok(())
+}
+
 fn apt_install(package: &str, purpose: &str, usually: &str) -> Result<()> {
     if command::on_path(&["apt-get"]).is_none() {
         bail!(

@@ -1,0 +1,87 @@
+//! The service behind the proxy: it answers 200 and remembers what it saw.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+};
+
+/// A request as the service saw it.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// The request line.
+    pub(crate) line: String,
+    /// Names in lower case, in order.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Seen {
+    /// Every value of a header.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        (self.headers.iter())
+            .filter(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
+            .collect()
+    }
+}
+
+/// The running service.
+pub(crate) struct Upstream {
+    pub(crate) address: String,
+    seen: Receiver<Seen>,
+}
+
+impl Upstream {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (sender, seen) = channel();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let sender = sender.clone();
+                thread::spawn(move || serve(stream, &sender));
+            }
+        });
+        Self { address, seen }
+    }
+
+    /// The requests that came since the last time.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.try_iter().collect()
+    }
+}
+
+/// One request a connection. Whatever is wrong with it, there is nobody to tell.
+fn serve(mut stream: TcpStream, sender: &Sender<Seen>) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut headers = Vec::new();
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let Some((name, value)) = header.trim_end().split_once(':') else {
+            break;
+        };
+        headers.push((name.to_lowercase(), value.trim().to_owned()));
+    }
+    let length = (headers.iter())
+        .find(|(name, _)| name == "content-length")
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    sender
+        .send(Seen {
+            line: line.trim_end().to_owned(),
+            headers,
+            body,
+        })
+        .ok()?;
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nthe order")
+        .ok()
+}
