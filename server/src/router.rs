@@ -318,7 +318,7 @@ fn api(path: &str, caller: Caller, route: UtoipaMethodRouter<AppState>) -> Route
     }
 }
 
-/// A route of the JSON API with any method. The document, which has no word for any, shows the one that `route` names.
+/// A route of the JSON API with any method.
 fn any<H, T>(path: &str, caller: Caller, handler: H, route: UtoipaMethodRouter<AppState>) -> Route
 where
     H: Handler<T, AppState>,

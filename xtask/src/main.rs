@@ -7,12 +7,14 @@
 
 mod bundle;
 mod command;
+mod contract;
 mod dependencies;
 mod postgres;
 mod precompress;
 mod progress;
 mod serve;
 mod size;
+mod soak;
 mod stylesheet;
 mod test;
 mod tools;
@@ -52,6 +54,8 @@ enum Task {
     },
     /// Run every check and test there is, the quick ones first
     Test,
+    /// Run the long forms of what the tests do in short: an hour or so
+    Soak,
     /// Print the bytes that a browser downloads; fail above the limit
     Size,
 }
@@ -85,6 +89,7 @@ fn run(task: Task) -> Result<()> {
             serve::serve(&workspace, profile, &arguments)
         }
         Task::Test => test::test(&workspace),
+        Task::Soak => soak::soak(&workspace),
         Task::Size => size::size(&workspace),
     }
 }

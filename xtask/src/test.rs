@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::bundle::{self, Profile};
 use crate::command;
+use crate::contract;
 use crate::dependencies;
 use crate::postgres::Postgres;
 use crate::progress;
@@ -26,7 +27,10 @@ const GATEWAYS_SETTING: &str = "TEST_GATEWAYS";
 /// # Errors
 /// When something cannot be installed, does not compile, or fails.
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
-    let chromium = tools(workspace)?;
+    let Tools {
+        chromium,
+        schemathesis,
+    } = tools(workspace)?;
     let cargo = |arguments: &[&str]| command::run(command::cargo(&workspace.root).args(arguments));
 
     progress::step("Format", "1 s", || cargo(&["fmt", "--all", "--check"]))?;
@@ -64,6 +68,14 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     serve::compile_binary(workspace, Profile::Debug)?;
     size::size(workspace)?;
     serve::compile_binary(workspace, Profile::Release)?;
+    progress::step(
+        "The API against its document, 5,000 requests",
+        "2 min",
+        || {
+            let binary = serve::binary(workspace, Profile::Release);
+            contract::check(workspace, &binary, &schemathesis, contract::QUICK)
+        },
+    )?;
     // The release build differs in the bundle alone, and a bundle that does not start is what goes wrong there.
     progress::announce("Playwright, hydration in the release build", "20 s");
     playwright(workspace, Profile::Release, &chromium, &["hydration"])?;
@@ -85,8 +97,14 @@ fn playwright(
     command::run(&mut run)
 }
 
-/// Installs whatever any step needs, before the first of them; returns the browser.
-fn tools(workspace: &Workspace) -> Result<PathBuf> {
+/// What steps call by its path.
+struct Tools {
+    chromium: PathBuf,
+    schemathesis: PathBuf,
+}
+
+/// Installs whatever any step needs, before the first of them.
+fn tools(workspace: &Workspace) -> Result<Tools> {
     tools::for_checks(workspace)?;
     tools::npm_packages(workspace)?;
     let chromium = tools::chromium()?;
@@ -94,8 +112,12 @@ fn tools(workspace: &Workspace) -> Result<PathBuf> {
         tools::postgres_binaries()?;
     }
     tools::gateways()?;
+    let schemathesis = tools::schemathesis(workspace)?;
     tools::for_bundle(workspace)?;
-    Ok(chromium)
+    Ok(Tools {
+        chromium,
+        schemathesis,
+    })
 }
 
 fn cargo_tests(workspace: &Workspace) -> Result<()> {

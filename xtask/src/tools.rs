@@ -6,6 +6,7 @@
 mod compiled;
 mod debian;
 mod npm;
+mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,6 +20,7 @@ use compiled::Compiled;
 
 pub(crate) use debian::{CHROMIUM_SETTING, chromium, gateways, is_root, postgres_binaries};
 pub(crate) use npm::{packages as npm_packages, wasm_opt};
+pub(crate) use python::schemathesis;
 
 /// Trunk, which makes the browser's bundle.
 const TRUNK: &str = "0.21.14";

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use super::{
     entity_tag::{IfMatch, TaggedKey},
-    error::ApiError,
+    error::{ApiError, ProblemBody},
     json::{JsonBody, NoBody},
     key_body::{KeyChangesBody, NewKeyBody, RotateBody},
     query::{NoParameters, parse_key_query},
@@ -96,7 +96,7 @@ pub(crate) async fn list_api_keys(
     responses((status = 201, body = IssuedKey, description = "The key with its secret", headers(
         ("ETag" = String, description = "The key's entity tag"),
         ("Location" = String, description = "The key's path"),
-    ))),
+    )), (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The tenant has as many keys as it may have")),
 )]
 pub(crate) async fn create_api_key(
     State(state): State<AppState>,
@@ -149,7 +149,8 @@ pub(crate) async fn read_api_key(
         ("If-Match" = Option<String>, Header, description = "Entity tags of the key, or `*`: edit it only where it has one of them; 412 where it does not"),
     ),
     request_body = KeyChangesBody,
-    responses((status = 200, body = ApiKey, description = "The key as it is now", headers(("ETag" = String, description = "The key's entity tag")))),
+    responses((status = 200, body = ApiKey, description = "The key as it is now", headers(("ETag" = String, description = "The key's entity tag"))),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The key is revoked")),
 )]
 pub(crate) async fn update_api_key(
     State(state): State<AppState>,
@@ -179,7 +180,8 @@ pub(crate) async fn update_api_key(
     tag = "API keys",
     params(("id" = KeyId, Path)),
     request_body = Option<RotateBody>,
-    responses((status = 200, body = IssuedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag")))),
+    responses((status = 200, body = IssuedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag"))),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The key is revoked")),
 )]
 pub(crate) async fn rotate_api_key(
     State(state): State<AppState>,

@@ -12,6 +12,8 @@ use super::document::DOCUMENT;
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
 );
+/// How many methods OpenAPI knows.
+const EVERY_METHOD: usize = 8;
 const STYLE: &str = include_str!("docs/style.css");
 
 static PAGE: LazyLock<Bytes> = LazyLock::new(|| page(&DOCUMENT).into());
@@ -47,8 +49,18 @@ fn page(document: &Value) -> String {
         prose(&document["info"]["description"])
     ));
     for (path, operations) in members(&document["paths"]) {
-        for (method, operation) in members(operations) {
-            write(format_args!("{}", section(path, method, operation)));
+        let mut methods: Vec<_> = members(operations).collect();
+        let mut word = None;
+        // Where any method will do, all are the same.
+        if methods.len() == EVERY_METHOD {
+            methods.retain(|(method, _)| *method == "get");
+            word = Some("any method");
+        }
+        for (method, operation) in methods {
+            write(format_args!(
+                "{}",
+                section(path, word.unwrap_or(&method.to_uppercase()), operation)
+            ));
         }
     }
     write(format_args!("<h2>Shapes</h2>"));
@@ -67,7 +79,7 @@ fn page(document: &Value) -> String {
 fn section(path: &str, method: &str, operation: &Value) -> String {
     let mut html = format!(
         "<section><h2><code>{} {}</code></h2><p><strong>{}</strong> {}</p>",
-        escape(&method.to_uppercase()),
+        escape(method),
         escape(path),
         prose(&operation["summary"]),
         prose(&operation["description"]),

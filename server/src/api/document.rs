@@ -32,6 +32,18 @@ use crate::{
 /// What the security scheme is called in the document.
 const SCHEME: &str = "api_key";
 
+/// What the document, which has no word for any method, knows of them.
+const ANY_METHOD: [(HttpMethod, &str); 8] = [
+    (HttpMethod::Get, "get"),
+    (HttpMethod::Head, "head"),
+    (HttpMethod::Post, "post"),
+    (HttpMethod::Put, "put"),
+    (HttpMethod::Patch, "patch"),
+    (HttpMethod::Delete, "delete"),
+    (HttpMethod::Options, "options"),
+    (HttpMethod::Trace, "trace"),
+];
+
 /// What a handler says of itself.
 pub(crate) struct Documented {
     method: HttpMethod,
@@ -96,7 +108,15 @@ pub(crate) fn of(routes: impl IntoIterator<Item = (Documented, Caller)>) -> Open
             name_optional_body(body);
         }
         complete(&mut route.operation, caller);
-        paths.add_path_operation(route.path, vec![route.method], route.operation);
+        if caller == Caller::Gateway {
+            for (method, word) in ANY_METHOD {
+                let mut operation = route.operation.clone();
+                operation.operation_id = operation.operation_id.map(|id| format!("{id}_{word}"));
+                paths.add_path_operation(&route.path, vec![method], operation);
+            }
+        } else {
+            paths.add_path_operation(route.path, vec![route.method], route.operation);
+        }
     }
     let mut components = Components::new();
     components.schemas.extend(schemas);

@@ -76,8 +76,8 @@ pub(crate) async fn forward_auth(
     path = "/api/v1/forward-auth/for/{tenant}/{permission}/{rest}",
     tag = "Gateways",
     params(
-        ("tenant" = String, Path, description = "The slug of the tenant whose key it has to be, or `-`"),
-        ("permission" = String, Path, description = "What the key has to be allowed, or `-`"),
+        ("tenant" = String, Path, max_length = 63, pattern = "^(-|[a-z0-9]([a-z0-9-]*[a-z0-9])?)$", description = "The slug of the tenant whose key it has to be, or `-`"),
+        ("permission" = String, Path, max_length = 64, pattern = "^(-|[a-z0-9-]+:[a-z0-9-]+)$", description = "What the key has to be allowed, or `-`"),
         ("rest" = String, Path, description = "The client's own path"),
     ),
     responses((status = 200, description = "It may go on", headers(

@@ -94,7 +94,7 @@ fn put(unfinished: &Path, place: &Path, program: &str) -> Result<()> {
 }
 
 /// The tools' folder in the user's cache.
-fn cache() -> Result<PathBuf> {
+pub(super) fn cache() -> Result<PathBuf> {
     let cache = match std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()) {
         Some(folder) => PathBuf::from(folder),
         None => PathBuf::from(

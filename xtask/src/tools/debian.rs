@@ -94,7 +94,7 @@ pub(crate) fn gateways() -> Result<()> {
     Ok(())
 }
 
-fn apt_install(package: &str, purpose: &str, usually: &str) -> Result<()> {
+pub(super) fn apt_install(package: &str, purpose: &str, usually: &str) -> Result<()> {
     if command::on_path(&["apt-get"]).is_none() {
         bail!(
             "{package} ({purpose}) is missing, and without apt-get it cannot be installed from here"

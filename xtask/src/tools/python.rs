@@ -1,0 +1,60 @@
+//! schemathesis, from PyPI, in a virtual environment in the user's cache.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::{compiled, debian};
+use crate::command;
+use crate::progress;
+use crate::workspace::Workspace;
+
+/// Where the pinned packages stand.
+const REQUIREMENTS: &str = "xtask/schemathesis/requirements.txt";
+
+/// The program, installed now when what is there was made from other pins.
+///
+/// # Errors
+/// Without Python, or when the installation fails.
+pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
+    let wanted = workspace.read(REQUIREMENTS)?;
+    let place = compiled::cache()?.join("schemathesis");
+    let program = place.join("bin/schemathesis");
+    // A copy of the pins, written last: it says what a finished installation was made from.
+    let installed = place.join(".installed-requirements.txt");
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(program);
+    }
+    if command::on_path(&["python3"]).is_none() {
+        bail!("Python 3.10 or later is needed for the tests: apt-get install python3 python3-venv");
+    }
+    // Debian's Python comes without the module that puts pip into an environment.
+    if !command::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
+        debian::apt_install("python3-venv", "Python's environments", "10 s, once")?;
+    }
+    let what = format!("Installing schemathesis into {}", place.display());
+    progress::step(&what, "20 s, again when its pins change", || {
+        let path = |name: &str| place.join(name).display().to_string();
+        command::run(
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&place),
+        )?;
+        command::run(
+            Command::new(path("bin/pip"))
+                .args([
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--no-deps",
+                ])
+                .arg("--requirement")
+                .arg(workspace.root.join(REQUIREMENTS)),
+        )
+        .context("pip needs the network (pypi.org); run the command again when it is there")?;
+        std::fs::write(&installed, &wanted)
+            .with_context(|| format!("cannot write {}", installed.display()))
+    })?;
+    Ok(program)
+}
