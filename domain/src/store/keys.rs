@@ -19,8 +19,8 @@ mod row;
 mod update;
 
 pub(crate) use by_secret::KnownKey;
-pub(crate) use row::lowered;
 pub use refusals::RefusalCount;
+pub(crate) use row::lowered;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{

@@ -1,9 +1,5 @@
 //! Where a page of keys begins or ends: the sorted value and the identifier of the key beside it.
-//!
-//! A cursor is data, not authority: whatever stands in it, the query that it becomes part of is bound to the tenant. Its checksum is
-//! there so that one which was cut or mistyped is refused instead of beginning somewhere.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Datelike, NaiveDate};
 use sea_orm::Value;
 use serde::{Deserialize, Serialize};
@@ -13,11 +9,8 @@ use super::row::KeyRow;
 use crate::{
     Error,
     key::query::{KeySort, KeySortColumn},
+    store::cursor,
 };
-
-/// A longer one is not ours: a name has at most 800 bytes.
-const MAX_LENGTH: usize = 2_048;
-const CHECKSUM_LENGTH: usize = 4;
 
 /// What a cursor says.
 #[derive(Serialize, Deserialize)]
@@ -72,10 +65,7 @@ pub(super) fn beside(key: &KeyRow, side: Side, next: u64, sort: KeySort) -> Resu
         id: key.id,
         next,
     };
-    let mut bytes =
-        serde_json::to_vec(&content).map_err(|error| Error::Internal(Box::new(error)))?;
-    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    cursor::write(&content)
 }
 
 /// The place that `cursor` names in a list sorted by `sort`.
@@ -83,19 +73,10 @@ pub(super) fn beside(key: &KeyRow, side: Side, next: u64, sort: KeySort) -> Resu
 /// # Errors
 /// [`Error::InvalidCursor`].
 pub(super) fn read(cursor: &str, sort: KeySort) -> Result<Place, Error> {
-    parse(cursor, sort).ok_or(Error::InvalidCursor)
+    place(cursor::read(cursor)?, sort).ok_or(Error::InvalidCursor)
 }
 
-fn parse(cursor: &str, sort: KeySort) -> Option<Place> {
-    if cursor.len() > MAX_LENGTH {
-        return None;
-    }
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let (json, checksum) = bytes.split_last_chunk::<CHECKSUM_LENGTH>()?;
-    if crc32fast::hash(json).to_be_bytes() != *checksum {
-        return None;
-    }
-    let content: Content = serde_json::from_slice(json).ok()?;
+fn place(content: Content, sort: KeySort) -> Option<Place> {
     if content.sort != sort.to_parameter() {
         return None;
     }
