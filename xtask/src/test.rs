@@ -76,6 +76,15 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
             contract::check(workspace, &binary, &schemathesis, contract::QUICK)
         },
     )?;
+    progress::step(
+        "A typed client of the API, out of its document",
+        "5 s",
+        || {
+            let mut client = Command::new("npm");
+            client.args(["run", "--silent", "client"]);
+            command::run(client.current_dir(workspace.end2end()))
+        },
+    )?;
     // The release build differs in the bundle alone, and a bundle that does not start is what goes wrong there.
     progress::announce("Playwright, hydration in the release build", "20 s");
     playwright(workspace, Profile::Release, &chromium, &["hydration"])?;
