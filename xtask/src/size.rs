@@ -13,9 +13,8 @@ use crate::bundle::{self, Profile};
 use crate::precompress::with_ending;
 use crate::workspace::Workspace;
 
-/// Most bytes of JavaScript and WebAssembly together, with brotli. The goal is 300 000; until it is reached, this keeps what there is
-/// from growing.
-const LIMIT: u64 = 460_000;
+/// Most bytes of JavaScript and WebAssembly together, with brotli.
+const LIMIT: u64 = 300_000;
 
 /// One file's bytes: as it is, with gzip, with brotli.
 #[derive(Debug, PartialEq, Eq)]

@@ -45,28 +45,36 @@ pub(crate) fn packages(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// The folder with a `wasm-opt` that Trunk can start: the package's own is a script of Node.js.
+/// The folder with a `wasm-opt` that Trunk can start: ours, which uses the package's library (`bundle/shrink.mjs`).
 ///
 /// # Errors
 /// As [`packages`].
 pub(crate) fn wasm_opt(workspace: &Workspace) -> Result<PathBuf> {
     packages(workspace)?;
-    let script = workspace
-        .end2end()
-        .join("node_modules/binaryen/bin/wasm-opt");
-    if !script.is_file() {
+    let package = workspace.end2end().join("node_modules/binaryen");
+    let library = package.join("index.js");
+    if !library.is_file() {
         bail!(
             "end2end/package-lock.json holds no binaryen: {} is missing",
-            script.display()
+            library.display()
         );
     }
+    let script = workspace.root.join("xtask/src/bundle/shrink.mjs");
     let folder = workspace.target.join("tools/bin");
     let shim = folder.join("wasm-opt");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     std::fs::write(
         &shim,
-        format!("#!/bin/sh\nexec node '{}' \"$@\"\n", script.display()),
+        // Trunk asks for the version first, to see whether there is one.
+        format!(
+            "#!/bin/sh\n\
+             if [ \"$1\" = --version ]; then exec node '{}' --version; fi\n\
+             exec node '{}' '{}' \"$@\"\n",
+            package.join("bin/wasm-opt").display(),
+            script.display(),
+            library.display()
+        ),
     )
     .with_context(|| format!("cannot write {}", shim.display()))?;
     std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755))
