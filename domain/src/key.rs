@@ -126,6 +126,17 @@ pub struct KeyChanges {
     pub allowlist: Option<Allowlist>,
 }
 
+impl KeyChanges {
+    /// Whether `key` is already as this would make it.
+    #[must_use]
+    pub fn are_in(&self, key: &ApiKey) -> bool {
+        self.name.as_ref().is_none_or(|name| *name == key.name)
+            && (self.description.as_ref()).is_none_or(|description| *description == key.description)
+            && (self.group_id).is_none_or(|group_id| group_id == key.authorization_group.id)
+            && (self.allowlist.as_ref()).is_none_or(|allowlist| *allowlist == key.ip_allowlist)
+    }
+}
+
 /// What rotation does to the expiration date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotatedExpiry {

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    ApiKey,
     KeyChanges, NewKey,
     allowlist::Allowlist,
     expiry::ExpirationDate,
@@ -31,6 +32,21 @@ pub struct KeyForm {
 pub const CHOOSE_A_GROUP: &str = "Choose an authorization group";
 
 impl KeyForm {
+    /// The form that an edit of `key` begins with.
+    #[must_use]
+    pub fn of(key: &ApiKey) -> Self {
+        Self {
+            name: key.name.to_string(),
+            description: key.description.as_str().to_owned(),
+            authorization_group_id: key.authorization_group.id.to_string(),
+            expires_on: key
+                .expires_on
+                .map(|date| date.to_string())
+                .unwrap_or_default(),
+            ip_allowlist: key.ip_allowlist.to_lines(),
+        }
+    }
+
     /// The key that the form describes. Whether its group exists in the tenant is the store's to say.
     ///
     /// # Errors
