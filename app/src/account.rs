@@ -1,28 +1,77 @@
 //! The user's own page.
 
-use domain::{tenant::TenantRef, user::User};
+use domain::user::Role;
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    components::Icon, error::AppError, layout::use_named_tenant, status_pages::Failure, urls,
+    components::{
+        Callout, FieldErrors, Icon, Tone,
+        field::{described_by, invalid},
+    },
+    error::AppError,
+    layout::{use_named_tenant, use_tenant},
+    status_pages::Failure,
+    urls,
 };
+
+/// Why a password was not changed: the server provides it as context where it shows the form again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordNotice {
+    /// About the whole form.
+    pub form: Option<String>,
+    /// About the current password.
+    pub current: Option<String>,
+    /// About the new one.
+    pub new: Option<String>,
+}
+
+impl PasswordNotice {
+    /// About the whole form.
+    pub fn of_form(message: impl Into<String>) -> Self {
+        Self {
+            form: Some(message.into()),
+            ..Self::default()
+        }
+    }
+
+    /// About the current password.
+    pub fn of_current(message: impl Into<String>) -> Self {
+        Self {
+            current: Some(message.into()),
+            ..Self::default()
+        }
+    }
+
+    /// About the new password.
+    pub fn of_new(message: impl Into<String>) -> Self {
+        Self {
+            new: Some(message.into()),
+            ..Self::default()
+        }
+    }
+}
 
 /// What the page shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Who is signed in.
-    pub user: User,
+    pub name: String,
+    /// With which address.
+    pub email: String,
+    /// As whom.
+    pub role: Role,
     /// The user's tenant; a super user has none.
-    pub tenant: Option<TenantRef>,
+    pub tenant: Option<String>,
 }
 
 /// Who is signed in.
 ///
 /// # Errors
 /// [`crate::error::ErrorCode::TenantNotYours`] where somebody who is no super user names a tenant.
-#[server(prefix = "/api/pages", endpoint = "get_account", input = leptos::server_fn::codec::Json)]
+#[server(prefix = "/api/pages", endpoint = "get_account", input = crate::page_json::PageJson, output = crate::page_json::PageJson)]
 pub async fn get_account(tenant: Option<String>) -> Result<Account, AppError> {
     use crate::{error::ErrorCode, ssr};
 
@@ -32,8 +81,10 @@ pub async fn get_account(tenant: Option<String>) -> Result<Account, AppError> {
             return Err(AppError::new(ErrorCode::TenantNotYours));
         }
         Ok(Account {
-            tenant: user.tenant.as_ref().map(TenantRef::from),
-            user: user.user,
+            name: user.user.name,
+            email: user.user.email.to_string(),
+            role: user.user.role,
+            tenant: user.tenant.map(|tenant| tenant.name),
         })
     })
     .await
@@ -43,20 +94,25 @@ pub async fn get_account(tenant: Option<String>) -> Result<Account, AppError> {
 #[component]
 pub fn AccountPage() -> impl IntoView {
     let tenant = use_named_tenant();
+    let notice = StoredValue::new(SharedValue::new(use_context::<PasswordNotice>).into_inner());
     let account = Resource::new(move || tenant.get(), get_account);
     let page = move || {
         account.get().map(|account| match account {
             Err(error) => view! { <Failure error /> }.into_any(),
-            Ok(account) => view! { <Facts account /> }.into_any(),
+            Ok(account) => {
+                let notice = notice.get_value().unwrap_or_default();
+                view! { <Facts account notice /> }.into_any()
+            }
         })
     };
     view! { <Transition>{page}</Transition> }
 }
 
 #[component]
-fn Facts(account: Account) -> impl IntoView {
+fn Facts(account: Account, notice: PasswordNotice) -> impl IntoView {
+    let email = account.email;
     let tenant = account.tenant.map(|tenant| {
-        view! { <div><dt>"Tenant"</dt><dd>{tenant.name}</dd></div> }
+        view! { <div><dt>"Tenant"</dt><dd>{tenant}</dd></div> }
     });
     view! {
         <Title text="My account – Latchkey" />
@@ -71,12 +127,86 @@ fn Facts(account: Account) -> impl IntoView {
                 </form>
             </header>
             <dl class="facts">
-                <div><dt>"Name"</dt><dd>{account.user.name}</dd></div>
-                <div><dt>"Email"</dt><dd>{account.user.email.to_string()}</dd></div>
-                <div><dt>"Role"</dt><dd>{account.user.role.label()}</dd></div>
+                <div><dt>"Name"</dt><dd>{account.name}</dd></div>
+                <div><dt>"Email"</dt><dd>{email.clone()}</dd></div>
+                <div><dt>"Role"</dt><dd>{account.role.label()}</dd></div>
                 {tenant}
             </dl>
+            <PasswordForm email notice />
         </div>
+    }
+    .into_any()
+}
+
+/// A new password for the one who is signed in: a plain form, which the server answers.
+#[component]
+fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
+    let tenant = use_tenant();
+    let changed = use_query_map();
+    let is_changed = move || {
+        changed.with(|query| query.get(urls::CHANGED).as_deref() == Some("password")).then(|| view! {
+            <div class="callout" data-tone="success" role="status">
+                <Icon name="check-circle" />
+                <p><strong>"Password changed."</strong>" You are signed out everywhere else."</p>
+            </div>
+        })
+    };
+    let failure = notice.form.map(|message| {
+        view! { <Callout tone=Tone::Danger><p role="alert">{message}</p></Callout> }
+    });
+    let current = Signal::stored(notice.current.into_iter().collect::<Vec<_>>());
+    let new = Signal::stored(notice.new.into_iter().collect::<Vec<_>>());
+    view! {
+        <section class="section" aria-labelledby="password-title">
+            <h2 id="password-title">"Change password"</h2>
+            {is_changed}
+            <form class="form" method="post" action=move || tenant.get().url(urls::ACCOUNT) novalidate>
+                {failure}
+                <input type="hidden" name="username" autocomplete="username" value=email />
+                <div class="field">
+                    <div class="field-about">
+                        <label class="label" for="current-password">"Current password"</label>
+                    </div>
+                    <div class="field-control">
+                        <input
+                            class="input"
+                            type="password"
+                            id="current-password"
+                            name="current_password"
+                            autocomplete="current-password"
+                            required
+                            aria-invalid=invalid(current)
+                            aria-describedby=described_by("current-password", current, "")
+                        />
+                        <FieldErrors field="current-password" errors=current />
+                    </div>
+                </div>
+                <div class="field">
+                    <div class="field-about">
+                        <label class="label" for="new-password">"New password"</label>
+                        <p class="hint" id="new-password-hint">
+                            "12 to 256 characters that nobody guesses; several unrelated words do well. You are signed out everywhere else."
+                        </p>
+                    </div>
+                    <div class="field-control">
+                        <input
+                            class="input"
+                            type="password"
+                            id="new-password"
+                            name="new_password"
+                            autocomplete="new-password"
+                            required
+                            aria-invalid=invalid(new)
+                            aria-describedby=described_by("new-password", new, "new-password-hint")
+                        />
+                        <FieldErrors field="new-password" errors=new />
+                    </div>
+                </div>
+                <div class="form-actions">
+                    <button class="button button-primary">"Change password"</button>
+                </div>
+            </form>
+        </section>
     }
     .into_any()
 }

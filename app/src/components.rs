@@ -6,6 +6,7 @@ pub mod date;
 pub mod dialog;
 pub mod field;
 pub mod icon;
+pub mod text_area;
 pub mod usage;
 
 pub use badge::{ExpirationBadge, StatusBadge};
@@ -13,4 +14,5 @@ pub use callout::{Callout, Tone};
 pub use dialog::Dialog;
 pub use field::FieldErrors;
 pub use icon::Icon;
+pub use text_area::text_area_content;
 pub use usage::UsageMeter;

@@ -1,11 +1,10 @@
 //! What a page or a server function answers where it fails: a code for programs, a sentence for people.
 
 use domain::FieldError;
-use leptos::{
-    prelude::{FromServerFnError, ServerFnErrorErr},
-    server_fn::codec::JsonEncoding,
-};
+use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
+
+use crate::page_json::PageJsonEncoding;
 
 /// The kinds of failure. Each has one status of HTTP, given in `ssr.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +145,7 @@ impl From<domain::Error> for AppError {
 }
 
 impl FromServerFnError for AppError {
-    type Encoder = JsonEncoding;
+    type Encoder = PageJsonEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {

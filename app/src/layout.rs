@@ -3,10 +3,7 @@
 mod focus;
 pub mod sidebar;
 
-use domain::{
-    tenant::TenantRef,
-    user::{Email, Role},
-};
+use domain::{tenant::TenantRef, user::Role};
 use leptos::prelude::*;
 use leptos_router::{
     components::Outlet,
@@ -27,7 +24,7 @@ use sidebar::Sidebar;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Console {
     /// Who is signed in.
-    pub email: Email,
+    pub email: String,
     /// As whom.
     pub role: Role,
     /// The user's own tenant, or the one that a super user named.
@@ -43,7 +40,7 @@ pub const MAX_SWITCHER_TENANTS: usize = 20;
 ///
 /// # Errors
 /// [`crate::error::ErrorCode::NotSignedIn`].
-#[server(prefix = "/api/pages", endpoint = "get_console", input = leptos::server_fn::codec::Json)]
+#[server(prefix = "/api/pages", endpoint = "get_console", input = crate::page_json::PageJson, output = crate::page_json::PageJson)]
 pub async fn get_console(tenant: Option<String>) -> Result<Console, AppError> {
     use crate::ssr;
 
@@ -64,7 +61,7 @@ pub async fn get_console(tenant: Option<String>) -> Result<Console, AppError> {
             );
         }
         Ok(Console {
-            email: user.user.email,
+            email: user.user.email.to_string(),
             role: user.user.role,
             tenant: current,
             tenants,

@@ -5,10 +5,12 @@
 //! | which pages are there? | [`App`], below |
 //! | what does the document around a page hold? | `shell` |
 //! | what frames every page behind sign-in? | [`layout`] |
-//! | the keys: list, generate, rotate, revoke | [`api_keys`] |
+//! | the keys: list, generate, edit, rotate, revoke | [`api_keys`] |
 //! | who asks, and in which tenant? (feature `ssr`) | `ssr` |
 //! | what does a failure look like? | [`error`], [`status_pages`] |
+//! | signing in (feature `ssr`) | `sign_in` |
 //! | how is a URL, a number, a date written? | [`urls`], [`words`] |
+//! | how do browser and server talk? | [`page_json`], the `#[server]` functions beside each page |
 //! | what does only a browser do? | [`browser`] |
 
 // A page's type is as deep as its elements, and the compiler's default of 128 does not reach down to a cell of the table.
@@ -20,6 +22,8 @@ pub mod browser;
 pub mod components;
 pub mod error;
 pub mod layout;
+pub mod page_json;
+#[cfg(feature = "ssr")]
 pub mod sign_in;
 pub mod status_pages;
 pub mod tenants;
@@ -33,6 +37,8 @@ pub mod ssr;
 
 #[cfg(feature = "ssr")]
 pub use shell::shell;
+#[cfg(feature = "ssr")]
+use sign_in::SignInPage;
 
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -45,8 +51,12 @@ use leptos_router::{
 use account::AccountPage;
 use api_keys::{generate::GeneratePage, list::ApiKeysPage};
 use layout::Layout;
-use sign_in::SignInPage;
 use status_pages::NotFoundPage;
+
+/// The sign-in page has no script (`shell.rs`): a browser never makes it, and need not be sent what it is made of.
+#[cfg(not(feature = "ssr"))]
+#[component]
+fn SignInPage() -> impl IntoView {}
 
 /// Where the server functions are.
 pub const SERVER_FUNCTIONS: &str = "/api/pages";
@@ -65,6 +75,7 @@ pub fn App() -> impl IntoView {
                     // The dialogs have URLs; the page itself sees from the URL which one is open.
                     <ParentRoute path=path!("/tenant-api-keys") view=ApiKeysPage ssr=SsrMode::Async>
                         <Route path=path!("") view=|| () ssr=SsrMode::Async />
+                        <Route path=path!("/:id/edit") view=|| () ssr=SsrMode::Async />
                         <Route path=path!("/:id/rotate") view=|| () ssr=SsrMode::Async />
                         <Route path=path!("/:id/revoke") view=|| () ssr=SsrMode::Async />
                     </ParentRoute>

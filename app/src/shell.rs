@@ -6,7 +6,7 @@ use leptos_meta::MetaTags;
 use crate::{App, ssr};
 
 /// The icons that `components/icon.rs` refers to; in the document, so that the browser's bundle does not carry them.
-const ICONS: &str = include_str!("components/icons.svg");
+pub(crate) const ICONS: &str = include_str!("components/icons.svg");
 
 /// A whole document with the page that the request asks for. Sets the page's `Content-Security-Policy`.
 pub fn shell() -> impl IntoView {
@@ -23,7 +23,7 @@ pub fn shell() -> impl IntoView {
         .iter()
         .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
         .collect_view();
-    let scripts = bundle.script.clone().map(|script| {
+    let scripts = bundle.script.clone().filter(|_| ssr::page_has_script()).map(|script| {
         let start = start_script(&script, bundle.wasm.as_deref());
         let preload = bundle.wasm.clone().map(|wasm| {
             view! { <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="" /> }

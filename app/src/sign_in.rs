@@ -31,7 +31,6 @@ pub struct SignInForm {
 ///
 /// # Errors
 /// [`crate::error::ErrorCode::Unavailable`].
-#[server(prefix = "/api/pages", endpoint = "open_sign_in", input = leptos::server_fn::codec::Json)]
 pub async fn open_sign_in(return_to: Option<String>) -> Result<SignInForm, AppError> {
     use crate::{error::ErrorCode, ssr};
     use leptos_axum::ResponseOptions;

@@ -60,6 +60,10 @@ pub fn content_security_policy(nonce: &str) -> String {
     )
 }
 
+/// The header `Content-Security-Policy` of a page that has no script at all.
+pub const CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'";
+
 /// The request that is being answered.
 ///
 /// # Errors
@@ -108,21 +112,23 @@ pub async fn tenant_scope(
 
 /// A request that acts in one tenant.
 pub struct TenantRequest {
-    /// The request.
-    pub request: RequestContext,
     /// The tenant and who acts in it.
     pub scope: TenantScope,
+    /// Who is signed in.
+    pub user: SignedIn,
 }
 
 /// The fence of everything that concerns one tenant: who asks, and whether they may.
 ///
 /// # Errors
 /// Those of [`signed_in`] and [`tenant_scope`].
-pub async fn tenant_request(tenant: Option<String>) -> Result<TenantRequest, AppError> {
-    let request = request()?;
-    let user = signed_in(&request).await?;
-    let scope = tenant_scope(&request.store, &user, tenant.as_deref()).await?;
-    Ok(TenantRequest { request, scope })
+pub async fn tenant_request_of(
+    request: &RequestContext,
+    tenant: Option<&str>,
+) -> Result<TenantRequest, AppError> {
+    let user = signed_in(request).await?;
+    let scope = tenant_scope(&request.store, &user, tenant).await?;
+    Ok(TenantRequest { scope, user })
 }
 
 /// Runs what a server function does and gives its failure a status. Called over HTTP, a stranger gets 401; in the course of
@@ -160,6 +166,12 @@ pub fn set_not_found() {
     }
 }
 
+/// Whether the page that is being rendered becomes live. The sign-in page does not: it is a form, and nothing is gained by a script.
+#[must_use]
+pub fn page_has_script() -> bool {
+    use_context::<Parts>().is_none_or(|parts| parts.uri.path() != urls::SIGN_IN)
+}
+
 /// Sets the policy of the page that is being rendered.
 pub fn set_content_security_policy(nonce: &str) {
     if let (Some(response), Ok(policy)) = (
@@ -170,22 +182,29 @@ pub fn set_content_security_policy(nonce: &str) {
     }
 }
 
-fn set_status(response: &ResponseOptions, code: ErrorCode, is_page: bool) {
-    let status = match code {
+/// The status of a failure.
+#[must_use]
+pub const fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
         ErrorCode::NotSignedIn => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden | ErrorCode::TenantNotYours => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        // The page that lists the tenants is an answer; a server function without its tenant is not.
-        ErrorCode::TenantNeeded if is_page => return,
         ErrorCode::TenantNeeded | ErrorCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::KeyLimitReached | ErrorCode::KeyRevoked | ErrorCode::Conflict => {
             StatusCode::CONFLICT
         }
-        ErrorCode::Unavailable => {
-            response.insert_header(RETRY_AFTER, HeaderValue::from_static("5"));
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal | ErrorCode::Unreachable => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    response.set_status(status);
+    }
+}
+
+fn set_status(response: &ResponseOptions, code: ErrorCode, is_page: bool) {
+    // The page that lists the tenants is an answer; a server function without its tenant is not.
+    if code == ErrorCode::TenantNeeded && is_page {
+        return;
+    }
+    if code == ErrorCode::Unavailable {
+        response.insert_header(RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response.set_status(status_of(code));
 }

@@ -1,9 +1,10 @@
 //! What a super user sees where the URL names no tenant: the tenants.
 
-use domain::tenant::{Tenant, Usage};
+use domain::tenant::Usage;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     api_keys::dialog_target::page_of,
@@ -13,12 +14,25 @@ use crate::{
     urls::{self, TenantQuery},
 };
 
+/// What the page shows of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantLine {
+    /// Its name in URLs.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// Whether all of its keys are refused.
+    pub is_suspended: bool,
+    /// How much of its key limit is used.
+    pub usage: Usage,
+}
+
 /// Every tenant with its usage, by name; for a super user.
 ///
 /// # Errors
 /// [`crate::error::ErrorCode::Forbidden`] for everybody else.
-#[server(prefix = "/api/pages", endpoint = "list_tenants", input = leptos::server_fn::codec::Json)]
-pub async fn list_tenants() -> Result<Vec<(Tenant, Usage)>, AppError> {
+#[server(prefix = "/api/pages", endpoint = "list_tenants", input = crate::page_json::PageJson, output = crate::page_json::PageJson)]
+pub async fn list_tenants() -> Result<Vec<TenantLine>, AppError> {
     use crate::{error::ErrorCode, ssr};
 
     ssr::answer(async {
@@ -27,7 +41,16 @@ pub async fn list_tenants() -> Result<Vec<(Tenant, Usage)>, AppError> {
         let operator = user
             .operator()
             .ok_or_else(|| AppError::new(ErrorCode::Forbidden))?;
-        Ok(request.store.tenants(&operator).list().await?)
+        let tenants = request.store.tenants(&operator).list().await?;
+        Ok(tenants
+            .into_iter()
+            .map(|(tenant, usage)| TenantLine {
+                slug: tenant.slug.to_string(),
+                name: tenant.name,
+                is_suspended: tenant.suspended_at.is_some(),
+                usage,
+            })
+            .collect())
     })
     .await
 }
@@ -52,7 +75,7 @@ pub fn TenantsPage() -> impl IntoView {
                 <ul class="tenant-list">
                     {tenants
                         .into_iter()
-                        .map(|(tenant, usage)| view! { <TenantLink tenant usage path /> })
+                        .map(|tenant| view! { <TenantLink tenant path /> })
                         .collect_view()}
                 </ul>
             }
@@ -75,8 +98,9 @@ pub fn TenantsPage() -> impl IntoView {
 }
 
 #[component]
-fn TenantLink(tenant: Tenant, usage: Usage, path: Memo<String>) -> impl IntoView {
-    let query = TenantQuery(Some(tenant.slug.to_string()));
+fn TenantLink(tenant: TenantLine, path: Memo<String>) -> impl IntoView {
+    let usage = tenant.usage;
+    let query = TenantQuery(Some(tenant.slug.clone()));
     let href = move || {
         let path = path.get();
         query.url(match page_of(&path) {
@@ -84,9 +108,10 @@ fn TenantLink(tenant: Tenant, usage: Usage, path: Memo<String>) -> impl IntoView
             _ => urls::API_KEYS,
         })
     };
-    let slug = match tenant.suspended_at {
-        Some(_) => format!("{} · Suspended", tenant.slug),
-        None => tenant.slug.to_string(),
+    let slug = if tenant.is_suspended {
+        format!("{} · Suspended", tenant.slug)
+    } else {
+        tenant.slug
     };
     view! {
         <li>

@@ -6,8 +6,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub const API_KEYS: &str = "/tenant-api-keys";
 /// The form that makes a key.
 pub const GENERATE: &str = "/tenant-api-keys/new";
-/// The user's own page.
+/// The user's own page, and the target of its form, which changes the password.
 pub const ACCOUNT: &str = "/account";
+/// The parameter that says what was just changed.
+pub const CHANGED: &str = "changed";
 /// Where one signs in: the page, and the form's target.
 pub const SIGN_IN: &str = "/sign-in";
 /// The target of the button Sign out.

@@ -56,7 +56,7 @@ fn a_tenant_stands_in_every_link_of_a_super_user_and_in_nobody_elses() {
 
 #[test]
 fn the_urls_of_dialogs_are_read_as_they_are_written() {
-    for kind in [DialogKind::Rotate, DialogKind::Revoke] {
+    for kind in DialogKind::ALL {
         let target = DialogTarget {
             kind,
             id: "0198".to_owned(),
@@ -67,7 +67,7 @@ fn the_urls_of_dialogs_are_read_as_they_are_written() {
     for other in [
         "/tenant-api-keys",
         "/tenant-api-keys/new",
-        "/tenant-api-keys/1/edit",
+        "/tenant-api-keys/1/delete",
         "/account",
     ] {
         assert_eq!(DialogTarget::of(other), None);

@@ -18,6 +18,7 @@ pub mod groups;
 pub mod keys;
 mod migration;
 pub mod one_time;
+pub mod own_password;
 pub mod password;
 pub(crate) mod random;
 pub mod scope;

@@ -1,7 +1,10 @@
 //! What people's browsers ask for: pages, their server functions, sign-in and sign-out.
 
 pub(crate) mod home;
+pub(crate) mod key_forms;
+pub(crate) mod password;
 pub(crate) mod render;
 pub(crate) mod server_functions;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
+mod wait;

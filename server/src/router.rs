@@ -32,7 +32,7 @@ use crate::{
     csrf::refuse_other_origins,
     health,
     pages::{
-        home, render,
+        home, key_forms, password, render,
         server_functions::{SessionGuard, call_server_function, require_session},
         sign_in, sign_out,
     },
@@ -182,10 +182,25 @@ pub fn routes() -> Vec<Route> {
         // People: pages. Who may not see one is told so by the page itself.
         get("/", Anyone, home::redirect_home),
         page("/account", SignedIn),
+        post("/account", SignedIn, password::change_password),
         page("/tenant-api-keys", KeyManager),
         page("/tenant-api-keys/new", KeyManager),
+        page("/tenant-api-keys/{id}/edit", KeyManager),
         page("/tenant-api-keys/{id}/rotate", KeyManager),
         page("/tenant-api-keys/{id}/revoke", KeyManager),
+        // People: the pages' forms, where no script sends them.
+        post("/tenant-api-keys/new", KeyManager, key_forms::generate),
+        post("/tenant-api-keys/{id}/edit", KeyManager, key_forms::edit),
+        post(
+            "/tenant-api-keys/{id}/rotate",
+            KeyManager,
+            key_forms::rotate,
+        ),
+        post(
+            "/tenant-api-keys/{id}/revoke",
+            KeyManager,
+            key_forms::revoke,
+        ),
     ];
     // People: what their pages call.
     routes.extend(SERVER_FUNCTIONS.map(|(path, caller)| post(path, caller, call_server_function)));
@@ -199,15 +214,16 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// The server functions of `app`.
-const SERVER_FUNCTIONS: [(&str, Caller); 10] = [
-    ("/api/pages/open_sign_in", Caller::Anyone),
+const SERVER_FUNCTIONS: [(&str, Caller); 11] = [
     ("/api/pages/get_account", Caller::SignedIn),
     ("/api/pages/get_console", Caller::SignedIn),
     ("/api/pages/list_tenants", Caller::SuperUser),
     ("/api/pages/list_api_keys", Caller::KeyManager),
     ("/api/pages/get_api_key", Caller::KeyManager),
     ("/api/pages/open_key_form", Caller::KeyManager),
+    ("/api/pages/open_edit_form", Caller::KeyManager),
     ("/api/pages/generate_api_key", Caller::KeyManager),
+    ("/api/pages/edit_api_key", Caller::KeyManager),
     ("/api/pages/rotate_api_key", Caller::KeyManager),
     ("/api/pages/revoke_api_key", Caller::KeyManager),
 ];

@@ -15,6 +15,7 @@ use crate::{
     components::{
         Callout, FieldErrors, Tone,
         field::{described_by, invalid},
+        text_area_content,
     },
 };
 
@@ -76,6 +77,7 @@ pub fn AllowlistField(
                         aria-describedby=described_by(ALLOWLIST.id, errors, "allowlist-hint")
                         on:input=move |_| state.change(ALLOWLIST)
                         on:blur=move |_| state.leave(ALLOWLIST)
+                        inner_html=text_area_content(&state.initial().ip_allowlist)
                     ></textarea>
                 </div>
                 <FieldErrors field=ALLOWLIST.id errors />

@@ -7,6 +7,8 @@ use crate::urls;
 /// A dialog of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DialogKind {
+    /// Name, description, group and allowlist.
+    Edit,
     /// A new secret.
     Rotate,
     /// No secret any more.
@@ -14,10 +16,14 @@ pub enum DialogKind {
 }
 
 impl DialogKind {
+    /// Every dialog.
+    pub const ALL: [Self; 3] = [Self::Edit, Self::Rotate, Self::Revoke];
+
     /// The last part of the URL.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Edit => "edit",
             Self::Rotate => "rotate",
             Self::Revoke => "revoke",
         }
@@ -41,7 +47,7 @@ impl DialogTarget {
             .strip_prefix(urls::API_KEYS)?
             .strip_prefix('/')?
             .split_once('/')?;
-        let kind = [DialogKind::Rotate, DialogKind::Revoke]
+        let kind = DialogKind::ALL
             .into_iter()
             .find(|kind| kind.as_str() == word)?;
         Some(Self {

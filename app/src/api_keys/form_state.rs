@@ -50,8 +50,23 @@ pub const ALLOWLIST: Field = Field {
     id: "allowlist",
     label: "IP Allowlist",
 };
-/// In the order of the form.
+/// In the order of the form that makes a key.
 pub const FIELDS: [Field; 5] = [NAME, DESCRIPTION, GROUP, EXPIRES, ALLOWLIST];
+
+/// The rules that a form is judged by: those of a new key on the given day, or those of an edit.
+pub type Rules = fn(&KeyForm, NaiveDate) -> Vec<FieldError>;
+
+/// The rules of a new key.
+#[must_use]
+pub fn rules_of_new(form: &KeyForm, today: NaiveDate) -> Vec<FieldError> {
+    form.validate(today).err().unwrap_or_default()
+}
+
+/// The rules of an edit, which has no expiration date.
+#[must_use]
+pub fn rules_of_edit(form: &KeyForm, _today: NaiveDate) -> Vec<FieldError> {
+    form.validate_edit().err().unwrap_or_default()
+}
 
 /// What is typed, and what is said about it. The controls hold the text themselves, so that nothing which was typed before the
 /// script came is lost; each change is read from them.
@@ -59,6 +74,8 @@ pub const FIELDS: [Field; 5] = [NAME, DESCRIPTION, GROUP, EXPIRES, ALLOWLIST];
 pub struct FormState {
     /// What stands in the fields.
     pub form: RwSignal<KeyForm>,
+    /// What they began with.
+    initial: StoredValue<KeyForm>,
     /// Every rule that they break.
     broken: Memo<Vec<FieldError>>,
     /// The fields that were left once.
@@ -70,19 +87,43 @@ pub struct FormState {
 }
 
 impl FormState {
-    /// A form on the server's day `today`.
+    /// A form that begins with `initial` on the server's day `today`.
     #[must_use]
-    pub fn new(today: NaiveDate) -> Self {
-        let form = RwSignal::<KeyForm>::default();
-        let broken =
-            Memo::new(move |_| form.with(|form| form.validate(today).err().unwrap_or_default()));
+    pub fn new(today: NaiveDate, initial: KeyForm, rules: Rules) -> Self {
+        let form = RwSignal::new(initial.clone());
+        let broken = Memo::new(move |_| form.with(|form| rules(form, today)));
         Self {
             form,
+            initial: StoredValue::new(initial),
             broken,
             judged: RwSignal::default(),
             from_server: RwSignal::default(),
             today,
         }
+    }
+
+    /// What the fields begin with.
+    #[must_use]
+    pub fn initial(self) -> KeyForm {
+        self.initial.get_value()
+    }
+
+    /// Whether anything differs from what the fields began with.
+    #[must_use]
+    pub fn is_changed(self) -> bool {
+        self.form
+            .with_untracked(|form| self.initial.with_value(|initial| initial != form))
+    }
+
+    /// Puts `form` into the controls, and begins anew from there.
+    pub fn replace(self, form: KeyForm) {
+        browser::set_value(NAME.id, &form.name);
+        browser::set_value(DESCRIPTION.id, &form.description);
+        browser::set_value(GROUP.id, &form.authorization_group_id);
+        browser::set_value(ALLOWLIST.id, &form.ip_allowlist);
+        self.initial.set_value(form);
+        self.from_server.set(Vec::new());
+        self.read();
     }
 
     /// Reads every control.

@@ -1,56 +1,64 @@
 //! The form that makes a key. The same rules judge it here, while somebody types, and on the server.
 
-use domain::{FieldError, client_address::ClientAddress, group::AuthorizationGroup, tenant::Usage};
+use domain::{
+    client_address::ClientAddress, group::AuthorizationGroup, key::form::KeyForm, tenant::Usage,
+};
 use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
 use leptos_meta::Title;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
+use uuid::Uuid;
 
 use super::{
     allowlist_field::AllowlistField,
-    form_state::{FIELDS, FormState},
+    form_state::{FormState, rules_of_new},
+    form_summary::FormSummary,
     key_fields::{DescriptionField, ExpiresField, GroupField, NameField},
-    rotate::SignInLink,
+    one_time_field::OneTimeField,
+    refused::{Refused, use_refused},
     secret_modal::SecretModal,
     server_fns::{Issued, KeyFormContext, generate_api_key, open_key_form},
 };
 use crate::{
-    browser,
-    components::{Icon, UsageMeter},
-    error::{AppError, ErrorCode, key_limit_reached},
+    components::UsageMeter,
+    error::{AppError, key_limit_reached},
     layout::{use_named_tenant, use_tenant},
     status_pages::Failure,
-    urls, words,
+    urls,
 };
-
-/// The identifier of the summary of what is wrong.
-const SUMMARY: &str = "errors";
-/// So many messages of one field stand in the summary; the field shows them all.
-const MAX_MESSAGES_OF_FIELD: usize = 3;
 
 /// The page.
 #[component]
 pub fn GeneratePage() -> impl IntoView {
     let tenant = use_named_tenant();
+    let refused = StoredValue::new(use_refused());
     let context = Resource::new(move || tenant.get(), open_key_form);
     let page = move || {
         context.get().map(|context| match context {
             Err(error) => view! { <Failure error /> }.into_any(),
-            Ok(context) => view! { <Page context /> }.into_any(),
+            Ok(context) => view! { <Page context refused=refused.get_value() /> }.into_any(),
         })
     };
     view! { <Transition>{page}</Transition> }
 }
 
 #[component]
-fn Page(context: KeyFormContext) -> impl IntoView {
+fn Page(context: KeyFormContext, refused: Option<Refused>) -> impl IntoView {
     let KeyFormContext {
         groups,
         usage,
         today,
         client,
+        form_id,
     } = context;
     let tenant = use_tenant();
-    let state = FormState::new(today);
+    let (typed, failure) = match refused {
+        Some(refused) => (refused.form, Some(refused.error)),
+        None => (KeyForm::default(), None),
+    };
+    let state = FormState::new(today, typed, rules_of_new);
+    if let Some(failure) = &failure {
+        state.refuse(failure.fields.clone());
+    }
     let issued = RwSignal::new(None::<Issued>);
     // What was typed before the script came, or what the browser put back after a reload.
     Effect::new(move |_| state.read());
@@ -88,7 +96,7 @@ fn Page(context: KeyFormContext) -> impl IntoView {
                     </div>
                 </div>
             </header>
-            <GenerateForm state groups client issued />
+            <GenerateForm state groups client issued failure form_id />
         </div>
         {secret}
     }
@@ -111,10 +119,12 @@ fn GenerateForm(
     groups: Vec<AuthorizationGroup>,
     client: ClientAddress,
     issued: RwSignal<Option<Issued>>,
+    failure: Option<AppError>,
+    form_id: Uuid,
 ) -> impl IntoView {
     let tenant = use_tenant();
     let is_busy = RwSignal::new(false);
-    let failure = RwSignal::new(None::<AppError>);
+    let failure = RwSignal::new(failure);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         // A second press while the first is on its way would make a second key.
@@ -147,7 +157,8 @@ fn GenerateForm(
     let cancel = move || tenant.get().url(urls::API_KEYS);
     view! {
         <form class="form" method="post" novalidate on:submit=submit>
-            {move || failure.get().map(|failure| view! { <Summary failure /> })}
+            <OneTimeField form_id />
+            {move || failure.get().map(|failure| view! { <FormSummary failure /> })}
             <NameField state />
             <DescriptionField state />
             <GroupField state groups />
@@ -162,71 +173,4 @@ fn GenerateForm(
         </form>
     }
     .into_any()
-}
-
-/// Why the form was not done, over it; each broken rule a link to its field. Everything typed stays.
-#[component]
-fn Summary(failure: AppError) -> impl IntoView {
-    Effect::new(|_| {
-        browser::focus(SUMMARY);
-    });
-    let content = if failure.code == ErrorCode::Invalid && !failure.fields.is_empty() {
-        broken_rules(&failure.fields).into_any()
-    } else {
-        view! { <div><p>{failure.message}" "<SignInLink code=failure.code /></p></div> }.into_any()
-    };
-    view! {
-        <div class="callout" data-tone="danger" role="alert" tabindex="-1" id=SUMMARY>
-            <Icon name="alert" />
-            {content}
-        </div>
-    }
-}
-
-fn broken_rules(errors: &[FieldError]) -> impl IntoView + use<> {
-    let mut links = Vec::new();
-    let mut broken = 0;
-    for field in FIELDS {
-        let messages: Vec<_> = errors
-            .iter()
-            .filter(|error| error.field == field.name)
-            .collect();
-        broken += usize::from(!messages.is_empty());
-        let mut texts: Vec<String> = messages
-            .iter()
-            .take(MAX_MESSAGES_OF_FIELD)
-            .map(|error| format!("{}: {}", field.label, error.message))
-            .collect();
-        let more = messages.len().saturating_sub(MAX_MESSAGES_OF_FIELD);
-        if more > 0 {
-            texts.push(format!(
-                "{}: {} like these",
-                field.label,
-                words::count(more as u64, "more line", "more lines")
-            ));
-        }
-        for text in texts {
-            // The router would take a link within the page for a navigation and leave the focus where it is.
-            let to_field = move |event: leptos::web_sys::MouseEvent| {
-                event.prevent_default();
-                browser::focus(field.id);
-            };
-            links.push(
-                view! { <li><a href=format!("#{}", field.id) on:click=to_field>{text}</a></li> },
-            );
-        }
-    }
-    let heading = match broken {
-        1 => "One field needs another look",
-        2 => "Two fields need another look",
-        3 => "Three fields need another look",
-        4 => "Four fields need another look",
-        _ => "Five fields need another look",
-    };
-    view! {
-        <div>
-            <strong>{heading}</strong>
-            <ul>{links}</ul>
-        </div>
-    }
 }

@@ -19,7 +19,7 @@ pub fn ListHeader(
     /// Whether the tenant has no key at all.
     is_empty: Memo<bool>,
 ) -> impl IntoView {
-    let usage = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.usage)));
+    let usage = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.summary.usage)));
     let facts = move || {
         usage.get().map(|usage| {
             view! { <UsageMeter usage /> }
@@ -53,7 +53,7 @@ pub fn ListHeader(
 /// "3 keys expire within 30 days", a link to them.
 fn expiring_soon(list: &KeyList) -> impl IntoView + use<> {
     let tenant = use_tenant();
-    let (count, days) = (list.expiring_soon, list.soon_days);
+    let (count, days) = (list.summary.expiring_soon, list.soon_days);
     (count > 0).then(|| {
         let verb = if count == 1 { "expires" } else { "expire" };
         let text = format!(

@@ -11,6 +11,7 @@ use crate::{
     components::{
         FieldErrors, Icon,
         field::{described_by, invalid},
+        text_area_content,
     },
     words,
 };
@@ -52,6 +53,9 @@ pub fn NameField(
                     class="input"
                     id=NAME.id
                     name=NAME.name
+                    value=state.initial().name
+                    dir="auto"
+                    data-focus=""
                     required
                     autocomplete="off"
                     aria-invalid=invalid(errors)
@@ -95,6 +99,7 @@ pub fn DescriptionField(
                     aria-describedby=described_by(DESCRIPTION.id, errors, "description-hint description-count")
                     on:input=move |_| state.change(DESCRIPTION)
                     on:blur=move |_| state.leave(DESCRIPTION)
+                    inner_html=text_area_content(&state.initial().description)
                 ></textarea>
                 <div class="field-foot">
                     <FieldErrors field=DESCRIPTION.id errors />
@@ -119,9 +124,14 @@ pub fn GroupField(
     groups: Vec<AuthorizationGroup>,
 ) -> impl IntoView {
     let errors = state.errors(GROUP);
+    let chosen = state.initial().authorization_group_id;
     let options = groups
         .iter()
-        .map(|group| view! { <option value=group.id.to_string()>{group.name.clone()}</option> })
+        .map(|group| {
+            let id = group.id.to_string();
+            let selected = id == chosen;
+            view! { <option value=id selected=selected>{group.name.clone()}</option> }
+        })
         .collect_view();
     let has_none = groups.is_empty();
     let granted = move || {
@@ -192,6 +202,7 @@ pub fn ExpiresField(
                     type="date"
                     id=EXPIRES.id
                     name=EXPIRES.name
+                    value=state.initial().expires_on
                     min=tomorrow(state.today)
                     aria-invalid=invalid(errors)
                     aria-describedby=described_by(EXPIRES.id, errors, "expires-hint")

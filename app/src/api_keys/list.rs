@@ -9,13 +9,20 @@ use leptos_router::{
     hooks::{use_location, use_navigate, use_query_map},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
+    closing::Closing,
     dialog_target::{DialogKind, DialogTarget},
+    edit::EditDialog,
+    filters::FilterBar,
     header::{GenerateButton, ListHeader},
     list_query::ListQuery,
+    pager::{Pager, ResultCount},
+    refused::{Refused, use_refused},
     revoke::RevokeDialog,
     rotate::RotateDialog,
-    server_fns::{KeyDetail, KeyList, get_api_key, list_api_keys},
+    server_fns::{EditContext, KeyDetail, KeyList, get_api_key, list_api_keys, open_edit_form},
     table::{KeyTable, TableSkeleton},
 };
 use crate::{
@@ -23,11 +30,45 @@ use crate::{
     error::AppError,
     layout::{use_named_tenant, use_tenant},
     status_pages::Failure,
-    urls, words,
+    urls,
 };
 
-/// A key that a dialog is about, with the dialog.
-type OpenDialog = Option<(DialogKind, KeyDetail)>;
+/// A dialog with the key that it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Opened {
+    Edit(Box<EditContext>),
+    Rotate(Box<KeyDetail>),
+    Revoke(Box<KeyDetail>),
+}
+
+impl Opened {
+    fn is_of(&self, target: &DialogTarget) -> bool {
+        let (kind, detail) = match self {
+            Self::Edit(context) => (DialogKind::Edit, &context.detail),
+            Self::Rotate(detail) => (DialogKind::Rotate, detail.as_ref()),
+            Self::Revoke(detail) => (DialogKind::Revoke, detail.as_ref()),
+        };
+        kind == target.kind && detail.key.id.to_string() == target.id
+    }
+}
+
+/// The dialog that is open, if any.
+type OpenDialog = Option<Opened>;
+
+async fn open_dialog(
+    tenant: Option<String>,
+    target: Option<DialogTarget>,
+) -> Result<OpenDialog, AppError> {
+    let Some(DialogTarget { kind, id }) = target else {
+        return Ok(None);
+    };
+    let opened = match kind {
+        DialogKind::Edit => Opened::Edit(Box::new(open_edit_form(tenant, id).await?)),
+        DialogKind::Rotate => Opened::Rotate(Box::new(get_api_key(tenant, id).await?)),
+        DialogKind::Revoke => Opened::Revoke(Box::new(get_api_key(tenant, id).await?)),
+    };
+    Ok(Some(opened))
+}
 
 /// The list with its dialogs.
 #[component]
@@ -43,26 +84,22 @@ pub fn ApiKeysPage() -> impl IntoView {
     );
     let dialog = Resource::new(
         move || (tenant.get(), target.get()),
-        |(tenant, target)| async move {
-            match target {
-                None => Ok(None),
-                Some(DialogTarget { kind, id }) => get_api_key(tenant, id)
-                    .await
-                    .map(|detail| Some((kind, detail))),
-            }
-        },
+        |(tenant, target)| open_dialog(tenant, target),
     );
+    let refused = StoredValue::new(use_refused());
+    // It is about the page as it came, and about no dialog that is opened later.
+    Effect::new(move |_| request_animation_frame(move || refused.set_value(None)));
     // Of the browser alone: the server sends what it waited for, so nothing is pending there.
     let is_pending = RwSignal::new(false);
     let is_hydrated = RwSignal::new(false);
     Effect::new(move |_| is_hydrated.set(true));
     let is_busy = Signal::derive(move || is_hydrated.get() && is_pending.get());
     view! {
-        <Transition fallback=TableSkeleton set_pending=is_pending>
+        <Transition fallback=move || view! { <TableSkeleton query /> } set_pending=is_pending>
             {Suspend::new(async move {
                 // As in the frame: memos over what is there already.
                 let _ = (list.await, dialog.await);
-                view! { <Keys list dialog query target is_busy /> }
+                view! { <Keys list dialog query target is_busy refused /> }
             })}
         </Transition>
         <Outlet />
@@ -77,6 +114,7 @@ fn Keys(
     query: Memo<ListQuery>,
     target: Memo<Option<DialogTarget>>,
     is_busy: Signal<bool>,
+    refused: StoredValue<Option<Refused>>,
 ) -> impl IntoView {
     let failure = Memo::new(move |_| {
         let of_list = list.get().and_then(Result::err);
@@ -87,16 +125,14 @@ fn Keys(
     let open = Memo::new(move |_| {
         let open: OpenDialog = dialog.get().and_then(Result::ok).flatten();
         // What was loaded for a dialog that has been left is not shown again.
-        open.filter(|(kind, detail)| {
-            target.get().is_some_and(|target| {
-                target.kind == *kind && target.id == detail.key.id.to_string()
-            })
+        open.filter(|opened| {
+            target.with(|target| target.as_ref().is_some_and(|target| opened.is_of(target)))
         })
     });
     let reload = Callback::new(move |()| list.refetch());
     move || match failure.get() {
         Some(error) => view! { <Failure error /> }.into_any(),
-        None => view! { <Page loaded open query target reload is_busy /> }.into_any(),
+        None => view! { <Page loaded open query target reload is_busy refused /> }.into_any(),
     }
 }
 
@@ -108,34 +144,41 @@ fn Page(
     target: Memo<Option<DialogTarget>>,
     reload: Callback<()>,
     is_busy: Signal<bool>,
+    refused: StoredValue<Option<Refused>>,
 ) -> impl IntoView {
     let tenant = use_tenant();
     let navigate = use_navigate();
-    let close = Callback::new(move |()| {
-        let url = query.with_untracked(|query| query.url(&tenant.get_untracked(), urls::API_KEYS));
-        let options = NavigateOptions {
-            replace: true,
-            scroll: false,
-            ..NavigateOptions::default()
-        };
-        navigate(&url, options);
-    });
+    let url = Signal::derive(move || query.with(|query| query.url(&tenant.get(), urls::API_KEYS)));
+    let close = Closing {
+        url,
+        run: Callback::new(move |()| {
+            let options = NavigateOptions {
+                replace: true,
+                scroll: false,
+                ..NavigateOptions::default()
+            };
+            navigate(&url.get_untracked(), options);
+        }),
+    };
     let opener_is_gone = RwSignal::new(false);
     return_focus(target, opener_is_gone);
     let revoked = Callback::new(move |()| {
         opener_is_gone.set(true);
         reload.run(());
-        close.run(());
+        close.run.run(());
+    });
+    let saved = Callback::new(move |()| {
+        reload.run(());
+        close.run.run(());
     });
     let is_empty = Memo::new(move |_| {
-        let has_items =
-            loaded.with(|list| list.as_ref().is_none_or(|list| !list.page.items.is_empty()));
-        !has_items && query.with(|query| !query.filters() && query.cursor.is_none())
+        loaded.with(|list| list.as_ref().is_some_and(|list| list.summary.total == 0))
     });
     let title = move || {
         // A title is read when the rest of the page has been rendered, on the server outside of where signals live: so it is a text by
         // then, and not a function that asks them.
         let text = match target.with(|target| target.as_ref().map(|target| target.kind)) {
+            Some(DialogKind::Edit) => "Edit API Key – Latchkey",
             Some(DialogKind::Rotate) => "Rotate API Key – Latchkey",
             Some(DialogKind::Revoke) => "Revoke API Key – Latchkey",
             None => "API Keys – Latchkey",
@@ -147,16 +190,26 @@ fn Page(
             view! { <NothingYet list=loaded /> }.into_any()
         } else {
             view! {
+                <FilterBar query />
                 <KeyTable list=loaded query is_busy />
                 <Pager list=loaded query />
+                <ResultCount list=loaded query />
             }
             .into_any()
         }
     };
     let dialog = move || {
-        open.get().map(|(kind, detail)| match kind {
-            DialogKind::Rotate => view! { <RotateDialog detail close reload /> }.into_any(),
-            DialogKind::Revoke => view! { <RevokeDialog detail close revoked /> }.into_any(),
+        let refused = refused.get_value();
+        open.get().map(|opened| match opened {
+            Opened::Edit(context) => {
+                view! { <EditDialog context=*context refused close saved /> }.into_any()
+            }
+            Opened::Rotate(detail) => {
+                view! { <RotateDialog detail=*detail refused close reload /> }.into_any()
+            }
+            Opened::Revoke(detail) => {
+                view! { <RevokeDialog detail=*detail refused close revoked /> }.into_any()
+            }
         })
     };
     view! {
@@ -170,27 +223,11 @@ fn Page(
                 </ol>
             </nav>
             <ListHeader list=loaded is_empty />
-            <FilterNote query />
             {keys}
         </div>
         {dialog}
     }
     .into_any()
-}
-
-/// Which keys the URL leaves in the list, and the way to all of them.
-#[component]
-fn FilterNote(query: Memo<ListQuery>) -> impl IntoView {
-    let tenant = use_tenant();
-    move || {
-        let shown = query.with(ListQuery::in_words)?;
-        Some(view! {
-            <div class="toolbar">
-                <span class="filter-label">"Only "{shown}</span>
-                <a class="button button-s button-text" href=move || tenant.get().url(urls::API_KEYS)>"Clear all"</a>
-            </div>
-        })
-    }
 }
 
 /// When a dialog goes, the focus returns to the button that opened it, or to the title where that is gone or about to go.
@@ -212,7 +249,7 @@ fn return_focus(target: Memo<Option<DialogTarget>>, opener_is_gone: RwSignal<boo
 #[component]
 fn NothingYet(list: Memo<Option<KeyList>>) -> impl IntoView {
     let button = move || {
-        let usage = list.with(|list| list.as_ref().map(|list| list.usage));
+        let usage = list.with(|list| list.as_ref().map(|list| list.summary.usage));
         usage.map(|usage| view! { <GenerateButton usage /> })
     };
     view! {
@@ -223,40 +260,5 @@ fn NothingYet(list: Memo<Option<KeyList>>) -> impl IntoView {
             </p>
             {button}
         </section>
-    }
-}
-
-/// Where there are more keys than a page holds: the way on, and back to the beginning.
-#[component]
-fn Pager(list: Memo<Option<KeyList>>, query: Memo<ListQuery>) -> impl IntoView {
-    let tenant = use_tenant();
-    let link = move |label: &'static str, cursor: Option<String>| {
-        let href = query.with(|query| query.from_cursor(cursor).url(&tenant.get(), urls::API_KEYS));
-        view! { <a class="button button-s" href=href>{label}</a> }
-    };
-    move || {
-        let (shown, next) = list.with(|list| {
-            list.as_ref()
-                .map(|list| (list.page.items.len(), list.page.next_cursor.clone()))
-        })?;
-        let is_first = query.with(|query| query.cursor.is_none());
-        if is_first && next.is_none() {
-            return None;
-        }
-        let shown = words::count(shown as u64, "key", "keys");
-        let text = match (is_first, next.is_some()) {
-            (true, _) => format!("The first {shown}"),
-            (false, true) => format!("The next {shown}"),
-            (false, false) => format!("The last {shown}"),
-        };
-        Some(view! {
-            <nav class="pager" aria-label="Pages">
-                <span>{text}</span>
-                <span class="pager-links">
-                    {(!is_first).then(|| link("First page", None))}
-                    {next.map(|cursor| link("Next", Some(cursor)))}
-                </span>
-            </nav>
-        })
     }
 }

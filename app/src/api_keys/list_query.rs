@@ -89,6 +89,25 @@ impl ListQuery {
         }
     }
 
+    /// The same without filters and search, in the same order.
+    #[must_use]
+    pub fn without_filters(&self) -> Self {
+        Self {
+            sort: self.sort,
+            ..Self::default()
+        }
+    }
+
+    /// The same, searching for `q`.
+    #[must_use]
+    pub fn searching(&self, q: String) -> Self {
+        Self {
+            q,
+            cursor: None,
+            ..self.clone()
+        }
+    }
+
     /// The same, beginning at `cursor`.
     #[must_use]
     pub fn from_cursor(&self, cursor: Option<String>) -> Self {
@@ -101,29 +120,50 @@ impl ListQuery {
     /// `path` with this query, in that tenant.
     #[must_use]
     pub fn url(&self, tenant: &TenantQuery, path: &str) -> String {
-        let sort = if self.sort == KeySort::default() {
-            String::new()
-        } else {
-            self.sort.to_parameter()
-        };
+        let sort = self.sort_word();
         tenant.url_with(
             path,
             &[
-                (
-                    "status",
-                    self.status.map(KeyStatus::as_str).unwrap_or_default(),
-                ),
-                (
-                    "expiration",
-                    self.expiration
-                        .map(ExpirationState::as_str)
-                        .unwrap_or_default(),
-                ),
+                ("status", self.status_word()),
+                ("expiration", self.expiration_word()),
                 ("q", &self.q),
                 ("sort", &sort),
                 ("cursor", self.cursor.as_deref().unwrap_or_default()),
             ],
         )
+    }
+
+    /// What the search's form carries along in hidden fields: everything of the URL but the search itself and the place in the list.
+    #[must_use]
+    pub fn carried_by_search(&self, tenant: &TenantQuery) -> Vec<(&'static str, String)> {
+        [
+            ("tenant", tenant.0.clone().unwrap_or_default()),
+            ("status", self.status_word().to_owned()),
+            ("expiration", self.expiration_word().to_owned()),
+            ("sort", self.sort_word()),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+    }
+
+    /// Empty for the usual order, which needs no word.
+    fn sort_word(&self) -> String {
+        if self.sort == KeySort::default() {
+            String::new()
+        } else {
+            self.sort.to_parameter()
+        }
+    }
+
+    fn status_word(&self) -> &'static str {
+        self.status.map(KeyStatus::as_str).unwrap_or_default()
+    }
+
+    fn expiration_word(&self) -> &'static str {
+        self.expiration
+            .map(ExpirationState::as_str)
+            .unwrap_or_default()
     }
 }
 

@@ -5,12 +5,13 @@ use domain::key::{ApiKey, KeyStatus};
 use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
 
 use super::{
+    closing::{CancelLink, CloseLink, Closing},
+    refused::Refused,
     rotate::SubmitFailure,
     server_fns::{KeyDetail, revoke_api_key},
 };
 use crate::{
-    components::{Dialog, Icon, date::Ago},
-    error::AppError,
+    components::{Dialog, date::Ago},
     layout::use_tenant,
 };
 
@@ -19,19 +20,21 @@ use crate::{
 pub fn RevokeDialog(
     /// The key.
     detail: KeyDetail,
+    /// What was sent without a script and not done.
+    refused: Option<Refused>,
     /// Leaves for the list.
-    close: Callback<()>,
+    close: Closing,
     /// The key is revoked.
     revoked: Callback<()>,
 ) -> impl IntoView {
-    let KeyDetail { key, now } = detail;
+    let KeyDetail { key, now, .. } = detail;
     let name = key.name.to_string();
     if key.status == KeyStatus::Revoked {
         return view! { <AlreadyRevoked title="Revoke API key" name close /> }.into_any();
     }
     let tenant = use_tenant();
     let is_busy = RwSignal::new(false);
-    let failure = RwSignal::new(None::<AppError>);
+    let failure = RwSignal::new(refused.map(|refused| refused.error));
     let id = key.id.to_string();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
@@ -59,27 +62,23 @@ pub fn RevokeDialog(
             labelled_by="revoke-title"
             described_by="revoke-text"
             role="alertdialog"
-            on_cancel=close
+            on_cancel=close.run
         >
             <form method="post" on:submit=submit>
                 <div class="dialog-header">
                     <div><h2 id="revoke-title">"Revoke API key"</h2></div>
-                    <button class="icon-button" type="button" aria-label="Close" on:click=move |_| close.run(())>
-                        <Icon name="x" />
-                    </button>
+                    <CloseLink close />
                 </div>
                 <div class="dialog-body">
                     <SubmitFailure failure />
                     <p id="revoke-text">
-                        "Are you sure you want to revoke the API key "<strong>{name}</strong>
+                        "Are you sure you want to revoke the API key "<strong dir="auto">{name}</strong>
                         "? This action cannot be undone and any applications using this key will lose access immediately."
                     </p>
                     <KeyFacts key now label="Secret" />
                 </div>
                 <div class="dialog-actions">
-                    <button class="button" type="button" data-focus="" on:click=move |_| close.run(())>
-                        "Cancel"
-                    </button>
+                    <CancelLink close has_focus=true />
                     <button
                         class="button button-danger"
                         aria-busy=move || is_busy.get().then_some("true")
@@ -122,21 +121,21 @@ pub fn AlreadyRevoked(
     /// The key's name.
     name: String,
     /// Leaves for the list.
-    close: Callback<()>,
+    close: Closing,
 ) -> impl IntoView {
     view! {
-        <Dialog id="dialog" labelled_by="revoked-title" described_by="revoked-text" on_cancel=close>
+        <Dialog id="dialog" labelled_by="revoked-title" described_by="revoked-text" on_cancel=close.run>
             <div class="dialog-header">
                 <div>
                     <h2 id="revoked-title">{title}</h2>
-                    <p class="muted">{name}</p>
+                    <p class="muted" dir="auto">{name}</p>
                 </div>
             </div>
             <div class="dialog-body">
                 <p id="revoked-text">"This key is revoked. Nothing re-activates a revoked key."</p>
             </div>
             <div class="dialog-actions">
-                <button class="button" type="button" data-focus="" on:click=move |_| close.run(())>"Close"</button>
+                <CancelLink close has_focus=true label="Close" />
             </div>
         </Dialog>
     }

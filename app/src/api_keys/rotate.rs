@@ -13,7 +13,10 @@ use domain::{
 use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
 
 use super::{
+    closing::{CancelLink, CloseLink, Closing},
     date_input::{DateInput, INCOMPLETE_DATE},
+    one_time_field::OneTimeField,
+    refused::Refused,
     revoke::{AlreadyRevoked, KeyFacts},
     secret_modal::SecretModal,
     server_fns::{Issued, KeyDetail, rotate_api_key},
@@ -58,8 +61,10 @@ enum Step {
 pub fn RotateDialog(
     /// The key.
     detail: KeyDetail,
+    /// What was sent without a script and not done.
+    refused: Option<Refused>,
     /// Leaves for the list.
-    close: Callback<()>,
+    close: Closing,
     /// Reads the list again.
     reload: Callback<()>,
 ) -> impl IntoView {
@@ -72,10 +77,13 @@ pub fn RotateDialog(
     let forget = Callback::new(move |()| {
         step.set(Step::Done);
         reload.run(());
-        close.run(());
+        close.run.run(());
     });
     (move || match step.get() {
-        Step::Asking => view! { <Asking detail=detail.clone() close issued /> }.into_any(),
+        Step::Asking => {
+            view! { <Asking detail=detail.clone() refused=refused.clone() close issued /> }
+                .into_any()
+        }
         Step::Shown(issued) => view! {
             <SecretModal issued=*issued title="API key rotated" on_close=forget />
         }
@@ -86,16 +94,27 @@ pub fn RotateDialog(
 }
 
 #[component]
-fn Asking(detail: KeyDetail, close: Callback<()>, issued: Callback<Issued>) -> impl IntoView {
+fn Asking(
+    detail: KeyDetail,
+    refused: Option<Refused>,
+    close: Closing,
+    issued: Callback<Issued>,
+) -> impl IntoView {
     let tenant = use_tenant();
-    let KeyDetail { key, now } = detail;
+    let KeyDetail {
+        key, now, form_id, ..
+    } = detail;
     let (current, day) = (key.expires_on, today(now));
     let is_expired = key.expiration == ExpirationState::Expired;
-    let initial = current.filter(|_| !is_expired).map(|date| date.to_string());
+    let (typed, failed) = match refused {
+        Some(refused) => (Some(refused.form.expires_on), Some(refused.error)),
+        None => (None, None),
+    };
+    let initial = typed.or_else(|| current.filter(|_| !is_expired).map(|date| date.to_string()));
     let expires = RwSignal::new(initial.clone().unwrap_or_default());
     let is_judged = RwSignal::new(false);
     let is_busy = RwSignal::new(false);
-    let failure = RwSignal::new(None::<AppError>);
+    let failure = RwSignal::new(failed);
     let errors = Signal::derive(move || {
         let judged = is_judged
             .get()
@@ -150,16 +169,15 @@ fn Asking(detail: KeyDetail, close: Callback<()>, issued: Callback<Issued>) -> i
     });
     let name = key.name.to_string();
     view! {
-        <Dialog id="dialog" labelled_by="rotate-title" described_by="rotate-warning" on_cancel=close>
+        <Dialog id="dialog" labelled_by="rotate-title" described_by="rotate-warning" on_cancel=close.run>
             <form method="post" novalidate on:submit=submit>
+                <OneTimeField form_id />
                 <div class="dialog-header">
                     <div>
                         <h2 id="rotate-title">"Rotate API key"</h2>
-                        <p class="muted">{name}</p>
+                        <p class="muted" dir="auto">{name}</p>
                     </div>
-                    <button class="icon-button" type="button" aria-label="Close" on:click=move |_| close.run(())>
-                        <Icon name="x" />
-                    </button>
+                    <CloseLink close />
                 </div>
                 <div class="dialog-body">
                     <SubmitFailure failure />
@@ -191,9 +209,7 @@ fn Asking(detail: KeyDetail, close: Callback<()>, issued: Callback<Issued>) -> i
                     </div>
                 </div>
                 <div class="dialog-actions">
-                    <button class="button" type="button" data-focus="" on:click=move |_| close.run(())>
-                        "Cancel"
-                    </button>
+                    <CancelLink close has_focus=true />
                     <button
                         class="button button-primary"
                         aria-busy=move || is_busy.get().then_some("true")

@@ -72,7 +72,7 @@ pub fn SecretModal(
             <div class="dialog-header">
                 <div>
                     <h2 id="secret-title">{title}</h2>
-                    <p class="muted">{name}</p>
+                    <p class="muted" dir="auto">{name}</p>
                 </div>
             </div>
             <div class="dialog-body" on:copy=by_hand>

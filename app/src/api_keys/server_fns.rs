@@ -8,18 +8,22 @@ use domain::{
         ApiKey,
         form::KeyForm,
         format::Secret,
-        query::{KeyPage, KeyQuery},
+        query::{KeyPage, KeyQuery, KeySummary},
     },
     tenant::Usage,
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::error::AppError;
+use crate::{error::AppError, page_json::PageJson};
 #[cfg(feature = "ssr")]
-use crate::{
-    error::ErrorCode,
-    ssr::{self, TenantRequest},
+use {
+    crate::{
+        api_keys::actions,
+        ssr::{self, TenantRequest},
+    },
+    domain::Error,
 };
 
 /// A page of the list, with what its header says.
@@ -27,10 +31,8 @@ use crate::{
 pub struct KeyList {
     /// The keys.
     pub page: KeyPage,
-    /// How much of the key limit is used.
-    pub usage: Usage,
-    /// How many active keys expire soon.
-    pub expiring_soon: u64,
+    /// How many there are, and of which kinds.
+    pub summary: KeySummary,
     /// How many days are soon.
     pub soon_days: u32,
     /// When this was true.
@@ -42,8 +44,41 @@ pub struct KeyList {
 pub struct KeyDetail {
     /// The key.
     pub key: ApiKey,
+    /// Which of its changes this is: what an edit is checked against.
+    pub version: i64,
+    /// The one-time id of the dialog's form.
+    pub form_id: Uuid,
     /// When this was true.
     pub now: DateTime<Utc>,
+}
+
+/// What the dialog that edits a key needs to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EditContext {
+    /// The key.
+    pub detail: KeyDetail,
+    /// What its form needs to know.
+    pub form: KeyFormContext,
+}
+
+/// What came of an edit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Edited {
+    /// It is saved.
+    Saved(Box<ApiKey>),
+    /// Somebody else changed the key since it was opened. Nothing was saved.
+    Conflict(Box<Conflict>),
+}
+
+/// The key as somebody else left it, while it was open in this dialog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Who changed it last.
+    pub by: Option<String>,
+    /// The key now.
+    pub key: ApiKey,
+    /// Which of its changes that is.
+    pub version: i64,
 }
 
 /// What the form that makes a key needs to know.
@@ -57,6 +92,8 @@ pub struct KeyFormContext {
     pub today: NaiveDate,
     /// From where the server sees the person coming.
     pub client: ClientAddress,
+    /// The form's one-time id.
+    pub form_id: Uuid,
 }
 
 /// A key with its secret, once.
@@ -74,20 +111,31 @@ pub struct Issued {
 ///
 /// # Errors
 /// [`ErrorCode`] says which there are.
-#[server(prefix = "/api/pages", endpoint = "list_api_keys", input = Json)]
+#[server(prefix = "/api/pages", endpoint = "list_api_keys", input = PageJson, output = PageJson)]
 pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<KeyList, AppError> {
     ssr::answer(async {
-        let TenantRequest { request, scope } = ssr::tenant_request(tenant).await?;
+        let request = ssr::request()?;
+        let TenantRequest { scope, .. } =
+            ssr::tenant_request_of(&request, tenant.as_deref()).await?;
         let keys = request.store.keys(&scope);
         let query = KeyQuery {
             limit: domain::page::DEFAULT_LIMIT,
             ..query
         };
-        let summary = keys.summary(&query, request.now).await?;
+        let page = match keys.list(&query, request.now).await {
+            // A bookmark of another order or an older version: the list from its beginning.
+            Err(Error::InvalidCursor) => {
+                let from_start = KeyQuery {
+                    cursor: None,
+                    ..query.clone()
+                };
+                keys.list(&from_start, request.now).await
+            }
+            page => page,
+        };
         Ok(KeyList {
-            page: keys.list(&query, request.now).await?,
-            usage: summary.usage,
-            expiring_soon: summary.expiring_soon,
+            page: page?,
+            summary: keys.summary(&query, request.now).await?,
             soon_days: request.store.options().expiring_soon_days,
             now: request.now,
         })
@@ -99,32 +147,31 @@ pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<Ke
 ///
 /// # Errors
 /// Not found, also where `id` is not an identifier.
-#[server(prefix = "/api/pages", endpoint = "get_api_key", input = Json)]
+#[server(prefix = "/api/pages", endpoint = "get_api_key", input = PageJson, output = PageJson)]
 pub async fn get_api_key(tenant: Option<String>, id: String) -> Result<KeyDetail, AppError> {
-    ssr::answer(async {
-        let TenantRequest { request, scope } = ssr::tenant_request(tenant).await?;
-        let id = id.parse().map_err(|_| AppError::new(ErrorCode::NotFound))?;
-        Ok(KeyDetail {
-            key: request.store.keys(&scope).get(id, request.now).await?,
-            now: request.now,
-        })
-    })
-    .await
+    ssr::answer(async { actions::key_detail(&ssr::request()?, tenant.as_deref(), &id).await }).await
 }
 
 /// What the form that makes a key needs to know.
 ///
 /// # Errors
 /// Those of the fence.
-#[server(prefix = "/api/pages", endpoint = "open_key_form", input = Json)]
+#[server(prefix = "/api/pages", endpoint = "open_key_form", input = PageJson, output = PageJson)]
 pub async fn open_key_form(tenant: Option<String>) -> Result<KeyFormContext, AppError> {
+    ssr::answer(async { actions::form_context(&ssr::request()?, tenant.as_deref()).await }).await
+}
+
+/// One key, with what the dialog that edits it needs to know.
+///
+/// # Errors
+/// Not found, also where `id` is not an identifier.
+#[server(prefix = "/api/pages", endpoint = "open_edit_form", input = PageJson, output = PageJson)]
+pub async fn open_edit_form(tenant: Option<String>, id: String) -> Result<EditContext, AppError> {
     ssr::answer(async {
-        let TenantRequest { request, scope } = ssr::tenant_request(tenant).await?;
-        Ok(KeyFormContext {
-            groups: request.store.groups(&scope).list_for_keys().await?,
-            usage: request.store.keys(&scope).usage().await?,
-            today: domain::key::today(request.now),
-            client: request.client,
+        let request = ssr::request()?;
+        Ok(EditContext {
+            detail: actions::key_detail(&request, tenant.as_deref(), &id).await?,
+            form: actions::form_context(&request, tenant.as_deref()).await?,
         })
     })
     .await
@@ -134,19 +181,31 @@ pub async fn open_key_form(tenant: Option<String>) -> Result<KeyFormContext, App
 ///
 /// # Errors
 /// The broken rules of the form; the key limit.
-#[server(prefix = "/api/pages", endpoint = "generate_api_key", input = Json)]
+#[server(prefix = "/api/pages", endpoint = "generate_api_key", input = PageJson, output = PageJson)]
 pub async fn generate_api_key(tenant: Option<String>, form: KeyForm) -> Result<Issued, AppError> {
     ssr::answer(async {
-        let TenantRequest { request, scope } = ssr::tenant_request(tenant).await?;
-        let new = form
-            .validate(domain::key::today(request.now))
-            .map_err(AppError::invalid)?;
-        let issued = request.store.keys(&scope).create(new, request.now).await?;
-        Ok(Issued {
-            key: issued.key,
-            secret: issued.secret,
-            origin: request.origin,
-        })
+        let request = ssr::request()?;
+        actions::generate(&request, tenant.as_deref(), &form, None)
+            .await
+            .and_then(actions::done)
+    })
+    .await
+}
+
+/// Saves name, description, group and allowlist, where the key is still the one of that version.
+///
+/// # Errors
+/// The broken rules of the form; a key that is revoked or not there.
+#[server(prefix = "/api/pages", endpoint = "edit_api_key", input = PageJson, output = PageJson)]
+pub async fn edit_api_key(
+    tenant: Option<String>,
+    id: String,
+    version: i64,
+    form: KeyForm,
+) -> Result<Edited, AppError> {
+    ssr::answer(async {
+        let request = ssr::request()?;
+        actions::edit(&request, tenant.as_deref(), &id, version, &form).await
     })
     .await
 }
@@ -155,26 +214,17 @@ pub async fn generate_api_key(tenant: Option<String>, form: KeyForm) -> Result<I
 ///
 /// # Errors
 /// A date that is neither the current one nor in the future; a key that is revoked or not there.
-#[server(prefix = "/api/pages", endpoint = "rotate_api_key", input = Json)]
+#[server(prefix = "/api/pages", endpoint = "rotate_api_key", input = PageJson, output = PageJson)]
 pub async fn rotate_api_key(
     tenant: Option<String>,
     id: String,
     expires_on: String,
 ) -> Result<Issued, AppError> {
     ssr::answer(async {
-        let TenantRequest { request, scope } = ssr::tenant_request(tenant).await?;
-        let keys = request.store.keys(&scope);
-        let id = id.parse().map_err(|_| AppError::new(ErrorCode::NotFound))?;
-        let current = keys.get(id, request.now).await?.expires_on;
-        let today = domain::key::today(request.now);
-        let expiry = super::rotate::rotated_expiry(&expires_on, current, today)
-            .map_err(|error| AppError::invalid(vec![error]))?;
-        let issued = keys.rotate(id, expiry, request.now).await?;
-        Ok(Issued {
-            key: issued.key,
-            secret: issued.secret,
-            origin: request.origin,
-        })
+        let request = ssr::request()?;
+        actions::rotate(&request, tenant.as_deref(), &id, &expires_on, None)
+            .await
+            .and_then(actions::done)
     })
     .await
 }
@@ -183,12 +233,7 @@ pub async fn rotate_api_key(
 ///
 /// # Errors
 /// A key that is not there.
-#[server(prefix = "/api/pages", endpoint = "revoke_api_key", input = Json)]
+#[server(prefix = "/api/pages", endpoint = "revoke_api_key", input = PageJson, output = PageJson)]
 pub async fn revoke_api_key(tenant: Option<String>, id: String) -> Result<ApiKey, AppError> {
-    ssr::answer(async {
-        let TenantRequest { request, scope } = ssr::tenant_request(tenant).await?;
-        let id = id.parse().map_err(|_| AppError::new(ErrorCode::NotFound))?;
-        Ok(request.store.keys(&scope).revoke(id, request.now).await?)
-    })
-    .await
+    ssr::answer(async { actions::revoke(&ssr::request()?, tenant.as_deref(), &id).await }).await
 }

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use super::{
     dialog_target::{DialogKind, DialogTarget},
+    filters::FilterBar,
     list_query::ListQuery,
     server_fns::KeyList,
 };
@@ -41,7 +42,7 @@ pub fn KeyTable(
     };
     let no_match = move || {
         list.with(|list| list.as_ref().is_some_and(|list| list.page.items.is_empty()))
-            .then(|| view! { <NoMatch /> })
+            .then(|| view! { <NoMatch query /> })
     };
     view! {
         <div class="table-region">
@@ -60,14 +61,22 @@ pub fn KeyTable(
 }
 
 #[component]
-fn NoMatch() -> impl IntoView {
+fn NoMatch(query: Memo<ListQuery>) -> impl IntoView {
     let tenant = use_tenant();
+    let all =
+        move || query.with(|query| query.without_filters().url(&tenant.get(), urls::API_KEYS));
+    let shown = move || {
+        query
+            .with(ListQuery::in_words)
+            .map(|words| view! { <p>{words}</p> })
+    };
     view! {
         <tr class="table-empty" role="row">
             <td role="cell" colspan="7">
                 <section class="empty">
                     <h2>"No key matches these filters"</h2>
-                    <a class="button" href=move || tenant.get().url(urls::API_KEYS)>"Clear all filters"</a>
+                    {shown}
+                    <a class="button" href=all>"Clear all filters"</a>
                 </section>
             </td>
         </tr>
@@ -94,7 +103,7 @@ pub fn Head(
             move || query.with(|query| query.sorted_by(column).url(&tenant.get(), urls::API_KEYS));
         view! {
             <th role="columnheader" scope="col" class=class aria-sort=sorted>
-                <a href=href>{label}<Icon name="arrow-down" /></a>
+                <a href=href data-noscroll="">{label}<Icon name="arrow-down" /></a>
             </th>
         }
     };
@@ -135,6 +144,7 @@ fn row(key: ApiKey, now: DateTime<Utc>, query: Memo<ListQuery>) -> impl IntoView
         };
         view! {
             <div class="actions">
+                {action(DialogKind::Edit, "Edit", "pencil", "icon-button")}
                 {action(DialogKind::Rotate, "Rotate", "rotate", "icon-button")}
                 {action(DialogKind::Revoke, "Revoke", "trash", "icon-button icon-button-danger")}
             </div>
@@ -143,7 +153,7 @@ fn row(key: ApiKey, now: DateTime<Utc>, query: Memo<ListQuery>) -> impl IntoView
     view! {
         <tr role="row" data-status=key.status.as_str()>
             <td role="cell" class="col-name">
-                <span class="key-name"><span class="truncate" title=name.clone()>{name.clone()}</span></span>
+                {key_name(&name, is_active.then(|| edit_path(&key.id.to_string())), query)}
                 <span class="key-about"><code>{key.hint}</code>{description}</span>
             </td>
             <td role="cell" class="col-status"><StatusBadge status=key.status /></td>
@@ -159,6 +169,44 @@ fn row(key: ApiKey, now: DateTime<Utc>, query: Memo<ListQuery>) -> impl IntoView
             <td role="cell" class="col-actions">{actions}</td>
         </tr>
     }
+}
+
+/// A name that is wider may be cut: it is whole in a tooltip then, which the pointer and the focus show. Counted in Latin letters.
+const LONG_NAME: usize = 24;
+
+/// How many Latin letters are about as wide as `name`: from Hangul on, most letters are twice as wide.
+fn width(name: &str) -> usize {
+    name.chars()
+        .map(|letter| if letter < '\u{1100}' { 1 } else { 2 })
+        .sum()
+}
+
+/// The key's name: of an active key, a link to what it is made of.
+fn key_name(name: &str, edit: Option<String>, query: Memo<ListQuery>) -> impl IntoView + use<> {
+    let tenant = use_tenant();
+    let is_long = width(name) > LONG_NAME;
+    let tip = is_long.then(|| name.to_owned());
+    let name = view! { <span class="truncate" dir="auto">{name.to_owned()}</span> };
+    match edit {
+        Some(path) => {
+            let href = move || query.with(|query| query.url(&tenant.get(), &path));
+            view! { <a class="key-name" href=href data-noscroll="" data-tip=tip>{name}</a> }
+                .into_any()
+        }
+        None => {
+            let reachable = is_long.then_some("0");
+            view! { <span class="key-name" tabindex=reachable data-tip=tip>{name}</span> }
+                .into_any()
+        }
+    }
+}
+
+fn edit_path(id: &str) -> String {
+    let target = DialogTarget {
+        kind: DialogKind::Edit,
+        id: id.to_owned(),
+    };
+    target.path()
 }
 
 /// A link to a dialog of the row's key. The list under the dialog stays the one that is shown.
@@ -189,7 +237,10 @@ fn action(
 
 /// Stands for rows that have not come yet, on a first load in the browser alone.
 #[component]
-pub fn TableSkeleton() -> impl IntoView {
+pub fn TableSkeleton(
+    /// What the URL asks for.
+    query: Memo<ListQuery>,
+) -> impl IntoView {
     let bar = |width: &'static str| view! { <svg class="skeleton" width=width height="12"></svg> };
     let rows = (0..5)
         .map(|_| {
@@ -221,9 +272,10 @@ pub fn TableSkeleton() -> impl IntoView {
                     <div class="page-meta">{bar("120")}</div>
                 </div>
             </header>
+            <FilterBar query />
             <div class="table-region">
                 <table class="table" role="table" aria-label="API keys" aria-busy="true">
-                    <Head query=Memo::new(|_| ListQuery::default()) />
+                    <Head query />
                     <tbody role="rowgroup">{rows}</tbody>
                 </table>
             </div>

@@ -75,10 +75,14 @@ pub fn value(id: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Puts text into the text area of that id.
+/// Puts text into the control of that id.
 pub fn set_value(id: &str, value: &str) {
-    if let Some(area) = element::<HtmlTextAreaElement>(id) {
+    if let Some(input) = element::<HtmlInputElement>(id) {
+        input.set_value(value);
+    } else if let Some(area) = element::<HtmlTextAreaElement>(id) {
         area.set_value(value);
+    } else if let Some(select) = element::<HtmlSelectElement>(id) {
+        select.set_value(value);
     }
 }
 

@@ -48,7 +48,7 @@ pub fn Sidebar(console: Console, path: Memo<String>) -> impl IntoView {
     let tenants = is_super_user.then(|| {
         view! { <TenantMenu current tenants=console.tenants path /> }
     });
-    let email = console.email.to_string();
+    let email = console.email;
     view! {
         {switcher}
         {settings}

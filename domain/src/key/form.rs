@@ -5,8 +5,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiKey,
-    KeyChanges, NewKey,
+    ApiKey, KeyChanges, NewKey,
     allowlist::Allowlist,
     expiry::ExpirationDate,
     name::{InvalidText, KeyDescription, KeyName},
@@ -39,10 +38,8 @@ impl KeyForm {
             name: key.name.to_string(),
             description: key.description.as_str().to_owned(),
             authorization_group_id: key.authorization_group.id.to_string(),
-            expires_on: key
-                .expires_on
-                .map(|date| date.to_string())
-                .unwrap_or_default(),
+            // Rotation's alone.
+            expires_on: String::new(),
             ip_allowlist: key.ip_allowlist.to_lines(),
         }
     }

@@ -134,6 +134,10 @@ impl<'a> SignIn<'a> {
         Self { database }
     }
 
+    pub(super) const fn database(&self) -> &'a Database {
+        self.database
+    }
+
     /// Judges an attempt.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
 //! Renders the pages of `app`, which themselves decide what they say and with which status.
 
-use app::ssr::{RequestContext, SignInFailure};
+use app::ssr::RequestContext;
 use axum::{
+    body::Body,
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri, request::Parts};
 use leptos::prelude::provide_context;
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
 
 /// `GET` of any page.
 pub(crate) async fn render_page(State(state): State<AppState>, request: Request) -> Response {
-    render(&state, request, None).await
+    render(&state, request, || ()).await
 }
 
 /// `GET` of a path that is no route: the page that says so. Other methods have no page to show.
@@ -26,7 +27,7 @@ pub(crate) async fn render_not_found(state: &AppState, request: Request) -> Resp
     if !is_read || request.uri().path_and_query().is_none() {
         return (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response();
     }
-    let mut response = render(state, request, None).await;
+    let mut response = render(state, request, || ()).await;
     // The app may know a page there that has no row in the route table; without one it is not served.
     if response.status().is_success() {
         *response.status_mut() = StatusCode::NOT_FOUND;
@@ -34,22 +35,30 @@ pub(crate) async fn render_not_found(state: &AppState, request: Request) -> Resp
     response
 }
 
-/// Renders the page at the request's path; `failure` is what a sign-in before it came to.
+/// Renders the page at the request's path; `tell` provides, as context, what a form before it came to.
 pub(crate) async fn render(
     state: &AppState,
     request: Request,
-    failure: Option<SignInFailure>,
+    tell: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Response {
     let context = context_of(state, &request);
     let provide = move || {
         provide_context(context.clone());
-        if let Some(failure) = failure.clone() {
-            provide_context(failure);
-        }
+        tell();
     };
     leptos_axum::render_app_async_with_context(provide, app::shell)(request)
         .await
         .into_response()
+}
+
+/// The request for the page at `uri` that answers a form, in the place of the request that brought the form.
+pub(crate) fn as_page(form: Parts, uri: Uri) -> Request {
+    let mut page = Request::new(Body::empty());
+    *page.method_mut() = Method::GET;
+    *page.uri_mut() = uri;
+    *page.headers_mut() = form.headers;
+    *page.extensions_mut() = form.extensions;
+    page
 }
 
 /// What pages and server functions get to know of a request.

@@ -3,20 +3,21 @@
 use app::{
     ssr::SignInFailure,
     urls::{API_KEYS, SIGN_IN, local_path, with_parameters},
-    words,
 };
 use axum::{
-    body::Body,
     extract::{FromRequest as _, Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use chrono::TimeDelta;
 use domain::store::sign_in::{Attempt, SignInOutcome};
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri, header};
+use leptos::prelude::provide_context;
 use serde::Deserialize;
 use url::Url;
 
-use super::render::render;
+use super::{
+    render::{as_page, render},
+    wait::{in_minutes, whole_seconds},
+};
 use crate::{
     client, clock,
     cookies::{Cookie, Cookies},
@@ -82,18 +83,15 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
         Ok(refused) => Failure::of_outcome(&refused),
         Err(error) => Failure::of_error(&error),
     };
-    let mut page = Request::new(Body::empty());
-    *page.method_mut() = Method::GET;
-    *page.uri_mut() = with_parameters(SIGN_IN, &[("return_to", &form.return_to)])
+    let uri = with_parameters(SIGN_IN, &[("return_to", &form.return_to)])
         .parse()
         .unwrap_or_else(|_| Uri::from_static(SIGN_IN));
-    *page.headers_mut() = parts.headers;
-    *page.extensions_mut() = parts.extensions;
+    let page = as_page(parts, uri);
     let told = SignInFailure {
         email: form.email,
         message: failure.message,
     };
-    let mut response = render(&state, page, Some(told)).await;
+    let mut response = render(&state, page, move || provide_context(told.clone())).await;
     *response.status_mut() = failure.status;
     // Somebody who is signed in already would be led on from this page, which is for those who are not.
     response.headers_mut().remove(header::LOCATION);
@@ -162,14 +160,4 @@ fn target(return_to: &str) -> &str {
     local_path(return_to)
         .filter(|path| stays(path).is_some())
         .unwrap_or(API_KEYS)
-}
-
-/// Never less than the wait: somebody who comes back in time is let in.
-fn whole_seconds(wait: TimeDelta) -> i64 {
-    (wait.num_milliseconds().max(0) + 999) / 1000
-}
-
-fn in_minutes(wait: TimeDelta) -> String {
-    let minutes = u64::try_from((whole_seconds(wait) + 59) / 60).unwrap_or_default();
-    words::count(minutes.max(1), "minute", "minutes")
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod account_post;
 mod api_keys_get;
 mod api_keys_id;
 mod api_keys_post;
@@ -20,6 +21,7 @@ mod forward_auth;
 mod headers;
 mod health_get;
 mod json_bodies;
+mod key_forms_post;
 mod methods;
 mod openapi_get;
 mod own_grant;

@@ -1,0 +1,203 @@
+//! What is done with keys in the pages, for both ways in which a form can come: as a call of a server function, and as a form that was
+//! sent without a script. Each is a door: it authorises, parses, calls the store, and wraps.
+
+use domain::{
+    Error,
+    key::{ApiKey, form::KeyForm, today},
+    store::one_time::{Once, OneTime},
+};
+use uuid::Uuid;
+
+use super::{
+    rotate::rotated_expiry,
+    server_fns::{Conflict, Edited, Issued, KeyDetail, KeyFormContext},
+};
+use crate::{
+    error::{AppError, ErrorCode},
+    ssr::{self, RequestContext, TenantRequest},
+};
+
+/// One key, for a dialog.
+///
+/// # Errors
+/// Those of the fence; not found, also where `id` is not an identifier.
+pub async fn key_detail(
+    request: &RequestContext,
+    tenant: Option<&str>,
+    id: &str,
+) -> Result<KeyDetail, AppError> {
+    let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
+    let key = request
+        .store
+        .keys(&scope)
+        .get(key_id(id)?, request.now)
+        .await?;
+    Ok(KeyDetail {
+        version: key.version,
+        key,
+        form_id: Uuid::now_v7(),
+        now: request.now,
+    })
+}
+
+/// What the form of a key needs to know.
+///
+/// # Errors
+/// Those of the fence.
+pub async fn form_context(
+    request: &RequestContext,
+    tenant: Option<&str>,
+) -> Result<KeyFormContext, AppError> {
+    let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
+    Ok(KeyFormContext {
+        groups: request.store.groups(&scope).list_for_keys().await?,
+        usage: request.store.keys(&scope).usage().await?,
+        today: today(request.now),
+        client: request.client,
+        form_id: Uuid::now_v7(),
+    })
+}
+
+/// Makes a key; with a `form_id`, once.
+///
+/// # Errors
+/// The broken rules of the form; the key limit.
+pub async fn generate(
+    request: &RequestContext,
+    tenant: Option<&str>,
+    form: &KeyForm,
+    form_id: Option<Uuid>,
+) -> Result<Once<Issued>, AppError> {
+    let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
+    let new = form
+        .validate(today(request.now))
+        .map_err(AppError::invalid)?;
+    let keys = request.store.keys(&scope);
+    let outcome = match form_id {
+        None => Once::Done(keys.create(new, request.now).await?),
+        Some(form_id) => {
+            let content = content(form);
+            let one_time = OneTime::form(user.user.id, form_id, content.as_bytes(), request.now)?;
+            keys.create_once(new, &one_time, request.now).await?
+        }
+    };
+    Ok(issued(outcome, request))
+}
+
+/// Saves what the dialog shows, where the key is still the one of that version.
+///
+/// # Errors
+/// The broken rules of the form; a key that is revoked or not there.
+pub async fn edit(
+    request: &RequestContext,
+    tenant: Option<&str>,
+    id: &str,
+    version: i64,
+    form: &KeyForm,
+) -> Result<Edited, AppError> {
+    let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
+    let id = key_id(id)?;
+    let changes = form.validate_edit().map_err(AppError::invalid)?;
+    let keys = request.store.keys(&scope);
+    let saved = keys
+        .update(id, changes.clone(), Some(version), request.now)
+        .await;
+    match saved {
+        Ok(key) => Ok(Edited::Saved(Box::new(key))),
+        Err(Error::Stale) => {
+            let key = keys.get(id, request.now).await?;
+            // A form that was sent twice, or two people who did the same: it is as it was meant to be.
+            if changes.are_in(&key) {
+                return Ok(Edited::Saved(Box::new(key)));
+            }
+            let by = keys.last_editor(id).await?.map(|editor| editor.name);
+            Ok(Edited::Conflict(Box::new(Conflict {
+                by,
+                version: key.version,
+                key,
+            })))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives a key a new secret; with a `form_id`, once. `expires_on` is what stands in the dialog's field.
+///
+/// # Errors
+/// A date that is neither the current one nor in the future; a key that is revoked or not there.
+pub async fn rotate(
+    request: &RequestContext,
+    tenant: Option<&str>,
+    id: &str,
+    expires_on: &str,
+    form_id: Option<Uuid>,
+) -> Result<Once<Issued>, AppError> {
+    let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
+    let keys = request.store.keys(&scope);
+    let id = key_id(id)?;
+    let current = keys.get(id, request.now).await?.expires_on;
+    let expiry = rotated_expiry(expires_on, current, today(request.now))
+        .map_err(|error| AppError::invalid(vec![error]))?;
+    let outcome = match form_id {
+        None => Once::Done(keys.rotate(id, expiry, request.now).await?),
+        Some(form_id) => {
+            let content = format!("rotate\0{id}\0{expires_on}");
+            let one_time = OneTime::form(user.user.id, form_id, content.as_bytes(), request.now)?;
+            keys.rotate_once(id, expiry, &one_time, request.now).await?
+        }
+    };
+    Ok(issued(outcome, request))
+}
+
+/// Revokes a key for ever.
+///
+/// # Errors
+/// A key that is not there.
+pub async fn revoke(
+    request: &RequestContext,
+    tenant: Option<&str>,
+    id: &str,
+) -> Result<ApiKey, AppError> {
+    let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
+    let keys = request.store.keys(&scope);
+    Ok(keys.revoke(key_id(id)?, request.now).await?)
+}
+
+/// What was done without a one-time id, and so for the first time.
+///
+/// # Errors
+/// [`ErrorCode::Internal`]: it cannot be a repetition.
+pub fn done<T>(outcome: Once<T>) -> Result<T, AppError> {
+    match outcome {
+        Once::Done(done) => Ok(done),
+        Once::Repeated { .. } => Err(AppError::new(ErrorCode::Internal)),
+    }
+}
+
+fn issued(outcome: Once<domain::key::IssuedKey>, request: &RequestContext) -> Once<Issued> {
+    match outcome {
+        Once::Done(issued) => Once::Done(Issued {
+            key: issued.key,
+            secret: issued.secret,
+            origin: request.origin.clone(),
+        }),
+        Once::Repeated { key } => Once::Repeated { key },
+    }
+}
+
+/// What makes two sendings of one form the same: every field.
+fn content(form: &KeyForm) -> String {
+    [
+        "generate",
+        &form.name,
+        &form.description,
+        &form.authorization_group_id,
+        &form.expires_on,
+        &form.ip_allowlist,
+    ]
+    .join("\0")
+}
+
+fn key_id(text: &str) -> Result<domain::id::KeyId, AppError> {
+    text.parse().map_err(|_| AppError::new(ErrorCode::NotFound))
+}

@@ -1,0 +1,326 @@
+//! The dialog that edits a key: never its expiration date, never its secret.
+
+use domain::{
+    group::AuthorizationGroup,
+    key::{ApiKey, KeyStatus, form::KeyForm},
+};
+use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
+
+use super::{
+    allowlist_field::AllowlistField,
+    closing::{CancelLink, CloseLink, Closing},
+    dialog_target::{DialogKind, DialogTarget},
+    form_state::{FormState, rules_of_edit},
+    form_summary::FormSummary,
+    key_fields::{DescriptionField, GroupField, NameField},
+    refused::{Refused, hidden},
+    revoke::AlreadyRevoked,
+    server_fns::{Conflict, EditContext, Edited, KeyDetail, edit_api_key},
+};
+use crate::{
+    browser,
+    components::{Dialog, Icon},
+    error::AppError,
+    layout::use_tenant,
+    urls,
+};
+
+/// The identifier of what is said of a conflict.
+const CONFLICT: &str = "edit-conflict";
+
+/// The dialog.
+#[component]
+pub fn EditDialog(
+    /// The key, and what its form needs.
+    context: EditContext,
+    /// What was sent without a script and not done.
+    refused: Option<Refused>,
+    /// Leaves for the list.
+    close: Closing,
+    /// The key is saved: reads the list again.
+    saved: Callback<()>,
+) -> impl IntoView {
+    let EditContext { detail, form } = context;
+    let KeyDetail { key, version, .. } = detail;
+    if key.status == KeyStatus::Revoked {
+        return view! { <AlreadyRevoked title="Edit API key" name=key.name.to_string() close /> }
+            .into_any();
+    }
+    let opened = KeyForm::of(&key);
+    let (typed, failure, conflict) = match refused {
+        Some(refused) => {
+            // Told by the conflict itself.
+            let failure = refused.conflict.is_none().then_some(refused.error);
+            (refused.form, failure, refused.conflict)
+        }
+        None => (opened.clone(), None, None),
+    };
+    let state = FormState::new(form.today, typed, rules_of_edit);
+    if let Some(failure) = &failure {
+        state.refuse(failure.fields.clone());
+    }
+    let form_state = EditState {
+        fields: state,
+        opened: StoredValue::new(opened),
+        version: RwSignal::new(conflict.as_ref().map_or(version, |theirs| theirs.version)),
+        conflict: RwSignal::new(conflict),
+        failure: RwSignal::new(failure),
+        is_busy: RwSignal::new(false),
+        is_asking: RwSignal::new(false),
+    };
+    // What was typed before the script came, or what the browser put back after a reload.
+    Effect::new(move |_| state.read());
+    let leave = Closing {
+        run: Callback::new(move |()| form_state.leave(close)),
+        ..close
+    };
+    let on_cancel = leave.run;
+    // This dialog once more, over the same list.
+    let path = DialogTarget {
+        kind: DialogKind::Edit,
+        id: key.id.to_string(),
+    }
+    .path();
+    let again = Signal::derive(move || close.url.get().replacen(urls::API_KEYS, &path, 1));
+    let submit = form_state.submit(key.id.to_string(), saved);
+    let groups = form.groups;
+    let name = key.name.to_string();
+    view! {
+        <Dialog id="dialog" labelled_by="edit-title" wide=true on_cancel>
+            <form method="post" novalidate on:submit=submit>
+                <input
+                    type="hidden"
+                    name=hidden::VERSION
+                    value=move || form_state.version.get().to_string()
+                    autocomplete="off"
+                />
+                <div class="dialog-header">
+                    <div>
+                        <h2 id="edit-title">"Edit API key"</h2>
+                        <p class="muted" dir="auto">{name}</p>
+                    </div>
+                    <CloseLink close=leave />
+                </div>
+                <div class="dialog-body">
+                    {move || form_state.failure.get().map(|failure| view! { <FormSummary failure /> })}
+                    <ConflictNotice form_state groups=groups.clone() url=again />
+                    <NameField state />
+                    <DescriptionField state />
+                    <GroupField state groups />
+                    <AllowlistField state client=form.client />
+                </div>
+                <Actions form_state leave close />
+            </form>
+        </Dialog>
+    }
+    .into_any()
+}
+
+/// How far the dialog has come.
+#[derive(Clone, Copy)]
+struct EditState {
+    fields: FormState,
+    /// The key as it was when the fields were filled.
+    opened: StoredValue<KeyForm>,
+    /// Which of the key's changes that was.
+    version: RwSignal<i64>,
+    /// Somebody else's change since then.
+    conflict: RwSignal<Option<Conflict>>,
+    failure: RwSignal<Option<AppError>>,
+    is_busy: RwSignal<bool>,
+    /// Whether it asks if what was typed may go.
+    is_asking: RwSignal<bool>,
+}
+
+impl EditState {
+    /// Leaves, unless something was typed that would be lost.
+    fn leave(self, close: Closing) {
+        let typed = self.fields.form.get_untracked();
+        if self.opened.with_value(|opened| *opened == typed) {
+            close.run.run(());
+        } else {
+            self.is_asking.set(true);
+        }
+    }
+
+    fn submit(self, id: String, saved: Callback<()>) -> impl Fn(SubmitEvent) + Clone + 'static {
+        let tenant = use_tenant();
+        move |event: SubmitEvent| {
+            event.prevent_default();
+            if self.is_busy.get_untracked() {
+                return;
+            }
+            self.is_asking.set(false);
+            let errors = self.fields.judge_all();
+            if !errors.is_empty() {
+                self.failure.set(Some(AppError::invalid(errors)));
+                return;
+            }
+            self.failure.set(None);
+            self.is_busy.set(true);
+            let (tenant, id) = (tenant.get_untracked().0, id.clone());
+            let (version, form) = (
+                self.version.get_untracked(),
+                self.fields.form.get_untracked(),
+            );
+            spawn_local(async move {
+                let result = edit_api_key(tenant, id, version, form).await;
+                // The dialog may be gone by now.
+                self.is_busy.try_set(false);
+                match result {
+                    Ok(Edited::Saved(_)) => saved.run(()),
+                    Ok(Edited::Conflict(theirs)) => {
+                        self.version.try_set(theirs.version);
+                        self.conflict.try_set(Some(*theirs));
+                    }
+                    Err(error) => {
+                        self.fields.refuse(error.fields.clone());
+                        self.failure.try_set(Some(error));
+                    }
+                }
+            });
+        }
+    }
+
+    /// Puts the key as somebody else left it into the fields.
+    fn use_theirs(self, theirs: &Conflict) {
+        let form = KeyForm::of(&theirs.key);
+        self.opened.set_value(form.clone());
+        self.fields.replace(form);
+        self.failure.set(None);
+        self.conflict.set(None);
+        browser::focus(super::form_state::NAME.id);
+    }
+}
+
+/// "Jonas Weber changed this key while you were editing.", what it is now where that differs, and the two ways on.
+#[component]
+fn ConflictNotice(
+    form_state: EditState,
+    groups: Vec<AuthorizationGroup>,
+    url: Signal<String>,
+) -> impl IntoView {
+    move || {
+        let theirs = form_state.conflict.get()?;
+        let who = theirs.by.clone().unwrap_or_else(|| "Somebody".to_owned());
+        let typed = form_state.fields.form.get_untracked();
+        let changes: Vec<_> = differences(&typed, &theirs.key, &groups)
+            .into_iter()
+            .map(|change| view! { <li>{change}</li> })
+            .collect();
+        let is_same = changes.is_empty();
+        let list = if is_same {
+            view! { <p>"It is the same as what you typed."</p> }.into_any()
+        } else {
+            view! { <ul>{changes}</ul> }.into_any()
+        };
+        let theirs = StoredValue::new(theirs);
+        // When it is drawn.
+        Effect::new(|_| {
+            browser::focus(CONFLICT);
+        });
+        let take = move |event: leptos::web_sys::MouseEvent| {
+            event.prevent_default();
+            theirs.with_value(|theirs| form_state.use_theirs(theirs));
+        };
+        Some(view! {
+            <div class="callout" data-tone="danger" role="alert" tabindex="-1" id=CONFLICT>
+                <Icon name="alert" />
+                <div>
+                    <p>
+                        <strong>{format!("{who} changed this key while you were editing.")}</strong>
+                        " What you typed is kept."
+                    </p>
+                    {list}
+                    // Without a script: the dialog once more, as it was not opened yet.
+                    <p><a href=url rel="external" on:click=take>"Use theirs"</a></p>
+                </div>
+            </div>
+        })
+    }
+}
+
+/// What saving would replace, a sentence for each field in which the key differs from what was typed.
+fn differences(typed: &KeyForm, theirs: &ApiKey, groups: &[AuthorizationGroup]) -> Vec<String> {
+    let now = KeyForm::of(theirs);
+    let mut sentences = Vec::new();
+    if typed.name.trim() != now.name {
+        sentences.push(format!("Key Name is now “{}”.", now.name));
+    }
+    if typed.description.trim() != now.description {
+        sentences.push(if now.description.is_empty() {
+            "Description is now empty.".to_owned()
+        } else {
+            format!("Description is now “{}”.", now.description)
+        });
+    }
+    if typed.authorization_group_id != now.authorization_group_id {
+        let name = groups
+            .iter()
+            .find(|group| group.id == theirs.authorization_group.id)
+            .map_or(theirs.authorization_group.name.as_str(), |group| {
+                group.name.as_str()
+            });
+        sentences.push(format!("Authorization Group is now “{name}”."));
+    }
+    if typed.ip_allowlist.trim() != now.ip_allowlist.trim() {
+        sentences.push(if now.ip_allowlist.is_empty() {
+            "IP Allowlist is now empty: any address.".to_owned()
+        } else {
+            format!(
+                "IP Allowlist is now {}.",
+                now.ip_allowlist.trim().replace('\n', ", ")
+            )
+        });
+    }
+    sentences
+}
+
+/// Cancel and Save, or the question whether what was typed may go.
+#[component]
+fn Actions(form_state: EditState, leave: Closing, close: Closing) -> impl IntoView {
+    let save = move || {
+        if form_state.conflict.with(Option::is_some) {
+            "Save anyway"
+        } else {
+            "Save"
+        }
+    };
+    move || {
+        if form_state.is_asking.get() {
+            return view! { <AskBeforeClosing is_asking=form_state.is_asking close /> }.into_any();
+        }
+        view! {
+            <div class="dialog-actions">
+                <CancelLink close=leave />
+                <button
+                    class="button button-primary"
+                    aria-busy=move || form_state.is_busy.get().then_some("true")
+                >
+                    {save}
+                </button>
+            </div>
+        }
+        .into_any()
+    }
+}
+
+#[component]
+fn AskBeforeClosing(is_asking: RwSignal<bool>, close: Closing) -> impl IntoView {
+    Effect::new(|_| {
+        browser::focus("edit-keep");
+    });
+    let keep = move |_| {
+        is_asking.set(false);
+        browser::focus(super::form_state::NAME.id);
+    };
+    view! {
+        <div class="dialog-actions" role="alertdialog" aria-labelledby="edit-discard">
+            <p id="edit-discard"><strong>"Discard changes?"</strong></p>
+            <button class="button" id="edit-keep" type="button" on:click=keep>"Keep editing"</button>
+            <button class="button button-danger-quiet" type="button" on:click=move |_| close.run.run(())>
+                "Discard"
+            </button>
+        </div>
+    }
+}

@@ -1,0 +1,236 @@
+//! Search, filters and, on a narrow screen, sorting. Links and a GET form: they work without a script, and live in the URL.
+
+use std::time::Duration;
+
+use domain::key::{
+    KeyStatus,
+    expiry::ExpirationState,
+    query::{KeySort, KeySortColumn},
+};
+use leptos::{
+    leptos_dom::helpers::TimeoutHandle,
+    prelude::*,
+    web_sys::{Event, SubmitEvent},
+};
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+
+use super::list_query::ListQuery;
+use crate::{browser, components::Icon, layout::use_tenant, urls};
+
+/// The search field's identifier.
+const SEARCH: &str = "key-search";
+/// So long after the last key a search is applied.
+const SEARCH_DELAY: Duration = Duration::from_millis(250);
+
+/// One choice of a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Status(Option<KeyStatus>),
+    Expiration(Option<ExpirationState>),
+    Sort(KeySort),
+}
+
+impl Choice {
+    fn is_current(self, query: &ListQuery) -> bool {
+        match self {
+            Self::Status(status) => query.status == status,
+            Self::Expiration(expiration) => query.expiration == expiration,
+            Self::Sort(sort) => query.sort == sort,
+        }
+    }
+
+    /// The list with this choice, from its beginning.
+    fn apply(self, query: &ListQuery) -> ListQuery {
+        let mut chosen = query.from_cursor(None);
+        match self {
+            Self::Status(status) => chosen.status = status,
+            Self::Expiration(expiration) => chosen.expiration = expiration,
+            Self::Sort(sort) => chosen.sort = sort,
+        }
+        chosen
+    }
+}
+
+const STATUS: &[(&str, Choice)] = &[
+    ("All", Choice::Status(None)),
+    ("Active", Choice::Status(Some(KeyStatus::Active))),
+    ("Revoked", Choice::Status(Some(KeyStatus::Revoked))),
+];
+
+const EXPIRATION: &[(&str, Choice)] = &[
+    ("All", Choice::Expiration(None)),
+    ("Valid", Choice::Expiration(Some(ExpirationState::Valid))),
+    (
+        "Expiring Soon",
+        Choice::Expiration(Some(ExpirationState::ExpiringSoon)),
+    ),
+    (
+        "Expired",
+        Choice::Expiration(Some(ExpirationState::Expired)),
+    ),
+];
+
+const SORT: &[(&str, Choice)] = &[
+    ("Newest", sort(KeySortColumn::CreatedAt, true)),
+    ("Name", sort(KeySortColumn::Name, false)),
+    ("Expiry", sort(KeySortColumn::ExpiresOn, false)),
+    ("Last used", sort(KeySortColumn::LastUsedAt, true)),
+];
+
+const fn sort(column: KeySortColumn, descending: bool) -> Choice {
+    Choice::Sort(KeySort { column, descending })
+}
+
+/// The bar over the table.
+#[component]
+pub fn FilterBar(
+    /// What the URL asks for.
+    query: Memo<ListQuery>,
+) -> impl IntoView {
+    let tenant = use_tenant();
+    let clear = move || {
+        query.with(ListQuery::filters).then(|| {
+            let href = query.with(|query| query.without_filters().url(&tenant.get(), urls::API_KEYS));
+            view! { <a class="button button-s button-text" href=href data-noscroll="">"Clear all"</a> }
+        })
+    };
+    view! {
+        <div class="toolbar">
+            <Search query />
+            <button class="button button-s filters-toggle" type="button" popovertarget="filters">
+                <Icon name="gear" />
+                "Filters"
+            </button>
+            <div class="filters" id="filters" popover="auto">
+                <Segments query label="Status" id="filter-status" choices=STATUS />
+                <Segments query label="Expiration" id="filter-expiration" choices=EXPIRATION />
+                <Segments query label="Sort by" id="filter-sort" choices=SORT class="filter filters-sort" />
+                <button
+                    class="button button-primary filters-done"
+                    type="button"
+                    popovertarget="filters"
+                    popovertargetaction="hide"
+                >
+                    "Show keys"
+                </button>
+            </div>
+            {clear}
+        </div>
+    }
+    .into_any()
+}
+
+/// All choices of one filter, the current one marked.
+#[component]
+fn Segments(
+    query: Memo<ListQuery>,
+    label: &'static str,
+    id: &'static str,
+    choices: &'static [(&'static str, Choice)],
+    #[prop(default = "filter")] class: &'static str,
+) -> impl IntoView {
+    let tenant = use_tenant();
+    let links = choices
+        .iter()
+        .map(|&(word, choice)| {
+            let href =
+                move || query.with(|query| choice.apply(query).url(&tenant.get(), urls::API_KEYS));
+            let current = move || {
+                query
+                    .with(|query| choice.is_current(query))
+                    .then_some("true")
+            };
+            view! { <a href=href aria-current=current data-noscroll="">{word}</a> }
+        })
+        .collect_view();
+    view! {
+        <div class=class role="group" aria-labelledby=id>
+            <span class="filter-label" id=id>{label}</span>
+            <div class="segments">{links}</div>
+        </div>
+    }
+    .into_any()
+}
+
+/// Names and descriptions that contain a text. With a script it is applied while one types, and takes the place of what stands in the
+/// history.
+#[component]
+fn Search(query: Memo<ListQuery>) -> impl IntoView {
+    let tenant = use_tenant();
+    let navigate = use_navigate();
+    let initial = query.with_untracked(|query| query.q.clone());
+    // What this field asked for itself; any other change of the URL (Back, Clear all) is shown in the field.
+    let applied = StoredValue::new(initial.clone());
+    let waiting = StoredValue::new(None::<TimeoutHandle>);
+    let stop_waiting = move || {
+        if let Some(handle) = waiting.try_update_value(Option::take).flatten() {
+            handle.clear();
+        }
+    };
+    let apply = Callback::new(move |()| {
+        stop_waiting();
+        let text = browser::value(SEARCH).trim().to_owned();
+        if query.with_untracked(|query| query.q == text) {
+            return;
+        }
+        applied.set_value(text.clone());
+        let url = query.with_untracked(|query| {
+            query
+                .searching(text)
+                .url(&tenant.get_untracked(), urls::API_KEYS)
+        });
+        let options = NavigateOptions {
+            replace: true,
+            scroll: false,
+            ..NavigateOptions::default()
+        };
+        navigate(&url, options);
+    });
+    Effect::new(move |_| {
+        let q = query.with(|query| query.q.clone());
+        if applied.with_value(|applied| *applied != q) {
+            browser::set_value(SEARCH, &q);
+            applied.set_value(q);
+        }
+    });
+    // What was typed before the script came.
+    Effect::new(move |_| apply.run(()));
+    on_cleanup(stop_waiting);
+    let on_input = move |_: Event| {
+        stop_waiting();
+        let handle = set_timeout_with_handle(move || apply.run(()), SEARCH_DELAY);
+        waiting.set_value(handle.ok());
+    };
+    let on_submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        apply.run(());
+    };
+    // What the other filters ask for goes along.
+    let carried = move || {
+        let fields = query.with(|query| query.carried_by_search(&tenant.get()));
+        fields
+            .into_iter()
+            .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+            .collect_view()
+    };
+    view! {
+        <search class="search">
+            <form action=urls::API_KEYS on:submit=on_submit>
+                <Icon name="search" />
+                <input
+                    class="input"
+                    type="search"
+                    id=SEARCH
+                    name="q"
+                    value=initial
+                    placeholder="Search keys"
+                    aria-label="Search names and descriptions"
+                    autocomplete="off"
+                    on:input=on_input
+                />
+                {carried}
+            </form>
+        </search>
+    }
+    .into_any()
+}

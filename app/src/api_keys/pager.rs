@@ -1,0 +1,89 @@
+//! Which part of the list this is, and the ways on.
+
+use leptos::prelude::*;
+
+use super::{list_query::ListQuery, server_fns::KeyList};
+use crate::{layout::use_tenant, urls, words};
+
+/// "1–25 of 1,284 keys", Previous, Next.
+#[component]
+pub fn Pager(
+    /// The list.
+    list: Memo<Option<KeyList>>,
+    /// What the URL asks for.
+    query: Memo<ListQuery>,
+) -> impl IntoView {
+    let text = move || list.with(|list| list.as_ref().map(range_in_words));
+    let is_empty =
+        move || list.with(|list| list.as_ref().is_none_or(|list| list.page.items.is_empty()));
+    let previous = move || {
+        let cursor = list.with(|list| list.as_ref()?.page.previous_cursor.clone());
+        view! { <Way label="Previous" cursor query /> }
+    };
+    let next = move || {
+        let cursor = list.with(|list| list.as_ref()?.page.next_cursor.clone());
+        view! { <Way label="Next" cursor query /> }
+    };
+    view! {
+        <nav class="pager" aria-label="Pages" hidden=is_empty>
+            <span>{text}</span>
+            <span class="pager-links">{previous}{next}</span>
+        </nav>
+    }
+    .into_any()
+}
+
+/// A link to another page of the list, or, where there is none, the same in grey: nothing moves when the last page is reached.
+#[component]
+fn Way(label: &'static str, cursor: Option<String>, query: Memo<ListQuery>) -> impl IntoView {
+    let tenant = use_tenant();
+    match cursor {
+        Some(cursor) => {
+            let href = move || {
+                query.with(|query| {
+                    query
+                        .from_cursor(Some(cursor.clone()))
+                        .url(&tenant.get(), urls::API_KEYS)
+                })
+            };
+            view! { <a class="button button-s" href=href>{label}</a> }.into_any()
+        }
+        None => view! { <button class="button button-s" type="button" disabled>{label}</button> }
+            .into_any(),
+    }
+}
+
+/// `26–50 of 1,284 keys`.
+fn range_in_words(list: &KeyList) -> String {
+    let page = &list.page;
+    let last = (page.first + page.items.len() as u64).saturating_sub(1);
+    // Keys come and go while somebody turns pages: there are never fewer than are shown.
+    let of = list.summary.matching.max(last);
+    format!(
+        "{}–{} of {}",
+        words::grouped(page.first),
+        words::grouped(last),
+        words::count(of, "key", "keys")
+    )
+}
+
+/// The same for who does not see it, told when it changes.
+#[component]
+pub fn ResultCount(
+    /// The list.
+    list: Memo<Option<KeyList>>,
+    /// What the URL asks for.
+    query: Memo<ListQuery>,
+) -> impl IntoView {
+    let text = move || {
+        if !query.with(ListQuery::filters) {
+            return String::new();
+        }
+        list.with(|list| {
+            list.as_ref()
+                .map(|list| words::count(list.summary.matching, "key", "keys"))
+        })
+        .unwrap_or_default()
+    };
+    view! { <p class="visually-hidden" role="status">{text}</p> }
+}

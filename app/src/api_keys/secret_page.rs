@@ -1,0 +1,123 @@
+//! The answers to a form that was sent without a script and made a secret, or would have made a second one.
+//!
+//! They hold no script, and so nothing that would carry the secret on: no hydration, no resource in the document, no history entry that
+//! a script could read.
+
+use domain::key::ApiKey;
+use leptos::prelude::*;
+
+use super::{dialog_target::DialogTarget, server_fns::Issued};
+use crate::{
+    api_keys::dialog_target::DialogKind,
+    components::{Callout, Icon, Tone},
+    shell::ICONS,
+    ssr::Bundle,
+    urls,
+};
+
+/// The document that shows a new secret, once. `title` says what was done; `list` is the URL of the list to go back to.
+#[must_use]
+pub fn secret_page(bundle: &Bundle, list: String, issued: Issued, title: &'static str) -> String {
+    let secret = issued.secret.expose().to_owned();
+    let command = issued.origin.map(|origin| {
+        let command = format!("curl {origin}/api/v1/whoami \\\n  -H \"X-API-Key: {secret}\"");
+        view! {
+            <div class="field">
+                <span class="label">"Try it"</span>
+                <div class="snippet"><pre><code>{command}</code></pre></div>
+            </div>
+        }
+    });
+    let name = issued.key.name.to_string();
+    document(bundle, title, move || {
+        view! {
+            <section class="card card-wide" aria-labelledby="secret-title">
+                <div>
+                    <h1 id="secret-title">{title}</h1>
+                    <p class="muted" dir="auto">{name}</p>
+                </div>
+                <Callout tone=Tone::Warning>
+                    <p>
+                        <strong>"This secret will not be shown again."</strong>
+                        " Copy it now and keep it in a secret manager. If you lose it, rotate the key."
+                    </p>
+                </Callout>
+                <div class="field">
+                    <span class="label" id="secret-label">"Secret"</span>
+                    <div class="secret">
+                        <code id="secret-value" tabindex="0" role="textbox" aria-readonly="true" aria-labelledby="secret-label">
+                            {secret}
+                        </code>
+                    </div>
+                </div>
+                {command}
+                <a class="button" href=list>"Close"</a>
+            </section>
+        }
+        .into_any()
+    })
+}
+
+/// The document that answers a repetition: nothing was changed by it.
+#[must_use]
+pub fn already_shown_page(bundle: &Bundle, list: String, key: &ApiKey) -> String {
+    let rotate = DialogTarget {
+        kind: DialogKind::Rotate,
+        id: key.id.to_string(),
+    };
+    let rotate = list.replacen(urls::API_KEYS, &rotate.path(), 1);
+    let name = key.name.to_string();
+    document(bundle, "This secret was already shown", move || {
+        view! {
+            <section class="card" aria-labelledby="shown-title">
+                <h1 id="shown-title">"This secret was already shown"</h1>
+                <p>
+                    "The form was sent twice. Nothing was changed the second time, and the secret of "
+                    <strong dir="auto">{name}</strong>
+                    " is not shown again. If you did not copy it, rotate the key."
+                </p>
+                <p class="card-actions">
+                    <a class="button" href=rotate>"Rotate"</a>
+                    <a class="button button-primary" href=list>"Go to API Keys"</a>
+                </p>
+            </section>
+        }
+        .into_any()
+    })
+}
+
+fn document(
+    bundle: &Bundle,
+    title: &'static str,
+    content: impl FnOnce() -> AnyView + 'static,
+) -> String {
+    let owner = Owner::new();
+    owner.with(|| {
+        let styles = bundle
+            .styles
+            .iter()
+            .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
+            .collect_view();
+        view! {
+            <!DOCTYPE html>
+            <html lang="en">
+                <head>
+                    <meta charset="utf-8" />
+                    <meta name="viewport" content="width=device-width, initial-scale=1" />
+                    <meta name="color-scheme" content="light dark" />
+                    <title>{format!("{title} – Latchkey")}</title>
+                    <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                    {styles}
+                </head>
+                <body>
+                    <main class="sign-in" id="main" tabindex="-1">
+                        <a class="brand" href=urls::API_KEYS><Icon name="key" large=true />"Latchkey"</a>
+                        {content()}
+                    </main>
+                    <svg class="sprite" aria-hidden="true" inner_html=ICONS></svg>
+                </body>
+            </html>
+        }
+        .to_html()
+    })
+}

@@ -1,0 +1,38 @@
+//! The JSON of server functions: arguments and answers.
+//!
+//! It is the usual one, but read from a text, as what is in a document already is read. The other reader, of bytes, would bring every type
+//! into the browser's bundle a second time.
+
+use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType, codec::Post};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// See the module.
+pub struct PageJsonEncoding;
+
+/// JSON in the body of a POST request and of its answer.
+pub type PageJson = Post<PageJsonEncoding>;
+
+impl ContentType for PageJsonEncoding {
+    const CONTENT_TYPE: &'static str = "application/json";
+}
+
+impl FormatType for PageJsonEncoding {
+    const FORMAT_TYPE: Format = Format::Text;
+}
+
+impl<T: Serialize> Encodes<T> for PageJsonEncoding {
+    type Error = serde_json::Error;
+
+    fn encode(value: &T) -> Result<Bytes, Self::Error> {
+        serde_json::to_vec(value).map(Bytes::from)
+    }
+}
+
+impl<T: DeserializeOwned> Decodes<T> for PageJsonEncoding {
+    type Error = serde_json::Error;
+
+    fn decode(bytes: Bytes) -> Result<T, Self::Error> {
+        let text = std::str::from_utf8(&bytes).map_err(serde::de::Error::custom)?;
+        serde_json::from_str(text)
+    }
+}

@@ -1,0 +1,291 @@
+//! The forms of keys, sent as forms: what a browser does without a script, and before the WebAssembly has come. Each does what the
+//! server function of the same name does, and answers with a page.
+
+use app::{
+    api_keys::{
+        actions,
+        list_query::ListQuery,
+        refused::Refused,
+        secret_page::{already_shown_page, secret_page},
+        server_fns::{Conflict, Edited, Issued},
+    },
+    error::{AppError, ErrorCode},
+    ssr::{self, CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS, RequestContext, status_of},
+    urls::{self, TenantQuery},
+};
+use axum::{
+    extract::{FromRequest as _, Path, Query, Request, State},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use domain::{key::form::KeyForm, store::one_time::Once};
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use leptos::prelude::provide_context;
+use leptos_router::params::ParamsMap;
+use serde::{Deserialize, de::DeserializeOwned};
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use super::render::{as_page, context_of, render};
+use crate::state::AppState;
+
+/// How a form sends a line break; to us it is one character.
+const LINE_BREAK: &str = "\r\n";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GenerateForm {
+    form_id: Uuid,
+    name: String,
+    description: String,
+    authorization_group_id: String,
+    expires_on: String,
+    ip_allowlist: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EditForm {
+    version: i64,
+    name: String,
+    description: String,
+    authorization_group_id: String,
+    ip_allowlist: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotateForm {
+    form_id: Uuid,
+    expires_on: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokeForm {}
+
+/// What an address of a key's page may name besides its path.
+#[derive(Deserialize)]
+struct Address {
+    tenant: Option<String>,
+}
+
+/// `POST /tenant-api-keys/new`
+pub(crate) async fn generate(State(state): State<AppState>, request: Request) -> Response {
+    let (sent, fields) = match Sent::read::<GenerateForm>(&state, request).await {
+        Ok(sent) => sent,
+        Err(response) => return response,
+    };
+    let form = KeyForm {
+        name: fields.name,
+        description: fields.description.replace(LINE_BREAK, "\n"),
+        authorization_group_id: fields.authorization_group_id,
+        expires_on: fields.expires_on,
+        ip_allowlist: fields.ip_allowlist.replace(LINE_BREAK, "\n"),
+    };
+    let outcome =
+        actions::generate(&sent.context, sent.tenant(), &form, Some(fields.form_id)).await;
+    match outcome {
+        Ok(outcome) => sent.show(outcome, "API key generated"),
+        Err(error) => sent.refuse(form, error, None).await,
+    }
+}
+
+/// `POST /tenant-api-keys/{id}/edit`
+pub(crate) async fn edit(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (sent, fields) = match Sent::read::<EditForm>(&state, request).await {
+        Ok(sent) => sent,
+        Err(response) => return response,
+    };
+    let form = KeyForm {
+        name: fields.name,
+        description: fields.description.replace(LINE_BREAK, "\n"),
+        authorization_group_id: fields.authorization_group_id,
+        expires_on: String::new(),
+        ip_allowlist: fields.ip_allowlist.replace(LINE_BREAK, "\n"),
+    };
+    match actions::edit(&sent.context, sent.tenant(), &id, fields.version, &form).await {
+        Ok(Edited::Saved(_)) => sent.back_to_list(),
+        Ok(Edited::Conflict(theirs)) => {
+            let error = AppError::new(ErrorCode::Conflict);
+            sent.refuse(form, error, Some(*theirs)).await
+        }
+        Err(error) => sent.refuse(form, error, None).await,
+    }
+}
+
+/// `POST /tenant-api-keys/{id}/rotate`
+pub(crate) async fn rotate(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (sent, fields) = match Sent::read::<RotateForm>(&state, request).await {
+        Ok(sent) => sent,
+        Err(response) => return response,
+    };
+    let form_id = Some(fields.form_id);
+    let outcome = actions::rotate(
+        &sent.context,
+        sent.tenant(),
+        &id,
+        &fields.expires_on,
+        form_id,
+    )
+    .await;
+    match outcome {
+        Ok(outcome) => sent.show(outcome, "API key rotated"),
+        Err(error) => {
+            let form = KeyForm {
+                expires_on: fields.expires_on,
+                ..KeyForm::default()
+            };
+            sent.refuse(form, error, None).await
+        }
+    }
+}
+
+/// `POST /tenant-api-keys/{id}/revoke`
+pub(crate) async fn revoke(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (sent, RevokeForm {}) = match Sent::read::<RevokeForm>(&state, request).await {
+        Ok(sent) => sent,
+        Err(response) => return response,
+    };
+    match actions::revoke(&sent.context, sent.tenant(), &id).await {
+        Ok(_) => sent.back_to_list(),
+        Err(error) => sent.refuse(KeyForm::default(), error, None).await,
+    }
+}
+
+/// A form as it was sent.
+struct Sent {
+    state: AppState,
+    context: RequestContext,
+    /// The tenant in the address: a super user's.
+    tenant: TenantQuery,
+    parts: Parts,
+}
+
+impl Sent {
+    /// Reads the form `T`, in which nothing may be missing and nothing may be more.
+    async fn read<T: DeserializeOwned>(
+        state: &AppState,
+        request: Request,
+    ) -> Result<(Self, T), Response> {
+        let context = context_of(state, &request);
+        // Who may not do this is told so before what was sent is looked at.
+        match ssr::signed_in(&context).await {
+            Ok(user) if user.user.role.manages_keys() => {}
+            // The page says so itself.
+            Ok(_) => {
+                let (parts, _) = request.into_parts();
+                let uri = parts.uri.clone();
+                return Err(render(state, as_page(parts, uri), || ()).await);
+            }
+            Err(error) if error.code == ErrorCode::NotSignedIn => {
+                let address = request.uri().path_and_query();
+                let address = address.map_or(urls::API_KEYS, |address| address.as_str());
+                return Err(Redirect::to(&urls::sign_in(address)).into_response());
+            }
+            Err(error) => return Err(status_of(error.code).into_response()),
+        }
+        let Ok(Query(address)) = Query::<Address>::try_from_uri(request.uri()) else {
+            return Err((StatusCode::BAD_REQUEST, "The address is not complete.\n").into_response());
+        };
+        let (parts, body) = request.into_parts();
+        let request = Request::from_parts(parts.clone(), body);
+        let fields = match axum::Form::<T>::from_request(request, &()).await {
+            Ok(axum::Form(fields)) => fields,
+            // The rejection's own text may repeat what was sent.
+            Err(rejection) => {
+                let status = rejection.into_response().status();
+                return Err((
+                    status,
+                    "The form is not complete. Open the page again and repeat what you did.\n",
+                )
+                    .into_response());
+            }
+        };
+        let sent = Self {
+            state: state.clone(),
+            context,
+            tenant: TenantQuery(address.tenant),
+            parts,
+        };
+        Ok((sent, fields))
+    }
+
+    fn tenant(&self) -> Option<&str> {
+        self.tenant.0.as_deref()
+    }
+
+    /// Done: a page that is asked for once more does nothing.
+    fn back_to_list(&self) -> Response {
+        Redirect::to(&self.list()).into_response()
+    }
+
+    /// The list under the dialog, filtered and sorted as it was.
+    fn list(&self) -> String {
+        let mut parameters = ParamsMap::new();
+        let query = self.parts.uri.query().unwrap_or_default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            parameters.insert(name.into_owned(), value.into_owned());
+        }
+        ListQuery::of(&parameters).url(&self.tenant, urls::API_KEYS)
+    }
+
+    /// The new secret, in an answer that nothing keeps; or that it was shown before.
+    fn show(&self, outcome: Once<Issued>, title: &'static str) -> Response {
+        let bundle = &self.state.bundle;
+        let (status, page) = match outcome {
+            Once::Done(issued) => (
+                StatusCode::OK,
+                secret_page(bundle, self.list(), issued, title),
+            ),
+            Once::Repeated { key } => (
+                StatusCode::CONFLICT,
+                already_shown_page(bundle, self.list(), &key),
+            ),
+        };
+        let mut response = (status, Html(page)).into_response();
+        let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    /// The form once more, as it was filled in, with what is wrong.
+    async fn refuse(self, form: KeyForm, error: AppError, conflict: Option<Conflict>) -> Response {
+        let address = self
+            .parts
+            .uri
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
+        if error.code == ErrorCode::NotSignedIn {
+            return Redirect::to(&urls::sign_in(address)).into_response();
+        }
+        let status = status_of(error.code);
+        let refused = Refused {
+            form,
+            error,
+            conflict,
+        };
+        let uri = self.parts.uri.clone();
+        let page = as_page(self.parts, uri);
+        let mut response =
+            render(&self.state, page, move || provide_context(refused.clone())).await;
+        // The page itself may have found a better reason, e.g. that there is no such key.
+        if response.status() == StatusCode::OK {
+            *response.status_mut() = status;
+        }
+        response
+    }
+}

@@ -1,0 +1,146 @@
+//! `POST /account`, changing the password: a plain form, which works without a script.
+
+use app::{
+    account::PasswordNotice,
+    ssr,
+    urls::{self, TenantQuery},
+};
+use axum::{
+    extract::{FromRequest as _, Request, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use domain::store::own_password::{PasswordChange, PasswordChangeOutcome};
+use http::{HeaderValue, StatusCode, Uri, header};
+use leptos::prelude::provide_context;
+use serde::Deserialize;
+
+use super::{
+    render::{as_page, context_of, render},
+    wait::{in_minutes, whole_seconds},
+};
+use crate::{
+    clock,
+    cookies::{Cookie, Cookies},
+    state::AppState,
+};
+
+/// The form. Never printed: it holds passwords.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PasswordForm {
+    /// For the browser's password manager alone: who changes it is who is signed in.
+    #[serde(rename = "username")]
+    _username: Option<String>,
+    current_password: String,
+    new_password: String,
+}
+
+/// Changes the password of who is signed in; every other session of theirs is over then.
+pub(crate) async fn change_password(State(state): State<AppState>, request: Request) -> Response {
+    let context = context_of(&state, &request);
+    let user = match ssr::signed_in(&context).await {
+        Ok(user) => user,
+        Err(error) if error.code == app::error::ErrorCode::NotSignedIn => {
+            return Redirect::to(&urls::sign_in(urls::ACCOUNT)).into_response();
+        }
+        Err(error) => return ssr::status_of(error.code).into_response(),
+    };
+    let (parts, body) = request.into_parts();
+    let request = Request::from_parts(parts.clone(), body);
+    let form = match axum::Form::<PasswordForm>::from_request(request, &()).await {
+        Ok(axum::Form(form)) => form,
+        // The rejection's own text may repeat what was sent.
+        Err(rejection) => {
+            let status = rejection.into_response().status();
+            return (status, "The form is not complete.\n").into_response();
+        }
+    };
+    let cookies = Cookies::new(&state.config);
+    let device = cookies.read(Cookie::Device, &parts.headers);
+    let change = PasswordChange {
+        user: &user.user,
+        current: &form.current_password,
+        new: &form.new_password,
+        client: context.client,
+        device: device.as_ref(),
+        session: context.session.as_ref(),
+    };
+    let outcome = state
+        .store
+        .sign_in()
+        .change_password(change, clock::now())
+        .await;
+    let (status, notice, retry_after) = match outcome {
+        Ok(PasswordChangeOutcome::Changed { session, device }) => {
+            let mut response = Redirect::to(&account_url(&parts.uri, true)).into_response();
+            let set = [
+                cookies.set(Cookie::Session, &session),
+                cookies.set(Cookie::Device, &device),
+            ];
+            for cookie in set.into_iter().flatten() {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            return response;
+        }
+        Ok(PasswordChangeOutcome::WrongPassword) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            PasswordNotice::of_current("The current password is wrong."),
+            None,
+        ),
+        Ok(PasswordChangeOutcome::Throttled { retry_after }) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            PasswordNotice::of_form(format!(
+                "Too many attempts. Try again in {}.",
+                in_minutes(retry_after)
+            )),
+            Some(whole_seconds(retry_after)),
+        ),
+        Ok(PasswordChangeOutcome::Busy) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            PasswordNotice::of_form("Too many people are signing in. Try again in a moment."),
+            Some(2),
+        ),
+        Err(domain::Error::Invalid(faults)) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            PasswordNotice::of_new(
+                faults
+                    .into_iter()
+                    .next()
+                    .map_or_else(String::new, |fault| fault.message),
+            ),
+            None,
+        ),
+        Err(error) => {
+            let error = app::error::AppError::from(error);
+            (
+                ssr::status_of(error.code),
+                PasswordNotice::of_form(error.message),
+                None,
+            )
+        }
+    };
+    let page_uri = account_url(&parts.uri, false)
+        .parse()
+        .unwrap_or_else(|_| Uri::from_static(urls::ACCOUNT));
+    let page = as_page(parts, page_uri);
+    let mut response = render(&state, page, move || provide_context(notice.clone())).await;
+    *response.status_mut() = status;
+    if let Some(seconds) = retry_after {
+        let seconds = HeaderValue::from(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}
+
+/// The account's page, in the tenant that the form's address named.
+fn account_url(form: &Uri, is_changed: bool) -> String {
+    #[derive(Deserialize)]
+    struct Address {
+        tenant: Option<String>,
+    }
+    let tenant = axum::extract::Query::<Address>::try_from_uri(form)
+        .ok()
+        .and_then(|address| address.0.tenant);
+    let changed = if is_changed { "password" } else { "" };
+    TenantQuery(tenant).url_with(urls::ACCOUNT, &[(urls::CHANGED, changed)])
+}

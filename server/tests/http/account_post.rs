@@ -1,0 +1,71 @@
+//! `POST /account`: a new password.
+
+use crate::{
+    exchange::Answer,
+    world::{ADMIN, PASSWORD, TestApp},
+};
+
+const NEW: &str = "seven tired herons 41 umbrella";
+
+async fn change(app: &TestApp, session: &str, current: &str, new: &str) -> Answer {
+    app.post("/account")
+        .same_origin()
+        .cookie(session)
+        .form(&[("current_password", current), ("new_password", new)])
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn p12_a_new_password_ends_every_other_session_and_gives_this_one_a_new_token() {
+    let app = TestApp::start().await.with_admin().await;
+    let (here, elsewhere) = (app.sign_in(ADMIN).await, app.sign_in(ADMIN).await);
+    let answer = change(&app, &here, PASSWORD, NEW).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert_eq!(answer.header("location"), "/account?changed=password");
+    let renewed = answer.set_cookie("latchkey_session");
+    assert_ne!(renewed, here);
+    assert!(app.is_signed_in(&renewed).await);
+    assert!(!app.is_signed_in(&here).await, "the old token is dead");
+    assert!(!app.is_signed_in(&elsewhere).await);
+    for (password, status) in [(PASSWORD, 422), (NEW, 303)] {
+        let answer = app
+            .post("/sign-in")
+            .same_origin()
+            .form(&[("email", ADMIN), ("password", password)])
+            .send()
+            .await;
+        assert_eq!(answer.status, status);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_current_password_and_one_that_is_too_easy_change_nothing() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let answer = change(&app, &session, "violet canoe 7 orbit lanterm", NEW).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text().contains("The current password is wrong."));
+    let answer = change(&app, &session, PASSWORD, "password1234").await;
+    assert_eq!(answer.status, 422);
+    let page = answer.text();
+    assert!(page.contains("id=\"new-password-error\""), "{page}");
+    for secret in [PASSWORD, NEW, "password1234"] {
+        assert!(!page.contains(secret));
+    }
+    assert!(app.is_signed_in(&session).await);
+}
+
+#[tokio::test]
+async fn p13_an_open_session_is_no_place_to_guess_the_password_at() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    for _ in 0..10 {
+        let answer = change(&app, &session, "violet canoe 7 orbit lanterm", NEW).await;
+        assert_eq!(answer.status, 422);
+    }
+    let answer = change(&app, &session, PASSWORD, NEW).await;
+    assert_eq!(answer.status, 429);
+    assert!(answer.headers.contains_key("retry-after"));
+    assert!(app.is_signed_in(&session).await);
+}

@@ -1,0 +1,252 @@
+//! `POST /tenant-api-keys/…`: the pages' forms, as a browser without a script sends them.
+
+use uuid::Uuid;
+
+use crate::{
+    exchange::Answer,
+    world::{ADMIN, KeySpec, TestApp, day},
+};
+
+const GENERATE: &str = "/tenant-api-keys/new";
+
+/// A form that makes a key, with one-time id `form_id`; `changed` fields in the place of good ones.
+async fn generate(app: &TestApp, session: &str, form_id: &str, changed: &[(&str, &str)]) -> Answer {
+    let group = app.group("acme", &["orders:read"]).await.id.to_string();
+    let mut fields = vec![
+        ("form_id", form_id),
+        ("name", "ERP nightly sync"),
+        ("description", "Two\r\nlines"),
+        ("authorization_group_id", group.as_str()),
+        ("expires_on", ""),
+        ("ip_allowlist", "127.0.0.1\r\n10.1.2.3/8\r\n"),
+    ];
+    for (name, value) in changed {
+        fields.retain(|(known, _)| known != name);
+        fields.push((name, value));
+    }
+    app.post(GENERATE)
+        .same_origin()
+        .cookie(session)
+        .form(&fields)
+        .send()
+        .await
+}
+
+fn form_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// The secret in a page; there is exactly one.
+fn secret_in(page: &str) -> String {
+    let mut found: Vec<&str> = page
+        .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+        .filter(|word| word.starts_with("lk_") && word.len() == 41)
+        .collect();
+    found.dedup();
+    assert_eq!(found.len(), 1, "one secret, shown and in the curl line");
+    found[0].to_owned()
+}
+
+async fn admin() -> (TestApp, String) {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    (app, session)
+}
+
+#[tokio::test]
+async fn p31_the_answer_with_the_secret_is_kept_nowhere_and_has_no_script() {
+    let (app, session) = admin().await;
+    let answer = generate(&app, &session, &form_id(), &[]).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let policy = answer.header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none';") && !policy.contains("script-src"),
+        "{policy}"
+    );
+    let page = answer.text();
+    assert!(!page.contains("<script") && !page.contains("modulepreload"));
+    assert!(page.contains("This secret will not be shown again."));
+    let secret = secret_in(&page);
+    let known = app
+        .get("/api/v1/whoami")
+        .key(&secret)
+        .from("127.0.0.1")
+        .send()
+        .await;
+    assert_eq!(known.status, 200);
+    let known = known.json();
+    assert_eq!(known["description"], "Two\nlines");
+    assert_eq!(
+        known["ip_allowlist"],
+        serde_json::json!(["127.0.0.1/32", "10.0.0.0/8"])
+    );
+    let list = app
+        .get("/tenant-api-keys")
+        .cookie(&session)
+        .send()
+        .await
+        .text();
+    assert!(list.contains("ERP nightly sync") && !list.contains(&secret));
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_is_done_once() {
+    let (app, session) = admin().await;
+    let id = form_id();
+    assert_eq!(generate(&app, &session, &id, &[]).await.status, 200);
+    let again = generate(&app, &session, &id, &[]).await;
+    assert_eq!(again.status, 409);
+    let page = again.text();
+    assert!(page.contains("This secret was already shown"), "{page}");
+    assert!(!page.contains("lk_"));
+    assert_eq!(app.used_keys().await, 1);
+
+    let key = app.issue(KeySpec::default()).await;
+    let path = format!("/tenant-api-keys/{}/rotate", key.key.id);
+    let id = form_id();
+    let rotate = || {
+        app.post(&path)
+            .same_origin()
+            .cookie(&session)
+            .form(&[("form_id", &id), ("expires_on", "")])
+    };
+    let secret = secret_in(&rotate().send().await.text());
+    let again = rotate().send().await;
+    assert_eq!(again.status, 409);
+    assert!(again.text().contains("This secret was already shown"));
+    let works = app.get("/api/v1/whoami").key(&secret).send().await;
+    assert_eq!(works.status, 200, "the repetition rotated nothing");
+}
+
+#[tokio::test]
+async fn a_refused_form_shows_what_was_typed_and_every_message() {
+    let (app, session) = admin().await;
+    let yesterday = day(-1).to_string();
+    let changed = [
+        ("name", "E"),
+        ("authorization_group_id", ""),
+        ("expires_on", yesterday.as_str()),
+        (
+            "ip_allowlist",
+            "10.0.0.0/8\r\n</textarea><b>\r\n10.0.0.0/33",
+        ),
+    ];
+    let answer = generate(&app, &session, &form_id(), &changed).await;
+    assert_eq!(answer.status, 422);
+    let page = answer.text();
+    for message in [
+        "Must be 2–200 characters",
+        "Choose an authorization group",
+        "Must be a future date",
+        "Line 3: '10.0.0.0/33' is not an IP address or CIDR range",
+    ] {
+        assert!(page.contains(message), "{message}");
+    }
+    assert!(page.contains("value=\"E\""));
+    assert!(page.contains(&format!("value=\"{yesterday}\"")));
+    assert!(page.contains("\n10.0.0.0/8\n&lt;/textarea&gt;&lt;b&gt;\n10.0.0.0/33</textarea>"));
+    assert_eq!(app.used_keys().await, 0);
+}
+
+#[tokio::test]
+async fn p23_a_field_that_the_form_does_not_have_is_refused() {
+    let (app, session) = admin().await;
+    for field in ["tenant_id", "secret", "created_by", "revoked_at", "id"] {
+        let answer = generate(&app, &session, &form_id(), &[(field, "x")]).await;
+        assert_eq!(answer.status, 422, "{field}");
+    }
+    assert_eq!(app.used_keys().await, 0);
+}
+
+#[tokio::test]
+async fn p48_the_second_of_two_editors_is_told_and_loses_nothing() {
+    let (app, session) = admin().await;
+    let key = app.issue(KeySpec::default()).await.key;
+    let path = format!("/tenant-api-keys/{}/edit", key.id);
+    let save = |version: i64, name: &'static str| {
+        let group = key.authorization_group.id.to_string();
+        app.post(&path).same_origin().cookie(&session).form(&[
+            ("version", &version.to_string()),
+            ("name", name),
+            ("description", ""),
+            ("authorization_group_id", &group),
+            ("ip_allowlist", ""),
+        ])
+    };
+    let first = save(key.version, "ERP, first").send().await;
+    assert_eq!(first.status, 303);
+    assert_eq!(first.header("location"), "/tenant-api-keys");
+    // The same once more is not a conflict: it is as it was meant to be.
+    assert_eq!(save(key.version, "ERP, first").send().await.status, 303);
+    let second = save(key.version, "ERP, second").send().await;
+    assert_eq!(second.status, 409);
+    let page = second.text();
+    assert!(page.contains("changed this key while you were editing."));
+    assert!(page.contains("What you typed is kept."));
+    assert!(page.contains("value=\"ERP, second\""));
+    assert!(page.contains("Key Name is now “ERP, first”."));
+    assert!(page.contains("Save anyway"));
+    let anyway = save(key.version + 1, "ERP, second").send().await;
+    assert_eq!(anyway.status, 303);
+    let list = app.get("/tenant-api-keys").cookie(&session).send().await;
+    assert!(list.text().contains("ERP, second"));
+}
+
+#[tokio::test]
+async fn revoking_leads_back_to_the_list_also_the_second_time() {
+    let (app, session) = admin().await;
+    let key = app.issue(KeySpec::default()).await;
+    let path = format!("/tenant-api-keys/{}/revoke", key.key.id);
+    for _ in 0..2 {
+        let answer = app
+            .post(&path)
+            .same_origin()
+            .cookie(&session)
+            .form(&[])
+            .send()
+            .await;
+        assert_eq!(answer.status, 303);
+        assert_eq!(answer.header("location"), "/tenant-api-keys");
+    }
+    let refused = app
+        .get("/api/v1/whoami")
+        .key(key.secret.expose())
+        .send()
+        .await;
+    refused.assert_problem(401, "revoked_api_key");
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_led_to_sign_in_and_back_to_the_form() {
+    let app = TestApp::start().await;
+    let answer = app
+        .post("/tenant-api-keys/new?tenant=acme")
+        .same_origin()
+        .form(&[("name", "ERP nightly sync")])
+        .send()
+        .await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(
+        answer.header("location"),
+        "/sign-in?return_to=%2Ftenant-api-keys%2Fnew%3Ftenant%3Dacme"
+    );
+}
+
+#[tokio::test]
+async fn p18_a_form_of_another_site_does_nothing() {
+    let (app, session) = admin().await;
+    let key = app.issue(KeySpec::default()).await;
+    for form in ["edit", "rotate", "revoke"] {
+        let answer = app
+            .post(&format!("/tenant-api-keys/{}/{form}", key.key.id))
+            .header("sec-fetch-site", "cross-site")
+            .cookie(&session)
+            .form(&[("form_id", &form_id()), ("expires_on", "")])
+            .send()
+            .await;
+        assert_eq!(answer.status, 403, "{form}");
+    }
+    let works = app.get("/api/v1/whoami").key(key.secret.expose());
+    assert_eq!(works.send().await.status, 200);
+}
