@@ -32,6 +32,31 @@ export class ConsolePage {
   readonly row = (name: string): Locator =>
     this.page.getByRole('table', { name: 'API keys' }).getByRole('row').filter({ hasText: name });
 
+  /** A row's icon, e.g. `Edit ERP nightly sync`. */
+  readonly action = (verb: 'Edit' | 'Rotate' | 'Revoke', name: string): Locator =>
+    this.page.getByRole('link', { name: `${verb} ${name}`, exact: true });
+
+  /** The names of the keys that are shown, from the top. */
+  readonly names = (): Locator => this.page.getByRole('table', { name: 'API keys' }).locator('.key-name');
+
+  /** A column's head. */
+  readonly head = (column: string): Locator => this.page.getByRole('columnheader', { name: column, exact: true });
+
+  // Filters and pages.
+  readonly search = (): Locator => this.page.getByRole('searchbox', { name: 'Search names and descriptions' });
+  readonly segment = (filter: 'Status' | 'Expiration' | 'Sort by', word: string): Locator =>
+    this.page.getByRole('group', { name: filter }).getByRole('link', { name: word, exact: true });
+  readonly currentSegment = (filter: 'Status' | 'Expiration' | 'Sort by'): Locator =>
+    this.page.getByRole('group', { name: filter }).locator('[aria-current="true"]');
+  readonly clearAll = (): Locator => this.page.getByRole('link', { name: 'Clear all', exact: true });
+  readonly noMatch = (): Locator =>
+    this.page.getByRole('cell').filter({ has: this.page.getByRole('heading', { name: 'No key matches these filters' }) });
+  /** What is announced to who does not see how many keys are left. */
+  readonly resultCount = (): Locator => this.page.getByRole('status').filter({ hasText: /^[\d,]+ keys?$/ });
+  readonly pager = (): Locator => this.page.getByRole('navigation', { name: 'Pages' });
+  readonly previous = (): Locator => this.pager().getByRole('link', { name: 'Previous', exact: true });
+  readonly next = (): Locator => this.pager().getByRole('link', { name: 'Next', exact: true });
+
   readonly generateLink = (): Locator => this.page.getByRole('link', { name: 'Generate API Key', exact: true });
 
   // The form.
@@ -43,6 +68,11 @@ export class ConsolePage {
   readonly submit = (): Locator => this.page.getByRole('button', { name: 'Generate', exact: true });
 
   // The dialogs.
+  readonly editDialog = (): Locator => this.page.getByRole('dialog', { name: 'Edit API key' });
+  readonly save = (): Locator => this.editDialog().getByRole('button', { name: 'Save', exact: true });
+  readonly saveAnyway = (): Locator => this.editDialog().getByRole('button', { name: 'Save anyway', exact: true });
+  readonly conflict = (): Locator => this.editDialog().getByRole('alert').filter({ hasText: 'while you were editing' });
+  readonly discardQuestion = (): Locator => this.editDialog().getByRole('alertdialog', { name: 'Discard changes?' });
   readonly rotateDialog = (): Locator => this.page.getByRole('dialog', { name: 'Rotate API key' });
   readonly revokeDialog = (): Locator => this.page.getByRole('alertdialog', { name: 'Revoke API key' });
   readonly secretDialog = (): Locator =>

@@ -226,7 +226,7 @@ test('p57: a name of markup is text in the modal, the list, the dialogs and the 
 
   await adminPage.getByRole('link', { name: `Rotate ${name}` }).click();
   await expect(keys.rotateDialog()).toContainText(name);
-  await keys.rotateDialog().getByRole('button', { name: 'Cancel', exact: true }).click();
+  await keys.rotateDialog().getByRole('link', { name: 'Cancel', exact: true }).click();
   await adminPage.getByRole('link', { name: `Revoke ${name}` }).click();
   await expect(keys.revokeDialog()).toContainText(name);
   await adminPage.reload();

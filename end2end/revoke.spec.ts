@@ -19,7 +19,7 @@ test('revoking refuses the very next request, and the row reads Revoked', async 
     ),
   ).toBeVisible();
   await expect(dialog).toContainText(key.hint);
-  await expect(dialog.getByRole('button', { name: 'Cancel', exact: true })).toBeFocused();
+  await expect(dialog.getByRole('link', { name: 'Cancel', exact: true })).toBeFocused();
   expect((await whoami(server.origin, key.secret)).status).toBe(200);
 
   await dialog.getByRole('button', { name: 'Revoke', exact: true }).click();
@@ -48,7 +48,7 @@ test('cancelling revokes nothing', async ({ adminPage, server, tenant }) => {
     await opener.click();
     await expect(keys.revokeDialog()).toBeVisible();
     if (leave === 'Escape') await adminPage.keyboard.press('Escape');
-    else await keys.revokeDialog().getByRole('button', { name: leave, exact: true }).click();
+    else await keys.revokeDialog().getByRole('link', { name: leave, exact: true }).click();
     await expect(keys.revokeDialog()).toBeHidden();
     await expect(adminPage).toHaveURL('/tenant-api-keys');
     await expect(opener).toBeFocused();
@@ -65,7 +65,7 @@ test('the question has a URL of its own: it can be opened, reloaded and left to 
   await adminPage.reload();
   await expect(keys.revokeDialog()).toBeVisible();
   await open(adminPage, `/tenant-api-keys/${key.id}/revoke`);
-  await keys.revokeDialog().getByRole('button', { name: 'Cancel', exact: true }).click();
+  await keys.revokeDialog().getByRole('link', { name: 'Cancel', exact: true }).click();
   await expect(adminPage).toHaveURL('/tenant-api-keys');
   await expect(keys.row('Airflow')).toContainText('Active');
 });

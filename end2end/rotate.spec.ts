@@ -18,7 +18,7 @@ test('rotating kills the old secret and gives a new one, with the very next requ
   await expect(dialog).toContainText('ERP nightly sync');
   await expect(dialog).toContainText('All applications using the current secret lose access immediately.');
   await expect(dialog).toContainText(key.hint);
-  await expect(dialog.getByRole('button', { name: 'Cancel', exact: true })).toBeFocused();
+  await expect(dialog.getByRole('link', { name: 'Cancel', exact: true })).toBeFocused();
   await expect(keys.expires()).toHaveValue('');
 
   await dialog.getByRole('button', { name: 'Rotate', exact: true }).click();
@@ -52,7 +52,7 @@ test('cancelling rotates nothing and returns to the list and to the button', asy
     await expect(keys.rotateDialog()).toBeVisible();
     if (leave === 'Escape') await adminPage.keyboard.press('Escape');
     else if (leave === 'Back') await adminPage.goBack();
-    else await keys.rotateDialog().getByRole('button', { name: leave, exact: true }).click();
+    else await keys.rotateDialog().getByRole('link', { name: leave, exact: true }).click();
     await expect(keys.rotateDialog()).toBeHidden();
     await expect(adminPage).toHaveURL('/tenant-api-keys');
     if (leave !== 'Back') await expect(opener).toBeFocused();

@@ -1,5 +1,9 @@
-// Takes the README's pictures of the list, from `latchkey serve --demo`:  node screenshots.mjs FOLDER
-// Not a test. LATCHKEY_BIN and LATCHKEY_CHROMIUM as for the tests.
+// Takes pictures of the console, from `latchkey serve --demo`:
+//
+//     node screenshots.mjs FILE              the list, as the README shows it
+//     node screenshots.mjs --all FOLDER      every page and dialog, light and dark, wide and narrow
+//
+// Not a test: `cargo xtask screenshots`. LATCHKEY_BIN and LATCHKEY_CHROMIUM as for the tests.
 
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
@@ -8,16 +12,17 @@ import { fileURLToPath } from 'node:url';
 
 import { chromium } from '@playwright/test';
 
-const SIZES = [
-  { name: '', width: 1280, height: 800, scale: 1 },
-  { name: '-375', width: 375, height: 800, scale: 2 },
-];
+const WIDE = { name: '1440', width: 1440, height: 900, scale: 1 };
+const NARROW = { name: '375', width: 375, height: 800, scale: 2 };
+const README = { name: 'readme', width: 1280, height: 800, scale: 1 };
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const binary = path.resolve(here, process.env.LATCHKEY_BIN ?? '../target/debug/latchkey');
-const folder = process.argv[2];
-if (!folder) {
-  console.error('usage: node screenshots.mjs FOLDER');
+const [first, second] = process.argv.slice(2);
+const all = first === '--all';
+const target = all ? second : first;
+if (!target) {
+  console.error('usage: node screenshots.mjs FILE | --all FOLDER');
   process.exit(2);
 }
 
@@ -25,35 +30,73 @@ const server = spawn(binary, ['serve', '--demo'], {
   env: { ...process.env, LATCHKEY_LISTEN: '127.0.0.1:0', RUST_LOG: 'info' },
   stdio: ['ignore', 'pipe', 'pipe'],
 });
+const browser = await chromium.launch({
+  executablePath: process.env.LATCHKEY_CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu'],
+});
 try {
-  const { origin, email, password } = await ready(server);
-  await mkdir(folder, { recursive: true });
-  await takeAll(origin, email, password);
+  const demo = await ready(server);
+  if (all) {
+    await takeAll(demo, target);
+  } else {
+    const page = await openPage(demo, README, 'light');
+    await take(page, target);
+  }
 } finally {
+  await browser.close();
   server.kill('SIGTERM');
 }
 
-async function takeAll(origin, email, password) {
-  const browser = await chromium.launch({
-    executablePath: process.env.LATCHKEY_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu'],
-  });
-  for (const { name, width, height, scale } of SIZES) {
-    for (const colorScheme of ['light', 'dark']) {
-      const page = await browser.newPage({ viewport: { width, height }, colorScheme, deviceScaleFactor: scale });
-      await page.goto(`${origin}/tenant-api-keys`);
-      await page.getByLabel('Email').fill(email);
-      await page.getByLabel('Password').fill(password);
-      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-      await page.getByRole('table', { name: 'API keys' }).waitFor();
-      await page.evaluate(() => document.fonts.ready);
-      const file = path.join(folder, `list-${colorScheme}${name}.png`);
-      await page.screenshot({ path: file });
-      console.log(file);
-      await page.close();
+/** A signed-in page on the list. */
+async function openPage({ origin, email, password }, { width, height, scale }, colorScheme) {
+  const context = await browser.newContext({ baseURL: origin, viewport: { width, height }, colorScheme, deviceScaleFactor: scale });
+  const page = await context.newPage();
+  await page.goto('/tenant-api-keys');
+  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('table', { name: 'API keys' }).waitFor();
+  return page;
+}
+
+async function takeAll(demo, folder) {
+  await mkdir(folder, { recursive: true });
+  for (const size of [WIDE, NARROW]) {
+    for (const scheme of ['light', 'dark']) {
+      const page = await openPage(demo, size, scheme);
+      const shoot = (name) => take(page, path.join(folder, `${name}-${size.name}-${scheme}.png`));
+      await shoot('list');
+      const edit = await page.getByRole('link', { name: /^Edit / }).first().getAttribute('href');
+      for (const dialog of ['edit', 'rotate', 'revoke']) {
+        await page.goto(edit.replace('/edit', `/${dialog}`));
+        await page.locator('dialog:modal').waitFor();
+        await shoot(dialog);
+      }
+      await page.goto('/tenant-api-keys?status=revoked&expiration=expiring_soon&q=erp');
+      await shoot('no-match');
+      await page.goto('/tenant-api-keys/new');
+      await page.waitForLoadState('networkidle');
+      await page.getByLabel(/^IP Allowlist/).fill('203.0.113.24\n10.0.0.0/33');
+      await page.getByRole('button', { name: 'Generate', exact: true }).click();
+      await page.getByRole('alert').waitFor();
+      await shoot('generate');
+      await page.goto('/account');
+      await shoot('account');
+      await page.goto('/nothing/here');
+      await shoot('not-found');
+      await page.context().clearCookies();
+      await page.goto('/sign-in');
+      await shoot('sign-in');
+      await page.context().close();
     }
   }
-  await browser.close();
+}
+
+async function take(page, file) {
+  await page.evaluate(() => document.fonts.ready);
+  await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))));
+  await page.screenshot({ path: file });
+  console.log(file);
 }
 
 /** Waits for the address and the sign-in that the server prints. */

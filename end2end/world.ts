@@ -22,6 +22,14 @@ export interface IssuedKey {
   secret: string;
 }
 
+/** What a key may be made with. */
+export interface NewKey {
+  description?: string;
+  group?: string;
+  expires?: string;
+  allow?: string[];
+}
+
 /** A tenant with an authorization group and an administrator, made through the command line. */
 export class Tenant {
   private constructor(
@@ -38,10 +46,10 @@ export class Tenant {
     const group = 'Orders read/write';
     const limit = ['--key-limit', String(keyLimit)];
     await server.json(['tenant', 'create', '--name', name, '--slug', slug, ...limit]);
-    const permissions = ['--permission', 'orders:read', '--permission', 'orders:write'];
-    await server.json(['group', 'create', '--tenant', slug, '--name', group, '--type', 'tenant_api_key', ...permissions]);
     const administrator = await createPerson(server, 'tenant_admin', slug);
-    return new Tenant(server, slug, name, group, administrator);
+    const tenant = new Tenant(server, slug, name, group, administrator);
+    await tenant.addGroup(group, ['orders:read', 'orders:write']);
+    return tenant;
   }
 
   /** Makes a member of the tenant. */
@@ -54,10 +62,25 @@ export class Tenant {
     await this.server.json(['group', 'create', '--tenant', this.slug, '--name', name, '--type', 'user', '--permission', 'orders:read']);
   }
 
+  /** Makes a further administrator. */
+  anotherAdministrator(name: string): Promise<Person> {
+    return createPerson(this.server, 'tenant_admin', this.slug, name);
+  }
+
+  /** Makes a further group that keys may have. */
+  async addGroup(name: string, permissions: string[]): Promise<void> {
+    const allowed = permissions.flatMap((permission) => ['--permission', permission]);
+    await this.server.json(['group', 'create', '--tenant', this.slug, '--name', name, '--type', 'tenant_api_key', ...allowed]);
+  }
+
   /** Makes a key. `expires` is a date as `YYYY-MM-DD`. */
-  async key(name: string, { expires, allow = [] }: { expires?: string; allow?: string[] } = {}): Promise<IssuedKey> {
-    const options = [...(expires ? ['--expires', expires] : []), ...allow.flatMap((range) => ['--allow', range])];
-    return this.server.json(['key', 'create', '--tenant', this.slug, '--name', name, '--group', this.group, ...options]);
+  async key(name: string, { description, group = this.group, expires, allow = [] }: NewKey = {}): Promise<IssuedKey> {
+    const options = [
+      ...(description ? ['--description', description] : []),
+      ...(expires ? ['--expires', expires] : []),
+      ...allow.flatMap((range) => ['--allow', range]),
+    ];
+    return this.server.json(['key', 'create', '--tenant', this.slug, '--name', name, '--group', group, ...options]);
   }
 
   /** Sets the tenant's key limit. */
@@ -67,10 +90,10 @@ export class Tenant {
 }
 
 /** Makes a user with a password that nobody else has. */
-export async function createPerson(server: Server, role: string, tenant?: string): Promise<Person> {
+export async function createPerson(server: Server, role: string, tenant?: string, name = 'Mira Albrecht'): Promise<Person> {
   const person = { email: `${unique('mira')}@acme.example`, password: randomBytes(18).toString('base64url') };
   const where = tenant ? ['--tenant', tenant] : [];
-  const command = ['user', 'create', '--email', person.email, '--role', role, ...where, '--password-stdin'];
+  const command = ['user', 'create', '--email', person.email, '--name', name, '--role', role, ...where, '--password-stdin'];
   await server.json(command, `${person.password}\n`);
   return person;
 }

@@ -22,8 +22,12 @@ export async function watchHydration(context: BrowserContext): Promise<void> {
   });
 }
 
-/** Waits until the page has hydrated; also in a tab that another one covers, where no frames are drawn. */
+/**
+ * Waits until the page has hydrated; also in a tab that another one covers, where no frames are drawn. A page without a script, such as
+ * sign-in, is as live as it gets.
+ */
 export async function hydrated(page: Page): Promise<void> {
+  if ((await page.locator('script[type="module"]').count()) === 0) return;
   const listens = (): boolean => window.latchkeyRouterListens === true;
   await page.waitForFunction(listens, undefined, { timeout: 20_000, polling: 50 });
   // Hydration is one task of the browser, and what it puts off follows at once.

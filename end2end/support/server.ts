@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { type Database, changeDatabase } from './database';
+
 const END2END = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** The binary under test; `LATCHKEY_BIN` names another. */
 export const BINARY = path.resolve(END2END, process.env.LATCHKEY_BIN ?? '../target/debug/latchkey');
 
+const DATABASE = 'latchkey.db';
 const READY = /Latchkey is ready on (http:\/\/\S+?)\/?(?=[\s"\\]|$)/;
 const START_TIMEOUT = 30_000;
 const STOP_TIMEOUT = 20_000;
@@ -25,12 +28,9 @@ export interface Finished {
 /** A running `latchkey serve`. */
 export class Server {
   private constructor(
-    private readonly process: ChildProcess,
-    private readonly output: { text: string },
+    private running: Running,
     /** Its temporary folder, which holds the database. */
     readonly folder: string,
-    /** Where it listens, e.g. `http://127.0.0.1:41233`. */
-    readonly origin: string,
     private readonly environment: NodeJS.ProcessEnv,
   ) {}
 
@@ -42,24 +42,35 @@ export class Server {
       HOME: process.env.HOME,
       RUST_LOG: 'info',
       ...settings,
-      DATABASE_URL: `sqlite://${path.join(folder, 'latchkey.db')}?mode=rwc`,
+      DATABASE_URL: `sqlite://${path.join(folder, DATABASE)}?mode=rwc`,
       LATCHKEY_LISTEN: '127.0.0.1:0',
     };
-    const child = spawn(BINARY, ['serve'], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
-    const output = { text: '' };
     try {
-      const origin = await ready(child, output);
-      return new Server(child, output, folder, origin, environment);
+      return new Server(await serve(folder, environment), folder, environment);
     } catch (error) {
-      child.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
   }
 
+  /** Where it listens, e.g. `http://127.0.0.1:41233`. */
+  get origin(): string {
+    return this.running.origin;
+  }
+
   /** Everything it has printed so far: its log. */
   get log(): string {
-    return this.output.text;
+    return this.running.output.text;
+  }
+
+  /**
+   * Stops it, has its database changed by SQL, and starts it again, on another port. For what no command can do: to make a hundred
+   * thousand keys, or one that expired last week.
+   */
+  async restartOn(change: (database: Database) => void): Promise<void> {
+    await this.stop({ keep: true });
+    await changeDatabase(path.join(this.folder, DATABASE), change);
+    this.running = await serve(this.folder, this.environment);
   }
 
   /** Runs `latchkey ARGUMENTS…` on the same database, beside the server. `input` is its standard input. */
@@ -84,19 +95,38 @@ export class Server {
 
   /** Stops it as an operator does, waits for it, and removes its folder; `keep` leaves the folder. */
   async stop({ keep = false } = {}): Promise<void> {
-    if (this.process.exitCode === null && this.process.signalCode === null) {
-      const ended = new Promise<void>((resolve) => this.process.once('exit', () => resolve()));
-      this.process.kill('SIGTERM');
-      const late = setTimeout(() => this.process.kill('SIGKILL'), STOP_TIMEOUT);
+    const { child } = this.running;
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT);
       await ended;
       clearTimeout(late);
     }
     if (!keep) {
       await rm(this.folder, { recursive: true, force: true });
     }
-    if (this.process.exitCode !== 0) {
-      throw new Error(`the server ended with ${this.process.exitCode ?? this.process.signalCode}:\n${tail(this.log)}`);
+    if (child.exitCode !== 0) {
+      throw new Error(`the server ended with ${child.exitCode ?? child.signalCode}:\n${tail(this.log)}`);
     }
+  }
+}
+
+/** A process that serves. */
+interface Running {
+  child: ChildProcess;
+  output: { text: string };
+  origin: string;
+}
+
+async function serve(folder: string, environment: NodeJS.ProcessEnv): Promise<Running> {
+  const child = spawn(BINARY, ['serve'], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { text: '' };
+  try {
+    return { child, output, origin: await ready(child, output) };
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
   }
 }
 

@@ -12,6 +12,7 @@ mod dependencies;
 mod postgres;
 mod precompress;
 mod progress;
+mod screenshots;
 mod serve;
 mod size;
 mod soak;
@@ -20,6 +21,7 @@ mod test;
 mod tools;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -58,6 +60,12 @@ enum Task {
     Soak,
     /// Print the bytes that a browser downloads; fail above the limit
     Size,
+    /// Take the README's picture of the list; with `--all FOLDER`, one of every page and dialog
+    Screenshots {
+        /// Where to put pictures of everything instead
+        #[arg(long, value_name = "FOLDER")]
+        all: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -91,5 +99,6 @@ fn run(task: Task) -> Result<()> {
         Task::Test => test::test(&workspace),
         Task::Soak => soak::soak(&workspace),
         Task::Size => size::size(&workspace),
+        Task::Screenshots { all } => screenshots::screenshots(&workspace, all.as_deref()),
     }
 }

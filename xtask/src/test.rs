@@ -88,19 +88,29 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     // The release build differs in the bundle alone, and a bundle that does not start is what goes wrong there.
     progress::announce("Playwright, hydration in the release build", "20 s");
     playwright(workspace, Profile::Release, &chromium, &["hydration"])?;
+    progress::announce("Lighthouse, on the release build", "2 min");
+    playwright(
+        workspace,
+        Profile::Release,
+        &chromium,
+        &["--config", "lighthouse.config.ts"],
+    )?;
     progress::announce("Playwright, every journey in the debug build", "3 min");
     playwright(workspace, Profile::Debug, &chromium, &[])
 }
 
-/// Runs Playwright's tests in `files` (all of them when there are none) against the binary of `profile`.
+/// Runs Playwright with these arguments, the names of files and options (every journey when there are none), against the binary of
+/// `profile`.
 fn playwright(
     workspace: &Workspace,
     profile: Profile,
     chromium: &Path,
-    files: &[&str],
+    arguments: &[&str],
 ) -> Result<()> {
     let mut run = Command::new(workspace.end2end().join("node_modules/.bin/playwright"));
-    run.arg("test").args(files).current_dir(workspace.end2end());
+    run.arg("test")
+        .args(arguments)
+        .current_dir(workspace.end2end());
     run.env("LATCHKEY_BIN", serve::binary(workspace, profile))
         .env(tools::CHROMIUM_SETTING, chromium);
     command::run(&mut run)

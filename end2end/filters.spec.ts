@@ -1,0 +1,267 @@
+// Filters and search: by URL and by click, alone and together, back and forward.
+
+import type { Page } from '@playwright/test';
+
+import { ConsolePage } from './console_page';
+import { KEYS, expirationOf, expect, namesOf, test } from './stocked_world';
+import { createPerson, signIn } from './world';
+
+const STATUSES = ['', 'active', 'revoked'];
+const EXPIRATIONS = ['', 'valid', 'expiring_soon', 'expired'];
+/** The words of the segments. */
+const WORDS: Record<string, string> = {
+  '': 'All',
+  active: 'Active',
+  revoked: 'Revoked',
+  valid: 'Valid',
+  expiring_soon: 'Expiring Soon',
+  expired: 'Expired',
+};
+
+/** Where the list is, with these filters. */
+function listUrl(filters: Record<string, string>): string {
+  const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== ''));
+  return `/tenant-api-keys${query.size > 0 ? `?${query.toString().replaceAll('+', '%20')}` : ''}`;
+}
+
+/** What a pair of filters leaves, newest first. */
+function left(status: string, expiration: string): string[] {
+  return namesOf((key) => (status === '' || key.status === status) && (expiration === '' || expirationOf(key) === expiration));
+}
+
+/** The list shows these keys, and its segments, its URL and its live region say so. */
+async function expectFiltered(page: Page, status: string, expiration: string): Promise<void> {
+  const keys = new ConsolePage(page);
+  const expected = left(status, expiration);
+  await expect(page).toHaveURL(listUrl({ status, expiration }));
+  await expect(keys.names()).toHaveText(expected);
+  await expect(keys.currentSegment('Status')).toHaveText([WORDS[status] ?? '']);
+  await expect(keys.currentSegment('Expiration')).toHaveText([WORDS[expiration] ?? '']);
+  const count = `${expected.length} ${expected.length === 1 ? 'key' : 'keys'}`;
+  await expect(keys.pager()).toContainText(`1–${expected.length} of ${count}`);
+  if (status || expiration) await expect(keys.resultCount()).toHaveText(count);
+  else await expect(keys.resultCount()).toHaveCount(0);
+}
+
+test('every filter, alone and with every other one, by its URL', async ({ adminPage }) => {
+  for (const status of STATUSES) {
+    for (const expiration of EXPIRATIONS) {
+      await adminPage.goto(listUrl({ status, expiration }));
+      await expectFiltered(adminPage, status, expiration);
+    }
+  }
+});
+
+test('every filter by a click, and all of them back and forward, in one document', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openList();
+  await adminPage.evaluate(() => Object.assign(window, { sameDocument: true }));
+  const visited = [{ status: '', expiration: '' }];
+  for (const status of STATUSES) {
+    for (const expiration of EXPIRATIONS) {
+      const before = visited.at(-1);
+      // A row up, then along it: one filter at a time, and never the one that is chosen already.
+      if (before?.status !== status) {
+        await keys.segment('Status', WORDS[status] ?? '').click();
+        visited.push({ status, expiration: before?.expiration ?? '' });
+        await expect(keys.currentSegment('Status')).toHaveText([WORDS[status] ?? '']);
+      }
+      if (visited.at(-1)?.expiration !== expiration) {
+        await keys.segment('Expiration', WORDS[expiration] ?? '').click();
+        visited.push({ status, expiration });
+      }
+      await expectFiltered(adminPage, status, expiration);
+    }
+  }
+  for (const { status, expiration } of visited.slice(0, -1).reverse()) {
+    await adminPage.goBack();
+    await expectFiltered(adminPage, status, expiration);
+  }
+  for (const { status, expiration } of visited.slice(1)) {
+    await adminPage.goForward();
+    await expectFiltered(adminPage, status, expiration);
+  }
+  expect(await adminPage.evaluate(() => 'sameDocument' in window), 'no document was loaded').toBe(true);
+});
+
+test('the search applies after typing, in the place of what stands in the history; a segment is a step of it', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openList('?status=active');
+  await keys.segment('Expiration', 'Expiring Soon').click();
+  await expect(keys.names()).toHaveText(left('active', 'expiring_soon'));
+  const steps = await adminPage.evaluate(() => history.length);
+
+  await keys.search().pressSequentially('ERP', { delay: 30 });
+  await expect(adminPage).toHaveURL(listUrl({ status: 'active', expiration: 'expiring_soon', q: 'ERP' }));
+  await expect(keys.names()).toHaveText(['ERP nightly sync']);
+  await expect(keys.resultCount()).toHaveText('1 key');
+  await expect(keys.search()).toBeFocused();
+  await keys.search().press('End');
+  await keys.search().pressSequentially(' n');
+  await expect(adminPage).toHaveURL(listUrl({ status: 'active', expiration: 'expiring_soon', q: 'ERP n' }));
+  expect(await adminPage.evaluate(() => history.length), 'typing makes no step').toBe(steps);
+
+  await keys.segment('Expiration', 'All').click();
+  await expect(adminPage).toHaveURL(listUrl({ status: 'active', q: 'ERP n' }));
+  expect(await adminPage.evaluate(() => history.length)).toBe(steps + 1);
+  await adminPage.goBack();
+  await expect(adminPage).toHaveURL(listUrl({ status: 'active', expiration: 'expiring_soon', q: 'ERP n' }));
+  await adminPage.goBack();
+  await expect(adminPage).toHaveURL(listUrl({ status: 'active' }));
+  await expect(keys.search()).toHaveValue('');
+  await expect(keys.names()).toHaveText(left('active', ''));
+  await adminPage.goForward();
+  await expect(keys.search()).toHaveValue('ERP n');
+  await expect(keys.names()).toHaveText(['ERP nightly sync']);
+});
+
+test('Enter applies a search at once, and an emptied field ends it', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openList();
+  await keys.search().fill('nightly');
+  await keys.search().press('Enter');
+  await expect(adminPage).toHaveURL(listUrl({ q: 'nightly' }));
+  // In a name, and in a description.
+  await expect(keys.names()).toHaveText(['ERP nightly sync', 'Airflow']);
+  await keys.search().fill('');
+  await expect(adminPage).toHaveURL('/tenant-api-keys');
+  await expect(keys.names()).toHaveCount(KEYS.length);
+  await expect(keys.resultCount()).toHaveCount(0);
+});
+
+test('p60: what means something to LIKE, to SQL or to HTML is searched for as it stands', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  const found: Record<string, string[]> = {
+    '100%': ['Grafana 100%'],
+    '%': ['Grafana 100%'],
+    'x_b': ['Hotfix_bot'],
+    'X_B': ['Hotfix_bot'],
+    _: ['Hotfix_bot'],
+    "'": ['O\'Reilly "feeds" \\ <b>'],
+    '"feeds"': ['O\'Reilly "feeds" \\ <b>'],
+    '\\': ['O\'Reilly "feeds" \\ <b>'],
+    '<b>': ['O\'Reilly "feeds" \\ <b>'],
+    'it & m': ['O\'Reilly "feeds" \\ <b>'],
+    "' OR 1=1 --": [],
+  };
+  await keys.openList();
+  for (const [q, expected] of Object.entries(found)) {
+    await keys.search().fill(q);
+    await expect(adminPage).toHaveURL((url) => url.searchParams.get('q') === q);
+    await expect(keys.names(), q).toHaveText(expected);
+  }
+  for (const [q, expected] of Object.entries(found).slice(0, 3)) {
+    await adminPage.goto(`/tenant-api-keys?q=${encodeURIComponent(q)}`);
+    await expect(keys.search()).toHaveValue(q);
+    await expect(keys.names(), `${q} by URL`).toHaveText(expected);
+  }
+});
+
+test('where no key matches, the page says which filters are set, and clears them', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openList('?status=active&expiration=expired&q=%3Ci%3Eerp&sort=name');
+  await expect(keys.noMatch()).toContainText('Active, Expired, matching “<i>erp”');
+  // Filters and column heads stay.
+  await expect(keys.currentSegment('Status')).toHaveText(['Active']);
+  await expect(keys.head('Name')).toHaveAttribute('aria-sort', 'ascending');
+  await expect(keys.pager()).toBeHidden();
+  await expect(keys.resultCount()).toHaveText('0 keys');
+  await keys.noMatch().getByRole('link', { name: 'Clear all filters', exact: true }).click();
+  // The order is no filter.
+  await expect(adminPage).toHaveURL(listUrl({ sort: 'name' }));
+  await expect(keys.names()).toHaveCount(KEYS.length);
+  await expect(keys.search()).toHaveValue('');
+
+  await keys.segment('Status', 'Revoked').click();
+  await keys.clearAll().click();
+  await expect(adminPage).toHaveURL(listUrl({ sort: 'name' }));
+  await expect(keys.clearAll()).toHaveCount(0);
+});
+
+test('what expires soon is counted over the list, as a link to that filter', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  // Whatever the list shows: the notice is about the tenant.
+  await keys.openList('?status=revoked');
+  await adminPage.getByRole('link', { name: '3 keys expire within 30 days', exact: true }).click();
+  await expectFiltered(adminPage, 'active', 'expiring_soon');
+});
+
+test('a value that the list does not know asks for nothing, and is not carried on', async ({ adminPage }) => {
+  // Wide enough for every column.
+  await adminPage.setViewportSize({ width: 1440, height: 900 });
+  const keys = new ConsolePage(adminPage);
+  for (const query of ['?status=on&expiration=soon&sort=secret_digest', '?status=ACTIVE&sort=-id', '?foo=bar&status=&q=']) {
+    await keys.openList(query);
+    await expect(keys.names()).toHaveText(namesOf(() => true));
+    await expect(keys.currentSegment('Status')).toHaveText(['All']);
+    await expect(keys.currentSegment('Expiration')).toHaveText(['All']);
+    await expect(keys.head('Created')).toHaveAttribute('aria-sort', 'descending');
+    await expect(keys.clearAll()).toHaveCount(0);
+  }
+  await keys.segment('Status', 'Active').click();
+  await expect(adminPage).toHaveURL(listUrl({ status: 'active' }));
+});
+
+test('a super user stays in the tenant, whatever is filtered, searched, sorted and cleared', async ({ context, page, server, tenant }) => {
+  await signIn(context, server.origin, await createPerson(server, 'super_user'));
+  const keys = new ConsolePage(page);
+  await keys.openList(`?tenant=${tenant.slug}&status=active&q=nothing-like-this`);
+  const links = await page.getByRole('main').getByRole('link').evaluateAll((all) => all.map((link) => (link as HTMLAnchorElement).href));
+  // Segments, heads, Clear all, Clear all filters, Generate.
+  expect(links.length).toBeGreaterThan(15);
+  for (const href of links) {
+    expect(new URL(href).searchParams.get('tenant'), href).toBe(tenant.slug);
+  }
+  await keys.search().fill('nightly');
+  await expect(page).toHaveURL(listUrl({ tenant: tenant.slug, status: 'active', q: 'nightly' }));
+  await expect(keys.names()).toHaveText(['ERP nightly sync', 'Airflow']);
+  await keys.segment('Expiration', 'Expiring Soon').click();
+  await expect(page).toHaveURL(listUrl({ tenant: tenant.slug, status: 'active', expiration: 'expiring_soon', q: 'nightly' }));
+  await keys.clearAll().click();
+  await expect(page).toHaveURL(listUrl({ tenant: tenant.slug }));
+  await page.getByRole('link', { name: '3 keys expire within 30 days' }).click();
+  await expect(page).toHaveURL(listUrl({ tenant: tenant.slug, status: 'active', expiration: 'expiring_soon' }));
+  await expect(keys.names()).toHaveText(left('active', 'expiring_soon'));
+});
+
+test('a dialog opens over the filtered list and leads back to it', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openList('?status=active&expiration=expiring_soon&q=data');
+  for (const [verb, dialog] of [['Edit', keys.editDialog()], ['Rotate', keys.rotateDialog()], ['Revoke', keys.revokeDialog()]] as const) {
+    await keys.action(verb, 'Data lake').click();
+    await expect(dialog).toBeVisible();
+    await expect(keys.names()).toHaveText(['Data lake']);
+    await dialog.getByRole('link', { name: 'Cancel', exact: true }).click();
+    await expect(dialog).toBeHidden();
+    await expect(adminPage).toHaveURL(listUrl({ status: 'active', expiration: 'expiring_soon', q: 'data' }));
+  }
+});
+
+test('on a narrow screen filters and sorting are a sheet', async ({ adminPage }) => {
+  await adminPage.setViewportSize({ width: 375, height: 800 });
+  const keys = new ConsolePage(adminPage);
+  await keys.openList();
+  await expect(keys.segment('Status', 'Active')).toBeHidden();
+  const opener = adminPage.getByRole('button', { name: 'Filters', exact: true });
+  for (const [filter, word, url] of [
+    ['Status', 'Active', '?status=active'],
+    ['Expiration', 'Expired', '?status=active&expiration=expired'],
+    ['Sort by', 'Name', '?status=active&expiration=expired&sort=name'],
+  ] as const) {
+    await opener.click();
+    await expect(keys.segment(filter, word)).toBeVisible();
+    await keys.segment(filter, word).click();
+    await expect(adminPage).toHaveURL(`/tenant-api-keys${url}`);
+    // What was chosen is seen.
+    await expect(keys.segment(filter, word)).toBeHidden();
+  }
+  await expect(keys.names()).toHaveText(['Fax gateway']);
+  await opener.click();
+  await expect(keys.currentSegment('Sort by')).toHaveText(['Name']);
+  await adminPage.getByRole('button', { name: 'Show keys', exact: true }).click();
+  await expect(keys.segment('Status', 'Active')).toBeHidden();
+  await opener.click();
+  await adminPage.keyboard.press('Escape');
+  await expect(keys.segment('Status', 'Active')).toBeHidden();
+  await expect(opener).toBeFocused();
+});

@@ -1,0 +1,197 @@
+// Sorting by the heads of the columns, and the pages of a list, up to the 100,000 keys that a tenant may have.
+
+import type { Page } from '@playwright/test';
+
+import { ConsolePage } from './console_page';
+import { KEYS, MANY_KEYS, daysFromToday, expect, expirationOf, namesOf, test } from './stocked_world';
+import { type StoredKey, addKeys } from './support/stored_keys';
+import { Tenant, signIn } from './world';
+
+/** Each column: its word in the URL, what it compares, and whether its head asks for the largest first. */
+const COLUMNS: { head: string; sort: string; value: (key: StoredKey) => string | null; largestFirst: boolean }[] = [
+  { head: 'Name', sort: 'name', value: ({ name }) => name.toLowerCase(), largestFirst: false },
+  { head: 'Status', sort: 'status', value: ({ status }) => status, largestFirst: false },
+  { head: 'Authorization group', sort: 'authorization_group', value: ({ group }) => group.toLowerCase(), largestFirst: false },
+  { head: 'Expires', sort: 'expires_on', value: ({ expires }) => expires, largestFirst: false },
+  { head: 'Last used', sort: 'last_used_at', value: ({ lastUsed }) => lastUsed && lastUsed.toISOString(), largestFirst: true },
+  { head: 'Created', sort: 'created_at', value: ({ created }) => created.toISOString(), largestFirst: true },
+];
+
+/** The values in the order of the list, empty ones last in both directions. */
+function sorted(values: (string | null)[], descending: boolean): (string | null)[] {
+  const present = values.filter((value) => value !== null).sort();
+  return [...(descending ? present.reverse() : present), ...values.filter((value) => value === null)];
+}
+
+test('each head sorts by its column, first one way, then the other', async ({ adminPage }) => {
+  // Wide enough for every column.
+  await adminPage.setViewportSize({ width: 1440, height: 900 });
+  const byName = new Map(KEYS.map((key) => [key.name, key]));
+  const keys = new ConsolePage(adminPage);
+  await keys.openList('?status=&q=');
+  await expect(keys.head('Created')).toHaveAttribute('aria-sort', 'descending');
+
+  /** Which of several keys with the same value comes first is nobody's business; that each is there, is. */
+  const expectSorted = async (column: (typeof COLUMNS)[number], descending: boolean): Promise<void> => {
+    await expect(keys.head(column.head)).toHaveAttribute('aria-sort', descending ? 'descending' : 'ascending');
+    await expect(adminPage.locator('th[aria-sort]')).toHaveCount(1);
+    const expected = sorted(KEYS.map(column.value), descending);
+    await expect
+      .poll(async () => {
+        const names = await keys.names().allInnerTexts();
+        return names.map((name) => column.value(byName.get(name)!));
+      }, `${column.head}, ${descending ? 'largest' : 'smallest'} first`)
+      .toEqual(expected);
+    expect((await keys.names().allInnerTexts()).sort()).toEqual(namesOf(() => true).sort());
+  };
+
+  for (const column of COLUMNS) {
+    for (const descending of [column.largestFirst, !column.largestFirst]) {
+      await keys.head(column.head).getByRole('link').click();
+      const word = `${descending ? '-' : ''}${column.sort}`;
+      // The usual order needs no word.
+      await expect(adminPage).toHaveURL(word === '-created_at' ? '/tenant-api-keys' : `/tenant-api-keys?sort=${word}`);
+      await expectSorted(column, descending);
+    }
+  }
+  // The same by URL, as it comes from the server; and a step back.
+  await adminPage.goBack();
+  await expectSorted(COLUMNS[5]!, true);
+  await adminPage.goto('/tenant-api-keys?sort=-expires_on');
+  await expectSorted(COLUMNS[3]!, true);
+});
+
+/** The list shows these keys and says where in the list they stand. */
+async function expectPage(page: Page, names: string[], text: string): Promise<void> {
+  const keys = new ConsolePage(page);
+  await expect(keys.pager()).toContainText(text);
+  await expect(keys.names()).toHaveText(names);
+}
+
+test('pages follow each other, back and forward, by links and by the browser', async ({ context, page, server, stocked }) => {
+  await signIn(context, server.origin, stocked.tenantOfMany.administrator);
+  const keys = new ConsolePage(page);
+  const all = namesOf(() => true, MANY_KEYS);
+  const pages = [
+    [all.slice(0, 25), '1–25 of 60 keys'],
+    [all.slice(25, 50), '26–50 of 60 keys'],
+    [all.slice(50), '51–60 of 60 keys'],
+  ] as const;
+  const previous = keys.pager().getByRole('button', { name: 'Previous', exact: true });
+  const next = keys.pager().getByRole('button', { name: 'Next', exact: true });
+
+  await keys.openList();
+  await expectPage(page, ...pages[0]);
+  await expect(previous).toBeDisabled();
+  await keys.next().click();
+  await expectPage(page, ...pages[1]);
+  await keys.next().click();
+  await expectPage(page, ...pages[2]);
+  await expect(next).toBeDisabled();
+  const lastPage = page.url();
+  await keys.previous().click();
+  await expectPage(page, ...pages[1]);
+  await keys.previous().click();
+  await expectPage(page, ...pages[0]);
+  await expect(previous).toBeDisabled();
+
+  await page.goBack();
+  await expectPage(page, ...pages[1]);
+  await page.goBack();
+  await expectPage(page, ...pages[2]);
+  await page.goForward();
+  await expectPage(page, ...pages[1]);
+
+  // A page has a URL; whatever else is asked for begins at the first one.
+  await page.goto(lastPage);
+  await expectPage(page, ...pages[2]);
+  await page.goto('/tenant-api-keys');
+  await keys.openList();
+  await keys.next().click();
+  await expectPage(page, ...pages[1]);
+  await keys.segment('Status', 'Active').click();
+  const active = namesOf(({ status }) => status === 'active', MANY_KEYS);
+  await expectPage(page, active.slice(0, 25), '1–25 of 48 keys');
+  await keys.next().click();
+  await expectPage(page, active.slice(25), '26–48 of 48 keys');
+  await expect(page).toHaveURL(/\?status=active&cursor=[\w-]+$/);
+  await keys.head('Name').getByRole('link').click();
+  await expectPage(page, [...active].reverse().slice(0, 25), '1–25 of 48 keys');
+  await expect(page).toHaveURL('/tenant-api-keys?status=active&sort=name');
+});
+
+const HUNDRED_THOUSAND = 100_000;
+
+test('a tenant of 100,000 keys: every sort and filter, and from page to page', async ({ context, page, startServer }) => {
+  // Most of it is the filling.
+  test.setTimeout(150_000);
+  const server = await startServer();
+  const tenant = await Tenant.create(server, { keyLimit: HUNDRED_THOUSAND });
+  await tenant.addGroup('Reports', ['reports:read']);
+  const stored = Array.from({ length: HUNDRED_THOUSAND }, (_, index) => manyfold(index, tenant.group));
+  await server.restartOn((database) => addKeys(database, tenant.slug, stored));
+  const origin = server.origin;
+  await signIn(context, origin, tenant.administrator);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  const keys = new ConsolePage(page);
+  const listOf = (query: string): string => `${origin}/tenant-api-keys${query}`;
+
+  await page.goto(listOf(''));
+  await expect(keys.counter('80,000/100,000 keys')).toBeVisible();
+  for (const { sort, value } of COLUMNS) {
+    for (const descending of [false, true]) {
+      await page.goto(listOf(`?sort=${descending ? '-' : ''}${sort}`));
+      await expect(keys.pager()).toContainText('1–25 of 100,000 keys');
+      const names = await keys.names().allInnerTexts();
+      expect(names).toHaveLength(25);
+      const extreme = sorted(stored.map(value), descending).slice(0, 25);
+      expect(names.map((name) => value(stored[numberOf(name)]!)), `${sort}, ${descending ? 'largest' : 'smallest'} first`).toEqual(extreme);
+    }
+  }
+
+  const filters: [query: string, matches: (key: StoredKey) => boolean][] = [
+    ['status=active', ({ status }) => status === 'active'],
+    ['status=revoked', ({ status }) => status === 'revoked'],
+    ['expiration=valid', (key) => expirationOf(key) === 'valid'],
+    ['expiration=expiring_soon', (key) => expirationOf(key) === 'expiring_soon'],
+    ['expiration=expired', (key) => expirationOf(key) === 'expired'],
+    ['status=revoked&expiration=expired', (key) => key.status === 'revoked' && expirationOf(key) === 'expired'],
+    ['q=9999', ({ name }) => name.includes('9999')],
+    ['status=active&expiration=valid&q=777', (key) => key.status === 'active' && expirationOf(key) === 'valid' && key.name.includes('777')],
+  ];
+  for (const [query, matches] of filters) {
+    await page.goto(listOf(`?${query}`));
+    const expected = stored.filter(matches).map(({ name }) => name).reverse();
+    await expectPage(page, expected.slice(0, 25), `1–${Math.min(25, expected.length)} of ${expected.length.toLocaleString('en')} keys`);
+  }
+
+  // By script now: forth, back, and forth again.
+  const newest = stored.map(({ name }) => name).reverse();
+  await page.goto(listOf(''));
+  await keys.openList();
+  for (const first of [0, 25, 50, 75, 50, 25, 0, 25]) {
+    await expectPage(page, newest.slice(first, first + 25), `${first + 1}–${first + 25} of 100,000 keys`);
+    const goes = page.url();
+    await (first === 75 ? keys.previous() : keys.next()).click();
+    await expect(page).not.toHaveURL(goes);
+  }
+});
+
+/** Key number `index` of very many: every state, every group, and an order of its own in each column. */
+function manyfold(index: number, group: string): StoredKey {
+  const scattered = (index * 7_919) % HUNDRED_THOUSAND;
+  return {
+    name: `Key ${String(scattered).padStart(6, '0')} of ${index}`,
+    description: `Nightly job of warehouse ${index % 12}`,
+    group: index % 3 === 0 ? 'Reports' : group,
+    status: index % 5 === 0 ? 'revoked' : 'active',
+    expires: index % 4 === 0 ? null : daysFromToday((scattered % 365) - 100),
+    lastUsed: index % 7 === 0 ? null : new Date(1_770_000_000_000 + scattered * 1_000),
+    created: new Date(1_760_000_000_000 + index * 1_000),
+  };
+}
+
+/** The index of the key of that name. */
+function numberOf(name: string): number {
+  return Number(/ of (\d+)$/.exec(name)?.[1]);
+}

@@ -1,0 +1,168 @@
+// The WebAssembly comes five seconds late, and nobody waits for it: clicks and forms in between do what they do without a script.
+
+import { setTimeout as after } from 'node:timers/promises';
+
+import type { Page } from '@playwright/test';
+
+import { ConsolePage } from './console_page';
+import { hydrated } from './support/hydration';
+import { whoami } from './support/request';
+import { expect, test as base } from './world';
+
+const DELAY = 5_000;
+
+const test = base.extend({
+  noise: async ({ noise }, use) => {
+    // Chromium finds that late, too.
+    noise.expect(/^console warning: The resource \S+\.wasm was preloaded using link preload but not used/);
+    await use(noise);
+  },
+  context: async ({ openContext }, use) => {
+    const context = await openContext();
+    await context.route('**/*.wasm', async (route) => {
+      await after(DELAY);
+      // The page that asked for it may be gone by now.
+      await route.continue().catch(() => {});
+    });
+    await use(context);
+    await context.unrouteAll({ behavior: 'ignoreErrors' });
+  },
+});
+
+/** Opens a page without waiting for what it loads besides itself. */
+async function openEarly(page: Page, path: string): Promise<void> {
+  await page.goto(path, { waitUntil: 'commit' });
+}
+
+/** The page is not live yet: what was done on it until now was done without a script. */
+async function expectNotLive(page: Page): Promise<void> {
+  expect(await page.evaluate(() => window.latchkeyRouterListens === true), 'the script has come already').toBe(false);
+}
+
+test('links lead on: a row’s action to its dialog, a filter, a head, and the form', async ({ adminPage: page, tenant }) => {
+  const key = await tenant.key('ERP nightly sync');
+  const keys = new ConsolePage(page);
+  await openEarly(page, '/tenant-api-keys');
+  await keys.segment('Status', 'Active').click();
+  await expect(page).toHaveURL('/tenant-api-keys?status=active');
+  await expect(keys.currentSegment('Status')).toHaveText(['Active']);
+  await expectNotLive(page);
+  await keys.action('Rotate', 'ERP nightly sync').click();
+  await expect(page).toHaveURL(`/tenant-api-keys/${key.id}/rotate?status=active`);
+  await expect(keys.rotateDialog()).toBeVisible();
+  await expectNotLive(page);
+  await keys.rotateDialog().getByRole('link', { name: 'Cancel', exact: true }).click();
+  await expect(page).toHaveURL('/tenant-api-keys?status=active');
+  await keys.head('Name').getByRole('link').click();
+  await expect(page).toHaveURL('/tenant-api-keys?status=active&sort=name');
+  await expect(keys.names()).toHaveText(['ERP nightly sync']);
+  await keys.generateLink().click();
+  await expect(keys.heading('Generate API Key')).toBeVisible();
+  await expectNotLive(page);
+});
+
+test('a dialog that was opened before the script came becomes a modal one', async ({ adminPage: page, server, tenant }) => {
+  const key = await tenant.key('ERP nightly sync', { description: 'Ask Jonas' });
+  const keys = new ConsolePage(page);
+  await openEarly(page, '/tenant-api-keys');
+  await keys.action('Edit', 'ERP nightly sync').click();
+  await expect(keys.editDialog()).toBeVisible();
+  await keys.name().fill('Typed before the script');
+  await expectNotLive(page);
+  await hydrated(page);
+  await expect(keys.name()).toHaveValue('Typed before the script');
+  await expect(keys.description()).toHaveValue('Ask Jonas');
+  expect(await keys.editDialog().evaluate((dialog) => dialog.matches(':modal'))).toBe(true);
+  // It knows what was typed: it asks before that goes.
+  await page.keyboard.press('Escape');
+  await expect(keys.discardQuestion()).toBeVisible();
+  await keys.discardQuestion().getByRole('button', { name: 'Keep editing' }).click();
+  await keys.save().click();
+  await expect(keys.editDialog()).toBeHidden();
+  expect(JSON.parse((await whoami(server.origin, key.secret)).body).name).toBe('Typed before the script');
+});
+
+test('what was typed into the form before the script came is kept, and judged once it is there', async ({ adminPage: page, tenant }) => {
+  const keys = new ConsolePage(page);
+  await openEarly(page, '/tenant-api-keys/new');
+  await keys.fill({ name: 'x', description: 'seven!!', group: tenant.group, allowlist: '10.0.0.0/33' });
+  await keys.description().focus();
+  await expectNotLive(page);
+  await hydrated(page);
+  await expect(keys.name()).toHaveValue('x');
+  await expect(keys.allowlist()).toHaveValue('10.0.0.0/33');
+  await expect(keys.group().getByRole('option', { selected: true })).toHaveText(tenant.group);
+  await expect(page.getByText('7/1,000', { exact: true })).toBeVisible();
+  await expect(page.getByText('Grants orders:read, orders:write')).toBeVisible();
+  // Where the person types is not taken away.
+  await expect(keys.description()).toBeFocused();
+  await keys.submit().click();
+  await expect(page.getByRole('alert').getByRole('link')).toHaveText([
+    'Key Name: Must be 2–200 characters',
+    "IP Allowlist: Line 1: '10.0.0.0/33' is not an IP address or CIDR range",
+  ]);
+  await keys.generate({ name: 'ERP nightly sync', allowlist: '' });
+  await keys.copyAndClose();
+  await expect(keys.row('ERP nightly sync')).toBeVisible();
+});
+
+test('a form sent before the script came ends at the page without one, with the secret', async ({ adminPage: page, server, tenant }) => {
+  const keys = new ConsolePage(page);
+  await openEarly(page, '/tenant-api-keys/new');
+  await keys.fill({ name: 'ERP nightly sync', group: tenant.group });
+  await expectNotLive(page);
+  await keys.submit().click();
+  await expect(page.getByText('This secret will not be shown again.')).toBeVisible();
+  const secret = (await page.getByRole('textbox', { name: 'Secret' }).innerText()).trim();
+  expect((await whoami(server.origin, secret)).status).toBe(200);
+  await expect(page.locator('script')).toHaveCount(0);
+  await page.getByRole('link', { name: 'Close', exact: true }).click();
+  await expect(keys.row('ERP nightly sync')).toBeVisible();
+});
+
+test('a refused form sent before the script came becomes a live one with its messages', async ({ adminPage: page, noise, tenant }) => {
+  noise.expectStatus(422);
+  const keys = new ConsolePage(page);
+  await openEarly(page, '/tenant-api-keys/new');
+  await keys.fill({ name: 'x', description: 'Typed\nwith care', group: tenant.group });
+  await expectNotLive(page);
+  await keys.submit().click();
+  await expect(page.getByRole('alert')).toContainText('Must be 2–200 characters');
+  await hydrated(page);
+  await expect(page.getByRole('alert')).toContainText('Must be 2–200 characters');
+  await expect(keys.name()).toHaveValue('x');
+  await expect(keys.name()).toHaveAttribute('aria-invalid', 'true');
+  await expect(keys.description()).toHaveValue('Typed\nwith care');
+  await keys.name().fill('ERP nightly sync');
+  await expect(keys.name()).not.toHaveAttribute('aria-invalid', 'true');
+  await keys.generate({});
+});
+
+test('a search typed before the script came is applied when it is there', async ({ adminPage: page, tenant }) => {
+  await tenant.key('ERP nightly sync');
+  await tenant.key('Zapier');
+  const keys = new ConsolePage(page);
+  await openEarly(page, '/tenant-api-keys');
+  await keys.search().fill('erp');
+  await expectNotLive(page);
+  await hydrated(page);
+  await expect(page).toHaveURL('/tenant-api-keys?q=erp');
+  await expect(keys.names()).toHaveText(['ERP nightly sync']);
+  await expect(keys.search()).toHaveValue('erp');
+});
+
+test('revoking and rotating do not wait for the script either', async ({ adminPage: page, server, tenant }) => {
+  const rotated = await tenant.key('ERP nightly sync');
+  const revoked = await tenant.key('Zapier');
+  const keys = new ConsolePage(page);
+  await openEarly(page, `/tenant-api-keys/${revoked.id}/revoke`);
+  await keys.revokeDialog().getByRole('button', { name: 'Revoke', exact: true }).click();
+  await expect(page).toHaveURL('/tenant-api-keys');
+  await expect(keys.row('Zapier')).toContainText('Revoked');
+  expect((await whoami(server.origin, revoked.secret)).status).toBe(401);
+  await keys.action('Rotate', 'ERP nightly sync').click();
+  await expectNotLive(page);
+  await keys.rotateDialog().getByRole('button', { name: 'Rotate', exact: true }).click();
+  await expect(page.getByText('This secret will not be shown again.')).toBeVisible();
+  expect((await whoami(server.origin, rotated.secret)).status).toBe(401);
+});
