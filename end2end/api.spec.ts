@@ -51,7 +51,8 @@ test('a typed client makes, edits, rotates and revokes a key that the page shows
   });
   expect(made.response.status).toBe(201);
   const { id, secret } = made.data!;
-  expect((await client(server.origin, secret).GET('/api/v1/whoami')).data?.ip_allowlist).toEqual(['127.0.0.1/32']);
+  expect(secret).toBeDefined();
+  expect((await client(server.origin, secret!).GET('/api/v1/whoami')).data?.ip_allowlist).toEqual(['127.0.0.1/32']);
 
   const keys = new ConsolePage(adminPage);
   await keys.openList();
@@ -67,7 +68,7 @@ test('a typed client makes, edits, rotates and revokes a key that the page shows
 
   const rotated = await api.POST('/api/v1/api-keys/{id}/rotate', { params: { path }, body: { expires_on: null } });
   const verify = async (presented: string) => (await api.POST('/api/v1/verify', { body: { secret: presented, ip: '127.0.0.1' } })).data!;
-  expect(await verify(secret)).toEqual({ valid: false, code: 'invalid_api_key' });
+  expect(await verify(secret!)).toEqual({ valid: false, code: 'invalid_api_key' });
   const good = await verify(rotated.data!.secret);
   expect('key' in good && good.key.name).toBe('Web shop');
 

@@ -411,6 +411,11 @@ export interface components {
             /** @description Whom it is for. */
             type: components["schemas"]["GroupType"];
         };
+        /** @description The key that was made. Its secret is in the first answer, and in that of no repeat. */
+        CreatedKey: components["schemas"]["ApiKey"] & {
+            /** @description The secret, now and never again. */
+            secret?: components["schemas"]["Secret"];
+        };
         /**
          * Format: uuid
          * @description An audit event.
@@ -699,7 +704,10 @@ export interface operations {
     create_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the request count once: a repeat with the same body answers the same key */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -714,12 +722,14 @@ export interface operations {
                 headers: {
                     /** @description The key's entity tag */
                     ETag?: string;
+                    /** @description `true` where the key was made by an earlier request */
+                    "Idempotency-Replayed"?: string | null;
                     /** @description The key's path */
                     Location?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["IssuedKey"];
+                    "application/json": components["schemas"]["CreatedKey"];
                 };
             };
             /** @description The body is not well-formed JSON */
@@ -751,7 +761,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has as many keys as it may have */
+            /** @description The tenant has as many keys as it may have, or the same request is being worked on */
             409: {
                 headers: {
                     [name: string]: unknown;

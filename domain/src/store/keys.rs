@@ -127,6 +127,22 @@ impl<'a> Keys<'a> {
         create::create(self, new, Some(one_time), now).await
     }
 
+    /// The key that came of a request that counts once, where it was done before. For one that could not be done again: what was a
+    /// future date when the key was made may be none by now, and still the repeat is one.
+    ///
+    /// # Errors
+    /// [`Error::RequestReused`], [`Error::RequestInFlight`], [`Error::Unavailable`].
+    pub async fn find_once(
+        &self,
+        one_time: &OneTime,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ApiKey>, Error> {
+        let transaction = self.database.begin_write().await?;
+        self.database
+            .within(self.find_done(&transaction, Some(one_time), now))
+            .await
+    }
+
     /// Edits a key. Where `expected_version` is given, it is the [`ApiKey::version`] that the editor has seen. An edit after which
     /// the key is as it was before writes nothing: no new version, no event.
     ///

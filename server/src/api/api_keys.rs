@@ -8,12 +8,14 @@ use axum::{
 use domain::{
     Error,
     id::KeyId,
-    key::{ApiKey, IssuedKey, today},
+    key::{ApiKey, IssuedKey, format::Secret, today},
+    store::one_time::{Once, OneTime},
     tenant::Usage,
     verify::VerifiedKey,
 };
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
@@ -25,6 +27,10 @@ use super::{
 };
 use crate::{clock, state::AppState};
 
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that the answer is that of an earlier request.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
 /// A page of keys, and how many there may be.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct KeyList {
@@ -34,6 +40,17 @@ pub(crate) struct KeyList {
     #[schema(required)]
     next_cursor: Option<String>,
     usage: Usage,
+}
+
+/// The key that was made. Its secret is in the first answer, and in that of no repeat.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "what the document says of two answers")]
+pub(crate) struct CreatedKey {
+    #[serde(flatten)]
+    key: ApiKey,
+    /// The secret, now and never again.
+    #[schema(value_type = Option<Secret>, nullable = false)]
+    secret: Option<Secret>,
 }
 
 /// The key in the path. What is no identifier names nothing.
@@ -92,30 +109,76 @@ pub(crate) async fn list_api_keys(
     post,
     path = "/api/v1/api-keys",
     tag = "API keys",
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "Makes the request count once: a repeat with the same body answers the same key")),
     request_body = NewKeyBody,
-    responses((status = 201, body = IssuedKey, description = "The key with its secret", headers(
+    responses((status = 201, body = CreatedKey, description = "The key with its secret", headers(
         ("ETag" = String, description = "The key's entity tag"),
         ("Location" = String, description = "The key's path"),
-    )), (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The tenant has as many keys as it may have")),
+        ("Idempotency-Replayed" = Option<String>, description = "`true` where the key was made by an earlier request"),
+    )), (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The tenant has as many keys as it may have, or the same request is being worked on")),
 )]
 pub(crate) async fn create_api_key(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
     _: NoParameters,
+    headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let now = clock::now();
+    let body = body.required()?;
+    let one_time = idempotency_key(&headers, &verified, &body)?;
     let scope = verified.scope();
     let groups = state.store.groups(&scope);
-    let new = NewKeyBody::read(body.required()?, &groups, today(now)).await?;
-    let issued = state.store.keys(&scope).create(new, now).await?;
-    let location = format!("{}/api-keys/{}", super::PREFIX, issued.key.id);
-    Ok((
-        StatusCode::CREATED,
-        [(header::LOCATION, location)],
-        TaggedKey::issued(issued),
-    )
-        .into_response())
+    let new = NewKeyBody::read(body, &groups, today(now)).await;
+    let keys = state.store.keys(&scope);
+    let made = match (new, one_time) {
+        (Ok(new), Some(one_time)) => keys.create_once(new, &one_time, now).await?,
+        (Ok(new), None) => Once::Done(keys.create(new, now).await?),
+        (Err(error), Some(one_time)) => match keys.find_once(&one_time, now).await? {
+            Some(key) => Once::Repeated { key },
+            None => return Err(error.into()),
+        },
+        (Err(error), None) => return Err(error.into()),
+    };
+    Ok(match made {
+        Once::Done(issued) => {
+            let location = location(&issued.key);
+            (StatusCode::CREATED, location, TaggedKey::issued(issued)).into_response()
+        }
+        Once::Repeated { key } => {
+            let repeated = [(REPLAYED, HeaderValue::from_static("true"))];
+            let location = location(&key);
+            (StatusCode::CREATED, repeated, location, TaggedKey::new(key)).into_response()
+        }
+    })
+}
+
+/// What the header `Idempotency-Key` makes of a request: one that counts once.
+///
+/// # Errors
+/// [`Error::Invalid`] where there is more than one, or one that is none.
+fn idempotency_key(
+    headers: &HeaderMap,
+    verified: &VerifiedKey,
+    body: &Value,
+) -> Result<Option<OneTime>, Error> {
+    let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(line) = lines.next() else {
+        return Ok(None);
+    };
+    if lines.next().is_some() {
+        return Err(Error::invalid("Idempotency-Key", "Must be given once"));
+    }
+    // What is no text is refused as what it is: no printable ASCII.
+    let token = line.to_str().unwrap_or_default();
+    // As it reads, with the names of its members in order: spaces make no other request of it.
+    let content = format!("POST /api/v1/api-keys {body}");
+    OneTime::idempotency_key(verified.key.id, token, content.as_bytes()).map(Some)
+}
+
+fn location(key: &ApiKey) -> [(HeaderName, String); 1] {
+    let path = format!("{}/api-keys/{}", super::PREFIX, key.id);
+    [(header::LOCATION, path)]
 }
 
 /// Read a key

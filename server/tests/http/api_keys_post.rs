@@ -287,3 +287,122 @@ async fn p27_another_tenants_group_is_as_absent_as_none() {
     let after = (app.audited("acme").await, app.audited("globex").await);
     assert_eq!(before, after);
 }
+
+async fn create_once(app: &TestApp, secret: &str, token: &str, body: &Value) -> Answer {
+    let ask = app.post("/api/v1/api-keys").key(secret);
+    ask.header("idempotency-key", token).json(body).send().await
+}
+
+#[tokio::test]
+async fn p35_a_repeat_answers_the_same_key_without_its_secret() {
+    let app = TestApp::start().await;
+    let secret = app.secret(WRITE).await;
+    let group = app.group("acme", &["orders:read"]).await;
+    let body = json!({ "name": "Shop", "authorization_group_id": group.id });
+    let first = create_once(&app, &secret, "order 66", &body).await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    assert!(first.headers.get("idempotency-replayed").is_none());
+    let made = first.json();
+    let trail = app.audited("acme").await;
+    let spaced = format!(
+        "{{ \"authorization_group_id\" : \"{}\",\n \"name\": \"Shop\" }}",
+        group.id
+    );
+    let repeats = [
+        create_once(&app, &secret, "order 66", &body).await,
+        app.post("/api/v1/api-keys")
+            .key(&secret)
+            .header("Idempotency-Key", "order 66")
+            .body("application/json", spaced)
+            .send()
+            .await,
+    ];
+    for repeat in repeats {
+        assert_eq!(repeat.status, 201, "{}", repeat.text());
+        assert_eq!(repeat.header("idempotency-replayed"), "true");
+        assert_eq!(repeat.header("location"), first.header("location"));
+        assert_eq!(repeat.header("etag"), first.header("etag"));
+        let mut expected = made.clone();
+        expected.as_object_mut().unwrap().remove("secret");
+        assert_eq!(repeat.json(), expected);
+    }
+    assert_eq!(app.audited("acme").await, trail);
+
+    let other = json!({ "name": "Other", "authorization_group_id": group.id });
+    let reused = create_once(&app, &secret, "order 66", &other).await;
+    reused.assert_problem(422, "idempotency_key_reused");
+    let invalid = json!({ "name": "x" });
+    let reused = create_once(&app, &secret, "order 66", &invalid).await;
+    reused.assert_problem(422, "idempotency_key_reused");
+    assert_eq!(app.audited("acme").await, trail);
+
+    // Another key's token of the same name is another one, and without a token every request makes a key.
+    let others = app.secret(WRITE).await;
+    for answer in [
+        create_once(&app, &others, "order 66", &body).await,
+        create_once(&app, &secret, "order 67", &body).await,
+        create(&app, &secret, &body).await,
+    ] {
+        assert_eq!(answer.status, 201);
+        assert_ne!(answer.json()["id"], made["id"]);
+        assert!(answer.json()["secret"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn p35_what_failed_may_be_tried_again_and_no_secret_is_kept() {
+    let app = TestApp::start().await;
+    let secret = app.secret(WRITE).await;
+    let group = app.group("acme", &["orders:read"]).await;
+    let wrong = json!({ "name": "x", "authorization_group_id": group.id });
+    let answer = create_once(&app, &secret, "once", &wrong).await;
+    answer.assert_problem(422, "validation_failed");
+    let right = json!({ "name": "Shop", "authorization_group_id": group.id });
+    let answer = create_once(&app, &secret, "once", &right).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let made = answer.json()["secret"].as_str().unwrap().to_owned();
+    for file in std::fs::read_dir(app.folder()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let found = bytes
+            .windows(made.len())
+            .any(|window| window == made.as_bytes());
+        assert!(!found, "a secret is in the database");
+    }
+    let tokens: [&[&str]; 4] = [&[""], &[&"x".repeat(256)], &["a", "a"], &["\u{e9}"]];
+    for tokens in tokens {
+        let ask = app.post("/api/v1/api-keys").key(&secret).json(&right);
+        let ask = tokens
+            .iter()
+            .fold(ask, |ask, token| ask.header("idempotency-key", token));
+        let problem = ask.send().await.assert_problem(422, "validation_failed");
+        assert_eq!(
+            problem["errors"][0]["field"], "Idempotency-Key",
+            "{tokens:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn p35_of_many_at_once_one_makes_the_key() {
+    let app = TestApp::start().await;
+    let secret = app.secret(WRITE).await;
+    let group = app.group("acme", &["orders:read"]).await;
+    let body = json!({ "name": "Shop", "authorization_group_id": group.id });
+    let used = app.used_keys().await;
+    let answers = futures_util::future::join_all(
+        (0..12).map(|_| create_once(&app, &secret, "at once", &body)),
+    )
+    .await;
+    let mut with_secret = 0;
+    for answer in answers {
+        match answer.status.as_u16() {
+            201 if answer.headers.contains_key("idempotency-replayed") => {}
+            201 => with_secret += 1,
+            _ => {
+                answer.assert_problem(409, "request_in_flight");
+            }
+        }
+    }
+    assert_eq!(with_secret, 1);
+    assert_eq!(app.used_keys().await, used + 1);
+}
