@@ -4,7 +4,7 @@
 mod binary;
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::TcpStream,
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -327,4 +327,104 @@ fn metrics_are_on_a_listener_of_their_own() {
     assert!(get(&metrics, "/healthz", "").starts_with("HTTP/1.1 404"));
     server.signal("TERM");
     assert_eq!(server.ended(), Some(0));
+}
+
+#[test]
+fn p22_a_head_that_trickles_is_cut_off() {
+    let latchkey = Latchkey::new();
+    let server = Server::start(&latchkey, &[]);
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: ")
+        .expect("sent");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(1)))
+        .expect("a time");
+    let started = Instant::now();
+    let mut byte = [0];
+    // One byte a second, until it is closed.
+    let closed = loop {
+        assert!(started.elapsed() < Duration::from_secs(30), "still open");
+        match stream.read(&mut byte) {
+            Ok(0) => break true,
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => break true,
+        }
+        if stream.write_all(b"a").is_err() {
+            break true;
+        }
+    };
+    assert!(closed);
+    assert!(server.get("/healthz", "").starts_with("HTTP/1.1 200"));
+}
+
+/// The resident memory of a process, in kB.
+fn memory_of(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+        .expect("a number")
+}
+
+#[test]
+fn p22_large_bodies_cost_no_memory() {
+    let (latchkey, secret) = with_a_key();
+    let server = Server::start(&latchkey, &[]);
+    // Once before measuring, so that what is made at the first use is there.
+    let send = |path: &str, length: usize, is_chunked: bool| {
+        let mut stream = server.connect();
+        let form = if is_chunked {
+            "transfer-encoding: chunked".to_owned()
+        } else {
+            format!("content-length: {length}")
+        };
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\nsec-fetch-site: same-origin\r\n\
+             content-type: application/json\r\n{form}\r\n\r\n"
+        );
+        let mut sent = stream.write_all(head.as_bytes()).is_ok();
+        let piece = vec![b'x'; 64 * 1024];
+        let mut left = length;
+        while sent && left > 0 {
+            let size = left.min(piece.len());
+            if is_chunked {
+                sent = write!(stream, "{size:x}\r\n").is_ok();
+            }
+            sent = sent && stream.write_all(&piece[..size]).is_ok();
+            if is_chunked {
+                sent = sent && stream.write_all(b"\r\n").is_ok();
+            }
+            left -= size;
+        }
+        let mut answer = Vec::new();
+        // A server that has refused need not read on: the answer or a closed connection.
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 413"),
+            "{path}: {answer}"
+        );
+    };
+    let round = || {
+        for path in [
+            "/api/v1/whoami/rotate",
+            "/api/pages/open_key_form",
+            "/sign-in",
+        ] {
+            for is_chunked in [false, true] {
+                send(path, 8 * 1024 * 1024, is_chunked);
+            }
+        }
+    };
+    round();
+    let before = memory_of(server.child.id());
+    for _ in 0..4 {
+        round();
+    }
+    let after = memory_of(server.child.id());
+    assert!(
+        after < before + 8 * 1024,
+        "from {before} kB to {after} kB with 192 MiB of bodies"
+    );
 }
