@@ -26,20 +26,21 @@ test('a stranger to a dialog is back in it, query and all', async ({ page, tenan
   await expect(keys.rotateDialog()).toBeVisible();
 });
 
-for (const elsewhere of ['https://attacker.example/', '//attacker.example/', '/\\attacker.example/', '\t//attacker.example/', 'javascript:alert(1)']) {
-  test(`return_to=${JSON.stringify(elsewhere)} leads to no other site`, async ({ page, server, tenant }) => {
-    const foreign: string[] = [];
-    page.on('request', (request) => {
-      if (new URL(request.url()).origin !== server.origin) foreign.push(request.url());
-    });
-    const keys = new ConsolePage(page);
+test('return_to leads to no other site', async ({ context, page, server, tenant }) => {
+  const foreign: string[] = [];
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== server.origin) foreign.push(request.url());
+  });
+  const keys = new ConsolePage(page);
+  for (const elsewhere of ['https://attacker.example/', '//attacker.example/', '/\\attacker.example/', '\t//attacker.example/', 'javascript:alert(1)']) {
+    await context.clearCookies();
     await open(page, `/sign-in?return_to=${encodeURIComponent(elsewhere)}`);
     await keys.signIn(tenant.administrator);
-    await expect(keys.heading('API Keys')).toBeVisible();
+    await expect(keys.heading('API Keys'), elsewhere).toBeVisible();
     await expect(page).toHaveURL('/tenant-api-keys');
-    expect(foreign).toEqual([]);
-  });
-}
+    expect(foreign, elsewhere).toEqual([]);
+  }
+});
 
 test('a wrong password is told in one sentence that gives nothing away, and the email is kept', async ({ noise, page, tenant }) => {
   noise.expectStatus(401);

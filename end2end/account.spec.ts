@@ -128,7 +128,7 @@ test('wrong current passwords are throttled as those of a sign-in are', async ({
   noise.expectStatus(429);
   const cookie = await sessionOf(context, server.origin);
   const attempt = (current: string) =>
-    send(`${server.origin}/account/password`, {
+    send(`${server.origin}/account`, {
       method: 'POST',
       headers: { Cookie: cookie, Origin: server.origin, 'Content-Type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({ current_password: current, new_password: newPassword() }).toString(),

@@ -69,18 +69,6 @@ test('an administrator signs in, generates a key, copies its secret, and an inte
   });
 });
 
-test('the curl line of the modal, pasted into a shell, answers 200', async ({ adminPage, tenant }) => {
-  test.skip((await run('sh', ['-c', 'command -v curl'])).code !== 0, 'curl is not installed');
-  const keys = new ConsolePage(adminPage);
-  await keys.openForm();
-  await keys.generate({ name: 'Metabase dashboards', group: tenant.group });
-  const line = await keys.secretDialog().getByText(/^curl /).innerText();
-  const { code, stdout } = await run('sh', ['-c', `${line} --silent --show-error --write-out '\n%{http_code}'`]);
-  expect(code).toBe(0);
-  expect(stdout).toContain('"Metabase dashboards"');
-  expect(stdout.trim().split('\n').at(-1)).toBe('200');
-});
-
 test('closing before anything was copied asks first, by the button and by Escape', async ({ adminPage, tenant }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
@@ -114,15 +102,19 @@ test('a copy by hand counts as a copy', async ({ adminPage, context, server, ten
   await expect(keys.secretDialog()).toBeHidden();
 });
 
-test('copying the curl line counts as a copy', async ({ adminPage, context, server, tenant }) => {
+test('the curl line of the modal counts as a copy, and answers 200 when it is pasted into a shell', async ({ adminPage, context, server, tenant }) => {
+  test.skip((await run('sh', ['-c', 'command -v curl'])).code !== 0, 'curl is not installed');
   await context.grantPermissions(CLIPBOARD, { origin: server.origin });
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
-  const secret = await keys.generate({ name: 'CI smoke tests', group: tenant.group });
+  await keys.generate({ name: 'CI smoke tests', group: tenant.group });
+  const line = (await keys.secretDialog().getByText(/^curl /).innerText()).trim();
   await keys.secretDialog().getByRole('button', { name: 'Copy the curl command' }).click();
-  await expect
-    .poll(() => adminPage.evaluate(() => navigator.clipboard.readText()))
-    .toMatch(new RegExp(`^curl .*/api/v1/whoami[^]*X-API-Key: ${secret}`));
+  await expect.poll(() => adminPage.evaluate(() => navigator.clipboard.readText())).toBe(line);
+  const { code, stdout } = await run('sh', ['-c', `${line} --silent --show-error --write-out '\n%{http_code}'`]);
+  expect(code).toBe(0);
+  expect(stdout).toContain('"CI smoke tests"');
+  expect(stdout.trim().split('\n').at(-1)).toBe('200');
   await keys.close().click();
   await expect(keys.secretDialog()).toBeHidden();
 });
@@ -203,10 +195,13 @@ test('the new key is in the list of another tab after its reload, and focus is o
   const keys = new ConsolePage(adminPage);
   const other = new ConsolePage(await context.newPage());
   await other.openList();
+  // What is covered by another tab draws nothing, and takes its time.
+  await adminPage.bringToFront();
   await keys.openForm();
   await keys.generate({ name: 'Contractor laptop', group: tenant.group });
   await keys.copyAndClose();
   expect(await adminPage.evaluate(() => document.activeElement?.tagName)).not.toBe('BODY');
+  await other.page.bringToFront();
   await other.page.reload();
   await expect(other.row('Contractor laptop')).toBeVisible();
   await expect(other.counter('1/10 keys')).toBeVisible();

@@ -96,9 +96,11 @@ test('the form, which counts as one types, and the secret modal', async ({ admin
   await expectSameDocument(adminPage);
 });
 
-test('the account', async ({ adminPage, tenant }) => {
+test('the account, and the 404 page', async ({ adminPage, noise, tenant }) => {
+  noise.expectStatus(404);
   await expectLive(adminPage, '/account');
   await expect(adminPage.getByText(tenant.administrator.email).first()).toBeVisible();
+  await expectLive(adminPage, '/nothing/here', 404);
 });
 
 test('the list of tenants, and a tenant from it', async ({ context, page, server, tenant }) => {
@@ -114,11 +116,6 @@ test('the 403 page', async ({ context, noise, page, server, tenant }) => {
   await expectLive(page, '/tenant-api-keys', 403);
 });
 
-test('the 404 page', async ({ adminPage, noise }) => {
-  noise.expectStatus(404);
-  await expectLive(adminPage, '/nothing/here', 404);
-});
-
 test('pages come whole, however many are asked for at once', async ({ context, server, tenant }) => {
   const key = await tenant.key('ERP nightly sync');
   await signIn(context, server.origin, tenant.administrator);
@@ -132,7 +129,7 @@ test('pages come whole, however many are asked for at once', async ({ context, s
   ];
   // What a page waits for comes sooner or later, on one thread or another: a race shows in one answer of a hundred.
   const broken: string[] = [];
-  for (let round = 0; round < 60; round += 1) {
+  for (let round = 0; round < 30; round += 1) {
     await Promise.all(
       [...pages, ...pages].map(async ({ path, whole }) => {
         const { status, body } = await send(server.origin + path, { headers });

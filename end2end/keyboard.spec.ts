@@ -51,11 +51,19 @@ async function expectFocusSeen(page: Page): Promise<void> {
   expect(focus, focus.element).toMatchObject({ marked: true, onScreen: true, uncovered: true });
 }
 
+/** Past the last stop of a modal dialog comes the browser itself, then the dialog again: never the page under it. */
+function isInBrowserItself(page: Page): Promise<boolean> {
+  return page.evaluate(() => document.activeElement === document.body && document.querySelector('dialog:modal') !== null);
+}
+
 /** Presses Tab (or Shift+Tab) until `target` has the focus; at every stop on the way the focus is seen. */
 async function tabTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
   await expect(target).toBeVisible();
   for (let stops = 0; stops < 40; stops += 1) {
     await page.keyboard.press(key);
+    if (await isInBrowserItself(page)) {
+      await page.keyboard.press(key);
+    }
     await expectFocusSeen(page);
     if (await target.evaluate((element) => element === document.activeElement)) return;
   }

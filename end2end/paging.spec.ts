@@ -2,10 +2,10 @@
 
 import type { Page } from '@playwright/test';
 
-import { ConsolePage } from './console_page';
+import { ConsolePage, open } from './console_page';
 import { KEYS, MANY_KEYS, daysFromToday, expect, expirationOf, namesOf, test } from './stocked_world';
 import { type StoredKey, addKeys } from './support/stored_keys';
-import { Tenant, signIn } from './world';
+import { Tenant, test as emptyTest, signIn } from './world';
 
 /** Each column: its word in the URL, what it compares, and whether its head asks for the largest first. */
 const COLUMNS: { head: string; sort: string; value: (key: StoredKey) => string | null; largestFirst: boolean }[] = [
@@ -105,7 +105,6 @@ test('pages follow each other, back and forward, by links and by the browser', a
   // A page has a URL; whatever else is asked for begins at the first one.
   await page.goto(lastPage);
   await expectPage(page, ...pages[2]);
-  await page.goto('/tenant-api-keys');
   await keys.openList();
   await keys.next().click();
   await expectPage(page, ...pages[1]);
@@ -122,7 +121,7 @@ test('pages follow each other, back and forward, by links and by the browser', a
 
 const HUNDRED_THOUSAND = 100_000;
 
-test('a tenant of 100,000 keys: every sort and filter, and from page to page', async ({ context, page, startServer }) => {
+emptyTest('a tenant of 100,000 keys: every sort and filter, and from page to page', async ({ context, page, startServer }) => {
   // Most of it is the filling.
   test.setTimeout(150_000);
   const server = await startServer();
@@ -167,13 +166,12 @@ test('a tenant of 100,000 keys: every sort and filter, and from page to page', a
 
   // By script now: forth, back, and forth again.
   const newest = stored.map(({ name }) => name).reverse();
-  await page.goto(listOf(''));
-  await keys.openList();
-  for (const first of [0, 25, 50, 75, 50, 25, 0, 25]) {
+  await open(page, listOf(''));
+  const firsts = [0, 25, 50, 75, 50, 25, 0, 25];
+  for (const [step, first] of firsts.entries()) {
     await expectPage(page, newest.slice(first, first + 25), `${first + 1}–${first + 25} of 100,000 keys`);
-    const goes = page.url();
-    await (first === 75 ? keys.previous() : keys.next()).click();
-    await expect(page).not.toHaveURL(goes);
+    const then = firsts[step + 1];
+    if (then !== undefined) await (then < first ? keys.previous() : keys.next()).click();
   }
 });
 

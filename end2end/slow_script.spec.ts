@@ -1,6 +1,4 @@
-// The WebAssembly comes five seconds late, and nobody waits for it: clicks and forms in between do what they do without a script.
-
-import { setTimeout as after } from 'node:timers/promises';
+// The WebAssembly comes late, and nobody waits for it: clicks and forms in between do what they do without a script.
 
 import type { Page } from '@playwright/test';
 
@@ -9,22 +7,32 @@ import { hydrated } from './support/hydration';
 import { whoami } from './support/request';
 import { expect, test as base } from './world';
 
-const DELAY = 5_000;
+/** The WebAssembly on its way: it comes when a test says so. */
+class Script {
+  readonly came: Promise<void>;
+  comes: () => void = () => {};
 
-const test = base.extend({
+  constructor() {
+    this.came = new Promise((resolve) => (this.comes = resolve));
+  }
+}
+
+const test = base.extend<{ script: Script }>({
+  script: async ({}, use) => use(new Script()),
   noise: async ({ noise }, use) => {
     // Chromium finds that late, too.
     noise.expect(/^console warning: The resource \S+\.wasm was preloaded using link preload but not used/);
     await use(noise);
   },
-  context: async ({ openContext }, use) => {
+  context: async ({ openContext, script }, use) => {
     const context = await openContext();
     await context.route('**/*.wasm', async (route) => {
-      await after(DELAY);
+      await script.came;
       // The page that asked for it may be gone by now.
       await route.continue().catch(() => {});
     });
     await use(context);
+    script.comes();
     await context.unrouteAll({ behavior: 'ignoreErrors' });
   },
 });
@@ -61,7 +69,7 @@ test('links lead on: a row’s action to its dialog, a filter, a head, and the f
   await expectNotLive(page);
 });
 
-test('a dialog that was opened before the script came becomes a modal one', async ({ adminPage: page, server, tenant }) => {
+test('a dialog that was opened before the script came becomes a modal one', async ({ adminPage: page, script, server, tenant }) => {
   const key = await tenant.key('ERP nightly sync', { description: 'Ask Jonas' });
   const keys = new ConsolePage(page);
   await openEarly(page, '/tenant-api-keys');
@@ -69,6 +77,7 @@ test('a dialog that was opened before the script came becomes a modal one', asyn
   await expect(keys.editDialog()).toBeVisible();
   await keys.name().fill('Typed before the script');
   await expectNotLive(page);
+  script.comes();
   await hydrated(page);
   await expect(keys.name()).toHaveValue('Typed before the script');
   await expect(keys.description()).toHaveValue('Ask Jonas');
@@ -82,12 +91,13 @@ test('a dialog that was opened before the script came becomes a modal one', asyn
   expect(JSON.parse((await whoami(server.origin, key.secret)).body).name).toBe('Typed before the script');
 });
 
-test('what was typed into the form before the script came is kept, and judged once it is there', async ({ adminPage: page, tenant }) => {
+test('what was typed into the form before the script came is kept, and judged once it is there', async ({ adminPage: page, script, tenant }) => {
   const keys = new ConsolePage(page);
   await openEarly(page, '/tenant-api-keys/new');
   await keys.fill({ name: 'x', description: 'seven!!', group: tenant.group, allowlist: '10.0.0.0/33' });
   await keys.description().focus();
   await expectNotLive(page);
+  script.comes();
   await hydrated(page);
   await expect(keys.name()).toHaveValue('x');
   await expect(keys.allowlist()).toHaveValue('10.0.0.0/33');
@@ -120,7 +130,7 @@ test('a form sent before the script came ends at the page without one, with the 
   await expect(keys.row('ERP nightly sync')).toBeVisible();
 });
 
-test('a refused form sent before the script came becomes a live one with its messages', async ({ adminPage: page, noise, tenant }) => {
+test('a refused form sent before the script came becomes a live one with its messages', async ({ adminPage: page, noise, script, tenant }) => {
   noise.expectStatus(422);
   const keys = new ConsolePage(page);
   await openEarly(page, '/tenant-api-keys/new');
@@ -128,6 +138,7 @@ test('a refused form sent before the script came becomes a live one with its mes
   await expectNotLive(page);
   await keys.submit().click();
   await expect(page.getByRole('alert')).toContainText('Must be 2–200 characters');
+  script.comes();
   await hydrated(page);
   await expect(page.getByRole('alert')).toContainText('Must be 2–200 characters');
   await expect(keys.name()).toHaveValue('x');
@@ -138,13 +149,14 @@ test('a refused form sent before the script came becomes a live one with its mes
   await keys.generate({});
 });
 
-test('a search typed before the script came is applied when it is there', async ({ adminPage: page, tenant }) => {
+test('a search typed before the script came is applied when it is there', async ({ adminPage: page, script, tenant }) => {
   await tenant.key('ERP nightly sync');
   await tenant.key('Zapier');
   const keys = new ConsolePage(page);
   await openEarly(page, '/tenant-api-keys');
   await keys.search().fill('erp');
   await expectNotLive(page);
+  script.comes();
   await hydrated(page);
   await expect(page).toHaveURL('/tenant-api-keys?q=erp');
   await expect(keys.names()).toHaveText(['ERP nightly sync']);

@@ -46,10 +46,11 @@ export class Tenant {
     const group = 'Orders read/write';
     const limit = ['--key-limit', String(keyLimit)];
     await server.json(['tenant', 'create', '--name', name, '--slug', slug, ...limit]);
-    const administrator = await createPerson(server, 'tenant_admin', slug);
-    const tenant = new Tenant(server, slug, name, group, administrator);
-    await tenant.addGroup(group, ['orders:read', 'orders:write']);
-    return tenant;
+    const [administrator] = await Promise.all([
+      createPerson(server, 'tenant_admin', slug),
+      createGroup(server, slug, group, 'tenant_api_key', ['orders:read', 'orders:write']),
+    ]);
+    return new Tenant(server, slug, name, group, administrator);
   }
 
   /** Makes a member of the tenant. */
@@ -59,7 +60,7 @@ export class Tenant {
 
   /** Makes a group of people, which no key may have. */
   async groupOfPeople(name: string): Promise<void> {
-    await this.server.json(['group', 'create', '--tenant', this.slug, '--name', name, '--type', 'user', '--permission', 'orders:read']);
+    await createGroup(this.server, this.slug, name, 'user', ['orders:read']);
   }
 
   /** Makes a further administrator. */
@@ -69,8 +70,7 @@ export class Tenant {
 
   /** Makes a further group that keys may have. */
   async addGroup(name: string, permissions: string[]): Promise<void> {
-    const allowed = permissions.flatMap((permission) => ['--permission', permission]);
-    await this.server.json(['group', 'create', '--tenant', this.slug, '--name', name, '--type', 'tenant_api_key', ...allowed]);
+    await createGroup(this.server, this.slug, name, 'tenant_api_key', permissions);
   }
 
   /** Makes a key. `expires` is a date as `YYYY-MM-DD`. */
@@ -96,6 +96,12 @@ export async function createPerson(server: Server, role: string, tenant?: string
   const command = ['user', 'create', '--email', person.email, '--name', name, '--role', role, ...where, '--password-stdin'];
   await server.json(command, `${person.password}\n`);
   return person;
+}
+
+/** Makes an authorization group. */
+async function createGroup(server: Server, tenant: string, name: string, type: string, permissions: string[]): Promise<void> {
+  const allowed = permissions.flatMap((permission) => ['--permission', permission]);
+  await server.json(['group', 'create', '--tenant', tenant, '--name', name, '--type', type, ...allowed]);
 }
 
 /** A day as `YYYY-MM-DD`, so many days from today (UTC). */

@@ -171,8 +171,11 @@ fn row(key: ApiKey, now: DateTime<Utc>, query: Memo<ListQuery>) -> impl IntoView
     }
 }
 
-/// A name that is wider may be cut: it is whole in a tooltip then, which the pointer and the focus show. Counted in Latin letters.
-const LONG_NAME: usize = 24;
+/// A name that is wider may be cut: it is whole in a tooltip then, which the pointer and the focus show. In the narrowest table, of
+/// capital letters; counted in Latin ones.
+const LONG_NAME: usize = 11;
+/// The same in a wide table: a shorter one needs no tooltip there (`style/table-narrow.css`).
+const LONG_NAME_IN_WIDE_TABLE: usize = 18;
 
 /// How many Latin letters are about as wide as `name`: from Hangul on, most letters are twice as wide.
 fn width(name: &str) -> usize {
@@ -184,18 +187,20 @@ fn width(name: &str) -> usize {
 /// The key's name: of an active key, a link to what it is made of.
 fn key_name(name: &str, edit: Option<String>, query: Memo<ListQuery>) -> impl IntoView + use<> {
     let tenant = use_tenant();
-    let is_long = width(name) > LONG_NAME;
+    let width = width(name);
+    let is_long = width > LONG_NAME;
+    let fits_wide = (is_long && width <= LONG_NAME_IN_WIDE_TABLE).then_some("");
     let tip = is_long.then(|| name.to_owned());
     let name = view! { <span class="truncate" dir="auto">{name.to_owned()}</span> };
     match edit {
         Some(path) => {
             let href = move || query.with(|query| query.url(&tenant.get(), &path));
-            view! { <a class="key-name" href=href data-noscroll="" data-tip=tip>{name}</a> }
+            view! { <a class="key-name" href=href data-noscroll="" data-tip=tip data-fits-wide=fits_wide>{name}</a> }
                 .into_any()
         }
         None => {
             let reachable = is_long.then_some("0");
-            view! { <span class="key-name" tabindex=reachable data-tip=tip>{name}</span> }
+            view! { <span class="key-name" tabindex=reachable data-tip=tip data-fits-wide=fits_wide>{name}</span> }
                 .into_any()
         }
     }

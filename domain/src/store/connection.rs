@@ -146,6 +146,32 @@ impl Database {
         .await
     }
 
+    /// Ends what [`Self::begin_write`] began: commits where it was done, else takes it back before anybody is answered. What it held,
+    /// such as the token of a request that counts once, is free then, for who mends the input and sends it again.
+    ///
+    /// # Errors
+    /// That of `made`; those of [`Self::commit`].
+    pub(crate) async fn end<T>(
+        &self,
+        transaction: DatabaseTransaction,
+        made: Result<T, Error>,
+    ) -> Result<T, Error> {
+        match made {
+            Ok(made) => {
+                self.commit(transaction).await?;
+                Ok(made)
+            }
+            // Nobody waits a second time for a database that does not answer: the transaction ends with its connection.
+            Err(error @ Error::Unavailable(_)) => Err(error),
+            Err(error) => {
+                if let Err(problem) = self.within(transaction.rollback()).await {
+                    tracing::debug!(%problem, "a change was not taken back at once");
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Commits what [`Self::begin_write`] began.
     ///
     /// # Errors

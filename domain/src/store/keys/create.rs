@@ -64,9 +64,8 @@ pub(super) async fn create(
             let key = keys.read(&transaction, id, now).await?;
             Ok::<_, Error>(Once::Done(IssuedKey { key, secret }))
         })
-        .await?;
-    keys.database.commit(transaction).await?;
-    Ok(made)
+        .await;
+    keys.database.end(transaction, made).await
 }
 
 /// Locks the tenant's row, so that of two creates at once the second counts what the first made. SQLite writes one at a time anyway.

@@ -105,9 +105,8 @@ async fn give_secret(
             let key = keys.read(&transaction, id, now).await?;
             Ok(Once::Done(IssuedKey { key, secret }))
         })
-        .await?;
-    keys.database.commit(transaction).await?;
-    Ok(rotated)
+        .await;
+    keys.database.end(transaction, rotated).await
 }
 
 /// The date that takes the place of `current`: `None` where it is the current one, which is accepted also where it is past.

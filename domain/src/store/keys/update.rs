@@ -77,9 +77,8 @@ pub(super) async fn update(
             keys.remember(&transaction, one_time, id, now).await?;
             Ok(Once::Done(keys.read(&transaction, id, now).await?))
         })
-        .await?;
-    keys.database.commit(transaction).await?;
-    Ok(edited)
+        .await;
+    keys.database.end(transaction, edited).await
 }
 
 /// What the group allows that was chosen for a key.
