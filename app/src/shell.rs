@@ -23,17 +23,31 @@ pub fn shell() -> impl IntoView {
         .iter()
         .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
         .collect_view();
-    let scripts = bundle.script.clone().filter(|_| ssr::page_has_script()).map(|script| {
-        let start = start_script(&script, bundle.wasm.as_deref());
-        let preload = bundle.wasm.clone().map(|wasm| {
-            view! { <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="" /> }
+    let scripts = bundle
+        .script
+        .clone()
+        .filter(|_| ssr::page_has_script())
+        .map(|script| {
+            let start = start_script(&script, bundle.wasm.as_deref());
+            let preload = bundle.wasm.clone().map(|wasm| {
+                // The page is whole without it: what it looks like comes first.
+                view! {
+                    <link
+                        rel="preload"
+                        href=wasm
+                        r#as="fetch"
+                        r#type="application/wasm"
+                        crossorigin=""
+                        fetchpriority="low"
+                    />
+                }
+            });
+            view! {
+                <link rel="modulepreload" href=script nonce=nonce.clone() fetchpriority="low" />
+                {preload}
+                <script type="module" nonce=nonce.clone() inner_html=start></script>
+            }
         });
-        view! {
-            <link rel="modulepreload" href=script nonce=nonce.clone() />
-            {preload}
-            <script type="module" nonce=nonce.clone() inner_html=start></script>
-        }
-    });
     view! {
         <!DOCTYPE html>
         <html lang="en">

@@ -52,7 +52,7 @@ pub async fn form_context(
     Ok(KeyFormContext {
         groups: request.store.groups(&scope).list_for_keys().await?,
         usage: request.store.keys(&scope).usage().await?,
-        today: today(request.now),
+        now: request.now,
         client: request.client,
         form_id: Uuid::now_v7(),
     })

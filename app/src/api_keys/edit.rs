@@ -2,7 +2,7 @@
 
 use domain::{
     group::AuthorizationGroup,
-    key::{ApiKey, KeyStatus, form::KeyForm},
+    key::{ApiKey, KeyStatus, form::KeyForm, today},
 };
 use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
 
@@ -55,7 +55,7 @@ pub fn EditDialog(
         }
         None => (opened.clone(), None, None),
     };
-    let state = FormState::new(form.today, typed, rules_of_edit);
+    let state = FormState::new(today(form.now), typed, rules_of_edit);
     if let Some(failure) = &failure {
         state.refuse(failure.fields.clone());
     }

@@ -1,7 +1,10 @@
 //! The form that makes a key. The same rules judge it here, while somebody types, and on the server.
 
 use domain::{
-    client_address::ClientAddress, group::AuthorizationGroup, key::form::KeyForm, tenant::Usage,
+    client_address::ClientAddress,
+    group::AuthorizationGroup,
+    key::{form::KeyForm, today},
+    tenant::Usage,
 };
 use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
 use leptos_meta::Title;
@@ -46,7 +49,7 @@ fn Page(context: KeyFormContext, refused: Option<Refused>) -> impl IntoView {
     let KeyFormContext {
         groups,
         usage,
-        today,
+        now,
         client,
         form_id,
     } = context;
@@ -55,7 +58,7 @@ fn Page(context: KeyFormContext, refused: Option<Refused>) -> impl IntoView {
         Some(refused) => (refused.form, Some(refused.error)),
         None => (KeyForm::default(), None),
     };
-    let state = FormState::new(today, typed, rules_of_new);
+    let state = FormState::new(today(now), typed, rules_of_new);
     if let Some(failure) = &failure {
         state.refuse(failure.fields.clone());
     }

@@ -1,6 +1,6 @@
 //! What the pages of the keys ask the server for. Each is a door: it authorises, parses, calls the store, and wraps.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use domain::{
     client_address::ClientAddress,
     group::AuthorizationGroup,
@@ -88,8 +88,8 @@ pub struct KeyFormContext {
     pub groups: Vec<AuthorizationGroup>,
     /// How much of the key limit is used.
     pub usage: Usage,
-    /// The day that dates are judged by, UTC.
-    pub today: NaiveDate,
+    /// The server's time, whose day dates are judged by.
+    pub now: DateTime<Utc>,
     /// From where the server sees the person coming.
     pub client: ClientAddress,
     /// The form's one-time id.

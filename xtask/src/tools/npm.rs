@@ -38,7 +38,8 @@ pub(crate) fn packages(workspace: &Workspace) -> Result<()> {
                 .args(["ci", "--no-audit", "--no-fund"])
                 .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
                 .current_dir(workspace.end2end());
-            command::run(&mut install).context("npm needs the network (registry.npmjs.org); run the command again when it is there")?;
+            command::run(&mut install)
+                .context("npm needs the network; run the command again when it is there")?;
             std::fs::write(&installed, &wanted)
                 .with_context(|| format!("cannot write {}", installed.display()))
         },
