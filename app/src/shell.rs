@@ -23,30 +23,14 @@ pub fn shell() -> impl IntoView {
         .iter()
         .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
         .collect_view();
+    // Nothing of it is preloaded: the page is whole without it, and what it looks like comes first.
     let scripts = bundle
         .script
         .clone()
         .filter(|_| ssr::page_has_script())
         .map(|script| {
             let start = start_script(&script, bundle.wasm.as_deref());
-            let preload = bundle.wasm.clone().map(|wasm| {
-                // The page is whole without it: what it looks like comes first.
-                view! {
-                    <link
-                        rel="preload"
-                        href=wasm
-                        r#as="fetch"
-                        r#type="application/wasm"
-                        crossorigin=""
-                        fetchpriority="low"
-                    />
-                }
-            });
-            view! {
-                <link rel="modulepreload" href=script nonce=nonce.clone() fetchpriority="low" />
-                {preload}
-                <script type="module" nonce=nonce.clone() inner_html=start></script>
-            }
+            view! { <script type="module" nonce=nonce.clone() inner_html=start></script> }
         });
     view! {
         <!DOCTYPE html>
@@ -68,10 +52,17 @@ pub fn shell() -> impl IntoView {
     }
 }
 
-/// Imports the bundle's script and starts its WebAssembly. Both names are those of files that we built: letters, digits and `-_.`.
+/// Imports the bundle's script and starts its WebAssembly, once the page is painted; in a tab that nobody sees, and that is not painted
+/// therefore, soon after. Both names are those of files that we built: letters, digits and `-_.`.
 fn start_script(script: &str, wasm: Option<&str>) -> String {
-    match wasm {
-        Some(wasm) => format!("import init from '{script}'; init({{ module_or_path: '{wasm}' }});"),
-        None => format!("import init from '{script}'; init();"),
-    }
+    let options = wasm.map_or_else(String::new, |wasm| {
+        format!("{{ module_or_path: '{wasm}' }}")
+    });
+    format!(
+        "let started = false; \
+         const start = () => {{ \
+         if (!started) {{ started = true; import('{script}').then(({{ default: init }}) => init({options})); }} \
+         }}; \
+         requestAnimationFrame(() => setTimeout(start)); setTimeout(start, 200);"
+    )
 }
