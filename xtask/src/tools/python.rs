@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{compiled, debian};
 use crate::command;
@@ -26,12 +26,13 @@ pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
     if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
         return Ok(program);
     }
-    if command::on_path(&["python3"]).is_none() {
-        bail!("Python 3.10 or later is needed for the tests: apt-get install python3 python3-venv");
-    }
-    // Debian's Python comes without the module that puts pip into an environment.
-    if !command::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
-        debian::apt_install("python3-venv", "Python's environments", "10 s, once")?;
+    // A bare Debian has no Python, and Debian's Python comes without the module that puts pip into an environment: the package brings
+    // both.
+    if command::on_path(&["python3"]).is_none()
+        || !command::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"]))
+    {
+        debian::apt_install("python3-venv", "Python with its environments", "20 s, once")
+            .context("schemathesis needs Python 3.10 or later")?;
     }
     let what = format!("Installing schemathesis into {}", place.display());
     progress::step(&what, "20 s, again when its pins change", || {
@@ -52,7 +53,7 @@ pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
                 .arg("--requirement")
                 .arg(workspace.root.join(REQUIREMENTS)),
         )
-        .context("pip needs the network (pypi.org); run the command again when it is there")?;
+        .context("pip needs the network; run the command again when it is there")?;
         std::fs::write(&installed, &wanted)
             .with_context(|| format!("cannot write {}", installed.display()))
     })?;
