@@ -103,7 +103,6 @@ test('a copy by hand counts as a copy', async ({ adminPage, context, server, ten
 });
 
 test('the curl line of the modal counts as a copy, and answers 200 when it is pasted into a shell', async ({ adminPage, context, server, tenant }) => {
-  test.skip((await run('sh', ['-c', 'command -v curl'])).code !== 0, 'curl is not installed');
   await context.grantPermissions(CLIPBOARD, { origin: server.origin });
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
