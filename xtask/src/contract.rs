@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::command;
 use crate::progress;
+use crate::scratch;
 use crate::workspace::Workspace;
 
 const TENANTS: [&str; 2] = ["acme", "globex"];
@@ -152,7 +153,7 @@ struct Installation {
 
 impl Installation {
     fn new(binary: &Path) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("latchkey-contract-{}", std::process::id()));
+        let folder = scratch::folder().join(format!("latchkey-contract-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(Self {
             binary: binary.to_path_buf(),

@@ -12,6 +12,7 @@ mod dependencies;
 mod postgres;
 mod precompress;
 mod progress;
+mod scratch;
 mod screenshots;
 mod serve;
 mod size;

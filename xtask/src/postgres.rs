@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::command;
+use crate::scratch;
 use crate::tools;
 
 /// How long a server may take to accept connections, on a busy machine too.
@@ -159,7 +160,7 @@ fn as_user(program: PathBuf, folder: &Path, user: Option<&SystemUser>) -> Comman
 }
 
 fn new_folder(user: Option<&SystemUser>) -> Result<PathBuf> {
-    let folder = std::env::temp_dir().join(format!("latchkey-postgres-{}", std::process::id()));
+    let folder = scratch::folder().join(format!("latchkey-postgres-{}", std::process::id()));
     std::fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     if let Some(SystemUser { user, group }) = user {
         std::os::unix::fs::chown(&folder, Some(*user), Some(*group))

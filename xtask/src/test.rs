@@ -11,6 +11,7 @@ use crate::contract;
 use crate::dependencies;
 use crate::postgres::Postgres;
 use crate::progress;
+use crate::scratch;
 use crate::serve;
 use crate::size;
 use crate::tools;
@@ -114,7 +115,8 @@ fn playwright(
         .args(arguments)
         .current_dir(workspace.end2end());
     run.env("LATCHKEY_BIN", serve::binary(workspace, profile))
-        .env(tools::CHROMIUM_SETTING, chromium);
+        .env(tools::CHROMIUM_SETTING, chromium)
+        .env("TMPDIR", scratch::folder());
     command::run(&mut run)
 }
 
@@ -147,7 +149,10 @@ fn cargo_tests(workspace: &Workspace) -> Result<()> {
         "6 min the first time, then 2 min",
     );
     let mut tests = command::cargo(&workspace.root);
-    tests.arg("test").env(GATEWAYS_SETTING, "required");
+    tests
+        .arg("test")
+        .env(GATEWAYS_SETTING, "required")
+        .env("TMPDIR", scratch::folder());
     if std::env::var_os(DATABASE_SETTING).is_some() {
         return command::run(&mut tests);
     }

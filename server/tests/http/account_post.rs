@@ -62,7 +62,7 @@ async fn p13_an_open_session_is_no_place_to_guess_the_password_at() {
     let session = app.sign_in(ADMIN).await;
     for _ in 0..10 {
         let answer = change(&app, &session, "violet canoe 7 orbit lanterm", NEW).await;
-        assert_eq!(answer.status, 422);
+        assert_eq!(answer.status, 422, "{}", answer.text());
     }
     let answer = change(&app, &session, PASSWORD, NEW).await;
     assert_eq!(answer.status, 429);

@@ -1,0 +1,72 @@
+//! Where the tests put what lives as long as they do, databases above all: into memory, where there is enough of it.
+//!
+//! A disk that is still taking in what the compiler wrote lets a flush wait for seconds, and after three a database counts as down.
+//! That is right in service and none of the tests' business.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::command;
+
+/// The memory that Linux offers as a folder.
+const MEMORY: &str = "/dev/shm";
+
+/// What the suite fills at its largest is a tenth of that.
+const ROOM_KIB: u64 = 4 * 1024 * 1024;
+
+/// The folder; programs that make temporary files are told it as `TMPDIR`.
+pub(crate) fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let memory = Path::new(MEMORY);
+        if has_room(memory) && runs_programs(memory) {
+            memory.to_path_buf()
+        } else {
+            std::env::temp_dir()
+        }
+    })
+}
+
+fn has_room(folder: &Path) -> bool {
+    let output = command::output(
+        Command::new("df")
+            .args(["-k", "--output=avail"])
+            .arg(folder),
+    );
+    output.is_ok_and(|output| available(&output).is_some_and(|room| room >= ROOM_KIB))
+}
+
+/// The number below the heading.
+fn available(output: &str) -> Option<u64> {
+    output.lines().nth(1)?.trim().parse().ok()
+}
+
+/// Containers often mount it such that it does not.
+fn runs_programs(folder: &Path) -> bool {
+    let program = folder.join(format!("latchkey-xtask-{}", std::process::id()));
+    let Some(shell) = command::on_path(&["sh"]) else {
+        return false;
+    };
+    let runs = std::fs::copy(shell, &program).is_ok()
+        && command::succeeds(Command::new(&program).args(["-c", "exit 0"]));
+    std::fs::remove_file(&program).ok();
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_room_is_the_number_below_the_heading() {
+        assert_eq!(available("   Avail\n24684096\n"), Some(24_684_096));
+        assert_eq!(available("Avail\n"), None);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_has_no_room() {
+        assert!(!has_room(Path::new("/latchkey/no/such/folder")));
+        assert!(runs_programs(&std::env::temp_dir()));
+    }
+}
