@@ -1,7 +1,7 @@
 //! Permissions: `resource:action`, free-form, so that a tenant's own services can use them too.
 
 use serde::{Deserialize, Serialize};
-use std::{borrow::Borrow, collections::BTreeSet, fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr};
 
 /// One permission, e.g. `orders:read`: two parts of `[a-z0-9-]+`, at most 64 characters in all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl fmt::Display for Permission {
     schema(value_type = Vec<Permission>, max_items = 64)
 )]
 #[serde(try_from = "Vec<Permission>", into = "Vec<Permission>")]
-pub struct PermissionSet(BTreeSet<Permission>);
+pub struct PermissionSet(Box<[Permission]>);
 
 /// More permissions than a group may have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,23 +104,25 @@ impl PermissionSet {
     pub fn new(
         permissions: impl IntoIterator<Item = Permission>,
     ) -> Result<Self, TooManyPermissions> {
-        let set: BTreeSet<_> = permissions.into_iter().collect();
-        if set.len() > Self::MAX {
+        let mut permissions: Vec<_> = permissions.into_iter().collect();
+        permissions.sort_unstable();
+        permissions.dedup();
+        if permissions.len() > Self::MAX {
             return Err(TooManyPermissions);
         }
-        Ok(Self(set))
+        Ok(Self(permissions.into_boxed_slice()))
     }
 
     /// Whether it holds `permission`, letter by letter: there are no wildcards.
     #[must_use]
     pub fn contains(&self, permission: &Permission) -> bool {
-        self.0.contains(permission)
+        self.0.binary_search(permission).is_ok()
     }
 
     /// Whether everything in here is in `other` too.
     #[must_use]
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.0.is_subset(&other.0)
+        self.iter().all(|permission| other.contains(permission))
     }
 
     /// In alphabetical order.
@@ -139,6 +141,6 @@ impl TryFrom<Vec<Permission>> for PermissionSet {
 
 impl From<PermissionSet> for Vec<Permission> {
     fn from(set: PermissionSet) -> Self {
-        set.0.into_iter().collect()
+        set.0.into_vec()
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub(crate) mod clock;
+pub mod coherence;
 mod connection;
 pub(crate) mod cursor;
 #[expect(
@@ -32,7 +33,7 @@ pub mod users;
     dead_code,
     reason = "made for the tests outside of the crate; those inside use a part of it"
 )]
-mod world;
+pub(crate) mod world;
 
 pub use connection::StoreOptions;
 pub use scope::{OperatorScope, TenantScope};
@@ -69,6 +70,12 @@ impl Store {
     /// The connections, for the check of requests.
     pub(crate) fn database(&self) -> &connection::Database {
         &self.inner
+    }
+
+    /// How many statements were sent to the database since it was opened.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.inner.statements()
     }
 
     /// The settings it was opened with.

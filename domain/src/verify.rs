@@ -1,12 +1,17 @@
 //! The check on every request: from the text of `X-API-Key` to who it is, or why not.
 
-pub(crate) mod last_used;
-pub(crate) mod refusals;
+mod cache;
+#[cfg(test)]
+mod tests;
+pub(crate) mod usage;
 
 use chrono::{DateTime, Utc};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::sync::Mutex;
 
@@ -14,44 +19,88 @@ use crate::{
     Error,
     actor::Actor,
     client_address::ClientAddress,
-    id::{KeyId, TenantId},
+    id::TenantId,
     key::{
         ApiKey,
+        expiry::ExpirationState,
         format::Secret,
         today,
         verdict::{Refusal, decide},
     },
     permission::{Permission, PermissionSet},
-    store::{Store, TenantScope, keys::KnownKey},
+    store::{Store, TenantScope, clock, coherence::stamps::Tick, random},
     tenant::{Slug, TenantRef},
 };
-use last_used::{LastUse, LastUsed};
-use refusals::{RefusalKind, Refusals};
+use cache::{Entry, KeyCache};
+use usage::{LastUse, Outcome, Usage, UseKind};
 
-/// A key that was accepted for one request.
-#[derive(Clone, Debug)]
+/// A key that was accepted for one request. Cheap to clone.
+#[derive(Clone)]
 pub struct VerifiedKey {
-    /// The key.
-    pub key: ApiKey,
-    /// Its tenant.
-    pub tenant: TenantRef,
-    /// What its group allows.
-    pub permissions: PermissionSet,
-    /// From where the request came.
-    pub client: ClientAddress,
-    /// The permission that was asked for.
-    pub asked: Option<Permission>,
+    entry: Arc<Entry>,
+    client: ClientAddress,
+    asked: Option<Permission>,
+    last_use: Option<LastUse>,
 }
 
 impl VerifiedKey {
+    /// The key, as it was when it was last read: without later uses of it, and its expiration as it stood then.
+    #[must_use]
+    pub fn key(&self) -> &ApiKey {
+        &self.entry.known.key
+    }
+
+    /// The key at `now`, with the use before this one. `soon_days` left or fewer are soon.
+    #[must_use]
+    pub fn key_at(&self, now: DateTime<Utc>, soon_days: u32) -> ApiKey {
+        let mut key = self.key().clone();
+        key.expiration = ExpirationState::on(key.expires_on, today(now), soon_days);
+        if let Some(last_use) = self.last_use
+            && key.last_used_at.is_none_or(|at| at < last_use.at)
+        {
+            key.last_used_at = Some(last_use.at);
+            key.last_used_ip = last_use.address.map(|address| address.to_string());
+        }
+        key
+    }
+
+    /// Its tenant.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantRef {
+        &self.entry.known.tenant
+    }
+
+    /// What its group allows.
+    #[must_use]
+    pub fn permissions(&self) -> &PermissionSet {
+        &self.entry.known.grant.permissions
+    }
+
+    /// From where the request came.
+    #[must_use]
+    pub const fn client(&self) -> ClientAddress {
+        self.client
+    }
+
     /// The key's tenant, with the key as the one who acts.
     #[must_use]
     pub fn scope(&self) -> TenantScope {
+        let key = self.key();
         TenantScope::of_key(
-            self.tenant.clone(),
-            Actor::api_key(self.key.id, self.key.name.as_str(), self.client),
+            self.tenant().clone(),
+            Actor::api_key(key.id, key.name.as_str(), self.client),
             self.asked.clone(),
         )
+    }
+}
+
+impl fmt::Debug for VerifiedKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("VerifiedKey")
+            .field("key", &self.key().id)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,18 +134,20 @@ pub struct Verifier {
 
 #[derive(Debug, Default)]
 struct Shared {
+    keys: KeyCache,
     database_reads: AtomicU64,
-    last_used: LastUsed,
-    refusals: Refusals,
+    usage: Usage,
     /// Held while uses are written, so that the last flush before a shutdown waits for one that is under way.
     flushing: Mutex<()>,
+    #[cfg(test)]
+    pause: tests::Pause,
 }
 
-/// Uses or counts that are written in one transaction: few enough that an administrator's change in between does not wait long.
+/// Kinds of uses that are written in one transaction: few enough that an administrator's change in between does not wait long.
 const FLUSH_BATCH: usize = 500;
 
 impl Verifier {
-    /// Judges by what is in `store`.
+    /// Judges by what is in `store`. Where nobody else can change that unnoticed, keys are read once and kept.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self {
@@ -127,7 +178,8 @@ impl Verifier {
     /// that presents nothing to judge comes with its refusal. An accepted one counts as use, a refused one is counted as such.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the database does not answer in time: never a guess. [`Error::Internal`] for a damaged row.
+    /// [`Error::Unavailable`] where the database is needed and does not answer in time: never a guess. [`Error::Internal`] for a
+    /// damaged row.
     pub async fn answer(
         &self,
         question: Question<'_>,
@@ -135,63 +187,82 @@ impl Verifier {
         client: ClientAddress,
         now: DateTime<Utc>,
     ) -> Result<Result<VerifiedKey, Refusal>, Error> {
-        let (key_id, verdict) = self.judge(question, presented, client, now).await?;
-        match &verdict {
-            Ok(verified) => self.shared.last_used.record(
-                verified.key.id,
-                LastUse {
-                    at: now,
-                    address: client.ip(),
-                },
-            ),
-            Err(refusal) => self.shared.refusals.record(RefusalKind {
-                key_id,
-                day: today(now),
-                code: refusal.code(),
+        let entry = match presented {
+            Ok(presented) => self.find(presented, now).await?,
+            Err(refusal) => Err(refusal),
+        };
+        // For who asks about the keys of one tenant those of others do not exist.
+        let entry = entry.and_then(|entry| match question.owner {
+            Owner::Asking(id) if id != entry.known.tenant.id => Err(Refusal::InvalidApiKey),
+            _ => Ok(entry),
+        });
+        let key_id = entry.as_ref().ok().map(|entry| entry.known.key.id);
+        let verdict = entry.and_then(|entry| judge(&entry, question, client, now).map(|()| entry));
+        let outcome = match &verdict {
+            Ok(_) => Outcome::Accepted(client.ip()),
+            Err(refusal) => Outcome::Refused(refusal.code()),
+        };
+        let kind = UseKind {
+            key_id,
+            day: today(now),
+            outcome,
+        };
+        self.shared.usage.record(kind, now);
+        Ok(verdict.map(|entry| VerifiedKey {
+            last_use: entry.used(LastUse {
+                at: clock::stored(now),
+                address: client.ip(),
             }),
-        }
-        Ok(verdict)
-    }
-
-    /// The verdict, and the key that was presented, where it is one that there is for who asks.
-    async fn judge(
-        &self,
-        question: Question<'_>,
-        presented: Result<&str, Refusal>,
-        client: ClientAddress,
-        now: DateTime<Utc>,
-    ) -> Result<(Option<KeyId>, Result<VerifiedKey, Refusal>), Error> {
-        let presented = match presented {
-            Ok(presented) => presented,
-            Err(refusal) => return Ok((None, Err(refusal))),
-        };
-        let Some(secret) = Secret::parse(presented) else {
-            return Ok((None, Err(Refusal::InvalidApiKey)));
-        };
-        self.shared.database_reads.fetch_add(1, Ordering::Relaxed);
-        let Some(KnownKey { key, tenant, grant }) = self.store.find_by_secret(&secret, now).await?
-        else {
-            return Ok((None, Err(Refusal::InvalidApiKey)));
-        };
-        if matches!(question.owner, Owner::Asking(id) if id != tenant.id) {
-            return Ok((None, Err(Refusal::InvalidApiKey)));
-        }
-        let is_wrong_tenant = matches!(question.owner, Owner::Named(slug) if *slug != tenant.slug);
-        let verdict = match decide(&grant, client, question.permission, now) {
-            // What its group lacks is nothing to tell of a key that has no business there.
-            Ok(()) | Err(Refusal::MissingPermission(_)) if is_wrong_tenant => {
-                Err(Refusal::WrongTenant)
-            }
-            verdict => verdict,
-        };
-        let verified = |key| VerifiedKey {
-            key,
-            tenant,
-            permissions: grant.permissions,
+            entry,
             client,
             asked: question.permission.cloned(),
+        }))
+    }
+
+    /// The key that is presented: the one that is kept where it still holds, else the one in the database.
+    async fn find(
+        &self,
+        presented: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Arc<Entry>, Refusal>, Error> {
+        if !Secret::is_well_formed(presented) {
+            return Ok(Err(Refusal::InvalidApiKey));
+        }
+        let digest = random::sha256(presented);
+        let Some(coherence) = self.store.database().coherence() else {
+            // Nothing is kept, and so it does not matter when it was read.
+            let entry = self.read(&digest, Tick::default(), now).await?;
+            return Ok(entry.ok_or(Refusal::InvalidApiKey));
         };
-        Ok((Some(key.id), verdict.map(|()| verified(key))))
+        let stamps = coherence.stamps();
+        if let Some(entry) = self.shared.keys.get(&digest, stamps) {
+            return Ok(Ok(entry));
+        }
+        let entry = self.read(&digest, stamps.now(), now).await?;
+        #[cfg(test)]
+        self.shared.pause.here().await;
+        match entry {
+            Some(entry) => {
+                self.shared.keys.keep(digest, Arc::clone(&entry));
+                Ok(Ok(entry))
+            }
+            None => {
+                self.shared.keys.forget(&digest);
+                Ok(Err(Refusal::InvalidApiKey))
+            }
+        }
+    }
+
+    /// The key in the database; `noted` is the time before that.
+    async fn read(
+        &self,
+        digest: &random::Digest,
+        noted: Tick,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Arc<Entry>>, Error> {
+        self.shared.database_reads.fetch_add(1, Ordering::Relaxed);
+        let known = self.store.find_by_digest(digest, now).await?;
+        Ok(known.map(|known| Arc::new(Entry::new(known, noted))))
     }
 
     /// How often the database was asked for a key, since the start.
@@ -200,38 +271,46 @@ impl Verifier {
         self.shared.database_reads.load(Ordering::Relaxed)
     }
 
-    /// Writes what was used since the last time. The server calls it every few seconds and at shutdown.
+    /// How many keys are kept in memory.
+    #[must_use]
+    pub fn cached_keys(&self) -> usize {
+        self.shared.keys.len()
+    }
+
+    /// Writes what was used and what was refused since the last time. The server calls it every few seconds and at shutdown.
     ///
     /// # Errors
     /// [`Error::Unavailable`]. What was not written is kept for the next time, also where the call is cancelled.
-    pub async fn flush_last_used(&self) -> Result<(), Error> {
+    pub async fn flush(&self) -> Result<(), Error> {
         let _flushing = self.shared.flushing.lock().await;
-        let mut taken = self.shared.last_used.take();
+        let mut taken = self.shared.usage.take();
+        // Each key's row once, from however many addresses it was used. Written twice it changes nothing, and so it comes first.
+        for batch in taken.last_uses().chunks(FLUSH_BATCH) {
+            self.store.write_last_used(batch).await?;
+        }
         loop {
             let batch = taken.batch(FLUSH_BATCH);
             if batch.is_empty() {
                 return Ok(());
             }
-            self.store.write_last_used(&batch).await?;
+            self.store.add_usage(&batch).await?;
             taken.written(batch.len());
         }
     }
+}
 
-    /// Writes what was refused since the last time. The server calls it every few seconds and at shutdown.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]. What was not written is kept for the next time.
-    pub async fn flush_refusals(&self) -> Result<(), Error> {
-        let _flushing = self.shared.flushing.lock().await;
-        loop {
-            let batch = self.shared.refusals.take(FLUSH_BATCH);
-            if batch.is_empty() {
-                return Ok(());
-            }
-            if let Err(error) = self.store.add_refusals(&batch).await {
-                self.shared.refusals.put_back(batch);
-                return Err(error);
-            }
-        }
+/// Section 4 of the specification for a key that there is, and for who asks on behalf of one tenant.
+fn judge(
+    entry: &Entry,
+    question: Question<'_>,
+    client: ClientAddress,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
+    let is_wrong_tenant =
+        matches!(question.owner, Owner::Named(slug) if *slug != entry.known.tenant.slug);
+    match decide(&entry.known.grant, client, question.permission, now) {
+        // What its group lacks is nothing to tell of a key that has no business there.
+        Ok(()) | Err(Refusal::MissingPermission(_)) if is_wrong_tenant => Err(Refusal::WrongTenant),
+        verdict => verdict,
     }
 }

@@ -42,7 +42,7 @@ pub(crate) async fn require_api_key(
             clock::now(),
         )
         .await??;
-    tracing::debug!(key_id = %verified.key.id, tenant = %verified.tenant.slug, "key accepted");
+    tracing::debug!(key_id = %verified.key().id, tenant = %verified.tenant().slug, "key accepted");
     request.extensions_mut().insert(verified);
     Ok(next.run(request).await)
 }

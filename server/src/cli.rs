@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
-use domain::store::{OperatorScope, Store, TenantScope};
+use domain::store::{OperatorScope, Store, TenantScope, coherence::confirmation::Confirmation};
 
 pub(crate) use failure::Failure;
 use failure::NameWhatIsMissing as _;
@@ -77,8 +77,11 @@ impl Session {
     }
 }
 
+/// What a command ends with whose change is written, and of which the running server has not said that it noticed.
+const NOT_CONFIRMED: u8 = 3;
+
 /// Runs the command that the process was started with. What the arguments ask for wrongly ends with 2, as does a setting that is
-/// refused; a command that fails ends with 1.
+/// refused; a command that fails ends with 1, and one that did its work without a running server's word for it with 3.
 pub async fn run() -> ExitCode {
     let line = CommandLine::parse();
     let config = match Config::from_environment() {
@@ -88,7 +91,13 @@ pub async fn run() -> ExitCode {
     logging::start(&config.log);
     let output = Output::new(line.json);
     match execute(line.command, config, output).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Confirmation::Holds) => ExitCode::SUCCESS,
+        Ok(Confirmation::NotConfirmed) => {
+            eprintln!(
+                "warning: written, not confirmed: the server that runs on this database does not answer, and may go by the old state"
+            );
+            ExitCode::from(NOT_CONFIRMED)
+        }
         Err(failure) => {
             failure.report();
             ExitCode::FAILURE
@@ -101,9 +110,14 @@ fn refuse(error: &ConfigError) -> ExitCode {
     ExitCode::from(2)
 }
 
-async fn execute(command: Command, config: Config, output: Output) -> Result<(), Failure> {
+async fn execute(
+    command: Command,
+    config: Config,
+    output: Output,
+) -> Result<Confirmation, Failure> {
     if let Command::Serve(arguments) = command {
-        return serve::serve(config, arguments.demo, output).await;
+        serve::serve(config, arguments.demo, output).await?;
+        return Ok(Confirmation::Holds);
     }
     let store = open_store(&config, false).await?;
     let session = Session {
@@ -112,13 +126,17 @@ async fn execute(command: Command, config: Config, output: Output) -> Result<(),
         output,
         now: clock::now(),
     };
-    match command {
+    let done = match command {
         Command::Serve(_) => Ok(()),
         Command::Tenant(command) => command.run(&session).await,
         Command::User(command) => command.run(&session).await,
         Command::Group(command) => command.run(&session).await,
         Command::Key(command) => command.run(&session).await,
-    }
+    };
+    // After the answer, which may be a secret that nobody can print again; and also where it could not be printed.
+    let confirmation = session.store.confirm().await;
+    done?;
+    Ok(confirmation?)
 }
 
 /// Opens the database and brings its schema up to date.

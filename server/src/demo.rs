@@ -73,7 +73,7 @@ impl Demo {
             let made = make_tenant(store, verifier, &operator, tenant, now).await?;
             secret = secret.or(made);
         }
-        verifier.flush_last_used().await?;
+        verifier.flush().await?;
         let mut users = Vec::new();
         for user in content::USERS {
             users.push(make_user(store, &operator, user, now).await?);

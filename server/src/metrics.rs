@@ -6,19 +6,24 @@ use axum::{
     Router, extract::State, http::header::CONTENT_TYPE, response::IntoResponse, routing::get,
 };
 use chrono::{DateTime, Utc};
-use domain::verify::Verifier;
+use domain::{store::Store, verify::Verifier};
 
 #[derive(Clone)]
 struct Source {
+    store: Store,
     verifier: Verifier,
     started: DateTime<Utc>,
 }
 
 /// `GET /metrics` in Prometheus's text format.
-pub(crate) fn router(verifier: Verifier, started: DateTime<Utc>) -> Router {
+pub(crate) fn router(store: Store, verifier: Verifier, started: DateTime<Utc>) -> Router {
     Router::new()
         .route("/metrics", get(read_metrics))
-        .with_state(Source { verifier, started })
+        .with_state(Source {
+            store,
+            verifier,
+            started,
+        })
 }
 
 async fn read_metrics(State(source): State<Source>) -> impl IntoResponse {
@@ -50,6 +55,20 @@ async fn read_metrics(State(source): State<Source>) -> impl IntoResponse {
         "How often a presented key was looked up in the database.",
         "",
         source.verifier.database_reads().to_string(),
+    );
+    metric(
+        "latchkey_database_statements_total",
+        "counter",
+        "How many statements were sent to the database.",
+        "",
+        source.store.statements().to_string(),
+    );
+    metric(
+        "latchkey_cached_keys",
+        "gauge",
+        "How many keys are kept in memory.",
+        "",
+        source.verifier.cached_keys().to_string(),
     );
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],

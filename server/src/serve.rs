@@ -4,7 +4,7 @@ mod connections;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use domain::verify::Verifier;
+use domain::{key::today, store::Store, verify::Verifier};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -24,7 +24,10 @@ use crate::{
 };
 
 /// How often what was used is written; a crash loses no more than that. The specification allows 5 seconds.
-const LAST_USED_INTERVAL: Duration = Duration::from_secs(3);
+const USAGE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// How often it is looked for what somebody changed by hand. The command line does not wait for it.
+const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves until the process is told to end, then finishes what runs and writes when keys were last used.
 ///
@@ -35,6 +38,16 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     let demo = demo.then(|| Demo::prepare(&mut config)).transpose()?;
     let store = cli::open_store(&config, true).await?;
     let verifier = Verifier::new(store.clone());
+    let mut helpers = Helpers::default();
+    match store.confirmations() {
+        Ok(Some(confirmations)) => helpers.spawn(confirmations.answer()),
+        Ok(None) => {}
+        Err(error) => tracing::warn!(
+            %error,
+            "cannot listen beside the database: commands will say that what they changed is not confirmed"
+        ),
+    }
+    helpers.spawn(notice_changes(store.clone()));
     let (listener, address) = bind("LATCHKEY_LISTEN", config.listen).await?;
     let metrics = match config.metrics_listen {
         Some(address) => Some(bind("LATCHKEY_METRICS_LISTEN", address).await?),
@@ -44,7 +57,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     let (stop, stopped) = watch::channel(());
     let mut servers = Vec::new();
     if let Some((listener, address)) = metrics {
-        let router = metrics::router(verifier.clone(), clock::now());
+        let router = metrics::router(store.clone(), verifier.clone(), clock::now());
         servers.push(spawn(connections::accept(
             listener,
             router,
@@ -73,7 +86,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         router,
         stopped.clone(),
     )));
-    let writer = spawn(write_down(verifier.clone(), stopped));
+    let writer = spawn(write_down(store.clone(), verifier.clone(), stopped));
     if let Some(demo) = &demo {
         demo.fill(&store, &verifier, clock::now())
             .await?
@@ -88,8 +101,9 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         finish(server).await;
     }
     finish(writer).await;
-    verifier.flush_last_used().await?;
-    verifier.flush_refusals().await?;
+    verifier.flush().await?;
+    // Commands are answered as long as anything was served.
+    drop(helpers);
     tracing::info!("stopped");
     Ok(())
 }
@@ -102,26 +116,54 @@ async fn bind(variable: &str, address: SocketAddr) -> Result<(TcpListener, Socke
     Ok((listener, address))
 }
 
-/// Writes every few seconds which keys were used and which refused, until told to stop. What fails is kept and tried again the next time.
-async fn write_down(verifier: Verifier, mut stopped: watch::Receiver<()>) {
-    let mut ticks = interval(LAST_USED_INTERVAL);
+/// Writes every few seconds which keys were used and which refused, and deletes what is too old or has done its work, until told to
+/// stop. What fails is kept and tried again the next time.
+async fn write_down(store: Store, verifier: Verifier, mut stopped: watch::Receiver<()>) {
+    let mut ticks = interval(USAGE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             _ = stopped.changed() => return,
         }
-        if let Err(error) = verifier.flush_last_used().await {
+        let written = async {
+            verifier.flush().await?;
+            store.forget_noticed_changes().await?;
+            store.forget_old_usage(today(clock::now())).await
+        };
+        if let Err(error) = written.await {
             tracing::warn!(
                 error = &error as &(dyn std::error::Error + 'static),
-                "cannot write when keys were last used"
+                "cannot write how keys were used"
             );
         }
-        if let Err(error) = verifier.flush_refusals().await {
-            tracing::warn!(
-                error = &error as &(dyn std::error::Error + 'static),
-                "cannot write what was refused"
-            );
+    }
+}
+
+/// Looks every second for what somebody changed by hand, for ever.
+async fn notice_changes(store: Store) {
+    let mut ticks = interval(NOTICE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        store.notice_changes().await;
+    }
+}
+
+/// Tasks that end when this is dropped.
+#[derive(Default)]
+struct Helpers(Vec<JoinHandle<()>>);
+
+impl Helpers {
+    fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.push(spawn(work));
+    }
+}
+
+impl Drop for Helpers {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
         }
     }
 }

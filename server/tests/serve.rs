@@ -2,146 +2,18 @@
 
 #[path = "support/binary.rs"]
 mod binary;
+#[path = "support/server.rs"]
+mod server;
 
 use std::{
     io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::TcpStream,
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    thread,
     time::{Duration, Instant},
 };
 
 use binary::Latchkey;
 use serde_json::Value;
-
-/// More than a loaded machine needs to start a server.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// More than the ten seconds that requests may go on.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A running server.
-struct Server {
-    child: Child,
-    address: String,
-    /// Where its metrics are, where they are on.
-    metrics: Option<String>,
-    log: mpsc::Receiver<String>,
-}
-
-impl Server {
-    /// Starts one and waits until it says that it is ready.
-    fn start(latchkey: &Latchkey, arguments: &[&str]) -> Self {
-        let mut child = latchkey
-            .command(&[&["serve"], arguments].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("latchkey runs");
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
-        let (sender, log) = mpsc::channel();
-        thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        let mut server = Self {
-            child,
-            address: String::new(),
-            metrics: None,
-            log,
-        };
-        let seen = server.wait_for_line("Latchkey is ready on http://");
-        let address = |text: &str| {
-            let line = seen.iter().find(|line| line.contains(text))?;
-            let address = line.split("http://").nth(1)?;
-            Some(address.split(['"', '/']).next()?.to_owned())
-        };
-        server.metrics = address("Metrics are on");
-        server.address = address("Latchkey is ready on").expect("the address");
-        server
-    }
-
-    /// Waits for a line of the log with `text` and returns every line up to it.
-    fn wait_for_line(&mut self, text: &str) -> Vec<String> {
-        let until = Instant::now() + START_TIMEOUT;
-        let mut seen = Vec::new();
-        while let Ok(line) = self
-            .log
-            .recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
-            seen.push(line);
-            if seen.last().is_some_and(|line| line.contains(text)) {
-                return seen;
-            }
-        }
-        let _ = self.child.kill();
-        panic!("no line with {text:?} in {seen:#?}");
-    }
-
-    fn connect(&self) -> TcpStream {
-        connect(&self.address)
-    }
-
-    fn get(&self, path: &str, headers: &str) -> String {
-        get(&self.address, path, headers)
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("sh")
-            .args(["-c", &format!("kill -{name} {}", self.child.id())])
-            .status();
-        assert!(sent.is_ok_and(|status| status.success()));
-    }
-
-    /// Waits for its end and returns its code.
-    fn ended(&mut self) -> Option<i32> {
-        let until = Instant::now() + STOP_TIMEOUT;
-        // The log ends with the process.
-        loop {
-            match self
-                .log
-                .recv_timeout(until.saturating_duration_since(Instant::now()))
-            {
-                Ok(_) => {}
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    let _ = self.child.kill();
-                    panic!("it did not end");
-                }
-            }
-        }
-        self.child.wait().expect("it ended").code()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn connect(address: &str) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("it accepts");
-    stream.set_read_timeout(Some(STOP_TIMEOUT)).expect("a time");
-    stream
-}
-
-/// The whole answer to a GET; each of the headers with its line end.
-fn get(address: &str, path: &str, headers: &str) -> String {
-    let mut stream = connect(address);
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n"
-    )
-    .expect("sent");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("answered");
-    String::from_utf8_lossy(&answer).into_owned()
-}
+use server::{Server, get};
 
 /// A database with one key, and the key's secret.
 fn with_a_key() -> (Latchkey, String) {
@@ -228,6 +100,56 @@ fn a_second_server_on_one_sqlite_file_is_refused_and_commands_are_not() {
         second.stderr
     );
     latchkey.answer(&["tenant", "create", "--name", "Acme"]);
+}
+
+#[test]
+fn a_command_waits_for_the_server_and_says_where_it_does_not_answer() {
+    let (latchkey, secret) = with_a_key();
+    let mut server = Server::start(&latchkey, &[]);
+    let socket = latchkey.folder().join("latchkey.db.sock");
+    let metadata = std::fs::metadata(&socket).expect("a socket beside the database");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let id = &latchkey.answer(&["key", "list", "--tenant", "acme"])[0]["id"];
+    let id = id.as_str().expect("an id");
+    let whoami = |server: &Server| {
+        let answer = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
+        answer[9..12].to_owned()
+    };
+    assert_eq!(whoami(&server), "200");
+
+    // It has the key in memory, and cannot be told.
+    server.signal("STOP");
+    let suspended = latchkey.run(&["tenant", "suspend", "acme", "--json"]);
+    assert_eq!(suspended.code, Some(3), "{}", suspended.stderr);
+    assert!(suspended.stdout.contains("acme"), "the answer is there");
+    assert!(
+        suspended.stderr.contains("written, not confirmed"),
+        "{}",
+        suspended.stderr
+    );
+    // What writes nothing waits for nobody.
+    latchkey.answer(&["tenant", "list"]);
+    server.signal("CONT");
+    latchkey.answer(&["key", "revoke", id]);
+    assert_eq!(whoami(&server), "401");
+
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+    assert!(!socket.exists());
+    latchkey.answer(&["tenant", "resume", "acme"]);
+}
+
+#[test]
+fn a_socket_that_a_crash_has_left_is_in_nobodys_way() {
+    let (latchkey, _) = with_a_key();
+    let mut server = Server::start(&latchkey, &[]);
+    server.signal("KILL");
+    server.ended();
+    assert!(latchkey.folder().join("latchkey.db.sock").exists());
+    latchkey.answer(&["tenant", "suspend", "acme"]);
+    let _server = Server::start(&latchkey, &[]);
+    latchkey.answer(&["tenant", "resume", "acme"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! From which addresses a key works.
 
+mod addresses;
+
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -7,6 +9,8 @@ use std::{
     fmt,
     net::{IpAddr, Ipv6Addr},
 };
+
+pub use addresses::Addresses;
 
 use crate::{FieldError, client_address::ClientAddress};
 
@@ -99,30 +103,14 @@ impl Allowlist {
     /// Whether the list lets a request from `client` through. An unknown client passes the empty list alone.
     #[must_use]
     pub fn admits(&self, client: ClientAddress) -> bool {
-        if self.0.is_empty() {
-            return true;
-        }
-        client
-            .ip()
-            .is_some_and(|address| self.0.iter().any(|network| network.contains(address)))
+        Addresses::from(self).admit(client)
     }
 
     /// Whether every request that `other` lets through passes this list too: also one from an unknown client, which the empty list
     /// alone admits.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        if self.0.is_empty() {
-            return true;
-        }
-        let own = spans(&self.0);
-        !other.0.is_empty()
-            && other.0.iter().map(Span::of).all(|span| {
-                let next = own
-                    .partition_point(|own| (own.is_ipv4, own.first) <= (span.is_ipv4, span.first));
-                next.checked_sub(1).is_some_and(|index| {
-                    own[index].is_ipv4 == span.is_ipv4 && span.last <= own[index].last
-                })
-            })
+        Addresses::from(self).cover(&Addresses::from(other))
     }
 
     /// What the form says of entries that are right and perhaps not meant: a range that admits everyone of its family.
@@ -176,46 +164,6 @@ impl fmt::Display for Allowlist {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.to_lines())
     }
-}
-
-/// The addresses of one family from `first` to `last`.
-#[derive(Clone, Copy)]
-struct Span {
-    is_ipv4: bool,
-    first: u128,
-    last: u128,
-}
-
-impl Span {
-    fn of(network: &IpNetwork) -> Self {
-        let number = |address| match address {
-            IpAddr::V4(address) => u128::from(u32::from(address)),
-            IpAddr::V6(address) => u128::from(address),
-        };
-        Self {
-            is_ipv4: network.is_ipv4(),
-            first: number(network.network()),
-            last: number(network.broadcast()),
-        }
-    }
-}
-
-/// The networks as spans in order, those that touch or overlap joined: two halves of a range cover the whole of it.
-fn spans(networks: &[IpNetwork]) -> Vec<Span> {
-    let mut sorted: Vec<_> = networks.iter().map(Span::of).collect();
-    sorted.sort_unstable_by_key(|span| (span.is_ipv4, span.first));
-    let mut joined = Vec::<Span>::with_capacity(sorted.len());
-    for span in sorted {
-        match joined.last_mut() {
-            Some(last)
-                if last.is_ipv4 == span.is_ipv4 && span.first <= last.last.saturating_add(1) =>
-            {
-                last.last = last.last.max(span.last);
-            }
-            _ => joined.push(span),
-        }
-    }
-    joined
 }
 
 /// Reads an address (`192.0.2.7`, a network of one) or a range (`10.0.0.0/8`) into its canonical network: host bits cleared, and

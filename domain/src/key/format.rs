@@ -23,6 +23,14 @@ pub struct KeyPrefix(String);
 pub struct InvalidKeyPrefix;
 
 impl KeyPrefix {
+    fn is_one(text: &str) -> bool {
+        (1..=16).contains(&text.len())
+            && text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    }
+
     /// The prefix as text, without the underscore that follows it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -40,12 +48,7 @@ impl FromStr for KeyPrefix {
     type Err = InvalidKeyPrefix;
 
     fn from_str(text: &str) -> Result<Self, InvalidKeyPrefix> {
-        let good = (1..=16).contains(&text.len())
-            && text.starts_with(|first: char| first.is_ascii_lowercase())
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-        if good {
+        if Self::is_one(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidKeyPrefix)
@@ -87,7 +90,8 @@ impl Secret {
             let digits = bytes.iter().filter(|byte| **byte < 248).take(wanted);
             token.extend(digits.map(|byte| char::from(BASE62[usize::from(byte % 62)])));
         }
-        token.push_str(&checksum(&token));
+        let checksum = checksum(&token);
+        token.extend(checksum.map(char::from));
         Ok(Self(token))
     }
 
@@ -95,15 +99,23 @@ impl Secret {
     /// without asking the database.
     #[must_use]
     pub fn parse(presented: &str) -> Option<Self> {
-        let (prefix, body) = presented.rsplit_once('_')?;
-        prefix.parse::<KeyPrefix>().ok()?;
-        if body.len() != RANDOM_LENGTH + CHECKSUM_LENGTH
-            || !body.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        {
-            return None;
-        }
-        let (covered, digits) = presented.split_at(presented.len() - CHECKSUM_LENGTH);
-        (checksum(covered) == digits).then(|| Self(presented.to_owned()))
+        Self::is_well_formed(presented).then(|| Self(presented.to_owned()))
+    }
+
+    /// Whether what a request presents has the form of a secret and the right checksum. Without allocating: this is the way of every
+    /// request.
+    #[must_use]
+    pub fn is_well_formed(presented: &str) -> bool {
+        let Some((prefix, body)) = presented.rsplit_once('_') else {
+            return false;
+        };
+        KeyPrefix::is_one(prefix)
+            && body.len() == RANDOM_LENGTH + CHECKSUM_LENGTH
+            && body.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && {
+                let (covered, digits) = presented.split_at(presented.len() - CHECKSUM_LENGTH);
+                checksum(covered) == digits.as_bytes()
+            }
     }
 
     /// The secret itself. Every use of this is a place to look at twice.
@@ -128,12 +140,12 @@ impl fmt::Debug for Secret {
 }
 
 /// CRC-32/ISO-HDLC of `text` as six base62 digits, most significant first, padded with `0`.
-fn checksum(text: &str) -> String {
+fn checksum(text: &str) -> [u8; CHECKSUM_LENGTH] {
     let mut rest = crc32fast::hash(text.as_bytes());
-    let mut digits = ['0'; CHECKSUM_LENGTH];
+    let mut digits = [b'0'; CHECKSUM_LENGTH];
     for digit in digits.iter_mut().rev() {
-        *digit = char::from(BASE62[(rest % 62) as usize]);
+        *digit = BASE62[(rest % 62) as usize];
         rest /= 62;
     }
-    digits.into_iter().collect()
+    digits
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{allowlist::Allowlist, expiry::ExpirationDate};
+use super::{allowlist::Addresses, expiry::ExpirationDate};
 use crate::{
     client_address::ClientAddress,
     permission::{Permission, PermissionSet},
@@ -18,7 +18,7 @@ pub struct Grant {
     /// Its tenant is suspended.
     pub tenant_suspended: bool,
     /// From where it works.
-    pub allowlist: Allowlist,
+    pub addresses: Addresses,
     /// What its group allows.
     pub permissions: PermissionSet,
 }
@@ -83,7 +83,7 @@ pub fn decide(
     if grant.tenant_suspended {
         return Err(Refusal::TenantSuspended);
     }
-    if !grant.allowlist.admits(client) {
+    if !grant.addresses.admit(client) {
         return Err(Refusal::IpNotAllowed);
     }
     match permission {

@@ -1,15 +1,25 @@
 //! Connections: one writer and several readers on SQLite, one pool on PostgreSQL.
 
 mod postgres;
-mod sqlite;
+pub(crate) mod sqlite;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
 };
-use std::{fmt, fs::File, future::Future, time::Duration};
+use std::{
+    fmt,
+    fs::File,
+    future::Future,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use super::{migration, password};
+use super::{coherence::Coherence, migration, password};
 use crate::{Error, key::format::KeyPrefix};
 
 /// How a store is opened, and the settings that its rules depend on. Its `Debug` form leaves the URL out: it can hold a password.
@@ -47,6 +57,9 @@ pub(crate) struct Database {
     options: StoreOptions,
     connections: Connections,
     password_slots: password::Slots,
+    /// Where what is read may be kept.
+    coherence: Option<Arc<Coherence>>,
+    has_written: AtomicBool,
 }
 
 /// What a backend hands over once it is connected.
@@ -54,8 +67,25 @@ struct Connections {
     reader: DatabaseConnection,
     /// On SQLite a pool of one; on PostgreSQL the same pool as `reader`.
     writer: DatabaseConnection,
+    /// The file, on SQLite.
+    file: Option<PathBuf>,
     /// Holds off other servers until it is dropped.
-    _lock: Option<File>,
+    lock: Option<File>,
+    /// How many statements were sent over both.
+    statements: Arc<AtomicU64>,
+}
+
+impl Connections {
+    /// Counts every statement from now on.
+    fn counted(mut self) -> Self {
+        for connection in [&mut self.reader, &mut self.writer] {
+            let statements = Arc::clone(&self.statements);
+            connection.set_metric_callback(move |_| {
+                statements.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        self
+    }
 }
 
 impl fmt::Debug for Database {
@@ -77,13 +107,41 @@ impl Database {
         } else {
             return Err(invalid_url());
         };
-        let database = Self {
+        let mut database = Self {
             options,
-            connections,
+            connections: connections.counted(),
             password_slots: password::Slots::for_this_machine(),
+            coherence: None,
+            has_written: AtomicBool::new(false),
         };
         migration::bring_up_to_date(&database).await?;
+        // Who holds the lock is the only one who serves, and every other one says what it changed.
+        if database.connections.lock.is_some() {
+            let reader = database.reader().clone();
+            database.coherence = Some(Arc::new(Coherence::begin(reader).await?));
+        }
+        database.has_written = AtomicBool::new(false);
         Ok(database)
+    }
+
+    /// What says whether something that was read earlier still holds; `None` where nothing may be kept.
+    pub(crate) const fn coherence(&self) -> Option<&Arc<Coherence>> {
+        self.coherence.as_ref()
+    }
+
+    /// The file, on SQLite.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.connections.file.as_deref()
+    }
+
+    /// Whether anything was committed since it was opened.
+    pub(crate) fn has_written(&self) -> bool {
+        self.has_written.load(Ordering::Relaxed)
+    }
+
+    /// How many statements were sent since it was opened.
+    pub(crate) fn statements(&self) -> u64 {
+        self.connections.statements.load(Ordering::Relaxed)
     }
 
     pub(crate) const fn options(&self) -> &StoreOptions {
@@ -125,10 +183,7 @@ impl Database {
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
-        match tokio::time::timeout(DATABASE_TIMEOUT, work).await {
-            Ok(result) => result.map_err(Into::into),
-            Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
-        }
+        within(work).await
     }
 
     /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite, one at a time. Dropped without [`Self::commit`], it is rolled
@@ -172,16 +227,41 @@ impl Database {
         }
     }
 
-    /// Commits what [`Self::begin_write`] began.
+    /// Commits what [`Self::begin_write`] began; what keeps anything that was read knows of it when this returns.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where PostgreSQL does not answer: whether it committed is not known then.
     pub(crate) async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), Error> {
-        match transaction.get_database_backend() {
-            // The commit happens on our own disk whether we wait or not; giving up early would only tell an untruth.
-            DbBackend::Sqlite => Ok(transaction.commit().await?),
-            _ => self.within(transaction.commit()).await,
-        }
+        self.has_written.store(true, Ordering::Relaxed);
+        let is_own_disk = transaction.get_database_backend() == DbBackend::Sqlite;
+        let coherence = self.coherence.clone();
+        // In a task of its own: a caller who goes away, such as a client that hangs up, must not leave a commit that nobody hears of.
+        let committing = tokio::spawn(async move {
+            let committed = if is_own_disk {
+                // It happens whether we wait or not; giving up early would only tell an untruth.
+                transaction.commit().await.map_err(Error::from)
+            } else {
+                within(transaction.commit()).await
+            };
+            // Also where it failed: perhaps it did not.
+            if let Some(coherence) = coherence {
+                coherence.catch_up().await;
+            }
+            committed
+        });
+        committing
+            .await
+            .unwrap_or_else(|error| Err(Error::Internal(Box::new(error))))
+    }
+}
+
+/// [`Database::within`], for who holds a connection alone.
+pub(crate) async fn within<T, E: Into<Error>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(DATABASE_TIMEOUT, work).await {
+        Ok(result) => result.map_err(Into::into),
+        Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
     }
 }
 

@@ -3,10 +3,12 @@
 //! Times are UTC, set by the application, cut to microseconds (what PostgreSQL keeps). Networks and JSON stand as text, so that both
 //! databases hold the same.
 
+pub(crate) mod address_use;
 pub(crate) mod api_key;
 pub(crate) mod api_key_count;
 pub(crate) mod audit_event;
 pub(crate) mod authorization_group;
+pub(crate) mod key_state_change;
 pub(crate) mod known_device;
 pub(crate) mod one_time_request;
 pub(crate) mod refusal;

@@ -1,6 +1,6 @@
 //! Random bytes of the operating system, and the digest under which tokens are kept.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::Error;
@@ -18,7 +18,15 @@ pub(crate) fn identifier<T: From<Uuid>>() -> T {
     T::from(Uuid::now_v7())
 }
 
+/// What [`sha256`] makes.
+pub(crate) type Digest = [u8; 32];
+
 /// SHA-256: how secrets, session tokens and device tokens are kept and found.
+pub(crate) fn sha256(token: &str) -> Digest {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// [`sha256`], as a column has it.
 pub(crate) fn digest(token: &str) -> Vec<u8> {
-    Sha256::digest(token.as_bytes()).to_vec()
+    sha256(token).to_vec()
 }

@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     client_address::ClientAddress,
     key::{
-        allowlist::Allowlist,
+        allowlist::{Addresses, Allowlist},
         verdict::{Grant, Refusal, decide},
     },
     permission::{Permission, PermissionSet},
@@ -23,11 +23,11 @@ fn grant(revoked: bool, expired: bool, suspended: bool, elsewhere: bool) -> Gran
         revoked,
         expires_on: expired.then(|| "2026-11-24".parse().expect("a date")),
         tenant_suspended: suspended,
-        allowlist: if elsewhere {
+        addresses: Addresses::from(&if elsewhere {
             Allowlist::parse_lines("192.0.2.0/24").expect("a list")
         } else {
             Allowlist::default()
-        },
+        }),
         permissions: PermissionSet::new([permission("orders:read")]).expect("a small set"),
     }
 }

@@ -211,7 +211,7 @@ async fn p34_the_old_secret_is_dead_and_the_new_one_works_when_the_call_returns(
         let judge = async |secret: &Secret| {
             let client = ClientAddress::Unknown;
             let verdict = verifier.verify(secret.expose(), client, None, world.now);
-            verdict.await.unwrap().map(|verified| verified.key.id)
+            verdict.await.unwrap().map(|verified| verified.key().id)
         };
         assert_eq!(judge(&old).await, Ok(key.id));
         let new = keys

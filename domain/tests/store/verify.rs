@@ -39,13 +39,13 @@ async fn an_accepted_key_brings_its_tenant_and_its_permissions() {
         let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
         let verifier = Verifier::new(world.store.clone());
         let verified = judge(&verifier, &secret, world.now).await.unwrap();
-        assert_eq!(verified.key, key);
-        assert_eq!(&verified.tenant, scope.tenant());
+        assert_eq!(*verified.key(), key);
+        assert_eq!(verified.tenant(), scope.tenant());
         assert_eq!(
-            verified.permissions,
+            *verified.permissions(),
             permission_set(&["orders:read", "orders:write"])
         );
-        assert_eq!(verified.client, client("192.0.2.7"));
+        assert_eq!(verified.client(), client("192.0.2.7"));
         assert_eq!(verified.scope().tenant(), scope.tenant());
         assert_eq!(verified.scope().actor().who.id, Some(key.id.as_uuid()));
     })
@@ -208,7 +208,7 @@ async fn p54_uses_are_written_in_batches_as_no_change_and_never_backwards() {
         judge(&verifier.clone(), &secret, later).await.unwrap();
         assert_eq!(read(world, &scope, &key).await, key, "no write per request");
 
-        verifier.flush_last_used().await.unwrap();
+        verifier.flush().await.unwrap();
         let used = read(world, &scope, &key).await;
         let mut expected = key.clone();
         expected.last_used_at = Some("2026-03-02T12:00:01.234567Z".parse().unwrap());
@@ -224,14 +224,14 @@ async fn p54_uses_are_written_in_batches_as_no_change_and_never_backwards() {
         let earlier = world.now + TimeDelta::milliseconds(900);
         let verdict = other.verify(secret.expose(), unknown, None, earlier);
         verdict.await.unwrap().unwrap();
-        other.flush_last_used().await.unwrap();
+        other.flush().await.unwrap();
         assert_eq!(read(world, &scope, &key).await, expected);
 
         // An unknown address takes the place of a known one when it is the newer one.
         let newest = world.now + TimeDelta::seconds(5);
         let verdict = other.verify(secret.expose(), unknown, None, newest);
         verdict.await.unwrap().unwrap();
-        other.flush_last_used().await.unwrap();
+        other.flush().await.unwrap();
         let used = read(world, &scope, &key).await;
         assert_eq!((used.last_used_at, used.last_used_ip), (Some(newest), None));
 
@@ -254,7 +254,7 @@ async fn a_refused_request_is_no_use() {
         let address = client("192.0.2.7");
         let verdict = verifier.verify(secret.expose(), address, Some(&permission), world.now);
         assert!(verdict.await.unwrap().is_err());
-        verifier.flush_last_used().await.unwrap();
+        verifier.flush().await.unwrap();
         assert_eq!(read(world, &scope, &key).await, key);
     })
     .await;
@@ -272,13 +272,13 @@ async fn p54_what_could_not_be_written_is_written_the_next_time() {
             .execute("ALTER TABLE api_keys RENAME TO away", [])
             .await
             .unwrap();
-        verifier.flush_last_used().await.unwrap_err();
+        verifier.flush().await.unwrap_err();
         world
             .execute("ALTER TABLE away RENAME TO api_keys", [])
             .await
             .unwrap();
         assert_eq!(read(world, &scope, &key).await.last_used_at, None);
-        verifier.flush_last_used().await.unwrap();
+        verifier.flush().await.unwrap();
         let used = read(world, &scope, &key).await;
         assert_eq!(used.last_used_at, Some(world.now));
     })
@@ -385,9 +385,9 @@ async fn p03_refusals_add_up_by_key_code_and_day() {
                         .expect("a verdict")
                         .expect_err("no key");
                 }
-                verifier.flush_refusals().await.unwrap();
+                verifier.flush().await.unwrap();
             }
-            verifier.flush_refusals().await.unwrap();
+            verifier.flush().await.unwrap();
         }
         let keys = world.store.keys(&scope);
         let counts = keys.refusals(key.key.id).await.unwrap();

@@ -173,7 +173,7 @@ fn idempotency_key(
     let token = line.to_str().unwrap_or_default();
     // As it reads, with the names of its members in order: spaces make no other request of it.
     let content = format!("POST /api/v1/api-keys {body}");
-    OneTime::idempotency_key(verified.key.id, token, content.as_bytes()).map(Some)
+    OneTime::idempotency_key(verified.key().id, token, content.as_bytes()).map(Some)
 }
 
 fn location(key: &ApiKey) -> [(HeaderName, String); 1] {

@@ -148,16 +148,16 @@ async fn answer(
 /// Who it is. Each header is there whatever it says, empty too: a gateway copies those that it finds, and where one were missing it
 /// could let the client's own through.
 fn identity(verified: &VerifiedKey) -> Result<HeaderMap, Error> {
-    let name = utf8_percent_encode(verified.key.name.as_str(), NOT_UNRESERVED).to_string();
+    let name = utf8_percent_encode(verified.key().name.as_str(), NOT_UNRESERVED).to_string();
     let permissions: Vec<_> = verified
-        .permissions
+        .permissions()
         .iter()
         .map(Permission::as_str)
         .collect();
     let values = [
-        ("x-tenant-id", verified.tenant.id.to_string()),
-        ("x-tenant-slug", verified.tenant.slug.to_string()),
-        ("x-api-key-id", verified.key.id.to_string()),
+        ("x-tenant-id", verified.tenant().id.to_string()),
+        ("x-tenant-slug", verified.tenant().slug.to_string()),
+        ("x-api-key-id", verified.key().id.to_string()),
         ("x-api-key-name", name),
         ("x-permissions", permissions.join(",")),
     ];

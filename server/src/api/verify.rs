@@ -88,18 +88,19 @@ pub(crate) async fn verify_api_key(
     let body = VerifyBody::read(body.required()?)?;
     let question = Question {
         permission: body.permission.as_ref(),
-        owner: Owner::Asking(verified.tenant.id),
+        owner: Owner::Asking(verified.tenant().id),
     };
     let client = body.ip.map_or(ClientAddress::Unknown, ClientAddress::known);
+    let now = clock::now();
     let verdict = state
         .verifier
-        .answer(question, Ok(&body.secret), client, clock::now())
+        .answer(question, Ok(&body.secret), client, now)
         .await?;
     Ok(Json(match verdict {
         Ok(presented) => VerifyAnswer::Valid {
             valid: true,
-            key: Box::new(presented.key),
-            permissions: presented.permissions,
+            key: Box::new(presented.key_at(now, state.config.expiring_soon_days)),
+            permissions: presented.permissions().clone(),
         },
         Err(refusal) => VerifyAnswer::Refused {
             valid: false,

@@ -37,14 +37,15 @@ pub(crate) struct WhoAmI {
     responses((status = 200, body = WhoAmI, description = "The key that asks")),
 )]
 pub(crate) async fn read_whoami(
+    State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
     _: NoParameters,
 ) -> Json<WhoAmI> {
     Json(WhoAmI {
-        client_ip: verified.client.ip(),
-        key: verified.key,
-        tenant: verified.tenant,
-        permissions: verified.permissions,
+        client_ip: verified.client().ip(),
+        key: verified.key_at(clock::now(), state.config.expiring_soon_days),
+        tenant: verified.tenant().clone(),
+        permissions: verified.permissions().clone(),
     })
 }
 

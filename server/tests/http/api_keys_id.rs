@@ -129,7 +129,7 @@ async fn the_entity_tag_changes_with_an_edit_and_never_with_use() {
         .send()
         .await;
     assert_eq!(used.status, 200);
-    app.flush_last_used().await;
+    app.flush_usage().await;
     let after = read(&app, &writer, &path).await;
     assert_ne!(after.json()["last_used_at"], Value::Null);
     assert_eq!(after.header("etag"), tag);

@@ -238,12 +238,12 @@ async fn a_valid_answer_counts_as_use() {
         .send()
         .await
         .assert_problem(403, "missing_permission");
-    app.flush_last_used().await;
+    app.flush_usage().await;
     let read = app.get(&path).key(&reader).send().await.json();
     assert_eq!(read["last_used_at"], Value::Null);
     let answer = app.get(PATHS[0]).key(key.secret.expose()).send().await;
     assert_eq!(answer.status, 200);
-    app.flush_last_used().await;
+    app.flush_usage().await;
     let read = app.get(&path).key(&reader).send().await.json();
     assert_eq!(read["last_used_ip"], "203.0.113.9");
 }

@@ -122,7 +122,7 @@ async fn a_valid_answer_counts_as_use_from_the_address_that_was_given() {
         &json!({ "secret": key.secret, "permission": "x:y" }),
     )
     .await;
-    app.flush_last_used().await;
+    app.flush_usage().await;
     let read = app.get(&path).key(&asking).send().await.json();
     assert_eq!(read["last_used_at"], Value::Null);
     verdict(
@@ -131,7 +131,7 @@ async fn a_valid_answer_counts_as_use_from_the_address_that_was_given() {
         &json!({ "secret": key.secret, "ip": "192.0.2.7" }),
     )
     .await;
-    app.flush_last_used().await;
+    app.flush_usage().await;
     let read = app.get(&path).key(&asking).send().await.json();
     assert_eq!(read["last_used_ip"], "192.0.2.7");
 }

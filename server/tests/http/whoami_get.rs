@@ -126,12 +126,13 @@ async fn p19_a_session_cookie_is_no_key_and_has_no_effect_beside_one() {
 async fn p59_the_header_name_is_read_in_any_case_and_head_has_the_same_headers_without_a_body() {
     let (app, key) = TestApp::start().await.with_key().await;
     let secret = key.secret.expose();
+    // A list, because whoami tells of the use before.
     let get = app
-        .get("/api/v1/whoami")
+        .get("/api/v1/api-keys")
         .header("X-Api-KEY", secret)
         .send()
         .await;
-    let head = app.ask("HEAD", "/api/v1/whoami").key(secret).send().await;
+    let head = app.ask("HEAD", "/api/v1/api-keys").key(secret).send().await;
     assert_eq!((get.status.as_u16(), head.status.as_u16()), (200, 200));
     assert!(head.body.is_empty());
     assert_eq!(head.header("content-type"), get.header("content-type"));

@@ -78,7 +78,7 @@ impl TestApp {
             .map(|(_, value)| (*value).to_owned()),
         })
         .unwrap();
-        let store = Store::open(config.store_options(false)).await.unwrap();
+        let store = Store::open(config.store_options(true)).await.unwrap();
         let verifier = Verifier::new(store.clone());
         let router = router(AppState {
             store: store.clone(),
@@ -218,13 +218,13 @@ impl TestApp {
     }
 
     /// Writes when keys were used, as the server does every few seconds.
-    pub(crate) async fn flush_last_used(&self) {
-        self.verifier.flush_last_used().await.unwrap();
+    pub(crate) async fn flush_usage(&self) {
+        self.verifier.flush().await.unwrap();
     }
 
     /// How often requests with a key were refused today, as `code: count`.
     pub(crate) async fn refused(&self, tenant: &str, key: &IssuedKey) -> Vec<String> {
-        self.verifier.flush_refusals().await.unwrap();
+        self.verifier.flush().await.unwrap();
         let cli = self.store.as_cli();
         let scope = self.store.tenants(&cli).scope(tenant).await.unwrap();
         let counts = self.store.keys(&scope).refusals(key.key.id).await.unwrap();

@@ -7,7 +7,7 @@ use sea_orm::{
         postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
     },
 };
-use std::str::FromStr;
+use std::{str::FromStr, sync::Arc};
 
 use super::{Connections, DATABASE_TIMEOUT, invalid_url, unavailable};
 use crate::Error;
@@ -64,7 +64,9 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
     Ok(Connections {
         reader: connection.clone(),
         writer: connection,
-        _lock: None,
+        file: None,
+        lock: None,
+        statements: Arc::default(),
     })
 }
 

@@ -8,8 +8,10 @@ use sea_orm::{
 };
 use std::{
     fs::{File, OpenOptions, TryLockError},
+    io::ErrorKind,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 use tokio::time::Instant;
@@ -24,9 +26,12 @@ const RETRY_AFTER: Duration = Duration::from_millis(20);
 
 pub(super) async fn connect(url: &str, exclusive: bool) -> Result<Connections, Error> {
     let options = connect_options(url)?;
-    let lock = exclusive
-        .then(|| lock(options.get_filename()))
-        .transpose()?;
+    let file = options.get_filename().to_path_buf();
+    let lock = if exclusive {
+        Some(lock(&file).await?)
+    } else {
+        None
+    };
     if has_mode(url, "rwc") {
         // Before SQLite does it. The write-ahead log takes over these permissions.
         owner_file(options.get_filename())?;
@@ -38,7 +43,9 @@ pub(super) async fn connect(url: &str, exclusive: bool) -> Result<Connections, E
     Ok(Connections {
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
-        _lock: lock,
+        file: Some(file),
+        lock,
+        statements: Arc::default(),
     })
 }
 
@@ -109,19 +116,55 @@ fn owner_file(path: &Path) -> Result<File, Error> {
         .map_err(|error| unavailable(format!("{}: {error}", path.display())))
 }
 
+/// How long a server tries for the lock: a command that looks whether anybody holds it, holds it for that moment.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
+
 /// Takes the lock that a server holds as long as it serves the file. The system gives it back when the process ends, however it ends.
-fn lock(database: &Path) -> Result<File, Error> {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".lock");
-    let file = owner_file(&PathBuf::from(path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(unavailable(format!(
-            "another latchkey serves this database: {}",
-            database.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(unavailable(error)),
+async fn lock(database: &Path) -> Result<File, Error> {
+    let file = owner_file(&lock_path(database))?;
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(unavailable(format!(
+                    "another latchkey serves this database: {}",
+                    database.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(unavailable(error)),
+        }
     }
+}
+
+/// Whether a server holds the lock of that database now.
+///
+/// # Errors
+/// [`Error::Unavailable`] where that cannot be found out.
+pub(crate) fn is_served(database: &Path) -> Result<bool, Error> {
+    let path = lock_path(database);
+    match File::open(&path).map(|file| file.try_lock_shared()) {
+        Ok(Ok(())) => Ok(false),
+        Ok(Err(TryLockError::WouldBlock)) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Ok(Err(TryLockError::Error(error))) | Err(error) => {
+            Err(unavailable(format!("{}: {error}", path.display())))
+        }
+    }
+}
+
+fn lock_path(database: &Path) -> PathBuf {
+    beside(database, ".lock")
+}
+
+/// The file beside the database whose name is the database's, and more.
+pub(crate) fn beside(database: &Path, more: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(more);
+    path.into()
 }
 
 #[cfg(test)]

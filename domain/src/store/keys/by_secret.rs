@@ -10,17 +10,18 @@ use uuid::Uuid;
 use super::row::{self, KeyRow};
 use crate::{
     Error,
-    key::{ApiKey, format::Secret, verdict::Grant},
+    key::{ApiKey, allowlist::Addresses, verdict::Grant},
     store::{
         Store,
         entity::{api_key, authorization_group, tenant},
         error::damaged,
-        random,
+        random::Digest,
     },
     tenant::TenantRef,
 };
 
 /// A key that there is, with what decides about it.
+#[derive(Debug)]
 pub(crate) struct KnownKey {
     /// The key.
     pub(crate) key: ApiKey,
@@ -43,18 +44,18 @@ pub(super) struct KnownRow {
 }
 
 impl Store {
-    /// The key whose current secret is `secret`.
+    /// The key whose current secret has this digest.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; [`Error::Internal`] for a damaged row, which lets nobody in.
-    pub(crate) async fn find_by_secret(
+    pub(crate) async fn find_by_digest(
         &self,
-        secret: &Secret,
+        digest: &Digest,
         now: DateTime<Utc>,
     ) -> Result<Option<KnownKey>, Error> {
         let database = self.database();
         let query = with_tenant(api_key::Entity::find())
-            .filter(api_key::Column::SecretDigest.eq(random::digest(secret.expose())))
+            .filter(api_key::Column::SecretDigest.eq(digest.as_slice()))
             .into_model::<KnownRow>();
         database
             .within(query.one(database.reader()))
@@ -86,7 +87,7 @@ impl KnownRow {
             revoked: key.revoked_at.is_some(),
             expires_on: key.expires_on,
             tenant_suspended: self.tenant_suspended_at.is_some(),
-            allowlist: key.ip_allowlist.clone(),
+            addresses: Addresses::from(&key.ip_allowlist),
             permissions: serde_json::from_str(&self.permissions)
                 .map_err(|_| damaged("set of permissions"))?,
         };

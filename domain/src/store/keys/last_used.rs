@@ -6,7 +6,7 @@ use crate::{
     Error,
     id::KeyId,
     store::{Store, clock, entity::api_key},
-    verify::last_used::LastUse,
+    verify::usage::LastUse,
 };
 
 impl Store {

@@ -55,7 +55,7 @@ impl Keys<'_> {
             reach: Reach {
                 permissions: known.grant.permissions,
                 expires_on: known.grant.expires_on,
-                allowlist: known.grant.allowlist,
+                allowlist: known.key.ip_allowlist,
             },
         }))
     }

@@ -1,0 +1,2 @@
+//! What the check of one request costs: `cargo bench -p domain --features store`.
+fn main() {}

@@ -1,0 +1,122 @@
+//! The addresses that an allowlist admits, ready to be asked: what was written for people, sorted for machines.
+
+use ipnetwork::IpNetwork;
+use std::net::IpAddr;
+
+use super::Allowlist;
+use crate::client_address::ClientAddress;
+
+/// The addresses that an allowlist admits. Whether one is among them is found by bisection, without allocating.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Addresses {
+    /// Everyone's, unknown ones too: nothing is listed.
+    All,
+    /// Those of these spans, in order, no two of them touching.
+    Listed {
+        /// IPv4.
+        ipv4: Box<[Span<u32>]>,
+        /// IPv6.
+        ipv6: Box<[Span<u128>]>,
+    },
+}
+
+/// The addresses from `first` to `last`, as numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span<Number> {
+    first: Number,
+    last: Number,
+}
+
+impl Addresses {
+    /// Whether a request from `client` is let through. An unknown client is in no list.
+    #[must_use]
+    pub fn admit(&self, client: ClientAddress) -> bool {
+        match (self, client.ip()) {
+            (Self::All, _) => true,
+            (Self::Listed { .. }, None) => false,
+            (Self::Listed { ipv4, .. }, Some(IpAddr::V4(address))) => {
+                has(ipv4, Span::one(address.into()))
+            }
+            (Self::Listed { ipv6, .. }, Some(IpAddr::V6(address))) => {
+                has(ipv6, Span::one(address.into()))
+            }
+        }
+    }
+
+    /// Whether everyone whom `other` admits is admitted here too: also an unknown client, whom the empty list alone admits.
+    #[must_use]
+    pub fn cover(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::Listed { .. }, Self::All) => false,
+            (
+                Self::Listed { ipv4, ipv6 },
+                Self::Listed {
+                    ipv4: other_ipv4,
+                    ipv6: other_ipv6,
+                },
+            ) => {
+                other_ipv4.iter().all(|span| has(ipv4, *span))
+                    && other_ipv6.iter().all(|span| has(ipv6, *span))
+            }
+        }
+    }
+}
+
+impl From<&Allowlist> for Addresses {
+    fn from(list: &Allowlist) -> Self {
+        if list.is_empty() {
+            return Self::All;
+        }
+        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
+        for network in list.networks() {
+            match network {
+                IpNetwork::V4(network) => ipv4.push(Span {
+                    first: u32::from(network.network()),
+                    last: u32::from(network.broadcast()),
+                }),
+                IpNetwork::V6(network) => ipv6.push(Span {
+                    first: u128::from(network.network()),
+                    last: u128::from(network.broadcast()),
+                }),
+            }
+        }
+        Self::Listed {
+            ipv4: joined(ipv4, |number| number.saturating_add(1)),
+            ipv6: joined(ipv6, |number| number.saturating_add(1)),
+        }
+    }
+}
+
+impl<Number: Copy> Span<Number> {
+    const fn one(address: Number) -> Self {
+        Self {
+            first: address,
+            last: address,
+        }
+    }
+}
+
+/// Whether one of the spans holds the whole of `wanted`: two halves of a range were joined to the whole of it.
+fn has<Number: Copy + Ord>(spans: &[Span<Number>], wanted: Span<Number>) -> bool {
+    let next = spans.partition_point(|span| span.first <= wanted.first);
+    next.checked_sub(1)
+        .and_then(|index| spans.get(index))
+        .is_some_and(|span| wanted.last <= span.last)
+}
+
+/// The spans in order, those that touch or overlap as one.
+fn joined<Number: Copy + Ord>(
+    mut spans: Vec<Span<Number>>,
+    next: impl Fn(Number) -> Number,
+) -> Box<[Span<Number>]> {
+    spans.sort_unstable();
+    let mut joined = Vec::<Span<Number>>::with_capacity(spans.len());
+    for span in spans {
+        match joined.last_mut() {
+            Some(last) if span.first <= next(last.last) => last.last = last.last.max(span.last),
+            _ => joined.push(span),
+        }
+    }
+    joined.into_boxed_slice()
+}

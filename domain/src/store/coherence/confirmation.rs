@@ -1,0 +1,227 @@
+//! How a command beside a running server comes to know that the server has noticed what it changed: over a Unix socket beside the
+//! SQLite file, which its owner alone may open.
+//!
+//! The command says one line, the server catches up with what was committed, and says one line. Neither carries anything: whoever
+//! can reach the socket can make the server read its own notes, and no more.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::Semaphore,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    Error,
+    store::{
+        Store,
+        connection::sqlite::{beside, is_served},
+    },
+};
+
+const QUESTION: &str = "have you noticed?\n";
+const ANSWER: &str = "noticed\n";
+
+/// How long a command waits for the server. The specification's.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a server waits for what a command says: it has nothing to think about.
+const SILENCE: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_millis(20);
+/// Commands that are answered at once. Further ones wait at the door.
+const MOST_AT_ONCE: usize = 16;
+/// Where the path of a socket has to fit into, with the zero at its end: `sun_path` of unix(7).
+const MOST_BYTES: usize = 107;
+
+/// Whether what was changed holds for requests from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// It does: the server has noticed, or nobody serves this database, or nobody keeps anything of it.
+    Holds,
+    /// It is written, and a server runs that has not said that it noticed.
+    NotConfirmed,
+}
+
+impl Store {
+    /// Waits until a server beside this process has noticed what this process changed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where it cannot be found out whether there is one.
+    pub async fn confirm(&self) -> Result<Confirmation, Error> {
+        let database = self.database();
+        match database.file() {
+            Some(file) if database.has_written() && database.coherence().is_none() => {
+                confirm(file, PATIENCE).await
+            }
+            _ => Ok(Confirmation::Holds),
+        }
+    }
+
+    /// Opens the socket at which commands ask; `None` where there is no file beside which it could be.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn confirmations(&self) -> Result<Option<Confirmations>, std::io::Error> {
+        let Some(file) = self.database().file() else {
+            return Ok(None);
+        };
+        let path = socket_path(file);
+        // Under another name until it is its owner's alone; then it takes the place of one that a crash has left.
+        let unfinished = beside(file, ".sock.new");
+        remove(&unfinished)?;
+        let listener = ShortPath::of(&unfinished)?.bind()?;
+        restrict(&unfinished)?;
+        fs::rename(&unfinished, &path)?;
+        Ok(Some(Confirmations {
+            listener,
+            path,
+            store: self.clone(),
+        }))
+    }
+}
+
+/// The server's side. Dropped, it takes its socket away.
+#[derive(Debug)]
+pub struct Confirmations {
+    listener: UnixListener,
+    path: PathBuf,
+    store: Store,
+}
+
+impl Confirmations {
+    /// Answers commands, for ever.
+    pub async fn answer(self) {
+        let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let store = self.store.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = answer(stream, &store).await {
+                            tracing::debug!(%error, "a command went away");
+                        }
+                        drop(place);
+                    });
+                }
+                // Such as no file descriptor left: commands wait, and say so in the end.
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a command");
+                    sleep(SILENCE).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Confirmations {
+    fn drop(&mut self) {
+        // Left behind, it does no harm: nobody answers there, and the next server replaces it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+async fn answer(stream: UnixStream, store: &Store) -> std::io::Result<()> {
+    let mut stream = BufReader::with_capacity(QUESTION.len(), stream);
+    let mut said = [0; QUESTION.len()];
+    timeout(
+        SILENCE,
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut said),
+    )
+    .await??;
+    if said != QUESTION.as_bytes() {
+        return Ok(());
+    }
+    store.notice_changes().await;
+    timeout(SILENCE, stream.write_all(ANSWER.as_bytes())).await?
+}
+
+async fn confirm(file: &Path, patience: Duration) -> Result<Confirmation, Error> {
+    let deadline = Instant::now() + patience;
+    let socket = socket_path(file);
+    while Instant::now() < deadline {
+        let rest = deadline.saturating_duration_since(Instant::now());
+        if matches!(timeout(rest, ask(&socket)).await, Ok(Ok(()))) {
+            return Ok(Confirmation::Holds);
+        }
+        // Nobody answers: because nobody serves, or because one starts or ends just now.
+        if !is_served(file)? {
+            return Ok(Confirmation::Holds);
+        }
+        sleep(RETRY_AFTER).await;
+    }
+    Ok(Confirmation::NotConfirmed)
+}
+
+async fn ask(socket: &Path) -> std::io::Result<()> {
+    let mut stream = BufReader::new(ShortPath::of(socket)?.connect().await?);
+    stream.write_all(QUESTION.as_bytes()).await?;
+    let mut said = String::new();
+    stream.read_line(&mut said).await?;
+    if said == ANSWER {
+        Ok(())
+    } else {
+        Err(ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn socket_path(file: &Path) -> PathBuf {
+    beside(file, ".sock")
+}
+
+/// A path to a socket that is short enough for the system, whatever folders it lies in.
+struct ShortPath {
+    path: PathBuf,
+    /// Open as long as the path is used.
+    _folder: Option<fs::File>,
+}
+
+impl ShortPath {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if path.as_os_str().len() > MOST_BYTES
+            && let (Some(folder), Some(name)) = (path.parent(), path.file_name())
+        {
+            let folder = fs::File::open(folder)?;
+            let number = std::os::fd::AsRawFd::as_raw_fd(&folder);
+            return Ok(Self {
+                path: Path::new("/proc/self/fd")
+                    .join(number.to_string())
+                    .join(name),
+                _folder: Some(folder),
+            });
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            _folder: None,
+        })
+    }
+
+    fn bind(&self) -> std::io::Result<UnixListener> {
+        UnixListener::bind(&self.path)
+    }
+
+    async fn connect(&self) -> std::io::Result<UnixStream> {
+        UnixStream::connect(&self.path).await
+    }
+}
+
+/// Its owner alone may connect.
+fn restrict(path: &Path) -> std::io::Result<()> {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,17 @@
+//! A note that something changed by which requests are judged. Written by triggers alone.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "key_state_changes")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub seq: i64,
+    /// The key, group or tenant.
+    pub subject: Uuid,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

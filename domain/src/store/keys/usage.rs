@@ -1,0 +1,251 @@
+//! Counting what was accepted, and from where, and what was refused, by key and day. It is no change that anybody made: no event.
+
+use chrono::{Days, NaiveDate};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    Statement, Value,
+    sea_query::{Alias, Expr, ExprTrait, OnConflict},
+};
+use uuid::Uuid;
+
+use super::Keys;
+use crate::{
+    Error,
+    id::KeyId,
+    store::{
+        Store,
+        entity::{address_use, refusal},
+        error::damaged,
+    },
+    verify::usage::{Outcome, UseKind},
+};
+
+/// So many days are kept, today among them.
+pub const DAYS_KEPT: u64 = 90;
+/// So many addresses of a key are told apart on one day.
+pub const MOST_ADDRESSES: u32 = 50;
+/// The address under which all further ones of a day are counted.
+pub const OTHER: &str = "other";
+/// The address of a client that a trusted proxy did not name.
+pub const UNKNOWN: &str = "unknown";
+
+/// Rows that are deleted at once: an administrator's change in between does not wait long.
+const DELETED_AT_ONCE: u32 = 1_000;
+
+/// How often a key was refused for one reason on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusalCount {
+    /// UTC.
+    pub day: NaiveDate,
+    /// That of the refusal.
+    pub code: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// How often a key was accepted from one address on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressUse {
+    /// UTC.
+    pub day: NaiveDate,
+    /// The address, [`UNKNOWN`] or [`OTHER`].
+    pub address: String,
+    /// How often.
+    pub count: u64,
+}
+
+impl Store {
+    /// Adds these counts to those that stand there, in one transaction. Sorted, or two replicas that write at once could wait for each
+    /// other's rows.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: nothing was written then, or, where the answer to the commit was lost, all of it; adding it again counts
+    /// it twice.
+    pub(crate) async fn add_usage(&self, counts: &[(UseKind, u64)]) -> Result<(), Error> {
+        let database = self.database();
+        let transaction = database.begin_write().await?;
+        database
+            .within(async {
+                add_refusals(&transaction, counts).await?;
+                for (kind, count) in counts {
+                    if let Outcome::Accepted(address) = kind.outcome {
+                        let address =
+                            address.map_or_else(|| UNKNOWN.to_owned(), |ip| ip.to_string());
+                        add_address(&transaction, kind, address, *count).await?;
+                    }
+                }
+                Ok::<_, Error>(())
+            })
+            .await?;
+        database.commit(transaction).await
+    }
+
+    /// Deletes some of what is older than [`DAYS_KEPT`] days, a thousand rows of each kind at most; to be called again and again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn forget_old_usage(&self, today: NaiveDate) -> Result<(), Error> {
+        let Some(newest) = today.checked_sub_days(Days::new(DAYS_KEPT)) else {
+            return Ok(());
+        };
+        let database = self.database();
+        for (table, last_column) in [("address_uses", "address"), ("refusals", "code")] {
+            let backend = database.reader().get_database_backend();
+            let statement =
+                |sql: String| Statement::from_sql_and_values(backend, sql, [Value::from(newest)]);
+            let any = statement(format!("SELECT 1 FROM {table} WHERE day <= $1 LIMIT 1"));
+            let any = database
+                .within(database.reader().query_one_raw(any))
+                .await?;
+            if any.is_none() {
+                continue;
+            }
+            let key = format!("key_id, day, {last_column}");
+            let delete = statement(format!(
+                "DELETE FROM {table} WHERE ({key}) IN \
+                 (SELECT {key} FROM {table} WHERE day <= $1 LIMIT {DELETED_AT_ONCE})"
+            ));
+            let transaction = database.begin_write().await?;
+            database.within(transaction.execute_raw(delete)).await?;
+            database.commit(transaction).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn add_refusals(
+    transaction: &DatabaseTransaction,
+    counts: &[(UseKind, u64)],
+) -> Result<(), Error> {
+    use refusal::{Column, Entity};
+    let rows: Vec<_> = counts
+        .iter()
+        .filter_map(|(kind, count)| match kind.outcome {
+            Outcome::Refused(code) => Some(refusal::ActiveModel {
+                key_id: Set(kind.key_id.map_or(Uuid::nil(), KeyId::as_uuid)),
+                day: Set(kind.day),
+                code: Set(code.to_owned()),
+                count: Set(stored(*count)),
+            }),
+            Outcome::Accepted(_) => None,
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sum =
+        Expr::col((Entity, Column::Count)).add(Expr::col((Alias::new("excluded"), Column::Count)));
+    Entity::insert_many(rows)
+        .on_conflict(
+            OnConflict::columns([Column::KeyId, Column::Day, Column::Code])
+                .value(Column::Count, sum)
+                .to_owned(),
+        )
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(())
+}
+
+/// `WHERE true` tells SQLite's parser that what follows is no join.
+const ADD_ADDRESS: &str = "
+    INSERT INTO address_uses (key_id, day, address, count)
+        SELECT $1, $2, CASE
+            WHEN $3 = 'unknown'
+                OR EXISTS (
+                    SELECT 1 FROM address_uses WHERE key_id = $1 AND day = $2 AND address = $3
+                )
+                OR (
+                    SELECT count(*) FROM address_uses
+                    WHERE key_id = $1 AND day = $2 AND address NOT IN ('unknown', 'other')
+                ) < $5
+            THEN $3 ELSE 'other' END, $4 WHERE true
+        ON CONFLICT (key_id, day, address)
+        DO UPDATE SET count = address_uses.count + excluded.count
+";
+
+async fn add_address(
+    transaction: &DatabaseTransaction,
+    kind: &UseKind,
+    address: String,
+    count: u64,
+) -> Result<(), Error> {
+    let Some(key_id) = kind.key_id else {
+        return Ok(());
+    };
+    let statement = Statement::from_sql_and_values(
+        transaction.get_database_backend(),
+        ADD_ADDRESS,
+        [
+            key_id.as_uuid().into(),
+            kind.day.into(),
+            address.into(),
+            stored(count).into(),
+            i64::from(MOST_ADDRESSES).into(),
+        ],
+    );
+    transaction.execute_raw(statement).await?;
+    Ok(())
+}
+
+fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn read(count: i64) -> Result<u64, Error> {
+    u64::try_from(count).map_err(|_| damaged("count"))
+}
+
+/// How often the key was refused, the newest day first.
+pub(super) async fn refusals(keys: &Keys<'_>, id: KeyId) -> Result<Vec<RefusalCount>, Error> {
+    use refusal::{Column, Entity};
+    let reader = keys.database.reader();
+    let rows = keys
+        .database
+        .within(async {
+            // Only of a key of the tenant.
+            keys.row_of(reader, id).await?;
+            let counts = Entity::find()
+                .filter(Column::KeyId.eq(id.as_uuid()))
+                .order_by_desc(Column::Day)
+                .order_by_asc(Column::Code);
+            Ok::<_, Error>(counts.all(reader).await?)
+        })
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(RefusalCount {
+                day: row.day,
+                code: row.code,
+                count: read(row.count)?,
+            })
+        })
+        .collect()
+}
+
+/// How often the key was accepted and from where, the newest day first.
+pub(super) async fn uses(keys: &Keys<'_>, id: KeyId) -> Result<Vec<AddressUse>, Error> {
+    use address_use::{Column, Entity};
+    let reader = keys.database.reader();
+    let rows = keys
+        .database
+        .within(async {
+            // Only of a key of the tenant.
+            keys.row_of(reader, id).await?;
+            let counts = Entity::find()
+                .filter(Column::KeyId.eq(id.as_uuid()))
+                .order_by_desc(Column::Day)
+                .order_by_asc(Column::Address);
+            Ok::<_, Error>(counts.all(reader).await?)
+        })
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(AddressUse {
+                day: row.day,
+                address: row.address,
+                count: read(row.count)?,
+            })
+        })
+        .collect()
+}

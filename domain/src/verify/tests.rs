@@ -1,0 +1,350 @@
+//! What is kept of a key, and what happens to it when the key changes: with the loader held in the middle.
+
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{Question, Verifier};
+use crate::{
+    client_address::ClientAddress,
+    group::AuthorizationGroup,
+    key::{
+        IssuedKey, KeyChanges, NewKey, RotatedExpiry, allowlist::Allowlist, format::Secret,
+        verdict::Refusal,
+    },
+    permission::PermissionSet,
+    store::{Store, StoreOptions, TenantScope, world::World},
+};
+
+/// Holds every load between the reading and the keeping, where a test asks for it.
+#[derive(Debug, Default)]
+pub(super) struct Pause {
+    gate: std::sync::Mutex<Option<Gate>>,
+}
+
+#[derive(Clone, Debug)]
+struct Gate {
+    arrived: mpsc::UnboundedSender<()>,
+    opened: Arc<Semaphore>,
+}
+
+impl Pause {
+    /// Where a load has read, and has not kept yet.
+    pub(super) async fn here(&self) {
+        let gate = self.gate.lock().expect("nobody panics here").clone();
+        if let Some(gate) = gate {
+            gate.arrived.send(()).expect("the test waits");
+            let _open = gate.opened.acquire().await.expect("never closed");
+        }
+    }
+}
+
+impl Pause {
+    /// From now on every load stops; what is returned says that one has, and lets them go.
+    fn close(&self) -> (mpsc::UnboundedReceiver<()>, Arc<Semaphore>) {
+        let (arrived, arrivals) = mpsc::unbounded_channel();
+        let opened = Arc::new(Semaphore::new(0));
+        let gate = Gate {
+            arrived,
+            opened: Arc::clone(&opened),
+        };
+        *self.gate.lock().expect("nobody panics here") = Some(gate);
+        (arrivals, opened)
+    }
+}
+
+/// Polls once. Whether it has ended.
+async fn poll_once<T>(mut work: std::pin::Pin<&mut impl Future<Output = T>>) -> bool {
+    std::future::poll_fn(|context| std::task::Poll::Ready(work.as_mut().poll(context).is_ready()))
+        .await
+}
+
+/// A server's store, which may keep what it reads, and one beside it, as the command line has it.
+struct Served {
+    world: World,
+    server: Store,
+    scope: TenantScope,
+    group: AuthorizationGroup,
+    key: IssuedKey,
+    verifier: Verifier,
+}
+
+impl Served {
+    async fn start() -> Self {
+        let world = World::on_sqlite().await;
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+        let new = NewKey {
+            name: "ERP".parse().expect("a name"),
+            description: "".parse().expect("a description"),
+            group_id: group.id,
+            expires_on: None,
+            allowlist: Allowlist::default(),
+        };
+        let key = world.store.keys(&scope).create(new, world.now).await;
+        let options = StoreOptions {
+            exclusive: true,
+            ..world.options()
+        };
+        let server = Store::open(options).await.expect("a store");
+        Self {
+            verifier: Verifier::new(server.clone()),
+            key: key.expect("a key"),
+            server,
+            scope,
+            group,
+            world,
+        }
+    }
+
+    async fn judge(&self, secret: &Secret) -> Result<(), Refusal> {
+        let permission = "orders:read".parse().expect("a permission");
+        let question = Question {
+            permission: Some(&permission),
+            ..Question::default()
+        };
+        let client = ClientAddress::known("192.0.2.7".parse().expect("an address"));
+        let verdict = self
+            .verifier
+            .answer(question, Ok(secret.expose()), client, self.world.now);
+        verdict.await.expect("a verdict").map(|_| ())
+    }
+
+    /// Suspends the tenant, with a caller who goes away after so many polls. Returns whether it was committed nevertheless; `None`
+    /// where the caller was still there at the end.
+    async fn suspended_after(&self, polls: usize) -> Option<bool> {
+        let operator = self.server.as_cli();
+        let tenants = self.server.tenants(&operator);
+        let mut suspension = Box::pin(tenants.suspend("acme", self.world.now));
+        for _ in 0..polls {
+            let ended = poll_once(suspension.as_mut()).await;
+            if ended {
+                return None;
+            }
+            // Time for the database's thread, which answers by waking us.
+            tokio::time::sleep(std::time::Duration::from_micros(200)).await;
+        }
+        drop(suspension);
+        // There is one writer: whoever has it next comes after whatever became of that.
+        let transaction = self.server.database().begin_write().await;
+        drop(transaction.expect("the writer"));
+        Some(self.is_suspended().await)
+    }
+
+    async fn is_suspended(&self) -> bool {
+        let operator = self.world.store.as_cli();
+        let tenants = self.world.store.tenants(&operator).list().await;
+        let tenants = tenants.expect("the tenants");
+        tenants
+            .iter()
+            .any(|(tenant, _)| tenant.suspended_at.is_some())
+    }
+
+    /// The same key, judged again and again.
+    async fn judge_key(&self) -> Result<(), Refusal> {
+        self.judge(&self.key.secret).await
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_read_once_and_no_statement_is_sent_for_it_afterwards() {
+    let served = Served::start().await;
+    served.judge_key().await.unwrap();
+    assert_eq!(served.verifier.cached_keys(), 1);
+    let statements = served.server.statements();
+    for _ in 0..100 {
+        served.judge_key().await.unwrap();
+    }
+    assert_eq!(served.server.statements(), statements);
+    assert_eq!(served.verifier.database_reads(), 1);
+}
+
+#[tokio::test]
+async fn p30_secrets_that_somebody_makes_up_take_no_room() {
+    let served = Served::start().await;
+    let prefix = "lk".parse().expect("a prefix");
+    for _ in 0..100 {
+        let secret = Secret::generate(&prefix, crate::store::random::fill).expect("random");
+        assert_eq!(served.judge(&secret).await, Err(Refusal::InvalidApiKey));
+    }
+    assert_eq!(served.verifier.cached_keys(), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_others_write_beside_keeps_nothing() {
+    let served = Served::start().await;
+    let beside = Verifier::new(served.world.store.clone());
+    for _ in 0..2 {
+        let secret = served.key.secret.expose();
+        let verdict = beside.verify(secret, ClientAddress::Unknown, None, served.world.now);
+        verdict.await.expect("a verdict").expect("a good key");
+    }
+    assert_eq!((beside.database_reads(), beside.cached_keys()), (2, 0));
+}
+
+/// Every change by which a request could be judged otherwise, in this process, with a warm cache.
+#[tokio::test]
+async fn p39_each_change_holds_from_the_next_request_on() {
+    let served = Served::start().await;
+    let (now, scope) = (served.world.now, &served.scope);
+    let keys = served.server.keys(scope);
+    let groups = served.server.groups(scope);
+    let operator = served.server.as_cli();
+    let tenants = served.server.tenants(&operator);
+    let id = served.key.key.id;
+    let expect = async |expected: Result<(), Refusal>| {
+        // The second one out of the cache.
+        assert_eq!(served.judge_key().await, expected);
+        let statements = served.server.statements();
+        assert_eq!(served.judge_key().await, expected);
+        assert_eq!(served.server.statements(), statements);
+    };
+    let allow = async |lines: &str| {
+        let changes = KeyChanges {
+            allowlist: Some(Allowlist::parse_lines(lines).expect("a list")),
+            ..KeyChanges::default()
+        };
+        keys.update(id, changes, None, now).await.expect("edited");
+    };
+    let permit = async |permissions: &[&str]| {
+        let permissions = permissions.iter().map(|text| text.parse().expect("one"));
+        let permissions = PermissionSet::new(permissions).expect("a small set");
+        let group = served.group.id.to_string();
+        let changed = groups.set_permissions(&group, permissions, now).await;
+        changed.expect("changed");
+    };
+    expect(Ok(())).await;
+    allow("203.0.113.0/24").await;
+    expect(Err(Refusal::IpNotAllowed)).await;
+    allow("").await;
+    expect(Ok(())).await;
+    permit(&["orders:write"]).await;
+    let missing = Refusal::MissingPermission("orders:read".parse().expect("a permission"));
+    expect(Err(missing)).await;
+    permit(&["orders:read"]).await;
+    expect(Ok(())).await;
+    tenants.suspend("acme", now).await.expect("suspended");
+    expect(Err(Refusal::TenantSuspended)).await;
+    tenants.resume("acme", now).await.expect("resumed");
+    expect(Ok(())).await;
+    keys.revoke(id, now).await.expect("revoked");
+    expect(Err(Refusal::RevokedApiKey)).await;
+}
+
+#[tokio::test]
+async fn p34_a_rotated_secret_is_dead_and_the_new_one_works() {
+    let served = Served::start().await;
+    served.judge_key().await.unwrap();
+    let keys = served.server.keys(&served.scope);
+    let rotated = keys.rotate(served.key.key.id, RotatedExpiry::Keep, served.world.now);
+    let rotated = rotated.await.expect("rotated");
+    assert_eq!(served.judge_key().await, Err(Refusal::InvalidApiKey));
+    assert_eq!(served.judge(&rotated.secret).await, Ok(()));
+}
+
+#[tokio::test]
+async fn p47_a_load_that_began_before_a_revocation_does_not_outlive_it() {
+    let served = Arc::new(Served::start().await);
+    let (mut arrivals, opened) = served.verifier.shared.pause.close();
+    let load = tokio::spawn({
+        let served = Arc::clone(&served);
+        async move { served.judge_key().await }
+    });
+    arrivals.recv().await.expect("a load that has read");
+    let keys = served.server.keys(&served.scope);
+    keys.revoke(served.key.key.id, served.world.now)
+        .await
+        .expect("revoked");
+    opened.add_permits(Semaphore::MAX_PERMITS);
+    assert_eq!(load.await.expect("a verdict"), Ok(()), "sent before");
+    assert_eq!(
+        served.verifier.cached_keys(),
+        1,
+        "the late load has arrived"
+    );
+    for _ in 0..100 {
+        assert_eq!(served.judge_key().await, Err(Refusal::RevokedApiKey));
+    }
+}
+
+#[tokio::test]
+async fn p47_a_caller_who_goes_away_leaves_no_change_that_nobody_hears_of() {
+    let served = Served::start().await;
+    let mut given_up = 0;
+    for polls in 0..40 {
+        let suspended = served.suspended_after(polls).await;
+        given_up += usize::from(suspended == Some(true));
+        // Whatever became of it: what requests are told is what stands in the database, as soon as that was committed.
+        let expected = if served.is_suspended().await {
+            Err(Refusal::TenantSuspended)
+        } else {
+            Ok(())
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(10), async {
+            while served.judge_key().await != expected {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("the verdict follows the database");
+        let operator = served.server.as_cli();
+        let tenants = served.server.tenants(&operator);
+        tenants
+            .resume("acme", served.world.now)
+            .await
+            .expect("resumed");
+        assert_eq!(served.judge_key().await, Ok(()));
+    }
+    assert!(
+        given_up > 0,
+        "none was dropped between its commit and its answer"
+    );
+}
+
+#[tokio::test]
+async fn what_another_program_changes_is_noticed_when_somebody_looks() {
+    let served = Served::start().await;
+    served.judge_key().await.unwrap();
+    let revoke = "UPDATE api_keys SET revoked_at = $1";
+    let now = served.world.now.into();
+    served.world.execute(revoke, [now]).await.expect("changed");
+    assert_eq!(served.judge_key().await, Ok(()), "nobody has looked yet");
+    served.server.notice_changes().await;
+    assert_eq!(served.judge_key().await, Err(Refusal::RevokedApiKey));
+}
+
+#[tokio::test]
+async fn very_many_changes_at_once_and_unreadable_notes_let_nothing_hold() {
+    let served = Served::start().await;
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) \
+                INSERT INTO key_state_changes (subject) SELECT randomblob(16) FROM n";
+    for spoil in [many, "ALTER TABLE key_state_changes RENAME TO away"] {
+        served.judge_key().await.unwrap();
+        let reads = served.verifier.database_reads();
+        served.world.execute_script(spoil).await;
+        served.server.notice_changes().await;
+        served.judge_key().await.unwrap();
+        assert_eq!(served.verifier.database_reads(), reads + 1, "{spoil}");
+    }
+}
+
+#[tokio::test]
+async fn notes_that_did_their_work_are_deleted() {
+    let served = Served::start().await;
+    let operator = served.server.as_cli();
+    let tenants = served.server.tenants(&operator);
+    tenants
+        .suspend("acme", served.world.now)
+        .await
+        .expect("suspended");
+    served.judge_key().await.unwrap_err();
+    served
+        .server
+        .forget_noticed_changes()
+        .await
+        .expect("deleted");
+    tenants
+        .resume("acme", served.world.now)
+        .await
+        .expect("resumed");
+    assert_eq!(served.judge_key().await, Ok(()));
+}

@@ -1,0 +1,353 @@
+//! How keys were used and refused, added up in memory on the way of each request, and written in batches.
+//!
+//! No request waits for another one here: there are more shelves than threads, and each takes the first that is free.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use std::{
+    cell::Cell,
+    cmp::Reverse,
+    collections::{HashMap, hash_map::Entry},
+    net::IpAddr,
+    sync::{
+        Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::available_parallelism,
+};
+
+use crate::id::KeyId;
+
+/// The most recent accepted request with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LastUse {
+    /// When.
+    pub(crate) at: DateTime<Utc>,
+    /// From where; `None` where the address was unknown.
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// What is counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct UseKind {
+    /// The key; `None` where none was presented, or none that there is.
+    pub(crate) key_id: Option<KeyId>,
+    /// UTC.
+    pub(crate) day: NaiveDate,
+    /// What came of it.
+    pub(crate) outcome: Outcome,
+}
+
+/// What came of a request with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Outcome {
+    /// It was accepted from this address; `None` where that was unknown.
+    Accepted(Option<IpAddr>),
+    /// It was refused with this code.
+    Refused(&'static str),
+}
+
+/// How often, and when last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Uses {
+    /// How often.
+    pub(crate) count: u64,
+    /// When last.
+    pub(crate) newest: DateTime<Utc>,
+}
+
+type Shelf = HashMap<UseKind, Uses>;
+
+/// What is not written yet.
+#[derive(Debug)]
+pub(super) struct Usage {
+    shelves: Box<[Mutex<Shelf>]>,
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        // One for each thread that serves requests, as many as there are processors, and one for what writes it down.
+        let shelves = available_parallelism().map_or(1, usize::from) + 1;
+        Self {
+            shelves: (0..shelves).map(|_| Mutex::default()).collect(),
+        }
+    }
+}
+
+impl Usage {
+    /// Kinds that one shelf remembers, some 10 MB of them. Where there are more between two writings, further ones are forgotten: the
+    /// page shows less then, and no request waits or fails for it.
+    pub(super) const CAPACITY: usize = 100_000;
+
+    /// Counts a request.
+    pub(super) fn record(&self, kind: UseKind, at: DateTime<Utc>) {
+        let uses = Uses {
+            count: 1,
+            newest: at,
+        };
+        add(&mut self.free_shelf(), kind, uses);
+    }
+
+    /// Takes everything out. What [`Taken`] still holds when it is dropped goes back.
+    pub(super) fn take(&self) -> Taken<'_> {
+        let mut all = Shelf::new();
+        for shelf in &self.shelves {
+            let taken = std::mem::take(&mut *lock(shelf));
+            if all.is_empty() {
+                all = taken;
+            } else {
+                // As many as all shelves together hold, and no more.
+                for (kind, uses) in taken {
+                    merge(&mut all, kind, uses);
+                }
+            }
+        }
+        let mut rest: Vec<_> = all.into_iter().collect();
+        // Batches are cut off the end.
+        rest.sort_unstable_by_key(|(kind, _)| Reverse(*kind));
+        Taken { origin: self, rest }
+    }
+
+    /// The shelf of this thread, or the next one that nobody is at.
+    fn free_shelf(&self) -> MutexGuard<'_, Shelf> {
+        let own = own_place() % self.shelves.len();
+        let (before, from_own) = self.shelves.split_at(own);
+        for shelf in from_own.iter().chain(before) {
+            match shelf.try_lock() {
+                Ok(shelf) => return shelf,
+                // Nothing panics while it is held; and if it did, each entry is whole.
+                Err(TryLockError::Poisoned(shelf)) => return shelf.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        // Where there are more threads than anybody has thought of.
+        lock(&self.shelves[own])
+    }
+}
+
+/// Threads are numbered as they come.
+fn own_place() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    OWN.with(|own| {
+        own.get().unwrap_or_else(|| {
+            let place = NEXT.fetch_add(1, Ordering::Relaxed);
+            own.set(Some(place));
+            place
+        })
+    })
+}
+
+fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds to a shelf, which may be full.
+fn add(shelf: &mut Shelf, kind: UseKind, uses: Uses) {
+    if shelf.len() < Usage::CAPACITY || shelf.contains_key(&kind) {
+        merge(shelf, kind, uses);
+    }
+}
+
+fn merge(shelf: &mut Shelf, kind: UseKind, uses: Uses) {
+    match shelf.entry(kind) {
+        Entry::Occupied(mut entry) => {
+            let sum = entry.get_mut();
+            sum.count += uses.count;
+            sum.newest = sum.newest.max(uses.newest);
+        }
+        Entry::Vacant(entry) => {
+            entry.insert(uses);
+        }
+    }
+}
+
+/// Uses on their way into the database. Whatever ends the way early, an error or a cancelled task, loses none.
+#[derive(Debug)]
+pub(super) struct Taken<'a> {
+    origin: &'a Usage,
+    /// In order, the smallest last.
+    rest: Vec<(UseKind, Uses)>,
+}
+
+impl Taken<'_> {
+    /// The newest accepted use of each key, in the order of their identifiers.
+    pub(super) fn last_uses(&self) -> Vec<(KeyId, LastUse)> {
+        let mut newest = Vec::<(KeyId, LastUse)>::new();
+        for (kind, uses) in self.rest.iter().rev() {
+            let (Some(key_id), Outcome::Accepted(address)) = (kind.key_id, kind.outcome) else {
+                continue;
+            };
+            let last_use = LastUse {
+                at: uses.newest,
+                address,
+            };
+            match newest.last_mut() {
+                Some((id, newest)) if *id == key_id => {
+                    if newest.at < last_use.at {
+                        *newest = last_use;
+                    }
+                }
+                _ => newest.push((key_id, last_use)),
+            }
+        }
+        newest
+    }
+
+    /// The next at most `size` counts, in their order; empty at the end. They stay in here until [`Self::written`].
+    pub(super) fn batch(&self, size: usize) -> Vec<(UseKind, u64)> {
+        let next = self.rest.iter().rev().take(size);
+        next.map(|(kind, uses)| (*kind, uses.count)).collect()
+    }
+
+    /// The first `count` of them are in the database.
+    pub(super) fn written(&mut self, count: usize) {
+        self.rest.truncate(self.rest.len().saturating_sub(count));
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        for (kind, uses) in self.rest.drain(..) {
+            add(&mut self.origin.free_shelf(), kind, uses);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn kind(number: usize) -> UseKind {
+        UseKind {
+            key_id: Some(Uuid::from_u128(number as u128).into()),
+            day: "2026-03-02".parse().expect("a day"),
+            outcome: Outcome::Accepted(None),
+        }
+    }
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).expect("a time")
+    }
+
+    fn uses(count: u64, second: i64) -> Uses {
+        Uses {
+            count,
+            newest: at(second),
+        }
+    }
+
+    fn everything(usage: &Usage) -> Vec<(UseKind, Uses)> {
+        let mut taken = usage.take();
+        let all: Vec<_> = taken.rest.iter().rev().copied().collect();
+        taken.written(all.len());
+        all
+    }
+
+    #[test]
+    fn every_use_is_counted_and_the_newest_is_kept() {
+        let usage = Usage::default();
+        for second in [20, 30, 10] {
+            usage.record(kind(1), at(second));
+        }
+        assert_eq!(everything(&usage), [(kind(1), uses(3, 30))]);
+        assert_eq!(everything(&usage), []);
+    }
+
+    #[test]
+    fn of_a_key_that_is_used_from_everywhere_the_newest_use_counts() {
+        let usage = Usage::default();
+        let from = |last: u8| UseKind {
+            outcome: Outcome::Accepted(Some([192, 0, 2, last].into())),
+            ..kind(1)
+        };
+        for (last, second) in [(7, 20), (9, 40), (8, 30)] {
+            usage.record(from(last), at(second));
+        }
+        let refused = UseKind {
+            outcome: Outcome::Refused("expired_api_key"),
+            ..kind(1)
+        };
+        usage.record(refused, at(50));
+        usage.record(kind(2), at(10));
+        let key_id = |number| kind(number).key_id.expect("a key");
+        let last_use = |second, address: Option<IpAddr>| LastUse {
+            at: at(second),
+            address,
+        };
+        assert_eq!(
+            usage.take().last_uses(),
+            [
+                (key_id(1), last_use(40, Some([192, 0, 2, 9].into()))),
+                (key_id(2), last_use(10, None)),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_not_written_goes_back_and_is_added_to_what_came_meanwhile() {
+        let usage = Usage::default();
+        for number in 1..=3 {
+            usage.record(kind(number), at(10));
+        }
+        let mut taken = usage.take();
+        assert_eq!(taken.batch(2), [(kind(1), 1), (kind(2), 1)]);
+        taken.written(1);
+        usage.record(kind(2), at(99));
+        drop(taken);
+        assert_eq!(
+            everything(&usage),
+            [(kind(2), uses(2, 99)), (kind(3), uses(1, 10))]
+        );
+    }
+
+    #[test]
+    fn a_full_shelf_refuses_new_kinds_and_counts_the_ones_it_has() {
+        let usage = Usage::default();
+        for number in 0..=Usage::CAPACITY {
+            usage.record(kind(number), at(10));
+        }
+        usage.record(kind(0), at(20));
+        let all = everything(&usage);
+        assert_eq!(all.len(), Usage::CAPACITY);
+        assert_eq!(all[0], (kind(0), uses(2, 20)));
+        assert!(all.iter().all(|(of, _)| *of != kind(Usage::CAPACITY)));
+    }
+
+    #[test]
+    fn p54_nobody_waits_for_a_shelf_that_is_held() {
+        let usage = Usage::default();
+        let held: Vec<_> = usage.shelves[1..].iter().map(lock).collect();
+        // One after the other: each begins at a shelf of its own.
+        for _ in 0..8 {
+            std::thread::scope(|scope| scope.spawn(|| usage.record(kind(1), at(10))).join())
+                .expect("recorded");
+        }
+        drop(held);
+        assert_eq!(everything(&usage), [(kind(1), uses(8, 10))]);
+    }
+
+    #[test]
+    fn no_use_is_lost_between_threads_and_writings() {
+        let usage = Usage::default();
+        let mut written = 0;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..10_000).for_each(|_| usage.record(kind(1), at(10)))))
+                .collect();
+            while !threads.iter().all(|thread| thread.is_finished()) {
+                written += everything(&usage)
+                    .iter()
+                    .map(|(_, uses)| uses.count)
+                    .sum::<u64>();
+            }
+        });
+        written += everything(&usage)
+            .iter()
+            .map(|(_, uses)| uses.count)
+            .sum::<u64>();
+        assert_eq!(written, 40_000);
+    }
+}

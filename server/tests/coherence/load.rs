@@ -1,0 +1,180 @@
+//! 32 connections that ask about one key again and again, and know from when on the answer has to be another one.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::server::connect;
+
+const CONNECTIONS: u64 = 32;
+/// As many as the requests in flight, by each state of each key.
+const REQUESTS: u64 = 4 * CONNECTIONS;
+/// Between two requests of a connection, so that the machine has time for the change too.
+const PAUSE: Duration = Duration::from_millis(4);
+/// More than a loaded machine needs for some hundred requests.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What is asked about, and what may come of it.
+pub(crate) struct Target {
+    secret: String,
+    before: u16,
+    after: u16,
+    /// The change was answered: whatever is sent from now on is judged by the new state.
+    answered: AtomicBool,
+    /// Requests sent before that, and afterwards.
+    sent: [AtomicU64; 2],
+}
+
+impl Target {
+    /// A key that is answered with `before` and, after its change, with `after`.
+    pub(crate) fn new(secret: &str, before: u16, after: u16) -> Self {
+        Self {
+            secret: secret.to_owned(),
+            before,
+            after,
+            answered: AtomicBool::default(),
+            sent: Default::default(),
+        }
+    }
+}
+
+/// The connections.
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    target: Mutex<Option<Arc<Target>>>,
+    stopped: AtomicBool,
+    requests: AtomicU64,
+    wrong: Mutex<Vec<String>>,
+}
+
+impl Load {
+    pub(crate) fn start(address: &str) -> Self {
+        let shared = Arc::new(Shared::default());
+        let threads = (0..CONNECTIONS)
+            .map(|_| {
+                let (shared, address) = (Arc::clone(&shared), address.to_owned());
+                thread::spawn(move || shared.run(&address))
+            })
+            .collect();
+        Self { shared, threads }
+    }
+
+    /// Asks about `target` until enough was answered by the old state, makes the change, and asks on until enough was answered by the
+    /// new one.
+    pub(crate) fn during(&self, target: Target, change: impl FnOnce()) {
+        let target = Arc::new(target);
+        *self.shared.target.lock().unwrap() = Some(Arc::clone(&target));
+        self.wait_for(&target.sent[0]);
+        change();
+        target.answered.store(true, Ordering::SeqCst);
+        self.wait_for(&target.sent[1]);
+    }
+
+    /// How many requests were answered in all.
+    pub(crate) fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::Relaxed)
+    }
+
+    fn wait_for(&self, sent: &AtomicU64) {
+        let until = Instant::now() + PATIENCE;
+        while sent.load(Ordering::Relaxed) < REQUESTS {
+            let wrong = self.shared.wrong.lock().unwrap();
+            assert!(wrong.is_empty(), "{wrong:#?}");
+            drop(wrong);
+            assert!(Instant::now() < until, "too slow");
+            thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self, address: &str) {
+        let mut connection = Connection(BufReader::new(connect(address)));
+        while !self.stopped.load(Ordering::Relaxed) {
+            let target = self.target.lock().unwrap().clone();
+            if let Some(target) = target {
+                // Before it is sent.
+                let answered = target.answered.load(Ordering::SeqCst);
+                let status = connection.ask(&target.secret);
+                let is_right =
+                    status == Some(target.after) || (!answered && status == Some(target.before));
+                if !is_right {
+                    self.wrong.lock().unwrap().push(format!(
+                        "{status:?} for a request sent {} the answer",
+                        if answered { "after" } else { "before" }
+                    ));
+                    return;
+                }
+                target.sent[usize::from(answered)].fetch_add(1, Ordering::Relaxed);
+                self.requests.fetch_add(1, Ordering::Relaxed);
+            }
+            thread::park_timeout(PAUSE);
+        }
+    }
+}
+
+/// A connection that is kept open.
+pub(crate) struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    pub(crate) fn open(address: &str) -> Self {
+        Self(BufReader::new(connect(address)))
+    }
+
+    /// The status for a request with that key to a route that asks for `orders:read`.
+    pub(crate) fn ask(&mut self, secret: &str) -> Option<u16> {
+        let request = format!(
+            "GET /api/v1/forward-auth/for/acme/orders:read/ HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\n\r\n"
+        );
+        self.0.get_mut().write_all(request.as_bytes()).ok()?;
+        self.read().map(|(status, _)| status)
+    }
+
+    /// One answer: its status and its body.
+    pub(crate) fn read(&mut self) -> Option<(u16, String)> {
+        let mut line = String::new();
+        self.0.read_line(&mut line).ok()?;
+        let status = line.split(' ').nth(1)?.parse().ok()?;
+        let mut length = 0;
+        loop {
+            line.clear();
+            self.0.read_line(&mut line).ok()?;
+            let line = line.trim_end().to_ascii_lowercase();
+            if line.is_empty() {
+                break;
+            }
+            if let Some(value) = line.strip_prefix("content-length:") {
+                length = value.trim().parse().ok()?;
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).ok()?;
+        Some((status, String::from_utf8(body).ok()?))
+    }
+
+    pub(crate) fn send(&mut self, request: &str) -> Option<(u16, String)> {
+        self.0.get_mut().write_all(request.as_bytes()).ok()?;
+        self.read()
+    }
+}
