@@ -5,6 +5,8 @@
 //! has signed in, presented a key, or sits at the command line.
 
 pub mod audit;
+#[cfg(feature = "bench")]
+mod bench;
 pub(crate) mod clock;
 mod connection;
 pub(crate) mod cursor;
