@@ -70,7 +70,7 @@ pub(crate) fn oha() -> Result<PathBuf> {
         options: &["--locked"],
         // It shares the machine with what it measures.
         optimisation: "2",
-        usually: "8 min, once",
+        usually: "5 min, once",
     })?;
     Ok(folder.join("oha"))
 }

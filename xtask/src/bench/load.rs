@@ -134,7 +134,9 @@ pub(crate) struct Connection {
     stream: TcpStream,
     address: SocketAddr,
     request: Vec<u8>,
+    /// The last one.
     answer: Vec<u8>,
+    body_begins: usize,
 }
 
 impl Connection {
@@ -149,6 +151,7 @@ impl Connection {
             address,
             request: Vec::new(),
             answer: Vec::new(),
+            body_begins: 0,
         })
     }
 
@@ -175,16 +178,26 @@ impl Connection {
             };
             match self.answer.len() {
                 length if length < head.answer_length => {}
-                length if length == head.answer_length => return Ok(head.status),
+                length if length == head.answer_length => {
+                    self.body_begins = head.length;
+                    return Ok(head.status);
+                }
                 _ => bail!("the server sent more than it was asked for"),
             }
         }
+    }
+
+    /// That of the last answer.
+    pub(crate) fn body(&self) -> &[u8] {
+        self.answer.get(self.body_begins..).unwrap_or_default()
     }
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     status: u16,
+    /// In bytes, up to the body.
+    length: usize,
     /// Head and body together, in bytes.
     answer_length: usize,
 }
@@ -203,14 +216,15 @@ impl Head {
             .and_then(|line| line.strip_prefix("HTTP/1.1 "))
             .and_then(|rest| rest.get(..3)?.parse().ok())
             .context("the answer is no HTTP/1.1")?;
-        let length: usize = lines
+        let body_length: usize = lines
             .filter_map(|line| line.split_once(':'))
             .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
             .and_then(|(_, value)| value.trim().parse().ok())
             .context("the answer does not say how long it is")?;
         Ok(Some(Self {
             status,
-            answer_length: end + END.len() + length,
+            length: end + END.len(),
+            answer_length: end + END.len() + body_length,
         }))
     }
 }
@@ -224,6 +238,7 @@ mod tests {
         let answer = b"HTTP/1.1 401 Unauthorized\r\ncontent-type: text/plain\r\nContent-Length: 5\r\n\r\nhel";
         let head = Head::read(answer).expect("it is HTTP").expect("whole");
         assert_eq!((head.status, head.answer_length), (401, answer.len() + 2));
+        assert_eq!(&answer[head.length..], b"hel");
         assert_eq!(Head::read(&answer[..40]).expect("a part"), None);
         assert!(Head::read(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
         assert!(Head::read(b"SSH-2.0\r\n\r\n").is_err());

@@ -154,6 +154,7 @@ impl Report {
         let head = [
             "load",
             "CPU a request",
+            "reads a request",
             "requests/s",
             "p50",
             "p99",
@@ -165,6 +166,7 @@ impl Report {
             vec![
                 name(*load).to_owned(),
                 format!("{:.1} µs", median(|sample| sample.cpu) * 1e6),
+                format!("{:.2}", median(|sample| sample.reads)),
                 grouped(median(|sample| sample.answers.per_second).round() as u64),
                 format!("{:.2} ms", median(|sample| sample.answers.p50) * 1e3),
                 format!("{:.2} ms", median(|sample| sample.answers.p99) * 1e3),
@@ -190,6 +192,7 @@ impl Report {
         vec![
             ratio(Load::Guarded, Load::Twin, Limit::AtMost(1.2)),
             ratio(Load::Guarded, Load::Bare, Limit::AtMost(1.35)),
+            ratio(Load::Twin, Load::Bare, Limit::None),
             ratio(Load::GuardedAnyKey, Load::TwinAnyKey, Limit::None),
             ratio(Load::Uncached, Load::GuardedAnyKey, Limit::None),
             ratio(Load::Unknown, Load::GuardedAnyKey, Limit::None),
@@ -364,6 +367,7 @@ mod tests {
     fn the_document_has_every_figure_in_its_place() {
         let round = Load::ALL.map(|_| Sample {
             cpu: 12e-6,
+            reads: 0.25,
             answers: Answers {
                 requests: 50_000,
                 per_second: 10_000.0,
@@ -395,6 +399,7 @@ mod tests {
         assert!(!document.contains(['{', '}']), "{document}");
         for figure in [
             "12.0 µs",
+            "0.25",
             "10,000",
             "9.00 ms",
             "250.0 ms",

@@ -56,6 +56,8 @@ impl Load {
 pub(crate) struct Sample {
     /// Processor time of the server, in seconds a request.
     pub(crate) cpu: f64,
+    /// How often the database was asked for a key, by request.
+    pub(crate) reads: f64,
     pub(crate) answers: Answers,
 }
 
@@ -136,7 +138,12 @@ impl Contest<'_> {
             Load::Bare => self.bare,
             _ => self.latchkey,
         };
-        let before = server.cpu()?;
+        // The bare axum has no database.
+        let reads = || match load {
+            Load::Bare => Ok(0),
+            _ => server.database_reads(),
+        };
+        let (reads_before, before) = (reads()?, server.cpu()?);
         let answers = self.load(load, server, time)?;
         if load.is_checked() {
             server.wait_until_at_rest()?;
@@ -145,6 +152,7 @@ impl Contest<'_> {
         server.empty_log()?;
         Ok(Sample {
             cpu: cpu.as_secs_f64() / answers.requests as f64,
+            reads: (reads()? - reads_before) as f64 / answers.requests as f64,
             answers,
         })
     }
@@ -182,6 +190,7 @@ mod tests {
     fn sample(cpu: f64) -> Sample {
         Sample {
             cpu,
+            reads: 0.0,
             answers: Answers {
                 requests: 10,
                 per_second: 1.0,

@@ -26,7 +26,7 @@ pub(crate) const UNCACHED: &str = "/api/v1/bench/uncached";
 /// A little longer than the server waits before it writes down which keys were used.
 const WRITES_AFTER: Duration = Duration::from_millis(3_500);
 /// How long it may take to start, or to come to rest.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A database full of keys in a temporary folder.
 pub(crate) struct Installation {
@@ -87,13 +87,13 @@ impl Installation {
     }
 
     fn start(&self, mode: &str, path: &str) -> Result<(Server, Duration)> {
-        // Freed again for the server: between two lines of ours somebody may take it; the server then fails, and says so.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let (address, metrics) = (free_address()?, free_address()?);
         let log = self.folder.join(format!("{mode}.log"));
         let lines = OpenOptions::new().create(true).append(true).open(&log)?;
         let mut start = self.command(mode);
         start
             .env("LATCHKEY_LISTEN", address.to_string())
+            .env("LATCHKEY_METRICS_LISTEN", metrics.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(lines);
@@ -102,6 +102,7 @@ impl Installation {
         let mut server = Server {
             child,
             address,
+            metrics,
             log,
         };
         loop {
@@ -155,6 +156,7 @@ pub(crate) struct Server {
     child: Child,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    metrics: SocketAddr,
     log: PathBuf,
 }
 
@@ -180,6 +182,21 @@ impl Server {
         kib_of(&status, "VmRSS:")
             .map(|kib| kib * 1024)
             .context("/proc/PID/status is not as proc(5) has it")
+    }
+
+    /// How often it has asked the database for a key.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub(crate) fn database_reads(&self) -> Result<u64> {
+        let mut connection = Connection::open(self.metrics)?;
+        let status = connection.ask("/metrics", "")?;
+        ensure!(status == 200, "/metrics answered {status}");
+        str::from_utf8(connection.body())?
+            .lines()
+            .find_map(|line| line.strip_prefix("latchkey_database_reads_total "))
+            .and_then(|count| count.parse().ok())
+            .context("/metrics does not say how often the database was asked for a key")
     }
 
     /// Waits until what requests have left behind is done: when keys were last used is written later, and all at once.
@@ -221,6 +238,12 @@ impl Drop for Server {
         }
         self.child.wait().ok();
     }
+}
+
+/// A port of the loopback, freed again for the server: between two lines of ours somebody may take it; the server then fails, and says
+/// so.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// `utime` and `stime`. The name of the program stands before them, in parentheses, and can be anything.
