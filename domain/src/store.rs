@@ -5,8 +5,6 @@
 //! has signed in, presented a key, or sits at the command line.
 
 pub mod audit;
-#[cfg(feature = "bench")]
-mod bench;
 pub(crate) mod clock;
 mod connection;
 pub(crate) mod cursor;
@@ -16,6 +14,8 @@ pub(crate) mod cursor;
 )]
 pub(crate) mod entity;
 mod error;
+#[cfg(feature = "bench")]
+mod filling;
 pub mod groups;
 pub mod keys;
 mod migration;

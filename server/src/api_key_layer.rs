@@ -5,12 +5,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use domain::{
-    client_address::ClientAddress,
-    key::verdict::Refusal,
-    permission::Permission,
-    verify::{Question, VerifiedKey},
-};
+use domain::{key::verdict::Refusal, permission::Permission, verify::Question};
 use http::{HeaderMap, HeaderName};
 
 use crate::{api::error::ApiError, client, clock, state::AppState};
@@ -25,7 +20,7 @@ pub(crate) struct KeyGuard {
     pub(crate) permission: Option<Permission>,
 }
 
-/// Lets requests with a good key through, with the [`VerifiedKey`] among their extensions.
+/// Lets requests with a good key through, with the [`VerifiedKey`](domain::verify::VerifiedKey) among their extensions.
 ///
 /// The header is the one place where a key is looked for: not the query, a cookie, the body or `Authorization`.
 pub(crate) async fn require_api_key(
@@ -33,18 +28,6 @@ pub(crate) async fn require_api_key(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let verified =
-        check_api_key(&guard, request.headers(), client::of(request.extensions())).await?;
-    request.extensions_mut().insert(verified);
-    Ok(next.run(request).await)
-}
-
-/// The key that a request from `client` presents, where it is let through.
-pub(crate) async fn check_api_key(
-    guard: &KeyGuard,
-    headers: &HeaderMap,
-    client: ClientAddress,
-) -> Result<VerifiedKey, ApiError> {
     let question = Question {
         permission: guard.permission.as_ref(),
         ..Question::default()
@@ -52,10 +35,16 @@ pub(crate) async fn check_api_key(
     let verified = guard
         .state
         .verifier
-        .answer(question, presented_key(headers), client, clock::now())
+        .answer(
+            question,
+            presented_key(request.headers()),
+            client::of(request.extensions()),
+            clock::now(),
+        )
         .await??;
     tracing::debug!(key_id = %verified.key.id, tenant = %verified.tenant.slug, "key accepted");
-    Ok(verified)
+    request.extensions_mut().insert(verified);
+    Ok(next.run(request).await)
 }
 
 /// The one value of the header. One that is not visible ASCII is no key either.

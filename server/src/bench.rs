@@ -9,12 +9,12 @@ use axum::{
     response::Response,
     routing::{self, MethodRouter},
 };
-use domain::verify::VerifiedKey;
+use domain::verify::{Question, VerifiedKey, Verifier};
 use tokio::{net::TcpListener, sync::OnceCell};
 
 use crate::{
     api::error::ApiError,
-    api_key_layer::{KeyGuard, check_api_key, require_api_key},
+    api_key_layer::{KeyGuard, presented_key, require_api_key},
     cli::{self, Failure},
     client, clock,
     config::Config,
@@ -34,19 +34,21 @@ pub(crate) fn guarded(
     path: &str,
     state: &AppState,
 ) -> MethodRouter<AppState> {
-    let guard = KeyGuard {
-        state: state.clone(),
-        permission: None,
-    };
     match path {
-        TWIN => handler.route_layer(from_fn_with_state(
-            Prepared {
-                guard,
+        TWIN => {
+            let prepared = Prepared {
+                verifier: state.verifier.clone(),
                 key: Arc::default(),
-            },
-            insert_prepared_key,
-        )),
-        UNCACHED => handler.route_layer(from_fn_with_state(guard, require_api_key_uncached)),
+            };
+            handler.route_layer(from_fn_with_state(prepared, insert_prepared_key))
+        }
+        UNCACHED => {
+            let guard = KeyGuard {
+                state: state.clone(),
+                permission: None,
+            };
+            handler.route_layer(from_fn_with_state(guard, require_api_key_uncached))
+        }
         _ => handler,
     }
 }
@@ -54,12 +56,12 @@ pub(crate) fn guarded(
 /// The key that the twin answers with.
 #[derive(Clone)]
 struct Prepared {
-    guard: KeyGuard,
+    verifier: Verifier,
     key: Arc<OnceCell<VerifiedKey>>,
 }
 
 /// Lets every request through with one and the same key: that of the first request, which is checked. The key of a later one is not
-/// even looked at.
+/// even looked at, nor where it comes from.
 async fn insert_prepared_key(
     State(prepared): State<Prepared>,
     mut request: Request,
@@ -68,23 +70,31 @@ async fn insert_prepared_key(
     let (headers, client) = (request.headers(), client::of(request.extensions()));
     let key = prepared
         .key
-        .get_or_try_init(|| check_api_key(&prepared.guard, headers, client))
+        .get_or_try_init(|| async {
+            let verdict = prepared
+                .verifier
+                .answer(
+                    Question::default(),
+                    presented_key(headers),
+                    client,
+                    clock::now(),
+                )
+                .await?;
+            Ok::<_, ApiError>(verdict?)
+        })
         .await?;
-    let verified = VerifiedKey {
-        client,
-        ..key.clone()
-    };
-    request.extensions_mut().insert(verified);
+    request.extensions_mut().insert(key.clone());
     Ok(next.run(request).await)
 }
 
-/// `require_api_key`, with the key forgotten that the request presents.
+/// [`require_api_key`] for a key that is not in memory.
 async fn require_api_key_uncached(
     guard: State<KeyGuard>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    // The cache's owner fills this in: until there is a cache, every check asks the database.
+    // The cache's owner fills this in: the verifier forgets the key that the request presents. Until there is a cache, every check
+    // asks the database.
     require_api_key(guard, request, next).await
 }
 
