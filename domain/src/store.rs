@@ -15,6 +15,8 @@ pub(crate) mod cursor;
 )]
 pub(crate) mod entity;
 mod error;
+#[cfg(feature = "bench")]
+mod filling;
 pub mod groups;
 pub mod keys;
 mod migration;

@@ -7,7 +7,7 @@
 //! | what does an answer of the JSON API look like? | [`api`] |
 //! | how does a page get to the browser? | [`pages`], [`assets`] |
 //! | what do all answers have? | [`security_headers`], [`request_id`], [`body_limit`] |
-//! | how does it listen, and how does it end? | [`serve`], [`health`], [`metrics`] |
+//! | how does it listen, and how does it end? | [`serve`], [`health`], [`metrics`], [`runtime`] |
 //! | which commands are there? | [`cli`] |
 //! | which settings are there, and what may they be? | [`config`] |
 //! | what is in the tenant to play with? | [`demo`] |
@@ -19,6 +19,8 @@
 mod api;
 mod api_key_layer;
 pub mod assets;
+#[cfg(feature = "bench")]
+pub mod bench;
 mod body_limit;
 pub mod cli;
 mod client;
@@ -33,6 +35,7 @@ mod metrics;
 mod pages;
 mod request_id;
 pub mod router;
+pub mod runtime;
 mod security_headers;
 mod serve;
 pub mod state;

@@ -18,6 +18,8 @@ use http::{Method, StatusCode};
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
 
+#[cfg(feature = "bench")]
+use crate::bench;
 use crate::{
     api::{
         self, api_keys, audit_events, authorization_groups, docs,
@@ -204,6 +206,12 @@ pub fn routes() -> Vec<Route> {
     ];
     // People: what their pages call.
     routes.extend(SERVER_FUNCTIONS.map(|(path, caller)| post(path, caller, call_server_function)));
+    // Benchmarks. Both bring their own guard, or none: it is what they differ in from `/api/v1/whoami`.
+    #[cfg(feature = "bench")]
+    routes.extend([
+        get(bench::TWIN, Anyone, whoami::read_whoami),
+        get(bench::UNCACHED, Anyone, whoami::read_whoami),
+    ]);
     // The browser's files.
     routes.extend(
         Assets::embedded()
@@ -293,6 +301,8 @@ fn guarded(
     caller: Caller,
     state: &AppState,
 ) -> MethodRouter<AppState> {
+    #[cfg(feature = "bench")]
+    let handler = bench::guarded(handler, path, state);
     let state = state.clone();
     match caller {
         Caller::Key(permission) => {

@@ -5,6 +5,7 @@
     reason = "a build tool, not the product: it reads its own environment and polls other programs"
 )]
 
+mod bench;
 mod bundle;
 mod command;
 mod contract;
@@ -24,10 +25,12 @@ mod workspace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use bench::Effort;
 use bundle::Profile;
 use workspace::Workspace;
 
@@ -59,6 +62,18 @@ enum Task {
     Test,
     /// Run the long forms of what the tests do in short: an hour or so
     Soak,
+    /// Measure what the check of a key costs and what the server takes; write docs/benchmarks.md, fail above a limit
+    Bench {
+        /// Try the command itself, in the debug build: its figures mean nothing, are judged by no limit and written nowhere
+        #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
+        quick: bool,
+        /// How often each load is measured
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(5..))]
+        rounds: u32,
+        /// How long each load lasts, in seconds
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(2..))]
+        seconds: u64,
+    },
     /// Print the bytes that a browser downloads; fail above the limit
     Size,
     /// Take the README's picture of the list; with `--all FOLDER`, one of every page and dialog
@@ -99,6 +114,18 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Test => test::test(&workspace),
         Task::Soak => soak::soak(&workspace),
+        Task::Bench {
+            quick,
+            rounds,
+            seconds,
+        } => {
+            let effort = if quick {
+                Effort::QUICK
+            } else {
+                Effort::full(rounds, Duration::from_secs(seconds))
+            };
+            bench::bench(&workspace, &effort)
+        }
         Task::Size => size::size(&workspace),
         Task::Screenshots { all } => screenshots::screenshots(&workspace, all.as_deref()),
     }

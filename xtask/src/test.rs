@@ -43,6 +43,10 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         "2 min the first time, then seconds",
         || cargo(&["clippy", "--tests", "--bins", "--", "-D", "warnings"]),
     )?;
+    progress::step("Clippy, for the benchmarks", "30 s, then seconds", || {
+        let bench = ["clippy", "--bins", "--features", "server/bench"];
+        cargo(&[&bench[..], &["--", "-D", "warnings"]].concat())
+    })?;
     progress::step(
         "Clippy, for the browser",
         "1 min the first time, then seconds",

@@ -24,6 +24,8 @@ pub(crate) use python::schemathesis;
 
 /// Trunk, which makes the browser's bundle.
 const TRUNK: &str = "0.21.14";
+/// The load generator of the benchmarks.
+pub(crate) const OHA: &str = "1.16.0";
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The folders to put on PATH while Trunk runs, after installing what is missing there.
@@ -53,6 +55,24 @@ pub(crate) fn for_bundle(workspace: &Workspace) -> Result<Vec<PathBuf>> {
         usually: "2 min, once",
     })?;
     Ok(vec![trunk, wasm_bindgen])
+}
+
+/// oha, which puts load on a server, installed now when this version is not there yet.
+///
+/// # Errors
+/// When it cannot be installed.
+pub(crate) fn oha() -> Result<PathBuf> {
+    let folder = compiled::folder_of(&Compiled {
+        package: "oha",
+        program: "oha",
+        version: OHA,
+        // It does not compile without TLS.
+        options: &["--locked"],
+        // It shares the machine with what it measures.
+        optimisation: "2",
+        usually: "5 min, once",
+    })?;
+    Ok(folder.join("oha"))
 }
 
 /// Clippy and rustfmt, which rustup's minimal profile lacks.
