@@ -1,7 +1,7 @@
 //! Permissions: `resource:action`, free-form, so that a tenant's own services can use them too.
 
 use serde::{Deserialize, Serialize};
-use std::{borrow::Borrow, fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 /// One permission, e.g. `orders:read`: two parts of `[a-z0-9-]+`, at most 64 characters in all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -11,7 +11,10 @@ use std::{borrow::Borrow, fmt, str::FromStr};
     schema(value_type = String, max_length = 64, pattern = "^[a-z0-9-]+:[a-z0-9-]+$", example = "orders:read")
 )]
 #[serde(try_from = "String", into = "String")]
-pub struct Permission(String);
+pub struct Permission(
+    // Shared: each request that asks for one carries it along.
+    Arc<str>,
+);
 
 /// The text is not a permission.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +48,7 @@ impl FromStr for Permission {
             Some((resource, action))
                 if text.len() <= Self::MAX_LENGTH && is_part(resource) && is_part(action) =>
             {
-                Ok(Self(text.to_owned()))
+                Ok(Self(text.into()))
             }
             _ => Err(InvalidPermission(text.chars().take(100).collect())),
         }
@@ -62,7 +65,7 @@ impl TryFrom<String> for Permission {
 
 impl From<Permission> for String {
     fn from(permission: Permission) -> Self {
-        permission.0
+        permission.0.as_ref().to_owned()
     }
 }
 

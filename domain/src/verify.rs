@@ -156,6 +156,19 @@ impl Verifier {
         }
     }
 
+    /// With room for so many bytes of keys.
+    #[cfg(feature = "bench")]
+    #[must_use]
+    pub fn with_room_for(store: Store, bytes: u64) -> Self {
+        Self {
+            store,
+            shared: Arc::new(Shared {
+                keys: KeyCache::with_room_for(bytes),
+                ..Shared::default()
+            }),
+        }
+    }
+
     /// Judges a request that presents `presented` from `client` to a route that asks for `permission`. An accepted one counts as use.
     ///
     /// # Errors
@@ -269,6 +282,39 @@ impl Verifier {
     #[must_use]
     pub fn database_reads(&self) -> u64 {
         self.shared.database_reads.load(Ordering::Relaxed)
+    }
+
+    /// Forgets the key of that secret, so that the next check of it asks the database.
+    #[cfg(feature = "bench")]
+    pub fn forget(&self, secret: &str) {
+        self.shared.keys.forget(&random::sha256(secret));
+    }
+
+    /// Keeps `copies` of the key of that secret, each under a digest of its own that is returned by nobody, so that the memory is as full
+    /// as it would be with so many keys. There has to be room for them.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::NotFound`].
+    #[cfg(feature = "bench")]
+    pub async fn keep_copies(
+        &self,
+        secret: &str,
+        copies: u32,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let noted = self.store.database().coherence();
+        let noted = noted.map_or_else(Tick::default, |coherence| coherence.stamps().now());
+        let known = self
+            .store
+            .find_by_digest(&random::sha256(secret), now)
+            .await?;
+        let known = known.ok_or(Error::NotFound("API key"))?;
+        for copy in 0..copies {
+            let digest = random::sha256(&copy.to_string());
+            let entry = Arc::new(Entry::new(known.clone(), noted));
+            self.shared.keys.keep(digest, entry);
+        }
+        Ok(())
     }
 
     /// How many keys are kept in memory.

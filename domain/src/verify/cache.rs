@@ -95,7 +95,7 @@ impl Default for KeyCache {
 }
 
 impl KeyCache {
-    fn with_room_for(bytes: u64) -> Self {
+    pub(super) fn with_room_for(bytes: u64) -> Self {
         let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
         Self {
             keys: Cache::with(usual, bytes, ByBytes, ByDigest, Default::default()),

@@ -133,7 +133,7 @@ impl Scene {
             .parse::<u64>()
             .unwrap();
         let requests = self.load.requests();
-        println!("{requests} requests, of which {reads} read the database");
+        eprintln!("{requests} requests, of which {reads} read the database");
         assert!(requests > 1_000);
         // Each connection at most once after each change, and none but those.
         assert!(reads < requests / 2, "{reads} of {requests}");

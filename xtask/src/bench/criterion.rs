@@ -42,7 +42,7 @@ pub(crate) fn run(workspace: &Workspace, effort: &Effort) -> Result<Vec<Timing>>
             "--package",
             "domain",
             "--features",
-            "store",
+            "bench",
             "--bench",
             "*",
         ])

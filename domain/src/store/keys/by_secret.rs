@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A key that there is, with what decides about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct KnownKey {
     /// The key.
     pub(crate) key: ApiKey,

@@ -1,0 +1,70 @@
+//! The verdict on a key that is in memory allocates nothing.
+
+#[path = "world/world.rs"]
+#[expect(
+    dead_code,
+    reason = "made for the tests of the store; this one uses a part of it"
+)]
+mod world;
+
+use domain::{
+    client_address::ClientAddress,
+    key::{NewKey, allowlist::Allowlist},
+    permission::Permission,
+    store::{Store, StoreOptions},
+    verify::{VerifiedKey, Verifier},
+};
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+use world::World;
+
+/// The answer of a check that waits for nothing.
+fn at_once<T>(work: impl Future<Output = T>) -> T {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("it waits for the database"),
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_from_memory_allocates_nothing() {
+    let world = World::on_sqlite().await;
+    let scope = world.tenant("acme").await;
+    let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+    let lines: String = (0..50).map(|n| format!("10.{n}.0.0/16\n")).collect();
+    let new = NewKey {
+        name: "ERP".parse().unwrap(),
+        description: "".parse().unwrap(),
+        group_id: group.id,
+        expires_on: Some("2026-12-31".parse().unwrap()),
+        allowlist: Allowlist::parse_lines(&lines).unwrap(),
+    };
+    let key = world.store.keys(&scope).create(new, world.now).await;
+    let secret = key.unwrap().secret;
+    let server = Store::open(StoreOptions {
+        exclusive: true,
+        ..world.options()
+    });
+    let verifier = Verifier::new(server.await.unwrap());
+    let permission: Permission = "orders:read".parse().unwrap();
+    let inside = ClientAddress::known("10.49.1.2".parse().unwrap());
+    let outside = ClientAddress::known("10.50.1.2".parse().unwrap());
+    let verify = |client| {
+        let work = verifier.verify(secret.expose(), client, Some(&permission), world.now);
+        async move { work.await.unwrap() }
+    };
+    // The first check reads the key, and the first of each kind makes its place among what is counted.
+    verify(inside).await.unwrap();
+    verify(outside).await.unwrap_err();
+
+    let is_accepted = |verdict: Result<VerifiedKey, _>| verdict.is_ok();
+    let accepted = allocation_counter::measure(|| {
+        assert!((0..100).all(|_| is_accepted(at_once(verify(inside)))));
+    });
+    let refused = allocation_counter::measure(|| {
+        assert!((0..100).all(|_| !is_accepted(at_once(verify(outside)))));
+    });
+    assert_eq!((accepted.count_total, refused.count_total), (0, 0));
+}
