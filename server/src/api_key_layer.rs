@@ -1,10 +1,6 @@
 //! The layer that validates `X-API-Key`: section 4 of the specification, at the door.
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::extract::Request;
 use domain::{key::verdict::Refusal, permission::Permission, verify::Question};
 use http::{HeaderMap, HeaderName};
 
@@ -12,28 +8,23 @@ use crate::{api::error::ApiError, client, clock, state::AppState};
 
 const HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
-/// What a route asks of a key.
-#[derive(Clone, Debug)]
-pub(crate) struct KeyGuard {
-    pub(crate) state: AppState,
-    /// `None` where any good key will do.
-    pub(crate) permission: Option<Permission>,
-}
-
-/// Lets requests with a good key through, with the [`VerifiedKey`](domain::verify::VerifiedKey) among their extensions.
+/// Lets requests with a good key through, with the [`VerifiedKey`](domain::verify::VerifiedKey) among their extensions; with any good key
+/// where no `permission` is asked for.
 ///
 /// The header is the one place where a key is looked for: not the query, a cookie, the body or `Authorization`.
-pub(crate) async fn require_api_key(
-    State(guard): State<KeyGuard>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
+///
+/// # Errors
+/// The refusal; [`ApiError::Failed`] where there can be no verdict.
+pub(crate) async fn admit_key(
+    state: &AppState,
+    permission: Option<&Permission>,
+    request: &mut Request,
+) -> Result<(), ApiError> {
     let question = Question {
-        permission: guard.permission.as_ref(),
+        permission,
         ..Question::default()
     };
-    let verified = guard
-        .state
+    let verified = state
         .verifier
         .answer(
             question,
@@ -44,7 +35,7 @@ pub(crate) async fn require_api_key(
         .await??;
     tracing::debug!(key_id = %verified.key().id, tenant = %verified.tenant().slug, "key accepted");
     request.extensions_mut().insert(verified);
-    Ok(next.run(request).await)
+    Ok(())
 }
 
 /// The one value of the header. One that is not visible ASCII is no key either.

@@ -1,20 +1,14 @@
 //! What the benchmarks measure the check of `X-API-Key` against, and what they measure it with. Only with the feature `bench`.
 
-use std::{env, fs, io::Write as _, path::Path, process::ExitCode, sync::Arc};
+use std::{env, fs, io::Write as _, path::Path, process::ExitCode};
 
-use axum::{
-    Router,
-    extract::{Request, State},
-    middleware::{Next, from_fn_with_state},
-    response::Response,
-    routing::{self, MethodRouter},
-};
-use domain::verify::{Question, VerifiedKey, Verifier};
+use axum::{Router, extract::Request, routing};
+use domain::verify::{Question, VerifiedKey};
 use tokio::{net::TcpListener, sync::OnceCell};
 
 use crate::{
     api::error::ApiError,
-    api_key_layer::{KeyGuard, presented_key, require_api_key},
+    api_key_layer::{admit_key, presented_key},
     cli::{self, Failure},
     client, clock,
     config::Config,
@@ -28,75 +22,53 @@ pub(crate) const TWIN: &str = "/api/v1/bench/twin";
 /// `GET /api/v1/whoami` with the check, which takes nothing from memory.
 pub(crate) const UNCACHED: &str = "/api/v1/bench/uncached";
 
-/// Puts before a handler of the two routes above what it has instead of `require_api_key`; leaves any other as it is.
-pub(crate) fn guarded(
-    handler: MethodRouter<AppState>,
-    path: &str,
-    state: &AppState,
-) -> MethodRouter<AppState> {
-    match path {
-        TWIN => {
-            let prepared = Prepared {
-                verifier: state.verifier.clone(),
-                key: Arc::default(),
-            };
-            handler.route_layer(from_fn_with_state(prepared, insert_prepared_key))
+/// What stands before the handler of the two routes above, in place of the check of the key.
+pub(crate) enum Guard {
+    /// Every request passes with one and the same key: that of the first request, which is checked. The key of a later one is not even
+    /// looked at, nor where it comes from.
+    Twin(OnceCell<VerifiedKey>),
+    /// The check of a key that is not in memory.
+    Uncached,
+}
+
+impl Guard {
+    /// That of a route; `None` for all but the two.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        match path {
+            TWIN => Some(Self::Twin(OnceCell::new())),
+            UNCACHED => Some(Self::Uncached),
+            _ => None,
         }
-        UNCACHED => {
-            let guard = KeyGuard {
-                state: state.clone(),
-                permission: None,
-            };
-            handler.route_layer(from_fn_with_state(guard, require_api_key_uncached))
+    }
+
+    pub(crate) async fn admit(
+        &self,
+        state: &AppState,
+        request: &mut Request,
+    ) -> Result<(), ApiError> {
+        match self {
+            Self::Twin(key) => {
+                let (headers, client) = (request.headers(), client::of(request.extensions()));
+                let check = || async {
+                    let presented = presented_key(headers);
+                    let verdict =
+                        state
+                            .verifier
+                            .answer(Question::default(), presented, client, clock::now());
+                    Ok::<_, ApiError>(verdict.await??)
+                };
+                let key = key.get_or_try_init(check).await?.clone();
+                request.extensions_mut().insert(key);
+                Ok(())
+            }
+            Self::Uncached => {
+                if let Ok(presented) = presented_key(request.headers()) {
+                    state.verifier.forget(presented);
+                }
+                admit_key(state, None, request).await
+            }
         }
-        _ => handler,
     }
-}
-
-/// The key that the twin answers with.
-#[derive(Clone)]
-struct Prepared {
-    verifier: Verifier,
-    key: Arc<OnceCell<VerifiedKey>>,
-}
-
-/// Lets every request through with one and the same key: that of the first request, which is checked. The key of a later one is not
-/// even looked at, nor where it comes from.
-async fn insert_prepared_key(
-    State(prepared): State<Prepared>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let (headers, client) = (request.headers(), client::of(request.extensions()));
-    let key = prepared
-        .key
-        .get_or_try_init(|| async {
-            let verdict = prepared
-                .verifier
-                .answer(
-                    Question::default(),
-                    presented_key(headers),
-                    client,
-                    clock::now(),
-                )
-                .await?;
-            Ok::<_, ApiError>(verdict?)
-        })
-        .await?;
-    request.extensions_mut().insert(key.clone());
-    Ok(next.run(request).await)
-}
-
-/// [`require_api_key`] for a key that is not in memory.
-async fn require_api_key_uncached(
-    guard: State<KeyGuard>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    if let Ok(presented) = presented_key(request.headers()) {
-        guard.state.verifier.forget(presented);
-    }
-    require_api_key(guard, request, next).await
 }
 
 /// The command line of `latchkey-bench`: `hello`, `seed TENANTS KEYS FILE`, or one of `latchkey`.

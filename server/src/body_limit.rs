@@ -1,9 +1,8 @@
 //! How large a body may be, and in which form.
 
 use axum::{
-    body::Body,
-    extract::{Request, State},
-    middleware::Next,
+    body::{Body, HttpBody as _},
+    extract::Request,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header};
@@ -18,15 +17,14 @@ pub(crate) const SIGN_IN: usize = 16 * 1024;
 
 /// Reads the whole body before anything else does, and refuses one that is larger than the limit, whether it said so
 /// (`Content-Length`) or not (chunked). No route of ours streams; what is behind this never holds more than the limit.
-pub(crate) async fn limit_body(
-    State(limit): State<usize>,
-    request: Request,
-    next: Next,
-) -> Response {
+///
+/// # Errors
+/// The refusal.
+pub(crate) async fn read_body(limit: usize, request: Request) -> Result<Request, Response> {
     if let Some(length) = declared_length(request.headers())
         && length > limit as u64
     {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
     }
     // Nothing here unpacks: a small body that becomes a large one is refused as what it is.
     if request
@@ -35,20 +33,23 @@ pub(crate) async fn limit_body(
         .iter()
         .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
-        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
+    }
+    if request.body().is_end_stream() {
+        return Ok(request);
     }
     let (parts, body) = request.into_parts();
     match Limited::new(body, limit).collect().await {
         Ok(collected) => {
             let body = Body::from(collected.to_bytes());
-            next.run(Request::from_parts(parts, body)).await
+            Ok(Request::from_parts(parts, body))
         }
         Err(error) if is_length_limit(error.as_ref()) => {
-            StatusCode::PAYLOAD_TOO_LARGE.into_response()
+            Err(StatusCode::PAYLOAD_TOO_LARGE.into_response())
         }
         Err(error) => {
             tracing::debug!(%error, "the body could not be read");
-            StatusCode::BAD_REQUEST.into_response()
+            Err(StatusCode::BAD_REQUEST.into_response())
         }
     }
 }

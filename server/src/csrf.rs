@@ -5,41 +5,36 @@
 //! request with our cookie and neither header. With these three put before it nothing would be left for it to decide.
 
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use url::Url;
 
 use crate::{
+    config::Config,
     cookies::{Cookie, Cookies},
-    state::AppState,
 };
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses requests that could change something and do not come from a page of ours. Stands before all that reads a cookie, and so
 /// not before `/api/v1`, where gateways pass a browser's `Sec-Fetch-Site` on.
-pub(crate) async fn refuse_other_origins(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) fn refuse_other_origins(config: &Config, request: &Request) -> Option<Response> {
     let own = OwnOrigin {
-        public_url: state.config.public_url.as_ref(),
+        public_url: config.public_url.as_ref(),
         host: effective_host(request.uri(), request.headers()),
     };
-    let has_session = Cookies::new(&state.config).is_sent(Cookie::Session, request.headers());
+    let has_session = Cookies::new(config).is_sent(Cookie::Session, request.headers());
     if is_allowed(request.method(), request.headers(), &own, has_session) {
-        return next.run(request).await;
+        return None;
     }
     tracing::warn!("refused a request from another origin");
-    (
+    let refusal = (
         StatusCode::FORBIDDEN,
         "This request does not come from a page of this site. Open the page again and repeat what you did.\n",
-    )
-        .into_response()
+    );
+    Some(refusal.into_response())
 }
 
 /// What a page of ours is known by.

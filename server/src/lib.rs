@@ -2,11 +2,11 @@
 //!
 //! | question | room |
 //! | --- | --- |
-//! | which routes are there, and who may call them? | [`router`] |
+//! | which routes are there, who may call them, and who sees to that? | [`router`], [`door`] |
 //! | who is asking, and from where? | [`api_key_layer`], [`client`], [`cookies`], [`csrf`] |
 //! | what does an answer of the JSON API look like? | [`api`] |
 //! | how does a page get to the browser? | [`pages`], [`assets`] |
-//! | what do all answers have? | [`security_headers`], [`request_id`], [`body_limit`] |
+//! | what do all answers have? | [`answer`], [`security_headers`], [`request_id`], [`body_limit`] |
 //! | how does it listen, and how does it end? | [`serve`], [`health`], [`metrics`], [`runtime`] |
 //! | which commands are there? | [`cli`] |
 //! | which settings are there, and what may they be? | [`config`] |
@@ -16,6 +16,7 @@
 // The types of the pages nest deeply, and the compiler lays them out here.
 #![recursion_limit = "512"]
 
+pub mod answer;
 mod api;
 mod api_key_layer;
 pub mod assets;
@@ -29,6 +30,7 @@ pub mod config;
 mod cookies;
 mod csrf;
 mod demo;
+mod door;
 mod health;
 pub mod logging;
 mod metrics;

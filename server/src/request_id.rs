@@ -1,17 +1,14 @@
 //! The name of a request: in its answer, in each of its log lines, and in the problem that it is told.
 
-use std::{fmt, time::Instant};
+use std::{cell::OnceCell, fmt, future::Future, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request},
-    middleware::Next,
     response::Response,
 };
 use domain::client_address::ClientAddress;
 use http::{HeaderName, HeaderValue, Method};
 use uuid::{Uuid, fmt::Hyphenated};
-
-use crate::{api::is_api, client};
 
 /// The header that carries it.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,14 +28,26 @@ impl fmt::Display for RequestId {
 pub(crate) struct RequestContext {
     pub(crate) id: RequestId,
     pub(crate) method: Method,
-    route: Option<MatchedPath>,
+    route: OnceCell<MatchedPath>,
     pub(crate) client: ClientAddress,
 }
 
 impl RequestContext {
+    /// Names the request.
+    pub(crate) fn new(request: &mut Request, client: ClientAddress) -> Self {
+        let id = RequestId(Uuid::now_v7());
+        request.extensions_mut().insert(id);
+        Self {
+            id,
+            method: request.method().clone(),
+            route: OnceCell::new(),
+            client,
+        }
+    }
+
     /// As the route table writes it; empty where there is none.
     pub(crate) fn route(&self) -> &str {
-        self.route.as_ref().map_or("", MatchedPath::as_str)
+        self.route.get().map_or("", MatchedPath::as_str)
     }
 }
 
@@ -52,22 +61,24 @@ pub(crate) fn current<T>(read: impl FnOnce(&RequestContext) -> T) -> Option<T> {
     CURRENT.try_with(read).ok()
 }
 
-/// Names the request for all of its log lines, and writes one when it is answered: that of a good key which was served is for who
-/// looks closely. There may be thousands of them a second.
-pub(crate) async fn name_request(mut request: Request, next: Next) -> Response {
-    let id = RequestId(Uuid::now_v7());
-    request.extensions_mut().insert(id);
+/// Notes which route was meant, for the log lines from now on.
+pub(crate) fn note_route(path: &MatchedPath) {
+    // Noted once: a request has one route.
+    let _ = CURRENT.try_with(|request| request.route.set(path.clone()));
+}
+
+/// Answers the request under its name, in which each of its log lines stands, and writes one when it is answered: that of a good key
+/// which was served is for who looks closely. There may be thousands of them a second.
+pub(crate) async fn named(
+    context: RequestContext,
+    is_api: bool,
+    answer: impl Future<Output = Response>,
+) -> Response {
+    let id = context.id;
     let started = Instant::now();
-    let context = RequestContext {
-        id,
-        method: request.method().clone(),
-        route: request.extensions().get::<MatchedPath>().cloned(),
-        client: client::of(request.extensions()),
-    };
     CURRENT
         .scope(context, async move {
-            let is_api = is_api(request.uri().path());
-            let mut response = next.run(request).await;
+            let mut response = answer.await;
             let mut text = [0; Hyphenated::LENGTH];
             if let Ok(value) = HeaderValue::from_str(id.0.hyphenated().encode_lower(&mut text)) {
                 response.headers_mut().insert(HEADER, value);

@@ -3,43 +3,37 @@
 //! The table is the authorization table too: nothing is registered but through a row, a row without a [`Caller`] does not compile,
 //! and the tests compare it with the pages and server functions that `app` has, and each row with what it answers to whom.
 
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     Router,
     extract::{Request, State},
     handler::Handler,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{self, MethodRouter},
 };
 use domain::user::Role;
 use http::{Method, StatusCode};
-use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
 
 #[cfg(feature = "bench")]
 use crate::bench;
 use crate::{
+    answer::Latchkey,
     api::{
         self, api_keys, audit_events, authorization_groups, docs,
         document::{self, Documented},
-        error::write_problems,
         forward_auth, verify, whoami,
     },
-    api_key_layer::{KeyGuard, require_api_key},
     assets::{Assets, serve_asset},
-    body_limit::{self, limit_body},
-    client::remember_client,
-    csrf::refuse_other_origins,
+    body_limit,
+    door::{Asks, Door, pass},
     health,
     pages::{
-        home, key_forms, password, render,
-        server_functions::{SessionGuard, call_server_function, require_session},
-        sign_in, sign_out,
+        home, key_forms, password, render, server_functions::call_server_function, sign_in,
+        sign_out,
     },
-    request_id::name_request,
-    security_headers::add_security_headers,
     state::AppState,
 };
 
@@ -236,99 +230,81 @@ const SERVER_FUNCTIONS: [(&str, Caller); 11] = [
     ("/api/pages/revoke_api_key", Caller::KeyManager),
 ];
 
-/// How long a request may take. The database's own limit is far below.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// The paths of `app`'s pages. Asking for them also makes leptos find the runtime that it renders on.
+///
+/// Once in a process: while leptos makes the list, a page that is rendered beside it waits for ever for what it loads
+/// (<https://github.com/leptos-rs/leptos/issues/4773>).
+pub static PAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let pages = leptos_axum::generate_route_list(app::App);
+    pages.iter().map(|page| page.path().to_owned()).collect()
+});
 
 /// The whole service. It has to be served with `ConnectInfo<SocketAddr>` among the extensions of each request.
-pub fn router(state: AppState) -> Router {
+pub fn router(state: AppState) -> Latchkey {
     let routes = routes();
-    // Asking for the list also makes leptos find the runtime that it renders on.
-    for page in leptos_axum::generate_route_list(app::App) {
-        if !routes.iter().any(|route| route.path == page.path()) {
+    for path in PAGES.iter() {
+        if !routes.iter().any(|route| route.path == *path) {
             tracing::error!(
-                path = page.path(),
+                path,
                 "a page without a row in the route table is not served"
             );
         }
     }
-    let mut api = Router::new();
-    let mut gateways = Router::new();
-    let mut pages = Router::new();
-    let mut sign_in = Router::new();
+    let mut router = Router::new();
     for route in routes {
-        let handler = guarded(route.handler, &route.path, route.caller, &state);
-        if route.caller == Caller::Gateway {
-            gateways = gateways.route(&route.path, handler);
-        } else if api::is_api(&route.path) {
-            api = api.route(&route.path, handler);
-        } else if route.path == app::urls::SIGN_IN {
-            sign_in = sign_in.route(&route.path, handler);
-        } else {
-            pages = pages.route(&route.path, handler);
-        }
+        let door = Arc::new(door(&route, &state));
+        let door = from_fn_with_state(door, pass);
+        // Before methods that the row does not name there is no door: nothing is behind them.
+        let handler = match route.method {
+            Some(_) => route.handler.route_layer(door),
+            None => route.handler.layer(door),
+        };
+        router = router.route(&route.path, handler);
     }
-    let with_limit = |router: Router<AppState>, limit: usize| {
-        router
-            .method_not_allowed_fallback(answer_method_not_allowed)
-            .layer(from_fn_with_state(limit, limit_body))
-    };
-    let pages = with_limit(pages, body_limit::PAGES)
-        .merge(with_limit(sign_in, body_limit::SIGN_IN))
-        .layer(from_fn_with_state(state.clone(), refuse_other_origins));
-    Router::new()
-        .merge(with_limit(api, body_limit::API))
-        // Without a limit, because without a body: what headers say of the client's body is no promise that it comes.
-        .merge(gateways)
-        .merge(pages)
+    let router = router
+        .method_not_allowed_fallback(answer_method_not_allowed)
         .fallback(answer_not_found)
-        // From here on the last one is the outermost.
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            TIMEOUT,
-        ))
-        .layer(CatchPanicLayer::custom(answer_panic))
-        .layer(from_fn(write_problems))
-        .layer(from_fn_with_state(state.clone(), add_security_headers))
-        .layer(from_fn(name_request))
-        .layer(from_fn_with_state(state.clone(), remember_client))
-        .with_state(state)
+        .with_state(state.clone());
+    Latchkey::new(router, state)
 }
 
-/// Puts before a handler what its row asks for. The pages are not here: what they show to whom is theirs to say.
-fn guarded(
-    handler: MethodRouter<AppState>,
-    path: &str,
-    caller: Caller,
-    state: &AppState,
-) -> MethodRouter<AppState> {
-    #[cfg(feature = "bench")]
-    let handler = bench::guarded(handler, path, state);
-    let state = state.clone();
-    match caller {
-        Caller::Key(permission) => {
-            let permission = permission.map(|text| {
-                text.parse()
-                    .expect("the route table names permissions that are some")
-            });
-            handler.route_layer(from_fn_with_state(
-                KeyGuard { state, permission },
-                require_api_key,
-            ))
-        }
+/// What its row asks for. The pages ask for nothing: what they show to whom is theirs to say.
+fn door(route: &Route, state: &AppState) -> Door {
+    let is_api = api::is_api(&route.path);
+    let asks = match route.caller {
+        Caller::Key(permission) => Asks::Key(permission.map(|text| {
+            text.parse()
+                .expect("the route table names permissions that are some")
+        })),
         Caller::SignedIn | Caller::KeyManager | Caller::SuperUser
-            if path.starts_with(app::SERVER_FUNCTIONS) =>
+            if route.path.starts_with(app::SERVER_FUNCTIONS) =>
         {
-            handler.route_layer(from_fn_with_state(
-                SessionGuard { state, caller },
-                require_session,
-            ))
+            Asks::Session(route.caller)
+        }
+        #[cfg(feature = "bench")]
+        Caller::Anyone if is_api => {
+            bench::Guard::of(&route.path).map_or(Asks::Nothing, Asks::Bench)
         }
         // What a gateway asks for stands in its URL, so that the handler itself judges the key.
         Caller::Anyone
         | Caller::Gateway
         | Caller::SignedIn
         | Caller::KeyManager
-        | Caller::SuperUser => handler,
+        | Caller::SuperUser => Asks::Nothing,
+    };
+    let limit = if route.caller == Caller::Gateway {
+        None
+    } else if is_api {
+        Some(body_limit::API)
+    } else if route.path == app::urls::SIGN_IN {
+        Some(body_limit::SIGN_IN)
+    } else {
+        Some(body_limit::PAGES)
+    };
+    Door {
+        state: state.clone(),
+        limit,
+        asks,
     }
 }
 
@@ -413,14 +389,4 @@ async fn answer_not_found(State(state): State<AppState>, request: Request) -> Re
 /// axum adds `Allow`.
 async fn answer_method_not_allowed() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, "Not with this method.\n")
-}
-
-/// The message of a panic is for the log, where the panic itself has written it.
-fn answer_panic(_panic: Box<dyn std::any::Any + Send>) -> Response {
-    tracing::error!("a request panicked");
-    (
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "Latchkey made a mistake. Try again, or ask your operator.\n",
-    )
-        .into_response()
 }

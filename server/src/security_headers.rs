@@ -1,13 +1,8 @@
 //! The headers that tell a browser what it must not do with an answer.
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::state::AppState;
+use crate::config::Config;
 
 /// What an answer without a policy of its own may load: nothing. The pages bring theirs, with the nonce of their scripts.
 const NOTHING: HeaderValue = HeaderValue::from_static(
@@ -17,14 +12,8 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 /// A year. Only sent where the public URL is https: over plain HTTP browsers ignore it.
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Adds to every answer what it has not set itself.
-pub(crate) async fn add_security_headers(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+/// Adds to an answer what it has not set itself.
+pub(crate) fn add_security_headers(config: &Config, headers: &mut HeaderMap) {
     let mut add = |name: HeaderName, value: HeaderValue| add_if_absent(headers, name, value);
     add(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -38,11 +27,10 @@ pub(crate) async fn add_security_headers(
     );
     // Whatever is not a file of the bundle is somebody's data: in no cache, also not behind the back button.
     add(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let is_https = (state.config.public_url.as_ref()).is_some_and(|url| url.scheme() == "https");
+    let is_https = (config.public_url.as_ref()).is_some_and(|url| url.scheme() == "https");
     if is_https {
         add(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
-    response
 }
 
 fn add_if_absent(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {

@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     demo::Demo,
     metrics, router,
-    state::AppState,
+    state::{AppState, Shared},
 };
 
 /// How often what was used is written; a crash loses no more than that. The specification allows 5 seconds.
@@ -69,12 +69,12 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         || format!("http://{address}"),
         |url| url.origin().ascii_serialization(),
     );
-    let state = AppState {
+    let state = AppState::from(Shared {
         store: store.clone(),
         verifier: verifier.clone(),
         config: Arc::new(config),
         bundle: Arc::new(Assets::bundle()),
-    };
+    });
     if state.bundle.script.is_none() {
         tracing::warn!(
             "this binary was built without the browser's bundle: pages come without style and script (`cargo xtask build` makes it)"

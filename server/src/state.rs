@@ -1,15 +1,19 @@
 //! What every handler shares.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use app::ssr::Bundle;
 use domain::{store::Store, verify::Verifier};
 
 use crate::config::Config;
 
-/// What every handler shares. Cheap to clone.
+/// What every handler shares. Cheap to clone, which happens several times a request: one count for all of it.
 #[derive(Clone, Debug)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// The parts of [`AppState`].
+#[derive(Debug)]
+pub struct Shared {
     /// The database.
     pub store: Store,
     /// The judge of `X-API-Key`.
@@ -18,4 +22,18 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// The browser's files, as URLs.
     pub bundle: Arc<Bundle>,
+}
+
+impl From<Shared> for AppState {
+    fn from(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }

@@ -1,7 +1,5 @@
-//! Where the tests put what lives as long as they do, databases above all: into memory, where there is enough of it.
-//!
-//! A disk that is still taking in what the compiler wrote lets a flush wait for seconds, and after three a database counts as down.
-//! That is right in service and none of the tests' business.
+//! Where the tests put what lives as long as they do, databases above all: into memory, where there is enough of it. There a commit
+//! waits for no disk, which may be busy taking in what the compiler wrote.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

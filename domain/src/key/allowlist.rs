@@ -3,7 +3,7 @@
 mod addresses;
 
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::{
     collections::HashSet,
     fmt,
@@ -15,13 +15,13 @@ pub use addresses::Addresses;
 use crate::{FieldError, client_address::ClientAddress};
 
 /// The networks from which a key works, canonical, each once, in the order they were given. Empty admits every address.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(
     feature = "openapi",
     derive(utoipa::ToSchema),
     schema(value_type = Vec<String>, max_items = 1000, example = json!(["10.0.0.0/8", "2001:db8::/32"]))
 )]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+#[serde(try_from = "Vec<String>")]
 pub struct Allowlist(Vec<IpNetwork>);
 
 /// What is wrong with an allowlist.
@@ -141,7 +141,8 @@ impl Allowlist {
     /// The networks as text, one a line: what a form is filled with.
     #[must_use]
     pub fn to_lines(&self) -> String {
-        Vec::from(self.clone()).join("\n")
+        let networks: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        networks.join("\n")
     }
 }
 
@@ -154,9 +155,18 @@ impl TryFrom<Vec<String>> for Allowlist {
     }
 }
 
-impl From<Allowlist> for Vec<String> {
-    fn from(list: Allowlist) -> Self {
-        list.0.iter().map(ToString::to_string).collect()
+impl Serialize for Allowlist {
+    /// As texts, in order.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Text<'a>(&'a IpNetwork);
+
+        impl Serialize for Text<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self.0)
+            }
+        }
+
+        serializer.collect_seq(self.0.iter().map(Text))
     }
 }
 

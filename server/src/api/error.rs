@@ -1,16 +1,11 @@
 //! The one place where a domain error or a refusal becomes a status: RFC 9457 problems.
 
-use axum::{
-    extract::Request,
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use domain::{Error, FieldError, key::verdict::Refusal};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::is_api;
 use crate::request_id::RequestId;
 
 /// A request under `/api/v1` that is not answered as asked.
@@ -199,7 +194,7 @@ impl Problem {
 }
 
 impl IntoResponse for ApiError {
-    /// An answer without a body: [`write_problems`] writes it, which knows the request's name.
+    /// An answer without a body: [`write_problem`] writes it, which knows the request's name.
     fn into_response(self) -> Response {
         let problem = match self {
             Self::Refused(refusal) => Problem::of_refusal(&refusal),
@@ -245,13 +240,8 @@ pub(crate) struct ProblemBody<'a> {
     request_id: String,
 }
 
-/// Gives every refusal under `/api/v1` its body, also those of layers and of axum, which know statuses alone.
-pub(crate) async fn write_problems(request: Request, next: Next) -> Response {
-    if !is_api(request.uri().path()) {
-        return next.run(request).await;
-    }
-    let request_id = request.extensions().get::<RequestId>().copied();
-    let response = next.run(request).await;
+/// Gives a refusal under `/api/v1` its body, also that of axum, which knows statuses alone. Any other answer stays as it is.
+pub(crate) fn write_problem(response: Response, request_id: RequestId) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -270,7 +260,7 @@ pub(crate) async fn write_problems(request: Request, next: Next) -> Response {
         detail: problem.detail.as_deref(),
         permission: problem.permission.as_deref(),
         errors: problem.errors.as_deref(),
-        request_id: request_id.map(|id| id.to_string()).unwrap_or_default(),
+        request_id: request_id.to_string(),
     };
     let mut answer = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
     let headers = answer.headers_mut();

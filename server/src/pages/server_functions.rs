@@ -1,11 +1,13 @@
 //! The server functions of `app` over HTTP: public POST routes, and so behind the same checks as everything else.
 
-use app::error::{AppError, ErrorCode};
+use app::{
+    error::{AppError, ErrorCode},
+    ssr::RequestContext,
+};
 use axum::{
     Json,
     body::to_bytes,
     extract::{Request, State},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
@@ -14,25 +16,19 @@ use leptos::prelude::provide_context;
 use super::render::context_of;
 use crate::{body_limit, router::Caller, state::AppState};
 
-/// What a server function asks of a session.
-#[derive(Clone, Debug)]
-pub(crate) struct SessionGuard {
-    pub(crate) state: AppState,
-    pub(crate) caller: Caller,
-}
-
-/// Refuses who is not signed in, or has not the role that the route table asks for, before the arguments are looked at. The
-/// function itself asks again, and for the tenant too.
-pub(crate) async fn require_session(
-    State(guard): State<SessionGuard>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let context = context_of(&guard.state, &request);
-    match app::ssr::signed_in(&context).await {
-        Ok(user) if guard.caller.admits(user.user.role) => next.run(request).await,
-        Ok(_) => refusal(&AppError::new(ErrorCode::Forbidden)),
-        Err(error) => refusal(&error),
+/// Lets through who is signed in and has the role that the route table asks for, before the arguments are looked at. The function
+/// itself asks again, and for the tenant too.
+///
+/// # Errors
+/// The refusal.
+pub(crate) async fn admit_session(
+    context: &RequestContext,
+    caller: Caller,
+) -> Result<(), Response> {
+    match app::ssr::signed_in(context).await {
+        Ok(user) if caller.admits(user.user.role) => Ok(()),
+        Ok(_) => Err(refusal(&AppError::new(ErrorCode::Forbidden))),
+        Err(error) => Err(refusal(&error)),
     }
 }
 

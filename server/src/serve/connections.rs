@@ -1,8 +1,8 @@
 //! Connections of HTTP/1.1, each within bounds of time, size and number: `axum::serve` has none of them.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, extract::ConnectInfo};
+use axum::{extract::ConnectInfo, response::Response};
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -14,7 +14,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
-use tower::ServiceExt as _;
+use tower::Service;
 
 /// How long a client may take to send the head of a request, and how long a connection may idle between two.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(20);
@@ -28,11 +28,11 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Accepts connections until told to stop, then lets the requests that run finish.
-pub(super) async fn accept(
-    listener: TcpListener,
-    router: Router,
-    mut stopped: watch::Receiver<()>,
-) {
+pub(super) async fn accept<S>(listener: TcpListener, service: S, mut stopped: watch::Receiver<()>)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -48,9 +48,9 @@ pub(super) async fn accept(
             },
             _ = stopped.changed() => break,
         };
-        let (router, watcher) = (router.clone(), connections.watcher());
+        let (service, watcher) = (service.clone(), connections.watcher());
         tokio::spawn(async move {
-            serve(stream, peer, router, watcher).await;
+            serve(stream, peer, service, watcher).await;
             drop(place);
         });
     }
@@ -87,12 +87,17 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Serves the requests of one connection. Each carries its peer as `ConnectInfo`, as axum's extractor expects it.
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, watcher: Watcher) {
+async fn serve<S>(stream: TcpStream, peer: SocketAddr, service: S, watcher: Watcher)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
     // Answers are written whole: waiting to fill a packet would only delay them. Where it fails, they come later.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
+        // Always ready: what it calls is chosen by the request.
+        service.clone().call(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

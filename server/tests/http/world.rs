@@ -2,7 +2,6 @@
 
 use std::{path::Path, sync::Arc};
 
-use axum::Router;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use domain::{
     audit::AuditEvent,
@@ -13,7 +12,13 @@ use domain::{
     user::Role,
     verify::Verifier,
 };
-use server::{clock, config::Config, router::router, state::AppState};
+use server::{
+    answer::Latchkey,
+    clock,
+    config::Config,
+    router::router,
+    state::{AppState, Shared},
+};
 use tempfile::TempDir;
 
 use crate::exchange::Ask;
@@ -28,7 +33,7 @@ pub(crate) const SUPER_USER: &str = "otis@latchkey.example";
 pub(crate) struct TestApp {
     pub(crate) store: Store,
     verifier: Verifier,
-    router: Router,
+    router: Latchkey,
     folder: TempDir,
 }
 
@@ -80,12 +85,12 @@ impl TestApp {
         .unwrap();
         let store = Store::open(config.store_options(true)).await.unwrap();
         let verifier = Verifier::new(store.clone());
-        let router = router(AppState {
+        let router = router(AppState::from(Shared {
             store: store.clone(),
             verifier: verifier.clone(),
             config: Arc::new(config),
             bundle: Arc::default(),
-        });
+        }));
         let app = Self {
             store,
             verifier,

@@ -1,0 +1,128 @@
+//! What every answer has, whatever was asked: a name, a limit of time, headers, and a body where it is a refusal.
+//!
+//! One function around the router, and not a tower of layers in it: axum clones all layers below a layer for each request, so that
+//! eight of them cost more than everything that they do.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt as _;
+use http::{Method, StatusCode, header};
+use tower::{BoxError, Service, ServiceExt as _};
+
+use crate::{
+    api::{error::write_problem, is_api},
+    client::remember_client,
+    csrf::refuse_other_origins,
+    request_id::{self, RequestContext},
+    security_headers::add_security_headers,
+    state::AppState,
+};
+
+/// How long a request may take. The database's own limit is far below.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The whole service. It has to be served with `ConnectInfo<SocketAddr>` among the extensions of each request.
+#[derive(Clone, Debug)]
+pub struct Latchkey {
+    router: Router,
+    state: AppState,
+}
+
+impl Latchkey {
+    pub(crate) const fn new(router: Router, state: AppState) -> Self {
+        Self { router, state }
+    }
+
+    async fn answer(self, mut request: Request) -> Response {
+        let Self { router, state } = self;
+        let client = remember_client(&state.config, &mut request);
+        let context = RequestContext::new(&mut request, client);
+        let (id, is_api) = (context.id, is_api(request.uri().path()));
+        let is_head = request.method() == Method::HEAD;
+        request_id::named(context, is_api, async move {
+            // Not before the API, where gateways pass a browser's `Sec-Fetch-Site` on.
+            let refusal = if is_api {
+                None
+            } else {
+                refuse_other_origins(&state.config, &request)
+            };
+            let mut response = match refusal {
+                Some(refusal) => refusal,
+                None => in_time(router.oneshot(request)).await,
+            };
+            if is_api {
+                response = write_problem(response, id);
+            }
+            if is_head {
+                response = without_body(response);
+            }
+            add_security_headers(&state.config, response.headers_mut());
+            response
+        })
+        .await
+    }
+}
+
+impl<B> Service<Request<B>> for Latchkey
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let answer = self.clone().answer(request.map(Body::new));
+        Box::pin(answer.map(Ok))
+    }
+}
+
+/// The answer to HEAD: that of GET, without its body, and with its length.
+fn without_body(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact()
+        && length > 0
+    {
+        parts
+            .headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert_with(|| length.into());
+    }
+    Response::from_parts(parts, Body::empty())
+}
+
+/// The answer; or that there was none in time, or that a panic stood in its place.
+async fn in_time(answer: impl Future<Output = Result<Response, Infallible>>) -> Response {
+    let answer = AssertUnwindSafe(answer).catch_unwind();
+    match tokio::time::timeout(TIMEOUT, answer).await {
+        Ok(Ok(Ok(response))) => response,
+        // The message of a panic is for the log, where the panic itself has written it.
+        Ok(Err(_panic)) => {
+            tracing::error!("a request panicked");
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Latchkey made a mistake. Try again, or ask your operator.\n",
+            )
+                .into_response()
+        }
+        Err(_elapsed) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
