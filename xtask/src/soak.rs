@@ -3,8 +3,10 @@
 use anyhow::Result;
 
 use crate::bundle::Profile;
+use crate::command;
 use crate::contract;
 use crate::progress;
+use crate::scratch;
 use crate::serve;
 use crate::tools;
 use crate::workspace::Workspace;
@@ -18,7 +20,17 @@ pub(crate) fn soak(workspace: &Workspace) -> Result<()> {
     let binary = serve::build_binary(workspace, Profile::Release)?;
     progress::step(
         "The API against its document, 50,000 requests",
-        "20 min",
+        "30 min",
         || contract::check(workspace, &binary, &schemathesis, contract::THOROUGH),
+    )?;
+    progress::step(
+        "Changes under load, 200 of each by each door",
+        "5 min",
+        || {
+            let mut changes = command::cargo(&workspace.root);
+            changes.args(["test", "--package", "server", "--test", "coherence"]);
+            changes.env("TEST_ROUNDS", "200");
+            command::run(changes.env("TMPDIR", scratch::folder()))
+        },
     )
 }
