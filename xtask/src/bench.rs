@@ -5,6 +5,7 @@
 )]
 
 mod criterion;
+mod flood;
 mod footprint;
 mod load;
 mod machine;
@@ -103,6 +104,8 @@ pub(crate) fn bench(workspace: &Workspace, effort: &Effort) -> Result<()> {
     let installation = progress::step("Filling the database", "20 s", || {
         Installation::fill(&binary, effort.tenants, effort.keys_each)
     })?;
+    // One server at a time has the database.
+    let flood = flood::measure(&installation)?;
     let bare = installation.hello()?;
     let (footprint, latchkey) = footprint::measure(&installation, effort)?;
     let contest = Contest {
@@ -119,6 +122,7 @@ pub(crate) fn bench(workspace: &Workspace, effort: &Effort) -> Result<()> {
         effort: *effort,
         rounds,
         footprint,
+        flood,
         timings,
     };
     if effort.is_quick {

@@ -122,7 +122,7 @@ pub(crate) fn run(
 }
 
 /// In seconds.
-fn percentile(sorted: &[Duration], percent: usize) -> Result<f64> {
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Result<f64> {
     sorted
         .get(sorted.len().saturating_sub(1) * percent / 100)
         .map(Duration::as_secs_f64)

@@ -17,6 +17,8 @@ pub(crate) struct Circumstances {
     /// With `-dirty` where files were changed since.
     pub(crate) commit: String,
     pub(crate) compiler: String,
+    /// How many passwords are hashed at once: half as many as there are processors, at most 4 (`domain/src/store/password/slots.rs`).
+    pub(crate) slots: usize,
 }
 
 impl Circumstances {
@@ -40,6 +42,7 @@ impl Circumstances {
                 "--exclude=*",
             ]))?,
             compiler: line(Command::new("rustc").arg("--version"))?,
+            slots: (std::thread::available_parallelism()?.get() / 2).clamp(1, 4),
         })
     }
 }

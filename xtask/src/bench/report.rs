@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use super::Effort;
 use super::criterion::Timing;
+use super::flood::{Flood, SIGN_INS, STEADY};
 use super::footprint::{Footprint, STARTS};
 use super::load::CONNECTIONS;
 use super::machine::Circumstances;
@@ -23,6 +24,7 @@ pub(crate) struct Report {
     pub(crate) effort: Effort,
     pub(crate) rounds: Rounds,
     pub(crate) footprint: Footprint,
+    pub(crate) flood: Flood,
     pub(crate) timings: Vec<Timing>,
 }
 
@@ -87,6 +89,7 @@ impl Report {
             self.loads(),
             self.ratio_table(),
             self.footprint_table(),
+            self.flood_table(),
             self.functions(),
         ]
         .join("\n\n")
@@ -107,6 +110,7 @@ impl Report {
             date,
             commit,
             compiler,
+            slots: _,
         } = &self.circumstances;
         let values = [
             ("machine", machine.clone()),
@@ -118,6 +122,9 @@ impl Report {
             ("loads", self.loads()),
             ("ratios", self.ratio_table()),
             ("footprint", self.footprint_table()),
+            ("flood", self.flood_table()),
+            ("sign_ins", SIGN_INS.to_string()),
+            ("steady", STEADY.to_string()),
             ("functions", self.functions()),
             ("keys", grouped(u64::from(tenants * keys_each))),
             ("tenants", grouped(tenants.into())),
@@ -141,6 +148,7 @@ impl Report {
             .ratios()
             .into_iter()
             .chain(self.footprint_figures())
+            .chain(self.flood_figures())
             .filter(|judged| !judged.is_kept())
             .map(|judged| judged.row().join(" "))
             .collect();
@@ -229,6 +237,45 @@ impl Report {
                 growth,
                 " %",
                 Limit::AtMost(10.0),
+            ),
+        ]
+    }
+
+    fn flood_table(&self) -> String {
+        judged_table(
+            &format!("{SIGN_INS} sign-ins at once"),
+            &self.flood_figures(),
+        )
+    }
+
+    fn flood_figures(&self) -> Vec<Judged> {
+        let Flood {
+            calm,
+            flooded,
+            slowest,
+            grown,
+        } = self.flood;
+        let slots = self.circumstances.slots as f64;
+        vec![
+            Judged::new("p99 of checks, without", calm * 1e3, " ms", Limit::None),
+            Judged::new(
+                "p99 of checks, beside them",
+                flooded * 1e3,
+                " ms",
+                Limit::None,
+            ),
+            Judged::new(
+                "p99 of checks, rise",
+                (flooded - calm) * 1e3,
+                " ms",
+                Limit::AtMost(10.0),
+            ),
+            Judged::new("slowest sign-in", slowest, " s", Limit::AtMost(5.0)),
+            Judged::new(
+                "memory, growth",
+                grown as f64 / MIB,
+                " MiB",
+                Limit::AtMost(slots * 19.0),
             ),
         ]
     }
@@ -381,6 +428,7 @@ mod tests {
                 date: "2026-03-02".to_owned(),
                 commit: "0123456789ab".to_owned(),
                 compiler: "rustc 1.95.0".to_owned(),
+                slots: 1,
             },
             effort: Effort::full(7, Duration::from_secs(5)),
             rounds: Rounds(vec![round.to_vec()]),
@@ -389,6 +437,12 @@ mod tests {
                 idle: 30 << 20,
                 cached: 100 << 20,
                 after_unknown: 101 << 20,
+            },
+            flood: Flood {
+                calm: 0.002,
+                flooded: 0.0075,
+                slowest: 2.25,
+                grown: 18 << 20,
             },
             timings: vec![Timing {
                 name: "digest".to_owned(),
@@ -405,6 +459,9 @@ mod tests {
             "250.0 ms",
             "1.0 %",
             "69.0 ns",
+            "5.5 ms",
+            "2.2 s",
+            "18.0 MiB",
             "1,000,000",
         ] {
             assert!(document.contains(figure), "{figure}: {document}");

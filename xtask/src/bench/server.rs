@@ -75,7 +75,16 @@ impl Installation {
     /// # Errors
     /// When it does not.
     pub(crate) fn serve(&self) -> Result<(Server, Duration)> {
-        self.start("serve", GUARDED)
+        self.start("serve", GUARDED, &[])
+    }
+
+    /// The same, behind a proxy that says from where its requests come.
+    ///
+    /// # Errors
+    /// As [`Self::serve`].
+    pub(crate) fn serve_behind_proxy(&self) -> Result<Server> {
+        let proxy = [("LATCHKEY_TRUSTED_PROXIES", "127.0.0.1")];
+        Ok(self.start("serve", GUARDED, &proxy)?.0)
     }
 
     /// Starts the bare axum.
@@ -83,10 +92,15 @@ impl Installation {
     /// # Errors
     /// When it does not answer.
     pub(crate) fn hello(&self) -> Result<Server> {
-        Ok(self.start("hello", HELLO)?.0)
+        Ok(self.start("hello", HELLO, &[])?.0)
     }
 
-    fn start(&self, mode: &str, path: &str) -> Result<(Server, Duration)> {
+    fn start(
+        &self,
+        mode: &str,
+        path: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<(Server, Duration)> {
         let (address, metrics) = (free_address()?, free_address()?);
         let log = self.folder.join(format!("{mode}.log"));
         let lines = OpenOptions::new().create(true).append(true).open(&log)?;
@@ -94,6 +108,7 @@ impl Installation {
         start
             .env("LATCHKEY_LISTEN", address.to_string())
             .env("LATCHKEY_METRICS_LISTEN", metrics.to_string())
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(lines);
