@@ -8,7 +8,7 @@ use tokio::{
 
 use crate::Error;
 
-/// More would take memory and leave no processor for the requests that present a key.
+/// More would take memory.
 const MOST_SLOTS: usize = 4;
 /// How many wait for a slot; who comes then is told at once that we are busy.
 const QUEUE: usize = 64;
@@ -22,10 +22,10 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// As many as there are processors, up to [`MOST_SLOTS`].
+    /// One for every second processor, up to [`MOST_SLOTS`]: a flood of sign-ins leaves the other half to requests with a key.
     pub(crate) fn for_this_machine() -> Self {
         let processors = available_parallelism().map_or(1, usize::from);
-        Self::new(processors.min(MOST_SLOTS), QUEUE)
+        Self::new((processors / 2).clamp(1, MOST_SLOTS), QUEUE)
     }
 
     fn new(slots: usize, queue: usize) -> Self {
