@@ -31,6 +31,8 @@ mod sign_in;
 mod tenants;
 #[path = "store/throttle.rs"]
 mod throttle;
+#[path = "store/usage.rs"]
+mod usage;
 #[path = "store/users.rs"]
 mod users;
 #[path = "store/verify.rs"]

@@ -56,6 +56,26 @@ fn sigterm_ends_it_with_0_and_loses_no_use() {
 }
 
 #[test]
+fn p54_a_use_is_written_within_five_seconds_and_survives_a_kill() {
+    let (latchkey, secret) = with_a_key();
+    let server = Server::start(&latchkey, &[]);
+    let last_used =
+        || latchkey.answer(&["key", "list", "--tenant", "acme"])[0]["last_used_at"].clone();
+    assert_eq!(last_used(), Value::Null);
+    let answer = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let used = Instant::now();
+    while last_used() == Value::Null {
+        // The specification's five seconds, and what a loaded machine needs to say so.
+        assert!(used.elapsed() < Duration::from_secs(10));
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    let written = last_used();
+    server.signal("KILL");
+    assert_eq!(last_used(), written);
+}
+
+#[test]
 fn a_request_that_runs_is_finished_and_no_further_one_begun() {
     let latchkey = Latchkey::new();
     let mut server = Server::start(&latchkey, &[]);

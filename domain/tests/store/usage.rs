@@ -1,0 +1,208 @@
+//! How keys were used and refused, added up by key and day.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    Error,
+    client_address::ClientAddress,
+    key::format::Secret,
+    store::keys::{AddressUse, DAYS_KEPT, MOST_ADDRESSES, OTHER, UNKNOWN},
+    verify::Verifier,
+};
+
+use crate::{
+    keys::issue,
+    world::{World, on_every_database},
+};
+
+fn client(address: &str) -> ClientAddress {
+    ClientAddress::known(address.parse().expect("an address"))
+}
+
+/// A request that is accepted.
+async fn use_key(verifier: &Verifier, secret: &Secret, client: ClientAddress, now: DateTime<Utc>) {
+    let verdict = verifier.verify(secret.expose(), client, None, now).await;
+    verdict.expect("a verdict").expect("a good key");
+}
+
+fn shown(uses: &[AddressUse]) -> Vec<(String, &str, u64)> {
+    uses.iter()
+        .map(|of| (of.day.to_string(), of.address.as_str(), of.count))
+        .collect()
+}
+
+#[tokio::test]
+async fn uses_add_up_by_key_day_and_address() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let key = issue(world, &scope, &group, "ERP").await;
+        let idle = issue(world, &scope, &group, "Idle").await;
+        let before_midnight = "2026-03-02T23:59:59.9Z".parse().unwrap();
+        let after_midnight = "2026-03-03T00:00:00.1Z".parse().unwrap();
+        // Two replicas, each of which writes twice.
+        for verifier in [(); 2].map(|()| Verifier::new(world.store.clone())) {
+            for _ in 0..2 {
+                for address in ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1"] {
+                    use_key(&verifier, &key.secret, client(address), before_midnight).await;
+                }
+                use_key(
+                    &verifier,
+                    &key.secret,
+                    ClientAddress::Unknown,
+                    after_midnight,
+                )
+                .await;
+                verifier.flush().await.unwrap();
+            }
+        }
+        let keys = world.store.keys(&scope);
+        let uses = keys.uses(key.key.id).await.unwrap();
+        let (second, third) = ("2026-03-02".to_owned(), "2026-03-03".to_owned());
+        assert_eq!(
+            shown(&uses),
+            [
+                (third, UNKNOWN, 4),
+                (second.clone(), "192.0.2.7", 8),
+                (second, "2001:db8::1", 4),
+            ]
+        );
+        assert_eq!(keys.uses(idle.key.id).await.unwrap(), []);
+        let other = world.tenant("globex").await;
+        let foreign = world.store.keys(&other).uses(key.key.id).await;
+        assert!(matches!(foreign, Err(Error::NotFound(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn so_many_addresses_a_day_are_told_apart_and_the_rest_counted_together() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let key = issue(world, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(world.store.clone());
+        let address = |number: u32| client(&format!("192.0.2.{number}"));
+        let more = MOST_ADDRESSES + 10;
+        for _ in 0..2 {
+            for number in 0..more {
+                use_key(&verifier, &key.secret, address(number), world.now).await;
+            }
+            use_key(&verifier, &key.secret, ClientAddress::Unknown, world.now).await;
+            verifier.flush().await.unwrap();
+        }
+        let keys = world.store.keys(&scope);
+        let uses = keys.uses(key.key.id).await.unwrap();
+        let count_of = |address: &str| {
+            let found = uses.iter().find(|of| of.address == address);
+            found.map(|of| of.count)
+        };
+        assert_eq!(uses.len() as u32, MOST_ADDRESSES + 2);
+        assert_eq!((count_of(OTHER), count_of(UNKNOWN)), (Some(20), Some(2)));
+        let told_apart = uses.iter().filter(|of| of.address.starts_with("192."));
+        assert!(told_apart.clone().all(|of| of.count == 2));
+        assert_eq!(told_apart.count() as u32, MOST_ADDRESSES);
+
+        // The next day they are counted anew.
+        let tomorrow = world.now + TimeDelta::days(1);
+        use_key(&verifier, &key.secret, address(200), tomorrow).await;
+        verifier.flush().await.unwrap();
+        let newest = keys.uses(key.key.id).await.unwrap().remove(0);
+        assert_eq!((newest.address.as_str(), newest.count), ("192.0.2.200", 1));
+    })
+    .await;
+}
+
+async fn days(world: &World, table: &str) -> i64 {
+    let connection = world.connection().await;
+    let backend = sea_orm::ConnectionTrait::get_database_backend(&connection);
+    let sql = format!("SELECT count(DISTINCT day) FROM {table}");
+    let statement = sea_orm::Statement::from_string(backend, sql);
+    let row = sea_orm::ConnectionTrait::query_one_raw(&connection, statement).await;
+    let count = row.unwrap().unwrap().try_get_by_index(0).unwrap();
+    connection.close().await.unwrap();
+    count
+}
+
+#[tokio::test]
+async fn what_is_older_than_ninety_days_goes() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let key = issue(world, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(world.store.clone());
+        let kept = i64::try_from(DAYS_KEPT).unwrap();
+        let oldest = world.now - TimeDelta::days(kept + 5);
+        for day in 0..=kept + 5 {
+            let now = oldest + TimeDelta::days(day);
+            use_key(&verifier, &key.secret, client("192.0.2.7"), now).await;
+            let none = verifier.verify("none", client("192.0.2.7"), None, now);
+            none.await.unwrap().unwrap_err();
+        }
+        verifier.flush().await.unwrap();
+        for table in ["address_uses", "refusals"] {
+            assert_eq!(days(world, table).await, kept + 6);
+        }
+        for _ in 0..2 {
+            let today = world.now.date_naive();
+            world.store.forget_old_usage(today).await.unwrap();
+            for table in ["address_uses", "refusals"] {
+                assert_eq!(days(world, table).await, kept, "{table}");
+            }
+        }
+        let uses = world.store.keys(&scope).uses(key.key.id).await.unwrap();
+        assert_eq!(uses.first().unwrap().day, world.now.date_naive());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p03_refusals_add_up_by_key_code_and_day() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+        let key = issue(world, &scope, &group, "ERP").await;
+        let missing = "orders:write".parse().unwrap();
+        let tomorrow = world.now + TimeDelta::days(1);
+        // Two replicas.
+        for verifier in [(); 2].map(|()| Verifier::new(world.store.clone())) {
+            for (now, times) in [(world.now, 2), (tomorrow, 1)] {
+                for _ in 0..times {
+                    let verdict = verifier
+                        .verify(
+                            key.secret.expose(),
+                            client("192.0.2.7"),
+                            Some(&missing),
+                            now,
+                        )
+                        .await
+                        .expect("a verdict");
+                    assert!(verdict.is_err());
+                    verifier
+                        .verify("none", client("192.0.2.7"), None, now)
+                        .await
+                        .expect("a verdict")
+                        .expect_err("no key");
+                }
+                verifier.flush().await.unwrap();
+            }
+            verifier.flush().await.unwrap();
+        }
+        let keys = world.store.keys(&scope);
+        let counts = keys.refusals(key.key.id).await.unwrap();
+        let shown: Vec<_> = counts
+            .iter()
+            .map(|count| (count.day, count.code.as_str(), count.count))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (tomorrow.date_naive(), "missing_permission", 2),
+                (world.now.date_naive(), "missing_permission", 4),
+            ]
+        );
+        let other = world.tenant("globex").await;
+        let refused = world.store.keys(&other).refusals(key.key.id).await;
+        assert!(matches!(refused, Err(Error::NotFound(_))));
+    })
+    .await;
+}
