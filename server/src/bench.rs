@@ -2,7 +2,12 @@
 
 use std::{env, fs, io::Write as _, path::Path, process::ExitCode};
 
-use axum::{Router, extract::Request, routing};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    routing,
+};
+use domain::key::ApiKey;
 use domain::verify::{Question, VerifiedKey};
 use tokio::{net::TcpListener, sync::OnceCell};
 
@@ -89,13 +94,34 @@ pub async fn run() -> ExitCode {
     }
 }
 
-/// Serves what axum's own documentation begins with: one route, no layer, `axum::serve`. It listens where `latchkey` would.
+/// Serves what axum's own documentation begins with: a route that says hello, no layer, `axum::serve`; and one that answers with a key.
+/// It listens where `latchkey` would.
 async fn hello() -> Result<(), Failure> {
     let failed = |error| Failure::new(format!("cannot serve: {error}"));
     let listener = TcpListener::bind(config()?.listen).await.map_err(failed)?;
-    let router = Router::new().route("/", routing::get(|| async { "Hello, World!" }));
+    let shown: ApiKey =
+        serde_json::from_str(SHOWN).map_err(|error| Failure::new(format!("no key: {error}")))?;
+    let router = Router::new()
+        .route("/", routing::get(|| async { "Hello, World!" }))
+        .route(
+            "/json",
+            routing::get(|State(shown): State<ApiKey>| async { Json(shown) }),
+        )
+        .with_state(shown);
     axum::serve(listener, router).await.map_err(failed)
 }
+
+/// A key, as long as that of whoami with its tenant.
+const SHOWN: &str = r#"{
+    "id": "01a215a3-0f48-7341-8fbd-a55bf76e3943", "name": "Warehouse 0 nightly sync",
+    "description": "Asked for by the people of the warehouse, who copy what was ordered every night, and whom one can ask",
+    "hint": "lk_…TWYc", "status": "active", "expiration": "valid", "expires_on": "2027-12-31",
+    "authorization_group": { "id": "01a215a2-6015-741f-95f8-0901eb489765", "name": "Orders" },
+    "ip_allowlist": ["10.0.0.0/8", "192.0.2.0/24"], "created_at": "2026-11-26T02:15:37.543965Z",
+    "created_by": { "type": "cli", "id": null, "name": "latchkey" },
+    "updated_at": "2026-11-26T02:15:37.543965Z", "rotated_at": null, "revoked_at": null,
+    "last_used_at": "2026-11-26T02:15:37.543965Z", "last_used_ip": "192.0.2.7"
+}"#;
 
 /// Fills the empty database with `keys` keys for each of so many tenants and writes their secrets into a new file, one a line.
 async fn seed(tenants: &str, keys: &str, secrets: &Path) -> Result<(), Failure> {

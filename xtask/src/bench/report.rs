@@ -200,6 +200,7 @@ impl Report {
         vec![
             ratio(Load::Guarded, Load::Twin, Limit::AtMost(1.2)),
             ratio(Load::Guarded, Load::Bare, Limit::AtMost(1.35)),
+            ratio(Load::BareJson, Load::Bare, Limit::None),
             ratio(Load::Twin, Load::Bare, Limit::None),
             ratio(Load::GuardedAnyKey, Load::TwinAnyKey, Limit::None),
             ratio(Load::Uncached, Load::GuardedAnyKey, Limit::None),
@@ -295,6 +296,7 @@ impl Report {
 const fn name(load: Load) -> &'static str {
     match load {
         Load::Bare => "bare axum",
+        Load::BareJson => "bare axum, JSON",
         Load::Twin => "twin",
         Load::Guarded => "check, one key",
         Load::TwinAnyKey => "twin, any key",

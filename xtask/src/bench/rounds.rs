@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Effort;
 use super::load::{self, Answers, Extent, Keys};
 use super::oha;
-use super::server::{GUARDED, HELLO, Installation, Server, TWIN, UNCACHED};
+use super::server::{GUARDED, HELLO, HELLO_JSON, Installation, Server, TWIN, UNCACHED};
 use crate::progress;
 
 /// A load, a line of the table.
@@ -16,6 +16,8 @@ use crate::progress;
 pub(crate) enum Load {
     /// oha, with one key: the bare axum.
     Bare,
+    /// oha, with one key: the bare axum with a body like whoami's.
+    BareJson,
     /// oha, with one key: the twin.
     Twin,
     /// oha, with one key: the check.
@@ -34,8 +36,9 @@ pub(crate) enum Load {
 
 impl Load {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Bare,
+        Self::BareJson,
         Self::Twin,
         Self::Guarded,
         Self::TwinAnyKey,
@@ -47,7 +50,10 @@ impl Load {
 
     /// Whether requests leave something to be written later.
     const fn is_checked(self) -> bool {
-        !matches!(self, Self::Bare | Self::Twin | Self::TwinAnyKey)
+        !matches!(
+            self,
+            Self::Bare | Self::BareJson | Self::Twin | Self::TwinAnyKey
+        )
     }
 }
 
@@ -135,12 +141,12 @@ impl Contest<'_> {
 
     fn sample(&self, load: Load, time: Duration) -> Result<Sample> {
         let server = match load {
-            Load::Bare => self.bare,
+            Load::Bare | Load::BareJson => self.bare,
             _ => self.latchkey,
         };
         // The bare axum has no database.
         let reads = || match load {
-            Load::Bare => Ok(0),
+            Load::Bare | Load::BareJson => Ok(0),
             _ => server.database_reads(),
         };
         let (reads_before, before) = (reads()?, server.cpu()?);
@@ -172,6 +178,7 @@ impl Contest<'_> {
             |path, keys, status| load::run(server.address, path, keys, Extent::For(time), status);
         match load {
             Load::Bare => one_key(HELLO),
+            Load::BareJson => one_key(HELLO_JSON),
             Load::Twin => one_key(TWIN),
             Load::Guarded => one_key(GUARDED),
             Load::TwinAnyKey => many_keys(TWIN, Keys::Any(keys), 200),
@@ -203,13 +210,13 @@ mod tests {
     #[test]
     fn a_ratio_is_that_of_the_rounds_and_not_of_the_medians() {
         // Each round is slower than the one before; in each the twin takes twice the time of the bare one.
-        let round = |bare: f64| vec![sample(bare), sample(2.0 * bare)];
+        let round = |bare: f64| vec![sample(bare), sample(bare), sample(2.0 * bare)];
         let mut rounds = Rounds(vec![round(1.0), round(5.0), round(7.0)]);
         assert_eq!(rounds.ratio(Load::Twin, Load::Bare), 2.0);
         assert_eq!(rounds.median(Load::Bare, |sample| sample.cpu), 5.0);
         assert_eq!(rounds.requests(Load::Twin), 30);
         // One round that was disturbed changes nothing.
-        rounds.0[1][1].cpu = 100.0;
+        rounds.0[1][2].cpu = 100.0;
         assert_eq!(rounds.ratio(Load::Twin, Load::Bare), 2.0);
     }
 
