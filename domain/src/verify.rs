@@ -136,7 +136,7 @@ pub struct Verifier {
 struct Shared {
     keys: KeyCache,
     database_reads: AtomicU64,
-    usage: Usage,
+    usage: Arc<Usage>,
     /// Held while uses are written, so that the last flush before a shutdown waits for one that is under way.
     flushing: Mutex<()>,
     #[cfg(test)]
@@ -220,10 +220,11 @@ impl Verifier {
             day: today(now),
             outcome,
         };
-        self.shared.usage.record(kind, now);
+        let at = clock::stored(now);
+        self.shared.usage.record(kind, at);
         Ok(verdict.map(|entry| VerifiedKey {
             last_use: entry.used(LastUse {
-                at: clock::stored(now),
+                at,
                 address: client.ip(),
             }),
             entry,
@@ -329,7 +330,11 @@ impl Verifier {
     /// [`Error::Unavailable`]. What was not written is kept for the next time, also where the call is cancelled.
     pub async fn flush(&self) -> Result<(), Error> {
         let _flushing = self.shared.flushing.lock().await;
-        let mut taken = self.shared.usage.take();
+        // Sorting very many of them takes its time.
+        let usage = Arc::clone(&self.shared.usage);
+        let mut taken = tokio::task::spawn_blocking(move || usage.take())
+            .await
+            .map_err(|error| Error::Internal(Box::new(error)))?;
         // Each key's row once, from however many addresses it was used. Written twice it changes nothing, and so it comes first.
         for batch in taken.last_uses().chunks(FLUSH_BATCH) {
             self.store.write_last_used(batch).await?;

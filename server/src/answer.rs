@@ -26,7 +26,7 @@ use crate::{
     api::{error::write_problem, is_api},
     client::remember_client,
     csrf::refuse_other_origins,
-    request_id::{self, RequestContext},
+    request_id::{self, NamedRequest},
     security_headers::add_security_headers,
     state::AppState,
 };
@@ -49,10 +49,10 @@ impl Latchkey {
     async fn answer(self, mut request: Request) -> Response {
         let Self { router, state } = self;
         let client = remember_client(&state.config, &mut request);
-        let context = RequestContext::new(&mut request, client);
-        let (id, is_api) = (context.id, is_api(request.uri().path()));
+        let named = NamedRequest::new(&request, client);
+        let (id, is_api) = (named.id, is_api(request.uri().path()));
         let is_head = request.method() == Method::HEAD;
-        request_id::named(context, is_api, async move {
+        request_id::named(named, async move {
             // Not before the API, where gateways pass a browser's `Sec-Fetch-Site` on.
             let refusal = if is_api {
                 None

@@ -92,12 +92,7 @@ pub async fn run() -> ExitCode {
     let output = Output::new(line.json);
     match execute(line.command, config, output).await {
         Ok(Confirmation::Holds) => ExitCode::SUCCESS,
-        Ok(Confirmation::NotConfirmed) => {
-            eprintln!(
-                "warning: written, not confirmed: the server that runs on this database does not answer, and may go by the old state"
-            );
-            ExitCode::from(NOT_CONFIRMED)
-        }
+        Ok(Confirmation::NotConfirmed) => ExitCode::from(NOT_CONFIRMED),
         Err(failure) => {
             failure.report();
             ExitCode::FAILURE
@@ -134,9 +129,19 @@ async fn execute(
         Command::Key(command) => command.run(&session).await,
     };
     // After the answer, which may be a secret that nobody can print again; and also where it could not be printed.
-    let confirmation = session.store.confirm().await;
-    done?;
-    Ok(confirmation?)
+    let confirmation = session.store.confirm().await.unwrap_or_else(|error| {
+        tracing::warn!(
+            error = &error as &(dyn std::error::Error + 'static),
+            "cannot find out whether a server runs"
+        );
+        Confirmation::NotConfirmed
+    });
+    if confirmation == Confirmation::NotConfirmed {
+        eprintln!(
+            "warning: written, not confirmed: the server that runs on this database does not answer, and may go by the old state"
+        );
+    }
+    done.map(|()| confirmation)
 }
 
 /// Opens the database and brings its schema up to date.

@@ -19,7 +19,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::request_id::{RequestContext, current};
+use crate::request_id::{NamedRequest, current};
 
 /// Sends log lines, and what panics say, to standard error: for people where that is a terminal, else one JSON object a line, in which whatever a client
 /// sent is escaped. `filter` is the setting `RUST_LOG`.
@@ -106,7 +106,7 @@ where
     }
 }
 
-fn in_json(request: &RequestContext) -> String {
+fn in_json(request: &NamedRequest) -> String {
     #[derive(Serialize)]
     struct Shown<'a> {
         request_id: String,

@@ -10,6 +10,8 @@ use domain::client_address::ClientAddress;
 use http::{HeaderName, HeaderValue, Method};
 use uuid::{Uuid, fmt::Hyphenated};
 
+use crate::api::is_api;
+
 /// The header that carries it.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -25,27 +27,27 @@ impl fmt::Display for RequestId {
 
 /// What every log line of a request says of it: which route was meant, never the URL itself. People put secrets into queries, and the
 /// path of an unknown route can be anything.
-pub(crate) struct RequestContext {
+pub(crate) struct NamedRequest {
     pub(crate) id: RequestId,
     pub(crate) method: Method,
     route: OnceCell<MatchedPath>,
     pub(crate) client: ClientAddress,
+    is_routine: bool,
 }
 
-impl RequestContext {
+impl NamedRequest {
     /// Names the request.
-    pub(crate) fn new(request: &mut Request, client: ClientAddress) -> Self {
-        let id = RequestId(Uuid::now_v7());
-        request.extensions_mut().insert(id);
+    pub(crate) fn new(request: &Request, client: ClientAddress) -> Self {
         Self {
-            id,
+            id: RequestId(Uuid::now_v7()),
             method: request.method().clone(),
             route: OnceCell::new(),
             client,
+            is_routine: is_routine(request),
         }
     }
 
-    /// As the route table writes it; empty where there is none.
+    /// As the route table writes it; empty where there is none, and where it was refused before anybody looked.
     pub(crate) fn route(&self) -> &str {
         self.route.get().map_or("", MatchedPath::as_str)
     }
@@ -53,11 +55,11 @@ impl RequestContext {
 
 tokio::task_local! {
     // No span of `tracing`: that is put into words when it is opened, for each request, whether it has anything to say or not.
-    static CURRENT: RequestContext;
+    static CURRENT: NamedRequest;
 }
 
 /// What `read` makes of the request that this task answers; `None` where it answers none.
-pub(crate) fn current<T>(read: impl FnOnce(&RequestContext) -> T) -> Option<T> {
+pub(crate) fn current<T>(read: impl FnOnce(&NamedRequest) -> T) -> Option<T> {
     CURRENT.try_with(read).ok()
 }
 
@@ -67,14 +69,22 @@ pub(crate) fn note_route(path: &MatchedPath) {
     let _ = CURRENT.try_with(|request| request.route.set(path.clone()));
 }
 
-/// Answers the request under its name, in which each of its log lines stands, and writes one when it is answered: that of a good key
-/// which was served is for who looks closely. There may be thousands of them a second.
+/// Whether there may be thousands of these a second: what integrations read, and what is asked about their keys.
+fn is_routine(request: &Request) -> bool {
+    const CHECKS: [&str; 2] = ["/api/v1/verify", "/api/v1/forward-auth"];
+    let path = request.uri().path();
+    is_api(path)
+        && (matches!(*request.method(), Method::GET | Method::HEAD)
+            || CHECKS.iter().any(|check| path.starts_with(check)))
+}
+
+/// Answers the request under its name, in which each of its log lines stands, and writes one when it is answered: that of a routine
+/// request that went well is for who looks closely.
 pub(crate) async fn named(
-    context: RequestContext,
-    is_api: bool,
+    context: NamedRequest,
     answer: impl Future<Output = Response>,
 ) -> Response {
-    let id = context.id;
+    let (id, is_routine) = (context.id, context.is_routine);
     let started = Instant::now();
     CURRENT
         .scope(context, async move {
@@ -85,7 +95,7 @@ pub(crate) async fn named(
             }
             let status = response.status();
             let milliseconds = started.elapsed().as_millis();
-            if is_api && status.is_success() {
+            if is_routine && status.is_success() {
                 tracing::debug!(status = status.as_u16(), milliseconds, "answered");
             } else {
                 tracing::info!(status = status.as_u16(), milliseconds, "answered");

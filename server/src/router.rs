@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     handler::Handler,
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
@@ -34,6 +34,7 @@ use crate::{
         home, key_forms, password, render, server_functions::call_server_function, sign_in,
         sign_out,
     },
+    request_id::note_route,
     state::AppState,
 };
 
@@ -386,7 +387,8 @@ async fn answer_not_found(State(state): State<AppState>, request: Request) -> Re
     render::render_not_found(&state, request).await
 }
 
-/// axum adds `Allow`.
-async fn answer_method_not_allowed() -> impl IntoResponse {
+/// axum adds `Allow`. There is no door, which would have noted the route.
+async fn answer_method_not_allowed(path: MatchedPath) -> impl IntoResponse {
+    note_route(&path);
     (StatusCode::METHOD_NOT_ALLOWED, "Not with this method.\n")
 }

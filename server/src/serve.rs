@@ -86,7 +86,8 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         router,
         stopped.clone(),
     )));
-    let writer = spawn(write_down(store.clone(), verifier.clone(), stopped));
+    let (end, ended) = watch::channel(());
+    let writer = spawn(write_down(store.clone(), verifier.clone(), ended));
     if let Some(demo) = &demo {
         demo.fill(&store, &verifier, clock::now())
             .await?
@@ -97,9 +98,12 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     stop_signals.wait().await;
     tracing::info!("stopping: no new connections, finishing what runs");
     drop(stop);
+    // At once: whoever sent the signal may not wait for the requests that still run.
+    flush(&verifier).await;
     for server in servers {
         finish(server).await;
     }
+    drop(end);
     finish(writer).await;
     verifier.flush().await?;
     // Commands are answered as long as anything was served.
@@ -118,25 +122,34 @@ async fn bind(variable: &str, address: SocketAddr) -> Result<(TcpListener, Socke
 
 /// Writes every few seconds which keys were used and which refused, and deletes what is too old or has done its work, until told to
 /// stop. What fails is kept and tried again the next time.
-async fn write_down(store: Store, verifier: Verifier, mut stopped: watch::Receiver<()>) {
+async fn write_down(store: Store, verifier: Verifier, mut ended: watch::Receiver<()>) {
     let mut ticks = interval(USAGE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            _ = stopped.changed() => return,
+            _ = ended.changed() => return,
         }
-        let written = async {
-            verifier.flush().await?;
+        flush(&verifier).await;
+        let tidied = async {
             store.forget_noticed_changes().await?;
             store.forget_old_usage(today(clock::now())).await
         };
-        if let Err(error) = written.await {
+        if let Err(error) = tidied.await {
             tracing::warn!(
                 error = &error as &(dyn std::error::Error + 'static),
-                "cannot write how keys were used"
+                "cannot delete what is too old"
             );
         }
+    }
+}
+
+async fn flush(verifier: &Verifier) {
+    if let Err(error) = verifier.flush().await {
+        tracing::warn!(
+            error = &error as &(dyn std::error::Error + 'static),
+            "cannot write how keys were used"
+        );
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use binary::Latchkey;
+use binary::{Latchkey, Run};
 use serde_json::Value;
 use server::{Server, get};
 
@@ -158,6 +158,33 @@ fn a_command_waits_for_the_server_and_says_where_it_does_not_answer() {
     assert_eq!(server.ended(), Some(0));
     assert!(!socket.exists());
     latchkey.answer(&["tenant", "resume", "acme"]);
+}
+
+#[test]
+fn a_command_that_comes_by_a_link_finds_the_server_too() {
+    let (latchkey, secret) = with_a_key();
+    let server = Server::start(&latchkey, &[]);
+    let link = latchkey.folder().join("current.db");
+    std::os::unix::fs::symlink("latchkey.db", &link).expect("a link");
+    let url = format!("sqlite://{}?mode=rwc", link.display());
+    let run = |arguments: &[&str]| {
+        let output = latchkey
+            .command(arguments)
+            .env("DATABASE_URL", &url)
+            .output();
+        Run::from(output.expect("latchkey runs"))
+    };
+    let whoami = || {
+        let answer = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
+        answer[9..12].to_owned()
+    };
+    assert_eq!(whoami(), "200");
+    run(&["tenant", "suspend", "acme"]).ended_well();
+    assert_eq!(whoami(), "403");
+    run(&["serve"]).failed_with(&["DATABASE_URL: cannot open"]);
+    server.signal("STOP");
+    assert_eq!(run(&["tenant", "resume", "acme"]).code, Some(3));
+    server.signal("CONT");
 }
 
 #[test]

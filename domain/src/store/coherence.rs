@@ -24,6 +24,8 @@ use sea_orm::DatabaseConnection;
 use tokio::sync::Mutex;
 
 use super::connection::within;
+use crate::Error;
+use feed::{News, Note};
 use stamps::{Slot, Stamps};
 
 /// 2^16 stamps: half a MiB. Among 100,000 keys, a change of one lets one or two others be read once more.
@@ -33,19 +35,25 @@ const STAMP_BITS: u32 = 16;
 #[derive(Debug)]
 pub(crate) struct Coherence {
     stamps: Stamps,
+    /// Its own, so that it never waits for somebody's long list.
     reader: DatabaseConnection,
-    /// The newest note that was stamped.
-    seen: Mutex<i64>,
+    writer: DatabaseConnection,
+    /// The newest note that was stamped. It stays in the database as a witness: where it is gone, the database is not what it was.
+    seen: Mutex<Note>,
 }
 
 impl Coherence {
-    /// Nothing that is noted by now is news: nothing was kept before.
-    pub(crate) async fn begin(reader: DatabaseConnection) -> Result<Self, crate::Error> {
-        let newest = within(feed::newest(&reader)).await?;
+    /// What is noted by now is no news: nothing was kept before.
+    pub(crate) async fn begin(
+        reader: DatabaseConnection,
+        writer: DatabaseConnection,
+    ) -> Result<Self, Error> {
+        let mark = within(feed::mark(&writer)).await?;
         Ok(Self {
             stamps: Stamps::new(STAMP_BITS),
             reader,
-            seen: Mutex::new(newest),
+            writer,
+            seen: Mutex::new(mark),
         })
     }
 
@@ -58,30 +66,36 @@ impl Coherence {
     /// what was before; where the notes cannot be read, because nothing that was kept is used any more.
     pub(crate) async fn catch_up(&self) {
         let mut seen = self.seen.lock().await;
-        match within(feed::after(&self.reader, *seen)).await {
-            Ok(feed::News::Some { changed, newest }) => {
-                if !changed.is_empty() {
-                    let slots = changed.iter().map(|id| Slot::of(id.as_u128()));
+        let lost = match within(feed::after(&self.reader, *seen)).await {
+            Ok(News::Some { changed }) => {
+                if let Some(newest) = changed.last() {
+                    let slots = changed.iter().map(|note| Slot::of(note.subject.as_u128()));
                     self.stamps.changed(slots);
-                    *seen = newest;
+                    *seen = *newest;
                 }
+                return;
             }
-            Ok(feed::News::TooMany { newest }) => {
+            Ok(News::TooMany { newest }) => {
                 self.stamps.everything_changed();
                 *seen = newest;
+                return;
             }
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &(dyn std::error::Error + 'static),
-                    "cannot read what changed: every key is read anew"
-                );
-                self.stamps.everything_changed();
-            }
+            Ok(News::Lost) => Error::Unavailable("another state of the database".into()),
+            Err(error) => error,
+        };
+        tracing::warn!(
+            error = &lost as &(dyn std::error::Error + 'static),
+            "cannot say what changed: every key is read anew"
+        );
+        self.stamps.everything_changed();
+        // What was noted before is stamped with everything else, also what cannot be read.
+        if let Ok(mark) = within(feed::mark(&self.writer)).await {
+            *seen = mark;
         }
     }
 
-    /// The newest note that was stamped: it and those before it have done their work.
+    /// The newest note that was stamped: those before it have done their work.
     pub(crate) async fn seen(&self) -> i64 {
-        *self.seen.lock().await
+        self.seen.lock().await.seq
     }
 }

@@ -69,8 +69,10 @@ struct Connections {
     writer: DatabaseConnection,
     /// The file, on SQLite.
     file: Option<PathBuf>,
+    /// A reader more, for who holds off other servers.
+    notes: Option<DatabaseConnection>,
     /// Holds off other servers until it is dropped.
-    lock: Option<File>,
+    _lock: Option<File>,
     /// How many statements were sent over both.
     statements: Arc<AtomicU64>,
 }
@@ -116,9 +118,9 @@ impl Database {
         };
         migration::bring_up_to_date(&database).await?;
         // Who holds the lock is the only one who serves, and every other one says what it changed.
-        if database.connections.lock.is_some() {
-            let reader = database.reader().clone();
-            database.coherence = Some(Arc::new(Coherence::begin(reader).await?));
+        if let Some(reader) = database.connections.notes.take() {
+            let writer = database.connections.writer.clone();
+            database.coherence = Some(Arc::new(Coherence::begin(reader, writer).await?));
         }
         database.has_written = AtomicBool::new(false);
         Ok(database)

@@ -54,10 +54,17 @@ impl Entry {
         stamps.hold(self.noted, &self.slots)
     }
 
-    /// Remembers a use and returns the one before it. Of two at the same moment one is not remembered here: nobody waits.
+    /// Remembers a use and returns the newest one before it. Nobody waits: where somebody else does the same at the same moment, that
+    /// moment is the use before.
     pub(super) fn used(&self, last_use: LastUse) -> Option<LastUse> {
-        let mut newest = self.last_use.try_lock().ok()?;
-        newest.replace(last_use)
+        let Ok(mut newest) = self.last_use.try_lock() else {
+            return Some(last_use);
+        };
+        let before = *newest;
+        if before.is_none_or(|before| before.at < last_use.at) {
+            *newest = Some(last_use);
+        }
+        before
     }
 
     /// Bytes that it takes, about.
@@ -72,11 +79,15 @@ impl Entry {
             tenant.slug.as_str(),
             &tenant.name,
         ];
-        let permissions = grant.permissions.iter().count();
-        // A network as it is shown and as it is searched; a text or a permission with what the allocator adds.
+        let permissions = grant.permissions.iter();
+        // What is around it, too: the digest, its place in the table, and the count of who holds it. A text with what the allocator
+        // adds, a permission with its count, a network as it is shown and as it is searched.
         let parts = size_of::<Self>()
+            + 96
             + texts.iter().map(|text| text.len() + 16).sum::<usize>()
-            + permissions * 64
+            + permissions
+                .map(|one| one.as_str().len() + 32)
+                .sum::<usize>()
             + key.ip_allowlist.networks().len() * 64;
         parts as u64
     }

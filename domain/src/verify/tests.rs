@@ -327,24 +327,87 @@ async fn very_many_changes_at_once_and_unreadable_notes_let_nothing_hold() {
     }
 }
 
+async fn notes(served: &Served) -> i64 {
+    use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
+    let connection = served.world.connection().await;
+    let count = "SELECT count(*) FROM key_state_changes";
+    let count = Statement::from_string(DbBackend::Sqlite, count);
+    let row = connection.query_one_raw(count).await.expect("a row");
+    row.expect("a row").try_get_by_index(0).expect("a number")
+}
+
 #[tokio::test]
-async fn notes_that_did_their_work_are_deleted() {
+async fn notes_that_did_their_work_are_deleted_but_for_the_newest() {
     let served = Served::start().await;
     let operator = served.server.as_cli();
     let tenants = served.server.tenants(&operator);
-    tenants
-        .suspend("acme", served.world.now)
-        .await
-        .expect("suspended");
-    served.judge_key().await.unwrap_err();
+    let now = served.world.now;
+    for _ in 0..3 {
+        tenants.suspend("acme", now).await.expect("suspended");
+        tenants.resume("acme", now).await.expect("resumed");
+    }
+    assert!(notes(&served).await > 6);
     served
         .server
         .forget_noticed_changes()
         .await
         .expect("deleted");
-    tenants
-        .resume("acme", served.world.now)
-        .await
-        .expect("resumed");
-    assert_eq!(served.judge_key().await, Ok(()));
+    assert_eq!(notes(&served).await, 1);
+    tenants.suspend("acme", now).await.expect("suspended");
+    assert_eq!(served.judge_key().await, Err(Refusal::TenantSuspended));
+}
+
+/// A backup that was restored into the file while it is served: numbers are given a second time.
+#[tokio::test]
+async fn a_history_that_is_another_one_lets_nothing_hold() {
+    let served = Served::start().await;
+    let operator = served.server.as_cli();
+    let tenants = served.server.tenants(&operator);
+    for spoil in [
+        "DELETE FROM key_state_changes; UPDATE sqlite_sequence SET seq = 0",
+        "UPDATE key_state_changes SET subject = randomblob(16)",
+        "INSERT INTO key_state_changes (subject) VALUES ('no identifier')",
+    ] {
+        for _ in 0..3 {
+            tenants
+                .suspend("acme", served.world.now)
+                .await
+                .expect("suspended");
+            tenants
+                .resume("acme", served.world.now)
+                .await
+                .expect("resumed");
+        }
+        served.judge_key().await.unwrap();
+        let restored =
+            format!("UPDATE tenants SET suspended_at = '2026-03-02 12:00:00+00:00'; {spoil}");
+        served.world.execute_script(&restored).await;
+        // The next change of this process, whatever it is, finds it out.
+        tenants
+            .set_limit("acme", 11, served.world.now)
+            .await
+            .expect("changed");
+        tenants
+            .set_limit("acme", 10, served.world.now)
+            .await
+            .expect("changed");
+        assert_eq!(
+            served.judge_key().await,
+            Err(Refusal::TenantSuspended),
+            "{spoil}"
+        );
+        tenants
+            .resume("acme", served.world.now)
+            .await
+            .expect("resumed");
+        assert_eq!(served.judge_key().await, Ok(()), "{spoil}");
+        let reads = served.verifier.database_reads();
+        served.server.notice_changes().await;
+        assert_eq!(served.judge_key().await, Ok(()));
+        assert_eq!(
+            served.verifier.database_reads(),
+            reads,
+            "it has found its place again"
+        );
+    }
 }

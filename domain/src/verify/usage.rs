@@ -5,17 +5,16 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use std::{
     cell::Cell,
-    cmp::Reverse,
     collections::{HashMap, hash_map::Entry},
     net::IpAddr,
     sync::{
-        Mutex, MutexGuard, PoisonError, TryLockError,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicUsize, Ordering},
     },
     thread::available_parallelism,
 };
 
-use crate::id::KeyId;
+use crate::{id::KeyId, store::keys::MOST_ADDRESSES};
 
 /// The most recent accepted request with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +41,8 @@ pub(crate) struct UseKind {
 pub(crate) enum Outcome {
     /// It was accepted from this address; `None` where that was unknown.
     Accepted(Option<IpAddr>),
+    /// It was accepted from an address beyond those that are told apart.
+    AcceptedFromOthers,
     /// It was refused with this code.
     Refused(&'static str),
 }
@@ -88,7 +89,7 @@ impl Usage {
     }
 
     /// Takes everything out. What [`Taken`] still holds when it is dropped goes back.
-    pub(super) fn take(&self) -> Taken<'_> {
+    pub(super) fn take(self: Arc<Self>) -> Taken {
         let mut all = Shelf::new();
         for shelf in &self.shelves {
             let taken = std::mem::take(&mut *lock(shelf));
@@ -101,10 +102,17 @@ impl Usage {
                 }
             }
         }
-        let mut rest: Vec<_> = all.into_iter().collect();
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_unstable_by_key(|(kind, _)| *kind);
+        let last_uses = last_uses(&all);
+        let mut rest = folded(all);
         // Batches are cut off the end.
-        rest.sort_unstable_by_key(|(kind, _)| Reverse(*kind));
-        Taken { origin: self, rest }
+        rest.reverse();
+        Taken {
+            origin: self,
+            last_uses,
+            rest,
+        }
     }
 
     /// The shelf of this thread, or the next one that nobody is at.
@@ -163,36 +171,68 @@ fn merge(shelf: &mut Shelf, kind: UseKind, uses: Uses) {
     }
 }
 
+/// The newest accepted use of each key, in the order of their identifiers. `sorted` is by key.
+fn last_uses(sorted: &[(UseKind, Uses)]) -> Vec<(KeyId, LastUse)> {
+    let mut newest = Vec::<(KeyId, LastUse)>::new();
+    for (kind, uses) in sorted {
+        let (Some(key_id), Outcome::Accepted(address)) = (kind.key_id, kind.outcome) else {
+            continue;
+        };
+        let last_use = LastUse {
+            at: uses.newest,
+            address,
+        };
+        match newest.last_mut() {
+            Some((id, newest)) if *id == key_id => {
+                if newest.at < last_use.at {
+                    *newest = last_use;
+                }
+            }
+            _ => newest.push((key_id, last_use)),
+        }
+    }
+    newest
+}
+
+/// The same with no more addresses of a key and day than are told apart: a key that is used from everywhere costs no more rows than
+/// that. `sorted` is by key, day and address.
+fn folded(sorted: Vec<(UseKind, Uses)>) -> Vec<(UseKind, Uses)> {
+    let mut folded = Vec::<(UseKind, Uses)>::with_capacity(sorted.len());
+    let mut told_apart = 0;
+    for (mut kind, uses) in sorted {
+        let is_address = matches!(kind.outcome, Outcome::Accepted(Some(_)));
+        match folded.last() {
+            Some((before, _)) if (before.key_id, before.day) == (kind.key_id, kind.day) => {}
+            _ => told_apart = 0,
+        }
+        told_apart += u32::from(is_address);
+        if is_address && told_apart > MOST_ADDRESSES {
+            kind.outcome = Outcome::AcceptedFromOthers;
+        }
+        match folded.last_mut() {
+            Some((before, sum)) if *before == kind => {
+                sum.count += uses.count;
+                sum.newest = sum.newest.max(uses.newest);
+            }
+            _ => folded.push((kind, uses)),
+        }
+    }
+    folded
+}
+
 /// Uses on their way into the database. Whatever ends the way early, an error or a cancelled task, loses none.
 #[derive(Debug)]
-pub(super) struct Taken<'a> {
-    origin: &'a Usage,
+pub(super) struct Taken {
+    origin: Arc<Usage>,
+    last_uses: Vec<(KeyId, LastUse)>,
     /// In order, the smallest last.
     rest: Vec<(UseKind, Uses)>,
 }
 
-impl Taken<'_> {
+impl Taken {
     /// The newest accepted use of each key, in the order of their identifiers.
-    pub(super) fn last_uses(&self) -> Vec<(KeyId, LastUse)> {
-        let mut newest = Vec::<(KeyId, LastUse)>::new();
-        for (kind, uses) in self.rest.iter().rev() {
-            let (Some(key_id), Outcome::Accepted(address)) = (kind.key_id, kind.outcome) else {
-                continue;
-            };
-            let last_use = LastUse {
-                at: uses.newest,
-                address,
-            };
-            match newest.last_mut() {
-                Some((id, newest)) if *id == key_id => {
-                    if newest.at < last_use.at {
-                        *newest = last_use;
-                    }
-                }
-                _ => newest.push((key_id, last_use)),
-            }
-        }
-        newest
+    pub(super) fn last_uses(&self) -> &[(KeyId, LastUse)] {
+        &self.last_uses
     }
 
     /// The next at most `size` counts, in their order; empty at the end. They stay in here until [`Self::written`].
@@ -207,10 +247,12 @@ impl Taken<'_> {
     }
 }
 
-impl Drop for Taken<'_> {
+impl Drop for Taken {
     fn drop(&mut self) {
-        for (kind, uses) in self.rest.drain(..) {
-            add(&mut self.origin.free_shelf(), kind, uses);
+        // On all shelves alike: one alone has not the room.
+        let shelves = self.origin.shelves.iter().cycle();
+        for ((kind, uses), shelf) in self.rest.drain(..).zip(shelves) {
+            add(&mut lock(shelf), kind, uses);
         }
     }
 }
@@ -239,8 +281,8 @@ mod tests {
         }
     }
 
-    fn everything(usage: &Usage) -> Vec<(UseKind, Uses)> {
-        let mut taken = usage.take();
+    fn everything(usage: &Arc<Usage>) -> Vec<(UseKind, Uses)> {
+        let mut taken = Arc::clone(usage).take();
         let all: Vec<_> = taken.rest.iter().rev().copied().collect();
         taken.written(all.len());
         all
@@ -248,7 +290,7 @@ mod tests {
 
     #[test]
     fn every_use_is_counted_and_the_newest_is_kept() {
-        let usage = Usage::default();
+        let usage = Arc::new(Usage::default());
         for second in [20, 30, 10] {
             usage.record(kind(1), at(second));
         }
@@ -258,7 +300,7 @@ mod tests {
 
     #[test]
     fn of_a_key_that_is_used_from_everywhere_the_newest_use_counts() {
-        let usage = Usage::default();
+        let usage = Arc::new(Usage::default());
         let from = |last: u8| UseKind {
             outcome: Outcome::Accepted(Some([192, 0, 2, last].into())),
             ..kind(1)
@@ -278,7 +320,7 @@ mod tests {
             address,
         };
         assert_eq!(
-            usage.take().last_uses(),
+            Arc::clone(&usage).take().last_uses(),
             [
                 (key_id(1), last_use(40, Some([192, 0, 2, 9].into()))),
                 (key_id(2), last_use(10, None)),
@@ -287,12 +329,41 @@ mod tests {
     }
 
     #[test]
+    fn addresses_beyond_those_that_are_told_apart_are_one() {
+        let usage = Arc::new(Usage::default());
+        let from = |last: u8| UseKind {
+            outcome: Outcome::Accepted(Some([192, 0, 2, last].into())),
+            ..kind(1)
+        };
+        for last in 0..100 {
+            usage.record(from(last), at(i64::from(last)));
+        }
+        usage.record(kind(1), at(5));
+        usage.record(from(7).on("2026-03-03"), at(200));
+        let all = everything(&usage);
+        let (others, sum) = all[MOST_ADDRESSES as usize + 1];
+        assert_eq!(all.len() as u32, MOST_ADDRESSES + 3);
+        assert_eq!(others.outcome, Outcome::AcceptedFromOthers);
+        assert_eq!(sum, uses(50, 99));
+        assert_eq!(all.last(), Some(&(from(7).on("2026-03-03"), uses(1, 200))));
+    }
+
+    impl UseKind {
+        fn on(self, day: &str) -> Self {
+            Self {
+                day: day.parse().expect("a day"),
+                ..self
+            }
+        }
+    }
+
+    #[test]
     fn what_was_not_written_goes_back_and_is_added_to_what_came_meanwhile() {
-        let usage = Usage::default();
+        let usage = Arc::new(Usage::default());
         for number in 1..=3 {
             usage.record(kind(number), at(10));
         }
-        let mut taken = usage.take();
+        let mut taken = Arc::clone(&usage).take();
         assert_eq!(taken.batch(2), [(kind(1), 1), (kind(2), 1)]);
         taken.written(1);
         usage.record(kind(2), at(99));
@@ -305,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_full_shelf_refuses_new_kinds_and_counts_the_ones_it_has() {
-        let usage = Usage::default();
+        let usage = Arc::new(Usage::default());
         for number in 0..=Usage::CAPACITY {
             usage.record(kind(number), at(10));
         }
@@ -318,7 +389,7 @@ mod tests {
 
     #[test]
     fn p54_nobody_waits_for_a_shelf_that_is_held() {
-        let usage = Usage::default();
+        let usage = Arc::new(Usage::default());
         let held: Vec<_> = usage.shelves[1..].iter().map(lock).collect();
         // One after the other: each begins at a shelf of its own.
         for _ in 0..8 {
@@ -331,7 +402,7 @@ mod tests {
 
     #[test]
     fn no_use_is_lost_between_threads_and_writings() {
-        let usage = Usage::default();
+        let usage = Arc::new(Usage::default());
         let mut written = 0;
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)

@@ -63,7 +63,7 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
     }
 }
 
-/// `limit_body` has read and measured it already.
+/// `read_body` has read and measured it already.
 async fn read(body: Body) -> Result<Bytes, ApiError> {
     body::to_bytes(body, usize::MAX)
         .await

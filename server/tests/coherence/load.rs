@@ -80,6 +80,8 @@ impl Load {
         change();
         target.answered.store(true, Ordering::SeqCst);
         self.wait_for(&target.sent[1]);
+        let wrong = self.shared.wrong.lock().unwrap();
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     /// How many requests were answered in all.

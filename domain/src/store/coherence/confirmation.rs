@@ -81,7 +81,11 @@ impl Store {
         Ok(Some(Confirmations {
             listener,
             path,
-            store: self.clone(),
+            served: Served {
+                identity: identity(file)?,
+                file: file.to_path_buf(),
+                store: self.clone(),
+            },
         }))
     }
 }
@@ -91,6 +95,15 @@ impl Store {
 pub struct Confirmations {
     listener: UnixListener,
     path: PathBuf,
+    served: Served,
+}
+
+/// The database that is served.
+#[derive(Clone, Debug)]
+struct Served {
+    file: PathBuf,
+    /// Of the file when it was opened.
+    identity: (u64, u64),
     store: Store,
 }
 
@@ -104,9 +117,9 @@ impl Confirmations {
             };
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let store = self.store.clone();
+                    let served = self.served.clone();
                     tokio::spawn(async move {
-                        if let Err(error) = answer(stream, &store).await {
+                        if let Err(error) = answer(stream, &served).await {
                             tracing::debug!(%error, "a command went away");
                         }
                         drop(place);
@@ -129,7 +142,7 @@ impl Drop for Confirmations {
     }
 }
 
-async fn answer(stream: UnixStream, store: &Store) -> std::io::Result<()> {
+async fn answer(stream: UnixStream, served: &Served) -> std::io::Result<()> {
     let mut stream = BufReader::with_capacity(QUESTION.len(), stream);
     let mut said = [0; QUESTION.len()];
     timeout(
@@ -137,10 +150,11 @@ async fn answer(stream: UnixStream, store: &Store) -> std::io::Result<()> {
         tokio::io::AsyncReadExt::read_exact(&mut stream, &mut said),
     )
     .await??;
-    if said != QUESTION.as_bytes() {
+    // Where another file was put in place of ours, what the command has changed is not what we serve.
+    if said != QUESTION.as_bytes() || identity(&served.file)? != served.identity {
         return Ok(());
     }
-    store.notice_changes().await;
+    served.store.notice_changes().await;
     timeout(SILENCE, stream.write_all(ANSWER.as_bytes())).await?
 }
 
@@ -171,6 +185,13 @@ async fn ask(socket: &Path) -> std::io::Result<()> {
     } else {
         Err(ErrorKind::UnexpectedEof.into())
     }
+}
+
+/// Device and number of a file: what it is, whatever it is called.
+fn identity(file: &Path) -> std::io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = fs::metadata(file)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 fn socket_path(file: &Path) -> PathBuf {

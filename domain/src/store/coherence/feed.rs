@@ -1,8 +1,8 @@
 //! What has changed, as the database noted it: `key_state_changes`, written by triggers in the transaction of each change.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 use uuid::Uuid;
 
@@ -10,57 +10,85 @@ use crate::{
     Error,
     store::{
         Store,
-        entity::key_state_change::{Column, Entity},
+        entity::key_state_change::{ActiveModel, Column, Entity, Model},
+        random,
     },
 };
 
 /// So many changes at once are stamped one by one; beyond that it is cheaper to stamp everything.
 const MOST: u64 = 1_000;
+/// Notes that are deleted at once: an administrator's change in between does not wait long.
+const DELETED_AT_ONCE: u32 = 1_000;
+
+/// That something changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Note {
+    /// Given once, in the order of the changes: SQLite has one writer.
+    pub(super) seq: i64,
+    /// The key, group or tenant; of a mark, nothing that there is.
+    pub(super) subject: Uuid,
+}
+
+impl From<Model> for Note {
+    fn from(model: Model) -> Self {
+        Self {
+            seq: model.seq,
+            subject: model.subject,
+        }
+    }
+}
 
 /// What was noted since.
 pub(super) enum News {
-    /// All of it.
+    /// All of it, in order.
     Some {
         /// The keys, groups and tenants.
-        changed: Vec<Uuid>,
-        /// The newest note, or the one that was named where there is none.
-        newest: i64,
+        changed: Vec<Note>,
     },
     /// Very much.
     TooMany {
         /// The newest note.
-        newest: i64,
+        newest: Note,
     },
+    /// The note that was named is not there. The database was restored, or somebody has deleted notes: its numbers say nothing.
+    Lost,
 }
 
-/// The newest note that there ever was; 0 before the first.
-pub(super) async fn newest(connection: &impl ConnectionTrait) -> Result<i64, Error> {
-    let newest = Entity::find()
-        .select_only()
-        .column_as(Expr::col(Column::Seq).max(), "newest")
-        .into_tuple::<Option<i64>>()
-        .one(connection)
-        .await?;
-    Ok(newest.flatten().unwrap_or(0))
+/// Notes that nothing has changed, as a place from which to read on.
+pub(super) async fn mark(connection: &impl ConnectionTrait) -> Result<Note, Error> {
+    let mark = ActiveModel {
+        seq: NotSet,
+        subject: Set(random::identifier()),
+    };
+    Ok(Entity::insert(mark)
+        .exec_with_returning(connection)
+        .await?
+        .into())
 }
 
-/// The notes that came after `seen`. SQLite has one writer, so that notes are visible in their order.
-pub(super) async fn after(connection: &impl ConnectionTrait, seen: i64) -> Result<News, Error> {
+/// The notes that came after `seen`.
+pub(super) async fn after(connection: &impl ConnectionTrait, seen: Note) -> Result<News, Error> {
     let notes = Entity::find()
-        .filter(Column::Seq.gt(seen))
+        .filter(Column::Seq.gte(seen.seq))
         .order_by_asc(Column::Seq)
-        .limit(MOST + 1)
+        .limit(MOST + 2)
         .all(connection)
         .await?;
-    if notes.len() as u64 > MOST {
-        return Ok(News::TooMany {
-            newest: newest(connection).await?,
-        });
+    let mut notes = notes.into_iter().map(Note::from);
+    if notes.next() != Some(seen) {
+        return Ok(News::Lost);
     }
-    Ok(News::Some {
-        newest: notes.last().map_or(seen, |note| note.seq),
-        changed: notes.into_iter().map(|note| note.subject).collect(),
-    })
+    let changed: Vec<_> = notes.collect();
+    if changed.len() as u64 <= MOST {
+        return Ok(News::Some { changed });
+    }
+    let newest = Entity::find()
+        .order_by_desc(Column::Seq)
+        .one(connection)
+        .await?;
+    Ok(newest.map_or(News::Lost, |newest| News::TooMany {
+        newest: newest.into(),
+    }))
 }
 
 impl Store {
@@ -71,7 +99,7 @@ impl Store {
         }
     }
 
-    /// Deletes the notes that have done their work.
+    /// Deletes some of the notes that have done their work; to be called again and again.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -82,18 +110,25 @@ impl Store {
         };
         let seen = coherence.seen().await;
         let oldest = Entity::find()
+            .select_only()
+            .column(Column::Seq)
             .order_by_asc(Column::Seq)
+            .into_tuple::<i64>()
             .one(database.reader());
-        if database
-            .within(oldest)
-            .await?
-            .is_none_or(|note| note.seq > seen)
-        {
+        // The newest one stays, as a witness.
+        if database.within(oldest).await?.is_none_or(|seq| seq >= seen) {
             return Ok(());
         }
         let transaction = database.begin_write().await?;
-        let forget = Entity::delete_many().filter(Column::Seq.lte(seen));
-        database.within(forget.exec(&transaction)).await?;
+        let forget = Statement::from_sql_and_values(
+            transaction.get_database_backend(),
+            format!(
+                "DELETE FROM key_state_changes WHERE seq IN \
+                 (SELECT seq FROM key_state_changes WHERE seq < $1 ORDER BY seq LIMIT {DELETED_AT_ONCE})"
+            ),
+            [seen.into()],
+        );
+        database.within(transaction.execute_raw(forget)).await?;
         database.commit(transaction).await
     }
 }

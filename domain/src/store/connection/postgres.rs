@@ -65,7 +65,8 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         reader: connection.clone(),
         writer: connection,
         file: None,
-        lock: None,
+        notes: None,
+        _lock: None,
         statements: Arc::default(),
     })
 }

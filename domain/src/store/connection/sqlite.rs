@@ -7,7 +7,7 @@ use sea_orm::{
     },
 };
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::ErrorKind,
     path::{Path, PathBuf},
     str::FromStr,
@@ -26,7 +26,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(20);
 
 pub(super) async fn connect(url: &str, exclusive: bool) -> Result<Connections, Error> {
     let options = connect_options(url)?;
-    let file = options.get_filename().to_path_buf();
+    let file = real_path(options.get_filename())?;
     let lock = if exclusive {
         Some(lock(&file).await?)
     } else {
@@ -39,12 +39,18 @@ pub(super) async fn connect(url: &str, exclusive: bool) -> Result<Connections, E
 
     // The writer goes first: it turns the write-ahead log on.
     let writer = open(1, options.clone()).await?;
-    let reader = open(READERS, options.pragma("query_only", "on")).await?;
+    let options = options.pragma("query_only", "on");
+    let reader = open(READERS, options.clone()).await?;
+    let notes = match lock {
+        Some(_) => Some(open(1, options).await?),
+        None => None,
+    };
     Ok(Connections {
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         file: Some(file),
-        lock,
+        notes: notes.map(SqlxSqliteConnector::from_sqlx_sqlite_pool),
+        _lock: lock,
         statements: Arc::default(),
     })
 }
@@ -114,6 +120,24 @@ fn owner_file(path: &Path) -> Result<File, Error> {
     options
         .open(path)
         .map_err(|error| unavailable(format!("{}: {error}", path.display())))
+}
+
+/// The file by the one name that it has whatever links lead to it: the names of lock and socket are made of it, and whoever comes by
+/// another way must find the same.
+fn real_path(file: &Path) -> Result<PathBuf, Error> {
+    let failed = |error| unavailable(format!("{}: {error}", file.display()));
+    match fs::canonicalize(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let folder = file
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+            Ok(file
+                .file_name()
+                .map_or(file.to_path_buf(), |name| folder.join(name)))
+        }
+        real => real.map_err(failed),
+    }
 }
 
 /// How long a server tries for the lock: a command that looks whether anybody holds it, holds it for that moment.

@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr}
 use crate::{
     Error,
     id::KeyId,
-    store::{Store, clock, entity::api_key},
+    store::{Store, entity::api_key},
     verify::usage::LastUse,
 };
 
@@ -23,9 +23,8 @@ impl Store {
         database
             .within(async {
                 for (id, last_use) in uses {
-                    let at = clock::stored(last_use.at);
                     api_key::Entity::update_many()
-                        .col_expr(Column::LastUsedAt, Expr::value(at))
+                        .col_expr(Column::LastUsedAt, Expr::value(last_use.at))
                         .col_expr(
                             Column::LastUsedIp,
                             Expr::value(last_use.address.map(|address| address.to_string())),
@@ -34,7 +33,7 @@ impl Store {
                         .filter(
                             Condition::any()
                                 .add(Column::LastUsedAt.is_null())
-                                .add(Column::LastUsedAt.lt(at)),
+                                .add(Column::LastUsedAt.lt(last_use.at)),
                         )
                         .exec(&transaction)
                         .await?;

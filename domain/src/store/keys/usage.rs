@@ -3,8 +3,8 @@
 use chrono::{Days, NaiveDate};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
+    QueryOrder, Statement, Value,
     sea_query::{Alias, Expr, ExprTrait, OnConflict},
 };
 use uuid::Uuid;
@@ -29,6 +29,9 @@ pub const MOST_ADDRESSES: u32 = 50;
 pub const OTHER: &str = "other";
 /// The address of a client that a trusted proxy did not name.
 pub const UNKNOWN: &str = "unknown";
+
+/// What every Latchkey on one PostgreSQL database locks while it counts: "lk-usage" in ASCII.
+const POSTGRES_LOCK: i64 = 0x6c6b_2d75_7361_6765;
 
 /// Rows that are deleted at once: an administrator's change in between does not wait long.
 const DELETED_AT_ONCE: u32 = 1_000;
@@ -56,8 +59,8 @@ pub struct AddressUse {
 }
 
 impl Store {
-    /// Adds these counts to those that stand there, in one transaction. Sorted, or two replicas that write at once could wait for each
-    /// other's rows.
+    /// Adds these counts to those that stand there, in one transaction. Of several replicas one at a time: they could wait for each
+    /// other's rows else, and each could add its own last addresses of a day.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: nothing was written then, or, where the answer to the commit was lost, all of it; adding it again counts
@@ -67,13 +70,19 @@ impl Store {
         let transaction = database.begin_write().await?;
         database
             .within(async {
+                if transaction.get_database_backend() == DbBackend::Postgres {
+                    let lock = format!("SELECT pg_advisory_xact_lock({POSTGRES_LOCK})");
+                    transaction.execute_unprepared(&lock).await?;
+                }
                 add_refusals(&transaction, counts).await?;
                 for (kind, count) in counts {
-                    if let Outcome::Accepted(address) = kind.outcome {
-                        let address =
-                            address.map_or_else(|| UNKNOWN.to_owned(), |ip| ip.to_string());
-                        add_address(&transaction, kind, address, *count).await?;
-                    }
+                    let address = match kind.outcome {
+                        Outcome::Accepted(Some(address)) => address.to_string(),
+                        Outcome::Accepted(None) => UNKNOWN.to_owned(),
+                        Outcome::AcceptedFromOthers => OTHER.to_owned(),
+                        Outcome::Refused(_) => continue,
+                    };
+                    add_address(&transaction, kind, address, *count).await?;
                 }
                 Ok::<_, Error>(())
             })
@@ -128,7 +137,7 @@ async fn add_refusals(
                 code: Set(code.to_owned()),
                 count: Set(stored(*count)),
             }),
-            Outcome::Accepted(_) => None,
+            Outcome::Accepted(_) | Outcome::AcceptedFromOthers => None,
         })
         .collect();
     if rows.is_empty() {
@@ -151,15 +160,15 @@ async fn add_refusals(
 const ADD_ADDRESS: &str = "
     INSERT INTO address_uses (key_id, day, address, count)
         SELECT $1, $2, CASE
-            WHEN $3 = 'unknown'
+            WHEN $3 IN ($6, $7)
                 OR EXISTS (
                     SELECT 1 FROM address_uses WHERE key_id = $1 AND day = $2 AND address = $3
                 )
                 OR (
                     SELECT count(*) FROM address_uses
-                    WHERE key_id = $1 AND day = $2 AND address NOT IN ('unknown', 'other')
+                    WHERE key_id = $1 AND day = $2 AND address NOT IN ($6, $7)
                 ) < $5
-            THEN $3 ELSE 'other' END, $4 WHERE true
+            THEN $3 ELSE $7 END, $4 WHERE true
         ON CONFLICT (key_id, day, address)
         DO UPDATE SET count = address_uses.count + excluded.count
 ";
@@ -182,6 +191,8 @@ async fn add_address(
             address.into(),
             stored(count).into(),
             i64::from(MOST_ADDRESSES).into(),
+            UNKNOWN.into(),
+            OTHER.into(),
         ],
     );
     transaction.execute_raw(statement).await?;

@@ -45,7 +45,7 @@ impl MigrationTrait for Migration {
 }
 
 /// Numbers are never given twice, also where the notes were deleted. Last use is not among the columns: it changes no verdict. A key
-/// that is new is nobody's to have kept.
+/// that is new is nobody's to have kept. (SQLite counts `REPLACE` as no removal: who replaces a key by hand has to change it, too.)
 const NOTE_CHANGES: &str = "
     CREATE TABLE key_state_changes (
         seq integer NOT NULL PRIMARY KEY AUTOINCREMENT,
