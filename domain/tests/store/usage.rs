@@ -118,9 +118,9 @@ async fn days(world: &World, table: &str) -> i64 {
     let sql = format!("SELECT count(DISTINCT day) FROM {table}");
     let statement = sea_orm::Statement::from_string(backend, sql);
     let row = sea_orm::ConnectionTrait::query_one_raw(&connection, statement).await;
-    let count = row.unwrap().unwrap().try_get_by_index(0).unwrap();
-    connection.close().await.unwrap();
-    count
+    let row = row.expect("an answer").expect("a row");
+    connection.close().await.expect("closed");
+    row.try_get_by_index(0).expect("a number")
 }
 
 #[tokio::test]
