@@ -176,9 +176,9 @@ test('a secret that was on screen is gone after a reload, and Back does not brin
 /** Searches every file beside the database: the database itself, its write-ahead log, its shared memory. */
 async function expectDatabaseWithout(folder: string, values: Record<string, string>): Promise<void> {
   let everything = '';
-  for (const file of await readdir(folder)) {
-    const bytes = (await readFile(path.join(folder, file))).toString('latin1');
-    expectWithout(file, bytes, values);
+  for (const { name } of (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile())) {
+    const bytes = (await readFile(path.join(folder, name))).toString('latin1');
+    expectWithout(name, bytes, values);
     everything += bytes;
   }
   expect(everything.includes('ERP nightly sync'), 'the search looks where keys are kept').toBe(true);
