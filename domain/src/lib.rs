@@ -32,6 +32,9 @@ pub mod store;
 #[cfg(feature = "store")]
 pub mod verify;
 
+#[cfg(all(test, feature = "store"))]
+mod pause;
+
 pub use error::{Error, FieldError};
 
 // What the tests outside of the crate share with those inside says `domain::`.

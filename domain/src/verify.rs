@@ -140,7 +140,7 @@ struct Shared {
     /// Held while uses are written, so that the last flush before a shutdown waits for one that is under way.
     flushing: Mutex<()>,
     #[cfg(test)]
-    pause: tests::Pause,
+    pause: crate::pause::Pause,
 }
 
 /// Kinds of uses that are written in one transaction: few enough that an administrator's change in between does not wait long.

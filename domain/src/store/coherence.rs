@@ -40,6 +40,8 @@ pub(crate) struct Coherence {
     writer: DatabaseConnection,
     /// The newest note that was stamped. It stays in the database as a witness: where it is gone, the database is not what it was.
     seen: Mutex<Note>,
+    #[cfg(test)]
+    pub(crate) pause: crate::pause::Pause,
 }
 
 impl Coherence {
@@ -54,6 +56,8 @@ impl Coherence {
             reader,
             writer,
             seen: Mutex::new(mark),
+            #[cfg(test)]
+            pause: crate::pause::Pause::default(),
         })
     }
 

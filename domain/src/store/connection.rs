@@ -247,6 +247,8 @@ impl Database {
             };
             // Also where it failed: perhaps it did not.
             if let Some(coherence) = coherence {
+                #[cfg(test)]
+                coherence.pause.here().await;
                 coherence.catch_up().await;
             }
             committed

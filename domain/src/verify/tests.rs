@@ -1,7 +1,7 @@
 //! What is kept of a key, and what happens to it when the key changes: with the loader held in the middle.
 
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 
 use super::{Question, Verifier};
 use crate::{
@@ -14,49 +14,6 @@ use crate::{
     permission::PermissionSet,
     store::{Store, StoreOptions, TenantScope, world::World},
 };
-
-/// Holds every load between the reading and the keeping, where a test asks for it.
-#[derive(Debug, Default)]
-pub(super) struct Pause {
-    gate: std::sync::Mutex<Option<Gate>>,
-}
-
-#[derive(Clone, Debug)]
-struct Gate {
-    arrived: mpsc::UnboundedSender<()>,
-    opened: Arc<Semaphore>,
-}
-
-impl Pause {
-    /// Where a load has read, and has not kept yet.
-    pub(super) async fn here(&self) {
-        let gate = self.gate.lock().expect("nobody panics here").clone();
-        if let Some(gate) = gate {
-            gate.arrived.send(()).expect("the test waits");
-            let _open = gate.opened.acquire().await.expect("never closed");
-        }
-    }
-}
-
-impl Pause {
-    /// From now on every load stops; what is returned says that one has, and lets them go.
-    fn close(&self) -> (mpsc::UnboundedReceiver<()>, Arc<Semaphore>) {
-        let (arrived, arrivals) = mpsc::unbounded_channel();
-        let opened = Arc::new(Semaphore::new(0));
-        let gate = Gate {
-            arrived,
-            opened: Arc::clone(&opened),
-        };
-        *self.gate.lock().expect("nobody panics here") = Some(gate);
-        (arrivals, opened)
-    }
-}
-
-/// Polls once. Whether it has ended.
-async fn poll_once<T>(mut work: std::pin::Pin<&mut impl Future<Output = T>>) -> bool {
-    std::future::poll_fn(|context| std::task::Poll::Ready(work.as_mut().poll(context).is_ready()))
-        .await
-}
 
 /// A server's store, which may keep what it reads, and one beside it, as the command line has it.
 struct Served {
@@ -107,36 +64,6 @@ impl Served {
             .verifier
             .answer(question, Ok(secret.expose()), client, self.world.now);
         verdict.await.expect("a verdict").map(|_| ())
-    }
-
-    /// Suspends the tenant, with a caller who goes away after so many polls. Returns whether it was committed nevertheless; `None`
-    /// where the caller was still there at the end.
-    async fn suspended_after(&self, polls: usize) -> Option<bool> {
-        let operator = self.server.as_cli();
-        let tenants = self.server.tenants(&operator);
-        let mut suspension = Box::pin(tenants.suspend("acme", self.world.now));
-        for _ in 0..polls {
-            let ended = poll_once(suspension.as_mut()).await;
-            if ended {
-                return None;
-            }
-            // Time for the database's thread, which answers by waking us.
-            tokio::time::sleep(std::time::Duration::from_micros(200)).await;
-        }
-        drop(suspension);
-        // There is one writer: whoever has it next comes after whatever became of that.
-        let transaction = self.server.database().begin_write().await;
-        drop(transaction.expect("the writer"));
-        Some(self.is_suspended().await)
-    }
-
-    async fn is_suspended(&self) -> bool {
-        let operator = self.world.store.as_cli();
-        let tenants = self.world.store.tenants(&operator).list().await;
-        let tenants = tenants.expect("the tenants");
-        tenants
-            .iter()
-            .any(|(tenant, _)| tenant.suspended_at.is_some())
     }
 
     /// The same key, judged again and again.
@@ -268,36 +195,31 @@ async fn p47_a_load_that_began_before_a_revocation_does_not_outlive_it() {
 
 #[tokio::test]
 async fn p47_a_caller_who_goes_away_leaves_no_change_that_nobody_hears_of() {
-    let served = Served::start().await;
-    let mut given_up = 0;
-    for polls in 0..40 {
-        let suspended = served.suspended_after(polls).await;
-        given_up += usize::from(suspended == Some(true));
-        // Whatever became of it: what requests are told is what stands in the database, as soon as that was committed.
-        let expected = if served.is_suspended().await {
-            Err(Refusal::TenantSuspended)
-        } else {
-            Ok(())
-        };
-        tokio::time::timeout(std::time::Duration::from_secs(10), async {
-            while served.judge_key().await != expected {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await
-        .expect("the verdict follows the database");
-        let operator = served.server.as_cli();
-        let tenants = served.server.tenants(&operator);
-        tenants
-            .resume("acme", served.world.now)
-            .await
-            .expect("resumed");
-        assert_eq!(served.judge_key().await, Ok(()));
-    }
-    assert!(
-        given_up > 0,
-        "none was dropped between its commit and its answer"
-    );
+    let served = Arc::new(Served::start().await);
+    served.judge_key().await.unwrap();
+    let coherence = served.server.database().coherence().expect("it keeps keys");
+    let (mut arrivals, opened) = coherence.pause.close();
+    let caller = tokio::spawn({
+        let served = Arc::clone(&served);
+        async move {
+            let operator = served.server.as_cli();
+            let tenants = served.server.tenants(&operator);
+            tenants.suspend("acme", served.world.now).await
+        }
+    });
+    arrivals.recv().await.expect("a change that is committed");
+    // As a client that hangs up: it is committed, and nobody waits for what comes after.
+    caller.abort();
+    assert!(caller.await.is_err());
+    assert_eq!(served.judge_key().await, Ok(()), "nobody was answered yet");
+    opened.add_permits(Semaphore::MAX_PERMITS);
+    tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        while served.judge_key().await != Err(Refusal::TenantSuspended) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("it is noticed nevertheless");
 }
 
 #[tokio::test]

@@ -1,0 +1,39 @@
+//! A place where a test can hold what runs.
+
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Semaphore, mpsc};
+
+/// Lets everybody pass until a test closes it.
+#[derive(Debug, Default)]
+pub(crate) struct Pause {
+    gate: Mutex<Option<Gate>>,
+}
+
+#[derive(Clone, Debug)]
+struct Gate {
+    arrived: mpsc::UnboundedSender<()>,
+    opened: Arc<Semaphore>,
+}
+
+impl Pause {
+    /// Where it can be held.
+    pub(crate) async fn here(&self) {
+        let gate = self.gate.lock().expect("nobody panics here").clone();
+        if let Some(gate) = gate {
+            gate.arrived.send(()).expect("the test waits");
+            let _open = gate.opened.acquire().await.expect("never closed");
+        }
+    }
+
+    /// From now on everybody stops; what is returned says that somebody has, and lets them go.
+    pub(crate) fn close(&self) -> (mpsc::UnboundedReceiver<()>, Arc<Semaphore>) {
+        let (arrived, arrivals) = mpsc::unbounded_channel();
+        let opened = Arc::new(Semaphore::new(0));
+        let gate = Gate {
+            arrived,
+            opened: Arc::clone(&opened),
+        };
+        *self.gate.lock().expect("nobody panics here") = Some(gate);
+        (arrivals, opened)
+    }
+}
