@@ -61,17 +61,19 @@ impl World {
     }
 }
 
+/// A request that has read the old state, or is about to, and keeps it whenever it gets to it.
+fn late_load(world: &Arc<World>) -> thread::JoinHandle<()> {
+    let world = Arc::clone(world);
+    thread::spawn(move || {
+        world.judge();
+    })
+}
+
 #[test]
 fn p47_no_request_after_a_change_is_judged_by_what_was_before_it() {
     loom::model(|| {
         let world = World::new();
-        // A request that has read the old state, or is about to, and keeps it whenever it gets to it.
-        let loader = thread::spawn({
-            let world = Arc::clone(&world);
-            move || {
-                world.judge();
-            }
-        });
+        let loader = late_load(&world);
         world.change(KEY);
         assert_eq!(world.judge(), 1, "sent after the answer");
         loader.join().unwrap();
@@ -101,12 +103,7 @@ fn p39_of_two_changes_at_once_neither_hides_the_other() {
 fn nothing_holds_when_everything_may_have_changed() {
     loom::model(|| {
         let world = World::new();
-        let loader = thread::spawn({
-            let world = Arc::clone(&world);
-            move || {
-                world.judge();
-            }
-        });
+        let loader = late_load(&world);
         world.fact.fetch_add(1, Ordering::AcqRel);
         world.stamps.everything_changed();
         assert_eq!(world.judge(), 1);
@@ -121,12 +118,7 @@ fn nothing_holds_when_everything_may_have_changed() {
 fn a_stamp_before_the_commit_would_be_too_early() {
     loom::model(|| {
         let world = World::new();
-        let loader = thread::spawn({
-            let world = Arc::clone(&world);
-            move || {
-                world.judge();
-            }
-        });
+        let loader = late_load(&world);
         world.stamps.changed([KEY]);
         world.fact.fetch_add(1, Ordering::AcqRel);
         assert_eq!(world.judge(), 1, "sent after the answer");

@@ -1,4 +1,4 @@
-//! The layer that validates `X-API-Key`: section 4 of the specification, at the door.
+//! The part of a route's door that validates `X-API-Key`: section 4 of the specification.
 
 use axum::extract::Request;
 use domain::{key::verdict::Refusal, permission::Permission, verify::Question};

@@ -94,7 +94,8 @@ pub(crate) async fn named(
                 response.headers_mut().insert(HEADER, value);
             }
             let status = response.status();
-            let milliseconds = started.elapsed().as_millis();
+            // A wider number would be written as a text.
+            let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             if is_routine && status.is_success() {
                 tracing::debug!(status = status.as_u16(), milliseconds, "answered");
             } else {
