@@ -78,7 +78,7 @@ fn verifier(runtime: &Runtime, count: usize, copies: u32) -> (Verifier, Secret) 
         let key = world.store.keys(&scope).create(new, now()).await;
         let secret = key.expect("a key").secret;
         let options = StoreOptions {
-            exclusive: true,
+            serves: true,
             ..world.options()
         };
         let server = Store::open(options).await.expect("a store");

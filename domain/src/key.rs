@@ -16,6 +16,7 @@ use crate::{
     actor::ActorRef,
     group::GroupRef,
     id::{GroupId, KeyId},
+    receipt::Receipt,
 };
 use allowlist::Allowlist;
 use expiry::{ExpirationDate, ExpirationState};
@@ -155,6 +156,32 @@ pub struct IssuedKey {
     pub key: ApiKey,
     /// The secret, now and never again.
     pub secret: Secret,
+}
+
+/// A key that was edited or revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChangedKey {
+    /// The key, as it is now.
+    #[serde(flatten)]
+    pub key: ApiKey,
+    /// Who refuses what it was before; `null` where one server has its database to itself.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub receipt: Option<Receipt>,
+}
+
+/// A key with a new secret: the one answer that carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RotatedKey {
+    /// The key.
+    #[serde(flatten)]
+    pub key: ApiKey,
+    /// The new secret, now and never again.
+    pub secret: Secret,
+    /// Who refuses the old secret; `null` where one server has its database to itself.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub receipt: Option<Receipt>,
 }
 
 /// Today, UTC, at `now`: the day that every rule about dates means.

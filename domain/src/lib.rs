@@ -22,6 +22,7 @@ pub mod id;
 pub mod key;
 pub mod page;
 pub mod permission;
+pub mod receipt;
 pub mod session;
 pub mod tenant;
 pub mod text;

@@ -7,7 +7,7 @@
 pub mod audit;
 pub(crate) mod clock;
 pub mod coherence;
-mod connection;
+pub(crate) mod connection;
 pub(crate) mod cursor;
 #[expect(
     unreachable_pub,

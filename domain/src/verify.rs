@@ -248,11 +248,10 @@ impl Verifier {
             let entry = self.read(&digest, Tick::default(), now).await?;
             return Ok(entry.ok_or(Refusal::InvalidApiKey));
         };
-        let stamps = coherence.stamps();
-        if let Some(entry) = self.shared.keys.get(&digest, stamps) {
+        if let Some(entry) = self.shared.keys.get(&digest, coherence) {
             return Ok(Ok(entry));
         }
-        let entry = self.read(&digest, stamps.now(), now).await?;
+        let entry = self.read(&digest, coherence.now(), now).await?;
         #[cfg(test)]
         self.shared.pause.here().await;
         match entry {
@@ -304,7 +303,7 @@ impl Verifier {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let noted = self.store.database().coherence();
-        let noted = noted.map_or_else(Tick::default, |coherence| coherence.stamps().now());
+        let noted = noted.map_or_else(Tick::default, |coherence| coherence.now());
         let known = self
             .store
             .find_by_digest(&random::sha256(secret), now)

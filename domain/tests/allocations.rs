@@ -44,7 +44,7 @@ async fn a_verdict_from_memory_allocates_nothing() {
     let key = world.store.keys(&scope).create(new, world.now).await;
     let secret = key.unwrap().secret;
     let server = Store::open(StoreOptions {
-        exclusive: true,
+        serves: true,
         ..world.options()
     });
     let verifier = Verifier::new(server.await.unwrap());

@@ -145,8 +145,8 @@ async fn execute(
 }
 
 /// Opens the database and brings its schema up to date.
-pub(crate) async fn open_store(config: &Config, exclusive: bool) -> Result<Store, Failure> {
-    Store::open(config.store_options(exclusive))
+pub(crate) async fn open_store(config: &Config, serves: bool) -> Result<Store, Failure> {
+    Store::open(config.store_options(serves))
         .await
         .map_err(|error| Failure::at_database(&config.masked_database_url(), &error))
 }

@@ -97,12 +97,12 @@ impl Config {
         })
     }
 
-    /// How the store is opened. `exclusive` for a server: one per SQLite file.
+    /// How the store is opened. `serves` for a server: one per SQLite file.
     #[must_use]
-    pub fn store_options(&self, exclusive: bool) -> StoreOptions {
+    pub fn store_options(&self, serves: bool) -> StoreOptions {
         StoreOptions {
             database_url: self.database_url.clone(),
-            exclusive,
+            serves,
             key_prefix: self.key_prefix.clone(),
             default_key_limit: self.default_key_limit,
             expiring_soon_days: self.expiring_soon_days,

@@ -70,6 +70,13 @@ async fn read_metrics(State(source): State<Source>) -> impl IntoResponse {
         "",
         source.verifier.cached_keys().to_string(),
     );
+    metric(
+        "latchkey_lease_held",
+        "gauge",
+        "1 where what is kept in memory may be used, 0 where every check asks the database.",
+        "",
+        u8::from(source.store.may_use_what_is_kept()).to_string(),
+    );
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text,

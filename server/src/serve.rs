@@ -106,6 +106,12 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     drop(end);
     finish(writer).await;
     verifier.flush().await?;
+    if let Err(error) = store.leave().await {
+        tracing::warn!(
+            error = &error as &(dyn std::error::Error + 'static),
+            "cannot say goodbye: changes wait for this replica for some seconds"
+        );
+    }
     // Commands are answered as long as anything was served.
     drop(helpers);
     tracing::info!("stopped");

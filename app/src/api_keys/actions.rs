@@ -3,7 +3,8 @@
 
 use domain::{
     Error,
-    key::{ApiKey, form::KeyForm, today},
+    key::{IssuedKey, RotatedKey, form::KeyForm, today},
+    receipt::Receipt,
     store::one_time::{Once, OneTime},
 };
 use uuid::Uuid;
@@ -81,7 +82,12 @@ pub async fn generate(
             keys.create_once(new, &one_time, request.now).await?
         }
     };
-    Ok(issued(outcome, request))
+    Ok(outcome.map(|IssuedKey { key, secret }| Issued {
+        key,
+        secret,
+        origin: request.origin.clone(),
+        receipt: None,
+    }))
 }
 
 /// Saves what the dialog shows, where the key is still the one of that version.
@@ -103,12 +109,12 @@ pub async fn edit(
         .update(id, changes.clone(), Some(version), request.now)
         .await;
     match saved {
-        Ok(key) => Ok(Edited::Saved(Box::new(key))),
+        Ok(changed) => Ok(Edited::Saved(changed.receipt)),
         Err(Error::Stale) => {
             let key = keys.get(id, request.now).await?;
             // A form that was sent twice, or two people who did the same: it is as it was meant to be.
             if changes.are_in(&key) {
-                return Ok(Edited::Saved(Box::new(key)));
+                return Ok(Edited::Saved(None));
             }
             let by = keys.last_editor(id).await?.map(|editor| editor.name);
             Ok(Edited::Conflict(Box::new(Conflict {
@@ -146,10 +152,22 @@ pub async fn rotate(
             keys.rotate_once(id, expiry, &one_time, request.now).await?
         }
     };
-    Ok(issued(outcome, request))
+    Ok(outcome.map(|rotated| {
+        let RotatedKey {
+            key,
+            secret,
+            receipt,
+        } = rotated;
+        Issued {
+            key,
+            secret,
+            origin: request.origin.clone(),
+            receipt,
+        }
+    }))
 }
 
-/// Revokes a key for ever.
+/// Revokes a key for ever, and returns what the replicas said of it.
 ///
 /// # Errors
 /// A key that is not there.
@@ -157,10 +175,11 @@ pub async fn revoke(
     request: &RequestContext,
     tenant: Option<&str>,
     id: &str,
-) -> Result<ApiKey, AppError> {
+) -> Result<Option<Receipt>, AppError> {
     let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
     let keys = request.store.keys(&scope);
-    Ok(keys.revoke(key_id(id)?, request.now).await?)
+    let revoked = keys.revoke(key_id(id)?, request.now).await?;
+    Ok(revoked.receipt)
 }
 
 /// What was done without a one-time id, and so for the first time.
@@ -171,17 +190,6 @@ pub fn done<T>(outcome: Once<T>) -> Result<T, AppError> {
     match outcome {
         Once::Done(done) => Ok(done),
         Once::Repeated { .. } => Err(AppError::new(ErrorCode::Internal)),
-    }
-}
-
-fn issued(outcome: Once<domain::key::IssuedKey>, request: &RequestContext) -> Once<Issued> {
-    match outcome {
-        Once::Done(issued) => Once::Done(Issued {
-            key: issued.key,
-            secret: issued.secret,
-            origin: request.origin.clone(),
-        }),
-        Once::Repeated { key } => Once::Repeated { key },
     }
 }
 

@@ -3,6 +3,7 @@
 use domain::{
     group::AuthorizationGroup,
     key::{ApiKey, KeyStatus, form::KeyForm, today},
+    receipt::Receipt,
 };
 use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
 
@@ -38,7 +39,7 @@ pub fn EditDialog(
     /// Leaves for the list.
     close: Closing,
     /// The key is saved: reads the list again.
-    saved: Callback<()>,
+    saved: Callback<Option<Receipt>>,
 ) -> impl IntoView {
     let EditContext { detail, form } = context;
     let KeyDetail { key, version, .. } = detail;
@@ -143,7 +144,11 @@ impl EditState {
         }
     }
 
-    fn submit(self, id: String, saved: Callback<()>) -> impl Fn(SubmitEvent) + Clone + 'static {
+    fn submit(
+        self,
+        id: String,
+        saved: Callback<Option<Receipt>>,
+    ) -> impl Fn(SubmitEvent) + Clone + 'static {
         let tenant = use_tenant();
         move |event: SubmitEvent| {
             event.prevent_default();
@@ -168,7 +173,7 @@ impl EditState {
                 // The dialog may be gone by now.
                 self.is_busy.try_set(false);
                 match result {
-                    Ok(Edited::Saved(_)) => saved.run(()),
+                    Ok(Edited::Saved(receipt)) => saved.run(receipt),
                     Ok(Edited::Conflict(theirs)) => {
                         self.version.try_set(theirs.version);
                         self.conflict.try_set(Some(*theirs));

@@ -1,6 +1,6 @@
 //! The page of the keys: the list, and the dialog that the URL opens over it.
 
-use domain::key::query::KeyQuery;
+use domain::{key::query::KeyQuery, receipt::Receipt};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{
@@ -10,6 +10,7 @@ use leptos_router::{
 };
 
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 use super::{
     closing::Closing,
@@ -27,6 +28,7 @@ use super::{
 };
 use crate::{
     browser,
+    components::Icon,
     error::AppError,
     layout::{use_named_tenant, use_tenant},
     status_pages::Failure,
@@ -162,15 +164,23 @@ fn Page(
     };
     let opener_is_gone = RwSignal::new(false);
     return_focus(target, opener_is_gone);
-    let revoked = Callback::new(move |()| {
+    let said = RwSignal::new(String::new());
+    // It is about the last change, and about none that comes.
+    Effect::new(move |_| {
+        if target.with(Option::is_some) {
+            said.set(String::new());
+        }
+    });
+    let done = move |what: &str, receipt: Option<Receipt>| {
+        reload.run(());
+        close.run.run(());
+        said.set(receipt.map_or_else(String::new, |receipt| receipt.sentence(what)));
+    };
+    let revoked = Callback::new(move |receipt| {
         opener_is_gone.set(true);
-        reload.run(());
-        close.run.run(());
+        done("Refused", receipt);
     });
-    let saved = Callback::new(move |()| {
-        reload.run(());
-        close.run.run(());
-    });
+    let saved = Callback::new(move |receipt| done("In force", receipt));
     let is_empty = Memo::new(move |_| {
         loaded.with(|list| list.as_ref().is_some_and(|list| list.summary.total == 0))
     });
@@ -226,8 +236,33 @@ fn Page(
             {keys}
         </div>
         {dialog}
+        <Said said />
     }
     .into_any()
+}
+
+/// How long a message stays that says nothing one would have to act on.
+const SAID_FOR: Duration = Duration::from_secs(8);
+
+/// What came of the last change, where the list does not show it.
+#[component]
+fn Said(said: RwSignal<String>) -> impl IntoView {
+    Effect::new(move |_| {
+        if !said.with(String::is_empty) {
+            set_timeout(
+                move || {
+                    said.try_set(String::new());
+                },
+                SAID_FOR,
+            );
+        }
+    });
+    let message = move || {
+        let said = said.get();
+        (!said.is_empty())
+            .then(|| view! { <div class="toast"><Icon name="check" /><p>{said}</p></div> })
+    };
+    view! { <div class="toasts" role="status">{message}</div> }
 }
 
 /// When a dialog goes, the focus returns to the button that opened it, or to the title where that is gone or about to go.

@@ -1,7 +1,10 @@
 //! The dialog that revokes a key.
 
 use chrono::{DateTime, Utc};
-use domain::key::{ApiKey, KeyStatus};
+use domain::{
+    key::{ApiKey, KeyStatus},
+    receipt::Receipt,
+};
 use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
 
 use super::{
@@ -24,8 +27,8 @@ pub fn RevokeDialog(
     refused: Option<Refused>,
     /// Leaves for the list.
     close: Closing,
-    /// The key is revoked.
-    revoked: Callback<()>,
+    /// The key is revoked, and this is what the replicas said of it.
+    revoked: Callback<Option<Receipt>>,
 ) -> impl IntoView {
     let KeyDetail { key, now, .. } = detail;
     let name = key.name.to_string();
@@ -49,7 +52,7 @@ pub fn RevokeDialog(
             // The dialog may be gone by now.
             is_busy.try_set(false);
             match result {
-                Ok(_) => revoked.run(()),
+                Ok(receipt) => revoked.run(receipt),
                 Err(error) => {
                     failure.try_set(Some(error));
                 }

@@ -1,5 +1,6 @@
 //! The one place that shows a secret, once. It lives in this component alone: in no URL, no storage, no history; nowhere after Close.
 
+use domain::receipt::Receipt;
 use leptos::{ev, prelude::*, task::spawn_local};
 
 use super::server_fns::Issued;
@@ -36,6 +37,7 @@ pub fn SecretModal(
 ) -> impl IntoView {
     let name = issued.key.name.to_string();
     let secret = issued.secret.expose().to_owned();
+    let receipt = issued.receipt.map(old_secret);
     let origin = issued.origin.unwrap_or_else(browser::origin);
     let command = format!("curl {origin}/api/v1/whoami \\\n  -H \"X-API-Key: {secret}\"");
     let of_secret = RwSignal::new(CopyState::Ready);
@@ -99,6 +101,7 @@ pub fn SecretModal(
                         <CopyCommand command state=of_command is_asking />
                     </div>
                 </div>
+                {receipt}
             </div>
             {move || {
                 if is_asking.get() {
@@ -116,6 +119,12 @@ pub fn SecretModal(
         </Dialog>
     }
     .into_any()
+}
+
+/// Where the old secret is refused by now.
+pub(super) fn old_secret(receipt: Receipt) -> impl IntoView {
+    let text = receipt.sentence("Old secret refused");
+    view! { <p class="muted">{text}</p> }
 }
 
 /// Copies and remembers what came of it.

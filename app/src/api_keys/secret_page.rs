@@ -6,7 +6,7 @@
 use domain::key::ApiKey;
 use leptos::prelude::*;
 
-use super::{dialog_target::DialogTarget, server_fns::Issued};
+use super::{dialog_target::DialogTarget, secret_modal::old_secret, server_fns::Issued};
 use crate::{
     api_keys::dialog_target::DialogKind,
     components::{Callout, Icon, Tone},
@@ -29,6 +29,7 @@ pub fn secret_page(bundle: &Bundle, list: String, issued: Issued, title: &'stati
         }
     });
     let name = issued.key.name.to_string();
+    let receipt = issued.receipt.map(old_secret);
     document(bundle, title, move || {
         view! {
             <section class="card card-wide" aria-labelledby="secret-title">
@@ -51,6 +52,7 @@ pub fn secret_page(bundle: &Bundle, list: String, issued: Issued, title: &'stati
                     </div>
                 </div>
                 {command}
+                {receipt}
                 <a class="button" href=list>"Close"</a>
             </section>
         }

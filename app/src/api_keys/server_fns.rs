@@ -10,6 +10,7 @@ use domain::{
         format::Secret,
         query::{KeyPage, KeyQuery, KeySummary},
     },
+    receipt::Receipt,
     tenant::Usage,
 };
 use leptos::prelude::*;
@@ -64,8 +65,8 @@ pub struct EditContext {
 /// What came of an edit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Edited {
-    /// It is saved.
-    Saved(Box<ApiKey>),
+    /// It is saved; what the replicas said of it, where there are any.
+    Saved(Option<Receipt>),
     /// Somebody else changed the key since it was opened. Nothing was saved.
     Conflict(Box<Conflict>),
 }
@@ -105,6 +106,8 @@ pub struct Issued {
     pub secret: Secret,
     /// For the command to try it: the server's public address, where it knows one.
     pub origin: Option<String>,
+    /// Who refuses the old secret, where there was one and there are replicas.
+    pub receipt: Option<Receipt>,
 }
 
 /// The keys that `query` asks for, a page of the usual length.
@@ -229,11 +232,14 @@ pub async fn rotate_api_key(
     .await
 }
 
-/// Revokes a key for ever.
+/// Revokes a key for ever, and answers what the replicas said of it, where there are any.
 ///
 /// # Errors
 /// A key that is not there.
 #[server(prefix = "/api/pages", endpoint = "revoke_api_key", input = PageJson, output = PageJson)]
-pub async fn revoke_api_key(tenant: Option<String>, id: String) -> Result<ApiKey, AppError> {
+pub async fn revoke_api_key(
+    tenant: Option<String>,
+    id: String,
+) -> Result<Option<Receipt>, AppError> {
     ssr::answer(async { actions::revoke(&ssr::request()?, tenant.as_deref(), &id).await }).await
 }

@@ -1,6 +1,7 @@
 //! Connections: one writer and several readers on SQLite, one pool on PostgreSQL.
 
 mod postgres;
+pub(crate) mod primary;
 pub(crate) mod sqlite;
 
 use sea_orm::{
@@ -19,16 +20,20 @@ use std::{
     time::Duration,
 };
 
-use super::{coherence::Coherence, migration, password};
-use crate::{Error, key::format::KeyPrefix};
+use super::{
+    coherence::{Coherence, alone::Alone, barrier::Changes, replica::Replica},
+    migration, password,
+};
+use crate::{Error, key::format::KeyPrefix, receipt::Receipt};
 
 /// How a store is opened, and the settings that its rules depend on. Its `Debug` form leaves the URL out: it can hold a password.
 #[derive(Clone)]
 pub struct StoreOptions {
     /// `sqlite://FILE?mode=rwc` or `postgres://…`. A SQLite database in memory is refused: it would be gone at exit.
     pub database_url: String,
-    /// Refuse to open a SQLite file that another server serves, and keep others off it. PostgreSQL serves several.
-    pub exclusive: bool,
+    /// Judge requests by it, and so keep what was read. Another server is kept off a SQLite file then; on PostgreSQL this is one of the
+    /// replicas.
+    pub serves: bool,
     /// The prefix of new secrets.
     pub key_prefix: KeyPrefix,
     /// The key limit of new tenants.
@@ -41,7 +46,7 @@ impl fmt::Debug for StoreOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("StoreOptions")
-            .field("exclusive", &self.exclusive)
+            .field("serves", &self.serves)
             .field("key_prefix", &self.key_prefix)
             .field("default_key_limit", &self.default_key_limit)
             .field("expiring_soon_days", &self.expiring_soon_days)
@@ -57,9 +62,28 @@ pub(crate) struct Database {
     options: StoreOptions,
     connections: Connections,
     password_slots: password::Slots,
-    /// Where what is read may be kept.
-    coherence: Option<Arc<Coherence>>,
+    keeper: Keeper,
     has_written: AtomicBool,
+}
+
+/// Who follows what changes, so that something that was read may be kept.
+#[derive(Debug)]
+pub(crate) enum Keeper {
+    /// Nobody: this process does not serve.
+    Nobody,
+    /// A server that has its SQLite file to itself.
+    Alone(Arc<Alone>),
+    /// One of the servers on a PostgreSQL database.
+    Replica(Arc<Replica>),
+}
+
+/// What a commit waits for before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// What it has changed itself holds.
+    OwnChangesHold,
+    /// And what others have changed that it may have found done.
+    AllChangesHold,
 }
 
 /// What a backend hands over once it is connected.
@@ -71,6 +95,8 @@ struct Connections {
     file: Option<PathBuf>,
     /// A reader more, for who holds off other servers.
     notes: Option<DatabaseConnection>,
+    /// How to make further connections, on PostgreSQL.
+    postgres: Option<postgres::Postgres>,
     /// Holds off other servers until it is dropped.
     _lock: Option<File>,
     /// How many statements were sent over both.
@@ -103,7 +129,7 @@ impl Database {
     pub(crate) async fn open(options: StoreOptions) -> Result<Self, Error> {
         let url = options.database_url.as_str();
         let connections = if url.starts_with("sqlite:") {
-            sqlite::connect(url, options.exclusive).await?
+            sqlite::connect(url, options.serves).await?
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             postgres::connect(url).await?
         } else {
@@ -113,22 +139,37 @@ impl Database {
             options,
             connections: connections.counted(),
             password_slots: password::Slots::for_this_machine(),
-            coherence: None,
+            keeper: Keeper::Nobody,
             has_written: AtomicBool::new(false),
         };
         migration::bring_up_to_date(&database).await?;
         // Who holds the lock is the only one who serves, and every other one says what it changed.
         if let Some(reader) = database.connections.notes.take() {
             let writer = database.connections.writer.clone();
-            database.coherence = Some(Arc::new(Coherence::begin(reader, writer).await?));
+            database.keeper = Keeper::Alone(Arc::new(Alone::begin(reader, writer).await?));
+        }
+        if let Some(postgres) = database.connections.postgres.take()
+            && database.options.serves
+        {
+            let replica = Replica::begin(postgres.options, postgres.primary);
+            database.keeper = Keeper::Replica(Arc::new(replica));
         }
         database.has_written = AtomicBool::new(false);
         Ok(database)
     }
 
     /// What says whether something that was read earlier still holds; `None` where nothing may be kept.
-    pub(crate) const fn coherence(&self) -> Option<&Arc<Coherence>> {
-        self.coherence.as_ref()
+    pub(crate) fn coherence(&self) -> Option<&Coherence> {
+        match &self.keeper {
+            Keeper::Nobody => None,
+            Keeper::Alone(alone) => Some(alone.coherence()),
+            Keeper::Replica(replica) => Some(replica.coherence()),
+        }
+    }
+
+    /// Who follows what changes.
+    pub(crate) const fn keeper(&self) -> &Keeper {
+        &self.keeper
     }
 
     /// The file, on SQLite.
@@ -218,15 +259,33 @@ impl Database {
                 self.commit(transaction).await?;
                 Ok(made)
             }
-            // Nobody waits a second time for a database that does not answer: the transaction ends with its connection.
-            Err(error @ Error::Unavailable(_)) => Err(error),
-            Err(error) => {
-                if let Err(problem) = self.within(transaction.rollback()).await {
-                    tracing::debug!(%problem, "a change was not taken back at once");
-                }
-                Err(error)
-            }
+            Err(error) => Err(self.take_back(transaction, error).await),
         }
+    }
+
+    /// [`Self::end`], for what changes the state of a key, a group or a tenant, or finds it changed as it should be.
+    ///
+    /// # Errors
+    /// Those of [`Self::end`].
+    pub(crate) async fn end_change<T>(
+        &self,
+        transaction: DatabaseTransaction,
+        made: Result<T, Error>,
+    ) -> Result<(T, Option<Receipt>), Error> {
+        match made {
+            Ok(made) => Ok((made, self.commit_change(transaction).await?)),
+            Err(error) => Err(self.take_back(transaction, error).await),
+        }
+    }
+
+    async fn take_back(&self, transaction: DatabaseTransaction, error: Error) -> Error {
+        // Nobody waits a second time for a database that does not answer: the transaction ends with its connection.
+        if !matches!(error, Error::Unavailable(_))
+            && let Err(problem) = self.within(transaction.rollback()).await
+        {
+            tracing::debug!(%problem, "a change was not taken back at once");
+        }
+        error
     }
 
     /// Commits what [`Self::begin_write`] began; what keeps anything that was read knows of it when this returns.
@@ -234,29 +293,83 @@ impl Database {
     /// # Errors
     /// [`Error::Unavailable`] where PostgreSQL does not answer: whether it committed is not known then.
     pub(crate) async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), Error> {
+        self.commit_until(transaction, Until::OwnChangesHold)
+            .await
+            .map(drop)
+    }
+
+    /// [`Self::commit`], for what changes the state of a key, a group or a tenant, or finds it changed as it should be: what somebody
+    /// else changed a moment ago holds as well when this returns. With what the replicas said of it, where there are replicas.
+    ///
+    /// # Errors
+    /// Those of [`Self::commit`].
+    pub(crate) async fn commit_change(
+        &self,
+        transaction: DatabaseTransaction,
+    ) -> Result<Option<Receipt>, Error> {
+        self.commit_until(transaction, Until::AllChangesHold).await
+    }
+
+    async fn commit_until(
+        &self,
+        transaction: DatabaseTransaction,
+        until: Until,
+    ) -> Result<Option<Receipt>, Error> {
         self.has_written.store(true, Ordering::Relaxed);
-        let is_own_disk = transaction.get_database_backend() == DbBackend::Sqlite;
-        let coherence = self.coherence.clone();
         // In a task of its own: a caller who goes away, such as a client that hangs up, must not leave a commit that nobody hears of.
-        let committing = tokio::spawn(async move {
-            let committed = if is_own_disk {
-                // It happens whether we wait or not; giving up early would only tell an untruth.
-                transaction.commit().await.map_err(Error::from)
-            } else {
-                within(transaction.commit()).await
-            };
-            // Also where it failed: perhaps it did not.
-            if let Some(coherence) = coherence {
-                #[cfg(test)]
-                coherence.pause.here().await;
-                coherence.catch_up().await;
+        let committing = match transaction.get_database_backend() {
+            DbBackend::Sqlite => {
+                let alone = match &self.keeper {
+                    Keeper::Alone(alone) => Some(Arc::clone(alone)),
+                    _ => None,
+                };
+                tokio::spawn(commit_to_file(transaction, alone))
             }
-            committed
-        });
+            _ => {
+                let replica = match &self.keeper {
+                    Keeper::Replica(replica) => Some(Arc::clone(replica)),
+                    _ => None,
+                };
+                let reader = self.reader().clone();
+                tokio::spawn(commit_to_postgres(transaction, until, reader, replica))
+            }
+        };
         committing
             .await
             .unwrap_or_else(|error| Err(Error::Internal(Box::new(error))))
     }
+}
+
+async fn commit_to_file(
+    transaction: DatabaseTransaction,
+    alone: Option<Arc<Alone>>,
+) -> Result<Option<Receipt>, Error> {
+    // It happens whether we wait or not; giving up early would only tell an untruth.
+    let committed = transaction.commit().await;
+    // Also where it failed: perhaps it did not.
+    if let Some(alone) = alone {
+        #[cfg(test)]
+        alone.pause.here().await;
+        alone.catch_up().await;
+    }
+    committed?;
+    Ok(None)
+}
+
+async fn commit_to_postgres(
+    transaction: DatabaseTransaction,
+    until: Until,
+    reader: DatabaseConnection,
+    replica: Option<Arc<Replica>>,
+) -> Result<Option<Receipt>, Error> {
+    let waits_for_all = until == Until::AllChangesHold;
+    let changes = within(Changes::of(&transaction, waits_for_all)).await?;
+    within(transaction.commit()).await?;
+    if changes.are_none() && !waits_for_all {
+        return Ok(None);
+    }
+    let receipt = changes.hold_everywhere(&reader, replica.as_deref()).await;
+    Ok(Some(receipt))
 }
 
 /// [`Database::within`], for who holds a connection alone.

@@ -246,7 +246,7 @@ impl<'a> Groups<'a> {
                 Ok::<_, Error>(group)
             })
             .await?;
-        self.database.commit(transaction).await?;
+        self.database.commit_change(transaction).await?;
         Ok(group)
     }
 

@@ -42,7 +42,7 @@ use crate::{
     audit::{AuditAction, AuditTarget},
     id::KeyId,
     key::{
-        ApiKey, IssuedKey, KeyChanges, NewKey, RotatedExpiry,
+        ApiKey, ChangedKey, IssuedKey, KeyChanges, NewKey, RotatedExpiry, RotatedKey,
         query::{KeyPage, KeyQuery, KeySummary},
     },
     tenant::Usage,
@@ -155,7 +155,7 @@ impl<'a> Keys<'a> {
         changes: KeyChanges,
         expected_version: Option<i64>,
         now: DateTime<Utc>,
-    ) -> Result<ApiKey, Error> {
+    ) -> Result<ChangedKey, Error> {
         done(update::update(self, id, changes, expected_version, None, now).await?)
     }
 
@@ -170,7 +170,7 @@ impl<'a> Keys<'a> {
         expected_version: Option<i64>,
         one_time: &OneTime,
         now: DateTime<Utc>,
-    ) -> Result<Once<ApiKey>, Error> {
+    ) -> Result<Once<ChangedKey>, Error> {
         update::update(self, id, changes, expected_version, Some(one_time), now).await
     }
 
@@ -200,7 +200,7 @@ impl<'a> Keys<'a> {
         id: KeyId,
         expiry: RotatedExpiry,
         now: DateTime<Utc>,
-    ) -> Result<IssuedKey, Error> {
+    ) -> Result<RotatedKey, Error> {
         done(rotate::rotate(self, id, expiry, None, now).await?)
     }
 
@@ -214,7 +214,7 @@ impl<'a> Keys<'a> {
         expiry: RotatedExpiry,
         one_time: &OneTime,
         now: DateTime<Utc>,
-    ) -> Result<Once<IssuedKey>, Error> {
+    ) -> Result<Once<RotatedKey>, Error> {
         rotate::rotate(self, id, expiry, Some(one_time), now).await
     }
 
@@ -222,7 +222,7 @@ impl<'a> Keys<'a> {
     ///
     /// # Errors
     /// [`Error::Forbidden`] where no key acts; [`Error::ActorRefused`]; [`Error::Unavailable`].
-    pub async fn rotate_self(&self, now: DateTime<Utc>) -> Result<IssuedKey, Error> {
+    pub async fn rotate_self(&self, now: DateTime<Utc>) -> Result<RotatedKey, Error> {
         done(rotate::rotate_self(self, now).await?)
     }
 
@@ -230,7 +230,7 @@ impl<'a> Keys<'a> {
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's; where a key acts, [`Error::ActorRefused`]; [`Error::Unavailable`].
-    pub async fn revoke(&self, id: KeyId, now: DateTime<Utc>) -> Result<ApiKey, Error> {
+    pub async fn revoke(&self, id: KeyId, now: DateTime<Utc>) -> Result<ChangedKey, Error> {
         revoke::revoke(self, id, now).await
     }
 

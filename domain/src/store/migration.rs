@@ -5,6 +5,7 @@ mod m0002_lists_and_repeats;
 mod m0003_audit_filters;
 mod m0004_refusals;
 mod m0005_hot_path;
+mod m0006_replicas;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_audit_filters::Migration),
             Box::new(m0004_refusals::Migration),
             Box::new(m0005_hot_path::Migration),
+            Box::new(m0006_replicas::Migration),
         ]
     }
 }

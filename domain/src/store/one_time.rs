@@ -125,6 +125,17 @@ pub enum Once<T> {
     },
 }
 
+impl<T> Once<T> {
+    /// With what was done made into something else.
+    #[must_use]
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Once<U> {
+        match self {
+            Self::Done(done) => Once::Done(make(done)),
+            Self::Repeated { key } => Once::Repeated { key },
+        }
+    }
+}
+
 /// Which key came of this request, where it was done before. Otherwise the token is the transaction's until it ends.
 ///
 /// # Errors

@@ -300,7 +300,7 @@ impl<'a> Tenants<'a> {
                 Ok::<_, Error>(tenant)
             })
             .await?;
-        self.database.commit(transaction).await?;
+        self.database.commit_change(transaction).await?;
         Ok(tenant)
     }
 

@@ -1,7 +1,7 @@
 //! The keys that requests present again and again, kept in memory: found by the digest of their secret, ready to be judged.
 //!
 //! Only keys that there are stand in here, so that secrets which somebody makes up take no room in it. What stands in here is not
-//! believed: each use asks the stamps whether it still holds (`store/coherence/stamps.rs`).
+//! believed: each use asks whether it still holds (`store/coherence.rs`).
 
 use quick_cache::{Weighter, sync::Cache};
 use std::{
@@ -11,7 +11,10 @@ use std::{
 
 use super::usage::LastUse;
 use crate::store::{
-    coherence::stamps::{Slot, Stamps, Tick},
+    coherence::{
+        Coherence,
+        stamps::{Slot, Tick},
+    },
     keys::KnownKey,
     random::Digest,
 };
@@ -50,8 +53,8 @@ impl Entry {
         }
     }
 
-    fn holds(&self, stamps: &Stamps) -> bool {
-        stamps.hold(self.noted, &self.slots)
+    fn holds(&self, coherence: &Coherence) -> bool {
+        coherence.hold(self.noted, &self.slots)
     }
 
     /// Remembers a use and returns the newest one before it. Nobody waits: where somebody else does the same at the same moment, that
@@ -114,8 +117,8 @@ impl KeyCache {
     }
 
     /// The key of that digest, if what is known of it still holds.
-    pub(super) fn get(&self, digest: &Digest, stamps: &Stamps) -> Option<Arc<Entry>> {
-        self.keys.get(digest).filter(|entry| entry.holds(stamps))
+    pub(super) fn get(&self, digest: &Digest, coherence: &Coherence) -> Option<Arc<Entry>> {
+        self.keys.get(digest).filter(|entry| entry.holds(coherence))
     }
 
     /// Keeps a key. One that does not hold any more by now does no harm.

@@ -12,7 +12,7 @@ use crate::{
         verdict::Refusal,
     },
     permission::PermissionSet,
-    store::{Store, StoreOptions, TenantScope, world::World},
+    store::{Store, StoreOptions, TenantScope, connection::Keeper, world::World},
 };
 
 /// A server's store, which may keep what it reads, and one beside it, as the command line has it.
@@ -39,7 +39,7 @@ impl Served {
         };
         let key = world.store.keys(&scope).create(new, world.now).await;
         let options = StoreOptions {
-            exclusive: true,
+            serves: true,
             ..world.options()
         };
         let server = Store::open(options).await.expect("a store");
@@ -197,8 +197,10 @@ async fn p47_a_load_that_began_before_a_revocation_does_not_outlive_it() {
 async fn p47_a_caller_who_goes_away_leaves_no_change_that_nobody_hears_of() {
     let served = Arc::new(Served::start().await);
     served.judge_key().await.unwrap();
-    let coherence = served.server.database().coherence().expect("it keeps keys");
-    let (mut arrivals, opened) = coherence.pause.close();
+    let Keeper::Alone(alone) = served.server.database().keeper() else {
+        panic!("it has its file to itself");
+    };
+    let (mut arrivals, opened) = alone.pause.close();
     let caller = tokio::spawn({
         let served = Arc::clone(&served);
         async move {

@@ -52,7 +52,8 @@ async fn an_edit_changes_what_it_names_and_its_event_lists_what_differs() {
         let renamed = keys
             .update(before.id, renamed("CRM"), Some(1), later)
             .await
-            .unwrap();
+            .unwrap()
+            .key;
         let mut expected = before.clone();
         expected.name = "CRM".parse().unwrap();
         expected.updated_at = later;
@@ -76,7 +77,8 @@ async fn an_edit_changes_what_it_names_and_its_event_lists_what_differs() {
         let after = keys
             .update(before.id, everything, None, later)
             .await
-            .unwrap();
+            .unwrap()
+            .key;
         assert_eq!(keys.get(before.id, later).await.unwrap(), after);
         assert_eq!(after.version, 3);
         assert_eq!(after.name.as_str(), "Über");
@@ -116,7 +118,7 @@ async fn an_edit_that_changes_nothing_writes_nothing() {
         let later = world.now + TimeDelta::hours(1);
         for changes in [KeyChanges::default(), unchanged(&key)] {
             let edited = keys.update(key.id, changes, Some(1), later).await;
-            assert_eq!(edited.unwrap(), key);
+            assert_eq!(edited.unwrap().key, key);
         }
         let events = world.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(events[0].action, AuditAction::ApiKeyCreated);
@@ -171,7 +173,7 @@ async fn an_edit_is_refused_for_revoked_keys_old_versions_and_groups_that_are_no
         }
         assert_eq!(keys.get(key.id, world.now).await.unwrap(), key);
 
-        let revoked = keys.revoke(key.id, world.now).await.unwrap();
+        let revoked = keys.revoke(key.id, world.now).await.unwrap().key;
         for version in [None, Some(1), Some(2)] {
             let refused = edit(key.id, renamed("Renamed"), version).await;
             assert!(matches!(refused, Error::KeyRevoked), "{refused:?}");
@@ -213,9 +215,9 @@ async fn p48_of_two_editors_who_saw_the_same_version_one_wins_and_the_other_is_t
                 other => panic!("round {round}: {other:?}"),
             };
             assert!(matches!(refused, Error::Stale), "{refused:?}");
-            assert_eq!(edited.version, 2 + round);
+            assert_eq!(edited.key.version, 2 + round);
             let read = world.store.keys(&scope).get(id, world.now).await.unwrap();
-            assert_eq!(read, edited);
+            assert_eq!(read, edited.key);
             assert_eq!(read.name.as_str(), winner);
         }
         let events = world.store.audit(&scope).newest(100).await.unwrap();

@@ -356,13 +356,13 @@ async fn p34_revoking_is_for_ever_and_a_second_time_changes_nothing() {
         let keys = world.store.keys(&scope);
         let id = issue(world, &scope, &group, "ERP").await.key.id;
         let later = world.now + TimeDelta::hours(1);
-        let revoked = keys.revoke(id, later).await.unwrap();
+        let revoked = keys.revoke(id, later).await.unwrap().key;
         assert_eq!(revoked.status, KeyStatus::Revoked);
         assert_eq!(revoked.revoked_at, Some(later));
         assert_eq!((revoked.updated_at, revoked.version), (later, 2));
 
         let once_more = keys.revoke(id, later + TimeDelta::hours(1)).await.unwrap();
-        assert_eq!(once_more, revoked);
+        assert_eq!(once_more.key, revoked);
         let refused = keys.rotate(id, RotatedExpiry::Keep, later).await;
         assert!(matches!(refused, Err(Error::KeyRevoked)));
         assert_eq!(keys.get(id, later).await.unwrap(), revoked);

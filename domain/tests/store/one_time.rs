@@ -101,14 +101,14 @@ async fn a_repeat_changes_nothing_and_is_audited_once() {
         let (edit, version) = (token("edit"), Some(2));
         let changes = || renamed("CRM");
         let edited = keys.update_once(id, changes(), version, &edit, later).await;
-        let edited = done(edited.unwrap());
+        let edited = done(edited.unwrap()).key;
         assert_eq!((edited.version, edited.name.as_str()), (3, "CRM"));
         // The version is another one by now, which is the edit's own doing.
         let again = keys.update_once(id, changes(), version, &edit, later).await;
         assert_eq!(repeated(again.unwrap()), edited);
 
         // A repeat shows the key as it is now.
-        let revoked = keys.revoke(id, later).await.unwrap();
+        let revoked = keys.revoke(id, later).await.unwrap().key;
         let again = keys.create_once(new(), &create, later).await.unwrap();
         assert_eq!(repeated(again), revoked);
         let again = keys.rotate_once(id, keep, &rotate, later).await.unwrap();

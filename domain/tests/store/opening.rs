@@ -68,7 +68,7 @@ async fn open_at_once(options: StoreOptions, round: u32) {
 async fn one_server_serves_a_sqlite_file_and_the_command_line_works_beside_it() {
     let world = World::on_sqlite().await;
     let server = StoreOptions {
-        exclusive: true,
+        serves: true,
         ..world.options()
     };
     let first = Store::open(server.clone()).await.unwrap();
@@ -101,7 +101,7 @@ async fn the_files_of_sqlite_are_their_owners_alone() {
 
     let world = World::on_sqlite().await;
     let _server = Store::open(StoreOptions {
-        exclusive: true,
+        serves: true,
         ..world.options()
     })
     .await

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 /// One database and the store that is open on it. The database goes when this is dropped, also after a failure.
 pub(crate) struct World {
-    /// The store, opened without `exclusive`.
+    /// The store, opened without `serves`.
     pub(crate) store: Store,
     /// The hour in which every test begins.
     pub(crate) now: DateTime<Utc>,
@@ -75,7 +75,7 @@ impl World {
     async fn open(database_url: String, home: Home) -> Self {
         let options = StoreOptions {
             database_url,
-            exclusive: false,
+            serves: false,
             key_prefix: "lk".parse().expect("a prefix"),
             default_key_limit: 10,
             expiring_soon_days: 30,

@@ -8,7 +8,7 @@ use axum::{
 use domain::{
     Error,
     id::KeyId,
-    key::{ApiKey, IssuedKey, format::Secret, today},
+    key::{ApiKey, ChangedKey, RotatedKey, format::Secret, today},
     store::one_time::{Once, OneTime},
     tenant::Usage,
     verify::VerifiedKey,
@@ -212,7 +212,7 @@ pub(crate) async fn read_api_key(
         ("If-Match" = Option<String>, Header, description = "Entity tags of the key, or `*`: edit it only where it has one of them; 412 where it does not"),
     ),
     request_body = KeyChangesBody,
-    responses((status = 200, body = ApiKey, description = "The key as it is now", headers(("ETag" = String, description = "The key's entity tag"))),
+    responses((status = 200, body = ChangedKey, description = "The key as it is now", headers(("ETag" = String, description = "The key's entity tag"))),
         (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The key is revoked")),
 )]
 pub(crate) async fn update_api_key(
@@ -222,7 +222,7 @@ pub(crate) async fn update_api_key(
     _: NoParameters,
     headers: HeaderMap,
     body: JsonBody,
-) -> Result<TaggedKey<ApiKey>, ApiError> {
+) -> Result<TaggedKey<ChangedKey>, ApiError> {
     let now = clock::now();
     let if_match = IfMatch::read(&headers)?;
     let scope = verified.scope();
@@ -230,8 +230,8 @@ pub(crate) async fn update_api_key(
     let expected = if_match.expected_version(&keys.get(id, now).await?)?;
     let groups = state.store.groups(&scope);
     let changes = KeyChangesBody::read(body.required()?, &groups).await?;
-    let key = keys.update(id, changes, expected, now).await?;
-    Ok(TaggedKey::new(key))
+    let changed = keys.update(id, changes, expected, now).await?;
+    Ok(TaggedKey::changed(changed))
 }
 
 /// Rotate a key
@@ -243,7 +243,7 @@ pub(crate) async fn update_api_key(
     tag = "API keys",
     params(("id" = KeyId, Path)),
     request_body = Option<RotateBody>,
-    responses((status = 200, body = IssuedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag"))),
+    responses((status = 200, body = RotatedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag"))),
         (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The key is revoked")),
 )]
 pub(crate) async fn rotate_api_key(
@@ -252,12 +252,12 @@ pub(crate) async fn rotate_api_key(
     KeyInPath(id): KeyInPath,
     _: NoParameters,
     JsonBody(body): JsonBody,
-) -> Result<TaggedKey<IssuedKey>, ApiError> {
+) -> Result<TaggedKey<RotatedKey>, ApiError> {
     let body = RotateBody::read(body)?;
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
-    let issued = keys.rotate(id, body.expires_on, clock::now()).await?;
-    Ok(TaggedKey::issued(issued))
+    let rotated = keys.rotate(id, body.expires_on, clock::now()).await?;
+    Ok(TaggedKey::rotated(rotated))
 }
 
 /// Revoke a key
@@ -268,7 +268,7 @@ pub(crate) async fn rotate_api_key(
     path = "/api/v1/api-keys/{id}/revoke",
     tag = "API keys",
     params(("id" = KeyId, Path)),
-    responses((status = 200, body = ApiKey, description = "The revoked key", headers(("ETag" = String, description = "The key's entity tag")))),
+    responses((status = 200, body = ChangedKey, description = "The revoked key", headers(("ETag" = String, description = "The key's entity tag")))),
 )]
 pub(crate) async fn revoke_api_key(
     State(state): State<AppState>,
@@ -276,8 +276,8 @@ pub(crate) async fn revoke_api_key(
     KeyInPath(id): KeyInPath,
     _: NoParameters,
     _: NoBody,
-) -> Result<TaggedKey<ApiKey>, ApiError> {
+) -> Result<TaggedKey<ChangedKey>, ApiError> {
     let scope = verified.scope();
-    let key = state.store.keys(&scope).revoke(id, clock::now()).await?;
-    Ok(TaggedKey::new(key))
+    let revoked = state.store.keys(&scope).revoke(id, clock::now()).await?;
+    Ok(TaggedKey::changed(revoked))
 }

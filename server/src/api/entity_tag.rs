@@ -6,7 +6,7 @@ use axum::{
 };
 use domain::{
     Error, FieldError,
-    key::{ApiKey, IssuedKey},
+    key::{ApiKey, ChangedKey, IssuedKey, RotatedKey},
 };
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
@@ -28,6 +28,20 @@ impl TaggedKey<ApiKey> {
     /// A key.
     pub(crate) fn new(key: ApiKey) -> Self {
         Self(of(&key), key)
+    }
+}
+
+impl TaggedKey<ChangedKey> {
+    /// A key that was changed.
+    pub(crate) fn changed(changed: ChangedKey) -> Self {
+        Self(of(&changed.key), changed)
+    }
+}
+
+impl TaggedKey<RotatedKey> {
+    /// A key with its new secret.
+    pub(crate) fn rotated(rotated: RotatedKey) -> Self {
+        Self(of(&rotated.key), rotated)
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{
 };
 use domain::{
     Error,
-    key::{ApiKey, IssuedKey},
+    key::{ApiKey, RotatedKey},
     permission::PermissionSet,
     tenant::TenantRef,
     verify::VerifiedKey,
@@ -66,15 +66,15 @@ pub(crate) async fn read_whoami(
     post,
     path = "/api/v1/whoami/rotate",
     tag = "The key that asks",
-    responses((status = 200, body = IssuedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag")))),
+    responses((status = 200, body = RotatedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag")))),
 )]
 pub(crate) async fn rotate_whoami(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
     _: NoParameters,
     _: NoBody,
-) -> Result<TaggedKey<IssuedKey>, ApiError> {
+) -> Result<TaggedKey<RotatedKey>, ApiError> {
     let scope = verified.scope();
-    let issued = state.store.keys(&scope).rotate_self(clock::now()).await?;
-    Ok(TaggedKey::issued(issued))
+    let rotated = state.store.keys(&scope).rotate_self(clock::now()).await?;
+    Ok(TaggedKey::rotated(rotated))
 }

@@ -5,15 +5,18 @@ use domain::{
     Error, FieldError,
     id::KeyId,
     key::{
-        ApiKey, IssuedKey, RotatedExpiry,
+        ApiKey, ChangedKey, RotatedExpiry,
         expiry::{ExpirationDate, ExpirationState},
         form::KeyForm,
+        format::Secret,
         query::KeyQuery,
         today,
     },
     page,
+    receipt::Receipt,
     store::TenantScope,
 };
+use serde::Serialize;
 
 use super::{
     Failure, Session,
@@ -107,6 +110,14 @@ impl Row for ApiKey {
     }
 }
 
+impl Row for ChangedKey {
+    const HEADINGS: &'static [&'static str] = ApiKey::HEADINGS;
+
+    fn cells(&self) -> Vec<String> {
+        self.key.cells()
+    }
+}
+
 impl KeyCommand {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
@@ -139,12 +150,16 @@ impl KeyCommand {
                     .map_or(Ok(RotatedExpiry::Keep), parse_expiry)?;
                 let scope = session.tenant_of_key(id).await?;
                 let keys = session.store.keys(&scope);
-                session.print_secret(&keys.rotate(id, expiry, session.now).await?)
+                let rotated = keys.rotate(id, expiry, session.now).await?;
+                session.print_receipt("Old secret refused", rotated.receipt);
+                session.print_secret(&rotated.key, &rotated.secret, &rotated)
             }
             Self::Revoke { id } => {
                 let scope = session.tenant_of_key(id).await?;
                 let keys = session.store.keys(&scope);
-                session.output.one(&keys.revoke(id, session.now).await?)
+                let revoked = keys.revoke(id, session.now).await?;
+                session.print_receipt("Refused", revoked.receipt);
+                session.output.one(&revoked)
             }
         }
     }
@@ -190,15 +205,28 @@ impl Session {
             });
             Error::Invalid(named.collect())
         })?;
-        self.print_secret(&self.store.keys(scope).create(new, self.now).await?)
+        let issued = self.store.keys(scope).create(new, self.now).await?;
+        self.print_secret(&issued.key, &issued.secret, &issued)
     }
 
-    fn print_secret(&self, issued: &IssuedKey) -> Result<(), Failure> {
+    /// `whole` is the answer for programs.
+    fn print_secret(
+        &self,
+        key: &ApiKey,
+        secret: &Secret,
+        whole: &impl Serialize,
+    ) -> Result<(), Failure> {
         self.output.note(&format!(
             "The secret of key {} ({}). It is not shown again.",
-            issued.key.id, issued.key.name
+            key.id, key.name
         ));
-        self.output.secret(issued.secret.expose(), issued)
+        self.output.secret(secret.expose(), whole)
+    }
+
+    fn print_receipt(&self, what: &str, receipt: Option<Receipt>) {
+        if let Some(receipt) = receipt {
+            self.output.note(&receipt.sentence(what));
+        }
     }
 
     /// Acts in the tenant of the key.

@@ -46,7 +46,7 @@ fn database_url() {
         let config = with("DATABASE_URL", good).expect(good);
         assert_eq!(config.database_url, good);
         assert_eq!(config.store_options(true).database_url, good);
-        assert!(config.store_options(true).exclusive && !config.store_options(false).exclusive);
+        assert!(config.store_options(true).serves && !config.store_options(false).serves);
     }
     for bad in [
         "latchkey.db",

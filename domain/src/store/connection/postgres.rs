@@ -4,18 +4,28 @@ use sea_orm::{
     SqlxPostgresConnector,
     sqlx::{
         self, ConnectOptions, Connection,
-        postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
+        postgres::{PgConnectOptions, PgPoolOptions},
     },
 };
-use std::{str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
-use super::{Connections, DATABASE_TIMEOUT, invalid_url, unavailable};
+use super::{Connections, DATABASE_TIMEOUT, invalid_url, primary::Primary, unavailable};
 use crate::Error;
 
 const CONNECTIONS: u32 = 10;
 
 /// Milliseconds after which the server ends the transaction of a client that went silent in it, and frees its locks.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30000";
+
+/// How long a connection that was used may take to show that it is good for the next one.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How further connections to the same database are made, and what is known of its primary.
+#[derive(Debug)]
+pub(super) struct Postgres {
+    pub(super) options: PgConnectOptions,
+    pub(super) primary: Arc<Primary>,
+}
 
 pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
     let timeout = DATABASE_TIMEOUT.as_millis().to_string();
@@ -32,32 +42,41 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         ]);
 
     // The pool would answer every cause with "timed out"; a first connection of its own says what is wrong.
-    tokio::time::timeout(DATABASE_TIMEOUT, async {
-        options.connect().await?.close().await
+    let primary = tokio::time::timeout(DATABASE_TIMEOUT, async {
+        let mut connection = options.connect().await?;
+        let primary = Primary::learn(&mut connection).await?;
+        connection.close().await?;
+        Ok::<_, sqlx::Error>(primary)
     })
     .await
     .map_err(unavailable)?
     .map_err(unavailable)?;
+    let primary = Arc::new(primary);
 
+    let (connected, acquired) = (Arc::clone(&primary), Arc::clone(&primary));
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(DATABASE_TIMEOUT)
-        // After a fail-over the old primary may come back as a standby, which answers with what was true earlier.
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                if is_standby(connection).await? {
-                    Err(sqlx::Error::Configuration(
-                        "the PostgreSQL server is a standby".into(),
-                    ))
-                } else {
-                    Ok(())
-                }
-            })
+        .after_connect(move |connection, _| {
+            let primary = Arc::clone(&connected);
+            Box::pin(async move { primary.require(connection).await })
         })
         // This question is asked in place of the usual ping, and finds a dead connection as well.
         .test_before_acquire(false)
-        .before_acquire(|connection, _| Box::pin(async move { Ok(!is_standby(connection).await?) }))
-        .connect_with(options)
+        .before_acquire(move |connection, _| {
+            let primary = Arc::clone(&acquired);
+            Box::pin(async move { primary.is_at(connection).await })
+        })
+        // sqlx waits for the server here without an end. Ten connections that lead nowhere would be all that there are.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                match tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await {
+                    Ok(answered) => answered.map(|()| true),
+                    Err(_) => Err(sqlx::Error::PoolTimedOut),
+                }
+            })
+        })
+        .connect_with(options.clone())
         .await
         .map_err(unavailable)?;
     let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
@@ -66,13 +85,8 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         writer: connection,
         file: None,
         notes: None,
+        postgres: Some(Postgres { options, primary }),
         _lock: None,
         statements: Arc::default(),
     })
-}
-
-async fn is_standby(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT pg_is_in_recovery()")
-        .fetch_one(connection)
-        .await
 }

@@ -24,10 +24,10 @@ const READERS: u32 = 4;
 
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 
-pub(super) async fn connect(url: &str, exclusive: bool) -> Result<Connections, Error> {
+pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Error> {
     let options = connect_options(url)?;
     let file = real_path(options.get_filename())?;
-    let lock = if exclusive {
+    let lock = if serves {
         Some(lock(&file).await?)
     } else {
         None
@@ -50,6 +50,7 @@ pub(super) async fn connect(url: &str, exclusive: bool) -> Result<Connections, E
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         file: Some(file),
         notes: notes.map(SqlxSqliteConnector::from_sqlx_sqlite_pool),
+        postgres: None,
         _lock: lock,
         statements: Arc::default(),
     })

@@ -9,7 +9,7 @@ use crate::{
     Error,
     audit::AuditAction,
     id::KeyId,
-    key::{ApiKey, KeyStatus},
+    key::{ChangedKey, KeyStatus},
     store::{clock, entity::api_key},
 };
 
@@ -17,7 +17,7 @@ pub(super) async fn revoke(
     keys: &Keys<'_>,
     id: KeyId,
     now: DateTime<Utc>,
-) -> Result<ApiKey, Error> {
+) -> Result<ChangedKey, Error> {
     let now = clock::stored(now);
     let transaction = keys.database.begin_write().await?;
     let key = keys
@@ -45,6 +45,7 @@ pub(super) async fn revoke(
             keys.read(&transaction, id, now).await
         })
         .await?;
-    keys.database.commit(transaction).await?;
-    Ok(key)
+    // Also where it was revoked before: whoever did that is perhaps not answered yet.
+    let receipt = keys.database.commit_change(transaction).await?;
+    Ok(ChangedKey { key, receipt })
 }

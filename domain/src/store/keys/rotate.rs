@@ -10,7 +10,7 @@ use crate::{
     audit::AuditAction,
     id::KeyId,
     key::{
-        IssuedKey, RotatedExpiry,
+        IssuedKey, RotatedExpiry, RotatedKey,
         expiry::ExpirationDate,
         format::Secret,
         own_grant::{OwnGrant, Reach},
@@ -30,7 +30,7 @@ pub(super) async fn rotate(
     expiry: RotatedExpiry,
     one_time: Option<&OneTime>,
     now: DateTime<Utc>,
-) -> Result<Once<IssuedKey>, Error> {
+) -> Result<Once<RotatedKey>, Error> {
     let check =
         |own: &OwnGrant, before: &Reach, after: &Reach| own.check_changed(id, before, after);
     give_secret(keys, id, expiry, check, one_time, now).await
@@ -40,7 +40,7 @@ pub(super) async fn rotate(
 pub(super) async fn rotate_self(
     keys: &Keys<'_>,
     now: DateTime<Utc>,
-) -> Result<Once<IssuedKey>, Error> {
+) -> Result<Once<RotatedKey>, Error> {
     let allow = |_: &OwnGrant, _: &Reach, _: &Reach| Ok(());
     give_secret(keys, keys.own_id()?, RotatedExpiry::Keep, allow, None, now).await
 }
@@ -52,7 +52,7 @@ async fn give_secret(
     check: impl Fn(&OwnGrant, &Reach, &Reach) -> Result<(), Error>,
     one_time: Option<&OneTime>,
     now: DateTime<Utc>,
-) -> Result<Once<IssuedKey>, Error> {
+) -> Result<Once<RotatedKey>, Error> {
     let now = clock::stored(now);
     let secret = Secret::generate(&keys.database.options().key_prefix, random::fill)?;
     let transaction = keys.database.begin_write().await?;
@@ -106,7 +106,12 @@ async fn give_secret(
             Ok(Once::Done(IssuedKey { key, secret }))
         })
         .await;
-    keys.database.end(transaction, rotated).await
+    let (rotated, receipt) = keys.database.end_change(transaction, rotated).await?;
+    Ok(rotated.map(|IssuedKey { key, secret }| RotatedKey {
+        key,
+        secret,
+        receipt,
+    }))
 }
 
 /// The date that takes the place of `current`: `None` where it is the current one, which is accepted also where it is past.

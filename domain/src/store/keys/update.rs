@@ -13,7 +13,7 @@ use crate::{
     Error,
     audit::AuditAction,
     id::{GroupId, KeyId},
-    key::{ApiKey, KeyChanges, own_grant::Reach},
+    key::{ChangedKey, KeyChanges, own_grant::Reach},
     permission::PermissionSet,
     store::{
         clock,
@@ -29,7 +29,7 @@ pub(super) async fn update(
     expected_version: Option<i64>,
     one_time: Option<&OneTime>,
     now: DateTime<Utc>,
-) -> Result<Once<ApiKey>, Error> {
+) -> Result<Once<ChangedKey>, Error> {
     let now = clock::stored(now);
     let transaction = keys.database.begin_write().await?;
     let edited = keys
@@ -78,7 +78,8 @@ pub(super) async fn update(
             Ok(Once::Done(keys.read(&transaction, id, now).await?))
         })
         .await;
-    keys.database.end(transaction, edited).await
+    let (edited, receipt) = keys.database.end_change(transaction, edited).await?;
+    Ok(edited.map(|key| ChangedKey { key, receipt }))
 }
 
 /// What the group allows that was chosen for a key.

@@ -1,4 +1,4 @@
-//! What has changed, as the database noted it: `key_state_changes`, written by triggers in the transaction of each change.
+//! What has changed, as SQLite noted it: `key_state_changes`, written by triggers in the transaction of each change.
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     Error,
     store::{
-        Store,
+        connection::Database,
         entity::key_state_change::{ActiveModel, Column, Entity, Model},
         random,
     },
@@ -91,44 +91,29 @@ pub(super) async fn after(connection: &impl ConnectionTrait, seen: Note) -> Resu
     }))
 }
 
-impl Store {
-    /// Has this store notice what another process changed: by hand, with a program that is not ours. Ours say it themselves.
-    pub async fn notice_changes(&self) {
-        if let Some(coherence) = self.database().coherence() {
-            coherence.catch_up().await;
-        }
+/// Deletes some of the notes before `seen`, which have done their work. That one stays, as a witness.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(super) async fn forget(database: &Database, seen: i64) -> Result<(), Error> {
+    let oldest = Entity::find()
+        .select_only()
+        .column(Column::Seq)
+        .order_by_asc(Column::Seq)
+        .into_tuple::<i64>()
+        .one(database.reader());
+    if database.within(oldest).await?.is_none_or(|seq| seq >= seen) {
+        return Ok(());
     }
-
-    /// Deletes some of the notes that have done their work; to be called again and again.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn forget_noticed_changes(&self) -> Result<(), Error> {
-        let database = self.database();
-        let Some(coherence) = database.coherence() else {
-            return Ok(());
-        };
-        let seen = coherence.seen().await;
-        let oldest = Entity::find()
-            .select_only()
-            .column(Column::Seq)
-            .order_by_asc(Column::Seq)
-            .into_tuple::<i64>()
-            .one(database.reader());
-        // The newest one stays, as a witness.
-        if database.within(oldest).await?.is_none_or(|seq| seq >= seen) {
-            return Ok(());
-        }
-        let transaction = database.begin_write().await?;
-        let forget = Statement::from_sql_and_values(
-            transaction.get_database_backend(),
-            format!(
-                "DELETE FROM key_state_changes WHERE seq IN \
-                 (SELECT seq FROM key_state_changes WHERE seq < $1 ORDER BY seq LIMIT {DELETED_AT_ONCE})"
-            ),
-            [seen.into()],
-        );
-        database.within(transaction.execute_raw(forget)).await?;
-        database.commit(transaction).await
-    }
+    let transaction = database.begin_write().await?;
+    let forget = Statement::from_sql_and_values(
+        transaction.get_database_backend(),
+        format!(
+            "DELETE FROM key_state_changes WHERE seq IN \
+             (SELECT seq FROM key_state_changes WHERE seq < $1 ORDER BY seq LIMIT {DELETED_AT_ONCE})"
+        ),
+        [seen.into()],
+    );
+    database.within(transaction.execute_raw(forget)).await?;
+    database.commit(transaction).await
 }

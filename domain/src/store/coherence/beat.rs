@@ -1,0 +1,139 @@
+//! The one question that a replica asks PostgreSQL again and again: what is new since I asked the last time?
+//!
+//! What must not be missed is a transaction that commits late. A sequence number says nothing about that: it is drawn when the row is
+//! written. So each note carries the number of its transaction, and a replica remembers the *snapshot* of its last question: new is
+//! what the database shows now and did not show in that snapshot, whatever the order in which anything began
+//! (`pg_visible_in_snapshot`, <https://www.postgresql.org/docs/current/functions-info.html>).
+//!
+//! The same statement moves the replica's own row in `replicas` on, which does three things at once. It says up to which snapshot
+//! everything is stamped, for whoever waits in `barrier.rs`. Only the primary accepts it, with its synchronous standby, so that a
+//! former primary that is cut off renews no lease. And it is the witness: where the row is gone or has gone back, this is another
+//! state of the database, and transaction numbers in it say nothing about ours. (A snapshot knows no transaction that began after the
+//! beat in which it was taken. So where that beat is there, everything that the snapshot knows is there too.)
+
+use chrono::{DateTime, Utc};
+use sea_orm::sqlx::{self, postgres::PgConnection};
+use uuid::Uuid;
+
+/// So many changes at once are stamped one by one; beyond that it is cheaper to stamp everything.
+const MOST: usize = 1_000;
+
+const REGISTER: &str = "
+    INSERT INTO replicas (id, beat, since) VALUES ($1, 0, clock_timestamp())
+    ON CONFLICT (id) DO UPDATE SET beat = 0, applied = NULL";
+
+const LEAVE: &str = "DELETE FROM replicas WHERE id = $1";
+
+/// One more than [`MOST`] is asked for, to see that there are more.
+const BEAT: &str = "
+    WITH own AS (
+        UPDATE replicas SET beat = $2 + 1, applied = $3::text::pg_snapshot
+        WHERE id = $1 AND beat >= $2
+        RETURNING 1
+    )
+    SELECT EXISTS (SELECT FROM own), pg_current_snapshot()::text, clock_timestamp(), ARRAY(
+        SELECT subject FROM key_state_changes
+        WHERE xid >= pg_snapshot_xmin($3::text::pg_snapshot)
+            AND NOT pg_visible_in_snapshot(xid, $3::text::pg_snapshot)
+        LIMIT 1001
+    )";
+
+const OTHERS: &str = "SELECT id, beat FROM replicas WHERE id <> $1";
+
+const REMOVE: &str = "DELETE FROM replicas WHERE id = $1 AND beat = $2";
+
+/// Up to where a replica has read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// How often it has asked.
+    beat: i64,
+    /// What the database showed the last time, as PostgreSQL writes a snapshot. Everything in it is stamped. `None` before the first
+    /// time.
+    snapshot: Option<String>,
+}
+
+/// What came of a question.
+pub(super) struct Answer {
+    /// Up to where the replica has read once it has stamped what is new.
+    pub(super) seen: Seen,
+    /// What is new.
+    pub(super) news: News,
+    /// The database's clock.
+    pub(super) at: DateTime<Utc>,
+}
+
+/// What has changed since a snapshot.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing.
+    Nothing,
+    /// These keys, groups and tenants.
+    Some(Vec<Uuid>),
+    /// Very much, or nobody can say what.
+    Everything,
+}
+
+/// Makes the replica known, as one that has stamped nothing.
+pub(super) async fn register(connection: &mut PgConnection, id: Uuid) -> Result<Seen, sqlx::Error> {
+    sqlx::query(REGISTER).bind(id).execute(connection).await?;
+    Ok(Seen::default())
+}
+
+/// Takes the replica off the list: it uses nothing that it has in memory any more.
+pub(super) async fn leave(connection: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(LEAVE).bind(id).execute(connection).await?;
+    Ok(())
+}
+
+/// Asks what is new since `seen`, and says that everything until then is stamped. `None` where the replica is not known, or not as it
+/// should be.
+pub(super) async fn ask(
+    connection: &mut PgConnection,
+    id: Uuid,
+    seen: &Seen,
+) -> Result<Option<Answer>, sqlx::Error> {
+    let (is_known, snapshot, at, subjects): (bool, String, DateTime<Utc>, Vec<Option<Uuid>>) =
+        sqlx::query_as(BEAT)
+            .bind(id)
+            .bind(seen.beat)
+            .bind(&seen.snapshot)
+            .fetch_one(connection)
+            .await?;
+    Ok(is_known.then(|| Answer {
+        news: if seen.snapshot.is_none() || subjects.len() > MOST {
+            News::Everything
+        } else if subjects.is_empty() {
+            News::Nothing
+        } else {
+            // A note that names nothing means everything: a table was emptied.
+            let subjects: Option<Vec<_>> = subjects.into_iter().collect();
+            subjects.map_or(News::Everything, News::Some)
+        },
+        seen: Seen {
+            beat: seen.beat + 1,
+            snapshot: Some(snapshot),
+        },
+        at,
+    }))
+}
+
+/// The other replicas, and how often each has asked.
+pub(super) async fn others(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Vec<(Uuid, i64)>, sqlx::Error> {
+    sqlx::query_as(OTHERS).bind(id).fetch_all(connection).await
+}
+
+/// Takes another replica off the list, if it has not asked since. Returns whether it has not.
+pub(super) async fn remove(
+    connection: &mut PgConnection,
+    (id, beat): (Uuid, i64),
+) -> Result<bool, sqlx::Error> {
+    let removed = sqlx::query(REMOVE)
+        .bind(id)
+        .bind(beat)
+        .execute(connection)
+        .await?;
+    Ok(removed.rows_affected() > 0)
+}

@@ -1,0 +1,290 @@
+//! One of several servers on one PostgreSQL database: how it learns what the others have changed, and how long it may trust its memory.
+//!
+//! Four times a second, and at once where there is a hint, it asks what is new (`beat.rs`), stamps that, and renews its lease, counted
+//! from before it asked. Where no answer comes the lease runs out, and every check asks the database itself.
+
+use chrono::{TimeDelta, Utc};
+use sea_orm::sqlx::{
+    self, ConnectOptions as _,
+    postgres::{PgConnectOptions, PgConnection},
+};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::Notify,
+    task::AbortHandle,
+    time::{Instant, sleep, timeout},
+};
+use uuid::Uuid;
+
+use super::{
+    Coherence,
+    beat::{self, News, Seen},
+    clock, hints,
+    lease::{Lease, Moment},
+};
+use crate::{
+    Error,
+    store::{connection::primary::Primary, random},
+};
+
+/// How often it asks without a hint. Three questions may be lost before a lease runs out.
+const BEAT: Duration = Duration::from_millis(250);
+/// How long an answer may take before the connection counts as cut: there is time for a new one before the lease runs out.
+const PATIENCE: Duration = Duration::from_millis(500);
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// How often it looks for replicas that are gone.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// How long another replica may be silent, on our clock, before nobody waits for it any more: many times longer than its lease.
+const GONE_AFTER: Duration = Duration::from_secs(5);
+/// How far the clocks of replica and database may differ before somebody should know.
+const MOST_SKEW: TimeDelta = TimeDelta::seconds(2);
+
+/// A replica. Dropped, it follows no more, and its lease runs out.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    shared: Arc<Shared>,
+    options: PgConnectOptions,
+    tasks: [AbortHandle; 2],
+}
+
+#[derive(Debug)]
+struct Shared {
+    id: Uuid,
+    coherence: Arc<Coherence>,
+    primary: Arc<Primary>,
+    /// Somebody says that there are news.
+    news: Notify,
+    /// By how many microseconds the database's clock is ahead.
+    skew: AtomicI64,
+    /// The other replicas: how often each had asked, and when it was first seen like that.
+    others: Mutex<HashMap<Uuid, (i64, Instant)>>,
+}
+
+impl Replica {
+    /// Begins to follow what changes.
+    pub(crate) fn begin(options: PgConnectOptions, primary: Arc<Primary>) -> Self {
+        let shared = Arc::new(Shared {
+            id: random::identifier(),
+            coherence: Arc::new(Coherence::with(Lease::none())),
+            primary,
+            news: Notify::new(),
+            skew: AtomicI64::new(0),
+            others: Mutex::default(),
+        });
+        let follower = Arc::clone(&shared);
+        let follower_options = options.clone();
+        let listener = Arc::clone(&shared);
+        let listener_options = options.clone();
+        Self {
+            tasks: [
+                tokio::spawn(async move { follower.follow(follower_options).await }).abort_handle(),
+                tokio::spawn(async move { hints::listen(listener_options, &listener.news).await })
+                    .abort_handle(),
+            ],
+            shared,
+            options,
+        }
+    }
+
+    pub(crate) fn coherence(&self) -> &Arc<Coherence> {
+        &self.shared.coherence
+    }
+
+    /// This process has changed something itself.
+    pub(crate) fn has_news(&self) {
+        self.shared.news.notify_one();
+    }
+
+    /// By how much the database's clock is ahead of ours, where that is more than it should be.
+    pub(crate) fn skew(&self) -> Option<TimeDelta> {
+        let skew = TimeDelta::microseconds(self.shared.skew.load(Ordering::Relaxed));
+        (skew.abs() > MOST_SKEW).then_some(skew)
+    }
+
+    /// Uses nothing that is kept any more, and says so, so that nobody waits for this replica.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: then they wait for a few seconds.
+    pub(crate) async fn leave(&self) -> Result<(), Error> {
+        self.stop();
+        let leaving = async {
+            let mut connection = self.options.connect().await?;
+            beat::leave(&mut connection, self.shared.id).await
+        };
+        match timeout(PATIENCE, leaving).await {
+            Ok(left) => left.map_err(|error| Error::Unavailable(Box::new(error))),
+            Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
+        }
+    }
+
+    fn stop(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.shared.coherence.lease.give_up();
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    /// Follows what changes, for ever.
+    async fn follow(&self, options: PgConnectOptions) {
+        let mut seen = None;
+        let mut is_cut_off = false;
+        loop {
+            let connected = timeout(PATIENCE, self.connect(&options)).await;
+            let problem = match connected {
+                Ok(Ok(connection)) => {
+                    match self.follow_on(connection, &mut seen, &mut is_cut_off).await {
+                        Ok(never) => match never {},
+                        Err(error) => error,
+                    }
+                }
+                Ok(Err(error)) => error,
+                Err(_) => sqlx::Error::PoolTimedOut,
+            };
+            if !is_cut_off && !self.coherence.may_be_used() {
+                is_cut_off = true;
+                tracing::warn!(
+                    %problem,
+                    "PostgreSQL does not say what changes: every check asks it for the key"
+                );
+            }
+            sleep(RETRY_AFTER).await;
+        }
+    }
+
+    async fn connect(&self, options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = options.connect().await?;
+        self.primary.require(&mut connection).await?;
+        Ok(connection)
+    }
+
+    async fn follow_on(
+        &self,
+        mut connection: PgConnection,
+        seen: &mut Option<Seen>,
+        is_cut_off: &mut bool,
+    ) -> Result<Infallible, sqlx::Error> {
+        let mut looked_around = Instant::now();
+        loop {
+            let was_known = match seen {
+                Some(_) => true,
+                None => {
+                    *seen = Some(patiently(beat::register(&mut connection, self.id)).await?);
+                    false
+                }
+            };
+            let before = seen.clone().unwrap_or_default();
+            let asked = clock::now();
+            let answer = patiently(beat::ask(&mut connection, self.id, &before)).await?;
+            let Some(answer) = answer else {
+                // Another state of the database, or we were silent for so long that nobody waits for us.
+                self.coherence.lease.give_up();
+                *seen = None;
+                if !was_known {
+                    sleep(RETRY_AFTER).await;
+                }
+                continue;
+            };
+            let has_news = answer.news != News::Nothing;
+            match answer.news {
+                News::Nothing => {}
+                News::Some(changed) => self.coherence.changed(&changed),
+                News::Everything => self.coherence.everything_changed(),
+            }
+            *seen = Some(answer.seen);
+            // After the stamps: who finds the lease finds them.
+            self.coherence.lease.renew(asked);
+            if *is_cut_off {
+                *is_cut_off = false;
+                tracing::info!("PostgreSQL says again what changes");
+            }
+            self.note_skew(answer.at - Utc::now(), asked);
+            if has_news {
+                // Somebody waits to hear that they are stamped: the next question says so.
+                continue;
+            }
+            if looked_around.elapsed() >= LOOK_AROUND {
+                looked_around = Instant::now();
+                patiently(self.look_around(&mut connection)).await?;
+            }
+            // A hint that comes meanwhile is kept.
+            let _ = timeout(BEAT, self.news.notified()).await;
+        }
+    }
+
+    /// `ahead` is how far the database's clock was ahead when its answer was read; the question was asked at `asked`.
+    fn note_skew(&self, ahead: TimeDelta, asked: Moment) {
+        let took = TimeDelta::from_std(clock::now().since(asked)).unwrap_or_default();
+        // The database looked at its clock somewhere in between.
+        let skew = ahead + took / 2;
+        let before = self.skew.swap(
+            skew.num_microseconds().unwrap_or(i64::MAX),
+            Ordering::Relaxed,
+        );
+        let was_too_much = TimeDelta::microseconds(before).abs() > MOST_SKEW;
+        if skew.abs() > MOST_SKEW && !was_too_much {
+            tracing::warn!(
+                seconds = skew.num_seconds(),
+                "the database's clock is ahead of this machine's: dates and times are off by as much"
+            );
+        }
+    }
+
+    /// Takes replicas off the list that are gone without saying so. How long they are silent is counted on our own clock, from one look
+    /// to the next, so that no clock that is set takes off one that lives.
+    async fn look_around(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let now = Instant::now();
+        let replicas = beat::others(connection, self.id).await?;
+        let gone: Vec<_> = {
+            let mut others = self
+                .others
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let before = std::mem::take(&mut *others);
+            for (id, beat) in replicas {
+                let seen = match before.get(&id) {
+                    Some((same, since)) if *same == beat => (beat, *since),
+                    _ => (beat, now),
+                };
+                others.insert(id, seen);
+            }
+            others
+                .iter()
+                .filter(|(_, (_, since))| now.duration_since(*since) >= GONE_AFTER)
+                .map(|(id, (beat, _))| (*id, *beat))
+                .collect()
+        };
+        for replica in gone {
+            if beat::remove(connection, replica).await? {
+                tracing::info!(
+                    replica = %replica.0,
+                    "a replica is silent: changes no longer wait for it"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn patiently<T>(
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    timeout(PATIENCE, work)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}

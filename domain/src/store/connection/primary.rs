@@ -1,0 +1,84 @@
+//! Which PostgreSQL server may be asked: the primary, and no former one.
+//!
+//! After a fail-over the old primary may come back as a standby, which answers with what was true earlier; or, where nobody stopped it,
+//! go on as if nothing had happened. Every promotion begins a new *timeline*, with a higher number
+//! (<https://www.postgresql.org/docs/current/continuous-archiving.html>). So a server of an earlier timeline than one that was seen is
+//! refused.
+
+use sea_orm::sqlx::{self, postgres::PgConnection};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The first eight digits of the name of a write-ahead file are its timeline. On a standby there is no answer.
+const TIMELINE: &str = "
+    SELECT CASE WHEN pg_is_in_recovery() THEN NULL
+        ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END";
+
+const IS_STANDBY: &str = "SELECT pg_is_in_recovery()";
+
+/// What is known of the primary.
+#[derive(Debug, Default)]
+pub(crate) struct Primary {
+    /// The newest timeline that was seen; 0 where the server does not tell, as some managed ones do not.
+    newest: AtomicU32,
+}
+
+impl Primary {
+    /// Learns by a first connection whether this server tells its timeline.
+    ///
+    /// # Errors
+    /// Where it is a standby, or the connection ends.
+    pub(super) async fn learn(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let primary = Self::default();
+        match timeline(connection).await {
+            Ok(Some(timeline)) => primary.newest.store(timeline, Ordering::Relaxed),
+            Ok(None) => return Err(refused("the PostgreSQL server is a standby")),
+            Err(sqlx::Error::Database(problem)) => tracing::info!(
+                %problem,
+                "PostgreSQL does not tell its timeline: that a former primary is not asked is up to the cluster"
+            ),
+            Err(error) => return Err(error),
+        }
+        Ok(primary)
+    }
+
+    /// Whether this connection leads to the primary.
+    ///
+    /// # Errors
+    /// Where the connection ends.
+    pub(super) async fn is_at(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        if self.newest.load(Ordering::Relaxed) == 0 {
+            let is_standby: bool = sqlx::query_scalar(IS_STANDBY).fetch_one(connection).await?;
+            return Ok(!is_standby);
+        }
+        Ok(timeline(connection)
+            .await?
+            .is_some_and(|timeline| self.newest.fetch_max(timeline, Ordering::Relaxed) <= timeline))
+    }
+
+    /// [`Self::is_at`], or it is an error.
+    ///
+    /// # Errors
+    /// Where it leads elsewhere, or ends.
+    pub(crate) async fn require(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        if self.is_at(connection).await? {
+            Ok(())
+        } else {
+            Err(refused(
+                "the PostgreSQL server is a standby or a former primary",
+            ))
+        }
+    }
+}
+
+async fn timeline(connection: &mut PgConnection) -> Result<Option<u32>, sqlx::Error> {
+    let digits: Option<String> = sqlx::query_scalar(TIMELINE).fetch_one(connection).await?;
+    digits
+        .map(|digits| {
+            u32::from_str_radix(&digits, 16).map_err(|error| sqlx::Error::Decode(error.into()))
+        })
+        .transpose()
+}
+
+fn refused(reason: &'static str) -> sqlx::Error {
+    sqlx::Error::Configuration(reason.into())
+}

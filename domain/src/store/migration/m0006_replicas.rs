@@ -1,0 +1,76 @@
+//! What several servers on one PostgreSQL database need: notes of what changed, and a list of who has to know.
+
+use sea_orm_migration::{
+    MigrationName, MigrationTrait, SchemaManager, async_trait,
+    sea_orm::{ConnectionTrait, DbBackend, DbErr},
+};
+
+pub(super) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "m0006_replicas"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        if connection.get_database_backend() == DbBackend::Postgres {
+            connection.execute_unprepared(TABLES).await?;
+            connection.execute_unprepared(TRIGGERS).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A note carries the number of its transaction, of which a snapshot says whether it shows it. Without a subject it means everything.
+///
+/// `applied` is the snapshot up to which a replica has stamped everything, `beat` how often it has asked. Nobody reads `since`.
+const TABLES: &str = "
+    CREATE TABLE key_state_changes (
+        xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+        subject uuid
+    );
+    CREATE INDEX key_state_changes_by_xid ON key_state_changes (xid);
+    CREATE TABLE replicas (
+        id uuid NOT NULL PRIMARY KEY,
+        beat bigint NOT NULL,
+        applied pg_snapshot,
+        since timestamp with time zone NOT NULL
+    ) WITH (fillfactor = 50);
+";
+
+/// The columns are those of `m0005_hot_path`: last use changes no verdict. The search path is that of the migration, whatever the
+/// session's is that changes something by hand.
+const TRIGGERS: &str = "
+    CREATE FUNCTION note_key_state_change() RETURNS trigger LANGUAGE plpgsql
+    SET search_path FROM CURRENT AS $$
+    BEGIN
+        IF TG_LEVEL = 'ROW' THEN
+            INSERT INTO key_state_changes (subject) VALUES (OLD.id);
+        ELSE
+            INSERT INTO key_state_changes (subject) VALUES (NULL);
+        END IF;
+        PERFORM pg_notify('latchkey_key_state', '');
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER note_change AFTER UPDATE OF
+        id, tenant_id, group_id, name, description, hint, secret_digest, expires_on, ip_allowlist,
+        created_by_kind, created_by_id, created_by_name, created_at, updated_at, rotated_at,
+        revoked_at, version
+        ON api_keys FOR EACH ROW EXECUTE FUNCTION note_key_state_change();
+    CREATE TRIGGER note_removal AFTER DELETE ON api_keys
+        FOR EACH ROW EXECUTE FUNCTION note_key_state_change();
+    CREATE TRIGGER note_emptying AFTER TRUNCATE ON api_keys
+        FOR EACH STATEMENT EXECUTE FUNCTION note_key_state_change();
+    CREATE TRIGGER note_change AFTER UPDATE ON authorization_groups
+        FOR EACH ROW EXECUTE FUNCTION note_key_state_change();
+    CREATE TRIGGER note_removal AFTER DELETE ON authorization_groups
+        FOR EACH ROW EXECUTE FUNCTION note_key_state_change();
+    CREATE TRIGGER note_change AFTER UPDATE OF id, slug, name, suspended_at ON tenants
+        FOR EACH ROW EXECUTE FUNCTION note_key_state_change();
+    CREATE TRIGGER note_removal AFTER DELETE ON tenants
+        FOR EACH ROW EXECUTE FUNCTION note_key_state_change();
+";
