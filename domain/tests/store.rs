@@ -21,6 +21,8 @@ mod one_time;
 mod opening;
 #[path = "store/own_grant.rs"]
 mod own_grant;
+#[path = "store/replicas.rs"]
+mod replicas;
 #[path = "store/schema.rs"]
 mod schema;
 #[path = "store/sessions.rs"]

@@ -24,7 +24,8 @@ const REGISTER: &str = "
 
 const LEAVE: &str = "DELETE FROM replicas WHERE id = $1";
 
-/// One more than [`MOST`] is asked for, to see that there are more.
+/// One more than [`MOST`] is asked for, to see that there are more. A note from the future came with a dump of another cluster, and says
+/// nothing here.
 const BEAT: &str = "
     WITH own AS (
         UPDATE replicas SET beat = $2 + 1, applied = $3::text::pg_snapshot
@@ -35,6 +36,7 @@ const BEAT: &str = "
         SELECT subject FROM key_state_changes
         WHERE xid >= pg_snapshot_xmin($3::text::pg_snapshot)
             AND NOT pg_visible_in_snapshot(xid, $3::text::pg_snapshot)
+            AND pg_visible_in_snapshot(xid, pg_current_snapshot())
         LIMIT 1001
     )";
 

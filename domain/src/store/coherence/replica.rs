@@ -80,9 +80,10 @@ impl Replica {
             others: Mutex::default(),
         });
         let follower = Arc::clone(&shared);
-        let follower_options = options.clone();
+        // Each by a name of its own, for who looks at `pg_stat_activity`.
+        let follower_options = options.clone().application_name("latchkey beat");
         let listener = Arc::clone(&shared);
-        let listener_options = options.clone();
+        let listener_options = options.clone().application_name("latchkey notices");
         Self {
             tasks: [
                 tokio::spawn(async move { follower.follow(follower_options).await }).abort_handle(),

@@ -1,0 +1,313 @@
+//! Several servers on one PostgreSQL database: what one changes, the others do not let through.
+
+use chrono::DateTime;
+use domain::{
+    client_address::ClientAddress,
+    group::AuthorizationGroup,
+    key::{IssuedKey, RotatedExpiry, format::Secret, verdict::Refusal},
+    receipt::Receipt,
+    store::{Store, StoreOptions, TenantScope},
+    verify::Verifier,
+};
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use crate::{keys::issue, world::World};
+
+/// The bound of the acceptance checks.
+const BOUND: Duration = Duration::from_millis(1_000);
+/// What a loaded machine needs on top.
+const SLACK: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One server.
+struct Replica {
+    store: Store,
+    verifier: Verifier,
+}
+
+impl Replica {
+    async fn start(world: &World) -> Self {
+        let store = Store::open(StoreOptions {
+            serves: true,
+            ..world.options()
+        })
+        .await
+        .expect("a store");
+        until(async || store.may_use_what_is_kept()).await;
+        Self {
+            verifier: Verifier::new(store.clone()),
+            store,
+        }
+    }
+
+    async fn judge(&self, secret: &Secret) -> Result<(), Refusal> {
+        let client = ClientAddress::known("192.0.2.7".parse().expect("an address"));
+        let now = DateTime::UNIX_EPOCH;
+        let verdict = self.verifier.verify(secret.expose(), client, None, now);
+        verdict.await.expect("a verdict").map(|_| ())
+    }
+
+    /// Judges a good key until it comes from memory.
+    async fn keep(&self, secret: &Secret) {
+        until(async || {
+            let before = self.verifier.database_reads();
+            self.judge(secret).await.expect("a good key");
+            self.verifier.database_reads() == before
+        })
+        .await;
+    }
+}
+
+/// Waits for a condition that has to come true.
+async fn until(condition: impl AsyncFn() -> bool) {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < PATIENCE, "it does not come true");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A database with three replicas, and a key that all of them have in memory.
+struct Cluster {
+    world: World,
+    scope: TenantScope,
+    group: AuthorizationGroup,
+    replicas: Vec<Replica>,
+}
+
+impl Cluster {
+    async fn key(&self) -> IssuedKey {
+        let issued = issue(&self.world, &self.scope, &self.group, "ERP").await;
+        for replica in &self.replicas {
+            replica.keep(&issued.secret).await;
+        }
+        issued
+    }
+
+    async fn assert_refused(&self, secret: &Secret, refusal: Refusal) {
+        for replica in &self.replicas {
+            assert_eq!(replica.judge(secret).await, Err(refusal.clone()));
+        }
+    }
+}
+
+async fn on_three_replicas<T: Future<Output = ()>>(test: impl FnOnce(Cluster) -> T) {
+    let Some(world) = World::on_postgres_if_any().await else {
+        return;
+    };
+    let scope = world.tenant("acme").await;
+    let group = world.group(&scope, "Ordering", &[]).await;
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        replicas.push(Replica::start(&world).await);
+    }
+    test(Cluster {
+        world,
+        scope,
+        group,
+        replicas,
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p62_each_kind_of_change_is_answered_when_every_replica_has_applied_it() {
+    on_three_replicas(async |cluster| {
+        let now = cluster.world.now;
+        let IssuedKey { key, secret } = cluster.key().await;
+        let statements = cluster.replicas[0].store.statements();
+        cluster.replicas[0].judge(&secret).await.unwrap();
+        assert_eq!(cluster.replicas[0].store.statements(), statements);
+
+        let whole = |receipt: Option<Receipt>| {
+            let receipt = receipt.expect("a receipt");
+            assert_eq!((receipt.replicas, receipt.refused_on), (3, 3));
+        };
+        let keys = cluster.replicas[1].store.keys(&cluster.scope);
+        let rotated = keys.rotate(key.id, RotatedExpiry::Keep, now).await.unwrap();
+        cluster
+            .assert_refused(&secret, Refusal::InvalidApiKey)
+            .await;
+        whole(rotated.receipt);
+        for replica in &cluster.replicas {
+            replica.keep(&rotated.secret).await;
+        }
+
+        let operator = cluster.world.store.as_cli();
+        let tenants = cluster.world.store.tenants(&operator);
+        tenants.suspend("acme", now).await.unwrap();
+        cluster
+            .assert_refused(&rotated.secret, Refusal::TenantSuspended)
+            .await;
+        tenants.resume("acme", now).await.unwrap();
+        for replica in &cluster.replicas {
+            replica.keep(&rotated.secret).await;
+        }
+
+        // By a process that does not serve, as the command line is.
+        let keys = cluster.world.store.keys(&cluster.scope);
+        let revoked = keys.revoke(key.id, now).await.unwrap();
+        cluster
+            .assert_refused(&rotated.secret, Refusal::RevokedApiKey)
+            .await;
+        whole(revoked.receipt);
+        // Once more: nothing is changed, and it is as true.
+        whole(keys.revoke(key.id, now).await.unwrap().receipt);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_changed_by_hand_in_psql_counts_too() {
+    on_three_replicas(async |cluster| {
+        for sql in [
+            "UPDATE api_keys SET revoked_at = now()",
+            "UPDATE tenants SET suspended_at = now()",
+            "DELETE FROM api_keys",
+            "TRUNCATE api_keys CASCADE",
+        ] {
+            cluster
+                .world
+                .execute_script("UPDATE tenants SET suspended_at = NULL")
+                .await;
+            let secret = cluster.key().await.secret;
+            cluster.world.execute_script(sql).await;
+            let by_hand = Instant::now();
+            for replica in &cluster.replicas {
+                until(async || replica.judge(&secret).await.is_err()).await;
+            }
+            assert!(by_hand.elapsed() < BOUND, "{sql}: {:?}", by_hand.elapsed());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p63_a_transaction_that_commits_late_is_not_missed() {
+    on_three_replicas(async |cluster| {
+        let first = cluster.key().await;
+        let second = cluster.key().await;
+        let connection = cluster.world.connection().await;
+        let late = connection.begin().await.unwrap();
+        // It has its number and its note before the other one begins.
+        late.execute_unprepared(&format!(
+            "UPDATE api_keys SET ip_allowlist = '203.0.113.0/24' WHERE id = '{}'",
+            first.key.id
+        ))
+        .await
+        .unwrap();
+        let keys = cluster.world.store.keys(&cluster.scope);
+        keys.revoke(second.key.id, cluster.world.now).await.unwrap();
+        cluster
+            .assert_refused(&second.secret, Refusal::RevokedApiKey)
+            .await;
+        for replica in &cluster.replicas {
+            assert_eq!(replica.judge(&first.secret).await, Ok(()));
+        }
+        // A third change, so that every replica has read on beyond both.
+        let third = cluster.key().await;
+        keys.revoke(third.key.id, cluster.world.now).await.unwrap();
+        late.commit().await.unwrap();
+        let committed = Instant::now();
+        for replica in &cluster.replicas {
+            until(async || replica.judge(&first.secret).await.is_err()).await;
+        }
+        assert!(committed.elapsed() < BOUND, "{:?}", committed.elapsed());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p63_a_replica_that_is_gone_costs_the_bound_at_most_and_is_forgotten() {
+    on_three_replicas(async |mut cluster| {
+        // Without a word.
+        drop(cluster.replicas.pop());
+        let keys = cluster.world.store.keys(&cluster.scope);
+        let key = cluster.key().await;
+        let asked = Instant::now();
+        let revoked = keys.revoke(key.key.id, cluster.world.now).await.unwrap();
+        assert!(asked.elapsed() < BOUND + SLACK, "{:?}", asked.elapsed());
+        cluster
+            .assert_refused(&key.secret, Refusal::RevokedApiKey)
+            .await;
+        let receipt = revoked.receipt.expect("a receipt");
+        assert_eq!((receipt.replicas, receipt.refused_on), (3, 2));
+        assert!(receipt.after_ms >= 1_000, "{receipt:?}");
+
+        until(async || {
+            let again = keys.revoke(key.key.id, cluster.world.now).await.unwrap();
+            again.receipt.is_some_and(|receipt| receipt.replicas == 2)
+        })
+        .await;
+        // And one that says goodbye costs nothing.
+        cluster.replicas[0].store.leave().await.unwrap();
+        let again = keys.revoke(key.key.id, cluster.world.now).await.unwrap();
+        let receipt = again.receipt.expect("a receipt");
+        assert_eq!((receipt.replicas, receipt.refused_on), (1, 1));
+        assert!(!cluster.replicas[0].store.may_use_what_is_kept());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_state_of_the_database_is_noticed_by_the_replicas_own_rows() {
+    on_three_replicas(async |cluster| {
+        for sql in [
+            // As a dump from before.
+            "UPDATE replicas SET beat = 0",
+            // And as one from when nobody served.
+            "DELETE FROM replicas",
+        ] {
+            let secret = cluster.key().await.secret;
+            let changed = format!(
+                "ALTER TABLE api_keys DISABLE TRIGGER USER; \
+                 UPDATE api_keys SET revoked_at = now(); {sql}; \
+                 ALTER TABLE api_keys ENABLE TRIGGER USER"
+            );
+            cluster.world.execute_script(&changed).await;
+            for replica in &cluster.replicas {
+                until(async || replica.judge(&secret).await.is_err()).await;
+                until(async || replica.store.may_use_what_is_kept()).await;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notes_go_when_every_replica_has_read_them_and_those_of_another_cluster_do_no_harm() {
+    on_three_replicas(async |cluster| {
+        let key = cluster.key().await;
+        let from_elsewhere =
+            "INSERT INTO key_state_changes VALUES ('9999999999', gen_random_uuid())";
+        cluster.world.execute_script(from_elsewhere).await;
+        let keys = cluster.world.store.keys(&cluster.scope);
+        let revoked = keys.revoke(key.key.id, cluster.world.now).await.unwrap();
+        let receipt = revoked.receipt.expect("a receipt");
+        assert_eq!((receipt.replicas, receipt.refused_on), (3, 3));
+        let notes = async || {
+            let connection = cluster.world.connection().await;
+            let rows = connection
+                .query_all_raw(sea_orm::Statement::from_string(
+                    connection.get_database_backend(),
+                    "SELECT subject FROM key_state_changes",
+                ))
+                .await
+                .unwrap();
+            connection.close().await.unwrap();
+            rows.len()
+        };
+        assert!(notes().await >= 2);
+        until(async || {
+            let store = &cluster.replicas[2].store;
+            store.forget_noticed_changes().await.unwrap();
+            notes().await == 0
+        })
+        .await;
+    })
+    .await;
+}
