@@ -8,8 +8,10 @@
 #[expect(dead_code, reason = "no command has to fail here")]
 #[path = "support/binary.rs"]
 mod binary;
-#[path = "coherence/load.rs"]
+#[path = "support/load.rs"]
 mod load;
+#[path = "support/people.rs"]
+mod people;
 #[path = "coherence/scene.rs"]
 mod scene;
 #[expect(dead_code, reason = "other tests use more of it")]

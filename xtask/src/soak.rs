@@ -6,8 +6,8 @@ use crate::bundle::Profile;
 use crate::command;
 use crate::contract;
 use crate::progress;
-use crate::scratch;
 use crate::serve;
+use crate::test::TestPostgres;
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -23,14 +23,21 @@ pub(crate) fn soak(workspace: &Workspace) -> Result<()> {
         "30 min",
         || contract::check(workspace, &binary, &schemathesis, contract::THOROUGH),
     )?;
+    let postgres = TestPostgres::start()?;
+    let rounds = |test: &str, rounds: &str| {
+        let mut tests = command::cargo(&workspace.root);
+        tests.args(["test", "--package", "server", "--test", test]);
+        postgres.tell(tests.env("TEST_ROUNDS", rounds));
+        command::run(&mut tests)
+    };
     progress::step(
         "Changes under load, 200 of each by each door",
         "5 min",
-        || {
-            let mut changes = command::cargo(&workspace.root);
-            changes.args(["test", "--package", "server", "--test", "coherence"]);
-            changes.env("TEST_ROUNDS", "200");
-            command::run(changes.env("TMPDIR", scratch::folder()))
-        },
+        || rounds("coherence", "200"),
+    )?;
+    progress::step(
+        "1,000 changes on three replicas, and some hundred while something fails",
+        "15 min",
+        || rounds("replicas", "1000"),
     )
 }

@@ -20,7 +20,13 @@ use crate::workspace::Workspace;
 /// Names the PostgreSQL of the store's tests: a user that may create databases.
 const DATABASE_SETTING: &str = "TEST_DATABASE_URL";
 
-/// Has the tests of the gateways fail where a program is missing, instead of leaving it out.
+/// Names the folder with PostgreSQL's programs, for tests that kill a server of their own.
+const BINARIES_SETTING: &str = "TEST_POSTGRES_BINARIES";
+
+/// On which engine the tests over HTTP run, where it is not SQLite.
+const ENGINE_SETTING: &str = "TEST_ENGINE";
+
+/// Has tests fail where a program is missing that they need, instead of leaving it out.
 const GATEWAYS_SETTING: &str = "TEST_GATEWAYS";
 
 /// Runs every check and test; stops at the first that fails.
@@ -138,6 +144,7 @@ fn tools(workspace: &Workspace) -> Result<Tools> {
     if std::env::var_os(DATABASE_SETTING).is_none() {
         tools::postgres_binaries()?;
     }
+    tools::other_clocks()?;
     tools::gateways()?;
     let schemathesis = tools::schemathesis(workspace)?;
     tools::for_bundle(workspace)?;
@@ -150,16 +157,55 @@ fn tools(workspace: &Workspace) -> Result<Tools> {
 fn cargo_tests(workspace: &Workspace) -> Result<()> {
     progress::announce(
         "Rust tests, on SQLite and PostgreSQL",
-        "6 min the first time, then 2 min",
+        "6 min the first time, then 4 min",
     );
-    let mut tests = command::cargo(&workspace.root);
-    tests
-        .arg("test")
-        .env(GATEWAYS_SETTING, "required")
-        .env("TMPDIR", scratch::folder());
-    if std::env::var_os(DATABASE_SETTING).is_some() {
-        return command::run(&mut tests);
+    let postgres = TestPostgres::start()?;
+    let tests = |arguments: &[&str]| {
+        let mut tests = command::cargo(&workspace.root);
+        tests.arg("test").args(arguments);
+        postgres.tell(&mut tests);
+        tests.env(GATEWAYS_SETTING, "required");
+        tests
+    };
+    command::run(&mut tests(&[]))?;
+    progress::announce("The tests over HTTP once more, on PostgreSQL", "1 min");
+    let http = ["--package", "server", "--test", "http"];
+    command::run(tests(&http).env(ENGINE_SETTING, "postgres"))
+}
+
+/// The PostgreSQL of the tests: the one that the environment names, or one of their own.
+pub(crate) struct TestPostgres {
+    own: Option<Postgres>,
+    binaries: Option<PathBuf>,
+}
+
+impl TestPostgres {
+    /// Starts one where none is named.
+    ///
+    /// # Errors
+    /// When there is none and none can be installed or started.
+    pub(crate) fn start() -> Result<Self> {
+        if std::env::var_os(DATABASE_SETTING).is_some() {
+            return Ok(Self {
+                own: None,
+                binaries: tools::installed_postgres(),
+            });
+        }
+        let binaries = tools::postgres_binaries()?;
+        Ok(Self {
+            own: Some(Postgres::start(&binaries)?),
+            binaries: Some(binaries),
+        })
     }
-    let postgres = Postgres::start(&tools::postgres_binaries()?)?;
-    command::run(tests.env(DATABASE_SETTING, &postgres.url))
+
+    /// Tells tests where it is.
+    pub(crate) fn tell(&self, tests: &mut Command) {
+        tests.env("TMPDIR", scratch::folder());
+        if let Some(own) = &self.own {
+            tests.env(DATABASE_SETTING, &own.url);
+        }
+        if let Some(binaries) = &self.binaries {
+            tests.env(BINARIES_SETTING, binaries);
+        }
+    }
 }

@@ -18,7 +18,10 @@ use crate::progress;
 use crate::workspace::Workspace;
 use compiled::Compiled;
 
-pub(crate) use debian::{CHROMIUM_SETTING, chromium, gateways, is_root, postgres_binaries};
+pub(crate) use debian::{
+    CHROMIUM_SETTING, chromium, gateways, installed_postgres, is_root, other_clocks,
+    postgres_binaries,
+};
 pub(crate) use npm::{packages as npm_packages, wasm_opt};
 pub(crate) use python::schemathesis;
 

@@ -8,6 +8,8 @@ use axum::{
 };
 use http::{Method, StatusCode, Uri, request::Parts};
 use leptos::prelude::provide_context;
+use std::sync::LazyLock;
+use tokio::sync::Semaphore;
 
 use crate::{
     client, clock,
@@ -15,6 +17,15 @@ use crate::{
     csrf::effective_host,
     state::AppState,
 };
+
+/// Pages that are rendered at once, for each processor. A page takes a quarter of a MiB while it is rendered, and a flood of sign-ins asks
+/// for hundreds; more of them at once than there are processors are ready no sooner.
+const AT_ONCE: usize = 4;
+
+static PLACES: LazyLock<Semaphore> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Semaphore::new(AT_ONCE * processors)
+});
 
 /// `GET` of any page.
 pub(crate) async fn render_page(State(state): State<AppState>, request: Request) -> Response {
@@ -41,6 +52,8 @@ pub(crate) async fn render(
     request: Request,
     tell: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Response {
+    // Nobody closes it. Whoever waits too long is answered by the limit of all requests (`answer.rs`).
+    let _place = PLACES.acquire().await;
     let context = context_of(state, &request);
     let provide = move || {
         provide_context(context.clone());

@@ -1,18 +1,17 @@
 //! A server under load, with somebody signed in, an integration that may change keys, and an operator at the command line.
 
-use std::{io::Write as _, process::Stdio};
-
 use serde_json::Value;
 
 use super::{
-    binary::{Latchkey, Run},
-    load::{Connection, Load, Target},
+    binary::Latchkey,
+    load::{Connection, Load, Servers, Target},
+    people::{PASSWORD, add_administrator, sign_in},
     server::{Server, get},
 };
 
 /// Where no client of the tests comes from.
 pub(crate) const OUTSIDE: &str = "203.0.113.0/24";
-const PASSWORD: &str = "violet canoe 7 orbit lantern";
+const ADMINISTRATOR: &str = "mira@acme.example";
 
 pub(crate) struct Scene {
     latchkey: Latchkey,
@@ -37,7 +36,7 @@ impl Scene {
     pub(crate) fn start() -> Self {
         let latchkey = Latchkey::new().with("LATCHKEY_METRICS_LISTEN", "127.0.0.1:0");
         latchkey.answer(&["tenant", "create", "--name", "Acme", "--key-limit", "10000"]);
-        add_user(&latchkey);
+        add_administrator(&latchkey, ADMINISTRATOR);
         let group = |name: &str, permissions: &[&str]| {
             let mut arguments = vec!["group", "create", "--tenant", "acme", "--name", name];
             arguments.extend(["--type", "tenant_api_key"]);
@@ -58,14 +57,14 @@ impl Scene {
             "key", "create", "--tenant", "acme", "--name", "Manager", "--group", &managers,
         ]);
         let server = Server::start(&latchkey, &[]);
-        let session = sign_in(&server);
+        let (_, session) = sign_in(&server.address, ADMINISTRATOR, PASSWORD);
         Self {
-            load: Load::start(&server.address),
+            load: Load::start(&[&server.address], Servers::AreWell),
             group: targets,
             manager: manager["secret"].as_str().unwrap().to_owned(),
             latchkey,
             server,
-            session,
+            session: session.unwrap(),
         }
     }
 
@@ -159,51 +158,4 @@ impl Scene {
         );
         serde_json::from_str(&body).unwrap()
     }
-}
-
-fn add_user(latchkey: &Latchkey) {
-    let mut child = latchkey
-        .command(&[
-            "user",
-            "create",
-            "--email",
-            "mira@acme.example",
-            "--role",
-            "tenant_admin",
-            "--tenant",
-            "acme",
-            "--password-stdin",
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    writeln!(child.stdin.take().unwrap(), "{PASSWORD}").unwrap();
-    Run::from(child.wait_with_output().unwrap()).ended_well();
-}
-
-/// The cookie of a session.
-fn sign_in(server: &Server) -> String {
-    let body = format!(
-        "email=mira%40acme.example&password={}",
-        PASSWORD.replace(' ', "+")
-    );
-    let head = format!(
-        "POST /sign-in HTTP/1.1\r\nhost: {}\r\nsec-fetch-site: same-origin\r\nconnection: close\r\n\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-        server.address,
-        body.len()
-    );
-    let mut stream = server.connect();
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = String::new();
-    std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
-    answer
-        .lines()
-        .filter_map(|line| line.strip_prefix("set-cookie: "))
-        .find(|cookie| cookie.starts_with("latchkey_session="))
-        .and_then(|cookie| cookie.split(';').next())
-        .unwrap_or_else(|| panic!("{answer}"))
-        .to_owned()
 }

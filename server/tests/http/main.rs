@@ -1,4 +1,4 @@
-//! The built router over a real SQLite file, filed by URL and verb. Names that begin with `p` and a number are guarantees of the
+//! The built router over a real SQLite file, or over PostgreSQL where `TEST_ENGINE` says so, filed by URL and verb. Names that begin with `p` and a number are guarantees of the
 //! acceptance list.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -34,3 +34,9 @@ mod verify_post;
 mod whoami_get;
 mod whoami_rotate_post;
 mod world;
+
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../support/postgres.rs"]
+mod postgres;
+#[path = "../support/sql.rs"]
+mod sql;

@@ -21,7 +21,7 @@ use server::{
 };
 use tempfile::TempDir;
 
-use crate::exchange::Ask;
+use crate::{exchange::Ask, postgres::Postgres};
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "violet canoe 7 orbit lantern";
@@ -35,6 +35,19 @@ pub(crate) struct TestApp {
     verifier: Verifier,
     router: Latchkey,
     folder: TempDir,
+    /// After everything that uses it.
+    _postgres: Option<Postgres>,
+}
+
+/// On which engine the whole suite runs: SQLite, or PostgreSQL where `TEST_ENGINE` says `postgres`.
+fn postgres_if_asked() -> Option<Postgres> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "xtask runs the suite once on each"
+    )]
+    let engine = std::env::var("TEST_ENGINE").ok()?;
+    assert_eq!(engine, "postgres", "TEST_ENGINE");
+    Some(Postgres::fresh().expect("TEST_DATABASE_URL"))
 }
 
 /// A key that is to be made; what is not said is as permissive as can be.
@@ -70,9 +83,15 @@ impl TestApp {
     /// With these variables set, beside the database's.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = format!(
-            "sqlite://{}?mode=rwc",
-            folder.path().join("test.db").display()
+        let postgres = postgres_if_asked();
+        let database = postgres.as_ref().map_or_else(
+            || {
+                format!(
+                    "sqlite://{}?mode=rwc",
+                    folder.path().join("test.db").display()
+                )
+            },
+            Postgres::url,
         );
         let config = Config::from_lookup(|name| match name {
             "DATABASE_URL" => Some(database.clone()),
@@ -96,6 +115,7 @@ impl TestApp {
             verifier,
             router,
             folder,
+            _postgres: postgres,
         };
         app.add_tenant("acme", "Acme").await;
         app
@@ -253,9 +273,14 @@ impl TestApp {
         let cli = self.store.as_cli();
         let scope = self.store.tenants(&cli).scope("acme").await.unwrap();
         let keys = self.store.keys(&scope);
-        keys.rotate(key.key.id, RotatedExpiry::Keep, clock::now())
+        let rotated = keys
+            .rotate(key.key.id, RotatedExpiry::Keep, clock::now())
             .await
-            .unwrap()
+            .unwrap();
+        IssuedKey {
+            key: rotated.key,
+            secret: rotated.secret,
+        }
     }
 
     pub(crate) async fn revoke(&self, tenant: &str, key: &IssuedKey) -> ApiKey {
@@ -266,6 +291,7 @@ impl TestApp {
             .revoke(key.key.id, clock::now())
             .await
             .unwrap()
+            .key
     }
 
     pub(crate) async fn suspend(&self, tenant: &str) {

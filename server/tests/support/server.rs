@@ -4,7 +4,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -22,7 +22,7 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// Where its metrics are, where they are on.
     pub(crate) metrics: Option<String>,
-    log: mpsc::Receiver<String>,
+    log: Mutex<mpsc::Receiver<String>>,
 }
 
 impl Server {
@@ -47,7 +47,7 @@ impl Server {
             child,
             address: String::new(),
             metrics: None,
-            log,
+            log: Mutex::new(log),
         };
         let seen = server.wait_for_line("Latchkey is ready on http://");
         let address = |text: &str| {
@@ -66,6 +66,8 @@ impl Server {
         let mut seen = Vec::new();
         while let Ok(line) = self
             .log
+            .get_mut()
+            .expect("nobody panics with it")
             .recv_timeout(until.saturating_duration_since(Instant::now()))
         {
             seen.push(line);
@@ -99,6 +101,8 @@ impl Server {
         loop {
             match self
                 .log
+                .get_mut()
+                .expect("nobody panics with it")
                 .recv_timeout(until.saturating_duration_since(Instant::now()))
             {
                 Ok(_) => {}

@@ -48,8 +48,9 @@ pub(crate) fn postgres_binaries() -> Result<PathBuf> {
         .context("apt-get installed postgresql, but there is no initdb below /usr/lib/postgresql")
 }
 
-/// Debian keeps a folder a version; the newest is taken. Elsewhere `initdb` is on PATH.
-fn installed_postgres() -> Option<PathBuf> {
+/// The folder with `initdb` and `postgres`, if there is one. Debian keeps a folder a version; the newest is taken. Elsewhere `initdb` is
+/// on PATH.
+pub(crate) fn installed_postgres() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -66,6 +67,18 @@ fn installed_postgres() -> Option<PathBuf> {
     newest
         .map(|(_, folder)| folder)
         .or_else(|| command::on_path(&["initdb"])?.parent().map(PathBuf::from))
+}
+
+/// Installs the library that gives one process of a test another wall clock.
+///
+/// # Errors
+/// When it is missing and apt cannot install it.
+pub(crate) fn other_clocks() -> Result<()> {
+    if command::on_path(&["faketime"]).is_none() {
+        apt_install("faketime", "other clocks for the tests", "5 s, once")
+            .context("install faketime")?;
+    }
+    Ok(())
 }
 
 /// Installs the gateways that the tests run in front of a service.

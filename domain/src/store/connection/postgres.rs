@@ -20,6 +20,11 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30000";
 /// How long a connection that was used may take to show that it is good for the next one.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// A change that was answered must be there after a crash. Stronger settings than `on` are left as they are.
+const NEVER_ASYNCHRONOUS: &str = "
+    SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') = 'off'";
+
 /// How further connections to the same database are made, and what is known of its primary.
 #[derive(Debug)]
 pub(super) struct Postgres {
@@ -59,7 +64,11 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         .acquire_timeout(DATABASE_TIMEOUT)
         .after_connect(move |connection, _| {
             let primary = Arc::clone(&connected);
-            Box::pin(async move { primary.require(connection).await })
+            Box::pin(async move {
+                primary.require(connection).await?;
+                sqlx::query(NEVER_ASYNCHRONOUS).execute(connection).await?;
+                Ok(())
+            })
         })
         // This question is asked in place of the usual ping, and finds a dead connection as well.
         .test_before_acquire(false)

@@ -13,13 +13,22 @@ use std::{
 
 use super::server::connect;
 
-const CONNECTIONS: u64 = 32;
+const CONNECTIONS: usize = 32;
 /// As many as the requests in flight, by each state of each key.
-const REQUESTS: u64 = 4 * CONNECTIONS;
+const REQUESTS: u64 = 4 * CONNECTIONS as u64;
 /// Between two requests of a connection, so that the machine has time for the change too.
 const PAUSE: Duration = Duration::from_millis(4);
 /// More than a loaded machine needs for some hundred requests.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What a server may do besides judging rightly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Servers {
+    /// Nothing.
+    AreWell,
+    /// Fail: say 503, or be gone for a while.
+    MayFail,
+}
 
 /// What is asked about, and what may come of it.
 pub(crate) struct Target {
@@ -51,8 +60,8 @@ pub(crate) struct Load {
     threads: Vec<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Shared {
+    servers: Servers,
     target: Mutex<Option<Arc<Target>>>,
     stopped: AtomicBool,
     requests: AtomicU64,
@@ -60,11 +69,21 @@ struct Shared {
 }
 
 impl Load {
-    pub(crate) fn start(address: &str) -> Self {
-        let shared = Arc::new(Shared::default());
-        let threads = (0..CONNECTIONS)
-            .map(|_| {
-                let (shared, address) = (Arc::clone(&shared), address.to_owned());
+    /// Spread over the servers at these addresses.
+    pub(crate) fn start(addresses: &[&str], servers: Servers) -> Self {
+        let shared = Arc::new(Shared {
+            servers,
+            target: Mutex::default(),
+            stopped: AtomicBool::default(),
+            requests: AtomicU64::default(),
+            wrong: Mutex::default(),
+        });
+        let threads = addresses
+            .iter()
+            .cycle()
+            .take(CONNECTIONS)
+            .map(|address| {
+                let (shared, address) = (Arc::clone(&shared), (*address).to_owned());
                 thread::spawn(move || shared.run(&address))
             })
             .collect();
@@ -112,24 +131,32 @@ impl Drop for Load {
 
 impl Shared {
     fn run(&self, address: &str) {
-        let mut connection = Connection(BufReader::new(connect(address)));
+        let mut connection = None;
         while !self.stopped.load(Ordering::Relaxed) {
             let target = self.target.lock().unwrap().clone();
             if let Some(target) = target {
                 // Before it is sent.
                 let answered = target.answered.load(Ordering::SeqCst);
-                let status = connection.ask(&target.secret);
+                if connection.is_none() {
+                    connection = Connection::try_open(address);
+                }
+                let status = connection
+                    .as_mut()
+                    .and_then(|open| open.ask(&target.secret));
                 let is_right =
                     status == Some(target.after) || (!answered && status == Some(target.before));
-                if !is_right {
+                if is_right {
+                    target.sent[usize::from(answered)].fetch_add(1, Ordering::Relaxed);
+                    self.requests.fetch_add(1, Ordering::Relaxed);
+                } else if self.servers == Servers::MayFail && matches!(status, None | Some(503)) {
+                    connection = None;
+                } else {
                     self.wrong.lock().unwrap().push(format!(
-                        "{status:?} for a request sent {} the answer",
+                        "{status:?} by {address} for a request sent {} the answer",
                         if answered { "after" } else { "before" }
                     ));
                     return;
                 }
-                target.sent[usize::from(answered)].fetch_add(1, Ordering::Relaxed);
-                self.requests.fetch_add(1, Ordering::Relaxed);
             }
             thread::park_timeout(PAUSE);
         }
@@ -141,7 +168,18 @@ pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
     pub(crate) fn open(address: &str) -> Self {
-        Self(BufReader::new(connect(address)))
+        Self::on(connect(address))
+    }
+
+    pub(crate) fn on(stream: TcpStream) -> Self {
+        Self(BufReader::new(stream))
+    }
+
+    /// `None` where nobody listens.
+    pub(crate) fn try_open(address: &str) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        Some(Self::on(stream))
     }
 
     /// The status for a request with that key to a route that asks for `orders:read`.

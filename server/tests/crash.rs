@@ -1,0 +1,344 @@
+//! A server that is killed in the middle of its work: what it answered is true afterwards, and what it did not answer is whole or not
+//! there.
+//!
+//! `TEST_ROUNDS` is how often each kind of change is cut short; `cargo xtask soak` does it more often.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/binary.rs"]
+mod binary;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/cluster.rs"]
+mod cluster;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/load.rs"]
+mod load;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/postgres.rs"]
+mod postgres;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/server.rs"]
+mod server;
+#[path = "support/sql.rs"]
+mod sql;
+#[path = "support/until.rs"]
+mod until;
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use binary::Latchkey;
+use cluster::Cluster;
+use load::Connection;
+use postgres::Postgres;
+use serde_json::Value;
+use server::Server;
+use until::until;
+
+/// Who changes keys at once.
+const CLIENTS: usize = 4;
+/// Within which a server is there again.
+const RESTART: Duration = Duration::from_secs(5);
+/// Between two points at which it is killed.
+const STEP: Duration = Duration::from_micros(373);
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Create,
+    Rotate,
+    Revoke,
+}
+
+/// A key, and what was answered of it.
+#[derive(Debug, Default)]
+struct Known {
+    id: String,
+    /// Every secret that was answered, the newest last.
+    secrets: Vec<String>,
+    revoked: bool,
+}
+
+struct World {
+    latchkey: Latchkey,
+    url: String,
+    group: String,
+    manager: String,
+}
+
+fn rounds() -> u32 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "xtask says so by the environment"
+    )]
+    std::env::var("TEST_ROUNDS").map_or(20, |rounds| rounds.parse().unwrap())
+}
+
+impl World {
+    fn on(url: &str) -> Self {
+        let latchkey = Latchkey::new().with("DATABASE_URL", url);
+        latchkey.answer(&[
+            "tenant",
+            "create",
+            "--name",
+            "Acme",
+            "--key-limit",
+            "100000",
+        ]);
+        let group = |name: &str, permission: &str| {
+            let group = latchkey.answer(&[
+                "group",
+                "create",
+                "--tenant",
+                "acme",
+                "--name",
+                name,
+                "--type",
+                "tenant_api_key",
+                "--permission",
+                permission,
+            ]);
+            group["id"].as_str().unwrap().to_owned()
+        };
+        let managers = group("Managers", "api-keys:write");
+        let manager = latchkey.answer(&[
+            "key", "create", "--tenant", "acme", "--name", "Manager", "--group", &managers,
+        ]);
+        Self {
+            // Of those that a manager may hand out.
+            group: managers,
+            manager: manager["secret"].as_str().unwrap().to_owned(),
+            url: url.to_owned(),
+            latchkey,
+        }
+    }
+
+    fn post(&self, connection: &mut Connection, path: &str, body: &str) -> Option<(u16, Value)> {
+        let content_type = if body.is_empty() {
+            ""
+        } else {
+            "content-type: application/json\r\n"
+        };
+        let (status, body) = connection.send(&format!(
+            "POST /api/v1/api-keys{path} HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n{content_type}content-length: {}\r\n\r\n{body}",
+            self.manager,
+            body.len()
+        ))?;
+        Some((status, serde_json::from_str(&body).ok()?))
+    }
+
+    fn create(&self, connection: &mut Connection) -> Option<Known> {
+        let body = format!(
+            r#"{{"name":"Target","authorization_group_id":"{}"}}"#,
+            self.group
+        );
+        let (status, key) = self.post(connection, "", &body)?;
+        (status == 201).then(|| Known {
+            id: key["id"].as_str().unwrap().to_owned(),
+            secrets: vec![key["secret"].as_str().unwrap().to_owned()],
+            revoked: false,
+        })
+    }
+
+    /// Changes keys until the server is gone, and counts what was answered.
+    fn change_on(
+        &self,
+        address: &str,
+        change: Change,
+        known: &mut Vec<Known>,
+        answered: &AtomicUsize,
+    ) {
+        let Some(mut connection) = Connection::try_open(address) else {
+            return;
+        };
+        let connection = &mut connection;
+        for number in 0.. {
+            let done = match change {
+                Change::Create => self.create(connection).map(|key| known.push(key)),
+                Change::Rotate => {
+                    let index = number % known.len();
+                    let key = &mut known[index];
+                    self.post(connection, &format!("/{}/rotate", key.id), "")
+                        .filter(|(status, _)| *status == 200)
+                        .map(|(_, answer)| {
+                            key.secrets
+                                .push(answer["secret"].as_str().unwrap().to_owned());
+                        })
+                }
+                Change::Revoke => {
+                    let Some(key) = known.iter_mut().find(|key| !key.revoked) else {
+                        return;
+                    };
+                    self.post(connection, &format!("/{}/revoke", key.id), "")
+                        .filter(|(status, _)| *status == 200)
+                        .map(|_| key.revoked = true)
+                }
+            };
+            if done.is_none() {
+                return;
+            }
+            answered.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Kills `victim` in the middle of changes, somewhere else in each round; returns what was answered.
+    fn cut_short(
+        &self,
+        server: &Server,
+        change: Change,
+        round: u32,
+        kill: impl FnOnce(),
+    ) -> Vec<Known> {
+        let keys_before = match change {
+            Change::Create => 0,
+            Change::Rotate => 2,
+            Change::Revoke => 30,
+        };
+        let mut connection = Connection::open(&server.address);
+        let mut known: Vec<Vec<Known>> = (0..CLIENTS)
+            .map(|_| {
+                (0..keys_before)
+                    .map(|_| self.create(&mut connection).unwrap())
+                    .collect()
+            })
+            .collect();
+        let answered = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for known in &mut known {
+                let answered = &answered;
+                scope.spawn(move || self.change_on(&server.address, change, known, answered));
+            }
+            until(|| answered.load(Ordering::SeqCst) >= 2 * CLIENTS);
+            let killed = Instant::now() + STEP * round;
+            while Instant::now() < killed {
+                std::hint::spin_loop();
+            }
+            kill();
+        });
+        known.into_iter().flatten().collect()
+    }
+
+    /// What was answered is true, and the trail says the same as the keys.
+    fn assert_true(&self, server: &Server, known: &[Known]) {
+        let mut connection = Connection::open(&server.address);
+        let mut status = |secret: &str| {
+            let (status, _) = connection
+                .send(&format!(
+                    "GET /api/v1/whoami HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\n\r\n"
+                ))
+                .unwrap();
+            status
+        };
+        for key in known {
+            let (newest, older) = key.secrets.split_last().unwrap();
+            for secret in older {
+                assert_eq!(status(secret), 401, "{} was rotated out", key.id);
+            }
+            let changed = |action: &str| {
+                self.number(&format!(
+                    "SELECT count(*) FROM audit_events WHERE action = '{action}' AND target_id = '{}'",
+                    key.id
+                ))
+            };
+            let rotations = usize::try_from(changed("api_key.rotated")).unwrap();
+            let revocations = changed("api_key.revoked");
+            assert!(revocations >= i64::from(key.revoked), "{}", key.id);
+            // Allowed: one more that was committed and not answered.
+            let unanswered = rotations + 1 - key.secrets.len();
+            assert!(unanswered <= 1, "{}", key.id);
+            let works = unanswered == 0 && revocations == 0;
+            assert_eq!(status(newest), if works { 200 } else { 401 }, "{}", key.id);
+        }
+        // In no statement is anything looked up that somebody could have answered wrongly.
+        for (question, sql) in [
+            (
+                "a key and its making",
+                "SELECT count(*) FROM api_keys AS key WHERE 1 <> (SELECT count(*) FROM audit_events \
+                 WHERE target_id = key.id AND action = 'api_key.created')",
+            ),
+            (
+                "a key's version and its changes",
+                "SELECT count(*) FROM api_keys AS key WHERE version <> (SELECT count(*) FROM audit_events \
+                 WHERE target_id = key.id AND action LIKE 'api_key.%')",
+            ),
+            (
+                "a revoked key and its revocation",
+                "SELECT count(*) FROM api_keys AS key WHERE (revoked_at IS NOT NULL) <> EXISTS (SELECT 1 \
+                 FROM audit_events WHERE target_id = key.id AND action = 'api_key.revoked')",
+            ),
+            (
+                "an event and its key",
+                "SELECT count(*) FROM audit_events WHERE action LIKE 'api_key.%' AND NOT EXISTS (SELECT 1 \
+                 FROM api_keys AS key WHERE key.id = target_id)",
+            ),
+        ] {
+            assert_eq!(self.number(sql), 0, "{question}");
+        }
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        sql::number(&self.url, sql).unwrap()
+    }
+
+    fn restart(&self) -> Server {
+        let started = Instant::now();
+        let server = Server::start(&self.latchkey, &[]);
+        assert!(started.elapsed() <= RESTART, "{:?}", started.elapsed());
+        server
+    }
+
+    fn survive_killed_servers(&self, after_each: impl Fn()) {
+        for change in [Change::Create, Change::Rotate, Change::Revoke] {
+            for round in 0..rounds() {
+                let server = self.restart();
+                let known = self.cut_short(&server, change, round, || server.signal("KILL"));
+                drop(server);
+                after_each();
+                self.assert_true(&self.restart(), &known);
+            }
+        }
+    }
+}
+
+#[test]
+fn p49_a_killed_server_on_sqlite_has_answered_nothing_that_is_not_so() {
+    let latchkey = Latchkey::new();
+    let file = latchkey.folder().join("latchkey.db");
+    let url = format!("sqlite://{}?mode=rwc", file.display());
+    let world = World::on(&url);
+    world.survive_killed_servers(|| {
+        let sound = "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'";
+        assert_eq!(world.number(sound), 1);
+    });
+}
+
+#[test]
+fn p49_a_killed_server_on_postgresql_has_answered_nothing_that_is_not_so() {
+    let Some(database) = Postgres::fresh() else {
+        return;
+    };
+    World::on(&database.url()).survive_killed_servers(|| ());
+}
+
+#[test]
+fn p49_a_killed_postmaster_has_let_nothing_be_answered_that_is_not_so() {
+    let Some(mut cluster) = Cluster::alone() else {
+        return;
+    };
+    let database = Postgres::fresh_on(&cluster.primary.url("postgres"));
+    let world = World::on(&database.url());
+    let server = world.restart();
+    for change in [Change::Create, Change::Rotate, Change::Revoke] {
+        // A third of them: each is a recovery.
+        for round in 0..rounds().div_ceil(3) {
+            let primary = &mut cluster.primary;
+            let known = world.cut_short(&server, change, round * 3, || primary.kill());
+            cluster.restart_primary();
+            until(|| server.get("/readyz", "").starts_with("HTTP/1.1 200"));
+            world.assert_true(&server, &known);
+        }
+    }
+}

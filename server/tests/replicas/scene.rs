@@ -1,0 +1,245 @@
+//! Three replicas on one PostgreSQL database, each behind a proxy that can fail, under load, with an integration that changes keys.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{
+    binary::Latchkey,
+    load::{Connection, Load, Servers, Target},
+    postgres::Postgres,
+    proxy::Proxy,
+    server::{Server, get},
+    until::until,
+};
+
+pub(crate) struct Scene {
+    /// Before the servers, so that it ends first.
+    load: Option<Load>,
+    pub(crate) replicas: Vec<Replica>,
+    /// After the servers, so that it is dropped when they have ended.
+    pub(crate) database: Postgres,
+    pub(crate) group: String,
+    /// The integration's secret.
+    manager: String,
+}
+
+/// One replica.
+pub(crate) struct Replica {
+    pub(crate) server: Server,
+    pub(crate) latchkey: Latchkey,
+    pub(crate) proxy: Proxy,
+}
+
+/// A key that is to be changed.
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+/// What a change was answered with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receipt {
+    pub(crate) replicas: u64,
+    pub(crate) refused_on: u64,
+    pub(crate) after: Duration,
+    /// How long who asked for it waited for the answer.
+    pub(crate) took: Duration,
+}
+
+impl Replica {
+    /// Starts one; with further variables of the environment.
+    pub(crate) fn start(database: &Postgres, environment: &[(&'static str, &str)]) -> Self {
+        let proxy = Proxy::before(&database.address());
+        let mut latchkey = Latchkey::new()
+            .with("DATABASE_URL", &database.url_at(&proxy.address()))
+            .with("LATCHKEY_METRICS_LISTEN", "127.0.0.1:0");
+        for (variable, value) in environment {
+            latchkey = latchkey.with(variable, value);
+        }
+        Self {
+            server: Server::start(&latchkey, &[]),
+            latchkey,
+            proxy,
+        }
+    }
+
+    /// Starts it anew, at another address.
+    pub(crate) fn restart(&mut self) {
+        self.server = Server::start(&self.latchkey, &[]);
+    }
+
+    /// Waits until it uses what it has in memory.
+    pub(crate) fn wait_for_lease(&self) {
+        until(|| self.metric("latchkey_lease_held") == 1);
+    }
+
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let metrics = get(self.server.metrics.as_ref().unwrap(), "/metrics", "");
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap().trim().parse().unwrap()
+    }
+
+    /// The status for a request with that key, on a connection of its own; `None` where there is none.
+    pub(crate) fn ask(&self, secret: &str) -> Option<u16> {
+        Connection::try_open(&self.server.address)?.ask(secret)
+    }
+}
+
+impl Scene {
+    /// `None` where there is no PostgreSQL for tests. `environments` are those of the three.
+    pub(crate) fn start(environments: [&[(&'static str, &str)]; 3]) -> Option<Self> {
+        Postgres::fresh().map(|database| Self::start_on(database, environments))
+    }
+
+    pub(crate) fn start_on(database: Postgres, environments: [&[(&'static str, &str)]; 3]) -> Self {
+        let operator = Latchkey::new().with("DATABASE_URL", &database.url());
+        operator.answer(&[
+            "tenant",
+            "create",
+            "--name",
+            "Acme",
+            "--key-limit",
+            "100000",
+        ]);
+        let group = |name: &str, permissions: &[&str]| {
+            let mut arguments = vec!["group", "create", "--tenant", "acme", "--name", name];
+            arguments.extend(["--type", "tenant_api_key"]);
+            for permission in permissions {
+                arguments.extend(["--permission", permission]);
+            }
+            operator.answer(&arguments)["id"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        let targets = group("Targets", &["orders:read"]);
+        let managers = group("Managers", &["orders:read", "api-keys:write"]);
+        let manager = operator.answer(&[
+            "key", "create", "--tenant", "acme", "--name", "Manager", "--group", &managers,
+        ]);
+        let replicas: Vec<_> = environments
+            .iter()
+            .map(|environment| Replica::start(&database, environment))
+            .collect();
+        for replica in &replicas {
+            replica.wait_for_lease();
+        }
+        Self {
+            load: None,
+            replicas,
+            database,
+            group: targets,
+            manager: manager["secret"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// From now on every change is made while all replicas are asked about its key.
+    pub(crate) fn under_load(&mut self, servers: Servers) {
+        let addresses: Vec<_> = self
+            .replicas
+            .iter()
+            .map(|replica| replica.server.address.as_str())
+            .collect();
+        self.load = Some(Load::start(&addresses, servers));
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.load.as_ref().map_or(0, Load::requests)
+    }
+
+    /// A new key of the group, made at the replica of that number.
+    pub(crate) fn new_key(&self, at: usize) -> Key {
+        let body = format!(
+            r#"{{"name":"Target","authorization_group_id":"{}","expires_on":null}}"#,
+            self.group
+        );
+        let (status, key) = self.api(at, "POST", "/api-keys", &body).unwrap();
+        assert_eq!(status, 201, "{key}");
+        Key {
+            id: key["id"].as_str().unwrap().to_owned(),
+            secret: key["secret"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Revokes a key at the replica of that number, under load where there is one.
+    pub(crate) fn revoke(&self, at: usize, key: &Key) -> Receipt {
+        let mut receipt = None;
+        let mut change = || receipt = Some(self.change(at, "revoke", &key.id).1);
+        match &self.load {
+            Some(load) => load.during(Target::new(&key.secret, 200, 401), change),
+            None => change(),
+        }
+        receipt.unwrap()
+    }
+
+    /// Gives a key a new secret, as [`Self::revoke`] revokes one; with that secret.
+    pub(crate) fn rotate(&self, at: usize, key: &mut Key) -> Receipt {
+        let mut done = None;
+        let mut change = || done = Some(self.change(at, "rotate", &key.id));
+        match &self.load {
+            Some(load) => load.during(Target::new(&key.secret, 200, 401), change),
+            None => change(),
+        }
+        let (answer, receipt) = done.unwrap();
+        answer["secret"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut key.secret);
+        receipt
+    }
+
+    fn change(&self, at: usize, what: &str, id: &str) -> (Value, Receipt) {
+        let asked = Instant::now();
+        let (status, answer) = self
+            .api(at, "POST", &format!("/api-keys/{id}/{what}"), "")
+            .unwrap();
+        let took = asked.elapsed();
+        assert_eq!(status, 200, "{answer}");
+        let number = |name: &str| answer["receipt"][name].as_u64().unwrap();
+        let receipt = Receipt {
+            replicas: number("replicas"),
+            refused_on: number("refused_on"),
+            after: Duration::from_millis(number("after_ms")),
+            took,
+        };
+        (answer, receipt)
+    }
+
+    /// What the API of the replica of that number answers to the integration.
+    pub(crate) fn api(
+        &self,
+        at: usize,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Option<(u16, Value)> {
+        self.api_with(at, method, path, "", body)
+    }
+
+    /// [`Self::api`] with further headers, each with its line end.
+    pub(crate) fn api_with(
+        &self,
+        at: usize,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> Option<(u16, Value)> {
+        let address = &self.replicas[at].server.address;
+        let content_type = if body.is_empty() {
+            ""
+        } else {
+            "content-type: application/json\r\n"
+        };
+        let request = format!(
+            "{method} /api/v1{path} HTTP/1.1\r\nhost: {address}\r\nx-api-key: {}\r\n{headers}{content_type}content-length: {}\r\n\r\n{body}",
+            self.manager,
+            body.len()
+        );
+        let (status, body) = Connection::try_open(address)?.send(&request)?;
+        Some((status, serde_json::from_str(&body).ok()?))
+    }
+}
