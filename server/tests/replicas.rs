@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/binary.rs"]
 mod binary;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/cluster.rs"]
 mod cluster;
 #[expect(dead_code, reason = "other tests use more of it")]

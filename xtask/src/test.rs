@@ -144,7 +144,7 @@ fn tools(workspace: &Workspace) -> Result<Tools> {
     if std::env::var_os(DATABASE_SETTING).is_none() {
         tools::postgres_binaries()?;
     }
-    tools::other_clocks()?;
+    tools::process_tools()?;
     tools::gateways()?;
     let schemathesis = tools::schemathesis(workspace)?;
     tools::for_bundle(workspace)?;

@@ -19,8 +19,8 @@ use crate::workspace::Workspace;
 use compiled::Compiled;
 
 pub(crate) use debian::{
-    CHROMIUM_SETTING, chromium, gateways, installed_postgres, is_root, other_clocks,
-    postgres_binaries,
+    CHROMIUM_SETTING, chromium, gateways, installed_postgres, is_root, postgres_binaries,
+    process_tools,
 };
 pub(crate) use npm::{packages as npm_packages, wasm_opt};
 pub(crate) use python::schemathesis;

@@ -109,8 +109,9 @@ impl Instance {
     }
 
     fn start_at(binaries: &Path, data: &Path, port: u16) -> Self {
-        let mut server = as_postgres(&binaries.join("postgres"));
-        server.arg("-D").arg(data);
+        let mut command = as_postgres(&binaries.join("postgres"));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg("-D").arg(data);
         for setting in [
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
@@ -119,18 +120,20 @@ impl Instance {
             "fsync=off".to_owned(),
             "max_connections=100".to_owned(),
         ] {
-            server.args(["-c", &setting]);
+            command.args(["-c", &setting]);
         }
-        let server = Self {
-            process: server
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap(),
+        let mut server = Self {
+            process: command.spawn().unwrap(),
             data: data.to_path_buf(),
             port,
         };
-        until(|| sql::number(&server.url("postgres"), "SELECT 1::bigint").is_ok());
+        until(|| {
+            // Those that a killed one has left behind are still at its memory for a moment.
+            if server.process.try_wait().unwrap().is_some() {
+                server.process = command.spawn().unwrap();
+            }
+            sql::number(&server.url("postgres"), "SELECT 1::bigint").is_ok()
+        });
         server
     }
 

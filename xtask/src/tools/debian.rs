@@ -69,14 +69,19 @@ pub(crate) fn installed_postgres() -> Option<PathBuf> {
         .or_else(|| command::on_path(&["initdb"])?.parent().map(PathBuf::from))
 }
 
-/// Installs the library that gives one process of a test another wall clock.
+/// Installs what tests do to processes: another wall clock, and a look at what they ask of the system.
 ///
 /// # Errors
-/// When it is missing and apt cannot install it.
-pub(crate) fn other_clocks() -> Result<()> {
-    if command::on_path(&["faketime"]).is_none() {
-        apt_install("faketime", "other clocks for the tests", "5 s, once")
-            .context("install faketime")?;
+/// When one is missing and apt cannot install it.
+pub(crate) fn process_tools() -> Result<()> {
+    for (program, purpose) in [
+        ("faketime", "other clocks for the tests"),
+        ("strace", "what a process asks of the system"),
+    ] {
+        if command::on_path(&[program]).is_none() {
+            apt_install(program, purpose, "5 s, once")
+                .with_context(|| format!("install {program}"))?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,205 @@
+//! What is answered is on the disk; and a disk that is full stops changes, and nothing else.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/binary.rs"]
+mod binary;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/load.rs"]
+mod load;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/server.rs"]
+mod server;
+#[path = "support/until.rs"]
+mod until;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use binary::Latchkey;
+use load::Connection;
+use serde_json::Value;
+use server::Server;
+use tempfile::TempDir;
+use until::until;
+
+/// A database with a key that may make others; its group and its secret.
+fn with_a_manager(latchkey: &Latchkey) -> (String, String) {
+    latchkey.answer(&[
+        "tenant",
+        "create",
+        "--name",
+        "Acme",
+        "--key-limit",
+        "100000",
+    ]);
+    let group = latchkey.answer(&[
+        "group",
+        "create",
+        "--tenant",
+        "acme",
+        "--name",
+        "Managers",
+        "--type",
+        "tenant_api_key",
+        "--permission",
+        "api-keys:write",
+    ]);
+    let key = latchkey.answer(&[
+        "key", "create", "--tenant", "acme", "--name", "Manager", "--group", "Managers",
+    ]);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (text(&group["id"]), text(&key["secret"]))
+}
+
+fn create(address: &str, group: &str, secret: &str, description: &str) -> (u16, String) {
+    let body = format!(
+        r#"{{"name":"Another","description":"{description}","authorization_group_id":"{group}"}}"#
+    );
+    let request = format!(
+        "POST /api/v1/api-keys HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    Connection::open(address).send(&request).unwrap()
+}
+
+fn whoami(address: &str, secret: &str) -> u16 {
+    let request = format!("GET /api/v1/whoami HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\n\r\n");
+    Connection::open(address).send(&request).unwrap().0
+}
+
+/// Whether the programs of these tests have to be there: in the whole suite.
+fn programs_are_required() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "xtask says so by the environment"
+    )]
+    std::env::var_os("TEST_GATEWAYS").is_some()
+}
+
+#[test]
+fn p50_a_change_is_flushed_to_the_disk_before_it_is_answered() {
+    let has_strace = Command::new("strace")
+        .arg("-V")
+        .stdout(Stdio::null())
+        .status();
+    if !has_strace.is_ok_and(|status| status.success()) {
+        assert!(!programs_are_required(), "strace is not installed");
+        return;
+    }
+    let latchkey = Latchkey::new();
+    let (group, secret) = with_a_manager(&latchkey);
+    let mut server = Server::start(&latchkey, &[]);
+    let trace = latchkey.folder().join("trace");
+    let mut tracing = Command::new("strace")
+        .args(["--follow-forks", "--decode-fds=path", "--string-limit=64"])
+        .args(["--trace=fdatasync,fsync,sendto,write,writev,recvfrom,read"])
+        .arg("--output")
+        .arg(&trace)
+        .arg("--attach")
+        .arg(server.child.id().to_string())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Attached when it sees anything.
+    until(|| {
+        assert_eq!(tracing.try_wait().unwrap(), None, "strace ended");
+        whoami(&server.address, &secret);
+        fs::read_to_string(&trace).is_ok_and(|trace| trace.contains("GET /api/v1/whoami"))
+    });
+    let (status, answer) = create(&server.address, &group, &secret, "");
+    assert_eq!(status, 201, "{answer}");
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+    tracing.wait().unwrap();
+    let trace = fs::read_to_string(&trace).unwrap();
+    let line = |text: &str| trace.lines().position(|line| line.contains(text));
+    let asked = line("POST /api/v1/api-keys").expect("the request");
+    let answered = line("HTTP/1.1 201").expect("the answer");
+    let flushed = trace
+        .lines()
+        .take(answered)
+        .skip(asked)
+        .any(|line| line.contains("sync(") && line.contains("latchkey.db-wal>"));
+    assert!(
+        flushed,
+        "between line {asked} and line {answered} of the trace"
+    );
+}
+
+/// A file system of its own in memory, of a few MiB; gone when this is dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None` where we may not have one.
+    fn at(path: &Path) -> Option<Self> {
+        fs::create_dir(path).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "latchkey-test"])
+            .arg(path)
+            .stderr(Stdio::null())
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then(|| Self(path.to_path_buf()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn p52_a_full_disk_refuses_changes_and_the_check_of_keys_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let Some(disk) = SmallDisk::at(&folder.path().join("disk")) else {
+        eprintln!("left out: only root may mount a small file system");
+        return;
+    };
+    let url = format!("sqlite://{}?mode=rwc", disk.0.join("latchkey.db").display());
+    let latchkey = Latchkey::new().with("DATABASE_URL", &url);
+    let (group, secret) = with_a_manager(&latchkey);
+    let uncached = another(&latchkey);
+    // So that there is something to take away again.
+    let ballast = disk.0.join("ballast");
+    fs::write(&ballast, vec![1; 1024 * 1024]).unwrap();
+    let mut server = Server::start(&latchkey, &[]);
+    assert_eq!(whoami(&server.address, &secret), 200);
+    let description = "x".repeat(400);
+    let mut made = Vec::new();
+    let refused = loop {
+        let (status, answer) = create(&server.address, &group, &secret, &description);
+        if status != 201 {
+            break (status, answer);
+        }
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        made.push(answer["secret"].as_str().unwrap().to_owned());
+        assert!(made.len() < 20_000, "the disk is never full");
+    };
+    assert_eq!(refused.0, 503, "{}", refused.1);
+    // In memory, and not in memory.
+    for secret in [&secret, &uncached, &made[0], made.last().unwrap()] {
+        assert_eq!(whoami(&server.address, secret), 200);
+    }
+    assert!(server.get("/healthz", "").starts_with("HTTP/1.1 200"));
+    fs::remove_file(&ballast).unwrap();
+    until(|| create(&server.address, &group, &secret, "").0 == 201);
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0), "and what was used is written");
+}
+
+/// The secret of a further key.
+fn another(latchkey: &Latchkey) -> String {
+    let key = latchkey.answer(&[
+        "key", "create", "--tenant", "acme", "--name", "Uncached", "--group", "Managers",
+    ]);
+    key["secret"].as_str().unwrap().to_owned()
+}
