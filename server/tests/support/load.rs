@@ -145,7 +145,18 @@ impl Shared {
                     .and_then(|open| open.ask(&target.secret));
                 let is_right =
                     status == Some(target.after) || (!answered && status == Some(target.before));
-                if is_right {
+                let is_current = self
+                    .target
+                    .lock()
+                    .unwrap()
+                    .as_ref()
+                    .is_some_and(|current| Arc::ptr_eq(current, &target));
+                if !is_current {
+                    // The next change was asked for meanwhile, perhaps of the same key: this answer says nothing of either.
+                    if status.is_none() {
+                        connection = None;
+                    }
+                } else if is_right {
                     target.sent[usize::from(answered)].fetch_add(1, Ordering::Relaxed);
                     self.requests.fetch_add(1, Ordering::Relaxed);
                 } else if self.servers == Servers::MayFail && matches!(status, None | Some(503)) {
