@@ -6,7 +6,7 @@ mod m0003_audit_filters;
 mod m0004_refusals;
 mod m0005_hot_path;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use super::connection::Database;
@@ -58,6 +58,28 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), Error> {
     database.commit(transaction).await
 }
 
+/// The same for a copy that nobody else has open.
+///
+/// # Errors
+/// [`Error::Unavailable`] for one that a newer version wrote.
+pub(super) async fn bring_copy_up_to_date(copy: &DatabaseConnection) -> Result<(), Error> {
+    refuse_newer(copy).await?;
+    let transaction = copy.begin().await?;
+    Migrator::up(&transaction, None).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Refuses a database that a newer version wrote, and changes nothing.
+///
+/// # Errors
+/// [`Error::Unavailable`] for such a one.
+pub(super) async fn refuse_newer(connection: &DatabaseConnection) -> Result<(), Error> {
+    Migrator::get_pending_migrations_read_only(connection)
+        .await
+        .map_err(|error| name_newer_schema(error.into()))?;
+    Ok(())
+}
+
 /// A database that has steps which this version does not know says so in words that help.
 fn name_newer_schema(error: Error) -> Error {
     match error {
@@ -73,7 +95,7 @@ fn name_newer_schema(error: Error) -> Error {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
-    use sea_orm::{Database, Statement, TransactionTrait, Value};
+    use sea_orm::{Database, Statement, Value};
     use tempfile::TempDir;
     use uuid::Uuid;
 
