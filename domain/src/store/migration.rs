@@ -107,7 +107,13 @@ mod tests {
             format::{KeyPrefix, Secret},
             query::{KeyQuery, KeySort},
         },
-        store::{Store, StoreOptions, random, world::World},
+        store::{
+            Store, StoreOptions,
+            backup::mark,
+            random,
+            restore::{Word, restore},
+            world::World,
+        },
         verify::Verifier,
     };
 
@@ -237,6 +243,36 @@ mod tests {
                 .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
                 .await;
             assert_first_schema_is_brought_up_to_date(world.options(), world.now).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn p55_p56_a_backup_of_the_first_schema_is_restored_with_all_of_its_keys() {
+        let world = World::on_sqlite().await;
+        let folder = TempDir::new().expect("a folder");
+        let file = folder.path().join("backup.db");
+        let url = format!("sqlite://{}", file.display());
+        let secrets = first_schema(&format!("{url}?mode=rwc"), world.now).await;
+        let connection = Database::connect(&url).await.expect("a connection");
+        mark::put(&connection, world.now).await.expect("a mark");
+        connection.close().await.expect("closed");
+        let options = StoreOptions {
+            database_url: format!("sqlite://{}", folder.path().join("latchkey.db").display()),
+            ..world.options()
+        };
+        let word = Word {
+            nothing_was_revoked: true,
+            ..Word::default()
+        };
+        restore(&options.database_url, &file, &word, world.now)
+            .await
+            .expect("restored");
+        let store = Store::open(options).await.expect("a store");
+        let verifier = Verifier::new(store);
+        for secret in &secrets {
+            let client = ClientAddress::known("192.0.2.9".parse().expect("an address"));
+            let verdict = verifier.verify(secret.expose(), client, None, world.now);
+            verdict.await.expect("a verdict").expect("a good key");
         }
     }
 }

@@ -29,7 +29,10 @@ impl Prepared {
         if !backup.is_file() {
             return Err(invalid(backup, "is not there"));
         }
-        let source = sqlite::alone(backup).await?;
+        let source = sqlite::alone(backup).await.map_err(|error| match error {
+            Error::Unavailable(source) => invalid(backup, &format!("cannot be opened: {source}")),
+            error => error,
+        })?;
         let prepared = Self::from(&source, backup, place).await;
         source.close().await?;
         prepared
