@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/binary.rs"]
 mod binary;
 #[expect(dead_code, reason = "other tests use more of it")]
