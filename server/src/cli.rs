@@ -67,7 +67,7 @@ struct ServeArguments {
     demo: bool,
 }
 
-/// What every command but `serve` and `restore` works with.
+/// What every command but `serve`, `backup` and `restore` works with.
 struct Session {
     store: Store,
     operator: OperatorScope,
@@ -121,7 +121,11 @@ async fn execute(
             serve::serve(config, arguments.demo, output).await?;
             return Ok(Confirmation::Holds);
         }
-        // No server runs that could have to notice.
+        // Neither brings a schema up to date, nor changes what a running server has to notice.
+        Command::Backup(arguments) => {
+            arguments.run(&config, output).await?;
+            return Ok(Confirmation::Holds);
+        }
         Command::Restore(arguments) => {
             arguments.run(&config, output).await?;
             return Ok(Confirmation::Holds);
@@ -136,12 +140,11 @@ async fn execute(
         now: clock::now(),
     };
     let done = match command {
-        Command::Serve(_) | Command::Restore(_) => Ok(()),
+        Command::Serve(_) | Command::Backup(_) | Command::Restore(_) => Ok(()),
         Command::Tenant(command) => command.run(&session).await,
         Command::User(command) => command.run(&session).await,
         Command::Group(command) => command.run(&session).await,
         Command::Key(command) => command.run(&session).await,
-        Command::Backup(arguments) => arguments.run(&session).await,
     };
     // After the answer, which may be a secret that nobody can print again; and also where it could not be printed.
     let confirmation = session.store.confirm().await.unwrap_or_else(|error| {

@@ -10,10 +10,13 @@ pub(crate) mod unfinished;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use self::unfinished::Unfinished;
-use super::{Store, clock, connection::sqlite, error::damaged};
+use super::{clock, connection::sqlite, error::damaged};
 use crate::Error;
 
 /// A backup that was made.
@@ -31,22 +34,45 @@ pub struct Backup {
     pub keys: i64,
 }
 
-impl Store {
-    /// Copies the database into `file`, which must not be there yet. What fails leaves nothing there.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] on PostgreSQL, which has tools for that, and for a `file` that cannot be written; [`Error::AlreadyExists`];
-    /// [`Error::Internal`] where the copy turns out to be damaged; [`Error::Unavailable`].
-    pub async fn back_up(&self, file: &Path, now: DateTime<Utc>) -> Result<Backup, Error> {
-        let Some(database) = self.database().file() else {
-            return Err(not_on_postgres("back it up"));
-        };
-        // Not one of the readers: they refuse to write, also into another file.
-        let connection = sqlite::alone(database).await?;
-        let made = write(&connection, file, now).await;
-        connection.close().await?;
-        made
+/// Copies the database of `database_url` into `file`, which must not be there yet. The database stays as it is, also where this version
+/// would bring its schema up to date. What fails leaves nothing there.
+///
+/// # Errors
+/// [`Error::Invalid`] on PostgreSQL, which has tools for that, where there is no database, and for a `file` that cannot be written;
+/// [`Error::AlreadyExists`]; [`Error::Internal`] where the copy turns out to be damaged; [`Error::Unavailable`].
+pub async fn back_up(database_url: &str, file: &Path, now: DateTime<Utc>) -> Result<Backup, Error> {
+    if !database_url.starts_with("sqlite:") {
+        return Err(not_on_postgres("back it up"));
     }
+    let database = sqlite::file_of(database_url)?;
+    if !has_content(&database) {
+        return Err(Error::invalid(
+            "database_url",
+            format!("there is no database: {}", database.display()),
+        ));
+    }
+    mark::refuse(&database).await?;
+    // Not one of a store's readers: they refuse to write, also into another file.
+    let connection = sqlite::alone(&database).await?;
+    let made = match count(&connection, OUR_TABLES).await {
+        Ok(2) => write(&connection, file, now).await,
+        Ok(_) => Err(Error::invalid(
+            "database_url",
+            format!("{} is not latchkey's", database.display()),
+        )),
+        Err(error) => Err(error),
+    };
+    connection.close().await?;
+    made
+}
+
+/// Two, where the database is one of ours.
+pub(super) const OUR_TABLES: &str = "SELECT count(*) FROM main.sqlite_schema \
+     WHERE type = 'table' AND name IN ('seaql_migrations', 'audit_events')";
+
+/// Whether there is anything in the file. One that is not there yet, or that somebody is just making, has nothing.
+pub(super) fn has_content(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0)
 }
 
 /// Copies the database of `connection` into `file`. One that is a backup itself keeps the time at which it was made.

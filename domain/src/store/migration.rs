@@ -109,7 +109,7 @@ mod tests {
         },
         store::{
             Store, StoreOptions,
-            backup::mark,
+            backup::back_up,
             random,
             restore::{Word, restore},
             world::World,
@@ -250,12 +250,13 @@ mod tests {
     async fn p55_p56_a_backup_of_the_first_schema_is_restored_with_all_of_its_keys() {
         let world = World::on_sqlite().await;
         let folder = TempDir::new().expect("a folder");
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("old.db").display()
+        );
+        let secrets = first_schema(&url, world.now).await;
         let file = folder.path().join("backup.db");
-        let url = format!("sqlite://{}", file.display());
-        let secrets = first_schema(&format!("{url}?mode=rwc"), world.now).await;
-        let connection = Database::connect(&url).await.expect("a connection");
-        mark::put(&connection, world.now).await.expect("a mark");
-        connection.close().await.expect("closed");
+        back_up(&url, &file, world.now).await.expect("a backup");
         let options = StoreOptions {
             database_url: format!("sqlite://{}", folder.path().join("latchkey.db").display()),
             ..world.options()

@@ -36,7 +36,7 @@ use std::{
 use self::{differences::Difference, prepared::Prepared, witness::Found};
 use super::{
     audit::{self, NewEvent},
-    backup::{self, count, not_on_postgres},
+    backup::{self, count, has_content, not_on_postgres},
     clock,
     connection::sqlite::{self, beside},
 };
@@ -138,8 +138,7 @@ pub async fn restore(
     let _lock = sqlite::lock(&file).await?;
     let prepared = Prepared::of(backup, beside(&file, ".restoring")).await?;
     prepared.check_keys(&word.revoke).await?;
-    let has_content = fs::metadata(&file).is_ok_and(|metadata| metadata.len() > 0);
-    if !has_content && !word.is_given() {
+    if !has_content(&file) && !word.is_given() {
         return Ok(word_needed(&prepared, NoWitness::NoDatabase));
     }
     // A new one is its owner's alone.

@@ -13,6 +13,7 @@ use domain::{
     },
     store::{
         Store, StoreOptions, TenantScope,
+        backup::back_up,
         restore::{NoWitness, Restoration, Restored, Word, restore},
     },
     user::Role,
@@ -45,9 +46,9 @@ fn backup_file(world: &World) -> PathBuf {
         .with_file_name("backup.db")
 }
 
-async fn back_up(world: &World) -> PathBuf {
+async fn backup_of(world: &World) -> PathBuf {
     let file = backup_file(world);
-    let made = world.store.back_up(&file, world.now).await;
+    let made = back_up(&world.options().database_url, &file, world.now).await;
     assert_eq!(made.expect("a backup").path, file);
     file
 }
@@ -125,7 +126,7 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
     let before = issue(&world, &scope, &group, "revoked before").await;
     let keys = world.store.keys(&scope);
     keys.revoke(before.key.id, world.now).await.unwrap();
-    let file = back_up(&world).await;
+    let file = backup_of(&world).await;
 
     let later = world.now + TimeDelta::hours(1);
     keys.revoke(revoked.key.id, later).await.unwrap();
@@ -242,7 +243,7 @@ async fn p55_who_may_do_what_is_as_it_is_now() {
     try_password(&world, MIRA, PASSWORD, HOME, world.now)
         .await
         .tokens();
-    let file = back_up(&world).await;
+    let file = backup_of(&world).await;
 
     let later = world.now + TimeDelta::hours(1);
     let keys = world.store.keys(&acme);
@@ -337,7 +338,7 @@ async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() 
     let group = world.group(&scope, "Ordering", &[]).await;
     let first = issue(&world, &scope, &group, "first").await;
     let second = issue(&world, &scope, &group, "second").await;
-    let file = back_up(&world).await;
+    let file = backup_of(&world).await;
     let elsewhere = tempfile::TempDir::new().unwrap();
     let place = elsewhere.path().join("latchkey.db");
     let options = StoreOptions {
@@ -440,7 +441,9 @@ async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
     let group = world.group(&scope, "Ordering", &[]).await;
     let IssuedKey { key, secret } = issue(&world, &scope, &group, "A name to find").await;
     let file = backup_file(&world);
-    let backup = world.store.back_up(&file, world.now).await.unwrap();
+    let backup = back_up(&world.options().database_url, &file, world.now)
+        .await
+        .unwrap();
     let metadata = fs::metadata(&file).unwrap();
     assert_eq!(
         (backup.bytes, backup.tenants, backup.keys),
@@ -471,14 +474,18 @@ async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
     assert!(!holds(secret.expose()) && !holds(&secret.expose()[3..19]));
 
     // A second one does not take its place.
-    let refused = world.store.back_up(&file, world.now).await.unwrap_err();
+    let refused = back_up(&world.options().database_url, &file, world.now)
+        .await
+        .unwrap_err();
     assert!(
         matches!(refused, Error::AlreadyExists { what: "file", .. }),
         "{refused:?}"
     );
     assert_eq!(fs::read(&file).unwrap(), bytes);
     let nowhere = file.with_file_name("nowhere").join("backup.db");
-    let refused = world.store.back_up(&nowhere, world.now).await.unwrap_err();
+    let refused = back_up(&world.options().database_url, &nowhere, world.now)
+        .await
+        .unwrap_err();
     assert!(
         message(&refused).starts_with("cannot write "),
         "{refused:?}"
@@ -489,19 +496,18 @@ async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
 #[tokio::test]
 async fn a_backup_that_fails_leaves_nothing_behind() {
     let world = World::on_sqlite().await;
-    // A row that refers to nothing is copied as it is; a table that cannot be read is not.
+    // A table whose first page is one of an index: found out when its rows are copied.
     execute_in(
         &world.sqlite_file().unwrap(),
-        "PRAGMA writable_schema = on; \
-         UPDATE sqlite_schema SET rootpage = 1000000 WHERE name = 'refusals'",
+        "PRAGMA writable_schema = on; UPDATE sqlite_schema SET rootpage = \
+         (SELECT rootpage FROM sqlite_schema WHERE name = 'tenants_slug') WHERE name = 'refusals'",
     )
     .await;
     let before = files(&world);
-    world
-        .store
-        .back_up(&backup_file(&world), world.now)
-        .await
-        .unwrap_err();
+    let url = world.options().database_url;
+    let refused = back_up(&url, &backup_file(&world), world.now).await;
+    let reason = refused.unwrap_err().source().unwrap().to_string();
+    assert!(reason.contains("malformed"), "{reason}");
     assert_eq!(files(&world), before);
 }
 
@@ -509,7 +515,7 @@ async fn a_backup_that_fails_leaves_nothing_behind() {
 async fn p55_a_backup_in_the_place_of_the_database_is_refused() {
     let world = World::on_sqlite().await;
     world.tenant("acme").await;
-    let file = back_up(&world).await;
+    let file = backup_of(&world).await;
     let bytes = fs::read(&file).unwrap();
     for exclusive in [true, false] {
         let refused = Store::open(StoreOptions {
@@ -546,7 +552,7 @@ async fn p55_a_backup_in_the_place_of_the_database_is_refused() {
 async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
     let world = World::on_sqlite().await;
     world.tenant("acme").await;
-    let file = back_up(&world).await;
+    let file = backup_of(&world).await;
     world.tenant("globex").await;
     let try_it =
         async |file: &Path| message(&try_restore(&world, file, &NOTHING).await.unwrap_err());
@@ -597,6 +603,23 @@ async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
     let operator = world.store.as_cli();
     world.store.tenants(&operator).find("globex").await.unwrap();
 
+    let copy = file.with_file_name("more.db");
+    let refused = back_up(&url, &copy, world.now).await.unwrap_err();
+    assert!(
+        message(&refused).contains("is not latchkey's"),
+        "{refused:?}"
+    );
+    let nothing = format!(
+        "sqlite://{}?mode=rwc",
+        file.with_file_name("none.db").display()
+    );
+    let refused = back_up(&nothing, &copy, world.now).await.unwrap_err();
+    assert!(
+        message(&refused).starts_with("there is no database: "),
+        "{refused:?}"
+    );
+    assert!(!copy.exists() && !file.with_file_name("none.db").exists());
+
     let server = StoreOptions {
         exclusive: true,
         ..world.options()
@@ -624,7 +647,9 @@ async fn postgres_has_its_own_tools() {
             return;
         }
         let file = Path::new("backup.db");
-        let refused = world.store.back_up(file, world.now).await.unwrap_err();
+        let refused = back_up(&world.options().database_url, file, world.now)
+            .await
+            .unwrap_err();
         assert!(message(&refused).contains("pg_dump"), "{refused:?}");
         let refused = try_restore(world, file, &NOTHING).await.unwrap_err();
         assert!(message(&refused).contains("pg_dump"), "{refused:?}");

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use domain::store::backup::back_up;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Failure, Session};
+use super::{Failure, output::Output};
+use crate::{clock, config::Config};
 
 #[derive(Debug, Args)]
 pub(super) struct BackupArguments {
@@ -14,18 +16,17 @@ pub(super) struct BackupArguments {
 }
 
 impl BackupArguments {
-    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+    pub(super) async fn run(self, config: &Config, output: Output) -> Result<(), Failure> {
         let failed = |error| Failure::new(format!("cannot listen for signals: {error}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let url = config.store_options(false).database_url;
         // Whoever stops it finds no half a file.
         let backup = tokio::select! {
-            made = session.store.back_up(&self.file, session.now) => made?,
+            made = back_up(&url, &self.file, clock::now()) => made?,
             _ = interrupt.recv() => return Err(Failure::new("interrupted")),
             _ = terminate.recv() => return Err(Failure::new("interrupted")),
         };
-        session
-            .output
-            .text(&format!("{}\n", backup.path.display()), &backup)
+        output.text(&format!("{}\n", backup.path.display()), &backup)
     }
 }

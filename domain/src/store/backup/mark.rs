@@ -5,8 +5,9 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use std::{fs, path::Path};
+use std::path::Path;
 
+use super::has_content;
 use crate::{
     Error,
     store::{connection::sqlite, error::damaged},
@@ -54,8 +55,7 @@ pub(crate) async fn put(
 
 /// Refuses a file that is a backup, before anything is changed in it.
 pub(crate) async fn refuse(file: &Path) -> Result<(), Error> {
-    // One that is not there yet, or that somebody is just making, is none.
-    if fs::metadata(file).map_or(0, |metadata| metadata.len()) == 0 {
+    if !has_content(file) {
         return Ok(());
     }
     let connection = sqlite::alone(file).await?;

@@ -82,9 +82,10 @@ impl Unfinished {
         }
         let _ = fs::remove_file(&self.path);
         let folder = self.finished.parent().unwrap_or(Path::new("/"));
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
+        if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
+            let _ = fs::remove_file(&self.finished);
+            return Err(failed(error));
+        }
         Ok((self.finished.clone(), bytes))
     }
 }

@@ -79,7 +79,8 @@ pub(crate) async fn alone(file: &Path) -> Result<DatabaseConnection, Error> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .foreign_keys(false)
-        .synchronous(SqliteSynchronous::Full)
+        // Where there is no write-ahead log, a commit is one once the journal's end is on the disk as well.
+        .synchronous(SqliteSynchronous::Extra)
         .busy_timeout(DATABASE_TIMEOUT)
         // What is done here is slow by nature.
         .disable_statement_logging();

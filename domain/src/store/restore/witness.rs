@@ -5,7 +5,7 @@ use sea_orm::DatabaseConnection;
 use crate::{
     Error,
     store::{
-        backup::{count, find_damage, mark},
+        backup::{OUR_TABLES, count, find_damage, mark},
         migration,
     },
 };
@@ -57,9 +57,6 @@ pub(super) async fn find(connection: &DatabaseConnection) -> Result<Found, Error
 }
 
 const TABLES: &str = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table'";
-
-const OUR_TABLES: &str = "SELECT count(*) FROM main.sqlite_schema \
-     WHERE type = 'table' AND name IN ('seaql_migrations', 'audit_events')";
 
 /// The audit trail is append-only: a database that went on from the backup has every event that the backup has, and has seen everything
 /// that was done until then.
