@@ -5,6 +5,7 @@
 //! has signed in, presented a key, or sits at the command line.
 
 pub mod audit;
+pub mod backup;
 pub(crate) mod clock;
 pub mod coherence;
 pub(crate) mod connection;
@@ -24,6 +25,7 @@ pub mod one_time;
 pub mod own_password;
 pub mod password;
 pub(crate) mod random;
+pub mod restore;
 pub mod scope;
 pub mod sessions;
 pub mod sign_in;

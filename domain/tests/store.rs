@@ -5,6 +5,8 @@ mod world;
 
 #[path = "store/audit.rs"]
 mod audit;
+#[path = "store/backup.rs"]
+mod backup;
 #[path = "store/groups.rs"]
 mod groups;
 #[path = "store/key_edits.rs"]

@@ -2,10 +2,12 @@
 //!
 //! Standard output holds the answer alone; log lines, notes and prompts go to standard error.
 
+mod backup;
 mod failure;
 mod group;
 mod key;
 pub(crate) mod output;
+mod restore;
 mod tenant;
 mod user;
 
@@ -52,6 +54,10 @@ enum Command {
     /// API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Copy a SQLite database into one file, also beside a running server
+    Backup(backup::BackupArguments),
+    /// Make a backup the database again. What was revoked since stays revoked
+    Restore(restore::RestoreArguments),
 }
 
 #[derive(Debug, Args)]
@@ -61,7 +67,7 @@ struct ServeArguments {
     demo: bool,
 }
 
-/// What every command but `serve` works with.
+/// What every command but `serve`, `backup` and `restore` works with.
 struct Session {
     store: Store,
     operator: OperatorScope,
@@ -110,10 +116,22 @@ async fn execute(
     config: Config,
     output: Output,
 ) -> Result<Confirmation, Failure> {
-    if let Command::Serve(arguments) = command {
-        serve::serve(config, arguments.demo, output).await?;
-        return Ok(Confirmation::Holds);
-    }
+    let command = match command {
+        Command::Serve(arguments) => {
+            serve::serve(config, arguments.demo, output).await?;
+            return Ok(Confirmation::Holds);
+        }
+        // Neither brings a schema up to date, nor changes what a running server has to notice.
+        Command::Backup(arguments) => {
+            arguments.run(&config, output).await?;
+            return Ok(Confirmation::Holds);
+        }
+        Command::Restore(arguments) => {
+            arguments.run(&config, output).await?;
+            return Ok(Confirmation::Holds);
+        }
+        command => command,
+    };
     let store = open_store(&config, false).await?;
     let session = Session {
         operator: store.as_cli(),
@@ -122,7 +140,7 @@ async fn execute(
         now: clock::now(),
     };
     let done = match command {
-        Command::Serve(_) => Ok(()),
+        Command::Serve(_) | Command::Backup(_) | Command::Restore(_) => Ok(()),
         Command::Tenant(command) => command.run(&session).await,
         Command::User(command) => command.run(&session).await,
         Command::Group(command) => command.run(&session).await,

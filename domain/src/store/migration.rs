@@ -7,7 +7,7 @@ mod m0004_refusals;
 mod m0005_hot_path;
 mod m0006_replicas;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use super::connection::Database;
@@ -60,6 +60,28 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), Error> {
     database.commit(transaction).await
 }
 
+/// The same for a copy that nobody else has open.
+///
+/// # Errors
+/// [`Error::Unavailable`] for one that a newer version wrote.
+pub(super) async fn bring_copy_up_to_date(copy: &DatabaseConnection) -> Result<(), Error> {
+    refuse_newer(copy).await?;
+    let transaction = copy.begin().await?;
+    Migrator::up(&transaction, None).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Refuses a database that a newer version wrote, and changes nothing.
+///
+/// # Errors
+/// [`Error::Unavailable`] for such a one.
+pub(super) async fn refuse_newer(connection: &DatabaseConnection) -> Result<(), Error> {
+    Migrator::get_pending_migrations_read_only(connection)
+        .await
+        .map_err(|error| name_newer_schema(error.into()))?;
+    Ok(())
+}
+
 /// A database that has steps which this version does not know says so in words that help.
 fn name_newer_schema(error: Error) -> Error {
     match error {
@@ -75,7 +97,7 @@ fn name_newer_schema(error: Error) -> Error {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
-    use sea_orm::{Database, Statement, TransactionTrait, Value};
+    use sea_orm::{Database, Statement, Value};
     use tempfile::TempDir;
     use uuid::Uuid;
 
@@ -87,7 +109,13 @@ mod tests {
             format::{KeyPrefix, Secret},
             query::{KeyQuery, KeySort},
         },
-        store::{Store, StoreOptions, random, world::World},
+        store::{
+            Store, StoreOptions,
+            backup::back_up,
+            random,
+            restore::{Word, restore},
+            world::World,
+        },
         verify::Verifier,
     };
 
@@ -217,6 +245,37 @@ mod tests {
                 .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
                 .await;
             assert_first_schema_is_brought_up_to_date(world.options(), world.now).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn p55_p56_a_backup_of_the_first_schema_is_restored_with_all_of_its_keys() {
+        let world = World::on_sqlite().await;
+        let folder = TempDir::new().expect("a folder");
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("old.db").display()
+        );
+        let secrets = first_schema(&url, world.now).await;
+        let file = folder.path().join("backup.db");
+        back_up(&url, &file, world.now).await.expect("a backup");
+        let options = StoreOptions {
+            database_url: format!("sqlite://{}", folder.path().join("latchkey.db").display()),
+            ..world.options()
+        };
+        let word = Word {
+            nothing_was_revoked: true,
+            ..Word::default()
+        };
+        restore(&options.database_url, &file, &word, world.now)
+            .await
+            .expect("restored");
+        let store = Store::open(options).await.expect("a store");
+        let verifier = Verifier::new(store);
+        for secret in &secrets {
+            let client = ClientAddress::known("192.0.2.9".parse().expect("an address"));
+            let verdict = verifier.verify(secret.expose(), client, None, world.now);
+            verdict.await.expect("a verdict").expect("a good key");
         }
     }
 }

@@ -78,6 +78,9 @@ fn option_of(field: &str) -> Option<&'static str> {
         "authorization_group_id" => "--group",
         "expires_on" => "--expires",
         "ip_allowlist" => "--allow",
+        "file" => "FILE",
+        "revoke" => "--revoke",
+        "database_url" => "DATABASE_URL",
         _ => return None,
     })
 }

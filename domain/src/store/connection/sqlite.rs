@@ -1,9 +1,13 @@
 //! SQLite: a file beside the server, in WAL mode.
 
 use sea_orm::{
-    SqlxSqliteConnector,
-    sqlx::sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    DatabaseConnection, SqlxSqliteConnector,
+    sqlx::{
+        ConnectOptions as _,
+        sqlite::{
+            SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+            SqliteSynchronous,
+        },
     },
 };
 use std::{
@@ -17,7 +21,10 @@ use std::{
 use tokio::time::Instant;
 
 use super::{Connections, DATABASE_TIMEOUT, invalid_url, unavailable};
-use crate::{Error, store::error::is_busy};
+use crate::{
+    Error,
+    store::{backup::mark, error::is_busy},
+};
 
 /// Readers do not wait for each other, nor for the writer.
 const READERS: u32 = 4;
@@ -27,6 +34,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(20);
 pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Error> {
     let options = connect_options(url)?;
     let file = real_path(options.get_filename())?;
+    mark::refuse(&file).await?;
     let lock = if serves {
         Some(lock(&file).await?)
     } else {
@@ -54,6 +62,31 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
         _lock: lock,
         statements: Arc::default(),
     })
+}
+
+/// The file that the URL names, by its one name.
+///
+/// # Errors
+/// [`Error::Invalid`] for a URL that names no file; [`Error::Unavailable`] where the folder is not there.
+pub(crate) fn file_of(url: &str) -> Result<PathBuf, Error> {
+    real_path(connect_options(url)?.get_filename())
+}
+
+/// One connection to a file that there is, which is left in the journal mode that it has. Foreign keys are not looked at.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(crate) async fn alone(file: &Path) -> Result<DatabaseConnection, Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .foreign_keys(false)
+        // Where there is no write-ahead log, a commit is one once the journal's end is on the disk as well.
+        .synchronous(SqliteSynchronous::Extra)
+        .busy_timeout(DATABASE_TIMEOUT)
+        // What is done here is slow by nature.
+        .disable_statement_logging();
+    let pool = open(1, options).await?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 
 fn connect_options(url: &str) -> Result<SqliteConnectOptions, Error> {
@@ -113,7 +146,7 @@ fn has_mode(url: &str, mode: &str) -> bool {
 }
 
 /// Opens a file for writing; a new one is its owner's alone.
-fn owner_file(path: &Path) -> Result<File, Error> {
+pub(crate) fn owner_file(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -145,7 +178,7 @@ fn real_path(file: &Path) -> Result<PathBuf, Error> {
 const LOCK_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Takes the lock that a server holds as long as it serves the file. The system gives it back when the process ends, however it ends.
-async fn lock(database: &Path) -> Result<File, Error> {
+pub(crate) async fn lock(database: &Path) -> Result<File, Error> {
     let file = owner_file(&lock_path(database))?;
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {

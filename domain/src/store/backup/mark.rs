@@ -1,0 +1,79 @@
+//! What tells a backup from a database: a table of one row, which says when it was made.
+//!
+//! Not a step of the schema: a database that is served never has it. A backup that was copied to the place of the database is refused by
+//! it, whatever the command.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use std::path::Path;
+
+use super::has_content;
+use crate::{
+    Error,
+    store::{connection::sqlite, error::damaged},
+};
+
+/// Never changes: older backups have it.
+pub(crate) const TABLE: &str = "backup_mark";
+
+/// When the backup was made; `None` where it is none.
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    let table =
+        format!("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '{TABLE}'");
+    let ask = |sql: String| Statement::from_string(DbBackend::Sqlite, sql);
+    if connection.query_one_raw(ask(table)).await?.is_none() {
+        return Ok(None);
+    }
+    connection
+        .query_one_raw(ask(format!("SELECT taken_at FROM main.{TABLE}")))
+        .await?
+        .ok_or_else(|| damaged("time of a backup"))?
+        .try_get_by_index::<String>(0)?
+        .parse()
+        .map(Some)
+        .map_err(|_| damaged("time of a backup"))
+}
+
+/// Marks a copy as made then, unless it has a mark. Returns when it was made.
+pub(crate) async fn put(
+    copy: &impl ConnectionTrait,
+    taken_at: DateTime<Utc>,
+) -> Result<DateTime<Utc>, Error> {
+    if let Some(earlier) = find(copy).await? {
+        return Ok(earlier);
+    }
+    copy.execute_unprepared(&format!(
+        "BEGIN; CREATE TABLE {TABLE} (taken_at text NOT NULL); \
+         INSERT INTO {TABLE} VALUES ('{}'); COMMIT",
+        taken_at.to_rfc3339_opts(SecondsFormat::Micros, true)
+    ))
+    .await?;
+    Ok(taken_at)
+}
+
+/// Refuses a file that is a backup, before anything is changed in it.
+pub(crate) async fn refuse(file: &Path) -> Result<(), Error> {
+    if !has_content(file) {
+        return Ok(());
+    }
+    let connection = sqlite::alone(file).await?;
+    let found = find(&connection).await;
+    connection.close().await?;
+    let found = found.map_err(|error| match error {
+        // Such as a file that is no database: the operator's to mend.
+        Error::Internal(source) => Error::Unavailable(source),
+        error => error,
+    });
+    match found? {
+        Some(taken_at) => Err(Error::Unavailable(
+            format!(
+                "this is a backup of {}: `latchkey restore FILE` makes it a database",
+                taken_at.to_rfc3339_opts(SecondsFormat::Secs, true)
+            )
+            .into(),
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,260 @@
+//! Keys, and what they depend on: their groups and tenants.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Difference, field, rows, target};
+use crate::{
+    Error,
+    audit::AuditAction,
+    id::KeyId,
+    key::KeyStatus,
+    store::{
+        error::damaged,
+        keys::{AUDITED_KIND, lowered},
+    },
+};
+
+#[derive(FromQueryResult)]
+struct TenantRow {
+    id: Uuid,
+    name: String,
+    was_suspended_at: Option<DateTime<Utc>>,
+    suspended_at: Option<DateTime<Utc>>,
+}
+
+const TENANTS: &str = "
+    SELECT old.id, old.name, old.suspended_at AS was_suspended_at, new.suspended_at
+    FROM restored.tenants AS old JOIN main.tenants AS new ON new.id = old.id
+    WHERE (new.suspended_at IS NULL) <> (old.suspended_at IS NULL)
+    ORDER BY old.id";
+
+const SET_SUSPENDED: &str =
+    "UPDATE tenants SET suspended_at = $1, updated_at = $2, version = version + 1 WHERE id = $3";
+
+/// Tenants that were suspended or resumed. (The keys of one that is gone are gone too.)
+pub(super) async fn tenants(
+    transaction: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<Vec<Difference>, Error> {
+    let tenants = rows::<TenantRow>(transaction, TENANTS, Vec::new()).await?;
+    let difference = |row: TenantRow| {
+        let (action, reason) = match row.suspended_at {
+            Some(_) => (
+                AuditAction::TenantSuspended,
+                "the tenant was suspended since",
+            ),
+            None => (AuditAction::TenantResumed, "the tenant was resumed since"),
+        };
+        Difference {
+            tenant_id: Some(row.id),
+            action,
+            target: target("tenant", row.id, row.name),
+            reason,
+            changes: field("suspended_at", row.was_suspended_at, row.suspended_at),
+            statement: (
+                SET_SUSPENDED,
+                vec![row.suspended_at.into(), now.into(), row.id.into()],
+            ),
+        }
+    };
+    Ok(tenants.into_iter().map(difference).collect())
+}
+
+#[derive(FromQueryResult)]
+struct GroupRow {
+    id: Uuid,
+    tenant_id: Uuid,
+    name: String,
+    old_permissions: String,
+    permissions: String,
+}
+
+const GROUPS: &str = "
+    SELECT old.id, old.tenant_id, old.name, old.permissions AS old_permissions, new.permissions
+    FROM restored.authorization_groups AS old
+    JOIN main.authorization_groups AS new ON new.id = old.id AND new.tenant_id = old.tenant_id
+    WHERE new.permissions <> old.permissions
+    ORDER BY old.id";
+
+const SET_PERMISSIONS: &str = "UPDATE authorization_groups SET permissions = $1, updated_at = $2, \
+     version = version + 1 WHERE id = $3";
+
+/// Groups whose permissions were replaced.
+pub(super) async fn groups(
+    transaction: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<Vec<Difference>, Error> {
+    let groups = rows::<GroupRow>(transaction, GROUPS, Vec::new()).await?;
+    let list =
+        |text: &str| serde_json::from_str::<Value>(text).map_err(|_| damaged("set of permissions"));
+    let difference = |row: GroupRow| {
+        Ok(Difference {
+            tenant_id: Some(row.tenant_id),
+            action: AuditAction::GroupPermissionsChanged,
+            target: target("authorization_group", row.id, row.name),
+            reason: "the permissions were changed since",
+            changes: field(
+                "permissions",
+                list(&row.old_permissions)?,
+                list(&row.permissions)?,
+            ),
+            statement: (
+                SET_PERMISSIONS,
+                vec![row.permissions.into(), now.into(), row.id.into()],
+            ),
+        })
+    };
+    groups.into_iter().map(difference).collect()
+}
+
+#[derive(FromQueryResult)]
+struct KeyRow {
+    id: Uuid,
+    tenant_id: Uuid,
+    name: String,
+    is_there: bool,
+    revoked_at: Option<DateTime<Utc>>,
+    has_same_secret: Option<bool>,
+    old_group_id: Uuid,
+    old_group_name: String,
+    group_id: Option<Uuid>,
+    /// Of the group that it has now, where the backup has that group.
+    group_name: Option<String>,
+    old_allowlist: String,
+    allowlist: Option<String>,
+    old_expires_on: Option<NaiveDate>,
+    expires_on: Option<NaiveDate>,
+}
+
+const KEYS: &str = "
+    SELECT old.id, old.tenant_id, old.name, new.id IS NOT NULL AS is_there, new.revoked_at,
+        new.secret_digest = old.secret_digest AS has_same_secret,
+        old.group_id AS old_group_id, old_group.name AS old_group_name,
+        new.group_id, new_group.name AS group_name,
+        old.ip_allowlist AS old_allowlist, new.ip_allowlist AS allowlist,
+        old.expires_on AS old_expires_on, new.expires_on
+    FROM restored.api_keys AS old
+    JOIN restored.authorization_groups AS old_group
+        ON old_group.tenant_id = old.tenant_id AND old_group.id = old.group_id
+    LEFT JOIN main.api_keys AS new ON new.id = old.id AND new.tenant_id = old.tenant_id
+    LEFT JOIN restored.authorization_groups AS new_group
+        ON new_group.tenant_id = new.tenant_id AND new_group.id = new.group_id
+    WHERE old.revoked_at IS NULL AND (
+        new.id IS NULL OR new.revoked_at IS NOT NULL OR new.secret_digest <> old.secret_digest
+        OR new.group_id <> old.group_id OR new.ip_allowlist <> old.ip_allowlist
+        OR new.expires_on IS NOT old.expires_on
+    )
+    ORDER BY old.id";
+
+const REVOKE: &str =
+    "UPDATE api_keys SET revoked_at = $1, updated_at = $2, version = version + 1 WHERE id = $3";
+
+const LIMIT: &str = "UPDATE api_keys SET group_id = $1, group_name_lower = $2, ip_allowlist = $3, \
+     expires_on = $4, updated_at = $5, version = version + 1 WHERE id = $6";
+
+/// Keys that were live in the backup and are not as they were.
+pub(super) async fn keys(
+    transaction: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<Vec<Difference>, Error> {
+    let keys = rows::<KeyRow>(transaction, KEYS, Vec::new()).await?;
+    Ok(keys.into_iter().map(|row| difference(row, now)).collect())
+}
+
+fn difference(row: KeyRow, now: DateTime<Utc>) -> Difference {
+    let why_revoked = if !row.is_there {
+        Some("the key is gone since")
+    } else if row.revoked_at.is_some() {
+        Some("the key was revoked since")
+    } else if row.has_same_secret != Some(true) {
+        Some("the key got a new secret since")
+    } else {
+        None
+    };
+    if let Some(reason) = why_revoked {
+        let at = row.revoked_at.unwrap_or(now);
+        return revocation((row.id, row.tenant_id, row.name), reason, at, now);
+    }
+    let (Some(group_id), Some(group_name), Some(allowlist)) =
+        (row.group_id, row.group_name, row.allowlist)
+    else {
+        let reason = "the key got a group since that the backup does not have";
+        return revocation((row.id, row.tenant_id, row.name), reason, now, now);
+    };
+    let mut changes = json!({});
+    if group_id != row.old_group_id {
+        changes["authorization_group"] = json!({
+            "before": { "id": row.old_group_id, "name": row.old_group_name },
+            "after": { "id": group_id, "name": group_name },
+        });
+    }
+    if allowlist != row.old_allowlist {
+        let entries = |lines: &str| lines.lines().map(str::to_owned).collect::<Vec<_>>();
+        changes["ip_allowlist"] = json!({
+            "before": entries(&row.old_allowlist),
+            "after": entries(&allowlist),
+        });
+    }
+    if row.expires_on != row.old_expires_on {
+        changes["expires_on"] = json!({ "before": row.old_expires_on, "after": row.expires_on });
+    }
+    Difference {
+        tenant_id: Some(row.tenant_id),
+        action: AuditAction::ApiKeyUpdated,
+        target: target(AUDITED_KIND, row.id, row.name),
+        reason: "the key's group, allowlist or date was changed since",
+        changes,
+        statement: (
+            LIMIT,
+            vec![
+                group_id.into(),
+                lowered(&group_name).into(),
+                allowlist.into(),
+                row.expires_on.into(),
+                now.into(),
+                row.id.into(),
+            ],
+        ),
+    }
+}
+
+fn revocation(
+    (id, tenant_id, name): (Uuid, Uuid, String),
+    reason: &'static str,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Difference {
+    Difference {
+        tenant_id: Some(tenant_id),
+        action: AuditAction::ApiKeyRevoked,
+        target: target(AUDITED_KIND, id, name),
+        reason,
+        changes: field("status", KeyStatus::Active, KeyStatus::Revoked),
+        statement: (REVOKE, vec![at.into(), now.into(), id.into()]),
+    }
+}
+
+#[derive(FromQueryResult)]
+struct LiveKey {
+    id: Uuid,
+    tenant_id: Uuid,
+    name: String,
+}
+
+/// The revocation that the operator asks for; none where the key is revoked in the backup.
+pub(super) async fn revocation_of(
+    transaction: &impl ConnectionTrait,
+    key: KeyId,
+    now: DateTime<Utc>,
+) -> Result<Option<Difference>, Error> {
+    let live =
+        "SELECT id, tenant_id, name FROM restored.api_keys WHERE id = $1 AND revoked_at IS NULL";
+    let found = rows::<LiveKey>(transaction, live, vec![key.as_uuid().into()]).await?;
+    Ok(found.into_iter().next().map(|row| {
+        let key = (row.id, row.tenant_id, row.name);
+        revocation(key, "the operator says so", now, now)
+    }))
+}

@@ -1,0 +1,90 @@
+//! Everything that is in the database goes, and what is in the backup comes in its place: within one transaction.
+
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
+
+use crate::{
+    Error,
+    store::{
+        backup::{count, mark},
+        error::damaged,
+    },
+};
+
+/// A table, index, trigger or view.
+#[derive(FromQueryResult)]
+struct Part {
+    kind: String,
+    name: String,
+    sql: String,
+}
+
+impl Part {
+    fn quoted(&self) -> String {
+        format!("\"{}\"", self.name.replace('"', "\"\""))
+    }
+}
+
+/// Replaces the schema `main` by the schema `restored`, save for the mark of a backup. The connection looks at no foreign keys.
+pub(super) async fn replace(transaction: &impl ConnectionTrait) -> Result<(), Error> {
+    let run = async |sql: String| transaction.execute_unprepared(&sql).await;
+    let old = parts(transaction, "main").await?;
+    // Triggers and views first: they name tables. An index goes with its table.
+    for kind in ["trigger", "view", "table"] {
+        for part in old.iter().filter(|part| part.kind == kind) {
+            run(format!("DROP {kind} main.{}", part.quoted())).await?;
+        }
+    }
+    let mut new = parts(transaction, "restored").await?;
+    new.retain(|part| part.name != mark::TABLE);
+    for table in new.iter().filter(|part| part.kind == "table") {
+        run(table.sql.clone()).await?;
+        let name = table.quoted();
+        run(format!(
+            "INSERT INTO main.{name} SELECT * FROM restored.{name}"
+        ))
+        .await?;
+    }
+    // Numbers that must not be given twice, although their rows are gone.
+    if count(transaction, HAS_SEQUENCE).await? > 0 {
+        run(COPY_SEQUENCE.to_owned()).await?;
+    }
+    // Triggers last: the rows are what they have already made of them.
+    for kind in ["index", "view", "trigger"] {
+        for part in new.iter().filter(|part| part.kind == kind) {
+            run(part.sql.clone()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Looks whether every row refers to one that there is.
+///
+/// # Errors
+/// [`Error::Internal`] where one does not.
+pub(super) async fn check(transaction: &impl ConnectionTrait) -> Result<(), Error> {
+    match count(transaction, BROKEN).await? {
+        0 => Ok(()),
+        _ => Err(damaged("reference")),
+    }
+}
+
+const BROKEN: &str = "SELECT count(*) FROM pragma_foreign_key_check(NULL, 'main')";
+
+const HAS_SEQUENCE: &str =
+    "SELECT count(*) FROM restored.sqlite_schema WHERE name = 'sqlite_sequence'";
+
+const COPY_SEQUENCE: &str = "DELETE FROM main.sqlite_sequence; \
+     INSERT INTO main.sqlite_sequence SELECT * FROM restored.sqlite_sequence";
+
+/// What somebody has made there, in the order in which it was made. SQLite's own tables and indexes come and go with it.
+async fn parts(transaction: &impl ConnectionTrait, schema: &str) -> Result<Vec<Part>, Error> {
+    let query = format!(
+        "SELECT type AS kind, name, sql FROM {schema}.sqlite_schema \
+         WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+    );
+    Ok(
+        Part::find_by_statement(Statement::from_string(DbBackend::Sqlite, query))
+            .all(transaction)
+            .await?,
+    )
+}
