@@ -239,8 +239,8 @@ impl World {
             }
             let changed = |action: &str| {
                 self.number(&format!(
-                    "SELECT count(*) FROM audit_events WHERE action = '{action}' AND target_id = '{}'",
-                    key.id
+                    "SELECT count(*) FROM audit_events WHERE action = '{action}' AND target_id = {}",
+                    self.literal(&key.id)
                 ))
             };
             let rotations = usize::try_from(changed("api_key.rotated")).unwrap();
@@ -280,6 +280,15 @@ impl World {
             ),
         ] {
             assert_eq!(self.number(sql), 0, "{question}");
+        }
+    }
+
+    /// An identifier as the engine keeps it.
+    fn literal(&self, id: &str) -> String {
+        if self.url.starts_with("sqlite:") {
+            format!("x'{}'", id.replace('-', ""))
+        } else {
+            format!("'{id}'")
         }
     }
 
