@@ -341,7 +341,7 @@ fn p49_a_killed_postmaster_has_let_nothing_be_answered_that_is_not_so() {
     let Some(mut cluster) = Cluster::alone() else {
         return;
     };
-    let database = Postgres::fresh_on(&cluster.primary.url("postgres"));
+    let database = Postgres::fresh_on_doomed(&cluster.primary.url("postgres"));
     let world = World::on(&database.url());
     let server = world.restart();
     for change in [Change::Create, Change::Rotate, Change::Revoke] {

@@ -1,5 +1,7 @@
 //! A server under load, with somebody signed in, an integration that may change keys, and an operator at the command line.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{
@@ -11,6 +13,8 @@ use super::{
 
 /// Where no client of the tests comes from.
 pub(crate) const OUTSIDE: &str = "203.0.113.0/24";
+/// Between two requests of a connection.
+const PAUSE: Duration = Duration::from_millis(4);
 const ADMINISTRATOR: &str = "mira@acme.example";
 
 pub(crate) struct Scene {
@@ -59,7 +63,7 @@ impl Scene {
         let server = Server::start(&latchkey, &[]);
         let (_, session) = sign_in(&server.address, ADMINISTRATOR, PASSWORD);
         Self {
-            load: Load::start(&[&server.address], Servers::AreWell),
+            load: Load::start(&[&server.address], Servers::AreWell, PAUSE),
             group: targets,
             manager: manager["secret"].as_str().unwrap().to_owned(),
             latchkey,

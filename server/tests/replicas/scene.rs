@@ -13,6 +13,9 @@ use super::{
     until::until,
 };
 
+/// Between two requests of a connection: three replicas share the machine with PostgreSQL, which some of them ask about every key.
+const PAUSE: Duration = Duration::from_millis(20);
+
 pub(crate) struct Scene {
     /// Before the servers, so that it ends first.
     load: Option<Load>,
@@ -143,7 +146,11 @@ impl Scene {
             .iter()
             .map(|replica| replica.server.address.as_str())
             .collect();
-        self.load = Some(Load::start(&addresses, servers));
+        self.load = Some(Load::start(&addresses, servers, PAUSE));
+    }
+
+    pub(crate) fn without_load(&mut self) {
+        self.load = None;
     }
 
     pub(crate) fn requests(&self) -> u64 {

@@ -103,9 +103,8 @@ impl Cluster {
 impl Instance {
     fn start(binaries: &Path, data: &Path) -> Self {
         // Free again for the server: should somebody take it in between, the server does not start, and the test fails.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
-        Self::start_at(binaries, data, port)
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+        Self::start_at(binaries, data, free.unwrap().port())
     }
 
     fn start_at(binaries: &Path, data: &Path, port: u16) -> Self {

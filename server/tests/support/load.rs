@@ -16,8 +16,6 @@ use super::server::connect;
 const CONNECTIONS: usize = 32;
 /// As many as the requests in flight, by each state of each key.
 const REQUESTS: u64 = 4 * CONNECTIONS as u64;
-/// Between two requests of a connection, so that the machine has time for the change too.
-const PAUSE: Duration = Duration::from_millis(4);
 /// More than a loaded machine needs for some hundred requests.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -62,6 +60,7 @@ pub(crate) struct Load {
 
 struct Shared {
     servers: Servers,
+    pause: Duration,
     target: Mutex<Option<Arc<Target>>>,
     stopped: AtomicBool,
     requests: AtomicU64,
@@ -69,10 +68,12 @@ struct Shared {
 }
 
 impl Load {
-    /// Spread over the servers at these addresses.
-    pub(crate) fn start(addresses: &[&str], servers: Servers) -> Self {
+    /// Spread over the servers at these addresses. Each connection makes a `pause` between two requests, so that the machine has time for
+    /// the change too.
+    pub(crate) fn start(addresses: &[&str], servers: Servers, pause: Duration) -> Self {
         let shared = Arc::new(Shared {
             servers,
+            pause,
             target: Mutex::default(),
             stopped: AtomicBool::default(),
             requests: AtomicU64::default(),
@@ -169,7 +170,7 @@ impl Shared {
                     return;
                 }
             }
-            thread::park_timeout(PAUSE);
+            thread::park_timeout(self.pause);
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) struct Postgres {
     /// `postgres://…` of the server, up to the name of a database.
     server: String,
     name: String,
+    outlives_its_server: bool,
 }
 
 impl Postgres {
@@ -30,8 +31,16 @@ impl Postgres {
         let database = Self {
             server: server.to_owned(),
             name: format!("latchkey_server_{}_{number}", std::process::id()),
+            outlives_its_server: false,
         };
         database.administrate(&format!("CREATE DATABASE {}", database.name));
+        database
+    }
+
+    /// On a server that is gone at the end, so that nothing is to be dropped there.
+    pub(crate) fn fresh_on_doomed(url: &str) -> Self {
+        let mut database = Self::fresh_on(url);
+        database.outlives_its_server = true;
         database
     }
 
@@ -77,6 +86,9 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
+        if self.outlives_its_server {
+            return;
+        }
         let administration = format!("{}/postgres", self.server);
         let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
         if let Err(error) = execute(&administration, &drop) {

@@ -35,10 +35,11 @@ use crate::{
     store::{connection::primary::Primary, random},
 };
 
-/// How often it asks without a hint. Three questions may be lost before a lease runs out.
+/// How often it asks without a hint.
 const BEAT: Duration = Duration::from_millis(250);
-/// How long an answer may take before the connection counts as cut: there is time for a new one before the lease runs out.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long an answer may take before the connection counts as cut. A late one is better than a new connection to a database that is
+/// busy: it brings a lease as long as it is not later than that.
+const PATIENCE: Duration = Duration::from_millis(800);
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// How often it looks for replicas that are gone.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
