@@ -51,7 +51,7 @@ async fn an_edit_changes_what_it_names_and_leaves_the_rest() {
     .send()
     .await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let after = answer.json();
+    let after = answer.changed_key();
     assert_eq!(after["name"], "Warehouse");
     assert_eq!(after["ip_allowlist"], json!(["192.0.2.7/32"]));
     for kept in [
@@ -224,7 +224,8 @@ async fn p34_a_revoked_key_stays_so_and_cannot_be_edited_or_rotated() {
     refused.assert_problem(401, "revoked_api_key");
     let trail = app.audited("acme").await;
     let second = revoke().send().await;
-    assert_eq!((second.status, second.json()), (first.status, first.json()));
+    assert_eq!(second.status, 200);
+    assert_eq!(second.changed_key(), first.changed_key());
     patch(&app, &writer, &path, &json!({ "name": "Other" }))
         .send()
         .await

@@ -131,6 +131,21 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
+    /// The key that was changed, without the receipt: that is `null` on SQLite, and on PostgreSQL says that the one replica that there is
+    /// goes by the new state.
+    pub(crate) fn changed_key(&self) -> Value {
+        let mut answer = self.json();
+        let receipt = answer.as_object_mut().unwrap().remove("receipt").unwrap();
+        if !receipt.is_null() {
+            assert_eq!(
+                (&receipt["replicas"], &receipt["refused_on"]),
+                (&1.into(), &1.into())
+            );
+            assert!(receipt["after_ms"].as_u64().unwrap() < 1_000, "{receipt}");
+        }
+        answer
+    }
+
     /// Checks that this is a problem of that status and code, complete and with nothing of our inside in it.
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, code: &str) -> Value {
