@@ -1,5 +1,6 @@
-//! The clock that leases are counted on.
+//! The clock that leases are counted on, and the wall clock, for how far it is off.
 
+use chrono::{DateTime, Utc};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::lease::Moment;
@@ -17,4 +18,13 @@ pub(crate) fn now() -> Moment {
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     let rest = u64::try_from(time.tv_nsec).unwrap_or_default();
     Moment::from_nanoseconds(seconds * 1_000_000_000 + rest)
+}
+
+/// What this machine's wall clock shows: to be compared with the database's, and never to judge by.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clock itself is what is asked about"
+)]
+pub(crate) fn wall_clock() -> DateTime<Utc> {
+    Utc::now()
 }

@@ -3,7 +3,7 @@
 //! Four times a second, and at once where there is a hint, it asks what is new (`beat.rs`), stamps that, and renews its lease, counted
 //! from before it asked. Where no answer comes the lease runs out, and every check asks the database itself.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use sea_orm::sqlx::{
     self, ConnectOptions as _,
     postgres::{PgConnectOptions, PgConnection},
@@ -215,7 +215,7 @@ impl Shared {
                 *is_cut_off = false;
                 tracing::info!("PostgreSQL says again what changes");
             }
-            self.note_skew(answer.at - Utc::now(), asked);
+            self.note_skew(answer.at - clock::wall_clock(), asked);
             if has_news {
                 // Somebody waits to hear that they are stamped: the next question says so.
                 continue;
