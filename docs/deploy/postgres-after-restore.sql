@@ -34,6 +34,8 @@ CREATE TEMPORARY TABLE revived ON COMMIT DROP AS
 
 -- Who signed out, or lost their account, must not be back.
 DELETE FROM sessions;
+DELETE FROM known_devices;
+DELETE FROM sign_in_buckets;
 -- Of the servers of that time, and numbered by the transactions of that time.
 DELETE FROM replicas;
 DELETE FROM key_state_changes;

@@ -105,7 +105,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     }
     drop(end);
     finish(writer).await;
-    verifier.flush().await?;
+    let written = verifier.flush().await;
     if let Err(error) = store.leave().await {
         tracing::warn!(
             error = &error as &(dyn std::error::Error + 'static),
@@ -114,6 +114,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     }
     // Commands are answered as long as anything was served.
     drop(helpers);
+    written?;
     tracing::info!("stopped");
     Ok(())
 }

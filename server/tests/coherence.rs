@@ -93,27 +93,30 @@ fn p39_an_edited_allowlist_holds_from_the_answer_on() {
             } else {
                 ("127.0.0.0/8", 403, 200)
             };
-            scene.change(Target::new(&key.secret, before, after), || match door {
-                Door::Api => {
-                    let body = json!({ "ip_allowlist": [allowlist] }).to_string();
-                    scene.api("PATCH", &format!("/api-keys/{}", key.id), &body);
-                }
-                _ => scene.page(
-                    "edit_api_key",
-                    &json!({
-                        "tenant": null,
-                        "id": key.id,
-                        "version": i64::from(round) + 1,
-                        "form": {
-                            "name": "Target",
-                            "description": "",
-                            "authorization_group_id": scene.group,
-                            "expires_on": "",
-                            "ip_allowlist": allowlist,
-                        },
-                    }),
-                ),
-            });
+            scene.change(
+                Target::new(&key.secret, before, after).that_comes_back(),
+                || match door {
+                    Door::Api => {
+                        let body = json!({ "ip_allowlist": [allowlist] }).to_string();
+                        scene.api("PATCH", &format!("/api-keys/{}", key.id), &body);
+                    }
+                    _ => scene.page(
+                        "edit_api_key",
+                        &json!({
+                            "tenant": null,
+                            "id": key.id,
+                            "version": i64::from(round) + 1,
+                            "form": {
+                                "name": "Target",
+                                "description": "",
+                                "authorization_group_id": scene.group,
+                                "expires_on": "",
+                                "ip_allowlist": allowlist,
+                            },
+                        }),
+                    ),
+                },
+            );
         }
     }
     scene.assert_from_memory();
@@ -129,18 +132,21 @@ fn p39_a_groups_permissions_and_a_suspension_hold_from_the_answer_on() {
         } else {
             ("orders:read", 403, 200)
         };
-        scene.change(Target::new(&key.secret, before, after), || {
-            scene.command(&[
-                "group",
-                "set-permissions",
-                "--tenant",
-                "acme",
-                "--group",
-                &scene.group,
-                "--permission",
-                permission,
-            ]);
-        });
+        scene.change(
+            Target::new(&key.secret, before, after).that_comes_back(),
+            || {
+                scene.command(&[
+                    "group",
+                    "set-permissions",
+                    "--tenant",
+                    "acme",
+                    "--group",
+                    &scene.group,
+                    "--permission",
+                    permission,
+                ]);
+            },
+        );
     }
     // An even number of rounds has left it as it was.
     for round in 0..rounds() {
@@ -149,9 +155,12 @@ fn p39_a_groups_permissions_and_a_suspension_hold_from_the_answer_on() {
         } else {
             ("resume", 403, 200)
         };
-        scene.change(Target::new(&key.secret, before, after), || {
-            scene.command(&["tenant", command, "acme"]);
-        });
+        scene.change(
+            Target::new(&key.secret, before, after).that_comes_back(),
+            || {
+                scene.command(&["tenant", command, "acme"]);
+            },
+        );
     }
     scene.assert_from_memory();
 }

@@ -1,6 +1,6 @@
 //! Real proxies that ask Latchkey, with the very configurations of `docs/gateways`: only their addresses are others.
 //!
-//! `cargo xtask test` installs the programs and asks for these tests by `TEST_GATEWAYS`; without it, one that is missing is left out.
+//! `cargo xtask test` installs the programs and asks for these tests by `TEST_PROGRAMS`; without it, one that is missing is left out.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

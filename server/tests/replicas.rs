@@ -9,7 +9,6 @@
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/binary.rs"]
 mod binary;
-#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/cluster.rs"]
 mod cluster;
 #[expect(dead_code, reason = "other tests use more of it")]
@@ -49,7 +48,8 @@ use cluster::Cluster;
 use load::{Connection, Servers};
 use postgres::Postgres;
 use proxy::Which;
-use scene::{Receipt, Scene};
+use scene::{Key, Receipt, Scene};
+use serde_json::{Value, json};
 use server::connect;
 use until::until;
 
@@ -337,7 +337,7 @@ fn p42_clocks_that_are_an_hour_apart_let_no_dead_key_through_and_are_told() {
             clippy::disallowed_methods,
             reason = "xtask says so by the environment"
         )]
-        let is_required = std::env::var_os("TEST_GATEWAYS").is_some();
+        let is_required = std::env::var_os("TEST_PROGRAMS").is_some();
         assert!(!is_required, "faketime is not installed");
         return;
     }
@@ -355,6 +355,7 @@ fn p42_clocks_that_are_an_hour_apart_let_no_dead_key_through_and_are_told() {
     let key = scene.new_key(0);
     scene.under_load(Servers::AreWell);
     assert_whole(&changes(&scene, rounds_of_a_fault(), &[0, 1, 2]));
+    scene.without_load();
     // Used at one hour, then at another: what is written never goes back.
     let last_used = || {
         scene.database.number(&format!(
@@ -438,4 +439,79 @@ fn p49_p63_a_primary_that_is_killed_and_its_standby_lose_nothing_and_revive_noth
         "SELECT count(*) FROM audit_events WHERE action = 'api_key.revoked'",
     );
     assert_eq!(trail.unwrap(), 21, "each change, and the one just now");
+
+    // The former primary comes back, as it was, at the old address: nobody asks it.
+    let key = scene.new_key(0);
+    scene.revoke(0, &key);
+    cluster.restart_primary();
+    for replica in &scene.replicas {
+        replica.proxy.move_to(&cluster.primary.address());
+    }
+    for replica in &scene.replicas {
+        for _ in 0..3 {
+            let status = replica.ask(&key.secret);
+            assert!(matches!(status, Some(401 | 503)), "{status:?}");
+        }
+        until(|| replica.ask(&kept[0].secret) == Some(503));
+    }
+}
+
+/// How a key is changed at the replica of a number.
+type Door<'a> = &'a (dyn Fn(usize, &Key) -> (u16, Value) + Sync);
+
+#[test]
+fn p39_who_finds_done_what_it_wants_to_do_waits_as_whoever_did_it() {
+    let Some(scene) = Scene::start(NO_SETTINGS) else {
+        return;
+    };
+    let administrator = "mira@acme.example";
+    people::add_administrator(&scene.replicas[0].latchkey, administrator);
+    let address = &scene.replicas[0].server.address;
+    let (_, session) = people::sign_in(address, administrator, people::PASSWORD);
+    let headers = format!(
+        "cookie: {}\r\nsec-fetch-site: same-origin\r\n",
+        session.unwrap()
+    );
+    let narrowed = |key: &Key| {
+        json!({
+            "tenant": null, "id": key.id, "version": 1, "form": {
+                "name": "Target", "description": "", "authorization_group_id": scene.group,
+                "expires_on": "", "ip_allowlist": "203.0.113.0/24",
+            },
+        })
+        .to_string()
+    };
+    let edit = |at: usize, key: &Key| {
+        let path = "/api/pages/edit_api_key";
+        scene
+            .send(at, "POST", path, &headers, &narrowed(key))
+            .unwrap()
+    };
+    let revoke = |at: usize, key: &Key| {
+        let path = format!("/api-keys/{}/revoke", key.id);
+        scene.api(at, "POST", &path, "").unwrap()
+    };
+    let doors: [Door<'_>; 2] = [&edit, &revoke];
+    for change in doors {
+        let key = scene.new_key(0);
+        let last = &scene.replicas[2];
+        last.wait_for_lease();
+        until(|| last.ask(&key.secret) == Some(200));
+        last.proxy.stall(Which::Beat);
+        thread::scope(|scope| {
+            let first = scope.spawn(|| change(0, &key));
+            let changed = format!(
+                "SELECT count(*) FROM api_keys WHERE id = '{}' AND version = 2",
+                key.id
+            );
+            until(|| scene.database.number(&changed) == 1);
+            let (status, answer) = change(1, &key);
+            assert_eq!(status, 200, "{answer}");
+            let status = last.ask(&key.secret);
+            assert!(matches!(status, Some(401 | 403)), "{status:?}");
+            assert_eq!(first.join().unwrap().0, 200);
+        });
+        last.proxy.heal();
+    }
+    assert_heals(&scene);
 }

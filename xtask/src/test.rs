@@ -27,7 +27,7 @@ const BINARIES_SETTING: &str = "TEST_POSTGRES_BINARIES";
 const ENGINE_SETTING: &str = "TEST_ENGINE";
 
 /// Has tests fail where a program is missing that they need, instead of leaving it out.
-const GATEWAYS_SETTING: &str = "TEST_GATEWAYS";
+const PROGRAMS_SETTING: &str = "TEST_PROGRAMS";
 
 /// Runs every check and test; stops at the first that fails.
 ///
@@ -164,7 +164,7 @@ fn cargo_tests(workspace: &Workspace) -> Result<()> {
         let mut tests = command::cargo(&workspace.root);
         tests.arg("test").args(arguments);
         postgres.tell(&mut tests);
-        tests.env(GATEWAYS_SETTING, "required");
+        tests.env(PROGRAMS_SETTING, "required");
         tests
     };
     command::run(&mut tests(&[]))?;

@@ -114,7 +114,14 @@ pub async fn edit(
             let key = keys.get(id, request.now).await?;
             // A form that was sent twice, or two people who did the same: it is as it was meant to be.
             if changes.are_in(&key) {
-                return Ok(Edited::Saved(None));
+                // Whoever did it is perhaps not answered yet. An edit that changes nothing waits for that, as any other.
+                match keys
+                    .update(id, changes, Some(key.version), request.now)
+                    .await
+                {
+                    Err(Error::Stale) => {}
+                    saved => return Ok(Edited::Saved(saved?.receipt)),
+                }
             }
             let by = keys.last_editor(id).await?.map(|editor| editor.name);
             Ok(Edited::Conflict(Box::new(Conflict {

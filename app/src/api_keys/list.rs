@@ -248,10 +248,14 @@ const SAID_FOR: Duration = Duration::from_secs(8);
 #[component]
 fn Said(said: RwSignal<String>) -> impl IntoView {
     Effect::new(move |_| {
-        if !said.with(String::is_empty) {
+        let now = said.get();
+        if !now.is_empty() {
             set_timeout(
                 move || {
-                    said.try_set(String::new());
+                    // A later one stays its own time.
+                    if said.try_get_untracked() == Some(now) {
+                        said.set(String::new());
+                    }
                 },
                 SAID_FOR,
             );

@@ -10,7 +10,8 @@
 //! **Who may do what is as it is now; everything else is as it was.** The database that is there is the witness of what happened since
 //! the backup: revocations, new secrets, allowlists, groups and permissions, suspensions, disabled users, passwords. Each difference is
 //! made in the restored database as a change of its own, with its event. Where there is no witness, because the disk is lost or what
-//! is there has another past, the operator has to give their word, or nothing is restored.
+//! is there has another past, the operator has to give their word, or nothing is restored. What another past knows to be revoked or
+//! suspended stays so all the same.
 //!
 //! **Why nothing can stop half-way.** The file is not exchanged. All of the above is one transaction of SQLite in the file that is there,
 //! so that a crash at any point leaves the old database or the new one; whoever has the file open waits and then sees the new one;
@@ -202,7 +203,8 @@ async fn replace(
         }
         let mut differences = match found {
             Found::Witness => differences::find(&transaction, now).await?,
-            Found::Nothing | Found::AnotherPast => Vec::new(),
+            Found::AnotherPast => differences::find_taken_away(&transaction, now).await?,
+            Found::Nothing => Vec::new(),
         };
         differences::add_named(&transaction, &mut differences, &word.revoke, now).await?;
         replacement::replace(&transaction).await?;
@@ -212,19 +214,22 @@ async fn replace(
         }
         transaction.execute_unprepared(FORGET).await?;
         replacement::check(&transaction).await?;
-        transaction.commit().await?;
-        Ok(differences)
+        Ok((transaction, differences))
     };
     match made.await {
-        Ok(differences) => Ok(Restoration::Done(Restored {
-            path: file.to_path_buf(),
-            taken_at: prepared.taken_at(),
-            replaced,
-            changes: differences
-                .into_iter()
-                .map(Difference::into_change)
-                .collect(),
-        })),
+        Ok((transaction, differences)) => {
+            // Where this fails, nobody knows what is there: what was kept stays then.
+            transaction.commit().await?;
+            Ok(Restoration::Done(Restored {
+                path: file.to_path_buf(),
+                taken_at: prepared.taken_at(),
+                replaced,
+                changes: differences
+                    .into_iter()
+                    .map(Difference::into_change)
+                    .collect(),
+            }))
+        }
         Err(error) => {
             // Nothing was replaced.
             if let Some(replaced) = replaced {

@@ -224,7 +224,37 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
     let other = backup_file(&world).with_file_name("other.db");
     self::restored(&world, &other, &NOTHING).await;
     assert_eq!(statuses(&world, &scope).await.len(), 5);
-    assert_eq!(judge(&world.store, &world, &new.secret).await, Ok(()));
+    // Whatever was said: the database that was there knew that this key is revoked.
+    assert_eq!(
+        judge(&world.store, &world, &new.secret).await,
+        Err(Refusal::RevokedApiKey)
+    );
+}
+
+#[tokio::test]
+async fn p55_a_revocation_that_another_past_knows_of_counts_whatever_is_said() {
+    let world = World::on_sqlite().await;
+    let scope = world.tenant("acme").await;
+    let group = world.group(&scope, "Ordering", &[]).await;
+    let revoked = issue(&world, &scope, &group, "revoked").await;
+    let kept = issue(&world, &scope, &group, "kept").await;
+    let first = backup_file(&world).with_file_name("first.db");
+    fs::rename(backup_of(&world).await, &first).unwrap();
+    // So that the second backup has an event that the first has not.
+    issue(&world, &scope, &group, "between").await;
+    let second = backup_of(&world).await;
+    let replaced = restored(&world, &first, &NOTHING).await.replaced;
+    // The clock of these tests stands still, and so would its name.
+    fs::remove_file(replaced.unwrap()).unwrap();
+    let keys = world.store.keys(&scope);
+    let later = world.now + TimeDelta::hours(3);
+    keys.revoke(revoked.key.id, later).await.unwrap();
+    restored(&world, &second, &NOTHING).await;
+    assert_eq!(
+        judge(&world.store, &world, &revoked.secret).await,
+        Err(Refusal::RevokedApiKey)
+    );
+    assert_eq!(judge(&world.store, &world, &kept.secret).await, Ok(()));
 }
 
 #[tokio::test]

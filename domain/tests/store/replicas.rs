@@ -180,7 +180,11 @@ async fn what_is_changed_by_hand_in_psql_counts_too() {
             for replica in &cluster.replicas {
                 until(async || replica.judge(&secret).await.is_err()).await;
             }
-            assert!(by_hand.elapsed() < BOUND, "{sql}: {:?}", by_hand.elapsed());
+            assert!(
+                by_hand.elapsed() < BOUND + SLACK,
+                "{sql}: {:?}",
+                by_hand.elapsed()
+            );
         }
     })
     .await;
@@ -216,7 +220,11 @@ async fn p63_a_transaction_that_commits_late_is_not_missed() {
         for replica in &cluster.replicas {
             until(async || replica.judge(&first.secret).await.is_err()).await;
         }
-        assert!(committed.elapsed() < BOUND, "{:?}", committed.elapsed());
+        assert!(
+            committed.elapsed() < BOUND + SLACK,
+            "{:?}",
+            committed.elapsed()
+        );
     })
     .await;
 }

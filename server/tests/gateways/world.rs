@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use super::{binary::Latchkey, upstream::Upstream};
 
 /// Set by `cargo xtask test`: the programs are there, and one that is not is a failure.
-const REQUIRED: &str = "TEST_GATEWAYS";
+const REQUIRED: &str = "TEST_PROGRAMS";
 /// More than a loaded machine needs to start a program.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);

@@ -235,6 +235,19 @@ impl Scene {
         headers: &str,
         body: &str,
     ) -> Option<(u16, Value)> {
+        let headers = format!("x-api-key: {}\r\n{headers}", self.manager);
+        self.send(at, method, &format!("/api/v1{path}"), &headers, body)
+    }
+
+    /// What the replica of that number answers.
+    pub(crate) fn send(
+        &self,
+        at: usize,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> Option<(u16, Value)> {
         let address = &self.replicas[at].server.address;
         let content_type = if body.is_empty() {
             ""
@@ -242,8 +255,7 @@ impl Scene {
             "content-type: application/json\r\n"
         };
         let request = format!(
-            "{method} /api/v1{path} HTTP/1.1\r\nhost: {address}\r\nx-api-key: {}\r\n{headers}{content_type}content-length: {}\r\n\r\n{body}",
-            self.manager,
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{headers}{content_type}content-length: {}\r\n\r\n{body}",
             body.len()
         );
         let (status, body) = Connection::try_open(address)?.send(&request)?;

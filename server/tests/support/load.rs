@@ -33,6 +33,8 @@ pub(crate) struct Target {
     secret: String,
     before: u16,
     after: u16,
+    /// Whether a later change may bring the old state back.
+    comes_back: bool,
     /// The change was answered: whatever is sent from now on is judged by the new state.
     answered: AtomicBool,
     /// Requests sent before that, and afterwards.
@@ -46,9 +48,16 @@ impl Target {
             secret: secret.to_owned(),
             before,
             after,
+            comes_back: false,
             answered: AtomicBool::default(),
             sent: Default::default(),
         }
+    }
+
+    /// A later change brings its old state back.
+    pub(crate) fn that_comes_back(mut self) -> Self {
+        self.comes_back = true;
+        self
     }
 }
 
@@ -127,6 +136,10 @@ impl Drop for Load {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
+        if !thread::panicking() {
+            let wrong = self.shared.wrong.lock().unwrap();
+            assert!(wrong.is_empty(), "{wrong:#?}");
+        }
     }
 }
 
@@ -152,8 +165,9 @@ impl Shared {
                     .unwrap()
                     .as_ref()
                     .is_some_and(|current| Arc::ptr_eq(current, &target));
-                if !is_current {
-                    // The next change was asked for meanwhile, perhaps of the same key: this answer says nothing of either.
+                let is_late = answered && status == Some(target.before) && !target.comes_back;
+                if !is_current && !is_late {
+                    // The next change was asked for meanwhile, perhaps of the same key.
                     if status.is_none() {
                         connection = None;
                     }

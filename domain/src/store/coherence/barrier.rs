@@ -28,19 +28,19 @@ const PENDING: &str = "
     SELECT DISTINCT xid::text AS xid FROM key_state_changes AS note
     WHERE xid = pg_current_xact_id_if_assigned()
         OR (xid >= (
-            SELECT pg_snapshot_xmin(applied) FROM replicas WHERE applied IS NOT NULL ORDER BY 1 LIMIT 1
+            SELECT coalesce(pg_snapshot_xmin(applied), '0'::xid8) FROM replicas ORDER BY 1 LIMIT 1
         ) AND pg_visible_in_snapshot(xid, pg_current_snapshot()) AND EXISTS (
             SELECT FROM replicas
             WHERE NOT coalesce(pg_visible_in_snapshot(note.xid, applied), false)))";
 
 /// Those that everybody on the list has stamped, and those from the future, which came with a dump of another cluster. Who has said
-/// nothing yet may need any of the others.
+/// nothing yet may need any of the others. A transaction that stays open holds up none but its own.
 const FORGET: &str = "
     DELETE FROM key_state_changes WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM key_state_changes
         WHERE NOT pg_visible_in_snapshot(xid, pg_current_snapshot())
-            OR (NOT EXISTS (SELECT FROM replicas WHERE applied IS NULL) AND xid < (
-                SELECT pg_snapshot_xmin(applied) FROM replicas ORDER BY 1 LIMIT 1))
+            OR (EXISTS (SELECT FROM replicas) AND NOT EXISTS (
+                SELECT FROM replicas WHERE NOT coalesce(pg_visible_in_snapshot(xid, applied), false)))
         LIMIT 1000))";
 
 const ASK: &str = "

@@ -8,8 +8,7 @@
 //! The same statement moves the replica's own row in `replicas` on, which does three things at once. It says up to which snapshot
 //! everything is stamped, for whoever waits in `barrier.rs`. Only the primary accepts it, with its synchronous standby, so that a
 //! former primary that is cut off renews no lease. And it is the witness: where the row is gone or has gone back, this is another
-//! state of the database, and transaction numbers in it say nothing about ours. (A snapshot knows no transaction that began after the
-//! beat in which it was taken. So where that beat is there, everything that the snapshot knows is there too.)
+//! state of the database, such as one that was restored under a server that runs.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sqlx::{self, postgres::PgConnection};
@@ -18,21 +17,24 @@ use uuid::Uuid;
 /// So many changes at once are stamped one by one; beyond that it is cheaper to stamp everything.
 const MOST: usize = 1_000;
 
+/// Under another name each time: a number that was written earlier must mean nothing now.
 const REGISTER: &str = "
-    INSERT INTO replicas (id, beat, since) VALUES ($1, 0, clock_timestamp())
-    ON CONFLICT (id) DO UPDATE SET beat = 0, applied = NULL";
+    WITH gone AS (DELETE FROM replicas WHERE id = $1)
+    INSERT INTO replicas (id, beat, since) VALUES ($2, 0, clock_timestamp())";
 
 const LEAVE: &str = "DELETE FROM replicas WHERE id = $1";
 
+/// Counts also the questions whose answers were lost, so that nobody takes a replica that asks for one that is silent.
+///
 /// One more than [`MOST`] is asked for, to see that there are more. A note from the future came with a dump of another cluster, and says
 /// nothing here.
 const BEAT: &str = "
     WITH own AS (
-        UPDATE replicas SET beat = $2 + 1, applied = $3::text::pg_snapshot
+        UPDATE replicas SET beat = beat + 1, applied = $3::text::pg_snapshot
         WHERE id = $1 AND beat >= $2
-        RETURNING 1
+        RETURNING beat
     )
-    SELECT EXISTS (SELECT FROM own), pg_current_snapshot()::text, clock_timestamp(), ARRAY(
+    SELECT (SELECT beat FROM own), pg_current_snapshot()::text, clock_timestamp(), ARRAY(
         SELECT subject FROM key_state_changes
         WHERE xid >= pg_snapshot_xmin($3::text::pg_snapshot)
             AND NOT pg_visible_in_snapshot(xid, $3::text::pg_snapshot)
@@ -45,8 +47,10 @@ const OTHERS: &str = "SELECT id, beat FROM replicas WHERE id <> $1";
 const REMOVE: &str = "DELETE FROM replicas WHERE id = $1 AND beat = $2";
 
 /// Up to where a replica has read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
+    /// Under which name.
+    pub(super) id: Uuid,
     /// How often it has asked.
     beat: i64,
     /// What the database showed the last time, as PostgreSQL writes a snapshot. Everything in it is stamped. `None` before the first
@@ -75,10 +79,22 @@ pub(super) enum News {
     Everything,
 }
 
-/// Makes the replica known, as one that has stamped nothing.
-pub(super) async fn register(connection: &mut PgConnection, id: Uuid) -> Result<Seen, sqlx::Error> {
-    sqlx::query(REGISTER).bind(id).execute(connection).await?;
-    Ok(Seen::default())
+/// Makes the replica known, as one that has stamped nothing; under `id`, and no longer under the name before that.
+pub(super) async fn register(
+    connection: &mut PgConnection,
+    before: Option<Uuid>,
+    id: Uuid,
+) -> Result<Seen, sqlx::Error> {
+    sqlx::query(REGISTER)
+        .bind(before)
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(Seen {
+        id,
+        beat: 0,
+        snapshot: None,
+    })
 }
 
 /// Takes the replica off the list: it uses nothing that it has in memory any more.
@@ -91,17 +107,16 @@ pub(super) async fn leave(connection: &mut PgConnection, id: Uuid) -> Result<(),
 /// should be.
 pub(super) async fn ask(
     connection: &mut PgConnection,
-    id: Uuid,
     seen: &Seen,
 ) -> Result<Option<Answer>, sqlx::Error> {
-    let (is_known, snapshot, at, subjects): (bool, String, DateTime<Utc>, Vec<Option<Uuid>>) =
-        sqlx::query_as(BEAT)
-            .bind(id)
-            .bind(seen.beat)
-            .bind(&seen.snapshot)
-            .fetch_one(connection)
-            .await?;
-    Ok(is_known.then(|| Answer {
+    let answer: (Option<i64>, String, DateTime<Utc>, Vec<Option<Uuid>>) = sqlx::query_as(BEAT)
+        .bind(seen.id)
+        .bind(seen.beat)
+        .bind(&seen.snapshot)
+        .fetch_one(connection)
+        .await?;
+    let (beat, snapshot, at, subjects) = answer;
+    Ok(beat.map(|beat| Answer {
         news: if seen.snapshot.is_none() || subjects.len() > MOST {
             News::Everything
         } else if subjects.is_empty() {
@@ -112,7 +127,8 @@ pub(super) async fn ask(
             subjects.map_or(News::Everything, News::Some)
         },
         seen: Seen {
-            beat: seen.beat + 1,
+            id: seen.id,
+            beat,
             snapshot: Some(snapshot),
         },
         at,

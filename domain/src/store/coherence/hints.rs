@@ -6,7 +6,10 @@ use sea_orm::sqlx::{
     self, Executor as _,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
-use std::time::Duration;
+use std::{
+    io::{self, ErrorKind},
+    time::Duration,
+};
 use tokio::{
     sync::Notify,
     time::{sleep, timeout},
@@ -64,7 +67,8 @@ async fn listen_on_a_new_connection(
     loop {
         match timeout(SILENCE, listener.try_recv()).await {
             Ok(hint) => {
-                hint?.ok_or(sqlx::Error::WorkerCrashed)?;
+                hint?
+                    .ok_or_else(|| sqlx::Error::from(io::Error::from(ErrorKind::UnexpectedEof)))?;
                 news.notify_one();
             }
             Err(_) => {

@@ -20,6 +20,8 @@ pub(crate) const BOUND: Duration = Duration::from_millis(1_000);
 const LENGTH: Duration = Duration::from_millis(900);
 
 const NONE: u64 = 0;
+/// None, and none any more.
+const LEFT: u64 = 1;
 const FOR_EVER: u64 = u64::MAX;
 
 /// A point of time on this machine's clock, which goes on while the machine is suspended and which nobody sets.
@@ -64,7 +66,7 @@ impl Lease {
     pub(crate) fn is_held(&self, now: impl FnOnce() -> Moment) -> bool {
         match self.until.load(Ordering::Acquire) {
             FOR_EVER => true,
-            NONE => false,
+            NONE | LEFT => false,
             until => now().0 < until,
         }
     }
@@ -72,11 +74,26 @@ impl Lease {
     /// Everything that the database knew when it was asked, at `asked` or later, is stamped by now.
     pub(crate) fn renew(&self, asked: Moment) {
         let length = u64::try_from(LENGTH.as_nanos()).unwrap_or(NONE);
-        self.until.store(asked.0 + length, Ordering::Release);
+        self.set(asked.0 + length);
     }
 
-    /// Nothing that was kept may be used from now on.
+    /// Nothing that was kept may be used before the next renewal.
     pub(crate) fn give_up(&self) {
-        self.until.store(NONE, Ordering::Release);
+        self.set(NONE);
+    }
+
+    /// Nothing that was kept may be used any more, also where somebody renews it at this very moment.
+    pub(crate) fn leave(&self) {
+        self.until.store(LEFT, Ordering::Release);
+    }
+
+    /// Only one renews, and so there is no other change to lose but the last one.
+    fn set(&self, until: u64) {
+        let before = self.until.load(Ordering::Relaxed);
+        if before != LEFT {
+            let _ =
+                self.until
+                    .compare_exchange(before, until, Ordering::Release, Ordering::Relaxed);
+        }
     }
 }

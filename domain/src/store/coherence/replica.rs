@@ -11,8 +11,9 @@ use sea_orm::sqlx::{
 use std::{
     collections::HashMap,
     convert::Infallible,
+    fmt,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -48,17 +49,27 @@ const GONE_AFTER: Duration = Duration::from_secs(5);
 /// How far the clocks of replica and database may differ before somebody should know.
 const MOST_SKEW: TimeDelta = TimeDelta::seconds(2);
 
-/// A replica. Dropped, it follows no more, and its lease runs out.
-#[derive(Debug)]
+/// A replica. Dropped, it follows no more, and its lease is gone.
 pub(crate) struct Replica {
     shared: Arc<Shared>,
+    /// With a password in them, which their own `Debug` form would show.
     options: PgConnectOptions,
     tasks: [AbortHandle; 2],
 }
 
+impl fmt::Debug for Replica {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Replica")
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
-    id: Uuid,
+    /// Under which name it stands on the list, if it does.
+    id: Mutex<Option<Uuid>>,
     coherence: Arc<Coherence>,
     primary: Arc<Primary>,
     /// Somebody says that there are news.
@@ -73,7 +84,7 @@ impl Replica {
     /// Begins to follow what changes.
     pub(crate) fn begin(options: PgConnectOptions, primary: Arc<Primary>) -> Self {
         let shared = Arc::new(Shared {
-            id: random::identifier(),
+            id: Mutex::default(),
             coherence: Arc::new(Coherence::with(Lease::none())),
             primary,
             news: Notify::new(),
@@ -118,8 +129,16 @@ impl Replica {
     pub(crate) async fn leave(&self) -> Result<(), Error> {
         self.stop();
         let leaving = async {
+            // What was asked already could put it on the list again.
+            while !self.tasks.iter().all(AbortHandle::is_finished) {
+                sleep(RETRY_AFTER).await;
+            }
+            let id = *locked(&self.shared.id);
+            let Some(id) = id else {
+                return Ok(());
+            };
             let mut connection = self.options.connect().await?;
-            beat::leave(&mut connection, self.shared.id).await
+            beat::leave(&mut connection, id).await
         };
         match timeout(PATIENCE, leaving).await {
             Ok(left) => left.map_err(|error| Error::Unavailable(Box::new(error))),
@@ -131,7 +150,7 @@ impl Replica {
         for task in &self.tasks {
             task.abort();
         }
-        self.shared.coherence.lease.give_up();
+        self.shared.coherence.lease.leave();
     }
 }
 
@@ -144,17 +163,14 @@ impl Drop for Replica {
 impl Shared {
     /// Follows what changes, for ever.
     async fn follow(&self, options: PgConnectOptions) {
-        let mut seen = None;
         let mut is_cut_off = false;
         loop {
             let connected = timeout(PATIENCE, self.connect(&options)).await;
             let problem = match connected {
-                Ok(Ok(connection)) => {
-                    match self.follow_on(connection, &mut seen, &mut is_cut_off).await {
-                        Ok(never) => match never {},
-                        Err(error) => error,
-                    }
-                }
+                Ok(Ok(connection)) => match self.follow_on(connection, &mut is_cut_off).await {
+                    Ok(never) => match never {},
+                    Err(error) => error,
+                },
                 Ok(Err(error)) => error,
                 Err(_) => sqlx::Error::PoolTimedOut,
             };
@@ -171,35 +187,27 @@ impl Shared {
 
     async fn connect(&self, options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
         let mut connection = options.connect().await?;
-        self.primary.require(&mut connection).await?;
+        self.primary.prepare(&mut connection).await?;
         Ok(connection)
     }
 
+    /// Follows what changes until the connection ends. What is on the other side of the next one may have forgotten what we have read:
+    /// a primary that crashed, or another one. So each connection begins anew, and everything is read again.
     async fn follow_on(
         &self,
         mut connection: PgConnection,
-        seen: &mut Option<Seen>,
         is_cut_off: &mut bool,
     ) -> Result<Infallible, sqlx::Error> {
+        let mut seen = self.register(&mut connection).await?;
         let mut looked_around = Instant::now();
         loop {
-            let was_known = match seen {
-                Some(_) => true,
-                None => {
-                    *seen = Some(patiently(beat::register(&mut connection, self.id)).await?);
-                    false
-                }
-            };
-            let before = seen.clone().unwrap_or_default();
             let asked = clock::now();
-            let answer = patiently(beat::ask(&mut connection, self.id, &before)).await?;
+            let answer = patiently(beat::ask(&mut connection, &seen)).await?;
             let Some(answer) = answer else {
                 // Another state of the database, or we were silent for so long that nobody waits for us.
                 self.coherence.lease.give_up();
-                *seen = None;
-                if !was_known {
-                    sleep(RETRY_AFTER).await;
-                }
+                sleep(RETRY_AFTER).await;
+                seen = self.register(&mut connection).await?;
                 continue;
             };
             let has_news = answer.news != News::Nothing;
@@ -208,7 +216,7 @@ impl Shared {
                 News::Some(changed) => self.coherence.changed(&changed),
                 News::Everything => self.coherence.everything_changed(),
             }
-            *seen = Some(answer.seen);
+            seen = answer.seen;
             // After the stamps: who finds the lease finds them.
             self.coherence.lease.renew(asked);
             if *is_cut_off {
@@ -216,17 +224,24 @@ impl Shared {
                 tracing::info!("PostgreSQL says again what changes");
             }
             self.note_skew(answer.at - clock::wall_clock(), asked);
+            if looked_around.elapsed() >= LOOK_AROUND {
+                looked_around = Instant::now();
+                patiently(self.look_around(&mut connection, seen.id)).await?;
+            }
             if has_news {
                 // Somebody waits to hear that they are stamped: the next question says so.
                 continue;
             }
-            if looked_around.elapsed() >= LOOK_AROUND {
-                looked_around = Instant::now();
-                patiently(self.look_around(&mut connection)).await?;
-            }
             // A hint that comes meanwhile is kept.
             let _ = timeout(BEAT, self.news.notified()).await;
         }
+    }
+
+    async fn register(&self, connection: &mut PgConnection) -> Result<Seen, sqlx::Error> {
+        let id = random::identifier();
+        // Before it is asked for: whoever leaves has to take off also what was not answered.
+        let before = locked(&self.id).replace(id);
+        patiently(beat::register(connection, before, id)).await
     }
 
     /// `ahead` is how far the database's clock was ahead when its answer was read; the question was asked at `asked`.
@@ -249,14 +264,15 @@ impl Shared {
 
     /// Takes replicas off the list that are gone without saying so. How long they are silent is counted on our own clock, from one look
     /// to the next, so that no clock that is set takes off one that lives.
-    async fn look_around(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    async fn look_around(
+        &self,
+        connection: &mut PgConnection,
+        own: Uuid,
+    ) -> Result<(), sqlx::Error> {
         let now = Instant::now();
-        let replicas = beat::others(connection, self.id).await?;
+        let replicas = beat::others(connection, own).await?;
         let gone: Vec<_> = {
-            let mut others = self
-                .others
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut others = locked(&self.others);
             let before = std::mem::take(&mut *others);
             for (id, beat) in replicas {
                 let seen = match before.get(&id) {
@@ -281,6 +297,11 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// Nobody panics with one of these.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn patiently<T>(

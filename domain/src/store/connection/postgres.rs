@@ -20,13 +20,7 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30000";
 /// How long a connection that was used may take to show that it is good for the next one.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A change that was answered must be there after a crash. Stronger settings than `on` are left as they are.
-const NEVER_ASYNCHRONOUS: &str = "
-    SELECT set_config('synchronous_commit', 'on', false)
-    WHERE current_setting('synchronous_commit') = 'off'";
-
 /// How further connections to the same database are made, and what is known of its primary.
-#[derive(Debug)]
 pub(super) struct Postgres {
     pub(super) options: PgConnectOptions,
     pub(super) primary: Arc<Primary>,
@@ -40,6 +34,8 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         .options([
             ("statement_timeout", timeout.as_str()),
             ("lock_timeout", timeout.as_str()),
+            // The key limit counts after it has locked, and must see what was committed in between.
+            ("default_transaction_isolation", "read committed"),
             (
                 "idle_in_transaction_session_timeout",
                 IDLE_IN_TRANSACTION_TIMEOUT,
@@ -64,11 +60,7 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         .acquire_timeout(DATABASE_TIMEOUT)
         .after_connect(move |connection, _| {
             let primary = Arc::clone(&connected);
-            Box::pin(async move {
-                primary.require(connection).await?;
-                sqlx::query(NEVER_ASYNCHRONOUS).execute(connection).await?;
-                Ok(())
-            })
+            Box::pin(async move { primary.prepare(connection).await })
         })
         // This question is asked in place of the usual ping, and finds a dead connection as well.
         .test_before_acquire(false)
@@ -98,4 +90,43 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         _lock: None,
         statements: Arc::default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, Statement};
+
+    use super::connect;
+    use crate::store::world::World;
+
+    #[tokio::test]
+    async fn p50_what_the_database_is_set_to_weakens_no_promise() {
+        let Some(world) = World::on_postgres_if_any().await else {
+            return;
+        };
+        for setting in [
+            "synchronous_commit = 'local'",
+            "default_transaction_isolation = 'serializable'",
+        ] {
+            let set = format!(
+                "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {}', current_database()); END $$",
+                setting.replace('\'', "''")
+            );
+            world.execute_script(&set).await;
+        }
+        let connections = connect(&world.options().database_url).await.expect("it");
+        for (setting, expected) in [
+            ("synchronous_commit", "on"),
+            ("transaction_isolation", "read committed"),
+        ] {
+            let connection = &connections.writer;
+            let question = Statement::from_string(
+                connection.get_database_backend(),
+                format!("SELECT current_setting('{setting}')"),
+            );
+            let row = connection.query_one_raw(question).await.expect("a row");
+            let value: String = row.expect("a row").try_get_by_index(0).expect("a text");
+            assert_eq!(value, expected, "{setting}");
+        }
+    }
 }

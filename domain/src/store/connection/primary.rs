@@ -13,6 +13,11 @@ const TIMELINE: &str = "
     SELECT CASE WHEN pg_is_in_recovery() THEN NULL
         ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END";
 
+/// What was answered must be there after a crash, and on the standby that takes over. `remote_apply` is more than that, and stays.
+const DURABLE: &str = "
+    SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+
 const IS_STANDBY: &str = "SELECT pg_is_in_recovery()";
 
 /// What is known of the primary.
@@ -55,18 +60,18 @@ impl Primary {
             .is_some_and(|timeline| self.newest.fetch_max(timeline, Ordering::Relaxed) <= timeline))
     }
 
-    /// [`Self::is_at`], or it is an error.
+    /// Prepares a new connection, where it leads to the primary.
     ///
     /// # Errors
     /// Where it leads elsewhere, or ends.
-    pub(crate) async fn require(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        if self.is_at(connection).await? {
-            Ok(())
-        } else {
-            Err(refused(
+    pub(crate) async fn prepare(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        if !self.is_at(connection).await? {
+            return Err(refused(
                 "the PostgreSQL server is a standby or a former primary",
-            ))
+            ));
         }
+        sqlx::query(DURABLE).execute(connection).await?;
+        Ok(())
     }
 }
 

@@ -43,7 +43,7 @@ const TABLES: &str = "
 ";
 
 /// The columns are those of `m0005_hot_path`: last use changes no verdict. The search path is that of the migration, whatever the
-/// session's is that changes something by hand.
+/// session's is that changes something by hand. Always: also what comes by replication, or from a tool that switches triggers off.
 const TRIGGERS: &str = "
     CREATE FUNCTION note_key_state_change() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
@@ -73,4 +73,11 @@ const TRIGGERS: &str = "
         FOR EACH ROW EXECUTE FUNCTION note_key_state_change();
     CREATE TRIGGER note_removal AFTER DELETE ON tenants
         FOR EACH ROW EXECUTE FUNCTION note_key_state_change();
+    ALTER TABLE api_keys ENABLE ALWAYS TRIGGER note_change;
+    ALTER TABLE api_keys ENABLE ALWAYS TRIGGER note_removal;
+    ALTER TABLE api_keys ENABLE ALWAYS TRIGGER note_emptying;
+    ALTER TABLE authorization_groups ENABLE ALWAYS TRIGGER note_change;
+    ALTER TABLE authorization_groups ENABLE ALWAYS TRIGGER note_removal;
+    ALTER TABLE tenants ENABLE ALWAYS TRIGGER note_change;
+    ALTER TABLE tenants ENABLE ALWAYS TRIGGER note_removal;
 ";

@@ -55,6 +55,24 @@ pub(super) async fn find(
     Ok(differences)
 }
 
+/// What a database of another past knows for certain: tenants that are suspended, users that are disabled, and keys that are revoked or
+/// got a new secret later than in the backup. What it does not have says nothing.
+pub(super) async fn find_taken_away(
+    transaction: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<Vec<Difference>, Error> {
+    let mut differences = keys::tenants(transaction, now).await?;
+    differences.extend(people::find(transaction, now).await?);
+    differences.retain(|difference| {
+        matches!(
+            difference.action,
+            AuditAction::TenantSuspended | AuditAction::UserDisabled
+        )
+    });
+    differences.extend(keys::known_to_be_dead(transaction, now).await?);
+    Ok(differences)
+}
+
 /// Adds the revocation of the keys that the operator names.
 pub(super) async fn add_named(
     transaction: &impl ConnectionTrait,

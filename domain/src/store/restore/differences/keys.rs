@@ -118,6 +118,8 @@ struct KeyRow {
     is_there: bool,
     revoked_at: Option<DateTime<Utc>>,
     has_same_secret: Option<bool>,
+    /// Whether its secret is newer than the backup's.
+    has_later_secret: bool,
     old_group_id: Uuid,
     old_group_name: String,
     group_id: Option<Uuid>,
@@ -132,6 +134,7 @@ struct KeyRow {
 const KEYS: &str = "
     SELECT old.id, old.tenant_id, old.name, new.id IS NOT NULL AS is_there, new.revoked_at,
         new.secret_digest = old.secret_digest AS has_same_secret,
+        coalesce(new.rotated_at > coalesce(old.rotated_at, old.created_at), FALSE) AS has_later_secret,
         old.group_id AS old_group_id, old_group.name AS old_group_name,
         new.group_id, new_group.name AS group_name,
         old.ip_allowlist AS old_allowlist, new.ip_allowlist AS allowlist,
@@ -161,6 +164,16 @@ pub(super) async fn keys(
     now: DateTime<Utc>,
 ) -> Result<Vec<Difference>, Error> {
     let keys = rows::<KeyRow>(transaction, KEYS, Vec::new()).await?;
+    Ok(keys.into_iter().map(|row| difference(row, now)).collect())
+}
+
+/// Keys that were live in the backup, and of which a database of another past knows that they are dead.
+pub(super) async fn known_to_be_dead(
+    transaction: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<Vec<Difference>, Error> {
+    let mut keys = rows::<KeyRow>(transaction, KEYS, Vec::new()).await?;
+    keys.retain(|row| row.revoked_at.is_some() || row.has_later_secret);
     Ok(keys.into_iter().map(|row| difference(row, now)).collect())
 }
 
