@@ -36,6 +36,11 @@ pub(crate) fn soak(workspace: &Workspace) -> Result<()> {
         || rounds("coherence", "200"),
     )?;
     progress::step(
+        "300 servers killed in the middle of changes",
+        "8 min",
+        || rounds("crash", "100"),
+    )?;
+    progress::step(
         "1,000 changes on three replicas, and some hundred while something fails",
         "15 min",
         || rounds("replicas", "1000"),

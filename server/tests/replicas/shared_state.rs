@@ -104,7 +104,7 @@ fn p43_of_fifty_creates_at_once_on_three_replicas_exactly_one_finds_the_last_pla
         r#"{{"name":"Target","authorization_group_id":"{}"}}"#,
         scene.group
     );
-    for _ in 0..super::rounds() {
+    for _ in 0..super::rounds().min(50) {
         let limit = (scene.database.number(used) + 1).to_string();
         operator
             .run(&["tenant", "set-limit", "acme", &limit])
@@ -142,7 +142,7 @@ fn p45_rotating_and_revoking_at_once_on_two_replicas_ends_revoked() {
     let Some(scene) = Scene::start(NO_SETTINGS) else {
         return;
     };
-    for _ in 0..super::rounds() {
+    for _ in 0..super::rounds().min(200) {
         let key = scene.new_key(0);
         let change = |at: usize, what: &str| {
             let path = format!("/api-keys/{}/{what}", key.id);
