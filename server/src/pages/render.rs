@@ -6,9 +6,9 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{Method, StatusCode, Uri, request::Parts};
+use http::{HeaderValue, Method, StatusCode, Uri, header::RETRY_AFTER, request::Parts};
 use leptos::prelude::provide_context;
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -21,6 +21,8 @@ use crate::{
 /// Pages that are rendered at once, for each processor. A page takes a quarter of a MiB while it is rendered, and a flood of sign-ins asks
 /// for hundreds; more of them at once than there are processors are ready no sooner.
 const AT_ONCE: usize = 4;
+/// How long a page may wait for its place: those before it may be waiting for the database, which has 3 seconds.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 static PLACES: LazyLock<Semaphore> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -52,8 +54,14 @@ pub(crate) async fn render(
     request: Request,
     tell: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Response {
-    // Nobody closes it. Whoever waits too long is answered by the limit of all requests (`answer.rs`).
-    let _place = PLACES.acquire().await;
+    let Ok(_place) = tokio::time::timeout(PATIENCE, PLACES.acquire()).await else {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [(RETRY_AFTER, HeaderValue::from_static("5"))],
+            "Too many pages are asked for at once. Try again in a moment.\n",
+        )
+            .into_response();
+    };
     let context = context_of(state, &request);
     let provide = move || {
         provide_context(context.clone());
