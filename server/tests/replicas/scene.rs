@@ -1,6 +1,9 @@
 //! Three replicas on one PostgreSQL database, each behind a proxy that can fail, under load, with an integration that changes keys.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -16,6 +19,12 @@ use super::{
 /// Between two requests of a connection: three replicas share the machine with PostgreSQL, which some of them ask about every key.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// Three servers and PostgreSQL have the machine to themselves: some of what is asserted here is how long something takes.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 pub(crate) struct Scene {
     /// Before the servers, so that it ends first.
     load: Option<Load>,
@@ -25,6 +34,7 @@ pub(crate) struct Scene {
     pub(crate) group: String,
     /// The integration's secret.
     manager: String,
+    _alone: MutexGuard<'static, ()>,
 }
 
 /// One replica.
@@ -98,6 +108,7 @@ impl Scene {
     }
 
     pub(crate) fn start_on(database: Postgres, environments: [&[(&'static str, &str)]; 3]) -> Self {
+        let alone = alone();
         let operator = Latchkey::new().with("DATABASE_URL", &database.url());
         operator.answer(&[
             "tenant",
@@ -136,6 +147,7 @@ impl Scene {
             database,
             group: targets,
             manager: manager["secret"].as_str().unwrap().to_owned(),
+            _alone: alone,
         }
     }
 

@@ -3,7 +3,13 @@
 use std::{process::Stdio, thread};
 
 use super::{
-    Which, binary::Latchkey, postgres::Postgres, scene::Replica, server::Server, sql, until::until,
+    Which,
+    binary::Latchkey,
+    postgres::Postgres,
+    scene::{Replica, alone},
+    server::Server,
+    sql,
+    until::until,
 };
 
 /// What every Latchkey locks while it changes the schema (`domain/src/store/migration.rs`).
@@ -40,6 +46,7 @@ fn p56_five_replicas_that_start_at_once_bring_the_schema_up_to_date_once() {
     let Some(database) = Postgres::fresh() else {
         return;
     };
+    let _alone = alone();
     start_five_at_once(&database);
     let steps = database.number(STEPS);
     assert_eq!(steps, 6);
@@ -54,6 +61,7 @@ fn p56_a_process_that_is_killed_while_it_changes_the_schema_leaves_it_to_the_nex
     let Some(database) = Postgres::fresh() else {
         return;
     };
+    let _alone = alone();
     let lock = thread::scope(|scope| {
         // Held for as long as the connection is there.
         let holder = scope.spawn(|| {
@@ -89,6 +97,7 @@ fn p56_a_schema_of_a_newer_version_is_refused() {
     let Some(database) = Postgres::fresh() else {
         return;
     };
+    let _alone = alone();
     let latchkey = Latchkey::new().with("DATABASE_URL", &database.url());
     latchkey.run(&["tenant", "list"]).ended_well();
     database
@@ -104,6 +113,7 @@ fn p52_a_database_that_does_not_answer_is_503_in_time_and_piles_up_nothing() {
     let Some(database) = Postgres::fresh() else {
         return;
     };
+    let _alone = alone();
     let replica = Replica::start(&database, &[]);
     replica.proxy.stall(Which::All);
     // More than there are connections, all at once.
