@@ -303,14 +303,16 @@ impl World {
         server
     }
 
-    fn survive_killed_servers(&self, after_each: impl Fn()) {
+    /// `between` is done whenever no server runs.
+    fn survive_killed_servers(&self, between: impl Fn()) {
         for change in [Change::Create, Change::Rotate, Change::Revoke] {
             for round in 0..rounds() {
                 let server = self.restart();
                 let known = self.cut_short(&server, change, round, || server.signal("KILL"));
                 drop(server);
-                after_each();
+                between();
                 self.assert_true(&self.restart(), &known);
+                between();
             }
         }
     }
