@@ -18,8 +18,8 @@ use crate::{
     state::AppState,
 };
 
-/// Pages that are rendered at once, for each processor. A page takes a quarter of a MiB while it is rendered, and a flood of sign-ins asks
-/// for hundreds; more of them at once than there are processors are ready no sooner.
+/// Pages that are rendered at once, for each processor: a flood of sign-ins asks for hundreds, and more of them at once than there are
+/// processors are ready no sooner.
 const AT_ONCE: usize = 4;
 /// How long a page may wait for its place: those before it may be waiting for the database, which has 3 seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
