@@ -14,6 +14,8 @@ mod cluster;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/load.rs"]
 mod load;
+#[path = "support/manager.rs"]
+mod manager;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/postgres.rs"]
 mod postgres;
@@ -34,6 +36,7 @@ use std::{
 use binary::Latchkey;
 use cluster::Cluster;
 use load::Connection;
+use manager::Manager;
 use postgres::Postgres;
 use serde_json::Value;
 use server::Server;
@@ -80,37 +83,10 @@ fn rounds() -> u32 {
 impl World {
     fn on(url: &str) -> Self {
         let latchkey = Latchkey::new().with("DATABASE_URL", url);
-        latchkey.answer(&[
-            "tenant",
-            "create",
-            "--name",
-            "Acme",
-            "--key-limit",
-            "100000",
-        ]);
-        let group = |name: &str, permission: &str| {
-            let group = latchkey.answer(&[
-                "group",
-                "create",
-                "--tenant",
-                "acme",
-                "--name",
-                name,
-                "--type",
-                "tenant_api_key",
-                "--permission",
-                permission,
-            ]);
-            group["id"].as_str().unwrap().to_owned()
-        };
-        let managers = group("Managers", "api-keys:write");
-        let manager = latchkey.answer(&[
-            "key", "create", "--tenant", "acme", "--name", "Manager", "--group", &managers,
-        ]);
+        let Manager { group, secret } = Manager::new(&latchkey);
         Self {
-            // Of those that a manager may hand out.
-            group: managers,
-            manager: manager["secret"].as_str().unwrap().to_owned(),
+            group,
+            manager: secret,
             url: url.to_owned(),
             latchkey,
         }

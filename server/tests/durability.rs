@@ -8,6 +8,8 @@ mod binary;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/load.rs"]
 mod load;
+#[path = "support/manager.rs"]
+mod manager;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/server.rs"]
 mod server;
@@ -22,39 +24,11 @@ use std::{
 
 use binary::Latchkey;
 use load::Connection;
+use manager::Manager;
 use serde_json::Value;
 use server::Server;
 use tempfile::TempDir;
 use until::until;
-
-/// A database with a key that may make others; its group and its secret.
-fn with_a_manager(latchkey: &Latchkey) -> (String, String) {
-    latchkey.answer(&[
-        "tenant",
-        "create",
-        "--name",
-        "Acme",
-        "--key-limit",
-        "100000",
-    ]);
-    let group = latchkey.answer(&[
-        "group",
-        "create",
-        "--tenant",
-        "acme",
-        "--name",
-        "Managers",
-        "--type",
-        "tenant_api_key",
-        "--permission",
-        "api-keys:write",
-    ]);
-    let key = latchkey.answer(&[
-        "key", "create", "--tenant", "acme", "--name", "Manager", "--group", "Managers",
-    ]);
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    (text(&group["id"]), text(&key["secret"]))
-}
 
 fn create(address: &str, group: &str, secret: &str, description: &str) -> (u16, String) {
     let body = format!(
@@ -93,7 +67,7 @@ fn p50_a_change_is_flushed_to_the_disk_before_it_is_answered() {
         return;
     }
     let latchkey = Latchkey::new();
-    let (group, secret) = with_a_manager(&latchkey);
+    let Manager { group, secret } = Manager::new(&latchkey);
     let mut server = Server::start(&latchkey, &[]);
     let trace = latchkey.folder().join("trace");
     let mut tracing = Command::new("strace")
@@ -172,7 +146,7 @@ fn p52_a_full_disk_refuses_changes_and_the_check_of_keys_goes_on() {
     };
     let url = format!("sqlite://{}?mode=rwc", disk.0.join("latchkey.db").display());
     let latchkey = Latchkey::new().with("DATABASE_URL", &url);
-    let (group, secret) = with_a_manager(&latchkey);
+    let Manager { group, secret } = Manager::new(&latchkey);
     let uncached = another(&latchkey);
     // So that there is something to take away again.
     let ballast = disk.0.join("ballast");
