@@ -82,6 +82,11 @@ impl Store {
         self.inner.statements()
     }
 
+    /// Gives the system back the memory in which no password was hashed for a minute.
+    pub fn release_password_memory(&self) {
+        self.inner.password_slots().release_memory();
+    }
+
     /// The settings it was opened with.
     #[must_use]
     pub fn options(&self) -> &StoreOptions {

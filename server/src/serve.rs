@@ -138,6 +138,7 @@ async fn write_down(store: Store, verifier: Verifier, mut ended: watch::Receiver
             _ = ended.changed() => return,
         }
         flush(&verifier).await;
+        store.release_password_memory();
         let tidied = async {
             store.forget_noticed_changes().await?;
             store.forget_old_usage(today(clock::now())).await

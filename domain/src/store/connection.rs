@@ -191,7 +191,7 @@ impl Database {
         &self.options
     }
 
-    /// How many passwords are hashed at once.
+    /// Where passwords are hashed.
     pub(crate) const fn password_slots(&self) -> &password::Slots {
         &self.password_slots
     }

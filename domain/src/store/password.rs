@@ -5,8 +5,10 @@
 //! | what may a new password be? | `rules.rs` |
 //! | how is it kept, and checked? | `hash.rs` |
 //! | how many are hashed at once? | `slots.rs` |
+//! | in which memory? | `memory.rs` |
 
 mod hash;
+mod memory;
 mod rules;
 mod slots;
 
@@ -45,7 +47,7 @@ pub(crate) async fn find_fault(
     let (password, email, name) = (password.to_owned(), email.clone(), name.to_owned());
     operator_slot(slots)
         .await?
-        .run(move || check_new(&password, &email, &name).err())
+        .run(move |_| check_new(&password, &email, &name).err())
         .await
 }
 
@@ -57,7 +59,7 @@ pub(crate) async fn hash(slots: &Slots, password: &str) -> Result<String, Error>
     let password = normalise(password);
     operator_slot(slots)
         .await?
-        .run(move || hash::hash(&password))
+        .run(move |memory| hash::hash(&password, memory))
         .await?
 }
 
@@ -69,9 +71,9 @@ pub(crate) async fn verify(
     stored: Option<String>,
 ) -> Result<Verdict, Error> {
     let password = normalise(password);
-    slot.run(move || match stored {
-        Some(stored) => hash::verify(&password, &stored),
-        None => hash::pretend(&password),
+    slot.run(move |memory| match stored {
+        Some(stored) => hash::verify(&password, &stored, memory),
+        None => hash::pretend(&password, memory),
     })
     .await?
 }

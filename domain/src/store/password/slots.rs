@@ -1,11 +1,16 @@
 //! How many passwords are hashed at once: each takes 19 MiB and a processor for about 20 ms, and anybody may ask for it.
 
-use std::{sync::Arc, thread::available_parallelism, time::Duration};
+use std::{
+    sync::Arc,
+    thread::available_parallelism,
+    time::{Duration, Instant},
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
+use super::memory::{IdleMemory, Memory};
 use crate::Error;
 
 /// More would take memory.
@@ -19,6 +24,7 @@ pub(crate) struct Slots {
     running: Arc<Semaphore>,
     /// Those that run and those that wait.
     places: Arc<Semaphore>,
+    memory: IdleMemory,
 }
 
 impl Slots {
@@ -32,6 +38,7 @@ impl Slots {
         Self {
             running: Arc::new(Semaphore::new(slots)),
             places: Arc::new(Semaphore::new(slots + queue)),
+            memory: IdleMemory::default(),
         }
     }
 
@@ -42,7 +49,13 @@ impl Slots {
         Some(Slot {
             _running: running.await.ok()?.ok()?,
             _place: place,
+            memory: self.memory.clone(),
         })
+    }
+
+    /// Gives the system back the memory in which nobody has hashed for a minute.
+    pub(crate) fn release_memory(&self) {
+        self.memory.release(Instant::now());
     }
 }
 
@@ -50,17 +63,24 @@ impl Slots {
 pub(crate) struct Slot {
     _running: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
+    memory: IdleMemory,
 }
 
 impl Slot {
-    /// Runs `work` off the async threads. The slot is free again when the work has ended, also where nobody waits for it any more.
+    /// Runs `work` off the async threads, with memory to hash in. The slot is free again when the work has ended, also where nobody waits
+    /// for it any more.
     pub(crate) async fn run<T: Send + 'static>(
         self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Error> {
         tokio::task::spawn_blocking(move || {
-            let _slot = self;
-            work()
+            // All of it moves in here, and not only what is used.
+            let slot = self;
+            let mut memory = slot.memory.take();
+            let done = work(&mut memory);
+            // Before the slot is free, so that there is never a block more than there are slots.
+            slot.memory.put_back(memory);
+            done
         })
         .await
         .map_err(|error| Error::Internal(Box::new(error)))
@@ -99,7 +119,7 @@ mod tests {
         let slots = Slots::new(1, 1);
         let (finish, finished) = mpsc::channel::<()>();
         let slot = slots.acquire(LONG).await.unwrap();
-        let caller = tokio::spawn(slot.run(move || {
+        let caller = tokio::spawn(slot.run(move |_| {
             let _ = finished.recv();
         }));
         tokio::task::yield_now().await;

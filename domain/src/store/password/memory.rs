@@ -1,0 +1,91 @@
+//! The memory that passwords are hashed in: 19 MiB for each slot, handed from one password to the next.
+//!
+//! An allocator would give each thread that hashes a block of its own and return the one before it later: several times the memory, and
+//! thousands of pages that the system clears for each password. What stays in a block is no more than the stored hash says.
+
+use argon2::Block;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How long a block is kept that nobody uses.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// Blocks that nobody uses at the moment, each with when it was used last; never more than there are slots.
+#[derive(Clone, Default)]
+pub(super) struct IdleMemory(Arc<Mutex<Vec<(Memory, Instant)>>>);
+
+impl IdleMemory {
+    /// The block that was used last, or a new one.
+    pub(super) fn take(&self) -> Memory {
+        let kept = self.lock().pop();
+        kept.map_or_else(Memory::default, |(memory, _)| memory)
+    }
+
+    /// Keeps a block for the next.
+    pub(super) fn put_back(&self, memory: Memory) {
+        if !memory.0.is_empty() {
+            self.lock().push((memory, Instant::now()));
+        }
+    }
+
+    /// Gives the system back what was not used for a minute.
+    pub(super) fn release(&self, now: Instant) {
+        self.lock()
+            .retain(|(_, used)| now.saturating_duration_since(*used) < KEPT);
+    }
+
+    /// Whoever panicked held it for a push or a pop alone.
+    fn lock(&self) -> MutexGuard<'_, Vec<(Memory, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for IdleMemory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blocks = self.lock().len();
+        formatter.debug_tuple("IdleMemory").field(&blocks).finish()
+    }
+}
+
+/// One password's memory at a time; empty until the first.
+#[derive(Default)]
+pub(crate) struct Memory(Vec<Block>);
+
+impl Memory {
+    /// So many KiB of it, whatever stands in them.
+    pub(super) fn blocks(&mut self, count: usize) -> &mut [Block] {
+        // To the size, and not doubled: it is the largest thing that this process has.
+        self.0.reserve_exact(count.saturating_sub(self.0.len()));
+        self.0.resize(count, Block::new());
+        &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p16_memory_goes_from_hand_to_hand_and_is_returned_after_a_minute() {
+        let idle = IdleMemory::default();
+        idle.put_back(Memory::default());
+        assert_eq!(idle.lock().len(), 0, "nothing is nothing to keep");
+
+        let mut memory = idle.take();
+        let block = memory.blocks(8).as_ptr();
+        idle.put_back(memory);
+        let mut memory = idle.take();
+        assert_eq!(memory.blocks(8).as_ptr(), block);
+        assert_eq!(idle.lock().len(), 0);
+
+        idle.put_back(memory);
+        let used = Instant::now();
+        idle.release(used);
+        assert_eq!(idle.lock().len(), 1);
+        idle.release(used + KEPT);
+        assert_eq!(idle.lock().len(), 0);
+    }
+}
