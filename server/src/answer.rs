@@ -1,7 +1,8 @@
 //! What every answer has, whatever was asked: a name, a limit of time, headers, and a body where it is a refusal.
 //!
 //! One function around the router, and not a tower of layers in it: axum clones all layers below a layer for each request, so that
-//! eight of them cost more than everything that they do.
+//! eight of them cost more than everything that they do. For the same reason the functions here return futures and are not `async`:
+//! one that is keeps a future that it is given twice, once as it came and once as it is awaited, and both are moved.
 
 use std::{
     convert::Infallible,
@@ -46,7 +47,7 @@ impl Latchkey {
         Self { router, state }
     }
 
-    async fn answer(self, mut request: Request) -> Response {
+    fn answer(self, mut request: Request) -> impl Future<Output = Response> + Send {
         let Self { router, state } = self;
         let client = remember_client(&state.config, &mut request);
         let named = NamedRequest::new(&request, client);
@@ -72,7 +73,6 @@ impl Latchkey {
             add_security_headers(&state.config, response.headers_mut());
             response
         })
-        .await
     }
 }
 
@@ -110,9 +110,11 @@ fn without_body(response: Response) -> Response {
 }
 
 /// The answer; or that there was none in time, or that a panic stood in its place.
-async fn in_time(answer: impl Future<Output = Result<Response, Infallible>>) -> Response {
+fn in_time(
+    answer: impl Future<Output = Result<Response, Infallible>>,
+) -> impl Future<Output = Response> {
     let answer = AssertUnwindSafe(answer).catch_unwind();
-    match tokio::time::timeout(TIMEOUT, answer).await {
+    tokio::time::timeout(TIMEOUT, answer).map(|answer| match answer {
         Ok(Ok(Ok(response))) => response,
         // The message of a panic is for the log, where the panic itself has written it.
         Ok(Err(_panic)) => {
@@ -124,5 +126,21 @@ async fn in_time(answer: impl Future<Output = Result<Response, Infallible>>) -> 
                 .into_response()
         }
         Err(_elapsed) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, F: Future>(_: impl FnOnce(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// It is moved into a box for each request, whole.
+    #[test]
+    fn what_every_request_moves_along_is_small() {
+        let size = size_of_future(Latchkey::answer);
+        assert!(size <= 1_536, "{size} bytes");
     }
 }

@@ -7,8 +7,12 @@ use axum::{
     extract::{Request, State},
     routing,
 };
-use domain::key::ApiKey;
-use domain::verify::{Question, VerifiedKey};
+use domain::{
+    client_address::ClientAddress,
+    key::ApiKey,
+    verify::{Question, VerifiedKey},
+};
+use http::HeaderMap;
 use tokio::{net::TcpListener, sync::OnceCell};
 
 use crate::{
@@ -53,17 +57,16 @@ impl Guard {
     ) -> Result<(), ApiError> {
         match self {
             Self::Twin(key) => {
-                let (headers, client) = (request.headers(), client::of(request.extensions()));
-                let check = || async {
-                    let presented = presented_key(headers);
-                    let verdict =
-                        state
-                            .verifier
-                            .answer(Question::default(), presented, client, clock::now());
-                    Ok::<_, ApiError>(verdict.await??)
+                let known = match key.get() {
+                    Some(known) => known,
+                    None => {
+                        let (headers, client) =
+                            (request.headers(), client::of(request.extensions()));
+                        Box::pin(first_key(key, state, headers, client)).await?
+                    }
                 };
-                let key = key.get_or_try_init(check).await?.clone();
-                request.extensions_mut().insert(key);
+                let known = known.clone();
+                request.extensions_mut().insert(known);
                 Ok(())
             }
             Self::Uncached => {
@@ -74,6 +77,21 @@ impl Guard {
             }
         }
     }
+}
+
+/// The key of the first request, checked.
+async fn first_key<'a>(
+    key: &'a OnceCell<VerifiedKey>,
+    state: &AppState,
+    headers: &HeaderMap,
+    client: ClientAddress,
+) -> Result<&'a VerifiedKey, ApiError> {
+    let presented = presented_key(headers);
+    key.get_or_try_init(|| async {
+        let verdict = (state.verifier).answer(Question::default(), presented, client, clock::now());
+        Ok(verdict.await??)
+    })
+    .await
 }
 
 /// The command line of `latchkey-bench`: `hello`, `seed TENANTS KEYS FILE`, or one of `latchkey`.
@@ -94,8 +112,8 @@ pub async fn run() -> ExitCode {
     }
 }
 
-/// Serves what axum's own documentation begins with: a route that says hello, no layer, `axum::serve`; and one that answers with a key.
-/// It listens where `latchkey` would.
+/// Serves what axum's own documentation begins with: a route that says hello, no layer, `axum::serve`; and one that sends what whoami
+/// sends, a key and the same headers. It listens where `latchkey` would.
 async fn hello() -> Result<(), Failure> {
     let failed = |error| Failure::new(format!("cannot serve: {error}"));
     let listener = TcpListener::bind(config()?.listen).await.map_err(failed)?;
@@ -104,12 +122,25 @@ async fn hello() -> Result<(), Failure> {
     let router = Router::new()
         .route("/", routing::get(|| async { "Hello, World!" }))
         .route(
-            "/json",
-            routing::get(|State(shown): State<ApiKey>| async { Json(shown) }),
+            "/answer",
+            routing::get(|State(shown): State<ApiKey>| async { (HEADERS, Json(shown)) }),
         )
         .with_state(shown);
     axum::serve(listener, router).await.map_err(failed)
 }
+
+/// Those of an answer of whoami, beside its length, type and date.
+const HEADERS: [(&str, &str); 6] = [
+    ("x-request-id", "01a215a3-0f48-7341-8fbd-a55bf76e3943"),
+    ("x-content-type-options", "nosniff"),
+    (
+        "content-security-policy",
+        "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
+    ),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("referrer-policy", "same-origin"),
+    ("cache-control", "no-store"),
+];
 
 /// A key, as long as that of whoami with its tenant.
 const SHOWN: &str = r#"{

@@ -1,10 +1,6 @@
 //! How large a body may be, and in which form.
 
-use axum::{
-    body::{Body, HttpBody as _},
-    extract::Request,
-    response::{IntoResponse, Response},
-};
+use axum::body::Body;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
@@ -15,41 +11,39 @@ pub(crate) const PAGES: usize = 256 * 1024;
 /// The largest body of the sign-in form, in bytes: it takes three short fields from strangers.
 pub(crate) const SIGN_IN: usize = 16 * 1024;
 
-/// Reads the whole body before anything else does, and refuses one that is larger than the limit, whether it said so
-/// (`Content-Length`) or not (chunked). No route of ours streams; what is behind this never holds more than the limit.
+/// Refuses a body that says itself that it is larger than the limit, or packed.
 ///
 /// # Errors
 /// The refusal.
-pub(crate) async fn read_body(limit: usize, request: Request) -> Result<Request, Response> {
-    if let Some(length) = declared_length(request.headers())
+pub(crate) fn check_body(limit: usize, headers: &HeaderMap) -> Result<(), StatusCode> {
+    if let Some(length) = declared_length(headers)
         && length > limit as u64
     {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     // Nothing here unpacks: a small body that becomes a large one is refused as what it is.
-    if request
-        .headers()
+    if headers
         .get_all(header::CONTENT_ENCODING)
         .iter()
         .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
-        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
+        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    if request.body().is_end_stream() {
-        return Ok(request);
-    }
-    let (parts, body) = request.into_parts();
+    Ok(())
+}
+
+/// Reads the whole body before anything else does, and refuses one that is larger than the limit, also where it did not say so
+/// (chunked). No route of ours streams; what is behind this never holds more than the limit.
+///
+/// # Errors
+/// The refusal.
+pub(crate) async fn read_body(limit: usize, body: Body) -> Result<Body, StatusCode> {
     match Limited::new(body, limit).collect().await {
-        Ok(collected) => {
-            let body = Body::from(collected.to_bytes());
-            Ok(Request::from_parts(parts, body))
-        }
-        Err(error) if is_length_limit(error.as_ref()) => {
-            Err(StatusCode::PAYLOAD_TOO_LARGE.into_response())
-        }
+        Ok(collected) => Ok(Body::from(collected.to_bytes())),
+        Err(error) if is_length_limit(error.as_ref()) => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Err(error) => {
             tracing::debug!(%error, "the body could not be read");
-            Err(StatusCode::BAD_REQUEST.into_response())
+            Err(StatusCode::BAD_REQUEST)
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What stands before a handler: everything that its row of the route table asks for, in one place and in its order.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use axum::{
+    body::HttpBody as _,
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse as _, Response},
@@ -13,7 +14,7 @@ use domain::permission::Permission;
 use crate::bench;
 use crate::{
     api_key_layer::admit_key,
-    body_limit::read_body,
+    body_limit::{check_body, read_body},
     pages::{render::context_of, server_functions::admit_session},
     request_id,
     router::Caller,
@@ -42,17 +43,28 @@ pub(crate) enum Asks {
 }
 
 /// Lets a request through to its handler, or answers it.
-pub(crate) async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+///
+/// What only some requests need is in a box: each of them would move the room for it along.
+pub(crate) async fn pass(
+    State(door): State<Arc<Door>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if let Some(path) = request.extensions().get::<MatchedPath>() {
         request_id::note_route(path);
     }
-    let mut request = match door.limit {
-        Some(limit) => match read_body(limit, request).await {
-            Ok(request) => request,
-            Err(refusal) => return refusal,
-        },
-        None => request,
-    };
+    if let Some(limit) = door.limit {
+        if let Err(refusal) = check_body(limit, request.headers()) {
+            return refusal.into_response();
+        }
+        if !request.body().is_end_stream() {
+            let body = mem::take(request.body_mut());
+            match Box::pin(read_body(limit, body)).await {
+                Ok(body) => *request.body_mut() = body,
+                Err(refusal) => return refusal.into_response(),
+            }
+        }
+    }
     let admitted = match &door.asks {
         Asks::Nothing => Ok(()),
         Asks::Key(permission) => admit_key(&door.state, permission.as_ref(), &mut request)
@@ -60,7 +72,7 @@ pub(crate) async fn pass(State(door): State<Arc<Door>>, request: Request, next: 
             .map_err(|error| error.into_response()),
         Asks::Session(caller) => {
             let context = context_of(&door.state, &request);
-            admit_session(&context, *caller).await
+            Box::pin(admit_session(&context, *caller)).await
         }
         #[cfg(feature = "bench")]
         Asks::Bench(guard) => guard
@@ -71,5 +83,21 @@ pub(crate) async fn pass(State(door): State<Arc<Door>>, request: Request, next: 
     match admitted {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, C, F: Future>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// It is moved into a box for each request, whole: with what pages and the database need in it that cost more than the check.
+    #[test]
+    fn what_every_request_moves_along_is_small() {
+        let size = size_of_future(pass);
+        assert!(size <= 1_536, "{size} bytes");
     }
 }

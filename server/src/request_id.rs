@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use domain::client_address::ClientAddress;
+use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, Method};
 use uuid::{Uuid, fmt::Hyphenated};
 
@@ -80,28 +81,26 @@ fn is_routine(request: &Request) -> bool {
 
 /// Answers the request under its name, in which each of its log lines stands, and writes one when it is answered: that of a routine
 /// request that went well is for who looks closely.
-pub(crate) async fn named(
+pub(crate) fn named(
     context: NamedRequest,
     answer: impl Future<Output = Response>,
-) -> Response {
+) -> impl Future<Output = Response> {
     let (id, is_routine) = (context.id, context.is_routine);
     let started = Instant::now();
-    CURRENT
-        .scope(context, async move {
-            let mut response = answer.await;
-            let mut text = [0; Hyphenated::LENGTH];
-            if let Ok(value) = HeaderValue::from_str(id.0.hyphenated().encode_lower(&mut text)) {
-                response.headers_mut().insert(HEADER, value);
-            }
-            let status = response.status();
-            // A wider number would be written as a text.
-            let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            if is_routine && status.is_success() {
-                tracing::debug!(status = status.as_u16(), milliseconds, "answered");
-            } else {
-                tracing::info!(status = status.as_u16(), milliseconds, "answered");
-            }
-            response
-        })
-        .await
+    let answer = answer.map(move |mut response| {
+        let mut text = [0; Hyphenated::LENGTH];
+        if let Ok(value) = HeaderValue::from_str(id.0.hyphenated().encode_lower(&mut text)) {
+            response.headers_mut().insert(HEADER, value);
+        }
+        let status = response.status();
+        // A wider number would be written as a text.
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if is_routine && status.is_success() {
+            tracing::debug!(status = status.as_u16(), milliseconds, "answered");
+        } else {
+            tracing::info!(status = status.as_u16(), milliseconds, "answered");
+        }
+        response
+    });
+    CURRENT.scope(context, answer)
 }

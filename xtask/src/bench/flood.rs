@@ -29,8 +29,12 @@ pub(crate) struct Flood {
     pub(crate) flooded: f64,
     /// Until the slowest sign-in was answered.
     pub(crate) slowest: f64,
-    /// More memory than before, at the most.
-    pub(crate) grown: u64,
+    /// Before anybody signed in.
+    pub(crate) fresh: u64,
+    /// After as many as in the flood have, so that what rendering and hashing take once and keep is there.
+    pub(crate) before: u64,
+    /// In the flood, at the most.
+    pub(crate) most: u64,
 }
 
 /// Measures it on a server of its own, on which every sign-in comes from another address.
@@ -43,7 +47,7 @@ pub(crate) fn measure(installation: &Installation) -> Result<Flood> {
         "Sign-ins by hundreds, beside requests with a key",
         "20 s",
         || {
-            // What rendering and hashing take once and keep is there before.
+            let fresh = server.memory()?;
             wave(&server, 0)?;
             let calm = steady(&server, installation.key_for_anyone(), || Ok(()))?.0;
             let before = server.memory()?;
@@ -64,7 +68,9 @@ pub(crate) fn measure(installation: &Installation) -> Result<Flood> {
                 calm,
                 flooded,
                 slowest: slowest.as_secs_f64(),
-                grown: most.saturating_sub(before),
+                fresh,
+                before,
+                most,
             })
         },
     )

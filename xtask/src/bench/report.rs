@@ -200,7 +200,8 @@ impl Report {
         vec![
             ratio(Load::Guarded, Load::Twin, Limit::AtMost(1.2)),
             ratio(Load::Guarded, Load::Bare, Limit::AtMost(1.35)),
-            ratio(Load::BareJson, Load::Bare, Limit::None),
+            ratio(Load::Guarded, Load::BareAnswer, Limit::None),
+            ratio(Load::BareAnswer, Load::Bare, Limit::None),
             ratio(Load::Twin, Load::Bare, Limit::None),
             ratio(Load::GuardedAnyKey, Load::TwinAnyKey, Limit::None),
             ratio(Load::Uncached, Load::GuardedAnyKey, Limit::None),
@@ -254,7 +255,9 @@ impl Report {
             calm,
             flooded,
             slowest,
-            grown,
+            fresh,
+            before,
+            most,
         } = self.flood;
         let slots = self.circumstances.slots as f64;
         vec![
@@ -273,8 +276,15 @@ impl Report {
             ),
             Judged::new("slowest sign-in", slowest, " s", Limit::AtMost(5.0)),
             Judged::new(
+                "memory, before any sign-in",
+                fresh as f64 / MIB,
+                " MiB",
+                Limit::None,
+            ),
+            Judged::new("memory, at most", most as f64 / MIB, " MiB", Limit::None),
+            Judged::new(
                 "memory, growth",
-                grown as f64 / MIB,
+                most.saturating_sub(before) as f64 / MIB,
                 " MiB",
                 Limit::AtMost(slots * 19.0),
             ),
@@ -296,7 +306,7 @@ impl Report {
 const fn name(load: Load) -> &'static str {
     match load {
         Load::Bare => "bare axum",
-        Load::BareJson => "bare axum, JSON",
+        Load::BareAnswer => "bare axum, same answer",
         Load::Twin => "twin",
         Load::Guarded => "check, one key",
         Load::TwinAnyKey => "twin, any key",
@@ -444,7 +454,9 @@ mod tests {
                 calm: 0.002,
                 flooded: 0.0075,
                 slowest: 2.25,
-                grown: 18 << 20,
+                fresh: 24 << 20,
+                before: 50 << 20,
+                most: 68 << 20,
             },
             timings: vec![Timing {
                 name: "digest".to_owned(),

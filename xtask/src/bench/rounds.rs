@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Effort;
 use super::load::{self, Answers, Extent, Keys};
 use super::oha;
-use super::server::{GUARDED, HELLO, HELLO_JSON, Installation, Server, TWIN, UNCACHED};
+use super::server::{GUARDED, HELLO, HELLO_ANSWER, Installation, Server, TWIN, UNCACHED};
 use crate::progress;
 
 /// A load, a line of the table.
@@ -16,8 +16,8 @@ use crate::progress;
 pub(crate) enum Load {
     /// oha, with one key: the bare axum.
     Bare,
-    /// oha, with one key: the bare axum with a body like whoami's.
-    BareJson,
+    /// oha, with one key: the bare axum with the headers and a body like whoami's.
+    BareAnswer,
     /// oha, with one key: the twin.
     Twin,
     /// oha, with one key: the check.
@@ -38,7 +38,7 @@ impl Load {
     /// In the order of the table.
     pub(crate) const ALL: [Self; 9] = [
         Self::Bare,
-        Self::BareJson,
+        Self::BareAnswer,
         Self::Twin,
         Self::Guarded,
         Self::TwinAnyKey,
@@ -52,7 +52,7 @@ impl Load {
     const fn is_checked(self) -> bool {
         !matches!(
             self,
-            Self::Bare | Self::BareJson | Self::Twin | Self::TwinAnyKey
+            Self::Bare | Self::BareAnswer | Self::Twin | Self::TwinAnyKey
         )
     }
 }
@@ -141,12 +141,12 @@ impl Contest<'_> {
 
     fn sample(&self, load: Load, time: Duration) -> Result<Sample> {
         let server = match load {
-            Load::Bare | Load::BareJson => self.bare,
+            Load::Bare | Load::BareAnswer => self.bare,
             _ => self.latchkey,
         };
         // The bare axum has no database.
         let reads = || match load {
-            Load::Bare | Load::BareJson => Ok(0),
+            Load::Bare | Load::BareAnswer => Ok(0),
             _ => server.database_reads(),
         };
         let (reads_before, before) = (reads()?, server.cpu()?);
@@ -178,7 +178,7 @@ impl Contest<'_> {
             |path, keys, status| load::run(server.address, path, keys, Extent::For(time), status);
         match load {
             Load::Bare => one_key(HELLO),
-            Load::BareJson => one_key(HELLO_JSON),
+            Load::BareAnswer => one_key(HELLO_ANSWER),
             Load::Twin => one_key(TWIN),
             Load::Guarded => one_key(GUARDED),
             Load::TwinAnyKey => many_keys(TWIN, Keys::Any(keys), 200),

@@ -16,8 +16,8 @@ use crate::scratch;
 
 /// Where a bare axum says hello.
 pub(crate) const HELLO: &str = "/";
-/// Where it answers with a key as JSON.
-pub(crate) const HELLO_JSON: &str = "/json";
+/// Where it answers with what whoami sends.
+pub(crate) const HELLO_ANSWER: &str = "/answer";
 /// Where the check stands.
 pub(crate) const GUARDED: &str = "/api/v1/whoami";
 /// The same without it (`server/src/bench.rs`).
