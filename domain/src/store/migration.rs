@@ -122,9 +122,9 @@ mod tests {
     /// Names that a lower-casing of ASCII alone, a careless quoting or a pattern would spoil.
     const GROUPS: [&str; 4] = ["ÄPFEL", "zebra's \"%_\\", "ΟΔΟΣ", "Ordering"];
 
-    /// A database of the first step, with a tenant, its groups, and two keys in each: one with every column filled and one with
-    /// every NULL that there may be. Returns the secrets of the first ones.
-    async fn first_schema(url: &str, now: DateTime<Utc>) -> Vec<Secret> {
+    /// A database of so many steps, with a tenant, its groups, and two keys in each, all from the first step: one with every column
+    /// filled and one with every NULL that there may be. Returns the secrets of the first ones.
+    async fn earlier_schema(url: &str, steps: usize, now: DateTime<Utc>) -> Vec<Secret> {
         let connection = Database::connect(url).await.expect("a connection");
         let transaction = connection.begin().await.expect("a transaction");
         Migrator::up(&transaction, Some(1)).await.expect("the step");
@@ -185,13 +185,16 @@ mod tests {
                 }
             }
         }
+        for _ in 1..steps {
+            Migrator::up(&transaction, Some(1)).await.expect("a step");
+        }
         transaction.commit().await.expect("committed");
         connection.close().await.expect("closed");
         secrets
     }
 
-    async fn assert_first_schema_is_brought_up_to_date(options: StoreOptions, now: DateTime<Utc>) {
-        let secrets = first_schema(&options.database_url, now).await;
+    async fn assert_is_brought_up_to_date(options: StoreOptions, steps: usize, now: DateTime<Utc>) {
+        let secrets = earlier_schema(&options.database_url, steps, now).await;
         let store = Store::open(options).await.expect("a store");
         let verifier = Verifier::new(store.clone());
         for secret in &secrets {
@@ -230,21 +233,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn p56_a_database_of_the_first_schema_is_brought_up_to_date_with_all_of_its_keys() {
+    async fn p56_a_database_of_each_earlier_schema_is_brought_up_to_date_with_all_of_its_keys() {
         let world = World::on_sqlite().await;
-        let folder = TempDir::new().expect("a folder");
-        let file = folder.path().join("latchkey.db");
-        let options = StoreOptions {
-            database_url: format!("sqlite://{}?mode=rwc", file.display()),
-            ..world.options()
-        };
-        assert_first_schema_is_brought_up_to_date(options, world.now).await;
-        if let Some(world) = World::on_postgres_if_any().await {
-            // Not the tables that the world made, but none.
-            world
-                .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-                .await;
-            assert_first_schema_is_brought_up_to_date(world.options(), world.now).await;
+        let postgres = World::on_postgres_if_any().await;
+        for steps in 1..Migrator::migrations().len() {
+            let folder = TempDir::new().expect("a folder");
+            let file = folder.path().join("latchkey.db");
+            let options = StoreOptions {
+                database_url: format!("sqlite://{}?mode=rwc", file.display()),
+                ..world.options()
+            };
+            assert_is_brought_up_to_date(options, steps, world.now).await;
+            if let Some(world) = &postgres {
+                // Not the tables that the world made, but none.
+                world
+                    .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+                    .await;
+                assert_is_brought_up_to_date(world.options(), steps, world.now).await;
+            }
         }
     }
 
@@ -256,7 +262,7 @@ mod tests {
             "sqlite://{}?mode=rwc",
             folder.path().join("old.db").display()
         );
-        let secrets = first_schema(&url, world.now).await;
+        let secrets = earlier_schema(&url, 1, world.now).await;
         let file = folder.path().join("backup.db");
         back_up(&url, &file, world.now).await.expect("a backup");
         let options = StoreOptions {
