@@ -1,13 +1,24 @@
-//! `latchkey backup` beside a server that is written to, and `latchkey restore`: what an operator does on a bad day.
+//! `latchkey backup` beside a server that is written to, and `latchkey restore`: what an operator does on a bad day. PostgreSQL's way is in
+//! `backup/runbook.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/binary.rs"]
 mod binary;
+#[path = "support/manager.rs"]
+mod manager;
+#[path = "support/people.rs"]
+mod people;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/postgres.rs"]
+mod postgres;
+#[path = "backup/runbook.rs"]
+mod runbook;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/server.rs"]
 mod server;
+#[path = "support/sql.rs"]
+mod sql;
 
 use std::{
     fs,
@@ -23,6 +34,7 @@ use std::{
 };
 
 use binary::Latchkey;
+use manager::Manager;
 use serde_json::Value;
 use server::{Server, connect};
 
@@ -31,9 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Scene {
     latchkey: Latchkey,
-    group: String,
-    /// The secret of an integration that may make and revoke keys.
-    manager: String,
+    /// An integration that may make and revoke keys.
+    manager: Manager,
 }
 
 /// A key as it was handed out.
@@ -55,27 +66,12 @@ impl Key {
 
 impl Scene {
     fn new() -> Self {
-        let latchkey = Latchkey::new();
-        latchkey.answer(&["tenant", "create", "--name", "Acme", "--key-limit", "10000"]);
-        let group = latchkey.answer(&[
-            "group",
-            "create",
-            "--tenant",
-            "acme",
-            "--name",
-            "Integrations",
-            "--type",
-            "tenant_api_key",
-            "--permission",
-            "api-keys:write",
-        ]);
-        let mut scene = Self {
-            group: group["id"].as_str().unwrap().to_owned(),
-            latchkey,
-            manager: String::new(),
-        };
-        scene.manager = scene.new_key("Manager").secret;
-        scene
+        Self::on(Latchkey::new())
+    }
+
+    fn on(latchkey: Latchkey) -> Self {
+        let manager = Manager::new(&latchkey);
+        Self { latchkey, manager }
     }
 
     fn new_key(&self, name: &str) -> Key {
@@ -87,7 +83,7 @@ impl Scene {
             "--name",
             name,
             "--group",
-            &self.group,
+            &self.manager.group,
         ]))
     }
 
@@ -163,17 +159,20 @@ impl Writers {
         while !self.stopped.load(Ordering::Relaxed) {
             let body = format!(
                 r#"{{"name":"Written","authorization_group_id":"{}","expires_on":null}}"#,
-                scene.group
+                scene.manager.group
             );
             let mut made = Vec::new();
             for _ in 0..2 {
-                let (status, key) = ask(address, "POST", "/api-keys", &scene.manager, &body);
+                let (status, key) = ask(address, "POST", "/api-keys", &scene.manager.secret, &body);
                 assert_eq!(status, 201, "{key}");
                 made.push(Key::of(&key));
             }
             let revoked = made.pop().unwrap();
             let path = format!("/api-keys/{}/revoke", revoked.id);
-            assert_eq!(ask(address, "POST", &path, &scene.manager, "").0, 200);
+            assert_eq!(
+                ask(address, "POST", &path, &scene.manager.secret, "").0,
+                200
+            );
             self.live.lock().unwrap().extend(made);
             self.revoked.lock().unwrap().push(revoked);
             self.written.fetch_add(1, Ordering::SeqCst);
@@ -230,12 +229,12 @@ fn p55_a_backup_under_write_load_is_restored_without_what_was_revoked_since() {
     for key in [&revoked, also_revoked] {
         let path = format!("/api-keys/{}/revoke", key.id);
         assert_eq!(
-            ask(&server.address, "POST", &path, &scene.manager, "").0,
+            ask(&server.address, "POST", &path, &scene.manager.secret, "").0,
             200
         );
     }
     let path = format!("/api-keys/{}/rotate", rotated.id);
-    let (status, new) = ask(&server.address, "POST", &path, &scene.manager, "");
+    let (status, new) = ask(&server.address, "POST", &path, &scene.manager.secret, "");
     assert_eq!(status, 200);
     let new = Key::of(&new);
 
@@ -265,7 +264,7 @@ fn p55_a_backup_under_write_load_is_restored_without_what_was_revoked_since() {
     for key in [&old].into_iter().chain(&live[1..]) {
         assert_eq!(whoami(&server, &key.secret), 200);
     }
-    assert_eq!(whoami(&server, &scene.manager), 200);
+    assert_eq!(whoami(&server, &scene.manager.secret), 200);
     for key in [&revoked, &rotated, &new, also_revoked]
         .into_iter()
         .chain(&dead)
@@ -275,7 +274,7 @@ fn p55_a_backup_under_write_load_is_restored_without_what_was_revoked_since() {
     // It goes on from there, and once more.
     let path = format!("/api-keys/{}/revoke", old.id);
     assert_eq!(
-        ask(&server.address, "POST", &path, &scene.manager, "").0,
+        ask(&server.address, "POST", &path, &scene.manager.secret, "").0,
         200
     );
     assert_eq!(whoami(&server, &old.secret), 401);

@@ -1,0 +1,162 @@
+//! PostgreSQL's backup is its own: the runbook of `docs/deploy.md`, step by step, with the files that it names.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::{
+    Key, Scene, ask,
+    binary::Latchkey,
+    people::{PASSWORD, add_administrator, sign_in},
+    postgres::Postgres,
+    server::{Server, get},
+    stop, whoami,
+};
+
+/// PostgreSQL's own programs, in a folder where they leave their files.
+struct Programs {
+    binaries: PathBuf,
+    folder: PathBuf,
+}
+
+impl Programs {
+    /// `None` where `TEST_POSTGRES_BINARIES` does not name them.
+    fn find(folder: &Path) -> Option<Self> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "xtask says so by the environment"
+        )]
+        let binaries = PathBuf::from(std::env::var_os("TEST_POSTGRES_BINARIES")?);
+        Some(Self {
+            binaries,
+            folder: folder.to_path_buf(),
+        })
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let output = Command::new(self.binaries.join(program))
+            .args(arguments)
+            .current_dir(&self.folder)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {errors}");
+    }
+
+    /// Runs a file of `docs/deploy/`.
+    fn psql(&self, database: &Postgres, file: &str) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../docs/deploy")
+            .join(file);
+        let (url, file) = (database.url(), file.to_str().unwrap().to_owned());
+        let stop = ["--no-psqlrc", "--set", "ON_ERROR_STOP=1"];
+        self.run(
+            "psql",
+            &[&stop[..], &["--dbname", &url, "--file", &file]].concat(),
+        );
+    }
+
+    /// What it has left to be revoked.
+    fn to_revoke(&self) -> BTreeSet<String> {
+        let text = fs::read_to_string(self.folder.join("revoke.txt")).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn p55_a_restored_postgresql_names_every_key_that_must_not_come_back() {
+    let (Some(old), Some(restored)) = (Postgres::fresh(), Postgres::fresh()) else {
+        return;
+    };
+    let scene = Scene::on(Latchkey::new().with("DATABASE_URL", &old.url()));
+    let Some(programs) = Programs::find(scene.latchkey.folder()) else {
+        return;
+    };
+    let kept = scene.new_key("Kept");
+    let dead = scene.new_key("Dead before");
+    scene.latchkey.answer(&["key", "revoke", &dead.id]);
+    let since = ["Revoked", "Rotated", "Revoked by hand"].map(|name| scene.new_key(name));
+    let [revoked, rotated, by_hand] = &since;
+    let email = "mira@acme.example";
+    add_administrator(&scene.latchkey, email);
+    let server = Server::start(&scene.latchkey, &[]);
+    let (_, session) = sign_in(&server.address, email, PASSWORD);
+    let cookie = format!("cookie: {}\r\n", session.unwrap());
+
+    let old_url = format!("--dbname={}", old.url());
+    programs.run(
+        "pg_dump",
+        &[
+            &old_url,
+            "--format=custom",
+            "--file=latchkey.dump",
+            "--exclude-table-data=sessions",
+            "--exclude-table-data=replicas",
+            "--exclude-table-data=key_state_changes",
+        ],
+    );
+
+    // Since the backup.
+    let path = format!("/api-keys/{}/revoke", revoked.id);
+    let manager = &scene.manager;
+    assert_eq!(
+        ask(&server.address, "POST", &path, &manager.secret, "").0,
+        200
+    );
+    let path = format!("/api-keys/{}/rotate", rotated.id);
+    let (status, new) = ask(&server.address, "POST", &path, &manager.secret, "");
+    assert_eq!(status, 200);
+    let new = Key::of(&new);
+    old.execute(&format!(
+        "UPDATE api_keys SET revoked_at = now() WHERE id = '{}'",
+        by_hand.id
+    ));
+    let made_since = scene.new_key("Made since");
+    let narrowed = ["--group", "Managers", "--permission", "api-keys:read"];
+    scene.latchkey.answer(
+        &[
+            &["group", "set-permissions", "--tenant", "acme"],
+            &narrowed[..],
+        ]
+        .concat(),
+    );
+
+    // Steps 1 to 5.
+    stop(server);
+    programs.psql(&old, "postgres-before-restore.sql");
+    let restored_url = format!("--dbname={}", restored.url());
+    programs.run(
+        "pg_restore",
+        &[
+            &restored_url,
+            "--no-owner",
+            "--exit-on-error",
+            "--single-transaction",
+            "latchkey.dump",
+        ],
+    );
+    let latchkey = Latchkey::new().with("DATABASE_URL", &restored.url());
+    latchkey.run(&["tenant", "list"]).ended_well();
+    programs.psql(&restored, "postgres-after-restore.sql");
+    let named = programs.to_revoke();
+    assert_eq!(named, since.iter().map(|key| key.id.clone()).collect());
+    for id in &named {
+        latchkey.run(&["key", "revoke", id]).ended_well();
+    }
+    let redo = fs::read_to_string(scene.latchkey.folder().join("redo.csv")).unwrap();
+    assert!(redo.contains(&manager.group), "{redo}");
+    assert!(redo.contains(&made_since.id), "{redo}");
+    programs.psql(&restored, "postgres-after-restore.sql");
+    assert_eq!(programs.to_revoke(), BTreeSet::new());
+
+    let server = Server::start(&latchkey, &[]);
+    assert_eq!(whoami(&server, &kept.secret), 200);
+    for key in since.iter().chain([&dead, &new, &made_since]) {
+        assert_eq!(whoami(&server, &key.secret), 401);
+    }
+    let page = get(&server.address, "/tenant-api-keys", &cookie);
+    assert!(page.starts_with("HTTP/1.1 303"), "{page}");
+}
