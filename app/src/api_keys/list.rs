@@ -261,10 +261,25 @@ fn Said(said: RwSignal<String>) -> impl IntoView {
             );
         }
     });
+    let dismiss = move || said.set(String::new());
     let message = move || {
         let said = said.get();
-        (!said.is_empty())
-            .then(|| view! { <div class="toast"><Icon name="check" /><p>{said}</p></div> })
+        (!said.is_empty()).then(|| {
+            view! {
+                <div class="toast">
+                    <Icon name="check" />
+                    <p>{said}</p>
+                    <button
+                        class="icon-button"
+                        type="button"
+                        aria-label="Dismiss"
+                        on:click=move |_| dismiss()
+                    >
+                        <Icon name="x" />
+                    </button>
+                </div>
+            }
+        })
     };
     view! { <div class="toasts" role="status">{message}</div> }
 }
