@@ -8,6 +8,7 @@
 #[expect(dead_code, reason = "no command has to fail here")]
 #[path = "support/binary.rs"]
 mod binary;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/load.rs"]
 mod load;
 #[path = "support/people.rs"]

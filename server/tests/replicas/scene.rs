@@ -210,6 +210,31 @@ impl Scene {
         receipt
     }
 
+    /// Gives the first of the keys a new secret, revokes the second, and so on, all at once, by turns at the replicas `at`. Under load.
+    pub(crate) fn change_all(&self, at: &[usize], keys: &[Key]) -> Vec<Receipt> {
+        let receipts = Mutex::new(Vec::new());
+        let change = |number: usize| {
+            let what = ["rotate", "revoke"][number % 2];
+            let (_, receipt) = self.change(at[number % at.len()], what, &keys[number].id);
+            receipts.lock().unwrap().push(receipt);
+        };
+        let load = self.load.as_ref().unwrap();
+        let targets = keys
+            .iter()
+            .map(|key| Target::new(&key.secret, 200, 401))
+            .collect();
+        load.during_all(targets, change);
+        receipts.into_inner().unwrap()
+    }
+
+    /// Has something done while all replicas are asked about keys that work, and about keys that are dead already.
+    pub(crate) fn meanwhile<T>(&self, good: &[Key], dead: &[Key], event: impl FnOnce() -> T) -> T {
+        let good = good.iter().map(|key| Target::new(&key.secret, 200, 200));
+        let dead = dead.iter().map(|key| Target::new(&key.secret, 401, 401));
+        let load = self.load.as_ref().unwrap();
+        load.meanwhile(good.chain(dead).collect(), |_| event())
+    }
+
     fn change(&self, at: usize, what: &str, id: &str) -> (Value, Receipt) {
         let asked = Instant::now();
         let (status, answer) = self

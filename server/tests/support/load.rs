@@ -1,4 +1,4 @@
-//! 32 connections that ask about one key again and again, and know from when on the answer has to be another one.
+//! 32 connections that ask about keys again and again, and know from when on the answer has to be another one.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -14,8 +14,8 @@ use std::{
 use super::server::connect;
 
 const CONNECTIONS: usize = 32;
-/// As many as the requests in flight, by each state of each key.
-const REQUESTS: u64 = 4 * CONNECTIONS as u64;
+/// By each state of a key: where one key is asked about, and of each where there are many.
+const REQUESTS: [u64; 2] = [4 * CONNECTIONS as u64, 2 * CONNECTIONS as u64];
 /// More than a loaded machine needs for some hundred requests.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -54,6 +54,11 @@ impl Target {
         }
     }
 
+    /// From now on nothing may be judged by its old state.
+    fn is_answered(&self) {
+        self.answered.store(true, Ordering::SeqCst);
+    }
+
     /// A later change brings its old state back.
     pub(crate) fn that_comes_back(mut self) -> Self {
         self.comes_back = true;
@@ -70,7 +75,7 @@ pub(crate) struct Load {
 struct Shared {
     servers: Servers,
     pause: Duration,
-    target: Mutex<Option<Arc<Target>>>,
+    targets: Mutex<Arc<[Arc<Target>]>>,
     stopped: AtomicBool,
     requests: AtomicU64,
     wrong: Mutex<Vec<String>>,
@@ -83,7 +88,7 @@ impl Load {
         let shared = Arc::new(Shared {
             servers,
             pause,
-            target: Mutex::default(),
+            targets: Mutex::new(Arc::new([])),
             stopped: AtomicBool::default(),
             requests: AtomicU64::default(),
             wrong: Mutex::default(),
@@ -103,14 +108,40 @@ impl Load {
     /// Asks about `target` until enough was answered by the old state, makes the change, and asks on until enough was answered by the
     /// new one.
     pub(crate) fn during(&self, target: Target, change: impl FnOnce()) {
-        let target = Arc::new(target);
-        *self.shared.target.lock().unwrap() = Some(Arc::clone(&target));
-        self.wait_for(&target.sent[0]);
-        change();
-        target.answered.store(true, Ordering::SeqCst);
-        self.wait_for(&target.sent[1]);
-        let wrong = self.shared.wrong.lock().unwrap();
-        assert!(wrong.is_empty(), "{wrong:#?}");
+        self.meanwhile(vec![target], |targets| {
+            change();
+            targets[0].is_answered();
+        });
+    }
+
+    /// [`Self::during`] for many targets and the change of each, all at once.
+    pub(crate) fn during_all(&self, targets: Vec<Target>, change: impl Fn(usize) + Sync) {
+        self.meanwhile(targets, |targets| {
+            thread::scope(|scope| {
+                for (number, target) in targets.iter().enumerate() {
+                    let change = &change;
+                    scope.spawn(move || {
+                        change(number);
+                        target.is_answered();
+                    });
+                }
+            });
+        });
+    }
+
+    /// Asks about the targets until enough was answered, has something done, and asks on until enough was answered again: by the new
+    /// state of those that were changed by then, and by the old one of the others.
+    pub(crate) fn meanwhile<T>(
+        &self,
+        targets: Vec<Target>,
+        event: impl FnOnce(&[Arc<Target>]) -> T,
+    ) -> T {
+        let targets: Arc<[_]> = targets.into_iter().map(Arc::new).collect();
+        *self.shared.targets.lock().unwrap() = Arc::clone(&targets);
+        self.wait_for_answers(&targets, false);
+        let done = event(&targets);
+        self.wait_for_answers(&targets, true);
+        done
     }
 
     /// How many requests were answered in all.
@@ -118,15 +149,34 @@ impl Load {
         self.shared.requests.load(Ordering::Relaxed)
     }
 
-    fn wait_for(&self, sent: &AtomicU64) {
+    /// Waits until there were enough of each: since now of those that stay as they are.
+    fn wait_for_answers(&self, targets: &[Arc<Target>], is_over: bool) {
+        let enough = REQUESTS[usize::from(targets.len() > 1)];
         let until = Instant::now() + PATIENCE;
-        while sent.load(Ordering::Relaxed) < REQUESTS {
-            let wrong = self.shared.wrong.lock().unwrap();
-            assert!(wrong.is_empty(), "{wrong:#?}");
-            drop(wrong);
-            assert!(Instant::now() < until, "too slow");
-            thread::park_timeout(Duration::from_millis(1));
+        let needed: Vec<_> = targets
+            .iter()
+            .map(|target| {
+                let is_answered = target.answered.load(Ordering::SeqCst);
+                let sent = &target.sent[usize::from(is_answered)];
+                let already = sent.load(Ordering::Relaxed);
+                // What stays as it is was answered so before, too.
+                let counts_already = is_answered || !is_over;
+                (sent, enough + if counts_already { 0 } else { already })
+            })
+            .collect();
+        for (sent, needed) in needed {
+            while sent.load(Ordering::Relaxed) < needed {
+                self.assert_right();
+                assert!(Instant::now() < until, "too slow");
+                thread::park_timeout(Duration::from_millis(1));
+            }
         }
+        self.assert_right();
+    }
+
+    fn assert_right(&self) {
+        let wrong = self.shared.wrong.lock().unwrap();
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 }
 
@@ -137,8 +187,7 @@ impl Drop for Load {
             let _ = thread.join();
         }
         if !thread::panicking() {
-            let wrong = self.shared.wrong.lock().unwrap();
-            assert!(wrong.is_empty(), "{wrong:#?}");
+            self.assert_right();
         }
     }
 }
@@ -146,9 +195,12 @@ impl Drop for Load {
 impl Shared {
     fn run(&self, address: &str) {
         let mut connection = None;
+        let mut turn = 0_usize;
         while !self.stopped.load(Ordering::Relaxed) {
-            let target = self.target.lock().unwrap().clone();
-            if let Some(target) = target {
+            let targets = Arc::clone(&self.targets.lock().unwrap());
+            if !targets.is_empty() {
+                let target = &targets[turn % targets.len()];
+                turn += 1;
                 // Before it is sent.
                 let answered = target.answered.load(Ordering::SeqCst);
                 if connection.is_none() {
@@ -159,15 +211,10 @@ impl Shared {
                     .and_then(|open| open.ask(&target.secret));
                 let is_right =
                     status == Some(target.after) || (!answered && status == Some(target.before));
-                let is_current = self
-                    .target
-                    .lock()
-                    .unwrap()
-                    .as_ref()
-                    .is_some_and(|current| Arc::ptr_eq(current, &target));
+                let is_current = Arc::ptr_eq(&self.targets.lock().unwrap(), &targets);
                 let is_late = answered && status == Some(target.before) && !target.comes_back;
                 if !is_current && !is_late {
-                    // The next change was asked for meanwhile, perhaps of the same key.
+                    // The next changes were asked for meanwhile, perhaps of the same keys.
                     if status.is_none() {
                         connection = None;
                     }

@@ -1,0 +1,206 @@
+//! What fails between replicas and the database, one after the other: each with as many changes as where nothing fails.
+
+use std::{
+    io::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    BOUND, HEALED, NO_SETTINGS, SLACK, assert_heals, assert_nearly_all, assert_whole,
+    load::{Connection, Servers},
+    proxy::Which,
+    rounds,
+    scene::{Key, Receipt, Scene},
+    server::connect,
+    sql,
+    until::until,
+};
+
+/// Changes at the same time: what fails may cost each of them a second.
+const AT_ONCE: usize = 20;
+
+/// [`rounds`] changes under load, [`AT_ONCE`] of them at a time, each of another key, at the replicas `at`; returns what was answered.
+pub(super) fn changes(scene: &Scene, at: &[usize]) -> Vec<Receipt> {
+    let mut receipts = Vec::new();
+    for _ in 0..batches() {
+        receipts.extend(change_all(scene, at, &new_keys(scene)));
+    }
+    receipts
+}
+
+fn batches() -> usize {
+    rounds().div_ceil(AT_ONCE)
+}
+
+fn new_keys(scene: &Scene) -> Vec<Key> {
+    (0..AT_ONCE).map(|_| scene.new_key(0)).collect()
+}
+
+fn change_all(scene: &Scene, at: &[usize], keys: &[Key]) -> Vec<Receipt> {
+    let receipts = scene.change_all(at, keys);
+    let slowest = receipts.iter().map(|receipt| receipt.took).max().unwrap();
+    assert!(slowest <= BOUND + SLACK, "{receipts:?}");
+    receipts
+}
+
+#[test]
+fn p63_listening_connections_that_are_killed_again_and_again() {
+    let Some(mut scene) = Scene::start(NO_SETTINGS) else {
+        return;
+    };
+    scene.under_load(Servers::AreWell);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let killer = thread::spawn({
+        let (is_over, url) = (Arc::clone(&is_over), scene.database.url());
+        move || {
+            let mut killed = 0;
+            while !is_over.load(Ordering::SeqCst) {
+                killed += sql::number(
+                    &url,
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                     WHERE application_name = 'latchkey notices' AND datname = current_database()",
+                )
+                .unwrap();
+                thread::park_timeout(Duration::from_millis(200));
+            }
+            killed
+        }
+    });
+    let receipts = changes(&scene, &[0, 1, 2]);
+    is_over.store(true, Ordering::SeqCst);
+    let killed = killer.join().unwrap();
+    eprintln!(
+        "{killed} connections killed during {} changes",
+        receipts.len()
+    );
+    assert!(killed > 0);
+    assert_whole(&receipts);
+    assert_heals(&scene);
+}
+
+#[test]
+fn p63_listening_connections_that_are_stalled_and_notices_that_are_lost() {
+    let Some(mut scene) = Scene::start(NO_SETTINGS) else {
+        return;
+    };
+    scene.under_load(Servers::AreWell);
+    for replica in &scene.replicas {
+        replica.proxy.stall(Which::Notices);
+    }
+    assert_whole(&changes(&scene, &[0, 1, 2]));
+    for replica in &scene.replicas {
+        replica.proxy.heal();
+        replica.proxy.drop_notices();
+    }
+    assert_whole(&changes(&scene, &[0, 1, 2]));
+    for replica in &scene.replicas {
+        replica.proxy.heal();
+    }
+    assert_heals(&scene);
+}
+
+#[test]
+fn p63_a_replica_that_cannot_ask_what_is_new_trusts_nothing_in_memory() {
+    let Some(mut scene) = Scene::start(NO_SETTINGS) else {
+        return;
+    };
+    scene.under_load(Servers::AreWell);
+    scene.replicas[2].proxy.stall(Which::Beat);
+    let receipts = changes(&scene, &[0, 1]);
+    // Known by two; the third answered from the database meanwhile, and rightly.
+    assert_nearly_all(&receipts, |receipt| receipt.refused_on >= 2);
+    assert_eq!(scene.replicas[2].metric("latchkey_lease_held"), 0);
+    scene.replicas[2].proxy.heal();
+    assert_heals(&scene);
+}
+
+#[test]
+fn p63_a_replica_without_the_database_answers_503_and_never_a_guess() {
+    let Some(mut scene) = Scene::start(NO_SETTINGS) else {
+        return;
+    };
+    let key = scene.new_key(0);
+    until(|| scene.replicas[2].ask(&key.secret) == Some(200));
+    scene.under_load(Servers::MayFail);
+    scene.replicas[2].proxy.stall(Which::All);
+    changes(&scene, &[0, 1]);
+    assert_eq!(scene.replicas[2].ask(&key.secret), Some(503));
+    scene.replicas[2].proxy.heal();
+    let took = until(|| scene.replicas[2].ask(&key.secret) == Some(200));
+    assert!(took <= HEALED, "{took:?}");
+    assert_heals(&scene);
+}
+
+#[test]
+fn p63_a_replica_that_was_stopped_answers_nothing_from_before() {
+    let Some(mut scene) = Scene::start(NO_SETTINGS) else {
+        return;
+    };
+    scene.under_load(Servers::MayFail);
+    for _ in 0..batches() {
+        let keys = new_keys(&scene);
+        let last = &scene.replicas[2];
+        for key in &keys {
+            until(|| last.ask(&key.secret) == Some(200));
+        }
+        last.server.signal("STOP");
+        let stopped_at = Instant::now();
+        change_all(&scene, &[0, 1], &keys);
+        // Sent after the answer, and read by nobody yet.
+        let mut waiting: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let mut stream = connect(&last.server.address);
+                write!(
+                    stream,
+                    "GET /api/v1/forward-auth HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n\r\n",
+                    key.secret
+                )
+                .unwrap();
+                Connection::on(stream)
+            })
+            .collect();
+        // Nothing tells when a stop has lasted long enough but the time.
+        thread::park_timeout(Duration::from_secs(5).saturating_sub(stopped_at.elapsed()));
+        last.server.signal("CONT");
+        for connection in &mut waiting {
+            let (status, _) = connection.read().unwrap();
+            assert!(matches!(status, 401 | 503), "{status}");
+        }
+        for replica in &scene.replicas {
+            replica.wait_for_lease();
+        }
+    }
+    assert_heals(&scene);
+}
+
+#[test]
+fn p63_a_replica_that_is_killed_costs_the_bound_and_comes_back_knowing_nothing() {
+    let Some(mut scene) = Scene::start(NO_SETTINGS) else {
+        return;
+    };
+    for _ in 0..batches() {
+        let keys = new_keys(&scene);
+        for key in &keys {
+            until(|| scene.replicas[2].ask(&key.secret) == Some(200));
+        }
+        scene.under_load(Servers::MayFail);
+        scene.replicas[2].server.signal("KILL");
+        for receipt in change_all(&scene, &[0, 1], &keys) {
+            assert_eq!(receipt.replicas - receipt.refused_on, 1, "{receipt:?}");
+        }
+        scene.replicas[2].restart();
+        for key in &keys {
+            assert_eq!(scene.replicas[2].ask(&key.secret), Some(401));
+        }
+        // The dead one is off the list in the end.
+        let gone = scene.new_key(0);
+        until(|| scene.revoke(0, &gone).replicas == 3);
+    }
+    assert_heals(&scene);
+}
