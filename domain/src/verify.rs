@@ -144,7 +144,7 @@ struct Shared {
 }
 
 /// Kinds of uses that are written in one transaction: few enough that an administrator's change in between does not wait long.
-const FLUSH_BATCH: usize = 500;
+const FLUSH_BATCH: usize = 512;
 
 impl Verifier {
     /// Judges by what is in `store`. Where nobody else can change that unnoticed, keys are read once and kept.

@@ -10,6 +10,7 @@ mod filter;
 mod group;
 mod last_used;
 mod list;
+mod many_rows;
 mod order;
 mod own_grant;
 mod revoke;

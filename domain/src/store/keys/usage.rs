@@ -9,7 +9,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::Keys;
+use super::{
+    Keys,
+    many_rows::{pieces, placeholders},
+};
 use crate::{
     Error,
     id::KeyId,
@@ -75,15 +78,7 @@ impl Store {
                     transaction.execute_unprepared(&lock).await?;
                 }
                 add_refusals(&transaction, counts).await?;
-                for (kind, count) in counts {
-                    let address = match kind.outcome {
-                        Outcome::Accepted(Some(address)) => address.to_string(),
-                        Outcome::Accepted(None) => UNKNOWN.to_owned(),
-                        Outcome::AcceptedFromOthers => OTHER.to_owned(),
-                        Outcome::Refused(_) => continue,
-                    };
-                    add_address(&transaction, kind, address, *count).await?;
-                }
+                add_address_uses(&transaction, counts).await?;
                 Ok::<_, Error>(())
             })
             .await?;
@@ -156,47 +151,68 @@ async fn add_refusals(
     Ok(())
 }
 
-/// `WHERE true` tells SQLite's parser that what follows is no join.
-const ADD_ADDRESS: &str = "
-    INSERT INTO address_uses (key_id, day, address, count)
-        SELECT $1, $2, CASE
-            WHEN $3 IN ($6, $7)
-                OR EXISTS (
-                    SELECT 1 FROM address_uses WHERE key_id = $1 AND day = $2 AND address = $3
-                )
-                OR (
-                    SELECT count(*) FROM address_uses
-                    WHERE key_id = $1 AND day = $2 AND address NOT IN ($6, $7)
-                ) < $5
-            THEN $3 ELSE $7 END, $4 WHERE true
-        ON CONFLICT (key_id, day, address)
-        DO UPDATE SET count = address_uses.count + excluded.count
-";
+/// A use of a key: its day, from which address, how often.
+type Given = (KeyId, NaiveDate, String, u64);
 
-async fn add_address(
+async fn add_address_uses(
     transaction: &DatabaseTransaction,
-    kind: &UseKind,
-    address: String,
-    count: u64,
+    counts: &[(UseKind, u64)],
 ) -> Result<(), Error> {
-    let Some(key_id) = kind.key_id else {
-        return Ok(());
-    };
-    let statement = Statement::from_sql_and_values(
-        transaction.get_database_backend(),
-        ADD_ADDRESS,
-        [
-            key_id.as_uuid().into(),
-            kind.day.into(),
-            address.into(),
-            stored(count).into(),
-            i64::from(MOST_ADDRESSES).into(),
-            UNKNOWN.into(),
-            OTHER.into(),
-        ],
-    );
-    transaction.execute_raw(statement).await?;
+    let given: Vec<Given> = counts
+        .iter()
+        .filter_map(|(kind, count)| {
+            let address = match kind.outcome {
+                Outcome::Accepted(Some(address)) => address.to_string(),
+                Outcome::Accepted(None) => UNKNOWN.to_owned(),
+                Outcome::AcceptedFromOthers => OTHER.to_owned(),
+                Outcome::Refused(_) => return None,
+            };
+            Some((kind.key_id?, kind.day, address, *count))
+        })
+        .collect();
+    let backend = transaction.get_database_backend();
+    for piece in pieces(&given) {
+        transaction
+            .execute_raw(add_addresses(backend, piece))
+            .await?;
+    }
     Ok(())
+}
+
+/// A new address has its own row where there is a place for it, after those that stand there and those before it in the same statement.
+/// `WHERE true` tells SQLite's parser that what follows is no join.
+fn add_addresses(backend: DbBackend, given: &[Given]) -> Statement {
+    const TYPES: [&str; 4] = ["uuid", "date", "text", "bigint"];
+    let rows = placeholders(backend, &TYPES, given.len());
+    let sql = format!(
+        "WITH given (key_id, day, address, count) AS (VALUES {rows}), \
+         judged AS (SELECT given.*, address IN ('{UNKNOWN}', '{OTHER}') OR EXISTS ( \
+             SELECT 1 FROM address_uses AS known WHERE known.key_id = given.key_id \
+                 AND known.day = given.day AND known.address = given.address) AS has_place \
+             FROM given), \
+         placed AS (SELECT judged.*, \
+             row_number() OVER (PARTITION BY key_id, day, has_place ORDER BY address) + ( \
+                 SELECT count(*) FROM address_uses AS known WHERE known.key_id = judged.key_id \
+                     AND known.day = judged.day AND known.address NOT IN ('{UNKNOWN}', '{OTHER}') \
+             ) AS place FROM judged) \
+         INSERT INTO address_uses (key_id, day, address, count) \
+         SELECT key_id, day, CASE WHEN has_place OR place <= {MOST_ADDRESSES} THEN address ELSE '{OTHER}' END \
+             AS told_apart, CAST(sum(count) AS bigint) \
+         FROM placed WHERE true GROUP BY key_id, day, told_apart \
+         ON CONFLICT (key_id, day, address) \
+         DO UPDATE SET count = address_uses.count + excluded.count"
+    );
+    let values = given
+        .iter()
+        .flat_map(|(key_id, day, address, count)| -> [Value; 4] {
+            [
+                key_id.as_uuid().into(),
+                (*day).into(),
+                address.as_str().into(),
+                stored(*count).into(),
+            ]
+        });
+    Statement::from_sql_and_values(backend, sql, values)
 }
 
 fn stored(count: u64) -> i64 {
