@@ -25,6 +25,8 @@ mod opening;
 mod own_grant;
 #[path = "store/replicas.rs"]
 mod replicas;
+#[path = "store/restore.rs"]
+mod restore;
 #[path = "store/schema.rs"]
 mod schema;
 #[path = "store/sessions.rs"]
