@@ -41,8 +41,8 @@ pub(crate) fn soak(workspace: &Workspace) -> Result<()> {
         || rounds("crash", "100"),
     )?;
     progress::step(
-        "1,000 changes on three replicas, and some hundred while something fails",
-        "15 min",
+        "1,000 changes on three replicas, and 1,000 while each of eight things fails",
+        "35 min",
         || rounds("replicas", "1000"),
     )
 }
