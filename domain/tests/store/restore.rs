@@ -34,6 +34,23 @@ pub(crate) async fn restored(world: &World, file: &Path, word: &Word) -> Restore
     }
 }
 
+/// What is there now says nothing about that backup, so that the operator is asked.
+async fn assert_of_another_past(world: &World, file: &Path) {
+    let refused = try_restore(world, file, &Word::default())
+        .await
+        .expect("an answer");
+    assert!(
+        matches!(
+            refused,
+            Restoration::WordNeeded {
+                reason: NoWitness::AnotherPast,
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
+}
+
 async fn judge(store: &Store, world: &World, secret: &Secret) -> Result<(), Refusal> {
     let client = ClientAddress::known("192.0.2.7".parse().expect("an address"));
     let verifier = Verifier::new(store.clone());
@@ -146,19 +163,7 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
         replaced.file_name().unwrap().to_str().unwrap(),
         "latchkey.db.before-restore-20260302T140000.000Z"
     );
-    let refused = try_restore(&world, &replaced, &Word::default())
-        .await
-        .unwrap();
-    assert!(
-        matches!(
-            refused,
-            Restoration::WordNeeded {
-                reason: NoWitness::AnotherPast,
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
+    assert_of_another_past(&world, &replaced).await;
     fs::rename(&replaced, backup_file(&world).with_file_name("other.db")).unwrap();
     let other = backup_file(&world).with_file_name("other.db");
     self::restored(&world, &other, &NOTHING).await;
@@ -373,19 +378,7 @@ async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() 
 
     // A database of another past, such as an empty one that a server has made in place of the lost one, knows nothing.
     let stranger = World::on_sqlite().await;
-    let refused = try_restore(&stranger, &file, &Word::default())
-        .await
-        .unwrap();
-    assert!(
-        matches!(
-            refused,
-            Restoration::WordNeeded {
-                reason: NoWitness::AnotherPast,
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
+    assert_of_another_past(&stranger, &file).await;
     let before = files(&stranger);
     assert_eq!(
         before,

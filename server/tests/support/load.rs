@@ -55,7 +55,7 @@ impl Target {
     }
 
     /// From now on nothing may be judged by its old state.
-    fn is_answered(&self) {
+    fn mark_answered(&self) {
         self.answered.store(true, Ordering::SeqCst);
     }
 
@@ -110,7 +110,7 @@ impl Load {
     pub(crate) fn during(&self, target: Target, change: impl FnOnce()) {
         self.meanwhile(vec![target], |targets| {
             change();
-            targets[0].is_answered();
+            targets[0].mark_answered();
         });
     }
 
@@ -122,7 +122,7 @@ impl Load {
                     let change = &change;
                     scope.spawn(move || {
                         change(number);
-                        target.is_answered();
+                        target.mark_answered();
                     });
                 }
             });

@@ -97,7 +97,9 @@ impl Changes {
             let rest = BOUND.saturating_sub(clock::now().since(committed));
             let asked = timeout(rest, self.ask(connection)).await;
             let waited = clock::now().since(committed);
-            receipt.after_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+            // Rounded up: by then they knew.
+            receipt.after_ms =
+                u64::try_from(waited.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
             match asked {
                 Ok(Ok((replicas, refused_on))) => {
                     (receipt.replicas, receipt.refused_on) = (replicas, refused_on);
