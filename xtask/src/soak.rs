@@ -36,8 +36,8 @@ pub(crate) fn soak(workspace: &Workspace) -> Result<()> {
         || rounds("coherence", "200"),
     )?;
     progress::step(
-        "300 servers killed in the middle of changes",
-        "8 min",
+        "600 servers and 102 databases killed in the middle of changes",
+        "9 min",
         || rounds("crash", "100"),
     )?;
     progress::step(
