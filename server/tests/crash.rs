@@ -334,10 +334,9 @@ fn p49_a_killed_postmaster_has_let_nothing_be_answered_that_is_not_so() {
     let world = World::on(&database.url());
     let server = world.restart();
     for change in [Change::Create, Change::Rotate, Change::Revoke] {
-        // A third of them: each is a recovery.
-        for round in 0..rounds().div_ceil(3) {
+        for round in 0..rounds() {
             let primary = &mut cluster.primary;
-            let known = world.cut_short(&server, change, round * 3, || primary.kill());
+            let known = world.cut_short(&server, change, round, || primary.kill());
             cluster.restart_primary();
             until(|| server.get("/readyz", "").starts_with("HTTP/1.1 200"));
             world.assert_true(&server, &known);

@@ -36,8 +36,8 @@ pub(crate) fn soak(workspace: &Workspace) -> Result<()> {
         || rounds("coherence", "200"),
     )?;
     progress::step(
-        "600 servers and 102 databases killed in the middle of changes",
-        "9 min",
+        "600 servers and 300 databases killed in the middle of changes",
+        "15 min",
         || rounds("crash", "100"),
     )?;
     progress::step(
