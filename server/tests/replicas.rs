@@ -20,6 +20,7 @@
 mod binary;
 #[path = "replicas/clocks.rs"]
 mod clocks;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "replicas/failover.rs"]

@@ -4,8 +4,9 @@
 //! runs as the user `postgres`, whom Debian's package makes.
 
 use std::{
+    fs::{self, Permissions},
     net::TcpListener,
-    os::unix::process::CommandExt as _,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -151,7 +152,15 @@ impl Instance {
         format!("postgres://postgres@{}/{database}", self.address())
     }
 
-    fn execute(&self, sql: &str) {
+    /// Puts a file into its data, for its eyes alone.
+    pub(crate) fn put(&self, name: &str, content: &str) {
+        let file = self.data.join(name);
+        fs::write(&file, content).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        hand_over(&file);
+    }
+
+    pub(crate) fn execute(&self, sql: &str) {
         sql::execute(&self.url("postgres"), sql).unwrap();
     }
 
@@ -181,10 +190,10 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-/// Makes the folder that user's.
-fn hand_over(folder: &Path) {
+/// Makes the file or folder that user's.
+fn hand_over(path: &Path) {
     if let Some((user, group)) = postgres_user() {
-        std::os::unix::fs::chown(folder, Some(user), Some(group)).unwrap();
+        std::os::unix::fs::chown(path, Some(user), Some(group)).unwrap();
     }
 }
 

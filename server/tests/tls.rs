@@ -1,0 +1,164 @@
+//! The way to a PostgreSQL that wants TLS, as a managed one does.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "support/binary.rs"]
+mod binary;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/cluster.rs"]
+mod cluster;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/manager.rs"]
+mod manager;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/postgres.rs"]
+mod postgres;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/server.rs"]
+mod server;
+#[path = "support/sql.rs"]
+mod sql;
+#[path = "support/until.rs"]
+mod until;
+
+use std::fs;
+
+use binary::Latchkey;
+use cluster::Cluster;
+use manager::Manager;
+use postgres::Postgres;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use server::Server;
+use until::until;
+
+/// The name in the server's certificate.
+const HOST: &str = "localhost";
+
+/// Who signs certificates.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut parameters = CertificateParams::default();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.self_signed(&key).unwrap().pem();
+        Self {
+            issuer: Issuer::new(parameters, key),
+            certificate,
+        }
+    }
+}
+
+/// A PostgreSQL that lets nobody in without TLS.
+struct World {
+    /// Gone at the end, with the database in it.
+    cluster: Cluster,
+    database: Postgres,
+}
+
+impl World {
+    fn of(authority: &Authority) -> Option<Self> {
+        let cluster = Cluster::alone()?;
+        let database = Postgres::fresh_on_doomed(&cluster.primary.url("postgres"));
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new([HOST.to_owned()])
+            .unwrap()
+            .signed_by(&key, &authority.issuer)
+            .unwrap();
+        let primary = &cluster.primary;
+        primary.put("server.crt", &certificate.pem());
+        primary.put("server.key", &key.serialize_pem());
+        primary.put("pg_hba.conf", "hostssl all all 127.0.0.1/32 trust\n");
+        primary.execute("ALTER SYSTEM SET ssl = on");
+        primary.execute("SELECT pg_reload_conf()");
+        let plain = format!("{}?sslmode=disable", database.url());
+        until(|| sql::number(&plain, "SELECT 1::bigint").is_err());
+        until(|| sql::number(&database.url(), "SELECT 1::bigint").is_ok());
+        Some(Self { cluster, database })
+    }
+
+    /// Latchkey, which reaches it at that host and trusts that authority alone.
+    fn latchkey(&self, host: &str, mode: &str, trusted: &Authority) -> Latchkey {
+        let address = self.cluster.primary.address();
+        let (_, port) = address.rsplit_once(':').unwrap();
+        let url = self.database.url_at(&format!("{host}:{port}"));
+        let latchkey = Latchkey::new().with(
+            "DATABASE_URL",
+            &format!("{url}?sslmode={mode}&sslrootcert=authority.pem"),
+        );
+        let file = latchkey.folder().join("authority.pem");
+        fs::write(file, &trusted.certificate).unwrap();
+        latchkey
+    }
+}
+
+#[test]
+fn every_connection_to_a_postgresql_that_wants_tls_is_encrypted() {
+    let authority = Authority::new();
+    let Some(world) = World::of(&authority) else {
+        return;
+    };
+    let latchkey = world.latchkey(HOST, "verify-full", &authority);
+    let Manager { secret, .. } = Manager::new(&latchkey);
+    let server = Server::start(&latchkey, &[]);
+    let answer = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let connections = |condition: &str| {
+        world.database.number(&format!(
+            "SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) \
+             WHERE application_name LIKE 'latchkey%' AND {condition}"
+        ))
+    };
+    // What it asks by, what it asks for changes by, and where notices come.
+    for name in ["latchkey", "latchkey beat", "latchkey notices"] {
+        until(|| connections(&format!("ssl AND application_name = '{name}'")) > 0);
+    }
+    assert_eq!(connections("NOT ssl"), 0);
+}
+
+#[test]
+fn a_postgresql_that_is_not_who_it_should_be_is_told_nothing() {
+    let authority = Authority::new();
+    let Some(world) = World::of(&authority) else {
+        return;
+    };
+    let stranger = Authority::new();
+    for (host, mode, trusted, refused) in [
+        (HOST, "verify-full", &authority, None),
+        (
+            "127.0.0.1",
+            "verify-full",
+            &authority,
+            Some("not valid for name"),
+        ),
+        ("127.0.0.1", "verify-ca", &authority, None),
+        (
+            HOST,
+            "verify-full",
+            &stranger,
+            Some("invalid peer certificate"),
+        ),
+        (
+            HOST,
+            "verify-ca",
+            &stranger,
+            Some("invalid peer certificate"),
+        ),
+        // Whoever answers: encrypted and no more.
+        (HOST, "require", &stranger, None),
+        (HOST, "disable", &authority, Some("no encryption")),
+    ] {
+        let latchkey = world.latchkey(host, mode, trusted);
+        let run = latchkey.run(&["tenant", "list"]);
+        let Some(refused) = refused else {
+            run.ended_well();
+            continue;
+        };
+        run.failed_with(&["DATABASE_URL: cannot open "]);
+        assert!(run.stderr.contains(refused), "{}", run.stderr);
+    }
+}
