@@ -60,8 +60,12 @@ enum Task {
     },
     /// Run every check and test there is, the quick ones first
     Test,
-    /// Run the long forms of what the tests do in short: an hour or so
-    Soak,
+    /// Run the long forms of what the tests do in short: an hour and a half for all
+    Soak {
+        /// Those alone
+        #[arg(value_enum, value_name = "PART")]
+        parts: Vec<soak::Part>,
+    },
     /// Measure what the check of a key costs and what the server takes; write docs/benchmarks.md, fail above a limit
     Bench {
         /// Try the command itself, in the debug build: its figures mean nothing, are judged by no limit and written nowhere
@@ -113,7 +117,7 @@ fn run(task: Task) -> Result<()> {
             serve::serve(&workspace, profile, &arguments)
         }
         Task::Test => test::test(&workspace),
-        Task::Soak => soak::soak(&workspace),
+        Task::Soak { parts } => soak::soak(&workspace, &parts),
         Task::Bench {
             quick,
             rounds,

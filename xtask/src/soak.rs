@@ -1,6 +1,7 @@
 //! The long forms of what the suite does in short.
 
 use anyhow::Result;
+use clap::ValueEnum;
 
 use crate::bundle::Profile;
 use crate::command;
@@ -11,38 +12,70 @@ use crate::test::TestPostgres;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// Runs each of them; stops at the first that fails.
+/// One of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Part {
+    /// The API against its document
+    Contract,
+    /// Changes under load on one server
+    Coherence,
+    /// Servers and databases that are killed
+    Crash,
+    /// Changes on three replicas, also while something fails
+    Replicas,
+}
+
+/// Runs those parts, or all where none is named; stops at the first that fails.
 ///
 /// # Errors
 /// When something cannot be installed, does not compile, or fails.
-pub(crate) fn soak(workspace: &Workspace) -> Result<()> {
-    let schemathesis = tools::schemathesis(workspace)?;
-    let binary = serve::build_binary(workspace, Profile::Release)?;
-    progress::step(
-        "The API against its document, 50,000 requests",
-        "30 min",
-        || contract::check(workspace, &binary, &schemathesis, contract::THOROUGH),
-    )?;
+pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
+    let wanted = |part| parts.is_empty() || parts.contains(&part);
+    if wanted(Part::Contract) {
+        let schemathesis = tools::schemathesis(workspace)?;
+        let binary = serve::build_binary(workspace, Profile::Release)?;
+        progress::step(
+            "The API against its document, 50,000 requests",
+            "30 min",
+            || contract::check(workspace, &binary, &schemathesis, contract::THOROUGH),
+        )?;
+    }
+    let tests = [
+        (
+            Part::Coherence,
+            "Changes under load, 200 of each by each door",
+            "5 min",
+            "coherence",
+            "200",
+        ),
+        (
+            Part::Crash,
+            "600 servers and 300 databases killed in the middle of changes",
+            "15 min",
+            "crash",
+            "100",
+        ),
+        (
+            Part::Replicas,
+            "1,000 changes on three replicas, and 1,000 while each of eight things fails",
+            "35 min",
+            "replicas",
+            "1000",
+        ),
+    ];
+    if !tests.iter().any(|(part, ..)| wanted(*part)) {
+        return Ok(());
+    }
     let postgres = TestPostgres::start()?;
-    let rounds = |test: &str, rounds: &str| {
-        let mut tests = command::cargo(&workspace.root);
-        tests.args(["test", "--package", "server", "--test", test]);
-        postgres.tell(tests.env("TEST_ROUNDS", rounds));
-        command::run(&mut tests)
-    };
-    progress::step(
-        "Changes under load, 200 of each by each door",
-        "5 min",
-        || rounds("coherence", "200"),
-    )?;
-    progress::step(
-        "600 servers and 300 databases killed in the middle of changes",
-        "15 min",
-        || rounds("crash", "100"),
-    )?;
-    progress::step(
-        "1,000 changes on three replicas, and 1,000 while each of eight things fails",
-        "35 min",
-        || rounds("replicas", "1000"),
-    )
+    for (part, what, estimate, test, rounds) in tests {
+        if wanted(part) {
+            progress::step(what, estimate, || {
+                let mut command = command::cargo(&workspace.root);
+                command.args(["test", "--package", "server", "--test", test]);
+                postgres.tell(command.env("TEST_ROUNDS", rounds));
+                command::run(&mut command)
+            })?;
+        }
+    }
+    Ok(())
 }
