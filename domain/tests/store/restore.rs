@@ -312,6 +312,7 @@ async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() 
     let group = world.group(&scope, "Ordering", &[]).await;
     let first = issue(&world, &scope, &group, "first").await;
     let second = issue(&world, &scope, &group, "second").await;
+    add_user(&world, MIRA, Role::TenantAdmin, Some("acme")).await;
     let file = backup_of(&world).await;
     let elsewhere = tempfile::TempDir::new().unwrap();
     let place = elsewhere.path().join("latchkey.db");
@@ -394,4 +395,6 @@ async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() 
     for secret in [&first.secret, &second.secret] {
         assert_eq!(judge(&stranger.store, &world, secret).await, Ok(()));
     }
+    let mira = try_password(&stranger, MIRA, PASSWORD, HOME, world.now).await;
+    assert!(mira.signed_in());
 }

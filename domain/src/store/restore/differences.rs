@@ -62,13 +62,8 @@ pub(super) async fn find_taken_away(
     now: DateTime<Utc>,
 ) -> Result<Vec<Difference>, Error> {
     let mut differences = keys::tenants(transaction, now).await?;
-    differences.extend(people::find(transaction, now).await?);
-    differences.retain(|difference| {
-        matches!(
-            difference.action,
-            AuditAction::TenantSuspended | AuditAction::UserDisabled
-        )
-    });
+    differences.retain(|difference| difference.action == AuditAction::TenantSuspended);
+    differences.extend(people::disabled(transaction, now).await?);
     differences.extend(keys::known_to_be_dead(transaction, now).await?);
     Ok(differences)
 }

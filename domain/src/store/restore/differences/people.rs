@@ -1,7 +1,7 @@
 //! Users: who cannot sign in any more, and by which password.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -37,40 +37,82 @@ const DISABLE: &str =
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = $1, consecutive_failures = 0, \
      updated_at = $2, version = version + 1 WHERE id = $3";
 
+/// Passwords that were changed, and users that are disabled or gone.
 pub(super) async fn find(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
 ) -> Result<Vec<Difference>, Error> {
-    let mut differences = Vec::new();
-    for row in rows::<UserRow>(transaction, USERS, Vec::new()).await? {
-        let difference = |action, reason, changes, statement| Difference {
-            tenant_id: row.tenant_id,
+    let users = rows::<UserRow>(transaction, USERS, Vec::new()).await?;
+    let differences = users.iter().flat_map(|user| {
+        let gone = user.is_gone.then_some(("the user is gone since", now));
+        let why = user.disabled().or(gone);
+        [
+            user.set_password(now),
+            why.and_then(|why| user.disable(why, now)),
+        ]
+    });
+    Ok(differences.flatten().collect())
+}
+
+/// Users that are disabled. Of one who is not there, nothing is known.
+pub(super) async fn disabled(
+    transaction: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<Vec<Difference>, Error> {
+    let users = rows::<UserRow>(transaction, USERS, Vec::new()).await?;
+    let differences = users
+        .iter()
+        .filter_map(|user| user.disable(user.disabled()?, now));
+    Ok(differences.collect())
+}
+
+/// Why a user is disabled, and since when.
+type Why = (&'static str, DateTime<Utc>);
+
+impl UserRow {
+    fn disabled(&self) -> Option<Why> {
+        Some(("the user was disabled since", self.disabled_at?))
+    }
+
+    fn set_password(&self, now: DateTime<Utc>) -> Option<Difference> {
+        let hash = self.password_hash.clone()?;
+        let values = vec![hash.into(), now.into(), self.id.into()];
+        Some(self.difference(
+            AuditAction::UserPasswordChanged,
+            "the password was changed since",
+            json!({}),
+            (SET_PASSWORD, values),
+        ))
+    }
+
+    /// Nothing where the backup has the user disabled already.
+    fn disable(&self, (reason, at): Why, now: DateTime<Utc>) -> Option<Difference> {
+        if self.was_disabled_at.is_some() {
+            return None;
+        }
+        let values = vec![at.into(), now.into(), self.id.into()];
+        Some(self.difference(
+            AuditAction::UserDisabled,
+            reason,
+            field("disabled_at", None::<()>, at),
+            (DISABLE, values),
+        ))
+    }
+
+    fn difference(
+        &self,
+        action: AuditAction,
+        reason: &'static str,
+        changes: serde_json::Value,
+        statement: (&'static str, Vec<Value>),
+    ) -> Difference {
+        Difference {
+            tenant_id: self.tenant_id,
             action,
-            target: target("user", row.id, row.email.clone()),
+            target: target("user", self.id, self.email.clone()),
             reason,
             changes,
             statement,
-        };
-        if let Some(hash) = row.password_hash {
-            differences.push(difference(
-                AuditAction::UserPasswordChanged,
-                "the password was changed since",
-                json!({}),
-                (SET_PASSWORD, vec![hash.into(), now.into(), row.id.into()]),
-            ));
-        }
-        if row.was_disabled_at.is_none() && (row.is_gone || row.disabled_at.is_some()) {
-            let (reason, at) = match row.disabled_at {
-                Some(at) => ("the user was disabled since", at),
-                None => ("the user is gone since", now),
-            };
-            differences.push(difference(
-                AuditAction::UserDisabled,
-                reason,
-                field("disabled_at", None::<()>, at),
-                (DISABLE, vec![at.into(), now.into(), row.id.into()]),
-            ));
         }
     }
-    Ok(differences)
 }
