@@ -14,6 +14,7 @@
 //! follows these notes and stamps what changed, and every commit waits for that before it is answered (`connection.rs`).
 
 pub(crate) mod alone;
+mod backend;
 pub(crate) mod barrier;
 mod beat;
 mod clock;

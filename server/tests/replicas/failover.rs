@@ -1,6 +1,7 @@
 //! The primary is killed, and its synchronous standby takes over: nothing that was answered is lost, and nothing comes back.
 
 use std::{
+    collections::HashSet,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -98,6 +99,42 @@ fn fail_over() -> bool {
     assert!((answered..=answered + 1).contains(&trail), "{trail}");
     assert_nobody_asks_the_former_primary(&scene, &mut cluster, &good[0]);
     true
+}
+
+#[test]
+fn p63_a_standby_that_is_gone_costs_no_check_and_no_connections() {
+    let Some(mut cluster) = Cluster::start() else {
+        return;
+    };
+    let database = Postgres::fresh_on_doomed(&cluster.primary.url("postgres"));
+    let scene = Scene::start_on(database, NO_SETTINGS);
+    let key = scene.new_key(0);
+    for replica in &scene.replicas {
+        replica.wait_for_lease();
+        until(|| replica.ask(&key.secret) == Some(200));
+    }
+    // From now on no commit is confirmed, and no lease renewed.
+    cluster.standby.as_mut().unwrap().kill();
+    let beats = "FROM pg_stat_activity WHERE application_name = 'latchkey beat'";
+    let newest = format!("SELECT pid::bigint {beats} ORDER BY backend_start DESC LIMIT 1");
+    let mut connected = HashSet::new();
+    until(|| {
+        for replica in &scene.replicas {
+            assert_eq!(replica.ask(&key.secret), Some(200));
+        }
+        connected.insert(cluster.primary.number(&newest));
+        connected.len() >= 8 * scene.replicas.len()
+    });
+    for replica in &scene.replicas {
+        assert_eq!(replica.metric("latchkey_lease_held"), 0);
+    }
+    // One that waits, one that is being ended and one that begins, of each.
+    let left = cluster.primary.number(&format!("SELECT count(*) {beats}"));
+    assert!(left <= 9, "{left} of {} connections", connected.len());
+    cluster.restart_standby();
+    for replica in &scene.replicas {
+        replica.wait_for_lease();
+    }
 }
 
 /// From memory as long as the lease lasts, then 503. Never a key that is revoked.

@@ -64,8 +64,10 @@ impl Replica {
     /// Starts one; with further variables of the environment.
     pub(crate) fn start(database: &Postgres, environment: &[(&'static str, &str)]) -> Self {
         let proxy = Proxy::before(&database.address());
+        // The proxy reads what it carries.
+        let url = format!("{}?sslmode=disable", database.url_at(&proxy.address()));
         let mut latchkey = Latchkey::new()
-            .with("DATABASE_URL", &database.url_at(&proxy.address()))
+            .with("DATABASE_URL", &url)
             .with("LATCHKEY_METRICS_LISTEN", "127.0.0.1:0");
         for (variable, value) in environment {
             latchkey = latchkey.with(variable, value);

@@ -91,6 +91,12 @@ impl Cluster {
         self.primary = Instance::start_at(&self.binaries, &data.clone(), *port);
     }
 
+    /// Starts the standby anew, at the same address.
+    pub(crate) fn restart_standby(&mut self) {
+        let Instance { data, port, .. } = self.standby.as_ref().unwrap();
+        self.standby = Some(Instance::start_at(&self.binaries, data, *port));
+    }
+
     /// Makes the standby the primary; returns when it is one.
     pub(crate) fn promote_standby(&self) -> &Instance {
         let standby = self.standby.as_ref().unwrap();
@@ -164,7 +170,7 @@ impl Instance {
         sql::execute(&self.url("postgres"), sql).unwrap();
     }
 
-    fn number(&self, sql: &str) -> i64 {
+    pub(crate) fn number(&self, sql: &str) -> i64 {
         sql::number(&self.url("postgres"), sql).unwrap()
     }
 }

@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use super::{
     Coherence,
+    backend::Backend,
     beat::{self, News, Seen},
     clock, hints,
     lease::{Lease, Moment},
@@ -72,6 +73,8 @@ struct Shared {
     id: Mutex<Option<Uuid>>,
     coherence: Arc<Coherence>,
     primary: Arc<Primary>,
+    /// Who answered on the last connection.
+    backend: Mutex<Option<Backend>>,
     /// Somebody says that there are news.
     news: Notify,
     /// By how many microseconds the database's clock is ahead.
@@ -87,6 +90,7 @@ impl Replica {
             id: Mutex::default(),
             coherence: Arc::new(Coherence::with(Lease::none())),
             primary,
+            backend: Mutex::default(),
             news: Notify::new(),
             skew: AtomicI64::new(0),
             others: Mutex::default(),
@@ -188,6 +192,11 @@ impl Shared {
     async fn connect(&self, options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
         let mut connection = options.connect().await?;
         self.primary.prepare(&mut connection).await?;
+        let before = *locked(&self.backend);
+        if let Some(before) = before {
+            before.end(&mut connection).await?;
+        }
+        *locked(&self.backend) = Some(Backend::of(&mut connection).await?);
         Ok(connection)
     }
 
