@@ -189,6 +189,10 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// <https://www.postgresql.org/docs/current/libpq-ssl.html>, without `allow`, which asks for nothing.
+const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
+const SSL_SETTINGS: [&str; 3] = ["sslrootcert", "sslcert", "sslkey"];
+
 fn parse_database_url(text: &str) -> Result<String, String> {
     let refused = || {
         format!(
@@ -205,11 +209,33 @@ fn parse_database_url(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     let url = Url::parse(text).map_err(|_| refused())?;
-    if matches!(url.scheme(), "postgres" | "postgresql") && url.has_authority() {
-        Ok(text.to_owned())
-    } else {
-        Err(refused())
+    if !matches!(url.scheme(), "postgres" | "postgresql") || !url.has_authority() {
+        return Err(refused());
     }
+    check_tls(&url)?;
+    Ok(text.to_owned())
+}
+
+/// What is unknown after `?` is ignored with a warning. What was to protect a connection must not be.
+fn check_tls(postgres: &Url) -> Result<(), String> {
+    for (name, value) in postgres.query_pairs() {
+        if name == "sslmode" {
+            if !SSL_MODES.contains(&&*value) {
+                return Err(format!(
+                    "sslmode={}: write one of {}",
+                    display::one_line(&value),
+                    SSL_MODES.join(", ")
+                ));
+            }
+        } else if name.starts_with("ssl") && !SSL_SETTINGS.contains(&&*name) {
+            return Err(format!(
+                "{}: TLS is set by {} and sslmode alone",
+                display::quoted(&name),
+                SSL_SETTINGS.join(", ")
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn parse_origin(text: &str) -> Result<Url, String> {

@@ -149,6 +149,16 @@ fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
             "mysql://root:hunter2@x/y",
             "DATABASE_URL: 'mysql://root:***@x/y' is not a database: write one like sqlite://latchkey.db?mode=rwc or postgres://user:password@host/database\n",
         ),
+        (
+            "DATABASE_URL",
+            "postgres://root:hunter2@x/y?sslmode=verify_full",
+            "DATABASE_URL: sslmode=verify_full: write one of disable, prefer, require, verify-ca, verify-full\n",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://root:hunter2@x/y?ssl_mode=verify-full",
+            "DATABASE_URL: 'ssl_mode': TLS is set by sslrootcert, sslcert, sslkey and sslmode alone\n",
+        ),
     ] {
         for command in [&["serve"][..], &["tenant", "list"]] {
             let run = Latchkey::new().with(variable, value).run(command);
