@@ -6,14 +6,15 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sqlx::{self, postgres::PgConnection};
 
-/// The number of a process is given out again: with its start it is that process alone.
-const OF_CONNECTION: &str =
-    "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
-
-/// A role may end what is its own. What it wrote stays, and nobody was answered.
-const END: &str = "
-    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-    WHERE pid = $1 AND backend_start = $2 AND wait_event = 'SyncRep'";
+/// The number of a process is given out again: with its start it is that process alone. A role may end what is its own; what it wrote
+/// stays, and nobody was answered. One question for both: the way may be long.
+const TAKE_OVER: &str = "
+    WITH ended AS (
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid = $1 AND backend_start = $2 AND wait_event = 'SyncRep'
+    )
+    SELECT pid, backend_start, (SELECT count(*) FROM ended) FROM pg_stat_activity
+    WHERE pid = pg_backend_pid()";
 
 /// A process of PostgreSQL.
 #[derive(Clone, Copy, Debug)]
@@ -23,19 +24,17 @@ pub(super) struct Backend {
 }
 
 impl Backend {
-    /// The one that serves this connection.
-    pub(super) async fn of(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        let (pid, started_at) = sqlx::query_as(OF_CONNECTION).fetch_one(connection).await?;
-        Ok(Self { pid, started_at })
-    }
-
-    /// Ends it, if it is still there and waits for a standby. Whatever else it does, it notices by itself.
-    pub(super) async fn end(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query(END)
-            .bind(self.pid)
-            .bind(self.started_at)
-            .execute(connection)
+    /// The one that serves this connection. Ends the one before it, if that is still there and waits for a standby; whatever else that
+    /// does, it notices by itself that nobody is there.
+    pub(super) async fn take_over(
+        connection: &mut PgConnection,
+        before: Option<Self>,
+    ) -> Result<Self, sqlx::Error> {
+        let (pid, started_at, _ended): (_, _, i64) = sqlx::query_as(TAKE_OVER)
+            .bind(before.map(|backend| backend.pid))
+            .bind(before.map(|backend| backend.started_at))
+            .fetch_one(connection)
             .await?;
-        Ok(())
+        Ok(Self { pid, started_at })
     }
 }

@@ -193,10 +193,8 @@ impl Shared {
         let mut connection = options.connect().await?;
         self.primary.prepare(&mut connection).await?;
         let before = *locked(&self.backend);
-        if let Some(before) = before {
-            before.end(&mut connection).await?;
-        }
-        *locked(&self.backend) = Some(Backend::of(&mut connection).await?);
+        let backend = Backend::take_over(&mut connection, before).await?;
+        *locked(&self.backend) = Some(backend);
         Ok(connection)
     }
 
