@@ -8,6 +8,9 @@ mod binary;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/load.rs"]
+mod load;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/manager.rs"]
 mod manager;
 #[expect(dead_code, reason = "other tests use more of it")]
@@ -21,10 +24,11 @@ mod sql;
 #[path = "support/until.rs"]
 mod until;
 
-use std::fs;
+use std::{fs, thread};
 
 use binary::Latchkey;
 use cluster::Cluster;
+use load::Connection;
 use manager::Manager;
 use postgres::Postgres;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -61,8 +65,7 @@ struct World {
 }
 
 impl World {
-    fn of(authority: &Authority) -> Option<Self> {
-        let cluster = Cluster::alone()?;
+    fn of(cluster: Cluster, authority: &Authority) -> Self {
         let database = Postgres::fresh_on_doomed(&cluster.primary.url("postgres"));
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new([HOST.to_owned()])
@@ -78,7 +81,7 @@ impl World {
         let plain = format!("{}?sslmode=disable", database.url());
         until(|| sql::number(&plain, "SELECT 1::bigint").is_err());
         until(|| sql::number(&database.url(), "SELECT 1::bigint").is_ok());
-        Some(Self { cluster, database })
+        Self { cluster, database }
     }
 
     /// Latchkey, which reaches it at that host and trusts that authority alone.
@@ -99,9 +102,10 @@ impl World {
 #[test]
 fn every_connection_to_a_postgresql_that_wants_tls_is_encrypted() {
     let authority = Authority::new();
-    let Some(world) = World::of(&authority) else {
+    let Some(cluster) = Cluster::alone() else {
         return;
     };
+    let world = World::of(cluster, &authority);
     let latchkey = world.latchkey(HOST, "verify-full", &authority);
     let Manager { secret, .. } = Manager::new(&latchkey);
     let server = Server::start(&latchkey, &[]);
@@ -123,9 +127,10 @@ fn every_connection_to_a_postgresql_that_wants_tls_is_encrypted() {
 #[test]
 fn a_postgresql_that_is_not_who_it_should_be_is_told_nothing() {
     let authority = Authority::new();
-    let Some(world) = World::of(&authority) else {
+    let Some(cluster) = Cluster::alone() else {
         return;
     };
+    let world = World::of(cluster, &authority);
     let stranger = Authority::new();
     for (host, mode, trusted, refused) in [
         (HOST, "verify-full", &authority, None),
@@ -161,4 +166,45 @@ fn a_postgresql_that_is_not_who_it_should_be_is_told_nothing() {
         run.failed_with(&["DATABASE_URL: cannot open "]);
         assert!(run.stderr.contains(refused), "{}", run.stderr);
     }
+}
+
+#[test]
+fn commits_that_no_standby_confirms_keep_no_place_in_the_pool() {
+    let authority = Authority::new();
+    let Some(cluster) = Cluster::start() else {
+        return;
+    };
+    let mut world = World::of(cluster, &authority);
+    let latchkey = world.latchkey(HOST, "verify-full", &authority);
+    let Manager { secret, .. } = Manager::new(&latchkey);
+    // More than there are connections.
+    let keys: Vec<_> = (0..12)
+        .map(|_| {
+            let key = latchkey.answer(&[
+                "key", "create", "--tenant", "acme", "--name", "Target", "--group", "Managers",
+            ]);
+            key["id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let server = Server::start(&latchkey, &[]);
+    let ask = |method: &str, path: &str| {
+        let mut connection = Connection::open(&server.address);
+        let answer = connection.send(&format!(
+            "{method} /api/v1/{path} HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\ncontent-length: 0\r\n\r\n"
+        ));
+        answer.map(|(status, _)| status)
+    };
+    assert_eq!(ask("GET", "whoami"), Some(200));
+    world.cluster.standby.as_mut().unwrap().kill();
+    thread::scope(|scope| {
+        for key in &keys {
+            let ask = &ask;
+            scope.spawn(move || {
+                let revoked = ask("POST", &format!("api-keys/{key}/revoke"));
+                assert_eq!(revoked, Some(503));
+            });
+        }
+    });
+    // Nobody may trust a memory by now: the database is asked.
+    until(|| ask("GET", "whoami") == Some(200));
 }

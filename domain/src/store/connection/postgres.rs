@@ -4,7 +4,7 @@ use sea_orm::{
     SqlxPostgresConnector,
     sqlx::{
         self, ConnectOptions, Connection,
-        postgres::{PgConnectOptions, PgPoolOptions},
+        postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
     },
 };
 use std::{str::FromStr, sync::Arc, time::Duration};
@@ -19,6 +19,9 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30000";
 
 /// How long a connection that was used may take to show that it is good for the next one.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often another one is tried in the place of one that was not, before sqlx closes that: each for [`DATABASE_TIMEOUT`] at most.
+const REPLACEMENTS: u32 = 20;
 
 /// How further connections to the same database are made, and what is known of its primary.
 pub(super) struct Postgres {
@@ -54,7 +57,11 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
     .map_err(unavailable)?;
     let primary = Arc::new(primary);
 
-    let (connected, acquired) = (Arc::clone(&primary), Arc::clone(&primary));
+    let (connected, acquired, replaced) = (
+        Arc::clone(&primary),
+        Arc::clone(&primary),
+        (options.clone(), Arc::clone(&primary)),
+    );
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(DATABASE_TIMEOUT)
@@ -69,11 +76,12 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
             Box::pin(async move { primary.is_at(connection).await })
         })
         // sqlx waits for the server here without an end. Ten connections that lead nowhere would be all that there are.
-        .after_release(|connection, _| {
+        .after_release(move |connection, _| {
+            let (options, primary) = replaced.clone();
             Box::pin(async move {
                 match tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await {
                     Ok(answered) => answered.map(|()| true),
-                    Err(_) => Err(sqlx::Error::PoolTimedOut),
+                    Err(_) => replace(connection, &options, &primary).await,
                 }
             })
         })
@@ -90,6 +98,31 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         _lock: None,
         statements: Arc::default(),
     })
+}
+
+/// Puts another connection in the place of one that does not answer, which is dropped: to close it in words, as sqlx does, takes the
+/// server's answer where it is encrypted, and the place in the pool as long.
+async fn replace(
+    connection: &mut PgConnection,
+    options: &PgConnectOptions,
+    primary: &Primary,
+) -> Result<bool, sqlx::Error> {
+    for _ in 0..REPLACEMENTS {
+        let other = async {
+            let mut other = options.connect().await?;
+            primary.prepare(&mut other).await?;
+            Ok::<_, sqlx::Error>(other)
+        };
+        match tokio::time::timeout(DATABASE_TIMEOUT, other).await {
+            Ok(Ok(other)) => {
+                *connection = other;
+                return Ok(true);
+            }
+            Ok(Err(_)) => tokio::time::sleep(RELEASE_TIMEOUT).await,
+            Err(_) => {}
+        }
+    }
+    Err(sqlx::Error::PoolTimedOut)
 }
 
 #[cfg(test)]
