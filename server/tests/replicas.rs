@@ -203,8 +203,17 @@ fn p39_who_finds_done_what_it_wants_to_do_waits_as_whoever_did_it() {
         let path = format!("/api-keys/{}/revoke", key.id);
         scene.api(at, "POST", &path, "").unwrap()
     };
-    let doors: [Door<'_>; 2] = [&edit, &revoke];
-    for change in doors {
+    let rotate = |at: usize, key: &Key| {
+        let path = format!("/api-keys/{}/rotate", key.id);
+        scene.api(at, "POST", &path, "").unwrap()
+    };
+    let doors: [(Door<'_>, Door<'_>, u16); 3] = [
+        (&edit, &edit, 200),
+        (&revoke, &revoke, 200),
+        // "It is revoked" is said of a key that is.
+        (&revoke, &rotate, 409),
+    ];
+    for (change, again, found) in doors {
         let key = scene.new_key(0);
         let last = &scene.replicas[2];
         last.wait_for_lease();
@@ -217,8 +226,8 @@ fn p39_who_finds_done_what_it_wants_to_do_waits_as_whoever_did_it() {
                 key.id
             );
             until(|| scene.database.number(&changed) == 1);
-            let (status, answer) = change(1, &key);
-            assert_eq!(status, 200, "{answer}");
+            let (status, answer) = again(1, &key);
+            assert_eq!(status, found, "{answer}");
             let status = last.ask(&key.secret);
             assert!(matches!(status, Some(401 | 403)), "{status:?}");
             assert_eq!(first.join().unwrap().0, 200);

@@ -265,6 +265,8 @@ impl Database {
 
     /// [`Self::end`], for what changes the state of a key, a group or a tenant, or finds it changed as it should be.
     ///
+    /// Who is told that a key is revoked or was edited waits as well: it is to hold everywhere for whoever has heard of it.
+    ///
     /// # Errors
     /// Those of [`Self::end`].
     pub(crate) async fn end_change<T>(
@@ -274,6 +276,11 @@ impl Database {
     ) -> Result<(T, Option<Receipt>), Error> {
         match made {
             Ok(made) => Ok((made, self.commit_change(transaction).await?)),
+            Err(error @ (Error::KeyRevoked | Error::Stale)) => {
+                // Nothing is written in it: the rows are locked, and not as they should be.
+                self.commit_change(transaction).await?;
+                Err(error)
+            }
             Err(error) => Err(self.take_back(transaction, error).await),
         }
     }

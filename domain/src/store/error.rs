@@ -22,7 +22,8 @@ impl From<DbErr> for Error {
     }
 }
 
-fn is_unavailability(error: &sqlx::Error) -> bool {
+/// Whether the database is away, busy or too slow, which passes by itself.
+pub(crate) fn is_unavailability(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
@@ -67,11 +68,14 @@ const fn is_unavailable_sqlite(code: u32) -> bool {
 }
 
 /// By class, from <https://www.postgresql.org/docs/current/errcodes-appendix.html>: lost connections, too few resources, cancelled
-/// statements and shutdowns, the system's own errors; then lock timeouts, conflicts that a second try resolves, and servers that turn
-/// out to be read-only.
+/// statements and shutdowns, the system's own errors; then lock timeouts, conflicts that a second try resolves, servers that turn out to
+/// be read-only, and prepared statements that a pooler in between has mixed up.
 fn is_unavailable_postgres(code: &str) -> bool {
     matches!(code.get(..2), Some("08" | "53" | "57" | "58"))
-        || matches!(code, "55P03" | "40001" | "40P01" | "25006" | "25P03")
+        || matches!(
+            code,
+            "55P03" | "40001" | "40P01" | "25006" | "25P03" | "26000" | "42P05"
+        )
 }
 
 /// A row holds what this program never writes there.

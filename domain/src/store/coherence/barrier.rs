@@ -88,7 +88,8 @@ impl Changes {
             own.has_news();
         }
         let mut receipt = Receipt {
-            replicas: 0,
+            // Before anybody has said how many: 0 of 0 would be all of them.
+            replicas: 1,
             refused_on: 0,
             after_ms: 0,
         };

@@ -8,6 +8,8 @@
 use sea_orm::sqlx::{self, postgres::PgConnection};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::store::error::is_unavailability;
+
 /// The first eight digits of the name of a write-ahead file are its timeline. On a standby there is no answer.
 const TIMELINE: &str = "
     SELECT CASE WHEN pg_is_in_recovery() THEN NULL
@@ -37,10 +39,12 @@ impl Primary {
         match timeline(connection).await {
             Ok(Some(timeline)) => primary.newest.store(timeline, Ordering::Relaxed),
             Ok(None) => return Err(refused("the PostgreSQL server is a standby")),
-            Err(sqlx::Error::Database(problem)) => tracing::info!(
-                %problem,
-                "PostgreSQL does not tell its timeline: that a former primary is not asked is up to the cluster"
-            ),
+            Err(problem @ sqlx::Error::Database(_)) if !is_unavailability(&problem) => {
+                tracing::info!(
+                    %problem,
+                    "PostgreSQL does not tell its timeline: that a former primary is not asked is up to the cluster"
+                )
+            }
             Err(error) => return Err(error),
         }
         Ok(primary)
