@@ -57,7 +57,7 @@ pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
         ),
         (
             Part::Replicas,
-            "1,000 changes on three replicas, and 1,000 while each of eight things fails",
+            "1,000 changes on three replicas, and 1,000 while each of eight things fails, 250 of two more",
             "35 min",
             "replicas",
             "1000",

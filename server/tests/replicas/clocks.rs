@@ -1,6 +1,17 @@
-//! Replicas whose wall clocks are an hour apart: leases are on another clock, and what is written never goes back.
+//! Replicas whose wall clocks are an hour apart, or are set: leases are on another clock, and what is written never goes back.
 
-use super::{assert_whole, faults, load::Servers, scene::Scene, until::until};
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::{
+    NO_SETTINGS, assert_heals, assert_whole, faults,
+    load::Servers,
+    proxy::{Proxy, Which},
+    rounds,
+    scene::Scene,
+    until::until,
+};
 
 /// One an hour ahead, one an hour behind.
 const WALL_CLOCKS: [&[(&str, &str)]; 3] = [
@@ -20,15 +31,50 @@ const WALL_CLOCKS: [&[(&str, &str)]; 3] = [
 /// Debian's.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
+/// Whether clocks can be set here.
+fn has_faketime() -> bool {
+    let has = std::path::Path::new(FAKETIME).is_file();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "xtask says so by the environment"
+    )]
+    let is_required = std::env::var_os("TEST_PROGRAMS").is_some();
+    assert!(has || !is_required, "faketime is not installed");
+    has
+}
+
+#[test]
+fn p42_a_clock_that_is_set_back_makes_no_lease_longer() {
+    if !has_faketime() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("clock");
+    let set = |clock: &str| fs::write(&file, clock).unwrap();
+    set("+0");
+    let clock = [
+        ("LD_PRELOAD", FAKETIME),
+        ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let mut environments = NO_SETTINGS;
+    environments[2] = &clock;
+    let Some(mut scene) = Scene::start(environments) else {
+        return;
+    };
+    scene.under_load(Servers::AreWell);
+    let set_back = |proxy: &Proxy| {
+        proxy.stall(Which::Beat);
+        set("-1h");
+    };
+    faults::changes_while(&scene, rounds().div_ceil(4), set_back, |_| set("+0"));
+    assert_heals(&scene);
+}
+
 #[test]
 fn p42_clocks_that_are_an_hour_apart_let_no_dead_key_through_and_are_told() {
-    if !std::path::Path::new(FAKETIME).is_file() {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "xtask says so by the environment"
-        )]
-        let is_required = std::env::var_os("TEST_PROGRAMS").is_some();
-        assert!(!is_required, "faketime is not installed");
+    if !has_faketime() {
         return;
     }
     let Some(mut scene) = Scene::start(WALL_CLOCKS) else {

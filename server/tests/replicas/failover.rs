@@ -97,7 +97,7 @@ fn fail_over() -> bool {
     // One more after all that, and the one in the middle may have been done.
     let answered = i64::try_from(dead.len() + revoked).unwrap() + 1;
     assert!((answered..=answered + 1).contains(&trail), "{trail}");
-    assert_nobody_asks_the_former_primary(&scene, &mut cluster, &good[0]);
+    assert_nobody_asks_the_former_primary(&scene, &mut cluster, &good[0], &good[1]);
     true
 }
 
@@ -170,10 +170,14 @@ fn take_over(scene: &Scene, cluster: &Cluster, good: &[Key]) -> Duration {
     promoted.elapsed()
 }
 
-/// The former primary comes back, as it was, at the old address.
-fn assert_nobody_asks_the_former_primary(scene: &Scene, cluster: &mut Cluster, good: &Key) {
-    let key = scene.new_key(0);
-    scene.revoke(0, &key);
+/// The former primary comes back, as it was, at the old address. It knows the `doomed` key, and not that it is revoked.
+fn assert_nobody_asks_the_former_primary(
+    scene: &Scene,
+    cluster: &mut Cluster,
+    good: &Key,
+    doomed: &Key,
+) {
+    scene.revoke(0, doomed);
     cluster.restart_primary();
     for replica in &scene.replicas {
         replica.proxy.move_to(&cluster.primary.address());
@@ -181,9 +185,8 @@ fn assert_nobody_asks_the_former_primary(scene: &Scene, cluster: &mut Cluster, g
     // Each of them looks for a primary for some seconds before it says that there is none.
     thread::scope(|scope| {
         for replica in &scene.replicas {
-            let key = &key;
             scope.spawn(move || {
-                let status = replica.ask(&key.secret);
+                let status = replica.ask(&doomed.secret);
                 assert!(matches!(status, Some(401 | 503)), "{status:?}");
                 until(|| replica.ask(&good.secret) == Some(503));
             });

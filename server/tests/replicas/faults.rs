@@ -13,9 +13,9 @@ use std::{
 use super::{
     BOUND, HEALED, NO_SETTINGS, SLACK, assert_heals, assert_nearly_all, assert_whole,
     load::{Connection, Servers},
-    proxy::Which,
+    proxy::{Proxy, Which},
     rounds,
-    scene::{Key, Receipt, Scene},
+    scene::{Key, Receipt, Replica, Scene},
     server::connect,
     sql,
     until::until,
@@ -25,12 +25,38 @@ use super::{
 const AT_ONCE: usize = 8;
 /// The same where a replica is stopped or killed each time, and takes no part in the load.
 const AT_ONCE_WITHOUT_ONE: usize = 20;
+/// How late an answer comes: so late that the next one, with what has changed, comes after the bound; and none counts as lost.
+const LATE: Duration = Duration::from_millis(700);
 
 /// [`rounds`] changes under load, [`AT_ONCE`] of them at a time, each of another key, at the replicas `at`; returns what was answered.
 pub(super) fn changes(scene: &Scene, at: &[usize]) -> Vec<Receipt> {
     let mut receipts = Vec::new();
     for _ in 0..rounds().div_ceil(AT_ONCE) {
         receipts.extend(scene.change_all(at, &new_keys(scene, AT_ONCE)));
+    }
+    assert_in_time(&receipts);
+    receipts
+}
+
+/// So many [`changes`] at the others of keys that the last replica has in memory, each batch while `fault` is on; healed in between.
+pub(super) fn changes_while(
+    scene: &Scene,
+    rounds: usize,
+    fault: impl Fn(&Proxy),
+    during: impl Fn(&Replica),
+) -> Vec<Receipt> {
+    let last = &scene.replicas[2];
+    let mut receipts = Vec::new();
+    for _ in 0..rounds.div_ceil(AT_ONCE) {
+        let keys = new_keys(scene, AT_ONCE);
+        last.wait_for_lease();
+        for key in &keys {
+            until(|| last.ask(&key.secret) == Some(200));
+        }
+        fault(&last.proxy);
+        receipts.extend(scene.change_all(&[0, 1], &keys));
+        during(last);
+        last.proxy.heal();
     }
     assert_in_time(&receipts);
     receipts
@@ -106,12 +132,25 @@ fn p63_a_replica_that_cannot_ask_what_is_new_trusts_nothing_in_memory() {
         return;
     };
     scene.under_load(Servers::AreWell);
-    scene.replicas[2].proxy.stall(Which::Beat);
-    let receipts = changes(&scene, &[0, 1]);
+    let receipts = changes_while(
+        &scene,
+        rounds(),
+        |proxy| proxy.stall(Which::Beat),
+        |replica| assert_eq!(replica.metric("latchkey_lease_held"), 0),
+    );
     // Known by two; the third answered from the database meanwhile, and rightly.
     assert_nearly_all(&receipts, |receipt| receipt.refused_on >= 2);
-    assert_eq!(scene.replicas[2].metric("latchkey_lease_held"), 0);
-    scene.replicas[2].proxy.heal();
+    assert_heals(&scene);
+}
+
+#[test]
+fn p63_a_replica_that_learns_late_trusts_its_memory_from_when_it_asked() {
+    let Some(mut scene) = Scene::start(NO_SETTINGS) else {
+        return;
+    };
+    scene.under_load(Servers::AreWell);
+    let rounds = rounds().div_ceil(4);
+    changes_while(&scene, rounds, |proxy| proxy.delay_beats(LATE), |_| {});
     assert_heals(&scene);
 }
 
@@ -123,11 +162,12 @@ fn p63_a_replica_without_the_database_answers_503_and_never_a_guess() {
     let key = scene.new_key(0);
     until(|| scene.replicas[2].ask(&key.secret) == Some(200));
     scene.under_load(Servers::MayFail);
-    scene.replicas[2].proxy.stall(Which::All);
-    changes(&scene, &[0, 1]);
-    assert_eq!(scene.replicas[2].ask(&key.secret), Some(503));
-    scene.replicas[2].proxy.heal();
-    let took = until(|| scene.replicas[2].ask(&key.secret) == Some(200));
+    changes_while(&scene, rounds(), |proxy| proxy.stall(Which::All), |_| {});
+    let last = &scene.replicas[2];
+    last.proxy.stall(Which::All);
+    until(|| last.ask(&key.secret) == Some(503));
+    last.proxy.heal();
+    let took = until(|| last.ask(&key.secret) == Some(200));
     assert!(took <= HEALED, "{took:?}");
     assert_heals(&scene);
 }

@@ -32,6 +32,8 @@ struct Faults {
     stalled: Option<Which>,
     /// PostgreSQL's notices are left out.
     drops_notices: bool,
+    /// By how much what is answered to the question for changes comes late.
+    beats_delayed: Duration,
 }
 
 /// The proxy. Dropped, it accepts no more, and its connections are closed.
@@ -86,6 +88,11 @@ impl Proxy {
     /// From now on notices are left out, until [`Self::heal`].
     pub(crate) fn drop_notices(&self) {
         self.shared.faults.lock().unwrap().drops_notices = true;
+    }
+
+    /// From now on answers about what is new are late, until [`Self::heal`].
+    pub(crate) fn delay_beats(&self, by: Duration) {
+        self.shared.faults.lock().unwrap().beats_delayed = by;
     }
 
     pub(crate) fn heal(&self) {
@@ -160,6 +167,11 @@ impl Shared {
             message.resize(length as usize + 1, 0);
             server.read_exact(&mut message[5..])?;
             self.pass(which);
+            let ends_an_answer = head[0] == b'Z';
+            if ends_an_answer && which == Which::Beat {
+                let delay = self.faults.lock().unwrap().beats_delayed;
+                thread::park_timeout(delay);
+            }
             let is_notice = head[0] == b'A';
             if !(is_notice && self.faults.lock().unwrap().drops_notices) {
                 client.write_all(&message)?;
