@@ -72,6 +72,7 @@ pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
             progress::step(what, estimate, || {
                 let mut command = command::cargo(&workspace.root);
                 command.args(["test", "--package", "server", "--test", test]);
+                command.args(["--", "--show-output"]);
                 postgres.tell(command.env("TEST_ROUNDS", rounds));
                 command::run(&mut command)
             })?;

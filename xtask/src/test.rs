@@ -167,7 +167,8 @@ fn cargo_tests(workspace: &Workspace) -> Result<()> {
         tests.env(PROGRAMS_SETTING, "required");
         tests
     };
-    command::run(&mut tests(&[]))?;
+    // Some of them measure, such as how long a change takes to be known everywhere.
+    command::run(&mut tests(&["--", "--show-output"]))?;
     progress::announce("The tests over HTTP once more, on PostgreSQL", "1 min");
     let http = ["--package", "server", "--test", "http"];
     command::run(tests(&http).env(ENGINE_SETTING, "postgres"))
