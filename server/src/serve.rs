@@ -1,6 +1,7 @@
 //! `latchkey serve`: what runs while it runs, and how it ends.
 
 mod connections;
+mod lingering;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 

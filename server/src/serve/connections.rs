@@ -16,6 +16,8 @@ use tokio::{
 };
 use tower::Service;
 
+use super::lingering::Lingering;
+
 /// How long a client may take to send the head of a request, and how long a connection may idle between two.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(20);
 /// How much of a head is read before the answer is 431, in bytes.
@@ -48,6 +50,9 @@ where
             },
             _ = stopped.changed() => break,
         };
+        // Answers are written whole: waiting to fill a packet would only delay them. Where it fails, they come later.
+        let _ = stream.set_nodelay(true);
+        let stream = Lingering::new(stream, stopped.clone());
         let (service, watcher) = (service.clone(), connections.watcher());
         tokio::spawn(async move {
             serve(stream, peer, service, watcher).await;
@@ -87,13 +92,11 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Serves the requests of one connection. Each carries its peer as `ConnectInfo`, as axum's extractor expects it.
-async fn serve<S>(stream: TcpStream, peer: SocketAddr, service: S, watcher: Watcher)
+async fn serve<S>(stream: Lingering, peer: SocketAddr, service: S, watcher: Watcher)
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    // Answers are written whole: waiting to fill a packet would only delay them. Where it fails, they come later.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         // Always ready: what it calls is chosen by the request.
