@@ -34,6 +34,7 @@ test('rotating kills the old secret and gives a new one, with the very next requ
   expect(secret).not.toBe(key.secret);
 
   await keys.copy().click();
+  await expect(keys.copied()).toBeVisible();
   expect(await adminPage.evaluate(() => navigator.clipboard.readText())).toBe(secret);
   await keys.close().click();
   await expect(keys.secretDialog()).toBeHidden();

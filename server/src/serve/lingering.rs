@@ -5,7 +5,7 @@
 //! So this side says that it is done, and reads on for a while without keeping anything (RFC 9112, section 9.6).
 
 use std::{
-    future::Future as _,
+    future::Future,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -16,28 +16,34 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::watch,
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, Sleep, sleep},
 };
 
 /// How long what a client still sends is read and thrown away after the answer.
 const LONGEST: Duration = Duration::from_secs(10);
 /// How long to wait for a client that neither sends nor hangs up.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_secs(5);
 /// How much is thrown away at a time, in bytes.
 const PIECE: usize = 16 * 1024;
 
 /// A connection that is closed as described above. In every other way it is the stream.
 pub(super) struct Lingering {
     stream: TcpStream,
-    /// Has changed once the process is to end: nobody is waited for any more.
+    /// Changes when the process is to end: nobody is waited for any more.
     stopped: watch::Receiver<()>,
-    closing: Option<Closing>,
+    state: State,
 }
 
-/// What is known of a connection on which this side is done.
-struct Closing {
-    until: Instant,
-    pause: Pin<Box<Sleep>>,
+enum State {
+    Open,
+    /// This side is done.
+    Draining {
+        /// The client has had its time, or the process is to end.
+        over: Pin<Box<dyn Future<Output = ()> + Send>>,
+        /// It neither sends nor hangs up.
+        pause: Pin<Box<Sleep>>,
+    },
+    Drained,
 }
 
 impl Lingering {
@@ -45,28 +51,30 @@ impl Lingering {
         Self {
             stream,
             stopped,
-            closing: None,
+            state: State::Open,
         }
     }
 
     /// Reads until the client hangs up, falls silent, or has had its time.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(closing) = &mut self.closing else {
+        let State::Draining { over, pause } = &mut self.state else {
             return Poll::Ready(());
         };
+        if over.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
         let mut piece = [0; PIECE];
-        while Instant::now() < closing.until {
+        // From time to time the runtime has it wait also where there is more: it comes to the end of its time.
+        loop {
             let mut thrown_away = ReadBuf::new(&mut piece);
             match Pin::new(&mut self.stream).poll_read(cx, &mut thrown_away) {
                 Poll::Ready(Ok(())) if !thrown_away.filled().is_empty() => {
-                    let next = (Instant::now() + IDLE).min(closing.until);
-                    closing.pause.as_mut().reset(next);
+                    pause.as_mut().reset(Instant::now() + IDLE);
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return closing.pause.as_mut().poll(cx),
+                Poll::Pending => return pause.as_mut().poll(cx),
             }
         }
-        Poll::Ready(())
     }
 }
 
@@ -106,18 +114,21 @@ impl AsyncWrite for Lingering {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.closing.is_none() {
+        if matches!(self.state, State::Open) {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-            // An error says that the other end of the channel is gone, so that the process ends as well.
-            if self.stopped.has_changed().unwrap_or(true) {
-                return Poll::Ready(Ok(()));
-            }
-            let now = Instant::now();
-            self.closing = Some(Closing {
-                until: now + LONGEST,
-                pause: Box::pin(sleep_until(now + IDLE)),
-            });
+            let mut stopped = self.stopped.clone();
+            self.state = State::Draining {
+                over: Box::pin(async move {
+                    tokio::select! {
+                        () = sleep(LONGEST) => {}
+                        _ = stopped.changed() => {}
+                    }
+                }),
+                pause: Box::pin(sleep(IDLE)),
+            };
         }
-        self.poll_drain(cx).map(Ok)
+        ready!(self.poll_drain(cx));
+        self.state = State::Drained;
+        Poll::Ready(Ok(()))
     }
 }

@@ -50,7 +50,12 @@ fn p42_a_clock_that_is_set_back_makes_no_lease_longer() {
     }
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("clock");
-    let set = |clock: &str| fs::write(&file, clock).unwrap();
+    let set = |clock: &str| {
+        // At once: who reads it meanwhile reads either, and not half of one.
+        let next = folder.path().join("next");
+        fs::write(&next, clock).unwrap();
+        fs::rename(&next, &file).unwrap();
+    };
     set("+0");
     let clock = [
         ("LD_PRELOAD", FAKETIME),

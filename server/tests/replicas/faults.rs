@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    BOUND, HEALED, NO_SETTINGS, SLACK, assert_heals, assert_nearly_all, assert_whole,
+    HEALED, NO_SETTINGS, assert_heals, assert_in_time, assert_nearly_all, assert_whole,
     load::{Connection, Servers},
     proxy::{Proxy, Which},
     rounds,
@@ -64,10 +64,6 @@ pub(super) fn changes_while(
 
 fn new_keys(scene: &Scene, count: usize) -> Vec<Key> {
     (0..count).map(|_| scene.new_key(0)).collect()
-}
-
-fn assert_in_time(receipts: &[Receipt]) {
-    assert_nearly_all(receipts, |receipt| receipt.took <= BOUND + SLACK);
 }
 
 #[test]
@@ -240,8 +236,7 @@ fn p63_a_replica_that_is_killed_costs_the_bound_and_comes_back_knowing_nothing()
         until(|| scene.revoke(0, &gone).replicas == 3);
     }
     assert_in_time(&receipts);
-    assert_nearly_all(&receipts, |receipt| {
-        receipt.replicas - receipt.refused_on == 1
-    });
+    // Those that live have said so, whether the dead one was still waited for or not.
+    assert_nearly_all(&receipts, |receipt| receipt.refused_on == 2);
     assert_heals(&scene);
 }
