@@ -1,6 +1,6 @@
 //! A world to test in: the tenant Acme, whose people and keys each test adds as it needs them.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use domain::{
@@ -103,6 +103,16 @@ impl TestApp {
         })
         .unwrap();
         let store = Store::open(config.store_options(true)).await.unwrap();
+        if postgres.is_some() {
+            // On the list of replicas, so that receipts count it from the first change on.
+            let registered = async {
+                while !store.may_use_what_is_kept() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            let waited = tokio::time::timeout(Duration::from_secs(60), registered);
+            waited.await.expect("PostgreSQL says what changes");
+        }
         let verifier = Verifier::new(store.clone());
         let router = router(AppState::from(Shared {
             store: store.clone(),
