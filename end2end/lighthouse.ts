@@ -11,7 +11,7 @@ import { type Person, Tenant, daysFromToday } from './world';
 
 const PERFORMANCE = 95;
 /** Whatever else the machine does lowers the first of the three scores, and nothing raises it: the best of so many counts. */
-const TRIES = 5;
+const TRIES = 10;
 
 let server: Server;
 let cookie: string;
