@@ -51,14 +51,14 @@ pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
         (
             Part::Crash,
             "600 servers and 300 databases killed in the middle of changes",
-            "15 min",
+            "20 min",
             "crash",
             "100",
         ),
         (
             Part::Replicas,
             "1,000 changes on three replicas, and 1,000 while each of eight things fails, 250 of two more",
-            "35 min",
+            "40 min",
             "replicas",
             "1000",
         ),
