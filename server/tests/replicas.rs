@@ -108,8 +108,8 @@ fn assert_whole(receipts: &[Receipt]) {
     });
 }
 
-/// Each was answered in time: by the server's clock all but one of a hundred, and by the client's most of them. Those that are asked for at
-/// the same time are all late at the client where the machine stands still, and nothing there tells its share from the server's.
+/// Each was answered in time, all but one of a hundred. By the client's clock a few more may be late: those that are asked for at the same
+/// time all are where the machine stands still, and nothing there tells its share from the server's.
 fn assert_in_time(receipts: &[Receipt]) {
     assert_nearly_all(receipts, |receipt| receipt.after <= BOUND + SLACK);
     let late = receipts
@@ -121,7 +121,7 @@ fn assert_in_time(receipts: &[Receipt]) {
         receipts.len(),
         BOUND + SLACK
     );
-    assert!(late <= receipts.len() / 2, "{receipts:?}");
+    assert!(late <= (receipts.len() / 100).max(10), "{receipts:?}");
 }
 
 /// Of a hundred one may be another: where the machine stands still for most of a second, a replica is as good as cut off.

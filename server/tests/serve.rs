@@ -341,7 +341,7 @@ fn a_client_that_goes_on_sending_after_its_refusal_is_cut_off() {
         .expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("answered");
-    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     let refused = Instant::now();
     while stream.write_all(b"a").is_ok() {
         assert!(

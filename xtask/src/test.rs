@@ -145,7 +145,7 @@ fn stay_within_a_day() {
     if DAY - seconds() % DAY > LONGEST_RUN {
         return;
     }
-    progress::announce("Waiting for the new day (UTC)", "10 min at most");
+    progress::announce("Waiting for the new day (UTC)", "less than 10 min");
     while seconds() / DAY == today {
         std::thread::park_timeout(Duration::from_secs(1));
     }

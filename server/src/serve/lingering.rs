@@ -5,7 +5,6 @@
 //! So this side says that it is done, and reads on for a while without keeping anything (RFC 9112, section 9.6).
 
 use std::{
-    future::Future,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -64,7 +63,7 @@ impl Lingering {
             return Poll::Ready(());
         }
         let mut piece = [0; PIECE];
-        // From time to time the runtime has it wait also where there is more: it comes to the end of its time.
+        // No endless loop where the client is quick: a task's budget (`tokio::task::coop`) ends, and the next call looks at the time.
         loop {
             let mut thrown_away = ReadBuf::new(&mut piece);
             match Pin::new(&mut self.stream).poll_read(cx, &mut thrown_away) {
