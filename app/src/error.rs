@@ -30,6 +30,8 @@ pub enum ErrorCode {
     Conflict,
     /// The database is down or too slow. Nothing was changed.
     Unavailable,
+    /// The database did not confirm the change in time. It may have been made: the page has to read again.
+    OutcomeUnknown,
     /// A defect of ours.
     Internal,
     /// The browser got no answer from the server. Known in the browser alone.
@@ -65,6 +67,9 @@ impl AppError {
             ErrorCode::KeyRevoked => "This key is revoked. Nothing re-activates a revoked key.",
             ErrorCode::Conflict => "It was changed by someone else.",
             ErrorCode::Unavailable => "Latchkey can’t reach its database. Nothing was changed.",
+            ErrorCode::OutcomeUnknown => {
+                "Latchkey did not get an answer from its database. The change may have been made: look at the list."
+            }
             ErrorCode::Internal => {
                 "Latchkey made a mistake. Its log says which. Try again, or ask your operator."
             }
@@ -134,6 +139,11 @@ impl From<domain::Error> for AppError {
                 #[cfg(feature = "ssr")]
                 tracing::warn!(error = %_source, "the database is not available");
                 Self::new(ErrorCode::Unavailable)
+            }
+            domain::Error::OutcomeUnknown(_source) => {
+                #[cfg(feature = "ssr")]
+                tracing::warn!(error = %_source, "the outcome of a change is unknown");
+                Self::new(ErrorCode::OutcomeUnknown)
             }
             domain::Error::Internal(_source) => {
                 #[cfg(feature = "ssr")]

@@ -193,7 +193,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::KeyLimitReached | ErrorCode::KeyRevoked | ErrorCode::Conflict => {
             StatusCode::CONFLICT
         }
-        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::Unavailable | ErrorCode::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal | ErrorCode::Unreachable => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -203,7 +203,7 @@ fn set_status(response: &ResponseOptions, code: ErrorCode, is_page: bool) {
     if code == ErrorCode::TenantNeeded && is_page {
         return;
     }
-    if code == ErrorCode::Unavailable {
+    if matches!(code, ErrorCode::Unavailable | ErrorCode::OutcomeUnknown) {
         response.insert_header(RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response.set_status(status_of(code));

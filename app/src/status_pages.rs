@@ -18,6 +18,7 @@ pub const fn takes_whole_page(code: ErrorCode) -> bool {
         code,
         ErrorCode::NotSignedIn
             | ErrorCode::Unavailable
+            | ErrorCode::OutcomeUnknown
             | ErrorCode::Internal
             | ErrorCode::Unreachable
     )
@@ -87,6 +88,13 @@ fn Status(code: ErrorCode, message: String) -> impl IntoView {
             "Nothing was changed. Try again in a few seconds.".to_owned(),
             String::new(),
             "Try again",
+        ),
+        ErrorCode::OutcomeUnknown => (
+            "503",
+            "Latchkey’s database did not answer",
+            message,
+            keys,
+            "Go to API Keys",
         ),
         ErrorCode::Unreachable => (
             "",

@@ -77,6 +77,10 @@ pub enum Error {
     /// The database is down, locked or too slow. Nothing was changed, and asking again later is right.
     #[error("the database is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database did not confirm a commit in time, or failed while it committed: the change may have been made. Repeating it with the
+    /// same one-time token, or reading again, tells.
+    #[error("the database did not say whether the change was made")]
+    OutcomeUnknown(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A defect of ours or a damaged database. The source is for the log.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -77,7 +77,7 @@ pub async fn generate(
     let outcome = match form_id {
         None => Once::Done(keys.create(new, request.now).await?),
         Some(form_id) => {
-            let content = content(form);
+            let content = content("generate", form);
             let one_time = OneTime::form(user.user.id, form_id, content.as_bytes(), request.now)?;
             keys.create_once(new, &one_time, request.now).await?
         }
@@ -90,7 +90,7 @@ pub async fn generate(
     }))
 }
 
-/// Saves what the dialog shows, where the key is still the one of that version.
+/// Saves what the dialog shows, where the key is still the one of that version; with a `form_id`, once.
 ///
 /// # Errors
 /// The broken rules of the form; a key that is revoked or not there.
@@ -100,16 +100,28 @@ pub async fn edit(
     id: &str,
     version: i64,
     form: &KeyForm,
+    form_id: Option<Uuid>,
 ) -> Result<Edited, AppError> {
-    let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
+    let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
     let id = key_id(id)?;
     let changes = form.validate_edit().map_err(AppError::invalid)?;
     let keys = request.store.keys(&scope);
-    let saved = keys
-        .update(id, changes.clone(), Some(version), request.now)
-        .await;
+    let saved = match form_id {
+        None => keys
+            .update(id, changes.clone(), Some(version), request.now)
+            .await
+            .map(Once::Done),
+        Some(form_id) => {
+            let content = format!("{}\0{id}\0{version}", content("edit", form));
+            let one_time = OneTime::form(user.user.id, form_id, content.as_bytes(), request.now)?;
+            keys.update_once(id, changes.clone(), Some(version), &one_time, request.now)
+                .await
+        }
+    };
     match saved {
-        Ok(changed) => Ok(Edited::Saved(changed.receipt)),
+        Ok(Once::Done(changed)) => Ok(Edited::Saved(changed.receipt)),
+        // It was saved by an earlier sending, and perhaps changed by somebody since: nothing is to be undone.
+        Ok(Once::Repeated { .. }) => Ok(Edited::Saved(None)),
         Err(Error::Stale) => {
             let key = keys.get(id, request.now).await?;
             // A form that was sent twice, or two people who did the same: it is as it was meant to be.
@@ -174,7 +186,7 @@ pub async fn rotate(
     }))
 }
 
-/// Revokes a key for ever, and returns what the replicas said of it.
+/// Revokes a key for ever, and returns what the replicas said of it; with a `form_id`, once.
 ///
 /// # Errors
 /// A key that is not there.
@@ -182,11 +194,23 @@ pub async fn revoke(
     request: &RequestContext,
     tenant: Option<&str>,
     id: &str,
+    form_id: Option<Uuid>,
 ) -> Result<Option<Receipt>, AppError> {
-    let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
+    let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
     let keys = request.store.keys(&scope);
-    let revoked = keys.revoke(key_id(id)?, request.now).await?;
-    Ok(revoked.receipt)
+    let id = key_id(id)?;
+    let revoked = match form_id {
+        None => Once::Done(keys.revoke(id, request.now).await?),
+        Some(form_id) => {
+            let content = format!("revoke\0{id}");
+            let one_time = OneTime::form(user.user.id, form_id, content.as_bytes(), request.now)?;
+            keys.revoke_once(id, &one_time, request.now).await?
+        }
+    };
+    Ok(match revoked {
+        Once::Done(revoked) => revoked.receipt,
+        Once::Repeated { .. } => None,
+    })
 }
 
 /// What was done without a one-time id, and so for the first time.
@@ -200,10 +224,10 @@ pub fn done<T>(outcome: Once<T>) -> Result<T, AppError> {
     }
 }
 
-/// What makes two sendings of one form the same: every field.
-fn content(form: &KeyForm) -> String {
+/// What makes two sendings of one form the same: what it does, and every field.
+fn content(action: &str, form: &KeyForm) -> String {
     [
-        "generate",
+        action,
         &form.name,
         &form.description,
         &form.authorization_group_id,

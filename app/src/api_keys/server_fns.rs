@@ -208,7 +208,7 @@ pub async fn edit_api_key(
 ) -> Result<Edited, AppError> {
     ssr::answer(async {
         let request = ssr::request()?;
-        actions::edit(&request, tenant.as_deref(), &id, version, &form).await
+        actions::edit(&request, tenant.as_deref(), &id, version, &form, None).await
     })
     .await
 }
@@ -241,5 +241,6 @@ pub async fn revoke_api_key(
     tenant: Option<String>,
     id: String,
 ) -> Result<Option<Receipt>, AppError> {
-    ssr::answer(async { actions::revoke(&ssr::request()?, tenant.as_deref(), &id).await }).await
+    ssr::answer(async { actions::revoke(&ssr::request()?, tenant.as_deref(), &id, None).await })
+        .await
 }

@@ -232,7 +232,20 @@ impl<'a> Keys<'a> {
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's; where a key acts, [`Error::ActorRefused`]; [`Error::Unavailable`].
     pub async fn revoke(&self, id: KeyId, now: DateTime<Utc>) -> Result<ChangedKey, Error> {
-        revoke::revoke(self, id, now).await
+        done(revoke::revoke(self, id, None, now).await?)
+    }
+
+    /// [`Self::revoke`], once.
+    ///
+    /// # Errors
+    /// Those of [`Self::revoke`]; [`Error::RequestReused`], [`Error::RequestInFlight`].
+    pub async fn revoke_once(
+        &self,
+        id: KeyId,
+        one_time: &OneTime,
+        now: DateTime<Utc>,
+    ) -> Result<Once<ChangedKey>, Error> {
+        revoke::revoke(self, id, Some(one_time), now).await
     }
 
     /// How often requests with a key were refused, by day and code, the newest day first; up to 5 seconds late.

@@ -108,7 +108,10 @@ async fn a_repeat_changes_nothing_and_is_audited_once() {
         assert_eq!(repeated(again.unwrap()), edited);
 
         // A repeat shows the key as it is now.
-        let revoked = keys.revoke(id, later).await.unwrap().key;
+        let revoke = token("revoke");
+        let revoked = done(keys.revoke_once(id, &revoke, later).await.unwrap()).key;
+        let again = keys.revoke_once(id, &revoke, later).await.unwrap();
+        assert_eq!(repeated(again), revoked);
         let again = keys.create_once(new(), &create, later).await.unwrap();
         assert_eq!(repeated(again), revoked);
         let again = keys.rotate_once(id, keep, &rotate, later).await.unwrap();
@@ -117,6 +120,7 @@ async fn a_repeat_changes_nothing_and_is_audited_once() {
             AuditAction::ApiKeyCreated,
             AuditAction::ApiKeyRotated,
             AuditAction::ApiKeyUpdated,
+            AuditAction::ApiKeyRevoked,
         ] {
             assert_eq!(events(world, &scope, action).await, 1, "{action:?}");
         }

@@ -8,6 +8,9 @@ use utoipa::ToSchema;
 
 use crate::request_id::RequestId;
 
+/// What a client does that cannot know whether its change was made.
+const OUTCOME_UNKNOWN: &str = "The database did not confirm the change in time. Read the key or the list again, or repeat the request with the same Idempotency-Key.";
+
 /// A request under `/api/v1` that is not answered as asked.
 #[derive(Debug)]
 pub(crate) enum ApiError {
@@ -165,6 +168,17 @@ impl Problem {
             Error::Unavailable(source) => {
                 tracing::warn!(error = %source, "the database is not available");
                 Self::of_status(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Error::OutcomeUnknown(source) => {
+                tracing::warn!(error = %source, "the outcome of a change is unknown");
+                Self {
+                    detail: Some(OUTCOME_UNKNOWN.to_owned()),
+                    ..Self::new(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "outcome_unknown",
+                        "Nobody knows whether the change was made",
+                    )
+                }
             }
             Error::Internal(source) => {
                 tracing::error!(error = %source, "internal error");

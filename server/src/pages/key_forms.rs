@@ -107,7 +107,16 @@ pub(crate) async fn edit(
         expires_on: String::new(),
         ip_allowlist: fields.ip_allowlist.replace(LINE_BREAK, "\n"),
     };
-    match actions::edit(&sent.context, sent.tenant(), &id, fields.version, &form).await {
+    match actions::edit(
+        &sent.context,
+        sent.tenant(),
+        &id,
+        fields.version,
+        &form,
+        None,
+    )
+    .await
+    {
         Ok(Edited::Saved(_)) => sent.back_to_list(),
         Ok(Edited::Conflict(theirs)) => {
             let error = AppError::new(ErrorCode::Conflict);
@@ -158,7 +167,7 @@ pub(crate) async fn revoke(
         Ok(sent) => sent,
         Err(response) => return response,
     };
-    match actions::revoke(&sent.context, sent.tenant(), &id).await {
+    match actions::revoke(&sent.context, sent.tenant(), &id, None).await {
         Ok(_) => sent.back_to_list(),
         Err(error) => sent.refuse(KeyForm::default(), error, None).await,
     }

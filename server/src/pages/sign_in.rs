@@ -130,7 +130,8 @@ impl Failure {
     }
 
     fn of_error(error: &domain::Error) -> Self {
-        if let domain::Error::Unavailable(source) = error {
+        // A session of which nobody got the secret is of no use: signing in again is right in both cases.
+        if let domain::Error::Unavailable(source) | domain::Error::OutcomeUnknown(source) = error {
             tracing::warn!(error = %source, "the database is not available");
             return Self {
                 status: StatusCode::SERVICE_UNAVAILABLE,

@@ -10,19 +10,27 @@ use crate::{
     audit::AuditAction,
     id::KeyId,
     key::{ChangedKey, KeyStatus},
-    store::{clock, entity::api_key},
+    store::{
+        clock,
+        entity::api_key,
+        one_time::{Once, OneTime},
+    },
 };
 
 pub(super) async fn revoke(
     keys: &Keys<'_>,
     id: KeyId,
+    one_time: Option<&OneTime>,
     now: DateTime<Utc>,
-) -> Result<ChangedKey, Error> {
+) -> Result<Once<ChangedKey>, Error> {
     let now = clock::stored(now);
     let transaction = keys.database.begin_write().await?;
-    let key = keys
+    let revoked = keys
         .database
         .within(async {
+            if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
+                return Ok(Once::Repeated { key });
+            }
             let before = keys.lock(&transaction, id).await?;
             // Revoking hands nothing out; all that counts is that the actor is still good.
             keys.own_grant(&transaction, now).await?;
@@ -42,10 +50,12 @@ pub(super) async fn revoke(
                 )
                 .await?;
             }
-            keys.read(&transaction, id, now).await
+            keys.remember(&transaction, one_time, id, now).await?;
+            let key = keys.read(&transaction, id, now).await?;
+            Ok::<_, Error>(Once::Done(key))
         })
-        .await?;
+        .await;
     // Also where it was revoked before: whoever did that is perhaps not answered yet.
-    let receipt = keys.database.commit_change(transaction).await?;
-    Ok(ChangedKey { key, receipt })
+    let (revoked, receipt) = keys.database.end_change(transaction, revoked).await?;
+    Ok(revoked.map(|key| ChangedKey { key, receipt }))
 }
