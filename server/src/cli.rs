@@ -24,12 +24,17 @@ use output::Output;
 use crate::{
     clock,
     config::{Config, ConfigError},
-    logging, serve,
+    logging, serve, version,
 };
 
 /// Self-hosted API keys: a console for people, a check on every request.
 #[derive(Debug, Parser)]
-#[command(name = "latchkey", version, arg_required_else_help = true)]
+#[command(
+    name = "latchkey",
+    version,
+    long_version = version::VERSION,
+    arg_required_else_help = true
+)]
 struct CommandLine {
     /// Print the answer as JSON, for programs
     #[arg(long, global = true)]

@@ -41,3 +41,4 @@ pub mod runtime;
 mod security_headers;
 mod serve;
 pub mod state;
+mod version;

@@ -6,6 +6,8 @@ mod answers;
 mod binary;
 #[path = "cli/refusals.rs"]
 mod refusals;
+#[path = "cli/version.rs"]
+mod version;
 
 use std::{io::Write as _, process::Stdio};
 

@@ -9,6 +9,7 @@ mod bench;
 mod bundle;
 mod command;
 mod contract;
+mod deny;
 mod dependencies;
 mod postgres;
 mod precompress;

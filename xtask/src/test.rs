@@ -9,6 +9,7 @@ use anyhow::Result;
 use crate::bundle::{self, Profile};
 use crate::command;
 use crate::contract;
+use crate::deny;
 use crate::dependencies;
 use crate::postgres::Postgres;
 use crate::progress;
@@ -45,6 +46,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     progress::step("No server crate in the browser's bundle", "1 s", || {
         dependencies::check_browser_bundle(workspace)
     })?;
+    let skipped = deny::check(workspace)?;
     progress::step(
         "Clippy, for the server",
         "2 min the first time, then seconds",
@@ -110,7 +112,11 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     // Where Leptos warns of what it lets pass in a release.
     progress::announce("Playwright, in the debug build", "1 min");
     let warned = ["hydration", "edit", "filters"];
-    playwright(workspace, Profile::Debug, &chromium, &warned)
+    playwright(workspace, Profile::Debug, &chromium, &warned)?;
+    if let Some(skipped) = skipped {
+        progress::say(&format!("skipped: {skipped}"));
+    }
+    Ok(())
 }
 
 /// Runs Playwright with these arguments, the names of files and options (every journey when there are none), against the binary of
@@ -168,6 +174,7 @@ fn tools(workspace: &Workspace) -> Result<Tools> {
     tools::process_tools()?;
     tools::gateways()?;
     let schemathesis = tools::schemathesis(workspace)?;
+    tools::cargo_deny()?;
     tools::for_bundle(workspace)?;
     Ok(Tools {
         chromium,

@@ -29,6 +29,8 @@ pub(crate) use python::schemathesis;
 const TRUNK: &str = "0.21.14";
 /// The load generator of the benchmarks.
 pub(crate) const OHA: &str = "1.16.0";
+/// Checks licences, sources and advisories of crates.
+const CARGO_DENY: &str = "0.20.2";
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The folders to put on PATH while Trunk runs, after installing what is missing there.
@@ -76,6 +78,22 @@ pub(crate) fn oha() -> Result<PathBuf> {
         usually: "5 min, once",
     })?;
     Ok(folder.join("oha"))
+}
+
+/// cargo-deny, installed now when this version is not there yet.
+///
+/// # Errors
+/// When it cannot be installed.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    let folder = compiled::folder_of(&Compiled {
+        package: "cargo-deny",
+        program: "cargo-deny",
+        version: CARGO_DENY,
+        options: &["--locked"],
+        optimisation: "1",
+        usually: "2 min, once",
+    })?;
+    Ok(folder.join("cargo-deny"))
 }
 
 /// Clippy and rustfmt, which rustup's minimal profile lacks.

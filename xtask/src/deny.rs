@@ -1,0 +1,61 @@
+//! Licences, sources and advisories of the crates that we depend on, by cargo-deny and `deny.toml`.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::command;
+use crate::progress;
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// Seconds after which the advisory database counts as out of reach. It is a git repository of some MB.
+const FETCH_TIMEOUT: &str = "120";
+
+/// Checks licences, bans and sources always, and advisories where their database can be fetched. Returns what was skipped, and why.
+///
+/// # Errors
+/// When cargo-deny cannot be installed, or finds something.
+pub(crate) fn check(workspace: &Workspace) -> Result<Option<String>> {
+    let program = tools::cargo_deny()?;
+    progress::step("Licences, bans and sources of crates", "2 s", || {
+        command::run(&mut cargo_deny(
+            workspace,
+            &program,
+            &["check", "licenses", "bans", "sources"],
+        ))
+    })?;
+    // cargo-deny asks git for the database, and git has no limit of time for a connection.
+    let mut fetch = Command::new("timeout");
+    fetch
+        .arg(FETCH_TIMEOUT)
+        .arg(&program)
+        .args(["fetch", "db"])
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .current_dir(&workspace.root);
+    progress::announce("Fetching the advisory database", "5 s");
+    if let Err(error) = command::output(&mut fetch) {
+        progress::say(&format!("{error}"));
+        return Ok(Some(
+            "advisories of crates: their database cannot be fetched".to_owned(),
+        ));
+    }
+    progress::step("Advisories of crates", "2 s", || {
+        command::run(&mut cargo_deny(
+            workspace,
+            &program,
+            &["check", "advisories"],
+        ))
+    })?;
+    Ok(None)
+}
+
+fn cargo_deny(workspace: &Workspace, program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .arg("--hide-inclusion-graph")
+        .current_dir(&workspace.root);
+    command
+}
