@@ -82,7 +82,8 @@ pub struct User {
     pub created_at: DateTime<Utc>,
 }
 
-/// An email address, lower-cased: `local@domain`, at most 254 characters, without white space.
+/// An email address in canonical form: `local@domain`, lower-cased, an internationalised domain in its ASCII form
+/// (`ann@xn--mnchen-3ya.example`), which is what a browser's e-mail field sends; at most 254 characters, without white space.
 ///
 /// Whether mail arrives there only mail can show; this keeps out what cannot be one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -112,7 +113,7 @@ impl FromStr for Email {
     type Err = InvalidEmail;
 
     fn from_str(input: &str) -> Result<Self, InvalidEmail> {
-        let address = text::normalise(input).to_lowercase();
+        let address = canonical(text::normalise(input).to_lowercase());
         let good = text::length(&address) <= 254
             && text::is_plain_line(&address)
             && !address.contains(char::is_whitespace)
@@ -125,6 +126,24 @@ impl FromStr for Email {
             Err(InvalidEmail)
         }
     }
+}
+
+/// The address with its domain in ASCII by UTS 46 (IDNA). A domain that has no such form stays as it is.
+#[cfg(not(target_arch = "wasm32"))]
+fn canonical(address: String) -> String {
+    let Some((local, domain)) = address.rsplit_once('@') else {
+        return address;
+    };
+    match idna::domain_to_ascii(domain) {
+        Ok(ascii) if ascii != domain => format!("{local}@{ascii}"),
+        Ok(_) | Err(_) => address,
+    }
+}
+
+/// A browser reads only addresses that the server has made canonical, and need not be sent the tables.
+#[cfg(target_arch = "wasm32")]
+fn canonical(address: String) -> String {
+    address
 }
 
 impl TryFrom<String> for Email {

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use domain::permission::Permission;
+use http::StatusCode;
 
 #[cfg(feature = "bench")]
 use crate::bench;
@@ -19,6 +20,7 @@ use crate::{
     request_id,
     router::Caller,
     state::AppState,
+    urlencoded,
 };
 
 /// The door of one route.
@@ -27,6 +29,8 @@ pub(crate) struct Door {
     /// The largest body, in bytes. `None` where there is no body: what headers say of a gateway's client's is no promise that it comes.
     pub(crate) limit: Option<usize>,
     pub(crate) asks: Asks,
+    /// Whether the address may name a super user's tenant, as a page's does.
+    pub(crate) names_tenant: bool,
 }
 
 /// What it asks of whoever comes.
@@ -42,6 +46,12 @@ pub(crate) enum Asks {
     Bench(bench::Guard),
 }
 
+/// Two readers of such an address may take different ones.
+fn names_two_tenants(request: &Request) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    urlencoded::is_given_twice(query, "tenant")
+}
+
 /// Lets a request through to its handler, or answers it.
 ///
 /// What only some requests need is in a box: each of them would move the room for it along.
@@ -52,6 +62,13 @@ pub(crate) async fn pass(
 ) -> Response {
     if let Some(path) = request.extensions().get::<MatchedPath>() {
         request_id::note_route(path);
+    }
+    if door.names_tenant && names_two_tenants(&request) {
+        return (
+            StatusCode::BAD_REQUEST,
+            "The address names a tenant twice. Keep one ?tenant=….\n",
+        )
+            .into_response();
     }
     if let Some(limit) = door.limit {
         if let Err(refusal) = check_body(limit, request.headers()) {

@@ -41,4 +41,5 @@ pub mod runtime;
 mod security_headers;
 mod serve;
 pub mod state;
+mod urlencoded;
 mod version;

@@ -1,5 +1,6 @@
 //! What people's browsers ask for: pages, their server functions, sign-in and sign-out.
 
+mod form;
 pub(crate) mod home;
 pub(crate) mod key_forms;
 pub(crate) mod password;

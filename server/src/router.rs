@@ -306,6 +306,7 @@ fn door(route: &Route, state: &AppState) -> Door {
         state: state.clone(),
         limit,
         asks,
+        names_tenant: !is_api && !route.path.starts_with(app::SERVER_FUNCTIONS),
     }
 }
 

@@ -6,6 +6,7 @@ mod m0003_audit_filters;
 mod m0004_refusals;
 mod m0005_hot_path;
 mod m0006_replicas;
+mod m0008_sign_in_limits;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_refusals::Migration),
             Box::new(m0005_hot_path::Migration),
             Box::new(m0006_replicas::Migration),
+            Box::new(m0008_sign_in_limits::Migration),
         ]
     }
 }
@@ -251,6 +253,67 @@ mod tests {
                     .await;
                 assert_is_brought_up_to_date(world.options(), steps, world.now).await;
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn p56_stored_addresses_become_canonical() {
+        let world = World::on_sqlite().await;
+        let folder = TempDir::new().expect("a folder");
+        let file = folder.path().join("latchkey.db");
+        let mut databases = vec![StoreOptions {
+            database_url: format!("sqlite://{}?mode=rwc", file.display()),
+            ..world.options()
+        }];
+        let postgres = World::on_postgres_if_any().await;
+        if let Some(world) = &postgres {
+            world
+                .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+                .await;
+            databases.push(world.options());
+        }
+        let before_this_step = Migrator::migrations()
+            .iter()
+            .position(|step| step.name() == "m0008_sign_in_limits");
+        for options in databases {
+            let steps = before_this_step.expect("the step");
+            earlier_schema(&options.database_url, steps, world.now).await;
+            let connection = Database::connect(&options.database_url).await;
+            let connection = connection.expect("a connection");
+            for email in [
+                "ann@m\u{fc}nchen.example",
+                "bob@b\u{fc}ro.example",
+                "bob@xn--bro-hoa.example",
+                "eve@acme.example",
+            ] {
+                let statement = Statement::from_sql_and_values(
+                    connection.get_database_backend(),
+                    "INSERT INTO users (id, email, name, password_hash, role, consecutive_failures, \
+                     created_at, updated_at, version) VALUES ($1, $2, 'x', 'x', 'super_user', 0, $3, $3, 1)",
+                    [Uuid::now_v7().into(), email.into(), world.now.into()],
+                );
+                connection.execute_raw(statement).await.expect("written");
+            }
+            Store::open(options).await.expect("a store");
+            let rows = connection
+                .query_all_raw(Statement::from_string(
+                    connection.get_database_backend(),
+                    "SELECT email FROM users",
+                ))
+                .await
+                .expect("rows");
+            let emails: std::collections::BTreeSet<String> = rows
+                .iter()
+                .map(|row| row.try_get("", "email").expect("text"))
+                .collect();
+            let expected = [
+                "ann@xn--mnchen-3ya.example",
+                // Its canonical spelling belongs to somebody else.
+                "bob@b\u{fc}ro.example",
+                "bob@xn--bro-hoa.example",
+                "eve@acme.example",
+            ];
+            assert_eq!(emails, expected.map(str::to_owned).into());
         }
     }
 

@@ -242,7 +242,8 @@ async fn replace(
 
 /// Somebody who had signed out would be signed in again. The requests that count once stay: what they did is in the backup as well,
 /// and a repeat must do it no second time.
-const FORGET: &str = "DELETE FROM sessions; DELETE FROM known_devices; DELETE FROM sign_in_buckets";
+const FORGET: &str = "DELETE FROM sessions; DELETE FROM known_devices; DELETE FROM known_addresses; \
+    DELETE FROM sign_in_buckets; DELETE FROM sign_in_accounts; DELETE FROM sign_in_single_tries";
 
 /// A number that is another one after anybody else has written.
 async fn state(connection: &impl ConnectionTrait) -> Result<i64, Error> {

@@ -1,5 +1,6 @@
 //! Sign-in with email and password, and what keeps guessing slow.
 
+mod consecutive;
 mod opening;
 pub(super) mod throttle;
 
@@ -82,6 +83,12 @@ struct Account {
 }
 
 impl Account {
+    /// The text by which a user is looked up. Nobody has an empty address: the statement is the same for what is no address at all,
+    /// of which nothing may reach the database (PostgreSQL fails on NUL).
+    fn stored(&self) -> &str {
+        self.email.as_ref().map_or("", Email::as_str)
+    }
+
     fn typed(typed: &str) -> Self {
         let bounded: String = typed.chars().take(LONGEST_ACCOUNT).collect();
         match bounded.parse::<Email>() {
@@ -108,7 +115,8 @@ impl Account {
 struct Known {
     user: Option<user::Model>,
     tenant: Option<tenant::Model>,
-    is_known_device: bool,
+    /// Whether somebody has signed in to the account with this browser or from this address.
+    is_familiar: bool,
 }
 
 impl Known {
@@ -154,7 +162,7 @@ impl<'a> SignIn<'a> {
         let account = Account::typed(attempt.email);
         let buckets = Buckets::of(&account.text, attempt.client);
         // Reads alone: a flood that is refused costs neither a slot nor the writer.
-        let known = match self.look(&account, &buckets, attempt.device, now).await? {
+        let known = match self.look(&account, &buckets, &attempt, now).await? {
             Ok(known) => known,
             Err(retry_after) => return Ok(SignInOutcome::Throttled { retry_after }),
         };
@@ -205,37 +213,36 @@ impl<'a> SignIn<'a> {
         &self,
         account: &Account,
         buckets: &Buckets,
-        device: Option<&SessionToken>,
+        attempt: &Attempt<'_>,
         now: DateTime<Utc>,
     ) -> Result<Result<Known, TimeDelta>, Error> {
         let reader = self.database.reader();
         self.database
             .within(async {
-                if let Some(retry_after) = throttle::refusal(reader, buckets, now).await? {
-                    return Ok(Err(retry_after));
-                }
                 let row = user::Entity::find()
                     .find_also_related(tenant::Entity)
-                    .filter(user::Column::Email.eq(account.text.as_str()))
+                    .filter(user::Column::Email.eq(account.stored()))
                     .one(reader)
                     .await?;
                 let (user, tenant) =
                     row.map_or((None, None), |(user, tenant)| (Some(user), tenant));
                 // Asked for an unknown user too: the time must not tell.
                 let id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
-                let is_known_device = match device {
-                    Some(device) => opening::is_known_device(reader, id, device, now).await?,
-                    None => false,
-                };
-                let known = Known {
-                    user,
-                    tenant,
-                    is_known_device,
-                };
-                if known.active().is_some_and(throttle::is_under_attack) && !is_known_device {
-                    return Ok(Err(throttle::WINDOW));
+                let is_familiar = opening::is_familiar(reader, id, attempt, now).await?;
+                let mut retry_after = throttle::refusal(reader, buckets, now).await?;
+                if !is_familiar {
+                    // Both may hold: who is told the shorter wait would come back for nothing.
+                    retry_after =
+                        retry_after.max(consecutive::refusal(reader, buckets, now).await?);
                 }
-                Ok::<_, Error>(Ok(known))
+                Ok::<_, Error>(match retry_after {
+                    Some(retry_after) => Err(retry_after),
+                    None => Ok(Known {
+                        user,
+                        tenant,
+                        is_familiar,
+                    }),
+                })
             })
             .await
     }
@@ -256,12 +263,8 @@ impl<'a> SignIn<'a> {
                     return Ok(reserved);
                 }
                 let counted =
-                    throttle::count_in_a_row(&transaction, known.active(), known.is_known_device);
-                if counted.await? {
-                    Ok::<_, Error>(reserved)
-                } else {
-                    Ok(Err(throttle::WINDOW))
-                }
+                    consecutive::reserve(&transaction, buckets, known.is_familiar, now).await?;
+                Ok::<_, Error>(counted.and(reserved))
             })
             .await?;
         if reserved.is_ok() {
@@ -292,6 +295,7 @@ impl<'a> SignIn<'a> {
                     opening::open_session(&transaction, row.id, attempt.previous, now).await?;
                 let device =
                     opening::know_device(&transaction, row.id, attempt.device, now).await?;
+                opening::know_address(&transaction, row.id, attempt.client, now).await?;
                 let actor = Actor::user(user.id, user.name.clone(), attempt.client);
                 let event = NewEvent {
                     tenant_id: user.tenant_id,

@@ -93,14 +93,8 @@ impl<'a> Tenants<'a> {
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn find(&self, slug: &str) -> Result<Tenant, Error> {
         self.database
-            .within(
-                tenant::Entity::find()
-                    .filter(tenant::Column::Slug.eq(slug))
-                    .one(self.database.reader()),
-            )
-            .await?
-            .ok_or(NOT_FOUND)
-            .and_then(from_row)
+            .within(find_by_slug(self.database.reader(), slug))
+            .await
     }
 
     /// Acts in the tenant of that slug, as the operator.
@@ -279,12 +273,13 @@ impl<'a> Tenants<'a> {
         change: impl FnOnce(&tenant::Model) -> Option<Change>,
     ) -> Result<Tenant, Error> {
         let now = clock::stored(now);
+        let slug = typed_slug(slug)?;
         let transaction = self.database.begin_write().await?;
         let tenant = self
             .database
             .within(async {
                 let before = tenant::Entity::find()
-                    .filter(tenant::Column::Slug.eq(slug))
+                    .filter(tenant::Column::Slug.eq(slug.as_str()))
                     .lock_exclusive()
                     .one(&transaction)
                     .await?
@@ -354,13 +349,19 @@ fn check_limit(limit: u32) -> Result<(), Error> {
     Ok(())
 }
 
+/// The slug that somebody typed. Other text names no tenant, and must not reach the database: PostgreSQL fails on NUL.
+fn typed_slug(text: &str) -> Result<Slug, Error> {
+    text.parse().map_err(|_| NOT_FOUND)
+}
+
 /// The tenant of that slug as `connection` sees it, for a change that needs it in the same transaction.
 pub(crate) async fn find_by_slug(
     connection: &impl ConnectionTrait,
     slug: &str,
 ) -> Result<Tenant, Error> {
+    let slug = typed_slug(slug)?;
     tenant::Entity::find()
-        .filter(tenant::Column::Slug.eq(slug))
+        .filter(tenant::Column::Slug.eq(slug.as_str()))
         .one(connection)
         .await?
         .ok_or(NOT_FOUND)

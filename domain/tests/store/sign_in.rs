@@ -3,7 +3,7 @@
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc::PasswordHash,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     client_address::ClientAddress,
     session::SessionToken,
@@ -38,6 +38,15 @@ impl Tried {
 
     pub(crate) fn throttled(&self) -> bool {
         matches!(self.0, SignInOutcome::Throttled { .. })
+    }
+
+    /// How long the next try has to wait.
+    #[track_caller]
+    pub(crate) fn wait(self) -> TimeDelta {
+        match self.0 {
+            SignInOutcome::Throttled { retry_after } => retry_after,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[track_caller]
@@ -112,6 +121,8 @@ async fn p08_the_database_holds_neither_token_nor_password() {
                      UNION ALL SELECT row_to_json(t)::text FROM known_devices t \
                      UNION ALL SELECT row_to_json(t)::text FROM users t \
                      UNION ALL SELECT row_to_json(t)::text FROM sign_in_buckets t \
+                     UNION ALL SELECT row_to_json(t)::text FROM sign_in_accounts t \
+                     UNION ALL SELECT row_to_json(t)::text FROM known_addresses t \
                      UNION ALL SELECT row_to_json(t)::text FROM audit_events t) AS lines",
                 )
                 .await
@@ -123,6 +134,51 @@ async fn p08_the_database_holds_neither_token_nor_password() {
         }
         let digests = "SELECT count(*) FROM sessions WHERE length(token_digest) = 32";
         assert_eq!(number(world, digests).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c09_an_internationalised_domain_is_one_account_in_every_spelling() {
+    on_every_database(async |world| {
+        let scope = world.store.as_cli();
+        add_mira(world).await;
+        add_user(
+            world,
+            "ann@m\u{fc}nchen.example",
+            Role::Member,
+            Some("acme"),
+        )
+        .await;
+        for (host, spelling) in [
+            "ann@m\u{fc}nchen.example",
+            "ann@xn--mnchen-3ya.example",
+            "Ann@XN--MNCHEN-3YA.example",
+            "ann@mu\u{308}nchen.example",
+            "ann@M\u{dc}NCHEN\u{3002}example",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let address = format!("192.0.2.{host}");
+            let tried = try_password(world, spelling, PASSWORD, &address, world.now).await;
+            assert!(tried.signed_in(), "{spelling}");
+        }
+        let listed = world.store.users(&scope).list().await.unwrap();
+        assert_eq!(listed[0].0.email.as_str(), "ann@xn--mnchen-3ya.example");
+        // One bucket, too.
+        for spelling in ["ann@m\u{fc}nchen.example", "ann@xn--mnchen-3ya.example"].repeat(5) {
+            let tried = try_password(world, spelling, "wrong", HOME, world.now).await;
+            assert!(tried.refused());
+        }
+        let tried = try_password(
+            world,
+            "ann@xn--mnchen-3ya.example",
+            PASSWORD,
+            HOME,
+            world.now,
+        );
+        assert!(tried.await.throttled());
     })
     .await;
 }
@@ -264,9 +320,7 @@ async fn p14_an_unknown_user_takes_as_long_as_a_wrong_password() {
 
 /// How long a wrong password and an unknown user take, each 40 times.
 async fn medians_of_refusals(world: &World, trial: u8) -> (Duration, Duration) {
-    world
-        .execute_script("UPDATE users SET consecutive_failures = 0")
-        .await;
+    world.execute_script("DELETE FROM sign_in_accounts").await;
     let (mut wrong, mut unknown) = (Vec::new(), Vec::new());
     for host in 0..40 {
         // By turns, and in turns, so that what else the machine does falls on both.

@@ -10,6 +10,7 @@ use domain::{
     },
     user::Role,
 };
+use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -170,7 +171,7 @@ async fn p13_a_success_starts_anew_and_leaves_nothing_counted() {
             assert!(sign_in(world, PASSWORD).await);
         }
         assert_eq!(
-            number(world, "SELECT consecutive_failures FROM users").await,
+            number(world, "SELECT count(*) FROM sign_in_accounts").await,
             0
         );
         // What failed from the address stays counted there.
@@ -198,60 +199,273 @@ async fn p13_tries_at_the_same_time_do_not_exceed_the_bound() {
     .await;
 }
 
+/// As many failures in a row as `failures` for every account that has failed before.
+async fn set_failures(world: &World, failures: i64) {
+    world
+        .execute(
+            "UPDATE sign_in_accounts SET failures = $1",
+            [failures.into()],
+        )
+        .await
+        .expect("written");
+}
+
 #[tokio::test]
-async fn p13_past_a_hundred_failures_in_a_row_only_known_browsers_get_a_try() {
+async fn p13_p74_past_a_hundred_failures_in_a_row_a_new_address_gets_one_try_a_day() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        add_user(world, "noor@acme.example", Role::Member, Some("acme")).await;
+        // Ten strangers, each within their own limit.
+        for host in 1..=10 {
+            fail_ten_times(world, &format!("192.0.2.{host}"), world.now).await;
+        }
+        assert_eq!(
+            number(world, "SELECT failures FROM sign_in_accounts").await,
+            100
+        );
+        let first = try_password(world, MIRA, "wrong", "2001:db8:0:1::1", world.now).await;
+        assert!(first.refused(), "the one try");
+        let hour = TimeDelta::hours(1);
+        let second = try_password(
+            world,
+            MIRA,
+            PASSWORD,
+            "2001:db8:0:1:ffff::2",
+            world.now + hour,
+        )
+        .await;
+        assert_eq!(
+            second.wait(),
+            TimeDelta::hours(23),
+            "one /64 is one address, and the wait is true"
+        );
+        let day = world.now + TimeDelta::days(1);
+        let just_before = day - TimeDelta::seconds(1);
+        let tried = try_password(world, MIRA, PASSWORD, "2001:db8:0:1::1", just_before).await;
+        assert_eq!(tried.wait(), TimeDelta::seconds(1));
+        assert!(sign_in_from(world, "noor@acme.example", HOME).await);
+        let tried = try_password(world, MIRA, PASSWORD, "2001:db8:0:1::1", day).await;
+        assert!(tried.signed_in(), "who comes back in time is let in");
+        assert_eq!(
+            number(world, "SELECT count(*) FROM sign_in_accounts").await,
+            0,
+            "a success ends it"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p74_the_right_password_works_from_an_address_that_has_not_tried_today() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        try_password(world, MIRA, "wrong", "192.0.2.1", world.now).await;
+        set_failures(world, 1_000_000).await;
+        assert!(
+            try_password(world, MIRA, PASSWORD, HOME, world.now)
+                .await
+                .signed_in()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p74_known_browsers_and_known_addresses_keep_the_usual_limit() {
     on_every_database(async |world| {
         add_mira(world).await;
         add_user(world, "noor@acme.example", Role::Member, Some("acme")).await;
         let (_, _, device) = try_password(world, MIRA, PASSWORD, HOME, world.now)
             .await
             .tokens();
-        let (_, _, of_noor) = try_password(world, "noor@acme.example", PASSWORD, HOME, world.now)
-            .await
-            .tokens();
-        let with = |device, at| {
+        let (_, _, of_noor) = try_password(
+            world,
+            "noor@acme.example",
+            PASSWORD,
+            "203.0.113.50",
+            world.now,
+        )
+        .await
+        .tokens();
+        try_password(world, MIRA, "wrong", "192.0.2.1", world.now).await;
+        set_failures(world, 100).await;
+        let with = |device, password, address| {
             let tried = Attempt {
                 device: Some(device),
-                ..typed(MIRA, PASSWORD, "203.0.113.9")
+                ..typed(MIRA, password, address)
             };
-            attempt(&world.store, tried, at)
+            attempt(&world.store, tried, world.now)
         };
-        let attacked = || {
-            world.execute_script(
-                "UPDATE users SET consecutive_failures = 99 WHERE email = 'mira@acme.example'",
-            )
-        };
-
-        attacked().await;
-        let tried = try_password(world, MIRA, "wrong", "192.0.2.1", world.now).await;
-        assert!(tried.refused(), "the hundredth");
-        let tried = try_password(world, MIRA, PASSWORD, "192.0.2.2", world.now).await;
-        assert!(tried.throttled(), "from an address that never failed");
-        assert!(
-            with(&of_noor, world.now).await.throttled(),
-            "another user's browser"
-        );
+        for _ in 0..9 {
+            assert!(with(&device, "wrong", "203.0.113.9").await.refused());
+            assert!(
+                try_password(world, MIRA, "wrong", HOME, world.now)
+                    .await
+                    .refused(),
+                "an address from which Mira signed in, without the cookie"
+            );
+        }
         let unknown = SessionToken::from_bytes([9; 32]);
-        assert!(with(&unknown, world.now).await.throttled());
+        for (stranger, address) in [
+            (&unknown, "203.0.113.10"),
+            (&of_noor, "203.0.113.11"),
+            (&of_noor, "203.0.113.50"),
+        ] {
+            assert!(with(stranger, "wrong", address).await.refused());
+            assert!(with(stranger, PASSWORD, address).await.throttled());
+        }
         assert!(
-            sign_in_from(world, "noor@acme.example", HOME).await,
-            "another account"
+            try_password(world, MIRA, PASSWORD, HOME, world.now)
+                .await
+                .signed_in()
         );
 
-        let over = world.now + TimeDelta::days(30);
-        let tried = try_password(world, MIRA, PASSWORD, "192.0.2.2", over).await;
-        assert!(tried.throttled(), "no window ends it");
-        assert!(with(&device, over).await.signed_in());
-        let tried = try_password(world, MIRA, PASSWORD, "192.0.2.2", over).await;
-        assert!(tried.signed_in(), "a success ends it");
+        // Forgotten after a year.
+        let later = world.now + TimeDelta::days(366);
+        try_password(world, MIRA, "wrong", "192.0.2.1", later).await;
+        set_failures(world, 100).await;
+        for address in [HOME, "203.0.113.9"] {
+            let tried = |password| Attempt {
+                device: Some(&device),
+                ..typed(MIRA, password, address)
+            };
+            assert!(attempt(&world.store, tried("wrong"), later).await.refused());
+            assert!(
+                attempt(&world.store, tried(PASSWORD), later)
+                    .await
+                    .throttled()
+            );
+        }
+    })
+    .await;
+}
 
-        attacked().await;
-        let much_later = over + TimeDelta::days(366);
-        try_password(world, MIRA, "wrong", "192.0.2.1", much_later).await;
+#[tokio::test]
+async fn p74_an_account_that_does_not_exist_is_limited_as_one_that_does() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        add_user(world, "gone@acme.example", Role::Member, Some("acme")).await;
+        let scope = world.store.as_cli();
+        let gone = "gone@acme.example".parse().unwrap();
+        let users = world.store.users(&scope);
+        users.disable(&gone, world.now).await.unwrap();
+        let accounts = [
+            MIRA,
+            "gone@acme.example",
+            "nobody@acme.example",
+            "not an address",
+            "\0",
+        ];
+        let mut told: Vec<Vec<String>> = Vec::new();
+        for (index, account) in accounts.iter().enumerate() {
+            let mut answers = Vec::new();
+            let fail = async |address: String, at| {
+                let tried = try_password(world, account, "wrong", &address, at).await;
+                format!("{:?}", tried.0)
+            };
+            answers.push(fail(format!("10.{index}.0.1"), world.now).await);
+            set_failures(world, 98).await;
+            for host in 2..=5 {
+                for minute in 0..2 {
+                    let at = world.now + TimeDelta::minutes(minute);
+                    answers.push(fail(format!("10.{index}.0.{host}"), at).await);
+                }
+            }
+            answers.push(fail(format!("10.{index}.0.5"), world.now + TimeDelta::days(1)).await);
+            told.push(answers);
+        }
         assert!(
-            with(&device, much_later).await.throttled(),
-            "forgotten after a year"
+            told.iter().flatten().any(|told| told.contains("Throttled")),
+            "{told:?}"
         );
+        for answers in &told {
+            assert_eq!(answers, &told[0]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p74_tries_at_the_same_time_are_one_try() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        try_password(world, MIRA, "wrong", "192.0.2.1", world.now).await;
+        set_failures(world, 100).await;
+        let mut tries = JoinSet::new();
+        for _ in 0..9 {
+            let (store, now) = (world.store.clone(), world.now);
+            tries.spawn(async move { attempt(&store, typed(MIRA, "wrong", HOME), now).await });
+        }
+        let outcomes = tries.join_all().await;
+        let judged = outcomes.iter().filter(|tried| tried.refused()).count();
+        assert_eq!(judged, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p74_what_is_counted_expires_and_is_bounded_in_rows() {
+    on_every_database(async |world| {
+        add_mira(world).await;
+        // The sweep runs for one digest in so many.
+        let sweeping = (0_u32..)
+            .map(|number| format!("nobody-{number}@acme.example"))
+            .find(|email| {
+                let digest = Sha256::digest(format!("account:{email}"));
+                digest.first().is_some_and(|byte| byte % 64 == 0)
+            })
+            .unwrap();
+        let series = if world.sqlite_file().is_some() {
+            "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < 100500) "
+        } else {
+            "WITH series AS (SELECT generate_series(1, 100500) AS n) "
+        };
+        // 500 accounts have more failures than the others.
+        world
+            .execute(
+                &format!(
+                    "INSERT INTO sign_in_accounts (account, failures, last_failed_at) \
+                     {series} SELECT 'x' || n, CASE WHEN n <= 500 THEN 200 ELSE 1 END, $1 FROM series"
+                ),
+                [world.now.into()],
+            )
+            .await
+            .unwrap();
+        let soon = world.now + TimeDelta::minutes(1);
+        try_password(world, &sweeping, "wrong", HOME, soon).await;
+        let accounts = "SELECT count(*) FROM sign_in_accounts";
+        assert_eq!(number(world, accounts).await, 100_000);
+        assert_eq!(
+            number(world, &format!("{accounts} WHERE failures = 200")).await,
+            500,
+            "accounts that are guessed at are kept"
+        );
+        world
+            .execute_script("DELETE FROM sign_in_accounts WHERE failures < 200")
+            .await;
+        let month = soon + TimeDelta::days(31);
+        try_password(world, &sweeping, "wrong", HOME, month).await;
+        assert_eq!(number(world, accounts).await, 1);
+        // A month without a failure starts anew, whether or not the row was cleared away.
+        set_failures(world, 100).await;
+        let months = month + TimeDelta::days(31);
+        for _ in 0..2 {
+            assert!(
+                try_password(world, &sweeping, "wrong", "192.0.2.9", months)
+                    .await
+                    .refused()
+            );
+        }
+        set_failures(world, 100).await;
+        for host in 1..=3 {
+            let address = format!("198.51.100.{host}");
+            try_password(world, &sweeping, "wrong", &address, months).await;
+        }
+        let tries = "SELECT count(*) FROM sign_in_single_tries";
+        assert_eq!(number(world, tries).await, 3);
+        let day = months + TimeDelta::days(1);
+        try_password(world, &sweeping, "wrong", "198.51.100.9", day).await;
+        assert_eq!(number(world, tries).await, 1);
     })
     .await;
 }

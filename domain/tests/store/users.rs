@@ -283,9 +283,13 @@ async fn a_new_password_replaces_the_old_one_and_clears_what_throttled_the_accou
             try_password(world, mira.as_str(), "wrong", "203.0.113.7", world.now).await;
         }
         world
-            .execute_script("UPDATE users SET consecutive_failures = 100")
+            .execute_script("UPDATE sign_in_accounts SET failures = 100")
             .await;
-        assert!(!sign_in(world, PASSWORD).await, "throttled from anywhere");
+        assert!(!sign_in(world, "wrong").await, "the one try of the day");
+        assert!(
+            !sign_in(world, PASSWORD).await,
+            "the address waits for a day"
+        );
 
         let scope = world.store.as_cli();
         let users = world.store.users(&scope);

@@ -15,9 +15,9 @@ use domain::{
     page, text,
 };
 use http::request::Parts;
-use percent_encoding::percent_decode_str;
 
 use super::error::ApiError;
+use crate::urlencoded::decode;
 
 /// Longest search, in characters: that of a description, which is the longest text it can be found in.
 const MAX_SEARCH: usize = 1_000;
@@ -51,8 +51,9 @@ impl Parameters {
         let mut errors = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (Some(name), Some(value)) = (decode(name), decode(value)) else {
-                errors.push(wrong(name, "Must be percent-encoded UTF-8"));
+            let (Some(name), Some(value)) = (decode(name.as_bytes()), decode(value.as_bytes()))
+            else {
+                errors.push(wrong(name, "Must be percent-encoded UTF-8; write % as %25"));
                 continue;
             };
             if !known.contains(&name.as_str()) {
@@ -192,14 +193,6 @@ pub(crate) fn parse_page_query(query: &str) -> Result<(u32, Option<String>), Err
 
 fn wrong(name: &str, message: &str) -> FieldError {
     FieldError::new(name.chars().take(MAX_QUOTED).collect::<String>(), message)
-}
-
-fn decode(text: &str) -> Option<String> {
-    let text = text.replace('+', " ");
-    percent_decode_str(&text)
-        .decode_utf8()
-        .ok()
-        .map(|decoded| decoded.into_owned())
 }
 
 fn parse_search(text: &str) -> Option<String> {

@@ -14,7 +14,7 @@ use app::{
     urls::{self, TenantQuery},
 };
 use axum::{
-    extract::{FromRequest as _, Path, Query, Request, State},
+    extract::{Path, Query, Request, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use domain::{key::form::KeyForm, store::one_time::Once};
@@ -25,7 +25,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::render::{as_page, context_of, render};
+use super::{
+    form::read_form,
+    render::{as_page, context_of, render},
+};
 use crate::state::AppState;
 
 /// How a form sends a line break; to us it is one character.
@@ -210,18 +213,7 @@ impl Sent {
         };
         let (parts, body) = request.into_parts();
         let request = Request::from_parts(parts.clone(), body);
-        let fields = match axum::Form::<T>::from_request(request, &()).await {
-            Ok(axum::Form(fields)) => fields,
-            // The rejection's own text may repeat what was sent.
-            Err(rejection) => {
-                let status = rejection.into_response().status();
-                return Err((
-                    status,
-                    "The form is not complete. Open the page again and repeat what you did.\n",
-                )
-                    .into_response());
-            }
-        };
+        let fields = read_form::<T>(request).await?;
         let sent = Self {
             state: state.clone(),
             context,

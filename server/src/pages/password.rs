@@ -6,7 +6,7 @@ use app::{
     urls::{self, TenantQuery},
 };
 use axum::{
-    extract::{FromRequest as _, Request, State},
+    extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
 use domain::store::own_password::{PasswordChange, PasswordChangeOutcome};
@@ -15,8 +15,9 @@ use leptos::prelude::provide_context;
 use serde::Deserialize;
 
 use super::{
+    form::read_form,
     render::{as_page, context_of, render},
-    wait::{in_minutes, whole_seconds},
+    wait::{BUSY, in_words, whole_seconds},
 };
 use crate::{
     clock,
@@ -47,13 +48,9 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
     };
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
-    let form = match axum::Form::<PasswordForm>::from_request(request, &()).await {
-        Ok(axum::Form(form)) => form,
-        // The rejection's own text may repeat what was sent.
-        Err(rejection) => {
-            let status = rejection.into_response().status();
-            return (status, "The form is not complete.\n").into_response();
-        }
+    let form = match read_form::<PasswordForm>(request).await {
+        Ok(form) => form,
+        Err(refusal) => return refusal,
     };
     let cookies = Cookies::new(&state.config);
     let device = cookies.read(Cookie::Device, &parts.headers);
@@ -91,13 +88,13 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
             StatusCode::TOO_MANY_REQUESTS,
             PasswordNotice::of_form(format!(
                 "Too many attempts. Try again in {}.",
-                in_minutes(retry_after)
+                in_words(retry_after)
             )),
             Some(whole_seconds(retry_after)),
         ),
         Ok(PasswordChangeOutcome::Busy) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            PasswordNotice::of_form("Too many people are signing in. Try again in a moment."),
+            PasswordNotice::of_form(BUSY),
             Some(2),
         ),
         Err(domain::Error::Invalid(faults)) => (

@@ -5,7 +5,7 @@ use app::{
     urls::{API_KEYS, SIGN_IN, local_path, with_parameters},
 };
 use axum::{
-    extract::{FromRequest as _, Request, State},
+    extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
 use domain::store::sign_in::{Attempt, SignInOutcome};
@@ -15,8 +15,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
+    form::read_form,
     render::{as_page, render},
-    wait::{in_minutes, whole_seconds},
+    wait::{BUSY, in_words, whole_seconds},
 };
 use crate::{
     client, clock,
@@ -44,16 +45,9 @@ struct Failure {
 pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let form_request = Request::from_parts(parts.clone(), body);
-    let form = match axum::Form::<SignInForm>::from_request(form_request, &()).await {
-        Ok(axum::Form(form)) => form,
-        // The rejection's own text may repeat what was sent.
-        Err(rejection) => {
-            return (
-                rejection.into_response().status(),
-                "The form is not complete.\n",
-            )
-                .into_response();
-        }
+    let form = match read_form::<SignInForm>(form_request).await {
+        Ok(form) => form,
+        Err(refusal) => return refusal,
     };
     let cookies = Cookies::new(&state.config);
     let device = cookies.read(Cookie::Device, &parts.headers);
@@ -109,13 +103,13 @@ impl Failure {
                 status: StatusCode::TOO_MANY_REQUESTS,
                 message: format!(
                     "Too many attempts. Try again in {}.",
-                    in_minutes(*retry_after)
+                    in_words(*retry_after)
                 ),
                 retry_after: Some(whole_seconds(*retry_after)),
             },
             SignInOutcome::Busy => Self {
                 status: StatusCode::SERVICE_UNAVAILABLE,
-                message: "Too many people are signing in. Try again in a moment.".to_owned(),
+                message: BUSY.to_owned(),
                 retry_after: Some(2),
             },
             // A password that is too long is a wrong one, too: nobody has it.

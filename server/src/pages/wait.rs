@@ -8,8 +8,35 @@ pub(crate) fn whole_seconds(wait: TimeDelta) -> i64 {
     (wait.num_milliseconds().max(0) + 999) / 1000
 }
 
-/// `1 minute`, `15 minutes`.
-pub(crate) fn in_minutes(wait: TimeDelta) -> String {
+/// A password is hashed in few slots, and none was free for a while.
+pub(crate) const BUSY: &str = "Latchkey is busy checking passwords. Try again in a moment.";
+
+/// `1 minute`, `15 minutes`, `24 hours`. Never less than the wait.
+pub(crate) fn in_words(wait: TimeDelta) -> String {
     let minutes = u64::try_from((whole_seconds(wait) + 59) / 60).unwrap_or_default();
-    words::count(minutes.max(1), "minute", "minutes")
+    if minutes <= 60 {
+        words::count(minutes.max(1), "minute", "minutes")
+    } else {
+        words::count(minutes.div_ceil(60), "hour", "hours")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p74_the_words_never_promise_less_than_the_wait() {
+        for (seconds, words) in [
+            (1, "1 minute"),
+            (61, "2 minutes"),
+            (900, "15 minutes"),
+            (3_600, "60 minutes"),
+            (3_601, "2 hours"),
+            (86_399, "24 hours"),
+            (86_400, "24 hours"),
+        ] {
+            assert_eq!(in_words(TimeDelta::seconds(seconds)), words);
+        }
+    }
 }

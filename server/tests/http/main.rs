@@ -20,6 +20,7 @@ mod expiration;
 mod forward_auth;
 mod headers;
 mod health_get;
+mod hostile_text;
 mod json_bodies;
 mod key_forms_post;
 mod methods;

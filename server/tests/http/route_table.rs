@@ -78,7 +78,7 @@ pub(crate) fn method_of(route: &Route) -> &str {
 }
 
 /// Arguments that every server function can be called with.
-fn arguments() -> serde_json::Value {
+pub(crate) fn arguments() -> serde_json::Value {
     json!({
         "tenant": null,
         "id": "01890a5d-ac96-774b-bcce-b302099a8057",

@@ -224,6 +224,98 @@ async fn p13_a_64_of_ipv6_is_one_client() {
 }
 
 #[tokio::test]
+async fn p74_known_and_unknown_accounts_are_told_the_same_past_a_hundred_failures() {
+    let app = TestApp::start().await.with_admin().await;
+    let mut told = Vec::new();
+    for (network, email) in [(0, ADMIN), (1, "nobody@acme.example")] {
+        let mut answers = Vec::new();
+        // As in the report: 130 wrong passwords from 15 addresses.
+        for number in 0..130 {
+            let peer = format!("2001:db8:{network}:{}::{}", number / 9, number % 9 + 1);
+            answers.push(attempt(&app, email, WRONG).from(&peer).send().await);
+        }
+        let statuses: Vec<u16> = answers
+            .iter()
+            .map(|answer| answer.status.as_u16())
+            .collect();
+        assert!(statuses[..100].iter().all(|status| *status == 422));
+        // The address of the hundredth try, and after it three new ones: one try each.
+        let rest: Vec<u16> = (100..130)
+            .map(|number| {
+                if number == 100 || number % 9 == 0 {
+                    422
+                } else {
+                    429
+                }
+            })
+            .collect();
+        assert_eq!(statuses[100..], rest, "{email}");
+        let last = &answers[129];
+        let seconds: u64 = last.header("retry-after").parse().unwrap();
+        assert!(
+            (24 * 60 * 60 - 120..=24 * 60 * 60).contains(&seconds),
+            "{seconds}"
+        );
+        assert!(
+            last.text()
+                .contains("Too many attempts. Try again in 24 hours."),
+            "{}",
+            last.text()
+        );
+        // Both take part in the comparison, without what names the request and the second.
+        let mut shown: Vec<_> = [&answers[0], &answers[99], &answers[100], last]
+            .map(|answer| comparable(answer, email))
+            .into();
+        for (_, headers, _) in &mut shown {
+            for (name, value) in headers {
+                if name == "retry-after" {
+                    "SECONDS".clone_into(value);
+                }
+            }
+        }
+        told.push(shown);
+    }
+    assert_eq!(told[0], told[1]);
+    // The owner, from an address that has not tried today.
+    assert_signed_in(
+        &attempt(&app, ADMIN, PASSWORD)
+            .from("198.51.100.7")
+            .send()
+            .await,
+    );
+}
+
+#[tokio::test]
+async fn c09_both_spellings_of_an_internationalised_domain_sign_in() {
+    let app = TestApp::start().await;
+    app.add_user("ann@m\u{fc}nchen.example", Role::TenantAdmin, Some("acme"))
+        .await;
+    for spelling in ["ann@xn--mnchen-3ya.example", "ann@m\u{fc}nchen.example"] {
+        assert_signed_in(&attempt(&app, spelling, PASSWORD).send().await);
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_not_percent_encoded_utf_8_is_refused_with_its_remedy() {
+    let app = TestApp::start().await.with_admin().await;
+    for email in ["%ff%fe", "100%", "a%u0041"] {
+        let body = format!("email={email}&password=x");
+        let answer = app
+            .post("/sign-in")
+            .same_origin()
+            .body("application/x-www-form-urlencoded", body)
+            .send()
+            .await;
+        assert_eq!(answer.status, 400);
+        assert!(
+            answer.text().contains("write % as %25"),
+            "{}",
+            answer.text()
+        );
+    }
+}
+
+#[tokio::test]
 async fn p15_a_password_that_is_too_long_is_refused_and_nothing_of_it_is_repeated() {
     let app = TestApp::start().await.with_admin().await;
     let long = "a long one ".repeat(100);

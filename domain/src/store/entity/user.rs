@@ -19,7 +19,7 @@ pub struct Model {
     pub password_hash: String,
     /// A word of `Role`.
     pub role: String,
-    /// Wrong passwords since the last right one, from anywhere.
+    /// Not read any more: `sign_in_accounts` counts. The column stays for replicas of the previous version, which count in it.
     pub consecutive_failures: i64,
     /// Since when the user cannot sign in.
     pub disabled_at: Option<DateTimeUtc>,

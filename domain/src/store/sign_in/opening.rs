@@ -5,26 +5,32 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, LockBehavior, LockType},
+    sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 use uuid::Uuid;
 
-use super::throttle::CLEARED_AT_ONCE;
+use super::{
+    Attempt,
+    throttle::{CLEARED_AT_ONCE, address_part},
+};
 use crate::{
     Error,
+    client_address::ClientAddress,
     session::{ABSOLUTE_TIMEOUT, IDLE_TIMEOUT, SessionToken},
     store::{
-        entity::{known_device, session, user},
+        entity::{known_address, known_device, session, user},
         random,
     },
 };
 
-/// How long a browser is known after it last signed in.
+/// How long a browser or an address is known after somebody last signed in with it.
 const DEVICE_LIFETIME: TimeDelta = TimeDelta::days(365);
 /// Browsers that one user is known by; the oldest are forgotten. Somebody who drops every cookie is a new one each time.
 const DEVICES_OF_A_USER: u64 = 100;
+/// Addresses from which one user is known; the oldest are forgotten.
+const ADDRESSES_OF_A_USER: u64 = 100;
 
-/// Forgets the failures in a row, and keeps a password hash that was renewed. `false` where the user was changed since `read`:
+/// Keeps a password hash that was renewed. `false` where the user was changed since `read`:
 /// disabled, or given another password. From here on nobody else changes the user until the transaction ends.
 pub(super) async fn confirm_user(
     transaction: &DatabaseTransaction,
@@ -66,8 +72,28 @@ pub(super) async fn open_session(
     Ok(token)
 }
 
+/// Whether somebody has signed in to that account before, with this browser or from this address.
+pub(super) async fn is_familiar(
+    connection: &impl ConnectionTrait,
+    user: Uuid,
+    attempt: &Attempt<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    if let Some(device) = attempt.device
+        && is_known_device(connection, user, device, now).await?
+    {
+        return Ok(true);
+    }
+    let address = known_address::Entity::find_by_id((user, address_part(attempt.client)))
+        .filter(known_address::Column::ExpiresAt.gt(now))
+        .one(connection)
+        .await?;
+    // Nobody knows whether two unknown addresses are one.
+    Ok(address.is_some() && attempt.client.ip().is_some())
+}
+
 /// Whether the browser with this token signed in to that account before.
-pub(super) async fn is_known_device(
+async fn is_known_device(
     connection: &impl ConnectionTrait,
     user: Uuid,
     device: &SessionToken,
@@ -125,6 +151,44 @@ async fn forget_oldest_devices(transaction: &DatabaseTransaction, user: Uuid) ->
     known_device::Entity::delete_many()
         .filter(known_device::Column::UserId.eq(user))
         .filter(known_device::Column::TokenDigest.not_in_subquery(newest))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Knows the address for a year from now.
+pub(super) async fn know_address(
+    transaction: &DatabaseTransaction,
+    user: Uuid,
+    client: ClientAddress,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    use known_address::{Column, Entity};
+    if client.ip().is_none() {
+        return Ok(());
+    }
+    let row = known_address::ActiveModel {
+        user_id: Set(user),
+        address: Set(address_part(client)),
+        expires_at: Set(now + DEVICE_LIFETIME),
+    };
+    let conflict = OnConflict::columns([Column::UserId, Column::Address])
+        .update_column(Column::ExpiresAt)
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(conflict)
+        .exec_without_returning(transaction)
+        .await?;
+    let newest = Entity::find()
+        .select_only()
+        .column(Column::Address)
+        .filter(Column::UserId.eq(user))
+        .order_by_desc(Column::ExpiresAt)
+        .limit(ADDRESSES_OF_A_USER)
+        .into_query();
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user))
+        .filter(Column::Address.not_in_subquery(newest))
         .exec(transaction)
         .await?;
     Ok(())

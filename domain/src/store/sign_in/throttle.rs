@@ -1,4 +1,5 @@
-//! What keeps guessing slow: how many wrong passwords an account and an address get.
+//! What keeps guessing slow: how many wrong passwords an account and an address get in a window. `consecutive` bounds what many
+//! addresses get together.
 //!
 //! Counted in the database, so that a restart forgets nothing and every replica counts the same. A try is counted as a failure
 //! before its password is hashed and taken back where it turns out right, so that tries at the same time cannot exceed the bound.
@@ -11,14 +12,11 @@ use sea_orm::{
     sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 
+use super::consecutive;
 use crate::{
     Error,
     client_address::ClientAddress,
-    store::{
-        clock,
-        entity::{sign_in_bucket, user},
-        random,
-    },
+    store::{clock, entity::sign_in_bucket, random},
 };
 
 /// Failures are counted for so long, from the first on.
@@ -31,16 +29,13 @@ const ACCOUNT_FAILURES: i64 = 10;
 /// [`ACCOUNT_FAILURES`], because colleagues share an address and one who forgot a password must not lock out the others.
 const ADDRESS_FAILURES: i64 = 50;
 
-/// Failures of one account in a row, from anywhere, after which only browsers that have signed in to it before get a try: each of
-/// many addresses may stay within its own bound while they guess at one account together.
-const CONSECUTIVE_FAILURES: i64 = 100;
-
 /// Rows that one sign-in clears away at most, so that none waits long for it. Each adds two at most, so that the table shrinks.
 pub(super) const CLEARED_AT_ONCE: u64 = 100;
 
-/// The two buckets that a try counts in.
+/// What a try counts in: two buckets and an account.
 pub(super) struct Buckets {
-    account_and_address: String,
+    pub(super) account: String,
+    pub(super) account_and_address: String,
     address: String,
 }
 
@@ -48,14 +43,11 @@ impl Buckets {
     /// `account` is the email in normal form, also where there is no such user. Digests, so that the table tells neither addresses
     /// nor what people typed by mistake.
     pub(super) fn of(account: &str, client: ClientAddress) -> Self {
-        let address = client.throttle_key();
+        let account = account_part(account);
         Self {
-            account_and_address: format!(
-                "{}{}",
-                account_part(account),
-                part(&format!("address:{address}"))
-            ),
-            address: part(&format!("address alone:{address}")),
+            account_and_address: format!("{account}{}", address_part(client)),
+            account,
+            address: part(&format!("address alone:{}", client.throttle_key())),
         }
     }
 
@@ -72,6 +64,11 @@ fn account_part(account: &str) -> String {
     part(&format!("account:{account}"))
 }
 
+/// The client's address as it is kept beside an account: IPv6 by its /64.
+pub(super) fn address_part(client: ClientAddress) -> String {
+    part(&format!("address:{}", client.throttle_key()))
+}
+
 /// 128 bits of a digest, in hexadecimal: nobody finds two texts with one part, and chance does not either.
 fn part(text: &str) -> String {
     random::digest(text)
@@ -83,6 +80,7 @@ fn part(text: &str) -> String {
 
 /// A try that counts as failed until [`succeed`] takes it back.
 pub(super) struct Reservation {
+    account: String,
     account_and_address: String,
     address: String,
     address_window: DateTime<Utc>,
@@ -137,6 +135,7 @@ pub(super) async fn reserve(
     let refusal_audited = rows.first().is_some_and(|row| row.refusal_audited);
     let address_window = rows.last().map_or(now, |row| row.window_started_at);
     Ok(Ok(Reservation {
+        account: buckets.account.clone(),
         account_and_address: account_and_address.0.to_owned(),
         address: address.0.to_owned(),
         address_window,
@@ -199,7 +198,12 @@ pub(super) async fn succeed(
         .filter(sign_in_bucket::Column::Failures.gt(0))
         .exec(transaction)
         .await?;
-    Ok(())
+    consecutive::succeed(
+        transaction,
+        &reservation.account,
+        &reservation.account_and_address,
+    )
+    .await
 }
 
 /// Notes that this window's refusal stands in the audit trail. Whether it did not before: then it is to be written.
@@ -216,46 +220,17 @@ pub(super) async fn note_refusal(
     Ok(noted.rows_affected > 0)
 }
 
-/// Whether so many failures in a row leave the account to the browsers that know it.
-pub(super) const fn is_under_attack(user: &user::Model) -> bool {
-    user.consecutive_failures >= CONSECUTIVE_FAILURES
-}
-
-/// Counts one more failure in a row. `false` where the account is left to the browsers that know it and this is none of them.
-///
-/// The statement is the same where there is no such user, so that the time does not tell.
-pub(super) async fn count_in_a_row(
-    transaction: &DatabaseTransaction,
-    user: Option<&user::Model>,
-    is_known_device: bool,
-) -> Result<bool, Error> {
-    let most = if is_known_device {
-        i64::MAX
-    } else {
-        CONSECUTIVE_FAILURES
-    };
-    let counted = user::Entity::update_many()
-        .col_expr(
-            user::Column::ConsecutiveFailures,
-            Expr::col(user::Column::ConsecutiveFailures).add(1_i64),
-        )
-        .filter(user::Column::Id.eq(user.map_or(uuid::Uuid::nil(), |user| user.id)))
-        .filter(user::Column::ConsecutiveFailures.lt(most))
-        .exec(transaction)
-        .await?;
-    Ok(user.is_none() || counted.rows_affected > 0)
-}
-
-/// Empties every bucket of an account, whatever the address.
+/// Forgets every failure of an account, whatever the address.
 pub(crate) async fn forget_account(
     transaction: &DatabaseTransaction,
     account: &str,
 ) -> Result<(), Error> {
+    let account = account_part(account);
     sign_in_bucket::Entity::delete_many()
-        .filter(sign_in_bucket::Column::Bucket.starts_with(account_part(account)))
+        .filter(sign_in_bucket::Column::Bucket.starts_with(account.as_str()))
         .exec(transaction)
         .await?;
-    Ok(())
+    consecutive::forget_account(transaction, &account).await
 }
 
 /// Clears away a few windows that are over. Rows that others hold are skipped: nobody waits for anybody here.

@@ -1,0 +1,37 @@
+//! The body of a form that a browser sends, read strictly.
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::{FromRequest as _, Request},
+    response::{IntoResponse as _, Response},
+};
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use crate::{body_limit, urlencoded};
+
+/// Reads the form `T`.
+///
+/// # Errors
+/// The answer for a body that is no such form. It repeats nothing of what was sent, which may hold a password.
+pub(crate) async fn read_form<T: DeserializeOwned>(request: Request) -> Result<T, Response> {
+    let (parts, body) = request.into_parts();
+    let Ok(bytes) = to_bytes(body, body_limit::PAGES).await else {
+        return Err((StatusCode::PAYLOAD_TOO_LARGE, "The form is too large.\n").into_response());
+    };
+    let is_well_formed = urlencoded::is_well_formed(&bytes);
+    let request = Request::from_parts(parts, Body::from(bytes));
+    match axum::Form::<T>::from_request(request, &()).await {
+        Ok(axum::Form(form)) if is_well_formed => Ok(form),
+        Ok(_) => Err((
+            StatusCode::BAD_REQUEST,
+            "The form's text is not percent-encoded UTF-8: write % as %25. Open the page again and repeat what you did.\n",
+        )
+            .into_response()),
+        Err(rejection) => Err((
+            rejection.into_response().status(),
+            "The form is not complete. Open the page again and repeat what you did.\n",
+        )
+            .into_response()),
+    }
+}

@@ -1,0 +1,418 @@
+//! Text that databases, parsers and pages stumble over, at every place where a client can send text.
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use server::router::{Caller, Route, routes};
+use uuid::Uuid;
+
+use crate::{
+    exchange::{Answer, Ask},
+    route_table::{arguments, method_of, with_path_filled},
+    world::{SUPER_USER, TestApp},
+};
+
+/// As a URL or form has it.
+const ENCODED: [&str; 14] = [
+    "%00",
+    "acme%00",
+    "%00%40b.example",
+    "a%00%40b.example",
+    "%ED%A0%80",
+    "a%ED%B0%80b",
+    "%ff%fe",
+    "100%",
+    "%u0000",
+    "%EF%BF%BF",
+    "%F4%8F%BF%BF",
+    "%E2%80%AE%1b%5B0m%0d%0a",
+    "%27%3B--%5C%25_%7B%7D",
+    "e%CC%81%F0%9F%94%91",
+];
+
+/// As JSON has it, quotes included: escapes that pair and escapes that do not.
+const JSON: [&str; 8] = [
+    r#""\u0000""#,
+    r#""acme\u0000""#,
+    r#""\ud800""#,
+    r#""a\udc00b""#,
+    r#""\udbff\uffff""#,
+    r#""\udbff\udfff\uffff""#,
+    r#""\u202e\u001b\r\n';--\\%_""#,
+    r#""e\u0301""#,
+];
+
+/// As a header has it. HTTP itself refuses NUL there.
+const HEADER: [&[u8]; 5] = [
+    b"\xed\xa0\x80",
+    b"\xff\xfe",
+    b"%00\\u0000",
+    b"\"\t';--\\%_",
+    b"W/\"\x80\", *, lk_\xe2\x80\xae",
+];
+
+/// Headers that something in Latchkey reads, or may one day.
+const HEADERS: [&str; 14] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "authorization",
+    "content-type",
+    "cookie",
+    "idempotency-key",
+    "if-match",
+    "origin",
+    "referer",
+    "traceparent",
+    "user-agent",
+    "x-api-key",
+    "x-forwarded-for",
+];
+
+/// What a page's address can say.
+const PAGE_PARAMETERS: [&str; 9] = [
+    "tenant",
+    "q",
+    "status",
+    "expiration",
+    "sort",
+    "cursor",
+    "return_to",
+    "changed",
+    "anything",
+];
+
+/// Takes the place of the hostile text while a JSON text is put together.
+const PLACE: &str = "HOSTILE-TEXT";
+
+struct Attack {
+    app: TestApp,
+    session: String,
+    key: String,
+    document: Value,
+    sent: u32,
+}
+
+impl Attack {
+    async fn begin() -> Self {
+        let app = TestApp::start_with(&[
+            ("LATCHKEY_DEFAULT_KEY_LIMIT", "100000"),
+            ("LATCHKEY_TRUSTED_PROXIES", "203.0.113.0/24"),
+        ])
+        .await
+        .with_super_user()
+        .await;
+        let key = app
+            .secret(&[
+                "api-keys:read",
+                "api-keys:write",
+                "api-keys:verify",
+                "audit-log:read",
+                "authorization-groups:read",
+            ])
+            .await;
+        let session = app.sign_in(SUPER_USER).await;
+        let document = app.get("/api/v1/openapi.json").send().await.json();
+        Self {
+            app,
+            session,
+            key,
+            document,
+            sent: 0,
+        }
+    }
+
+    /// A request by whom the row lets through. Each from another address, so that no rate limiter hides what is behind it.
+    fn ask(&mut self, route: &Route, path: &str) -> Ask {
+        self.sent += 1;
+        let [_, a, b, c] = self.sent.to_be_bytes();
+        let ask = self
+            .app
+            .ask(method_of(route), path)
+            .from(&format!("10.{a}.{b}.{c}"));
+        match route.caller {
+            Caller::Anyone | Caller::SignedIn | Caller::KeyManager | Caller::SuperUser => {
+                ask.same_origin().cookie(&self.session)
+            }
+            // One that rotates itself would not be there for the next request.
+            Caller::Key(_) | Caller::Gateway => ask.key(&self.key),
+        }
+    }
+
+    /// What the API's document says of the row.
+    fn operation(&self, route: &Route) -> &Value {
+        let path = route.path.replace("{*", "{");
+        &self.document["paths"][path][method_of(route).to_lowercase()]
+    }
+
+    fn query_parameters(&self, route: &Route) -> Vec<String> {
+        if !route.path.starts_with("/api/v1/") {
+            // Of what everybody gets, only sign-in and the way home read the address.
+            if route.caller == Caller::Anyone && !matches!(route.path.as_str(), "/sign-in" | "/") {
+                return vec!["anything".to_owned()];
+            }
+            return PAGE_PARAMETERS.map(str::to_owned).to_vec();
+        }
+        let mut names: Vec<String> = self.operation(route)["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|parameter| parameter["in"] == "query")
+            .filter_map(|parameter| parameter["name"].as_str().map(str::to_owned))
+            .collect();
+        names.push("anything".to_owned());
+        names
+    }
+
+    /// A good body for the route, with [`PLACE`] in the place of one text after the other.
+    fn bodies(&self, route: &Route) -> Vec<Value> {
+        if route.path.starts_with("/api/pages/") {
+            return with_each_text_replaced(&arguments());
+        }
+        let content = &self.operation(route)["requestBody"]["content"]["application/json"];
+        let Some(name) = content["schema"]["$ref"]
+            .as_str()
+            .and_then(|path| path.rsplit('/').next())
+        else {
+            return Vec::new();
+        };
+        let schema = &self.document["components"]["schemas"][name];
+        let properties = schema["properties"].as_object().unwrap();
+        let mut bodies: Vec<Value> = properties
+            .keys()
+            .map(|property| json!({ property.as_str(): PLACE }))
+            .collect();
+        bodies.push(json!({ "ip_allowlist": [PLACE] }));
+        bodies.push(json!({ PLACE: 1 }));
+        bodies.push(json!(PLACE));
+        bodies
+    }
+
+    #[track_caller]
+    fn assert_no_fault_of_ours(route: &Route, place: &str, answer: &Answer) {
+        assert!(
+            answer.status.as_u16() < 500,
+            "{} {} with {place}: {} {}",
+            method_of(route),
+            route.path,
+            answer.status,
+            String::from_utf8_lossy(&answer.body)
+        );
+        if route.path.starts_with("/api/v1/") && answer.status.is_client_error() {
+            assert!(answer.json()["code"].is_string(), "{place}");
+        }
+    }
+}
+
+/// The value once for each text in it, with [`PLACE`] there.
+fn with_each_text_replaced(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Null | Value::String(_) => vec![json!(PLACE)],
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(name, member)| {
+                with_each_text_replaced(member)
+                    .into_iter()
+                    .map(|replaced| {
+                        let mut all = members.clone();
+                        all.insert(name.clone(), replaced);
+                        Value::Object(all)
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The fields of a page's form, each with a good value.
+fn form_fields(path: &str) -> Vec<(&'static str, String)> {
+    let id = || Uuid::now_v7().to_string();
+    match path {
+        "/sign-in" => vec![
+            ("email", "nobody@acme.example".to_owned()),
+            ("password", "wrong".to_owned()),
+            ("return_to", "/account".to_owned()),
+        ],
+        "/account" => vec![
+            ("username", SUPER_USER.to_owned()),
+            ("current_password", "wrong".to_owned()),
+            ("new_password", "another good long passphrase".to_owned()),
+        ],
+        "/tenant-api-keys/new" => vec![
+            ("form_id", id()),
+            ("name", "ERP".to_owned()),
+            ("description", String::new()),
+            ("authorization_group_id", id()),
+            ("expires_on", String::new()),
+            ("ip_allowlist", String::new()),
+        ],
+        "/tenant-api-keys/{id}/edit" => vec![
+            ("version", "1".to_owned()),
+            ("name", "ERP".to_owned()),
+            ("description", String::new()),
+            ("authorization_group_id", id()),
+            ("ip_allowlist", String::new()),
+        ],
+        "/tenant-api-keys/{id}/rotate" => {
+            vec![("form_id", id()), ("expires_on", String::new())]
+        }
+        "/tenant-api-keys/{id}/revoke" | "/sign-out" => vec![("anything", String::new())],
+        other => panic!("say here what the form of {other} holds"),
+    }
+}
+
+fn is_a_form(route: &Route) -> bool {
+    route.method == Some(Method::POST) && !route.path.starts_with("/api/")
+}
+
+#[tokio::test]
+async fn p81_no_text_at_any_place_is_a_fault_of_ours() {
+    let mut attack = Attack::begin().await;
+    let mut places = [0_u32; 5];
+    for route in routes() {
+        // Who signs out is signed out.
+        if route.path == "/sign-out" {
+            continue;
+        }
+        let is_page = !route.path.starts_with("/api/");
+        let good_path = with_path_filled(&route.path);
+        let tenant = if is_page { "tenant=acme" } else { "" };
+
+        for hostile in ENCODED {
+            let mut paths = Vec::new();
+            for (index, segment) in route.path.split('/').enumerate() {
+                if !segment.starts_with('{') {
+                    continue;
+                }
+                let filled: Vec<_> = route
+                    .path
+                    .split('/')
+                    .enumerate()
+                    .map(|(other, segment)| match (index == other, segment) {
+                        (true, _) => hostile.to_owned(),
+                        (false, "{tenant}" | "{permission}") => "-".to_owned(),
+                        (false, _) => with_path_filled(segment),
+                    })
+                    .collect();
+                paths.push(format!("{}?{tenant}", filled.join("/")));
+                places[0] += 1;
+            }
+            for name in attack.query_parameters(&route) {
+                let tenant = if name == "tenant" { "" } else { tenant };
+                paths.push(format!("{good_path}?{name}={hostile}&{tenant}"));
+                places[1] += 1;
+            }
+            paths.push(format!("{good_path}?{hostile}=1&{hostile}"));
+            for path in paths {
+                let mut ask = attack.ask(&route, &path);
+                if is_a_form(&route) {
+                    let fields = form_fields(&route.path);
+                    let fields: Vec<_> = fields
+                        .iter()
+                        .map(|(name, value)| (*name, value.as_str()))
+                        .collect();
+                    ask = ask.form(&fields);
+                }
+                Attack::assert_no_fault_of_ours(&route, &path, &ask.send().await);
+            }
+            if is_a_form(&route) {
+                let fields = form_fields(&route.path);
+                for (place, (attacked, _)) in fields.iter().enumerate() {
+                    let mut body: Vec<_> = fields
+                        .iter()
+                        .enumerate()
+                        .map(|(index, (name, value))| {
+                            let value = if index == place { hostile } else { value };
+                            format!("{name}={value}")
+                        })
+                        .collect();
+                    body.push(format!("{hostile}=1"));
+                    // With the unknown name and without it.
+                    for length in [body.len(), body.len() - 1] {
+                        let path = format!("{good_path}?{tenant}");
+                        let text = body[..length].join("&");
+                        let ask = attack
+                            .ask(&route, &path)
+                            .body("application/x-www-form-urlencoded", text.clone());
+                        let answer = ask.send().await;
+                        Attack::assert_no_fault_of_ours(&route, &text, &answer);
+                        places[2] += 1;
+                    }
+                    let encoded = percent_decode_str(hostile).decode_utf8().is_err();
+                    if encoded || hostile.contains("100%") || hostile.contains("%u") {
+                        let ask = attack.ask(&route, &good_path).body(
+                            "application/x-www-form-urlencoded",
+                            format!("{attacked}={hostile}"),
+                        );
+                        assert!(ask.send().await.status.is_client_error(), "{hostile}");
+                    }
+                }
+            }
+        }
+
+        for body in attack.bodies(&route) {
+            for hostile in JSON {
+                let text = body.to_string().replace(&format!("\"{PLACE}\""), hostile);
+                assert!(text.contains(hostile));
+                let ask = attack
+                    .ask(&route, &good_path)
+                    .body("application/json", text.clone());
+                Attack::assert_no_fault_of_ours(&route, &text, &ask.send().await);
+                places[3] += 1;
+            }
+        }
+
+        for name in HEADERS {
+            for hostile in HEADER {
+                // Two keys are ambiguous, and two sessions are none.
+                let is_credential = matches!(name, "cookie" | "x-api-key");
+                let ask = if is_credential {
+                    attack.app.ask(method_of(&route), &good_path)
+                } else {
+                    attack.ask(&route, &format!("{good_path}?{tenant}"))
+                };
+                let answer = ask.header(name, hostile).send().await;
+                Attack::assert_no_fault_of_ours(&route, name, &answer);
+                places[4] += 1;
+            }
+        }
+    }
+    eprintln!(
+        "{} requests; path, query, form, JSON, header: {places:?}",
+        attack.sent
+    );
+    assert!(places.iter().all(|sent| *sent > 50), "{places:?}");
+}
+
+#[tokio::test]
+async fn p81_what_is_no_slug_names_no_tenant() {
+    let app = TestApp::start().await.with_super_user().await;
+    let session = app.sign_in(SUPER_USER).await;
+    for slug in ["%00", "acme%00", "%EF%BF%BF", "ACME"] {
+        let page = app.get(&format!("/tenant-api-keys?tenant={slug}"));
+        assert_eq!(page.cookie(&session).send().await.status, 404, "{slug}");
+    }
+    let body = r#"{"tenant":"\u0000","query":{"status":null,"expiration":null,"q":"","sort":"-created_at","limit":25,"cursor":null}}"#;
+    let answer = app
+        .post("/api/pages/list_api_keys")
+        .same_origin()
+        .cookie(&session)
+        .body("application/json", body)
+        .send()
+        .await;
+    assert!(answer.status.is_client_error(), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn an_address_names_one_tenant() {
+    let app = TestApp::start().await.with_super_user().await;
+    app.add_tenant("globex", "Globex").await;
+    let session = app.sign_in(SUPER_USER).await;
+    for path in ["/", "/tenant-api-keys", "/tenant-api-keys/new", "/account"] {
+        let twice = format!("{path}?tenant=acme&t%65nant=globex");
+        let answer = app.get(&twice).cookie(&session).send().await;
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(answer.text().contains("names a tenant twice"), "{path}");
+    }
+}
