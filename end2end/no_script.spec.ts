@@ -43,7 +43,7 @@ class SecretPage {
 /** An answer with a secret: nothing keeps it, and nothing in it runs. */
 async function expectNothingKeptOrRun(response: Response): Promise<void> {
   const headers = await response.allHeaders();
-  expect(headers['cache-control']).toBe('no-store');
+  expect(headers['cache-control']).toBe('no-store, no-transform');
   const policy = headers['content-security-policy'] ?? '';
   expect(policy).toContain("default-src 'none'");
   expect(policy).not.toMatch(/script-src|nonce|strict-dynamic|wasm/);

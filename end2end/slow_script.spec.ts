@@ -3,7 +3,7 @@
 import type { Page } from '@playwright/test';
 
 import { ConsolePage } from './console_page';
-import { hydrated } from './support/hydration';
+import { hydrated, scriptOf } from './support/hydration';
 import { whoami } from './support/request';
 import { expect, test as base } from './world';
 
@@ -44,7 +44,7 @@ async function openEarly(page: Page, path: string): Promise<void> {
 
 /** The page is not live yet: what was done on it until now was done without a script. */
 async function expectNotLive(page: Page): Promise<void> {
-  expect(await page.evaluate(() => window.latchkeyRouterListens === true), 'the script has come already').toBe(false);
+  expect(await scriptOf(page), 'the script has come already').toBe('');
 }
 
 test('links lead on: a row’s action to its dialog, a filter, a head, and the form', async ({ adminPage: page, tenant }) => {

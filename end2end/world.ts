@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 
 import { type Browser, type BrowserContext, type BrowserContextOptions, type Page, test as base, expect } from '@playwright/test';
 
-import { watchHydration } from './support/hydration';
 import { Noise } from './support/noise';
 import { Server } from './support/server';
 
@@ -192,7 +191,6 @@ export const test = base.extend<World, WorkerWorld>({
 async function watched(browser: Browser, noise: Noise, options: BrowserContextOptions): Promise<BrowserContext> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   noise.listen(context);
-  await watchHydration(context);
   return context;
 }
 

@@ -36,7 +36,7 @@ mod shell;
 pub mod ssr;
 
 #[cfg(feature = "ssr")]
-pub use shell::shell;
+pub use shell::{shell, with_shape};
 #[cfg(feature = "ssr")]
 use sign_in::SignInPage;
 

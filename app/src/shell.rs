@@ -1,9 +1,14 @@
 //! The document around every page.
 
+mod shape;
+
+use std::sync::LazyLock;
+
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
 use crate::{App, ssr};
+pub use shape::with_shape;
 
 /// The icons that `components/icon.rs` refers to; in the document, so that the browser's bundle does not carry them.
 pub(crate) const ICONS: &str = include_str!("components/icons.svg");
@@ -24,12 +29,10 @@ pub fn shell() -> impl IntoView {
         .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
         .collect_view();
     // Nothing of it is preloaded: the page is whole without it, and what it looks like comes first.
-    let scripts = bundle
-        .script
-        .clone()
+    let scripts = (bundle.script.clone().zip(bundle.wasm.clone()))
         .filter(|_| ssr::page_has_script())
-        .map(|script| {
-            let start = start_script(&script, bundle.wasm.as_deref());
+        .map(|(script, wasm)| {
+            let start = start_script(&script, &wasm);
             view! { <script type="module" nonce=nonce.clone() inner_html=start></script> }
         });
     view! {
@@ -52,17 +55,14 @@ pub fn shell() -> impl IntoView {
     }
 }
 
-/// Imports the bundle's script and starts its WebAssembly, once the page is painted; in a tab that nobody sees, and that is not painted
-/// therefore, soon after. Both names are those of files that we built: letters, digits and `-_.`.
-fn start_script(script: &str, wasm: Option<&str>) -> String {
-    let options = wasm.map_or_else(String::new, |wasm| {
-        format!("{{ module_or_path: '{wasm}' }}")
-    });
-    format!(
-        "let started = false; \
-         const start = () => {{ \
-         if (!started) {{ started = true; import('{script}').then(({{ default: init }}) => init({options})); }} \
-         }}; \
-         requestAnimationFrame(() => setTimeout(start)); setTimeout(start, 200);"
-    )
+/// `start.js` as it is sent: without its comments and its indentation.
+static START: LazyLock<String> = LazyLock::new(|| {
+    let lines = include_str!("shell/start.js").lines().map(str::trim_start);
+    let sent: Vec<_> = lines.filter(|line| !line.starts_with("//")).collect();
+    sent.join("\n")
+});
+
+/// Imports the bundle's script and starts its WebAssembly. Both names are those of files that we built: letters, digits and `-_.`.
+fn start_script(script: &str, wasm: &str) -> String {
+    START.replace("%script%", script).replace("%wasm%", wasm)
 }

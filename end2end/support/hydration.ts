@@ -1,25 +1,10 @@
 // When a server-rendered page has become a live one. Before that, a click on it does what it does without JavaScript.
 
-import type { BrowserContext, Page } from '@playwright/test';
+import type { Page } from '@playwright/test';
 
-declare global {
-  interface Window {
-    /** The router listens to `popstate`: it does so while the page hydrates, and never before. */
-    latchkeyRouterListens?: boolean;
-  }
-}
-
-/** Has every page of a context remember when its router starts to listen. */
-export async function watchHydration(context: BrowserContext): Promise<void> {
-  await context.addInitScript(() => {
-    const original = window.addEventListener;
-    window.addEventListener = function (this: Window, ...parameters: Parameters<typeof original>): void {
-      if (parameters[0] === 'popstate') {
-        window.latchkeyRouterListens = true;
-      }
-      original.apply(window, parameters);
-    } as typeof original;
-  });
+/** What became of a page's script: it took over the page (`on`), or left it as the server sent it (`off`). Empty until that is known. */
+export async function scriptOf(page: Page): Promise<string> {
+  return page.evaluate(() => document.documentElement.dataset.script ?? '');
 }
 
 /**
@@ -28,8 +13,10 @@ export async function watchHydration(context: BrowserContext): Promise<void> {
  */
 export async function hydrated(page: Page): Promise<void> {
   if ((await page.locator('script[type="module"]').count()) === 0) return;
-  const listens = (): boolean => window.latchkeyRouterListens === true;
-  await page.waitForFunction(listens, undefined, { timeout: 20_000, polling: 50 });
+  const isKnown = (): boolean => document.documentElement.dataset.script !== undefined;
+  await page.waitForFunction(isKnown, undefined, { timeout: 20_000, polling: 50 });
+  const script = await scriptOf(page);
+  if (script !== 'on') throw new Error(`the page does not hydrate: ${script}`);
   // Hydration is one task of the browser, and what it puts off follows at once.
   await page.evaluate(() => new Promise<void>((resolve) => setTimeout(resolve, 20)));
 }

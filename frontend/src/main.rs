@@ -1,9 +1,37 @@
-//! The browser's entry: hydrates the page that the server sent.
+//! The browser's entry: hydrates the page that the server sent, or leaves it alone.
 
 // As in `app`: a page's type is as deep as its elements.
 #![recursion_limit = "256"]
 
+use std::panic::PanicHookInfo;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+// What the page's own script offers (`app/src/shell/start.js`).
+#[wasm_bindgen(js_namespace = latchkey)]
+extern "C" {
+    /// Whether the page is as the server sent it, so that it can be hydrated.
+    #[wasm_bindgen(js_name = mayHydrate)]
+    fn may_hydrate() -> bool;
+    /// Makes the page one without a script, for good.
+    fn failed(place: &str);
+}
+
 fn main() {
-    console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
+    std::panic::set_hook(Box::new(leave_the_page));
+    if may_hydrate() {
+        leptos::mount::hydrate_body(app::App);
+    }
+}
+
+/// A panic ends the bundle. Its message may hold what a page shows, so that only its place is told.
+fn leave_the_page(panic: &PanicHookInfo<'_>) {
+    #[cfg(debug_assertions)]
+    console_error_panic_hook::hook(panic);
+    failed(
+        &panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+    );
 }

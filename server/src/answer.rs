@@ -26,6 +26,7 @@ use tower::{BoxError, Service, ServiceExt as _};
 use crate::{
     api::{error::write_problem, is_api},
     client::remember_client,
+    content_coding::{compress, is_compressible},
     csrf::refuse_other_origins,
     request_id::{self, NamedRequest},
     security_headers::add_security_headers,
@@ -53,6 +54,10 @@ impl Latchkey {
         let named = NamedRequest::new(&request, client);
         let (id, is_api) = (named.id, is_api(request.uri().path()));
         let is_head = request.method() == Method::HEAD;
+        // An answer to HEAD comes without its body, and so without what compressing it would come to.
+        let accepted = (request.headers().get(header::ACCEPT_ENCODING))
+            .filter(|_| !is_head)
+            .cloned();
         request_id::named(named, async move {
             // Not before the API, where gateways pass a browser's `Sec-Fetch-Site` on.
             let refusal = if is_api {
@@ -66,6 +71,9 @@ impl Latchkey {
             };
             if is_api {
                 response = write_problem(response, id);
+            }
+            if is_compressible(&response) {
+                response = Box::pin(compress(accepted, response)).await;
             }
             if is_head {
                 response = without_body(response);

@@ -9,6 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use crate::content_coding::{Accepted, Encoding};
+
 /// The folder as it was when the binary was compiled (server/build.rs).
 #[derive(rust_embed::Embed)]
 #[cfg_attr(debug_assertions, folder = "../dist/debug")]
@@ -31,34 +33,6 @@ static EMBEDDED: LazyLock<Assets> = LazyLock::new(|| {
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Trunk copies the folder `public` as a folder; its files are served from the root, where browsers look for them.
 const PUBLIC_FOLDER: &str = "public/";
-
-/// A content coding that files are kept in, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Encoding {
-    Brotli,
-    Gzip,
-    Identity,
-}
-
-impl Encoding {
-    /// Its name in `Accept-Encoding` and `Content-Encoding`.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Brotli => "br",
-            Self::Gzip => "gzip",
-            Self::Identity => "identity",
-        }
-    }
-
-    /// How the name of a file that is kept in it ends.
-    const fn ending(self) -> &'static str {
-        match self {
-            Self::Brotli => ".br",
-            Self::Gzip => ".gz",
-            Self::Identity => "",
-        }
-    }
-}
 
 /// One form of a file.
 #[derive(Clone, Debug)]
@@ -203,55 +177,6 @@ impl Asset {
             }
         }
         best.map(|(variant, _)| variant).or(self.variants.last())
-    }
-}
-
-/// What `Accept-Encoding` says (RFC 9110, section 12.5.3), qualities in thousandths.
-struct Accepted {
-    named: Vec<(String, u16)>,
-}
-
-impl Accepted {
-    fn of(request: &HeaderMap) -> Self {
-        let named = request
-            .get_all(header::ACCEPT_ENCODING)
-            .iter()
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(','))
-            .filter_map(|entry| {
-                let mut parts = entry.split(';').map(str::trim);
-                let coding = parts.next().filter(|coding| !coding.is_empty())?;
-                let quality = parts
-                    .find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")))
-                    .map_or(1000, thousandths);
-                Some((coding.to_ascii_lowercase(), quality))
-            })
-            .collect();
-        Self { named }
-    }
-
-    fn quality(&self, encoding: Encoding) -> u16 {
-        let of = |name: &str| {
-            self.named
-                .iter()
-                .find(|(coding, _)| coding == name)
-                .map(|(_, quality)| *quality)
-        };
-        of(encoding.name())
-            .or(of("*"))
-            // What is not mentioned is not wanted, except the plain file, which is always good enough.
-            .unwrap_or(u16::from(encoding == Encoding::Identity))
-    }
-}
-
-/// A quality of `0` to `1` in thousandths; what cannot be read is refused, as `0`.
-fn thousandths(text: &str) -> u16 {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = format!("{fraction:0<3}");
-    match (whole, digits.parse::<u16>()) {
-        ("1", Ok(0)) => 1000,
-        ("0", Ok(part)) if digits.len() == 3 => part,
-        _ => 0,
     }
 }
 

@@ -10,6 +10,8 @@ pub(crate) const API: usize = 64 * 1024;
 pub(crate) const PAGES: usize = 256 * 1024;
 /// The largest body of the sign-in form, in bytes: it takes three short fields from strangers.
 pub(crate) const SIGN_IN: usize = 16 * 1024;
+/// The largest report of a page about itself, in bytes.
+pub(crate) const PAGE_REPORT: usize = 256;
 
 /// Refuses a body that says itself that it is larger than the limit, or packed.
 ///

@@ -16,7 +16,7 @@ use crate::{
     cookies::{Cookie, Cookies},
 };
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(crate) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses requests that could change something and do not come from a page of ours. Stands before all that reads a cookie, and so
 /// not before `/api/v1`, where gateways pass a browser's `Sec-Fetch-Site` on.

@@ -6,7 +6,7 @@
 //! | who is asking, and from where? | [`api_key_layer`], [`client`], [`cookies`], [`csrf`] |
 //! | what does an answer of the JSON API look like? | [`api`] |
 //! | how does a page get to the browser? | [`pages`], [`assets`] |
-//! | what do all answers have? | [`answer`], [`security_headers`], [`request_id`], [`body_limit`] |
+//! | what do all answers have? | [`answer`], [`security_headers`], [`request_id`], [`body_limit`], [`content_coding`] |
 //! | how does it listen, and how does it end? | [`serve`], [`health`], [`metrics`], [`runtime`] |
 //! | which commands are there? | [`cli`] |
 //! | which settings are there, and what may they be? | [`config`] |
@@ -27,6 +27,7 @@ pub mod cli;
 mod client;
 pub mod clock;
 pub mod config;
+mod content_coding;
 mod cookies;
 mod csrf;
 mod demo;

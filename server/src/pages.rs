@@ -3,6 +3,7 @@
 mod form;
 pub(crate) mod home;
 pub(crate) mod key_forms;
+pub(crate) mod page_reports;
 pub(crate) mod password;
 pub(crate) mod render;
 pub(crate) mod server_functions;

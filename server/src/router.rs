@@ -31,8 +31,8 @@ use crate::{
     door::{Asks, Door, pass},
     health,
     pages::{
-        home, key_forms, password, render, server_functions::call_server_function, sign_in,
-        sign_out,
+        home, key_forms, page_reports, password, render, server_functions::call_server_function,
+        sign_in, sign_out,
     },
     request_id::note_route,
     state::AppState,
@@ -176,6 +176,8 @@ pub fn routes() -> Vec<Route> {
         page("/sign-in", Anyone),
         post("/sign-in", Anyone, sign_in::sign_in),
         post("/sign-out", Anyone, sign_out::sign_out),
+        // Their pages, about themselves.
+        post(PAGE_REPORTS, Anyone, page_reports::report),
         // People: pages. Who may not see one is told so by the page itself.
         get("/", Anyone, home::redirect_home),
         page("/account", SignedIn),
@@ -215,6 +217,9 @@ pub fn routes() -> Vec<Route> {
     );
     routes
 }
+
+/// Where a page reports that it goes on without its script.
+const PAGE_REPORTS: &str = "/page-reports";
 
 /// The server functions of `app`.
 const SERVER_FUNCTIONS: [(&str, Caller); 11] = [
@@ -299,6 +304,8 @@ fn door(route: &Route, state: &AppState) -> Door {
         Some(body_limit::API)
     } else if route.path == app::urls::SIGN_IN {
         Some(body_limit::SIGN_IN)
+    } else if route.path == PAGE_REPORTS {
+        Some(body_limit::PAGE_REPORT)
     } else {
         Some(body_limit::PAGES)
     };

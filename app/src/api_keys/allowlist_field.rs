@@ -119,7 +119,7 @@ fn Connecting(state: FormState, text: Memo<String>, client: ClientAddress) -> im
             "You are connecting from "<code>{address.to_string()}</code>
             {move || if is_refused() { ", which this list would refuse. " } else { ". " }}
             {move || (!has_it()).then(|| view! {
-                <button class="link" type="button" on:click=add>"Add it"</button>
+                <button class="link needs-script" type="button" on:click=add>"Add it"</button>
             })}
         </p>
     }

@@ -1,7 +1,7 @@
 //! `/api/v1/api-keys`: the keys of the tenant of the key that asks.
 
 use axum::{
-    Extension, Json,
+    Extension,
     extract::{FromRequestParts, Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
@@ -25,7 +25,7 @@ use super::{
     key_body::{KeyChangesBody, NewKeyBody, RotateBody},
     query::{NoParameters, parse_key_query},
 };
-use crate::{clock, state::AppState};
+use crate::{clock, content_coding::ListJson, state::AppState};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that the answer is that of an earlier request.
@@ -90,12 +90,12 @@ pub(crate) async fn list_api_keys(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
     RawQuery(query): RawQuery,
-) -> Result<Json<KeyList>, ApiError> {
+) -> Result<ListJson<KeyList>, ApiError> {
     let query = parse_key_query(query.as_deref().unwrap_or_default())?;
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
     let page = keys.list(&query, clock::now()).await?;
-    Ok(Json(KeyList {
+    Ok(ListJson(KeyList {
         items: page.items,
         next_cursor: page.next_cursor,
         usage: keys.usage().await?,

@@ -1,7 +1,7 @@
 //! `/api/v1/audit-events`: who changed what in the tenant.
 
 use axum::{
-    Extension, Json,
+    Extension,
     extract::{RawQuery, State},
 };
 use domain::{
@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{error::ApiError, query::parse_audit_query};
-use crate::state::AppState;
+use crate::{content_coding::ListJson, state::AppState};
 
 /// A page of events.
 #[derive(Serialize, ToSchema)]
@@ -47,11 +47,11 @@ pub(crate) async fn list_audit_events(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
     RawQuery(query): RawQuery,
-) -> Result<Json<EventList>, ApiError> {
+) -> Result<ListJson<EventList>, ApiError> {
     let query = parse_audit_query(query.as_deref().unwrap_or_default())?;
     let scope = verified.scope();
     let page = state.store.audit(&scope).list(&query).await?;
-    Ok(Json(EventList {
+    Ok(ListJson(EventList {
         items: page.items,
         next_cursor: page.next_cursor,
     }))

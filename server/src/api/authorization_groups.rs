@@ -1,7 +1,7 @@
 //! `/api/v1/authorization-groups`: what keys of the tenant can be allowed.
 
 use axum::{
-    Extension, Json,
+    Extension,
     extract::{RawQuery, State},
 };
 use domain::{group::AuthorizationGroup, verify::VerifiedKey};
@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{error::ApiError, query::parse_page_query};
-use crate::state::AppState;
+use crate::{content_coding::ListJson, state::AppState};
 
 /// A page of groups.
 #[derive(Serialize, ToSchema)]
@@ -38,12 +38,12 @@ pub(crate) async fn list_authorization_groups(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
     RawQuery(query): RawQuery,
-) -> Result<Json<GroupList>, ApiError> {
+) -> Result<ListJson<GroupList>, ApiError> {
     let (limit, cursor) = parse_page_query(query.as_deref().unwrap_or_default())?;
     let scope = verified.scope();
     let groups = state.store.groups(&scope);
     let page = groups.page(limit, cursor.as_deref()).await?;
-    Ok(Json(GroupList {
+    Ok(ListJson(GroupList {
         items: page.items,
         next_cursor: page.next_cursor,
     }))

@@ -8,6 +8,7 @@ use http::{HeaderValue, header};
 use serde_json::Value;
 
 use super::document::DOCUMENT;
+use crate::content_coding::compressible;
 
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
@@ -20,11 +21,8 @@ static PAGE: LazyLock<Bytes> = LazyLock::new(|| page(&DOCUMENT).into());
 
 /// `GET /api/docs`
 pub(crate) async fn read_docs() -> Response {
-    (
-        [(header::CONTENT_SECURITY_POLICY, POLICY)],
-        Html(PAGE.clone()),
-    )
-        .into_response()
+    let headers = [(header::CONTENT_SECURITY_POLICY, POLICY)];
+    compressible((headers, Html(PAGE.clone())).into_response())
 }
 
 /// `GET /api/docs/style.css`

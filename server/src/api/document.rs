@@ -25,6 +25,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::error::ProblemBody;
 use crate::{
+    content_coding::compressible,
     router::{self, Caller},
     state::AppState,
 };
@@ -230,5 +231,5 @@ static BYTES: LazyLock<Bytes> = LazyLock::new(|| DOCUMENT.to_string().into());
 /// `GET /api/v1/openapi.json`
 pub(crate) async fn read_document() -> Response {
     let kind = HeaderValue::from_static("application/json");
-    ([(header::CONTENT_TYPE, kind)], BYTES.clone()).into_response()
+    compressible(([(header::CONTENT_TYPE, kind)], BYTES.clone()).into_response())
 }

@@ -29,7 +29,7 @@ use super::{
     form::read_form,
     render::{as_page, context_of, render},
 };
-use crate::state::AppState;
+use crate::{security_headers::NO_TRANSFORM, state::AppState};
 
 /// How a form sends a line break; to us it is one character.
 const LINE_BREAK: &str = "\r\n";
@@ -259,7 +259,7 @@ impl Sent {
         let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::CACHE_CONTROL, NO_TRANSFORM);
         response
     }
 

@@ -7,14 +7,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, Method, StatusCode, Uri, header::RETRY_AFTER, request::Parts};
+use http_body_util::BodyExt as _;
 use leptos::prelude::provide_context;
 use std::{sync::LazyLock, time::Duration};
 use tokio::sync::Semaphore;
 
 use crate::{
     client, clock,
+    content_coding::compressible,
     cookies::{Cookie, Cookies},
-    csrf::effective_host,
+    csrf::{SEC_FETCH_SITE, effective_host},
     state::AppState,
 };
 
@@ -63,13 +65,38 @@ pub(crate) async fn render(
             .into_response();
     };
     let context = context_of(state, &request);
+    let is_compressible = !is_asked_by_another_site(&request);
     let provide = move || {
         provide_context(context.clone());
         tell();
     };
-    leptos_axum::render_app_async_with_context(provide, app::shell)(request)
-        .await
-        .into_response()
+    let response = leptos_axum::render_app_async_with_context(provide, app::shell)(request).await;
+    let response = complete(response).await;
+    if is_compressible {
+        compressible(response)
+    } else {
+        response
+    }
+}
+
+/// The whole document, with the shape that its script compares it with.
+async fn complete(response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let document = (body.collect().await.ok())
+        .and_then(|collected| String::from_utf8(collected.to_bytes().into()).ok());
+    let Some(document) = document else {
+        tracing::error!("a page was not rendered to its end");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    Response::from_parts(parts, Body::from(app::with_shape(document)))
+}
+
+/// A page repeats what its address says beside what only the person who is signed in may see. Who has a browser ask for addresses of
+/// their choice, and sees how long the answers are, could guess the latter from how well they compress (BREACH). So an answer to another
+/// site's link is not compressed. Where a browser sends no `Sec-Fetch-Site`, the connection is plain HTTP and hides nothing anyway.
+fn is_asked_by_another_site(request: &Request) -> bool {
+    let site = request.headers().get(SEC_FETCH_SITE);
+    site.is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
 
 /// The request for the page at `uri` that answers a form, in the place of the request that brought the form.

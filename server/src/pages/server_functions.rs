@@ -14,7 +14,15 @@ use http::{HeaderValue, StatusCode, header};
 use leptos::prelude::provide_context;
 
 use super::render::context_of;
-use crate::{body_limit, router::Caller, state::AppState};
+use crate::{body_limit, content_coding::compressible, router::Caller, state::AppState};
+
+/// The functions whose answers may be compressed: they can be long, and hold no secret.
+const COMPRESSIBLE: [&str; 4] = [
+    "/api/pages/list_api_keys",
+    "/api/pages/list_tenants",
+    "/api/pages/open_edit_form",
+    "/api/pages/open_key_form",
+];
 
 /// Lets through who is signed in and has the role that the route table asks for, before the arguments are looked at. The function
 /// itself asks again, and for the tenant too.
@@ -42,12 +50,18 @@ pub(crate) async fn call_server_function(
         .headers_mut()
         .insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     request.headers_mut().remove(header::REFERER);
+    let is_compressible = COMPRESSIBLE.contains(&request.uri().path());
     let context = context_of(&state, &request);
     let provide = move || provide_context(context.clone());
     let response = leptos_axum::handle_server_fns_with_context(provide, request)
         .await
         .into_response();
-    blame_the_input(response).await
+    let response = blame_the_input(response).await;
+    if is_compressible {
+        compressible(response)
+    } else {
+        response
+    }
 }
 
 /// Arguments that cannot be read fail before the function runs, and then nothing gives the failure a status but the protocol's

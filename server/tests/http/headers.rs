@@ -34,7 +34,7 @@ fn assert_common(answer: &Answer, path: &str) {
 }
 
 #[tokio::test]
-async fn p06_pages_have_a_strict_policy_with_a_nonce_of_their_own() {
+async fn p06_p66_pages_have_a_strict_policy_with_a_nonce_of_their_own() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let mut nonces = HashSet::new();
@@ -58,7 +58,8 @@ async fn p06_pages_have_a_strict_policy_with_a_nonce_of_their_own() {
             "{path}"
         );
         assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
-        assert_eq!(answer.header("cache-control"), "no-store");
+        // `no-transform` keeps proxies from rewriting what the page's script expects as it was sent.
+        assert_eq!(answer.header("cache-control"), "no-store, no-transform");
         assert!(answer.headers.get("strict-transport-security").is_none());
         let policy = answer.header("content-security-policy");
         assert_eq!(
@@ -135,5 +136,33 @@ async fn p06_https_is_kept_where_the_public_url_has_it() {
             "max-age=31536000",
             "{path}"
         );
+    }
+}
+
+#[tokio::test]
+async fn p66_no_html_may_be_transformed_on_its_way() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let group = app.group("acme", &["orders:read"]).await;
+    let generate = |name: &str| {
+        app.post("/tenant-api-keys/new")
+            .same_origin()
+            .cookie(&session)
+            .form(&[
+                ("form_id", "01890a5d-ac96-774b-bcce-b302099a8057"),
+                ("name", name),
+                ("description", ""),
+                ("authorization_group_id", &group.id.to_string()),
+                ("expires_on", ""),
+                ("ip_allowlist", ""),
+            ])
+    };
+    let refused = generate("x").send().await;
+    assert_eq!(refused.status, 422);
+    let docs = app.get("/api/docs").send().await;
+    assert_eq!(docs.status, 200);
+    for answer in [refused, docs] {
+        assert!(answer.header("content-type").starts_with("text/html"));
+        assert_eq!(answer.header("cache-control"), "no-store, no-transform");
     }
 }

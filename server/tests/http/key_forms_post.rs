@@ -58,7 +58,7 @@ async fn p31_the_answer_with_the_secret_is_kept_nowhere_and_has_no_script() {
     let (app, session) = admin().await;
     let answer = generate(&app, &session, &form_id(), &[]).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("cache-control"), "no-store, no-transform");
     let policy = answer.header("content-security-policy");
     assert!(
         policy.starts_with("default-src 'none';") && !policy.contains("script-src"),

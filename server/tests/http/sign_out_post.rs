@@ -14,7 +14,7 @@ async fn p10_after_sign_out_the_old_cookie_opens_nothing() {
     assert_eq!(page.status, 200);
     assert_eq!(
         page.header("cache-control"),
-        "no-store",
+        "no-store, no-transform",
         "the back button shows nothing"
     );
 

@@ -1,0 +1,97 @@
+// Starts the page's WebAssembly, all or nothing: where it cannot take over the page as the server sent it, the page stays what it is
+// without a script. Lines that begin like this one are not sent.
+const root = document.documentElement;
+const listeners = new AbortController();
+const listen = EventTarget.prototype.addEventListener;
+let isPlain = false;
+let isStarted = false;
+
+// Every listener of the bundle ends with one signal, so that the browser's own navigation and submission go on where the bundle stops.
+EventTarget.prototype.addEventListener = function (type, listener, options) {
+  const own = typeof options === 'object' && options ? options : { capture: !!options };
+  listen.call(this, type, listener, own.signal ? own : { ...own, signal: listeners.signal });
+};
+
+// Nodes of the page up to the icons; what stands after them is a browser extension's or a proxy's, and in nobody's way.
+const own = () => {
+  const nodes = [...document.body.childNodes];
+  const icons = nodes.findIndex((node) => node.localName === 'svg');
+  return nodes.slice(0, icons < 0 ? nodes.length : icons);
+};
+
+// The shape of the page as `shape.rs` describes it.
+const shape = () => {
+  let hash = 2166136261;
+  const add = (text) => {
+    for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 16777619);
+  };
+  const walk = (nodes) => {
+    for (const node of nodes) {
+      if (node.nodeType === 1) {
+        add('<' + node.localName);
+        if (!/^(script|style|textarea)$/.test(node.localName)) walk(node.childNodes);
+        add('>');
+      } else add(node.nodeType === 3 ? 't' : '!');
+    }
+  };
+  walk(own());
+  return String(hash >>> 0);
+};
+
+// Copies have no listeners, and what still runs in the bundle holds on to the originals.
+const detach = () => {
+  const focused = document.activeElement?.id;
+  for (const node of own()) {
+    const copy = node.cloneNode(true);
+    if (node.querySelectorAll) {
+      const chosen = [...node.querySelectorAll('select')].map((select) => select.value);
+      copy.querySelectorAll('select').forEach((select, index) => (select.value = chosen[index]));
+      copy.querySelectorAll('[aria-busy]').forEach((busy) => busy.removeAttribute('aria-busy'));
+    }
+    node.replaceWith(copy);
+  }
+  if (focused) document.getElementById(focused)?.focus();
+};
+
+const fail = (reason) => {
+  if (isPlain) return;
+  isPlain = true;
+  listeners.abort();
+  root.dataset.script = 'off';
+  if (isStarted) detach();
+  listen.call(window, 'pagehide', () => {
+    for (const text of document.querySelectorAll('#secret-value, #secret-command')) text.textContent = '';
+  });
+  const headers = { 'Content-Type': 'text/plain' };
+  fetch('/page-reports', { method: 'POST', headers, body: reason.slice(0, 160), keepalive: true }).catch(() => {});
+};
+
+listen.call(window, 'error', ({ error }) => error instanceof WebAssembly.RuntimeError && fail('trapped'));
+listen.call(window, 'unhandledrejection', ({ reason }) => reason instanceof WebAssembly.RuntimeError && fail('trapped'));
+
+// What the bundle calls (`frontend/src/main.rs`), and in the same task hydrates the whole page: nothing happens in between.
+window.latchkey = {
+  mayHydrate: () => {
+    const isAsSent = shape() === '%shape%' && [...document.head.childNodes].some(({ nodeType, data }) => nodeType === 8 && data === 'HEAD');
+    if (!isAsSent) fail('changed');
+    isStarted = isAsSent;
+    return isAsSent;
+  },
+  failed: (place) => fail('panicked ' + place),
+};
+
+let isAsked = false;
+const start = async () => {
+  if (isAsked) return;
+  isAsked = true;
+  try {
+    const { default: init } = await import('%script%');
+    await init({ module_or_path: '%wasm%' });
+    if (!isPlain) root.dataset.script = 'on';
+  } catch {
+    fail(isStarted ? 'trapped' : 'not loaded');
+  }
+};
+// Once the page is painted; in a tab that nobody sees, and that is not painted therefore, soon after.
+requestAnimationFrame(() => setTimeout(start));
+setTimeout(start, 200);

@@ -1,0 +1,198 @@
+//! Content codings (RFC 9110, section 8.4.1): which the client accepts, and compressing an answer in one of them.
+//!
+//! Only an answer that its handler marks with [`compressible`] is compressed. The length of a compressed text tells something of its
+//! content, so an answer with a secret never has the mark, and the checks of keys, which are short, have none to look for.
+
+use std::io::Write as _;
+
+use axum::{
+    Json,
+    body::Body,
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use brotli::enc::BrotliEncoderParams;
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use http_body_util::BodyExt as _;
+use serde::Serialize;
+
+/// A shorter body, in bytes, does not get smaller by much.
+const SHORTEST: usize = 1_024;
+/// Brotli's quality from 0 to 11. Above 5 the time rises faster than the size falls.
+const BROTLI_QUALITY: i32 = 4;
+/// The logarithm of brotli's window: 256 KiB, more than the largest page.
+const BROTLI_WINDOW: i32 = 18;
+
+/// A content coding, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Brotli,
+    Gzip,
+    Identity,
+}
+
+impl Encoding {
+    /// Its name in `Accept-Encoding` and `Content-Encoding`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Gzip => "gzip",
+            Self::Identity => "identity",
+        }
+    }
+
+    /// How the name of a file that is kept in it ends.
+    pub(crate) const fn ending(self) -> &'static str {
+        match self {
+            Self::Brotli => ".br",
+            Self::Gzip => ".gz",
+            Self::Identity => "",
+        }
+    }
+}
+
+/// The mark of an answer that may be compressed.
+#[derive(Clone, Copy, Debug)]
+struct Compressible;
+
+/// Marks an answer as one that may be compressed: long, and without a secret.
+pub(crate) fn compressible(mut response: Response) -> Response {
+    response.extensions_mut().insert(Compressible);
+    response
+}
+
+/// A list as JSON, which may be compressed. It holds no secret.
+pub(crate) struct ListJson<T>(pub(crate) T);
+
+impl<T: Serialize> IntoResponse for ListJson<T> {
+    fn into_response(self) -> Response {
+        compressible(Json(self.0).into_response())
+    }
+}
+
+/// Whether an answer has the mark.
+pub(crate) fn is_compressible(response: &Response) -> bool {
+    response.extensions().get::<Compressible>().is_some()
+}
+
+/// Compresses the body of a marked answer in the coding that the client likes best. `accepted` is the request's `Accept-Encoding`.
+pub(crate) async fn compress(accepted: Option<HeaderValue>, response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    parts
+        .headers
+        .insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    let encoding = Accepted::of_lines(&accepted).best();
+    if encoding == Encoding::Identity {
+        return Response::from_parts(parts, body);
+    }
+    let Ok(collected) = body.collect().await else {
+        // Our own bodies are in memory, and reading them does not fail.
+        tracing::error!("the body of an answer cannot be read");
+        return http::StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let content = collected.to_bytes();
+    if content.len() < SHORTEST {
+        return Response::from_parts(parts, Body::from(content));
+    }
+    match pack(encoding, &content) {
+        Ok(packed) => {
+            parts.headers.remove(header::CONTENT_LENGTH);
+            let name = HeaderValue::from_static(encoding.name());
+            parts.headers.insert(header::CONTENT_ENCODING, name);
+            Response::from_parts(parts, Body::from(packed))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "an answer could not be compressed: sent as it is");
+            Response::from_parts(parts, Body::from(content))
+        }
+    }
+}
+
+fn pack(encoding: Encoding, content: &Bytes) -> std::io::Result<Vec<u8>> {
+    let mut packed = Vec::with_capacity(content.len() / 4);
+    match encoding {
+        Encoding::Brotli => {
+            let parameters = BrotliEncoderParams {
+                quality: BROTLI_QUALITY,
+                lgwin: BROTLI_WINDOW,
+                size_hint: content.len(),
+                ..BrotliEncoderParams::default()
+            };
+            brotli::BrotliCompress(&mut content.as_ref(), &mut packed, &parameters)?;
+        }
+        Encoding::Gzip => {
+            let mut encoder = GzEncoder::new(packed, Compression::default());
+            encoder.write_all(content)?;
+            packed = encoder.finish()?;
+        }
+        Encoding::Identity => packed.extend_from_slice(content),
+    }
+    Ok(packed)
+}
+
+/// What `Accept-Encoding` says (RFC 9110, section 12.5.3), qualities in thousandths.
+pub(crate) struct Accepted {
+    named: Vec<(String, u16)>,
+}
+
+impl Accepted {
+    pub(crate) fn of(request: &HeaderMap) -> Self {
+        Self::of_lines(request.get_all(header::ACCEPT_ENCODING))
+    }
+
+    /// Reads the lines of the header.
+    fn of_lines<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>) -> Self {
+        let named = lines
+            .into_iter()
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(','))
+            .filter_map(|entry| {
+                let mut parts = entry.split(';').map(str::trim);
+                let coding = parts.next().filter(|coding| !coding.is_empty())?;
+                let quality = parts
+                    .find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")))
+                    .map_or(1000, thousandths);
+                Some((coding.to_ascii_lowercase(), quality))
+            })
+            .collect();
+        Self { named }
+    }
+
+    /// The coding to answer in.
+    fn best(&self) -> Encoding {
+        let mut best = (Encoding::Identity, 0);
+        for encoding in [Encoding::Brotli, Encoding::Gzip] {
+            let quality = self.quality(encoding);
+            if quality > best.1 {
+                best = (encoding, quality);
+            }
+        }
+        best.0
+    }
+
+    /// How much the client likes a coding, in thousandths; 0 where it refuses it.
+    pub(crate) fn quality(&self, encoding: Encoding) -> u16 {
+        let of = |name: &str| {
+            self.named
+                .iter()
+                .find(|(coding, _)| coding == name)
+                .map(|(_, quality)| *quality)
+        };
+        of(encoding.name())
+            .or(of("*"))
+            // What is not mentioned is not wanted, except the plain file, which is always good enough.
+            .unwrap_or(u16::from(encoding == Encoding::Identity))
+    }
+}
+
+/// A quality of `0` to `1` in thousandths; what cannot be read is refused, as `0`.
+fn thousandths(text: &str) -> u16 {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{fraction:0<3}");
+    match (whole, digits.parse::<u16>()) {
+        ("1", Ok(0)) => 1000,
+        ("0", Ok(part)) if digits.len() == 3 => part,
+        _ => 0,
+    }
+}
