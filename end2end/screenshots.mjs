@@ -26,8 +26,10 @@ if (!target) {
   process.exit(2);
 }
 
+// The server refuses a setting that it does not know.
+const { LATCHKEY_BIN: _binary, LATCHKEY_CHROMIUM: _chromium, ...environment } = process.env;
 const server = spawn(binary, ['serve', '--demo'], {
-  env: { ...process.env, LATCHKEY_LISTEN: '127.0.0.1:0', RUST_LOG: 'info' },
+  env: { ...environment, LATCHKEY_DRAIN_SECONDS: '0', LATCHKEY_LISTEN: '127.0.0.1:0', RUST_LOG: 'info' },
   stdio: ['ignore', 'pipe', 'pipe'],
 });
 const browser = await chromium.launch({

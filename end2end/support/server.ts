@@ -41,6 +41,7 @@ export class Server {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
       RUST_LOG: 'info',
+      LATCHKEY_DRAIN_SECONDS: '0',
       ...settings,
       DATABASE_URL: `sqlite://${path.join(folder, DATABASE)}?mode=rwc`,
       LATCHKEY_LISTEN: '127.0.0.1:0',

@@ -99,9 +99,12 @@ pub async fn run() -> ExitCode {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };
-    logging::start(&config.log);
+    let log = logging::start(&config.log);
     let output = Output::new(line.json);
-    match execute(line.command, config, output).await {
+    let done = execute(line.command, config, output).await;
+    // Before the last words: they end what is said.
+    drop(log);
+    match done {
         Ok(Confirmation::Holds) => ExitCode::SUCCESS,
         Ok(Confirmation::NotConfirmed) => ExitCode::from(NOT_CONFIRMED),
         Err(failure) => {

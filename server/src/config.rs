@@ -1,8 +1,11 @@
 //! The settings: the only reader of the environment. A wrong value is refused before anything else happens.
 
 mod display;
+mod names;
 
-use std::{ffi::OsString, fmt, net::SocketAddr, str::FromStr};
+use std::{
+    collections::BTreeMap, ffi::OsString, fmt, net::SocketAddr, str::FromStr, time::Duration,
+};
 
 use domain::{
     client_address::TrustedProxies, key::format::KeyPrefix, store::StoreOptions,
@@ -31,41 +34,59 @@ pub struct Config {
     pub default_key_limit: u32,
     /// `LATCHKEY_EXPIRING_SOON_DAYS`: so many days left or fewer are soon.
     pub expiring_soon_days: u32,
+    /// `LATCHKEY_DRAIN_SECONDS`: how long the server still serves after a signal to stop, while `/readyz` answers 503.
+    pub drain: Duration,
     /// `RUST_LOG`: which log lines are written, as directives of `tracing-subscriber`.
     pub log: String,
+    /// Whether `DATABASE_URL` names the database; otherwise it is the default.
+    pub names_database: bool,
 }
 
 /// A setting whose value is refused: one line that names the variable, the value and what would do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {problem}")]
 pub struct ConfigError {
-    variable: &'static str,
+    variable: String,
     problem: String,
 }
 
 /// Longest span that "soon" may mean: a hundred years.
 const MAX_SOON_DAYS: u32 = 36_500;
 
+/// Longest drain: no proxy takes longer to notice a server that is not ready.
+const MAX_DRAIN_SECONDS: u32 = 300;
+
 impl Config {
-    /// Reads the process's environment. An empty variable is one that is not set.
+    /// Reads the process's environment. An empty variable is one that is not set; an empty `DATABASE_URL` is refused, because the
+    /// default would be another database.
     ///
     /// # Errors
-    /// The first value that is refused.
+    /// The first name or value that is refused.
     pub fn from_environment() -> Result<Self, ConfigError> {
         #[expect(
             clippy::disallowed_methods,
             reason = "this is the one place that reads the environment"
         )]
-        let read = |name: &str| std::env::var_os(name).map(OsString::into_string);
-        for name in VARIABLES {
-            if let Some(Err(_)) = read(name) {
-                return Err(ConfigError {
-                    variable: name,
+        let variables = std::env::vars_os();
+        let mut settings = BTreeMap::new();
+        for (name, value) in variables {
+            let name = name.to_string_lossy().into_owned();
+            names::check(&name)?;
+            if names::SETTINGS.contains(&name.as_str()) {
+                let value = OsString::into_string(value).map_err(|_| ConfigError {
+                    variable: name.clone(),
                     problem: "the value is not UTF-8".to_owned(),
-                });
+                })?;
+                settings.insert(name, value);
             }
         }
-        Self::from_lookup(|name| read(name).and_then(Result::ok))
+        if settings.get("DATABASE_URL").is_some_and(String::is_empty) {
+            return Err(ConfigError {
+                variable: "DATABASE_URL".to_owned(),
+                problem: "'' is not a database: write one like sqlite://latchkey.db?mode=rwc or postgres://user:password@host/database, or leave it unset for the first".to_owned(),
+            });
+        }
+        Self::from_lookup(|name| settings.get(name).cloned())
     }
 
     /// Reads the settings that `lookup` knows; for the tests, which must not share one environment.
@@ -81,7 +102,9 @@ impl Config {
                 parse_database_url,
             )?,
             listen: settings.read("LATCHKEY_LISTEN", "127.0.0.1:3000", parse_address)?,
-            metrics_listen: settings.optional("LATCHKEY_METRICS_LISTEN", parse_address)?,
+            metrics_listen: settings
+                .optional("LATCHKEY_METRICS_LISTEN", parse_address_or_off)?
+                .flatten(),
             public_url: settings.optional("LATCHKEY_PUBLIC_URL", parse_origin)?,
             trusted_proxies: settings.read("LATCHKEY_TRUSTED_PROXIES", "", parse_proxies)?,
             key_prefix: settings.read("LATCHKEY_KEY_PREFIX", "lk", |text| {
@@ -93,7 +116,12 @@ impl Config {
             expiring_soon_days: settings.read("LATCHKEY_EXPIRING_SOON_DAYS", "30", |text| {
                 parse_count(text, MAX_SOON_DAYS, "30")
             })?,
+            drain: settings.read("LATCHKEY_DRAIN_SECONDS", "5", |text| {
+                parse_count(text, MAX_DRAIN_SECONDS, "5")
+                    .map(|seconds| Duration::from_secs(u64::from(seconds)))
+            })?,
             log: settings.read("RUST_LOG", "info", parse_log)?,
+            names_database: settings.is_set("DATABASE_URL"),
         })
     }
 
@@ -128,36 +156,33 @@ impl fmt::Debug for Config {
             .field("key_prefix", &self.key_prefix)
             .field("default_key_limit", &self.default_key_limit)
             .field("expiring_soon_days", &self.expiring_soon_days)
+            .field("drain", &self.drain)
             .field("log", &self.log)
+            .field("names_database", &self.names_database)
             .finish()
     }
 }
 
-/// Every variable that is read.
-const VARIABLES: [&str; 9] = [
-    "DATABASE_URL",
-    "LATCHKEY_LISTEN",
-    "LATCHKEY_METRICS_LISTEN",
-    "LATCHKEY_PUBLIC_URL",
-    "LATCHKEY_TRUSTED_PROXIES",
-    "LATCHKEY_KEY_PREFIX",
-    "LATCHKEY_DEFAULT_KEY_LIMIT",
-    "LATCHKEY_EXPIRING_SOON_DAYS",
-    "RUST_LOG",
-];
-
 struct Settings<Lookup>(Lookup);
 
 impl<Lookup: Fn(&str) -> Option<String>> Settings<Lookup> {
+    fn is_set(&self, variable: &str) -> bool {
+        (self.0)(variable).is_some_and(|text| !text.is_empty())
+    }
+
     fn optional<Value>(
         &self,
         variable: &'static str,
         parse: impl FnOnce(&str) -> Result<Value, String>,
     ) -> Result<Option<Value>, ConfigError> {
+        debug_assert!(
+            names::SETTINGS.contains(&variable),
+            "{variable} is not in the list of settings"
+        );
         match (self.0)(variable) {
             Some(text) if !text.is_empty() => parse(&text)
                 .map(Some)
-                .map_err(|problem| ConfigError { variable, problem }),
+                .map_err(|problem| refused(variable, problem)),
             _ => Ok(None),
         }
     }
@@ -170,8 +195,15 @@ impl<Lookup: Fn(&str) -> Option<String>> Settings<Lookup> {
     ) -> Result<Value, ConfigError> {
         match self.optional(variable, &parse)? {
             Some(value) => Ok(value),
-            None => parse(default).map_err(|problem| ConfigError { variable, problem }),
+            None => parse(default).map_err(|problem| refused(variable, problem)),
         }
+    }
+}
+
+fn refused(variable: &str, problem: String) -> ConfigError {
+    ConfigError {
+        variable: variable.to_owned(),
+        problem,
     }
 }
 
@@ -184,6 +216,19 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!(
             "{} is not an address: write one like 127.0.0.1:3000",
+            quoted(text)
+        )
+    })
+}
+
+/// An address, or `off` for none.
+fn parse_address_or_off(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        format!(
+            "{} is not an address: write one like 127.0.0.1:9090, or off",
             quoted(text)
         )
     })

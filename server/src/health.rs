@@ -13,8 +13,16 @@ pub(crate) async fn read_health() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the database answers.
+/// `GET /readyz`: the database answers, and the server is not about to stop.
 pub(crate) async fn read_readiness(State(state): State<AppState>) -> Response {
+    if state.drain.has_begun() {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [(RETRY_AFTER, HeaderValue::from_static("5"))],
+            "stopping: send requests to another server\n",
+        )
+            .into_response();
+    }
     match state.store.ping().await {
         Ok(()) => match state.store.clock_skew() {
             // Keys are judged right by secret and state; only what depends on a date is off by as much.

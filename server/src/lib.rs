@@ -7,7 +7,7 @@
 //! | what does an answer of the JSON API look like? | [`api`] |
 //! | how does a page get to the browser? | [`pages`], [`assets`] |
 //! | what do all answers have? | [`answer`], [`security_headers`], [`request_id`], [`body_limit`], [`content_coding`] |
-//! | how does it listen, and how does it end? | [`serve`], [`health`], [`metrics`], [`runtime`] |
+//! | how does it listen, and how does it end? | [`serve`], [`drain`], [`health`], [`metrics`], [`runtime`] |
 //! | which commands are there? | [`cli`] |
 //! | which settings are there, and what may they be? | [`config`] |
 //! | what is in the tenant to play with? | [`demo`] |
@@ -32,6 +32,7 @@ mod cookies;
 mod csrf;
 mod demo;
 mod door;
+pub mod drain;
 mod health;
 pub mod logging;
 mod metrics;

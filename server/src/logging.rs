@@ -2,11 +2,15 @@
 
 use std::{
     fmt,
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
+    sync::{OnceLock, mpsc},
+    thread,
+    time::Duration,
 };
 
 use serde::Serialize;
 use tracing::{Event, Subscriber};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     EnvFilter,
     field::RecordFields,
@@ -21,15 +25,63 @@ use tracing_subscriber::{
 
 use crate::request_id::{NamedRequest, current};
 
+/// Log lines that wait for standard error. Further ones are dropped and counted: a log that nobody reads must not stop the service.
+const MAX_WAITING_LINES: usize = 8_192;
+/// How long the end of the process waits for a log that is not read.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// How many log lines were dropped.
+pub(crate) fn dropped_lines() -> u64 {
+    let dropped = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
+    u64::try_from(dropped).unwrap_or(u64::MAX)
+}
+
+/// The log. Lines that wait are written when it is dropped.
+#[must_use]
+pub struct Log(Option<WorkerGuard>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let guard = self.0.take();
+        // It waits for standard error, and says on standard output where that takes too long: both may be stuck.
+        within(FLUSH_TIMEOUT, move || drop(guard));
+    }
+}
+
+/// Writes lines to standard error, and gives up where it takes no more.
+pub(crate) fn report(lines: String) {
+    within(FLUSH_TIMEOUT, move || {
+        let _ = io::stderr().write_all(lines.as_bytes());
+    });
+}
+
+/// Runs `work`, which may block for ever, on a thread of its own, and waits for it no longer than that.
+fn within(time: Duration, work: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || {
+        work();
+        let _ = done.send(());
+    });
+    let _ = is_done.recv_timeout(time);
+}
+
 /// Sends log lines, and what panics say, to standard error: for people where that is a terminal, else one JSON object a line, in which whatever a client
 /// sent is escaped. `filter` is the setting `RUST_LOG`.
-pub fn start(filter: &str) {
+pub fn start(filter: &str) -> Log {
     // The filter was judged when it was read; the fallback keeps a defect there from silencing the log.
     let filter = EnvFilter::builder()
         .parse(filter)
         .unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(MAX_WAITING_LINES)
+        .thread_name("log")
+        .finish(io::stderr());
+    let _ = DROPPED.set(writer.error_counter());
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     // A second call changes nothing: the first subscriber stays.
     let _ = if io::stderr().is_terminal() {
         let lines = lines.with_target(false).fmt_fields(FieldsOfRequest);
@@ -51,6 +103,7 @@ pub fn start(filter: &str) {
             panic.payload_as_str().unwrap_or("without a message")
         );
     }));
+    Log(Some(guard))
 }
 
 /// Lines for people, each with the request that it is about at its end.

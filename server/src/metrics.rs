@@ -8,6 +8,8 @@ use axum::{
 use chrono::{DateTime, Utc};
 use domain::{store::Store, verify::Verifier};
 
+use crate::logging;
+
 #[derive(Clone)]
 struct Source {
     store: Store,
@@ -76,6 +78,13 @@ async fn read_metrics(State(source): State<Source>) -> impl IntoResponse {
         "1 where what is kept in memory may be used, 0 where every check asks the database.",
         "",
         u8::from(source.store.may_use_what_is_kept()).to_string(),
+    );
+    metric(
+        "latchkey_log_lines_dropped_total",
+        "counter",
+        "How many log lines were dropped because standard error took no more.",
+        "",
+        logging::dropped_lines().to_string(),
     );
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],

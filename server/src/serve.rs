@@ -11,7 +11,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::JoinHandle,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     clock,
     config::Config,
     demo::Demo,
+    drain::Drain,
     metrics, router,
     state::{AppState, Shared},
 };
@@ -35,7 +36,7 @@ const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
 /// # Errors
 /// Where the database or an address cannot be had, or the last write fails.
 pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Failure> {
-    let stop_signals = StopSignals::listen()?;
+    let mut stop_signals = StopSignals::listen()?;
     let demo = demo.then(|| Demo::prepare(&mut config)).transpose()?;
     let store = cli::open_store(&config, true).await?;
     let verifier = Verifier::new(store.clone());
@@ -56,6 +57,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     };
 
     let (stop, stopped) = watch::channel(());
+    let (drain, drain_time) = (Drain::default(), config.drain);
     let mut servers = Vec::new();
     if let Some((listener, address)) = metrics {
         let router = metrics::router(store.clone(), verifier.clone(), clock::now());
@@ -63,6 +65,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
             listener,
             router,
             stopped.clone(),
+            drain.clone(),
         )));
         tracing::info!("Metrics are on http://{address}/metrics");
     }
@@ -75,6 +78,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         verifier: verifier.clone(),
         config: Arc::new(config),
         bundle: Arc::new(Assets::bundle()),
+        drain: drain.clone(),
     });
     if state.bundle.script.is_none() {
         tracing::warn!(
@@ -86,6 +90,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         listener,
         router,
         stopped.clone(),
+        drain.clone(),
     )));
     let (end, ended) = watch::channel(());
     let writer = spawn(write_down(store.clone(), verifier.clone(), ended));
@@ -96,7 +101,17 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     }
     tracing::info!("Latchkey is ready on http://{address}");
 
-    stop_signals.wait().await;
+    if stop_signals.wait().await == Stop::AfterDrain && !drain_time.is_zero() {
+        drain.begin();
+        tracing::info!(
+            seconds = drain_time.as_secs(),
+            "draining: /readyz answers 503, requests are still served"
+        );
+        tokio::select! {
+            () = sleep(drain_time) => {}
+            _ = stop_signals.wait() => {}
+        }
+    }
     tracing::info!("stopping: no new connections, finishing what runs");
     drop(stop);
     // At once: whoever sent the signal may not wait for the requests that still run.
@@ -200,9 +215,19 @@ async fn finish(task: JoinHandle<()>) {
     }
 }
 
-/// What tells the process to end.
+/// How the process ends after a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// A service manager stops it: proxies are given time to notice.
+    AfterDrain,
+    /// Somebody at a terminal waits for it.
+    AtOnce,
+}
+
+/// The signals that end the process.
 struct StopSignals {
     terminate: Signal,
+    hangup: Signal,
     interrupt: Signal,
 }
 
@@ -212,14 +237,16 @@ impl StopSignals {
         let failed = |error| Failure::new(format!("cannot listen for signals: {error}"));
         Ok(Self {
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            hangup: signal(SignalKind::hangup()).map_err(failed)?,
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
         })
     }
 
-    async fn wait(mut self) {
+    async fn wait(&mut self) -> Stop {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Stop::AfterDrain,
+            _ = self.hangup.recv() => Stop::AfterDrain,
+            _ = self.interrupt.recv() => Stop::AtOnce,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use app::ssr::Bundle;
 use domain::{store::Store, verify::Verifier};
 
-use crate::config::Config;
+use crate::{config::Config, drain::Drain};
 
 /// What every handler shares. Cheap to clone, which happens several times a request: one count for all of it.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Shared {
     pub config: Arc<Config>,
     /// The browser's files, as URLs.
     pub bundle: Arc<Bundle>,
+    /// Whether the server is about to stop.
+    pub drain: Drain,
 }
 
 impl From<Shared> for AppState {

@@ -7,6 +7,8 @@
 #[expect(dead_code, reason = "no command has to fail here")]
 #[path = "support/binary.rs"]
 mod binary;
+#[path = "gateways/program.rs"]
+mod program;
 #[path = "gateways/upstream.rs"]
 mod upstream;
 #[path = "gateways/world.rs"]
@@ -14,7 +16,8 @@ mod world;
 
 use std::path::{Path, PathBuf};
 
-use world::{Gateway, World};
+use program::Program;
+use world::World;
 
 fn configuration(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,30 +26,21 @@ fn configuration(name: &str) -> PathBuf {
 }
 
 /// nginx, whose file goes into `conf.d`: around it stands no more than what makes a configuration of it.
-fn nginx(world: &World) -> Option<Gateway> {
+fn nginx(world: &World) -> Option<Program> {
     let site = world.place(&configuration("nginx.conf"));
-    let folder = world.folder();
-    let places: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|name| format!("{name}_temp_path {}/{name};\n", folder.display()))
-        .concat();
-    let main = folder.join("main.conf");
-    std::fs::write(
-        &main,
-        format!(
-            "daemon off; master_process off; pid {0}/nginx.pid; error_log stderr info;\n\
-             events {{}}\nhttp {{\naccess_log off;\n{places}include {1};\n}}\n",
-            folder.display(),
-            site.display(),
-        ),
-    )
-    .unwrap();
+    let main = program::nginx_main(world.folder(), &site, "");
     world.start(
         "nginx",
-        &["-c".as_ref(), main.as_ref(), "-p".as_ref(), folder.as_ref()],
+        &[
+            "-c".as_ref(),
+            main.as_ref(),
+            "-p".as_ref(),
+            world.folder().as_ref(),
+        ],
     )
 }
 
-fn caddy(world: &World) -> Option<Gateway> {
+fn caddy(world: &World) -> Option<Program> {
     let file = world.place(&configuration("Caddyfile"));
     world.start(
         "caddy",
@@ -60,10 +54,24 @@ fn caddy(world: &World) -> Option<Gateway> {
     )
 }
 
-fn haproxy(world: &World) -> Option<Gateway> {
+fn haproxy(world: &World) -> Option<Program> {
     world.place(&configuration("latchkey.lua"));
     let file = world.place(&configuration("haproxy.cfg"));
     world.start("haproxy", &["-f".as_ref(), file.as_ref()])
+}
+
+fn envoy(world: &World) -> Option<Program> {
+    let file = world.place(&configuration("envoy.yaml"));
+    world.start(
+        "envoy",
+        &[
+            "-c".as_ref(),
+            file.as_ref(),
+            "--disable-hot-restart".as_ref(),
+            "--concurrency".as_ref(),
+            "1".as_ref(),
+        ],
+    )
 }
 
 #[test]
@@ -79,4 +87,49 @@ fn caddy_lets_through_whom_latchkey_admits() {
 #[test]
 fn haproxy_lets_through_whom_latchkey_admits() {
     world::check(haproxy);
+}
+
+#[test]
+fn envoy_lets_through_whom_latchkey_admits() {
+    world::check(envoy);
+}
+
+#[test]
+fn p69_nginx_logs_no_secret() {
+    world::check_logs(nginx);
+}
+
+#[test]
+fn p69_caddy_logs_no_secret() {
+    world::check_logs(caddy);
+}
+
+#[test]
+fn p69_haproxy_logs_no_secret() {
+    world::check_logs(haproxy);
+}
+
+#[test]
+fn p69_envoy_logs_no_secret() {
+    world::check_logs(envoy);
+}
+
+#[test]
+fn p73_a_client_cannot_say_who_it_is_through_nginx() {
+    world::check_identity_headers(nginx);
+}
+
+#[test]
+fn p73_a_client_cannot_say_who_it_is_through_caddy() {
+    world::check_identity_headers(caddy);
+}
+
+#[test]
+fn p73_a_client_cannot_say_who_it_is_through_haproxy() {
+    world::check_identity_headers(haproxy);
+}
+
+#[test]
+fn p73_a_client_cannot_say_who_it_is_through_envoy() {
+    world::check_identity_headers(envoy);
 }

@@ -45,6 +45,7 @@ impl Installation {
                 format!("sqlite://{}?mode=rwc", database.display()),
             )
             .env("LATCHKEY_LISTEN", "127.0.0.1:0")
+            .env("LATCHKEY_DRAIN_SECONDS", "0")
             .env("RUST_LOG", "trace")
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::piped())

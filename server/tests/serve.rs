@@ -8,6 +8,7 @@ mod server;
 use std::{
     io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::TcpStream,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -420,4 +421,257 @@ fn p22_large_bodies_cost_no_memory() {
         after < before + 8 * 1024,
         "from {before} kB to {after} kB with 192 MiB of bodies"
     );
+}
+
+/// `latchkey serve` that drains for so many seconds.
+fn draining(seconds: &str) -> (Latchkey, String) {
+    let (latchkey, secret) = with_a_key();
+    (latchkey.with("LATCHKEY_DRAIN_SECONDS", seconds), secret)
+}
+
+#[test]
+fn p70_a_server_that_is_to_stop_says_so_before_it_closes_its_listener() {
+    for signal in ["TERM", "HUP"] {
+        let (latchkey, secret) = draining("3");
+        let mut server = Server::start(&latchkey, &[]);
+        let key = format!("x-api-key: {secret}\r\n");
+        assert!(server.get("/readyz", "").starts_with("HTTP/1.1 200"));
+        server.signal(signal);
+        server.wait_for_line("draining");
+        // It serves on, and closes each connection after its answer.
+        let mut stream = server.connect();
+        write!(
+            stream,
+            "GET /api/v1/whoami HTTP/1.1\r\nhost: x\r\n{key}\r\n"
+        )
+        .expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it is closed");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{signal}: {answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        assert!(server.get("/healthz", "").starts_with("HTTP/1.1 200"));
+        let not_ready = server.get("/readyz", "");
+        assert!(not_ready.starts_with("HTTP/1.1 503"), "{not_ready}");
+        assert!(not_ready.contains("\r\nretry-after: "), "{not_ready}");
+        assert_eq!(server.ended(), Some(0), "{signal}");
+        let key = &latchkey.answer(&["key", "list", "--tenant", "acme"])[0];
+        assert_eq!(key["last_used_ip"], "127.0.0.1", "{signal}");
+    }
+}
+
+#[test]
+fn p70_a_second_signal_ends_the_drain() {
+    let (latchkey, _) = draining("300");
+    let mut server = Server::start(&latchkey, &[]);
+    server.signal("TERM");
+    server.wait_for_line("draining");
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+    // Somebody at a terminal does not wait.
+    let mut server = Server::start(&latchkey, &[]);
+    server.signal("INT");
+    assert_eq!(server.ended(), Some(0));
+}
+
+#[test]
+fn p71_a_log_that_nobody_reads_stops_nothing() {
+    // Full pipes hold 64 KiB, the server's own queue 8,192 lines: far more than both.
+    const REFUSALS: u32 = 12_000;
+    let latchkey = Latchkey::new()
+        .with("LATCHKEY_METRICS_LISTEN", "127.0.0.1:0")
+        .with("LATCHKEY_DRAIN_SECONDS", "0");
+    let mut child = latchkey
+        .command(&["serve"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("latchkey runs");
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut addresses = Vec::new();
+    while addresses.len() < 2 {
+        let mut line = String::new();
+        assert_ne!(stderr.read_line(&mut line).expect("a log"), 0);
+        if let Some((_, rest)) = line.split_once(" on http://") {
+            let address = rest.split(['"', '/']).next().expect("an address");
+            addresses.push(address.to_owned());
+        }
+    }
+    // From here on nobody reads, and the pipe stays open.
+    let [metrics, address] = &addresses[..] else {
+        panic!("{addresses:?}");
+    };
+    let mut stream = server::connect(address);
+    let mut answers = BufReader::new(stream.try_clone().expect("a second handle"));
+    for _ in 0..REFUSALS {
+        write!(stream, "GET /api/v1/whoami HTTP/1.1\r\nhost: x\r\n\r\n").expect("sent");
+        let mut length = 0;
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert_ne!(answers.read_line(&mut line).expect("answered"), 0);
+            if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.trim().parse().expect("a length");
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        answers
+            .read_exact(&mut vec![0; length])
+            .expect("the whole answer");
+    }
+    assert!(get(address, "/healthz", "").starts_with("HTTP/1.1 200"));
+    let told = get(metrics, "/metrics", "");
+    let dropped: u32 = told
+        .lines()
+        .find_map(|line| line.strip_prefix("latchkey_log_lines_dropped_total "))
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("{told}"));
+    assert!(dropped > 0 && dropped < REFUSALS, "{dropped}");
+    let asked = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(asked.is_ok_and(|status| status.success()));
+    let until = Instant::now() + Duration::from_secs(30);
+    let code = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status.code();
+        }
+        assert!(Instant::now() < until, "SIGTERM does not end it");
+        std::thread::park_timeout(Duration::from_millis(20));
+    };
+    assert_eq!(code, Some(0));
+}
+
+/// Runs a command on the database by another name of its file.
+fn by_name(latchkey: &Latchkey, file: &std::path::Path, arguments: &[&str]) -> Run {
+    let url = format!("sqlite://{}?mode=rwc", file.display());
+    let mut command = latchkey.command(arguments);
+    Run::from(
+        command
+            .env("DATABASE_URL", url)
+            .output()
+            .expect("latchkey runs"),
+    )
+}
+
+#[test]
+fn p68_a_second_server_is_refused_by_whatever_name_it_comes() {
+    let (latchkey, secret) = with_a_key();
+    let original = latchkey.folder().join("latchkey.db");
+    let other = latchkey.folder().join("other");
+    std::fs::create_dir(&other).expect("a folder");
+    let hard = other.join("latchkey.db");
+    std::fs::hard_link(&original, &hard).expect("a hard link");
+    let symbolic = latchkey.folder().join("symbolic.db");
+    std::os::unix::fs::symlink(&original, &symbolic).expect("a symbolic link");
+    let mut server = Server::start(&latchkey, &[]);
+    for name in [&original, &hard, &symbolic] {
+        let second = by_name(&latchkey, name, &["serve"]);
+        assert_eq!(second.code, Some(1), "{}", name.display());
+        assert!(
+            second.stderr.contains("another latchkey serves this"),
+            "{}",
+            second.stderr
+        );
+    }
+    // A command would write into a log beside that name, which the server never sees.
+    for arguments in [
+        &["tenant", "suspend", "acme"][..],
+        &["tenant", "list"],
+        &["backup", "copy.db"],
+    ] {
+        let refused = by_name(&latchkey, &hard, arguments);
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
+        assert!(
+            refused.stderr.contains("under another name"),
+            "{}",
+            refused.stderr
+        );
+    }
+    by_name(&latchkey, &symbolic, &["tenant", "suspend", "acme"]).ended_well();
+    let whoami = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
+    assert!(whoami.starts_with("HTTP/1.1 403"), "{whoami}");
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+    // Without a server, each name is as good as another.
+    by_name(&latchkey, &hard, &["tenant", "resume", "acme"]).ended_well();
+}
+
+#[test]
+fn p68_a_second_server_is_refused_behind_a_mount_and_in_another_mount_namespace() {
+    // In a mount namespace of its own, so that nothing is left mounted: only root may, or where users may make namespaces.
+    let may = Command::new("unshare")
+        .args(["--mount", "--map-root-user", "true"])
+        .output();
+    if !may.is_ok_and(|tried| tried.status.success()) {
+        eprintln!("left out: this user may not make mount namespaces");
+        return;
+    }
+    let (latchkey, _) = with_a_key();
+    let folder = latchkey.folder().display().to_string();
+    let _server = Server::start(&latchkey, &[]);
+    let binary = env!("CARGO_BIN_EXE_latchkey");
+    for (script, url) in [
+        // The same name in another namespace.
+        (
+            format!("exec {binary} serve"),
+            format!("sqlite://{folder}/latchkey.db?mode=rwc"),
+        ),
+        // The file alone.
+        (
+            format!(
+                "mkdir -p {folder}/m && touch {folder}/m/x.db && mount --bind {folder}/latchkey.db {folder}/m/x.db && exec {binary} serve"
+            ),
+            format!("sqlite://{folder}/m/x.db?mode=rwc"),
+        ),
+        // The folder.
+        (
+            format!(
+                "mkdir -p {folder}/n && mount --bind {folder} {folder}/n && exec {binary} serve"
+            ),
+            format!("sqlite://{folder}/n/latchkey.db?mode=rwc"),
+        ),
+    ] {
+        let output = Command::new("unshare")
+            .args(["--mount", "--map-root-user", "sh", "-c", &script])
+            .current_dir(latchkey.folder())
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("DATABASE_URL", url)
+            .env("LATCHKEY_LISTEN", "127.0.0.1:0")
+            .output()
+            .expect("unshare runs");
+        let second = Run::from(output);
+        assert_eq!(second.code, Some(1), "{script}: {}", second.stderr);
+        assert!(
+            second.stderr.contains("another latchkey serves this"),
+            "{script}: {}",
+            second.stderr
+        );
+    }
+}
+
+#[test]
+fn p80_an_unknown_setting_is_refused_by_every_command() {
+    for arguments in [&["serve"][..], &["tenant", "list"]] {
+        let latchkey = Latchkey::new().with("LATCHKEY_PUBIC_URL", "https://keys.example");
+        let run = latchkey.run(arguments);
+        assert_eq!(
+            (run.code, run.stdout.as_str(), run.stderr.as_str()),
+            (
+                Some(2),
+                "",
+                "LATCHKEY_PUBIC_URL: there is no such setting; the nearest is LATCHKEY_PUBLIC_URL\n"
+            )
+        );
+    }
+    let latchkey = Latchkey::new()
+        .with("LATCHKEY_SERVICE_HOST", "10.0.0.1")
+        .with("LATCHKEY_PORT", "tcp://10.0.0.1:3000")
+        .with("LATCHKEY_METRICS_LISTEN", "off");
+    latchkey.run(&["tenant", "list"]).ended_well();
+    let run = Latchkey::new()
+        .with("DATABASE_URL", "")
+        .run(&["tenant", "list"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.starts_with("DATABASE_URL: "), "{}", run.stderr);
 }

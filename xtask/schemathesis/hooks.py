@@ -1,7 +1,7 @@
 """What schemathesis cannot know of Latchkey: a key that goes on working, and things that there are.
 
 A generated request may rotate or revoke the key that it is made with; the next one needs another. And a generated identifier names
-nothing, so that nothing behind the door of a route would ever be tried: half of them become one of `LATCHKEY_IDS`, which are the tenant's
+nothing, so that nothing behind the door of a route would ever be tried: half of them become one of `CONTRACT_IDS`, which are the tenant's
 own and another tenant's.
 """
 
@@ -12,14 +12,14 @@ import subprocess
 
 import schemathesis
 
-IDS = json.loads(os.environ["LATCHKEY_IDS"])
-GROUPS = json.loads(os.environ["LATCHKEY_GROUPS"])
+IDS = json.loads(os.environ["CONTRACT_IDS"])
+GROUPS = json.loads(os.environ["CONTRACT_GROUPS"])
 
 
 def new_key():
     """Makes a key by the command line, beside the running server."""
-    command = [os.environ["LATCHKEY_BIN"], "key", "create", "--json", "--name", "Schemathesis"]
-    command += ["--tenant", os.environ["LATCHKEY_TENANT"], "--group", "Everything"]
+    command = [os.environ["CONTRACT_BIN"], "key", "create", "--json", "--name", "Schemathesis"]
+    command += ["--tenant", os.environ["CONTRACT_TENANT"], "--group", "Everything"]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 

@@ -106,10 +106,10 @@ pub(crate) fn check(
         }
         installation.environment(&mut run);
         run.env("SCHEMATHESIS_HOOKS", "hooks")
-            .env("LATCHKEY_BIN", binary)
-            .env("LATCHKEY_TENANT", tenant)
-            .env("LATCHKEY_IDS", Value::from(targets.clone()).to_string())
-            .env("LATCHKEY_GROUPS", Value::from(groups.clone()).to_string())
+            .env("CONTRACT_BIN", binary)
+            .env("CONTRACT_TENANT", tenant)
+            .env("CONTRACT_IDS", Value::from(targets.clone()).to_string())
+            .env("CONTRACT_GROUPS", Value::from(groups.clone()).to_string())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PYTHONPATH", &own)
             // It keeps notes in the folder where it runs.
@@ -169,6 +169,7 @@ impl Installation {
                 format!("sqlite://{}?mode=rwc", database.display()),
             )
             .env("LATCHKEY_LISTEN", "127.0.0.1:0")
+            .env("LATCHKEY_DRAIN_SECONDS", "0")
             .env("RUST_LOG", "info");
     }
 

@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow};
 use crate::bundle::{self, Profile};
 use crate::command;
 use crate::progress;
+use crate::tools;
 use crate::workspace::Workspace;
 
 /// Builds the bundle, then the binary that carries it, and returns the binary's path.
@@ -56,6 +57,11 @@ pub(crate) fn binary(workspace: &Workspace, profile: Profile) -> PathBuf {
 /// As [`build_binary`], and when the binary cannot be started.
 pub(crate) fn serve(workspace: &Workspace, profile: Profile, arguments: &[String]) -> Result<()> {
     let binary = build_binary(workspace, profile)?;
-    let error = Command::new(&binary).arg("serve").args(arguments).exec();
+    let error = Command::new(&binary)
+        .arg("serve")
+        .args(arguments)
+        // The tests' setting: the server refuses one that it does not know.
+        .env_remove(tools::CHROMIUM_SETTING)
+        .exec();
     Err(anyhow!(error).context(format!("cannot start {}", binary.display())))
 }

@@ -28,6 +28,9 @@ const BINARIES_SETTING: &str = "TEST_POSTGRES_BINARIES";
 /// On which engine the tests over HTTP run, where it is not SQLite.
 const ENGINE_SETTING: &str = "TEST_ENGINE";
 
+/// Names Envoy, which is on no PATH.
+const ENVOY_SETTING: &str = "TEST_ENVOY";
+
 /// Has tests fail where a program is missing that they need, instead of leaving it out.
 const PROGRAMS_SETTING: &str = "TEST_PROGRAMS";
 
@@ -38,6 +41,7 @@ const PROGRAMS_SETTING: &str = "TEST_PROGRAMS";
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     let Tools {
         chromium,
+        envoy,
         schemathesis,
     } = tools(workspace)?;
     let cargo = |arguments: &[&str]| command::run(command::cargo(&workspace.root).args(arguments));
@@ -78,7 +82,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         },
     )?;
     bundle::build(workspace, Profile::Debug)?;
-    cargo_tests(workspace)?;
+    cargo_tests(workspace, &envoy)?;
     serve::compile_binary(workspace, Profile::Debug)?;
     size::size(workspace)?;
     serve::compile_binary(workspace, Profile::Release)?;
@@ -160,6 +164,7 @@ fn stay_within_a_day() {
 /// What steps call by its path.
 struct Tools {
     chromium: PathBuf,
+    envoy: PathBuf,
     schemathesis: PathBuf,
 }
 
@@ -173,16 +178,18 @@ fn tools(workspace: &Workspace) -> Result<Tools> {
     }
     tools::process_tools()?;
     tools::gateways()?;
+    let envoy = tools::envoy(workspace)?;
     let schemathesis = tools::schemathesis(workspace)?;
     tools::cargo_deny()?;
     tools::for_bundle(workspace)?;
     Ok(Tools {
         chromium,
+        envoy,
         schemathesis,
     })
 }
 
-fn cargo_tests(workspace: &Workspace) -> Result<()> {
+fn cargo_tests(workspace: &Workspace, envoy: &Path) -> Result<()> {
     progress::announce(
         "Rust tests, on SQLite and PostgreSQL",
         "6 min the first time, then 4 min",
@@ -193,6 +200,7 @@ fn cargo_tests(workspace: &Workspace) -> Result<()> {
         tests.arg("test").args(arguments);
         postgres.tell(&mut tests);
         tests.env(PROGRAMS_SETTING, "required");
+        tests.env(ENVOY_SETTING, envoy);
         tests
     };
     // Some of them measure, such as how long a change takes to be known everywhere.

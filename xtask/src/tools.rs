@@ -23,7 +23,7 @@ pub(crate) use debian::{
     process_tools,
 };
 pub(crate) use npm::{packages as npm_packages, wasm_opt};
-pub(crate) use python::schemathesis;
+pub(crate) use python::{envoy, schemathesis};
 
 /// Trunk, which makes the browser's bundle.
 const TRUNK: &str = "0.21.14";

@@ -16,7 +16,11 @@ use std::{
 };
 
 use self::unfinished::Unfinished;
-use super::{clock, connection::sqlite, error::damaged};
+use super::{
+    clock,
+    connection::{server_lock::HeldFile, sqlite},
+    error::damaged,
+};
 use crate::Error;
 
 /// A backup that was made.
@@ -51,6 +55,9 @@ pub async fn back_up(database_url: &str, file: &Path, now: DateTime<Utc>) -> Res
             format!("there is no database: {}", database.display()),
         ));
     }
+    // Under another name than the server's, the copy would lack what is in the write-ahead log.
+    let held = HeldFile::open(&database)?;
+    held.refuse_another_name(&database)?;
     mark::refuse(&database).await?;
     // Not one of a store's readers: they refuse to write, also into another file.
     let connection = sqlite::alone(&database).await?;

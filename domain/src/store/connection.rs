@@ -2,6 +2,7 @@
 
 mod postgres;
 pub(crate) mod primary;
+pub(crate) mod server_lock;
 pub(crate) mod sqlite;
 
 use sea_orm::{
@@ -10,7 +11,6 @@ use sea_orm::{
 };
 use std::{
     fmt,
-    fs::File,
     future::Future,
     path::{Path, PathBuf},
     sync::{
@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use self::server_lock::{HeldFile, ServerLock};
 use super::{
     coherence::{Coherence, alone::Alone, barrier::Changes, replica::Replica},
     migration, password,
@@ -98,7 +99,9 @@ struct Connections {
     /// How to make further connections, on PostgreSQL.
     postgres: Option<postgres::Postgres>,
     /// Holds off other servers until it is dropped.
-    _lock: Option<File>,
+    _lock: Option<ServerLock>,
+    /// The file, to see who serves it, on SQLite.
+    held: Option<HeldFile>,
     /// How many statements were sent over both.
     statements: Arc<AtomicU64>,
 }
@@ -175,6 +178,17 @@ impl Database {
     /// The file, on SQLite.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.connections.file.as_deref()
+    }
+
+    /// Whether a server serves the file; on PostgreSQL, `false`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where that cannot be found out.
+    pub(crate) fn is_served(&self) -> Result<bool, Error> {
+        match (&self.connections.held, &self.connections.file) {
+            (Some(held), Some(file)) => held.is_served(file),
+            _ => Ok(false),
+        }
     }
 
     /// Whether anything was committed since it was opened.

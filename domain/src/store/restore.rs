@@ -39,7 +39,10 @@ use super::{
     audit::{self, NewEvent},
     backup::{self, count, has_content, not_on_postgres},
     clock,
-    connection::sqlite::{self, beside},
+    connection::{
+        server_lock::{HeldFile, ServerLock},
+        sqlite::{self, beside},
+    },
 };
 use crate::{
     Error,
@@ -136,14 +139,15 @@ pub async fn restore(
         return Err(not_on_postgres("restore it"));
     }
     let file = sqlite::file_of(database_url)?;
-    let _lock = sqlite::lock(&file).await?;
+    let mut lock = ServerLock::take_name(&file).await?;
     let prepared = Prepared::of(backup, beside(&file, ".restoring")).await?;
     prepared.check_keys(&word.revoke).await?;
     if !has_content(&file) && !word.is_given() {
         return Ok(word_needed(&prepared, NoWitness::NoDatabase));
     }
     // A new one is its owner's alone.
-    drop(sqlite::owner_file(&file)?);
+    let held = HeldFile::of(sqlite::owner_file(&file)?);
+    lock.take_file(&file, &held).await?;
     let connection = sqlite::alone(&file).await?;
     let restored = replace(&connection, &file, &prepared, word, clock::stored(now)).await;
     connection.close().await?;

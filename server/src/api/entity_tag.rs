@@ -63,8 +63,8 @@ impl<T: Serialize> IntoResponse for TaggedKey<T> {
 pub(crate) enum IfMatch {
     /// It is absent, or `*`: whatever the key is now.
     Any,
-    /// One of these strong tags. None of them, where all that were sent are weak: those never match.
-    OneOf(Vec<String>),
+    /// One of these versions.
+    OneOf(Vec<i64>),
 }
 
 impl IfMatch {
@@ -94,7 +94,9 @@ impl IfMatch {
     pub(crate) fn expected_version(&self, current: &ApiKey) -> Result<Option<i64>, Error> {
         match self {
             Self::Any => Ok(None),
-            Self::OneOf(tags) if tags.contains(&tag(current.version)) => Ok(Some(current.version)),
+            Self::OneOf(versions) if versions.contains(&current.version) => {
+                Ok(Some(current.version))
+            }
             Self::OneOf(_) => Err(Error::Stale),
         }
     }
@@ -107,22 +109,35 @@ fn malformed() -> Error {
     )])
 }
 
-/// The strong tags of a list, quotation marks included. Empty elements are let pass, as lists of HTTP have them.
-fn parse_list(list: &str) -> Option<Vec<String>> {
-    let mut tags = Vec::new();
+/// The version that a tag names; `None` where it names none of ours.
+///
+/// A proxy that compresses changes the tags that it passes on, each in its own manner: nginx makes `W/"1"` of `"1"`, Apache and Caddy
+/// `"1-gzip"`, others `"1;br"` or `"1--gzip"`. A tag of ours is a version counter and nothing else, so all of these name one version.
+fn version_of(opaque: &str) -> Option<i64> {
+    const SEPARATORS: [char; 4] = ['-', ';', ':', '/'];
+    let (digits, coding) = match opaque.split_once(SEPARATORS) {
+        Some((digits, rest)) => (digits, Some(rest.trim_start_matches(SEPARATORS))),
+        None => (opaque, None),
+    };
+    let is_coding =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let version: i64 = digits.parse().ok()?;
+    // As it was written, and not as `+1` or `01`.
+    (version.to_string() == digits && coding.is_none_or(is_coding)).then_some(version)
+}
+
+/// The versions that the tags of a list name. Empty elements are let pass, as lists of HTTP have them.
+fn parse_list(list: &str) -> Option<Vec<i64>> {
+    let mut versions = Vec::new();
     let mut rest = list;
     let mut is_empty = true;
     loop {
         rest = rest.trim_start_matches([' ', '\t', ',']);
         if rest.is_empty() {
-            return (!is_empty).then_some(tags);
+            return (!is_empty).then_some(versions);
         }
         is_empty = false;
-        let (is_weak, opaque) = match rest.strip_prefix("W/") {
-            Some(opaque) => (true, opaque),
-            None => (false, rest),
-        };
-        let text = opaque.strip_prefix('"')?;
+        let text = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"')?;
         let end = text.find('"')?;
         if !text[..end]
             .bytes()
@@ -130,9 +145,7 @@ fn parse_list(list: &str) -> Option<Vec<String>> {
         {
             return None;
         }
-        if !is_weak {
-            tags.push(opaque[..end + 2].to_owned());
-        }
+        versions.extend(version_of(&text[..end]));
         rest = text[end + 1..].trim_start_matches([' ', '\t']);
         if !rest.is_empty() && !rest.starts_with(',') {
             return None;
@@ -145,14 +158,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_read_as_http_has_them_and_weak_tags_never_match() {
-        let cases: [(&str, Option<&[&str]>); 12] = [
-            ("\"1\"", Some(&["\"1\""])),
-            ("\"1\", \"2\"", Some(&["\"1\"", "\"2\""])),
-            ("\"1\",,\"2\",", Some(&["\"1\"", "\"2\""])),
-            ("W/\"1\"", Some(&[])),
-            ("W/\"1\" , \"1,2\"", Some(&["\"1,2\""])),
-            ("\"\"", Some(&["\"\""])),
+    fn p77_lists_are_read_as_http_has_them_and_tags_as_proxies_make_them() {
+        let cases: [(&str, Option<&[i64]>); 24] = [
+            ("\"1\"", Some(&[1])),
+            ("\"1\", \"2\"", Some(&[1, 2])),
+            ("\"1\",,\"2\",", Some(&[1, 2])),
+            ("W/\"1\"", Some(&[1])),
+            ("W/\"1\" , \"1,2\"", Some(&[1])),
+            ("\"12-gzip\"", Some(&[12])),
+            ("W/\"12-gzip\"", Some(&[12])),
+            ("\"1;br\"", Some(&[1])),
+            ("\"1--gzip\"", Some(&[1])),
+            ("\"1:zstd\"", Some(&[1])),
+            ("\"1/deflate\"", Some(&[1])),
+            ("\"1-\"", Some(&[])),
+            ("\"1-2-gzip\"", Some(&[])),
+            ("\"-gzip\"", Some(&[])),
+            ("\"01\"", Some(&[])),
+            ("\"+1\"", Some(&[])),
+            ("\"1x\"", Some(&[])),
+            ("\"\"", Some(&[])),
             ("1", None),
             ("\"1", None),
             ("\"1\" \"2\"", None),
@@ -161,7 +186,7 @@ mod tests {
             (" , ", None),
         ];
         for (list, expected) in cases {
-            let expected = expected.map(|tags| tags.iter().map(ToString::to_string).collect());
+            let expected = expected.map(<[i64]>::to_vec);
             assert_eq!(parse_list(list), expected, "{list}");
         }
     }

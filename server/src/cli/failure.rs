@@ -4,6 +4,8 @@ use std::error::Error as StandardError;
 
 use domain::Error;
 
+use crate::logging;
+
 /// Why a command failed: one line, or one for each field that breaks a rule.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -36,9 +38,8 @@ impl Failure {
 
     /// Writes it to standard error.
     pub(crate) fn report(&self) {
-        for line in &self.lines {
-            eprintln!("error: {line}");
-        }
+        let lines = self.lines.iter().map(|line| format!("error: {line}\n"));
+        logging::report(lines.collect());
     }
 }
 

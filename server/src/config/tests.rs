@@ -24,7 +24,23 @@ fn without_an_environment_the_defaults_of_the_specification_hold() {
     assert_eq!(config.key_prefix.as_str(), "lk");
     assert_eq!(config.default_key_limit, 10);
     assert_eq!(config.expiring_soon_days, 30);
+    assert_eq!(config.drain.as_secs(), 5);
     assert_eq!(config.log, "info");
+}
+
+#[test]
+fn drain_and_metrics() {
+    for (text, seconds) in [("0", 0), ("300", 300)] {
+        let config = with("LATCHKEY_DRAIN_SECONDS", text).expect(text);
+        assert_eq!(config.drain.as_secs(), seconds);
+    }
+    for bad in ["301", "-1", "5s", "1.5"] {
+        refusal("LATCHKEY_DRAIN_SECONDS", bad);
+    }
+    for off in ["off", "OFF"] {
+        let config = with("LATCHKEY_METRICS_LISTEN", off).expect(off);
+        assert_eq!(config.metrics_listen, None);
+    }
 }
 
 #[test]

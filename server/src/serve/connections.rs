@@ -3,6 +3,7 @@
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{extract::ConnectInfo, response::Response};
+use futures_util::TryFutureExt as _;
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -11,12 +12,13 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{sleep, timeout},
 };
 use tower::Service;
 
 use super::lingering::Lingering;
+use crate::drain::Drain;
 
 /// How long a client may take to send the head of a request, and how long a connection may idle between two.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(20);
@@ -26,17 +28,35 @@ const MAX_HEADER_SIZE: usize = 64 * 1024;
 const MAX_CONNECTIONS: usize = 10_000;
 /// How long requests that run may go on running at the end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may take to send its request that was accepted as the last, where the server has drained.
+const LAST_REQUESTS: Duration = Duration::from_millis(500);
 /// How long to wait where the system has no file descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Accepts connections until told to stop, then lets the requests that run finish.
-pub(super) async fn accept<S>(listener: TcpListener, service: S, mut stopped: watch::Receiver<()>)
-where
+pub(super) async fn accept<S>(
+    listener: TcpListener,
+    service: S,
+    mut stopped: watch::Receiver<()>,
+    drain: Drain,
+) where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let lingers_until = stopped.clone();
+    let start = |place: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr| {
+        // Answers are written whole: waiting to fill a packet would only delay them. Where it fails, they come later.
+        let _ = stream.set_nodelay(true);
+        let stream = Lingering::new(stream, lingers_until.clone());
+        let (service, drain) = (service.clone(), drain.clone());
+        let watcher = connections.watcher();
+        tokio::spawn(async move {
+            serve(stream, peer, service, drain, watcher).await;
+            drop(place);
+        });
+    };
     loop {
         let accepted = async {
             let place = Arc::clone(&places).acquire_owned().await.ok()?;
@@ -50,22 +70,41 @@ where
             },
             _ = stopped.changed() => break,
         };
-        // Answers are written whole: waiting to fill a packet would only delay them. Where it fails, they come later.
-        let _ = stream.set_nodelay(true);
-        let stream = Lingering::new(stream, stopped.clone());
-        let (service, watcher) = (service.clone(), connections.watcher());
-        tokio::spawn(async move {
-            serve(stream, peer, service, watcher).await;
-            drop(place);
-        });
+        start(place, stream, peer);
     }
-    drop(listener);
+    for (stream, peer) in close(listener) {
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            start(place, stream, peer);
+        }
+    }
+    if drain.has_begun() {
+        // hyper closes a connection at once that has sent nothing yet, also where its request is on the way.
+        sleep(LAST_REQUESTS).await;
+    }
     if timeout(SHUTDOWN_TIMEOUT, connections.shutdown())
         .await
         .is_err()
     {
         tracing::warn!("some requests did not finish in time and were cut off");
     }
+}
+
+/// Closes the listener. Connections that the system has accepted by then are returned: it would reset them.
+fn close(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let mut waiting = Vec::new();
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((stream, peer)) = listener.accept() {
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                waiting.push((stream, peer));
+            }
+            if waiting.len() >= MAX_CONNECTIONS {
+                break;
+            }
+        }
+    }
+    waiting
 }
 
 /// The next connection, whatever happens to those before it.
@@ -92,7 +131,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Serves the requests of one connection. Each carries its peer as `ConnectInfo`, as axum's extractor expects it.
-async fn serve<S>(stream: Lingering, peer: SocketAddr, service: S, watcher: Watcher)
+async fn serve<S>(stream: Lingering, peer: SocketAddr, service: S, drain: Drain, watcher: Watcher)
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
@@ -100,7 +139,12 @@ where
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         // Always ready: what it calls is chosen by the request.
-        service.clone().call(request)
+        let answer = service.clone().call(request);
+        let drain = drain.clone();
+        answer.map_ok(move |mut response| {
+            drain.close_after(&mut response);
+            response
+        })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -3,8 +3,12 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    sync::mpsc::{Receiver, Sender, channel},
-    thread,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::{self, JoinHandle},
 };
 
 /// A request as the service saw it.
@@ -32,6 +36,8 @@ impl Seen {
 pub(crate) struct Upstream {
     pub(crate) address: String,
     seen: Receiver<Seen>,
+    stopped: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
 }
 
 impl Upstream {
@@ -39,13 +45,33 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (sender, seen) = channel();
-        thread::spawn(move || {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let is_stopped = Arc::clone(&stopped);
+        let listening = thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
+                if is_stopped.load(Ordering::SeqCst) {
+                    return;
+                }
                 let sender = sender.clone();
                 thread::spawn(move || serve(stream, &sender));
             }
         });
-        Self { address, seen }
+        Self {
+            address,
+            seen,
+            stopped,
+            listening: Some(listening),
+        }
+    }
+
+    /// From now on connections are refused.
+    pub(crate) fn stop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // It waits for one more.
+        let _ = TcpStream::connect(&self.address);
+        if let Some(listening) = self.listening.take() {
+            listening.join().unwrap();
+        }
     }
 
     /// The requests that came since the last time.

@@ -16,6 +16,7 @@ use server::{
     answer::Latchkey,
     clock,
     config::Config,
+    drain::Drain,
     router::router,
     state::{AppState, Shared},
 };
@@ -115,6 +116,7 @@ impl TestApp {
         }
         let verifier = Verifier::new(store.clone());
         let router = router(AppState::from(Shared {
+            drain: Drain::default(),
             store: store.clone(),
             verifier: verifier.clone(),
             config: Arc::new(config),

@@ -26,6 +26,8 @@ impl Latchkey {
                 format!("sqlite://{}?mode=rwc", database.display()),
             ),
             ("LATCHKEY_LISTEN", "127.0.0.1:0".to_owned()),
+            // Where it is not the subject of a test, nobody waits for proxies.
+            ("LATCHKEY_DRAIN_SECONDS", "0".to_owned()),
             ("TMPDIR", folder.path().display().to_string()),
         ]);
         Self {

@@ -165,6 +165,7 @@ impl Installation {
                 "DATABASE_URL",
                 format!("sqlite://{}?mode=rwc", database.display()),
             )
+            .env("LATCHKEY_DRAIN_SECONDS", "0")
             .env_remove("RUST_LOG");
         command
     }

@@ -95,6 +95,7 @@ pub(crate) fn gateways() -> Result<()> {
         ("nginx", "nginx-light"),
         ("caddy", "caddy"),
         ("haproxy", "haproxy"),
+        ("apache2", "apache2"),
     ] {
         // Not every user has the first on PATH.
         let installed = || {

@@ -22,7 +22,7 @@ use crate::{
     Error,
     store::{
         Store,
-        connection::sqlite::{beside, is_served},
+        connection::{Database, sqlite::beside},
     },
 };
 
@@ -57,7 +57,7 @@ impl Store {
         let database = self.database();
         match database.file() {
             Some(file) if database.has_written() && database.coherence().is_none() => {
-                confirm(file, PATIENCE).await
+                confirm(database, file, PATIENCE).await
             }
             _ => Ok(Confirmation::Holds),
         }
@@ -158,7 +158,11 @@ async fn answer(stream: UnixStream, served: &Served) -> std::io::Result<()> {
     timeout(SILENCE, stream.write_all(ANSWER.as_bytes())).await?
 }
 
-async fn confirm(file: &Path, patience: Duration) -> Result<Confirmation, Error> {
+async fn confirm(
+    database: &Database,
+    file: &Path,
+    patience: Duration,
+) -> Result<Confirmation, Error> {
     let deadline = Instant::now() + patience;
     let socket = socket_path(file);
     while Instant::now() < deadline {
@@ -167,7 +171,7 @@ async fn confirm(file: &Path, patience: Duration) -> Result<Confirmation, Error>
             return Ok(Confirmation::Holds);
         }
         // Nobody answers: because nobody serves, or because one starts or ends just now.
-        if !is_served(file)? {
+        if !database.is_served()? {
             return Ok(Confirmation::Holds);
         }
         sleep(RETRY_AFTER).await;

@@ -96,6 +96,7 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         notes: None,
         postgres: Some(Postgres { options, primary }),
         _lock: None,
+        held: None,
         statements: Arc::default(),
     })
 }

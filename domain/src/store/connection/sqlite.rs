@@ -11,7 +11,7 @@ use sea_orm::{
     },
 };
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::ErrorKind,
     path::{Path, PathBuf},
     str::FromStr,
@@ -20,7 +20,11 @@ use std::{
 };
 use tokio::time::Instant;
 
-use super::{Connections, DATABASE_TIMEOUT, invalid_url, unavailable};
+use super::{
+    Connections, DATABASE_TIMEOUT, invalid_url,
+    server_lock::{HeldFile, ServerLock},
+    unavailable,
+};
 use crate::{
     Error,
     store::{backup::mark, error::is_busy},
@@ -34,16 +38,18 @@ const RETRY_AFTER: Duration = Duration::from_millis(20);
 pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Error> {
     let options = connect_options(url)?;
     let file = real_path(options.get_filename())?;
+    if has_mode(url, "rwc") && !file.exists() {
+        // Before SQLite does it. The write-ahead log takes over these permissions.
+        drop(owner_file(&file)?);
+    }
+    let held = HeldFile::open(&file)?;
     mark::refuse(&file).await?;
     let lock = if serves {
-        Some(lock(&file).await?)
+        Some(ServerLock::take(&file, &held).await?)
     } else {
+        held.refuse_another_name(&file)?;
         None
     };
-    if has_mode(url, "rwc") {
-        // Before SQLite does it. The write-ahead log takes over these permissions.
-        owner_file(options.get_filename())?;
-    }
 
     // The writer goes first: it turns the write-ahead log on.
     let writer = open(1, options.clone()).await?;
@@ -60,6 +66,7 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
         notes: notes.map(SqlxSqliteConnector::from_sqlx_sqlite_pool),
         postgres: None,
         _lock: lock,
+        held: Some(held),
         statements: Arc::default(),
     })
 }
@@ -172,50 +179,6 @@ fn real_path(file: &Path) -> Result<PathBuf, Error> {
         }
         real => real.map_err(failed),
     }
-}
-
-/// How long a server tries for the lock: a command that looks whether anybody holds it, holds it for that moment.
-const LOCK_PATIENCE: Duration = Duration::from_millis(300);
-
-/// Takes the lock that a server holds as long as it serves the file. The system gives it back when the process ends, however it ends.
-pub(crate) async fn lock(database: &Path) -> Result<File, Error> {
-    let file = owner_file(&lock_path(database))?;
-    let deadline = Instant::now() + LOCK_PATIENCE;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                tokio::time::sleep(RETRY_AFTER).await;
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(unavailable(format!(
-                    "another latchkey serves this database: {}",
-                    database.display()
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(unavailable(error)),
-        }
-    }
-}
-
-/// Whether a server holds the lock of that database now.
-///
-/// # Errors
-/// [`Error::Unavailable`] where that cannot be found out.
-pub(crate) fn is_served(database: &Path) -> Result<bool, Error> {
-    let path = lock_path(database);
-    match File::open(&path).map(|file| file.try_lock_shared()) {
-        Ok(Ok(())) => Ok(false),
-        Ok(Err(TryLockError::WouldBlock)) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Ok(Err(TryLockError::Error(error))) | Err(error) => {
-            Err(unavailable(format!("{}: {error}", path.display())))
-        }
-    }
-}
-
-fn lock_path(database: &Path) -> PathBuf {
-    beside(database, ".lock")
 }
 
 /// The file beside the database whose name is the database's, and more.

@@ -1,0 +1,37 @@
+//! The time between the signal to stop and the end of the listener.
+//!
+//! A proxy learns only from a failed check of `/readyz` that it must send nothing more. Until every proxy has asked once, the server
+//! goes on serving; it closes each connection after its answer, so that no request arrives on a connection that is being closed.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::response::Response;
+use http::{HeaderValue, header};
+
+/// Whether the server drains. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Drain(Arc<AtomicBool>);
+
+impl Drain {
+    /// From now on `/readyz` answers 503, and every answer closes its connection.
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Asks the client to send nothing more on its connection.
+    pub(crate) fn close_after(&self, response: &mut Response) {
+        if self.has_begun() {
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+}
