@@ -1,4 +1,5 @@
-//! Real proxies that ask Latchkey, with the very configurations of `docs/gateways`: only their addresses are others.
+//! Real proxies with the very configurations of the documents: only their addresses are others. Those of `docs/gateways` ask Latchkey
+//! about requests for a service; those of `docs/deploy` stand before Latchkey itself.
 //!
 //! `cargo xtask test` installs the programs and asks for these tests by `TEST_PROGRAMS`; without it, one that is missing is left out.
 
@@ -7,8 +8,20 @@
 #[expect(dead_code, reason = "no command has to fail here")]
 #[path = "support/binary.rs"]
 mod binary;
+#[path = "gateways/console.rs"]
+mod console;
+#[expect(dead_code, reason = "nobody looks into the database here")]
+#[path = "support/postgres.rs"]
+mod postgres;
 #[path = "gateways/program.rs"]
 mod program;
+#[expect(dead_code, reason = "every client comes through a proxy")]
+#[path = "support/server.rs"]
+mod server;
+#[path = "support/sql.rs"]
+mod sql;
+#[path = "support/until.rs"]
+mod until;
 #[path = "gateways/upstream.rs"]
 mod upstream;
 #[path = "gateways/world.rs"]
@@ -16,6 +29,7 @@ mod world;
 
 use std::path::{Path, PathBuf};
 
+use console::Proxy;
 use program::Program;
 use world::World;
 
@@ -132,4 +146,74 @@ fn p73_a_client_cannot_say_who_it_is_through_haproxy() {
 #[test]
 fn p73_a_client_cannot_say_who_it_is_through_envoy() {
     world::check_identity_headers(envoy);
+}
+
+#[test]
+fn p69_nginx_before_the_console_logs_no_secret() {
+    console::check_logs(Proxy::Nginx);
+}
+
+#[test]
+fn p69_caddy_before_the_console_logs_no_secret() {
+    console::check_logs(Proxy::Caddy);
+}
+
+#[test]
+fn p69_haproxy_before_the_console_logs_no_secret() {
+    console::check_logs(Proxy::Haproxy);
+}
+
+#[test]
+fn p69_apache_before_the_console_logs_no_secret() {
+    console::check_logs(Proxy::Apache);
+}
+
+#[test]
+fn p70_a_rolling_restart_behind_nginx_fails_no_request() {
+    console::check_rolling_restart(Proxy::Nginx);
+}
+
+#[test]
+fn p70_a_rolling_restart_behind_caddy_fails_no_request() {
+    console::check_rolling_restart(Proxy::Caddy);
+}
+
+#[test]
+fn p70_a_rolling_restart_behind_haproxy_fails_no_request() {
+    console::check_rolling_restart(Proxy::Haproxy);
+}
+
+#[test]
+fn p77_an_entity_tag_survives_nginx() {
+    console::check_entity_tags(Proxy::Nginx);
+}
+
+#[test]
+fn p77_an_entity_tag_survives_caddy() {
+    console::check_entity_tags(Proxy::Caddy);
+}
+
+#[test]
+fn p77_an_entity_tag_survives_apache() {
+    console::check_entity_tags(Proxy::Apache);
+}
+
+#[test]
+fn the_console_works_behind_nginx() {
+    console::check_console(Proxy::Nginx);
+}
+
+#[test]
+fn the_console_works_behind_caddy() {
+    console::check_console(Proxy::Caddy);
+}
+
+#[test]
+fn the_console_works_behind_haproxy() {
+    console::check_console(Proxy::Haproxy);
+}
+
+#[test]
+fn the_console_works_behind_apache() {
+    console::check_console(Proxy::Apache);
 }

@@ -63,7 +63,6 @@ mod tests {
             ("LATCHKEY_PUBIC_URL", "LATCHKEY_PUBLIC_URL"),
             ("LATCHKEY_LISTN", "LATCHKEY_LISTEN"),
             ("LATCHKEY_TRUSTED_PROXYS", "LATCHKEY_TRUSTED_PROXIES"),
-            ("LATCHKEY_PROXIES", "LATCHKEY_TRUSTED_PROXIES"),
             ("LATCHKEY_listen", "LATCHKEY_LISTEN"),
         ] {
             let line = check(name).expect_err(name).to_string();

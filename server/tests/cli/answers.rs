@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{binary::Latchkey, days_from_today, run_with_input, with_acme};
+use super::{
+    binary::{Latchkey, Run},
+    days_from_today, run_with_input, with_acme,
+};
 
 #[test]
 fn from_a_tenant_to_a_key_everything_is_made_and_changed() {
@@ -252,7 +255,9 @@ fn lists_are_tables_for_people() {
 
 #[test]
 fn without_a_setting_the_database_is_a_file_in_the_working_folder() {
-    let latchkey = Latchkey::new().with("DATABASE_URL", "");
-    latchkey.answer(&["tenant", "create", "--name", "Acme"]);
+    let latchkey = Latchkey::new();
+    let mut command = latchkey.command(&["tenant", "create", "--name", "Acme"]);
+    let made = command.env_remove("DATABASE_URL").output();
+    Run::from(made.expect("latchkey runs")).ended_well();
     assert!(latchkey.folder().join("latchkey.db").is_file());
 }

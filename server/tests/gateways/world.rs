@@ -403,7 +403,7 @@ fn serve(latchkey: &Latchkey) -> (Program, String) {
 }
 
 /// A connection from a chosen address of this machine.
-fn connect(from: IpAddr, to: SocketAddr) -> TcpStream {
+pub(crate) fn connect(from: IpAddr, to: SocketAddr) -> TcpStream {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
