@@ -63,13 +63,8 @@ impl Config {
     /// # Errors
     /// The first name or value that is refused.
     pub fn from_environment() -> Result<Self, ConfigError> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the one place that reads the environment"
-        )]
-        let variables = std::env::vars_os();
         let mut settings = BTreeMap::new();
-        for (name, value) in variables {
+        for (name, value) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
             names::check(&name)?;
             if names::SETTINGS.contains(&name.as_str()) {
