@@ -28,6 +28,8 @@ pub enum ErrorCode {
     KeyRevoked,
     /// It exists already, or was changed by someone else.
     Conflict,
+    /// Too much of the tenant is being listed at once.
+    TooManyRequests,
     /// The database is down or too slow. Nothing was changed.
     Unavailable,
     /// The database did not confirm the change in time. It may have been made: the page has to read again.
@@ -66,6 +68,9 @@ impl AppError {
             ErrorCode::KeyLimitReached => "You have reached your limit of keys.",
             ErrorCode::KeyRevoked => "This key is revoked. Nothing re-activates a revoked key.",
             ErrorCode::Conflict => "It was changed by someone else.",
+            ErrorCode::TooManyRequests => {
+                "Too many lists of this tenant are being loaded at once. Try again in a few seconds."
+            }
             ErrorCode::Unavailable => "Latchkey can’t reach its database. Nothing was changed.",
             ErrorCode::OutcomeUnknown => {
                 "Latchkey did not get an answer from its database. The change may have been made: look at the list."
@@ -135,6 +140,7 @@ impl From<domain::Error> for AppError {
             domain::Error::Forbidden
             | domain::Error::ExceedsOwnGrant
             | domain::Error::ActorRefused(_) => Self::new(ErrorCode::Forbidden),
+            domain::Error::TooManyRequests => Self::new(ErrorCode::TooManyRequests),
             domain::Error::Unavailable(_source) => {
                 #[cfg(feature = "ssr")]
                 tracing::warn!(error = %_source, "the database is not available");

@@ -193,6 +193,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::KeyLimitReached | ErrorCode::KeyRevoked | ErrorCode::Conflict => {
             StatusCode::CONFLICT
         }
+        ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Unavailable | ErrorCode::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal | ErrorCode::Unreachable => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -203,8 +204,13 @@ fn set_status(response: &ResponseOptions, code: ErrorCode, is_page: bool) {
     if code == ErrorCode::TenantNeeded && is_page {
         return;
     }
-    if matches!(code, ErrorCode::Unavailable | ErrorCode::OutcomeUnknown) {
-        response.insert_header(RETRY_AFTER, HeaderValue::from_static("5"));
+    let retry_after = match code {
+        ErrorCode::TooManyRequests => Some("1"),
+        ErrorCode::Unavailable | ErrorCode::OutcomeUnknown => Some("5"),
+        _ => None,
+    };
+    if let Some(seconds) = retry_after {
+        response.insert_header(RETRY_AFTER, HeaderValue::from_static(seconds));
     }
     response.set_status(status_of(code));
 }

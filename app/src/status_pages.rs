@@ -96,6 +96,13 @@ fn Status(code: ErrorCode, message: String) -> impl IntoView {
             keys,
             "Go to API Keys",
         ),
+        ErrorCode::TooManyRequests => (
+            "429",
+            "Too many requests at once",
+            message,
+            String::new(),
+            "Try again",
+        ),
         ErrorCode::Unreachable => (
             "",
             "Latchkey can’t be reached",

@@ -74,6 +74,10 @@ pub enum Error {
     /// The cursor is not one that this list handed out.
     #[error("the cursor is not valid")]
     InvalidCursor,
+    /// So much of one tenant is being listed and searched that this request has no place. Nothing was changed, and asking again in
+    /// a moment is right.
+    #[error("too many requests of this tenant")]
+    TooManyRequests,
     /// The database is down, locked or too slow. Nothing was changed, and asking again later is right.
     #[error("the database is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

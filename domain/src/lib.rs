@@ -10,8 +10,9 @@
 //! | who did it, and what is written down? | [`actor`], [`audit`] |
 //! | where is it kept? (feature `store`) | [`store`] |
 //! | the check on every request (feature `store`) | [`verify`] |
+//! | how much one tenant may run at once (feature `store`) | [`fair_share`] |
 //!
-//! Everything outside `store` and `verify` is the same code in the browser and on the server.
+//! Everything without that feature is the same code in the browser and on the server.
 
 pub mod actor;
 pub mod audit;
@@ -28,6 +29,8 @@ pub mod tenant;
 pub mod text;
 pub mod user;
 
+#[cfg(feature = "store")]
+pub mod fair_share;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "store")]

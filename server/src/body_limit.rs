@@ -1,7 +1,13 @@
-//! How large a body may be, and in which form.
+//! How large a body may be, in which form, and how long it may take.
 
-use axum::body::Body;
-use http::{HeaderMap, StatusCode, header};
+use std::{mem, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::Request,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 /// The largest body under `/api/v1`, in bytes.
@@ -12,6 +18,9 @@ pub(crate) const PAGES: usize = 256 * 1024;
 pub(crate) const SIGN_IN: usize = 16 * 1024;
 /// The largest report of a page about itself, in bytes.
 pub(crate) const PAGE_REPORT: usize = 256;
+
+/// How long the whole body may take. Less than any request may, whose end says that the server is at fault.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Refuses a body that says itself that it is larger than the limit, or packed.
 ///
@@ -34,12 +43,43 @@ pub(crate) fn check_body(limit: usize, headers: &HeaderMap) -> Result<(), Status
     Ok(())
 }
 
+/// Puts the body, which has come as a whole, in the place of the one that is coming.
+///
+/// # Errors
+/// The refusal: of a body that does not come in time, is too large, or breaks off.
+pub(crate) async fn receive_body(limit: usize, request: &mut Request) -> Result<(), Response> {
+    receive_within(PATIENCE, limit, request).await
+}
+
+async fn receive_within(
+    patience: Duration,
+    limit: usize,
+    request: &mut Request,
+) -> Result<(), Response> {
+    let body = mem::take(request.body_mut());
+    let refusal = match tokio::time::timeout(patience, read_body(limit, body)).await {
+        Ok(Ok(body)) => {
+            *request.body_mut() = body;
+            return Ok(());
+        }
+        Ok(Err(refusal)) => refusal,
+        Err(_elapsed) => StatusCode::REQUEST_TIMEOUT,
+    };
+    let mut response = refusal.into_response();
+    if refusal == StatusCode::REQUEST_TIMEOUT {
+        // RFC 9110, section 15.5.9. The rest of the body would be taken for the next request.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    Err(response)
+}
+
 /// Reads the whole body before anything else does, and refuses one that is larger than the limit, also where it did not say so
 /// (chunked). No route of ours streams; what is behind this never holds more than the limit.
 ///
 /// # Errors
 /// The refusal.
-pub(crate) async fn read_body(limit: usize, body: Body) -> Result<Body, StatusCode> {
+async fn read_body(limit: usize, body: Body) -> Result<Body, StatusCode> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(Body::from(collected.to_bytes())),
         Err(error) if is_length_limit(error.as_ref()) => Err(StatusCode::PAYLOAD_TOO_LARGE),
@@ -64,4 +104,29 @@ fn is_length_limit(error: &(dyn std::error::Error + Send + Sync + 'static)) -> b
         || error
             .source()
             .is_some_and(|source| source.is::<LengthLimitError>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Bytes, to_bytes};
+    use futures_util::stream;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_in_time_is_its_clients_fault() {
+        let endless = stream::pending::<Result<Bytes, std::io::Error>>();
+        let mut request = Request::new(Body::from_stream(endless));
+        let refusal = receive_within(Duration::from_millis(1), API, &mut request)
+            .await
+            .unwrap_err();
+        assert_eq!(refusal.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(refusal.headers()[header::CONNECTION], "close");
+
+        let mut request = Request::new(Body::from("all of it"));
+        receive_within(Duration::from_secs(60), API, &mut request)
+            .await
+            .unwrap();
+        let body = to_bytes(request.into_body(), API).await.unwrap();
+        assert_eq!(body, "all of it");
+    }
 }

@@ -1,6 +1,6 @@
 //! What stands before a handler: everything that its row of the route table asks for, in one place and in its order.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     body::HttpBody as _,
@@ -15,7 +15,7 @@ use http::StatusCode;
 use crate::bench;
 use crate::{
     api_key_layer::admit_key,
-    body_limit::{check_body, read_body},
+    body_limit::{check_body, receive_body},
     pages::{render::context_of, server_functions::admit_session},
     request_id,
     router::Caller,
@@ -26,11 +26,22 @@ use crate::{
 /// The door of one route.
 pub(crate) struct Door {
     pub(crate) state: AppState,
-    /// The largest body, in bytes. `None` where there is no body: what headers say of a gateway's client's is no promise that it comes.
-    pub(crate) limit: Option<usize>,
+    /// The body.
+    pub(crate) body: Takes,
     pub(crate) asks: Asks,
     /// Whether the address may name a super user's tenant, as a page's does.
     pub(crate) names_tenant: bool,
+}
+
+/// Which body it takes.
+#[derive(Clone, Copy)]
+pub(crate) enum Takes {
+    /// None: what headers say of a gateway's client's is no promise that it comes.
+    Nothing,
+    /// One of so many bytes, which is read once the credential is good.
+    Body(usize),
+    /// One of so many bytes, which the handler reads once it has judged the session itself.
+    BodyAfterSession(usize),
 }
 
 /// What it asks of whoever comes.
@@ -70,18 +81,6 @@ pub(crate) async fn pass(
         )
             .into_response();
     }
-    if let Some(limit) = door.limit {
-        if let Err(refusal) = check_body(limit, request.headers()) {
-            return refusal.into_response();
-        }
-        if !request.body().is_end_stream() {
-            let body = mem::take(request.body_mut());
-            match Box::pin(read_body(limit, body)).await {
-                Ok(body) => *request.body_mut() = body,
-                Err(refusal) => return refusal.into_response(),
-            }
-        }
-    }
     let admitted = match &door.asks {
         Asks::Nothing => Ok(()),
         Asks::Key(permission) => admit_key(&door.state, permission.as_ref(), &mut request)
@@ -97,10 +96,22 @@ pub(crate) async fn pass(
             .await
             .map_err(|error| error.into_response()),
     };
-    match admitted {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal,
+    if let Err(refusal) = admitted {
+        return refusal;
     }
+    // Only now: whoever has no business here is not waited for.
+    if let Takes::Body(limit) | Takes::BodyAfterSession(limit) = door.body
+        && let Err(refusal) = check_body(limit, request.headers())
+    {
+        return refusal.into_response();
+    }
+    if let Takes::Body(limit) = door.body
+        && !request.body().is_end_stream()
+        && let Err(refusal) = Box::pin(receive_body(limit, &mut request)).await
+    {
+        return refusal;
+    }
+    next.run(request).await
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use crate::{
     },
     assets::{Assets, serve_asset},
     body_limit,
-    door::{Asks, Door, pass},
+    door::{Asks, Door, Takes, pass},
     health,
     pages::{
         home, key_forms, page_reports, password, render, server_functions::call_server_function,
@@ -298,20 +298,23 @@ fn door(route: &Route, state: &AppState) -> Door {
         | Caller::KeyManager
         | Caller::SuperUser => Asks::Nothing,
     };
-    let limit = if route.caller == Caller::Gateway {
-        None
+    let is_page = !is_api && !matches!(asks, Asks::Session(_));
+    let body = if route.caller == Caller::Gateway {
+        Takes::Nothing
     } else if is_api {
-        Some(body_limit::API)
+        Takes::Body(body_limit::API)
     } else if route.path == app::urls::SIGN_IN {
-        Some(body_limit::SIGN_IN)
+        Takes::Body(body_limit::SIGN_IN)
     } else if route.path == PAGE_REPORTS {
-        Some(body_limit::PAGE_REPORT)
+        Takes::Body(body_limit::PAGE_REPORT)
+    } else if is_page && route.caller != Caller::Anyone {
+        Takes::BodyAfterSession(body_limit::PAGES)
     } else {
-        Some(body_limit::PAGES)
+        Takes::Body(body_limit::PAGES)
     };
     Door {
         state: state.clone(),
-        limit,
+        body,
         asks,
         names_tenant: !is_api && !route.path.starts_with(app::SERVER_FUNCTIONS),
     }

@@ -2,10 +2,11 @@
 
 mod connections;
 mod lingering;
+mod places;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use domain::{key::today, store::Store, verify::Verifier};
+use domain::{client_address::TrustedProxies, key::today, store::Store, verify::Verifier};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -64,6 +65,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         servers.push(spawn(connections::accept(
             listener,
             router,
+            TrustedProxies::default(),
             stopped.clone(),
             drain.clone(),
         )));
@@ -73,6 +75,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         || format!("http://{address}"),
         |url| url.origin().ascii_serialization(),
     );
+    let proxies = config.trusted_proxies.clone();
     let state = AppState::from(Shared {
         store: store.clone(),
         verifier: verifier.clone(),
@@ -89,6 +92,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     servers.push(spawn(connections::accept(
         listener,
         router,
+        proxies,
         stopped.clone(),
         drain.clone(),
     )));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::key::{
     KeyStatus,
     expiry::ExpirationState,
-    query::{KeySort, KeySortColumn},
+    query::{KeyQuery, KeySort, KeySortColumn},
 };
 use leptos::{
     leptos_dom::helpers::TimeoutHandle,
@@ -223,6 +223,7 @@ fn Search(query: Memo<ListQuery>) -> impl IntoView {
                     id=SEARCH
                     name="q"
                     value=initial
+                    maxlength=KeyQuery::MAX_SEARCH
                     placeholder="Search keys"
                     aria-label="Search names and descriptions"
                     autocomplete="off"

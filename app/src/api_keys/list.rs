@@ -29,7 +29,7 @@ use super::{
 use crate::{
     browser,
     components::Icon,
-    error::AppError,
+    error::{AppError, ErrorCode},
     layout::{use_named_tenant, use_tenant},
     status_pages::Failure,
     urls,
@@ -119,11 +119,18 @@ fn Keys(
     refused: StoredValue<Option<Refused>>,
 ) -> impl IntoView {
     let failure = Memo::new(move |_| {
-        let of_list = list.get().and_then(Result::err);
+        let of_list = list
+            .get()
+            .and_then(Result::err)
+            .filter(|error| !holds_back(error));
         let of_dialog = dialog.get().and_then(Result::err);
         of_list.or(of_dialog)
     });
     let loaded = Memo::new(move |_| list.get().and_then(Result::ok));
+    let held_back = Memo::new(move |_| {
+        let error = list.get().and_then(Result::err).filter(holds_back);
+        error.map(|error| error.message)
+    });
     let open = Memo::new(move |_| {
         let open: OpenDialog = dialog.get().and_then(Result::ok).flatten();
         // What was loaded for a dialog that has been left is not shown again.
@@ -134,13 +141,21 @@ fn Keys(
     let reload = Callback::new(move |()| list.refetch());
     move || match failure.get() {
         Some(error) => view! { <Failure error /> }.into_any(),
-        None => view! { <Page loaded open query target reload is_busy refused /> }.into_any(),
+        None => {
+            view! { <Page loaded held_back open query target reload is_busy refused /> }.into_any()
+        }
     }
+}
+
+/// Whether the list alone is missing, and only for a moment: the page stays with its filters.
+fn holds_back(error: &AppError) -> bool {
+    error.code == ErrorCode::TooManyRequests
 }
 
 #[component]
 fn Page(
     loaded: Memo<Option<KeyList>>,
+    held_back: Memo<Option<String>>,
     open: Memo<OpenDialog>,
     query: Memo<ListQuery>,
     target: Memo<Option<DialogTarget>>,
@@ -195,15 +210,22 @@ fn Page(
         };
         view! { <Title text /> }
     };
+    let list = move || match held_back.get() {
+        Some(message) => view! { <HeldBack message url /> }.into_any(),
+        None => view! {
+            <KeyTable list=loaded query is_busy />
+            <Pager list=loaded query />
+            <ResultCount list=loaded query />
+        }
+        .into_any(),
+    };
     let keys = move || {
         if is_empty.get() {
             view! { <NothingYet list=loaded /> }.into_any()
         } else {
             view! {
                 <FilterBar query />
-                <KeyTable list=loaded query is_busy />
-                <Pager list=loaded query />
-                <ResultCount list=loaded query />
+                {list}
             }
             .into_any()
         }
@@ -298,6 +320,17 @@ fn return_focus(target: Memo<Option<DialogTarget>>, opener_is_gone: RwSignal<boo
         }
         now
     });
+}
+
+/// What stands in the place of a list that could not be loaded just now.
+#[component]
+fn HeldBack(message: String, url: Signal<String>) -> impl IntoView {
+    view! {
+        <section class="empty" role="status">
+            <p>{message}</p>
+            <a class="button" rel="external" href=url>"Try again"</a>
+        </section>
+    }
 }
 
 #[component]

@@ -32,7 +32,12 @@ impl ListQuery {
         Self {
             status: word("status").and_then(|word| KeyStatus::from_word(&word)),
             expiration: word("expiration").and_then(|word| ExpirationState::from_word(&word)),
-            q: word("q").unwrap_or_default(),
+            // As much of it as the field holds, which shows what was searched for.
+            q: word("q")
+                .unwrap_or_default()
+                .chars()
+                .take(KeyQuery::MAX_SEARCH)
+                .collect(),
             sort: word("sort")
                 .and_then(|word| KeySort::parse(&word))
                 .unwrap_or_default(),

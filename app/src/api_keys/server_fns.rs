@@ -125,20 +125,21 @@ pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<Ke
             limit: domain::page::DEFAULT_LIMIT,
             ..query
         };
-        let page = match keys.list(&query, request.now).await {
+        let listed = match keys.list_with_summary(&query, request.now).await {
             // A bookmark of another order or an older version: the list from its beginning.
             Err(Error::InvalidCursor) => {
                 let from_start = KeyQuery {
                     cursor: None,
-                    ..query.clone()
+                    ..query
                 };
-                keys.list(&from_start, request.now).await
+                keys.list_with_summary(&from_start, request.now).await
             }
-            page => page,
+            listed => listed,
         };
+        let (page, summary) = listed?;
         Ok(KeyList {
-            page: page?,
-            summary: keys.summary(&query, request.now).await?,
+            page,
+            summary,
             soon_days: request.store.options().expiring_soon_days,
             now: request.now,
         })

@@ -14,16 +14,10 @@ use std::{fmt, str::FromStr};
 #[serde(try_from = "String", into = "String")]
 pub struct ExpirationDate(NaiveDate);
 
-/// Why a date is not one that a key can be given; its text is the page's.
+/// The date is not one that a key can be given; its text is the page's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidExpirationDate {
-    /// The text is no date, or one that no calendar has.
-    #[error("Must be a date, like 2030-12-31")]
-    NoDate,
-    /// The date is today or past.
-    #[error("Must be a future date")]
-    NotFuture,
-}
+#[error("Must be a future date")]
+pub struct InvalidExpirationDate;
 
 impl ExpirationDate {
     /// The day.
@@ -40,7 +34,7 @@ impl ExpirationDate {
         if self.0 > today {
             Ok(self)
         } else {
-            Err(InvalidExpirationDate::NotFuture)
+            Err(InvalidExpirationDate)
         }
     }
 
@@ -79,7 +73,7 @@ impl FromStr for ExpirationDate {
                 _ => byte.is_ascii_digit(),
             });
         if !shape {
-            return Err(InvalidExpirationDate::NoDate);
+            return Err(InvalidExpirationDate);
         }
         // By hand: the reader of format strings would be a part of the browser's bundle for this alone.
         let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u16>().ok();
@@ -87,7 +81,7 @@ impl FromStr for ExpirationDate {
             let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
             NaiveDate::from_ymd_opt(i32::from(year), u32::from(month), u32::from(day))
         };
-        date().map(Self).ok_or(InvalidExpirationDate::NoDate)
+        date().map(Self).ok_or(InvalidExpirationDate)
     }
 }
 

@@ -97,7 +97,8 @@ pub struct KeyQuery {
     pub status: Option<KeyStatus>,
     /// Only keys in this state.
     pub expiration: Option<ExpirationState>,
-    /// Only keys whose name or description contains this, whatever the case; taken literally. Empty is no search.
+    /// Only keys whose name or description contains this, or whose hint ends in it, whatever the case; taken literally. At most
+    /// [`Self::MAX_SEARCH`] characters. Empty is no search.
     pub q: String,
     /// In which order; the identifier decides between equals.
     pub sort: KeySort,
@@ -105,6 +106,11 @@ pub struct KeyQuery {
     pub limit: u32,
     /// Which page: a cursor of a [`KeyPage`] of the same query. The first page where there is none.
     pub cursor: Option<String>,
+}
+
+impl KeyQuery {
+    /// Most characters of a search: what it costs grows with them.
+    pub const MAX_SEARCH: usize = 100;
 }
 
 impl Default for KeyQuery {

@@ -9,8 +9,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    clock, connection::Database, cursor, entity::audit_event, error::damaged, keys::AUDITED_KIND,
-    random, scope::TenantScope,
+    clock,
+    connection::{Database, lists::ListConnection},
+    cursor,
+    entity::audit_event,
+    error::damaged,
+    keys::AUDITED_KIND,
+    random,
+    scope::TenantScope,
 };
 use crate::{
     Error,
@@ -75,24 +81,24 @@ impl<'a> AuditTrail<'a> {
     /// The events that `query` asks for, newest first, one page of them. A limit out of bounds is brought to the nearest bound.
     ///
     /// # Errors
-    /// [`Error::InvalidCursor`] for a cursor that this list did not hand out, [`Error::Unavailable`].
+    /// [`Error::InvalidCursor`] for a cursor that this list did not hand out, [`Error::TooManyRequests`], [`Error::Unavailable`].
     pub async fn list(&self, query: &AuditQuery) -> Result<Page<AuditEvent>, Error> {
         let position = query
             .cursor
             .as_deref()
             .map(cursor::read::<Position>)
+            .transpose()?
+            .map(|position| position.after().ok_or(Error::InvalidCursor))
             .transpose()?;
         let limit = query.limit.clamp(1, page::MAX_LIMIT);
         // One more than is shown tells whether there is a next page.
         let select = self
             .rows()
             .filter(matches(query))
-            .filter(position.map_or_else(Condition::all, |position| position.after()))
+            .filter(position.unwrap_or_else(Condition::all))
             .limit(u64::from(limit) + 1);
-        let mut rows = self
-            .database
-            .within(select.all(self.database.reader()))
-            .await?;
+        let lists = self.lists().await?;
+        let mut rows = lists.within(select.all(&*lists)).await?;
         let is_last = rows.len() <= limit as usize;
         rows.truncate(limit as usize);
         let next_cursor = match rows.last() {
@@ -108,11 +114,13 @@ impl<'a> AuditTrail<'a> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn newest(&self, limit: u64) -> Result<Vec<AuditEvent>, Error> {
-        let rows = self
-            .database
-            .within(self.rows().limit(limit).all(self.database.reader()))
-            .await?;
+        let lists = self.lists().await?;
+        let rows = lists.within(self.rows().limit(limit).all(&*lists)).await?;
         rows.into_iter().map(from_row).collect()
+    }
+
+    async fn lists(&self) -> Result<ListConnection, Error> {
+        self.database.lists(Some(self.scope.tenant_id())).await
     }
 
     /// Where every query for the tenant's events starts: newest first.
@@ -141,14 +149,17 @@ impl Position {
         }
     }
 
-    /// What comes behind it. Written so that an index over the time finds its place by the first half.
-    fn after(&self) -> Condition {
+    /// What comes behind it. Written so that an index over the time finds its place by the first half. `None` where no event can have
+    /// that time.
+    fn after(&self) -> Option<Condition> {
         use audit_event::Column;
-        let at = DateTime::from_timestamp_micros(self.at).unwrap_or(DateTime::<Utc>::MIN_UTC);
-        Condition::all().add(Column::At.lte(at)).add(
-            Condition::any()
-                .add(Column::At.lt(at))
-                .add(Column::Id.lt(self.event)),
+        let at = DateTime::from_timestamp_micros(self.at).filter(cursor::is_stored)?;
+        Some(
+            Condition::all().add(Column::At.lte(at)).add(
+                Condition::any()
+                    .add(Column::At.lt(at))
+                    .add(Column::Id.lt(self.event)),
+            ),
         )
     }
 }

@@ -101,7 +101,7 @@ impl Store {
         match database.keeper() {
             Keeper::Nobody => Ok(()),
             Keeper::Alone(alone) => notes::forget(database, alone.seen().await).await,
-            Keeper::Replica(_) => barrier::forget(database.reader()).await,
+            Keeper::Replica(_) => barrier::forget(database.checks()).await,
         }
     }
 

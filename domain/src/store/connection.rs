@@ -1,5 +1,6 @@
-//! Connections: one writer and several readers on SQLite, one pool on PostgreSQL.
+//! Connections, by what they are for: checks, lookups, lists, changes. None of them waits for another.
 
+pub(crate) mod lists;
 mod postgres;
 pub(crate) mod primary;
 pub(crate) mod server_lock;
@@ -25,7 +26,8 @@ use super::{
     coherence::{Coherence, alone::Alone, barrier::Changes, replica::Replica},
     migration, password,
 };
-use crate::{Error, key::format::KeyPrefix, receipt::Receipt};
+use crate::{Error, id::TenantId, key::format::KeyPrefix, receipt::Receipt};
+use lists::{ListConnection, Lists};
 
 /// How a store is opened, and the settings that its rules depend on. Its `Debug` form leaves the URL out: it can hold a password.
 #[derive(Clone)]
@@ -89,8 +91,13 @@ enum Until {
 
 /// What a backend hands over once it is connected.
 struct Connections {
-    reader: DatabaseConnection,
-    /// On SQLite a pool of one; on PostgreSQL the same pool as `reader`.
+    /// [`Database::checks`].
+    checks: DatabaseConnection,
+    /// [`Database::lookups`].
+    lookups: DatabaseConnection,
+    /// [`Database::lists`].
+    lists: Lists,
+    /// On SQLite a pool of one.
     writer: DatabaseConnection,
     /// The file, on SQLite.
     file: Option<PathBuf>,
@@ -102,14 +109,19 @@ struct Connections {
     _lock: Option<ServerLock>,
     /// The file, to see who serves it, on SQLite.
     held: Option<HeldFile>,
-    /// How many statements were sent over both.
+    /// How many statements were sent over all of them.
     statements: Arc<AtomicU64>,
 }
 
 impl Connections {
     /// Counts every statement from now on.
     fn counted(mut self) -> Self {
-        for connection in [&mut self.reader, &mut self.writer] {
+        let readers = [&mut self.checks, &mut self.lookups];
+        for connection in readers
+            .into_iter()
+            .chain(self.lists.lanes())
+            .chain([&mut self.writer])
+        {
             let statements = Arc::clone(&self.statements);
             connection.set_metric_callback(move |_| {
                 statements.fetch_add(1, Ordering::Relaxed);
@@ -213,22 +225,44 @@ impl Database {
     /// Whether the database answers a question about a table.
     pub(crate) async fn ping(&self) -> Result<(), Error> {
         self.within(
-            self.reader()
+            self.checks()
                 .execute_unprepared("SELECT id FROM tenants LIMIT 1"),
         )
         .await?;
         Ok(())
     }
 
-    /// Connections for reading. SQLite's refuse to write. Every use stands in [`Self::within`].
-    pub(crate) const fn reader(&self) -> &DatabaseConnection {
-        &self.connections.reader
+    /// Which engine it is.
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.connections.checks.get_database_backend()
+    }
+
+    /// Connections for the check of a key, for readiness, and for the server's own upkeep. SQLite's refuse to write. Every use stands in
+    /// [`Self::within`].
+    pub(crate) const fn checks(&self) -> &DatabaseConnection {
+        &self.connections.checks
+    }
+
+    /// Connections for sessions, sign-in, and single rows that an index finds, whatever a client sends. SQLite's refuse to write. Every
+    /// use stands in [`Self::within`].
+    pub(crate) const fn lookups(&self) -> &DatabaseConnection {
+        &self.connections.lookups
+    }
+
+    /// A connection for a statement whose cost depends on how much a tenant has or on what a client asks for; `None` is the whole
+    /// installation. Every use stands in [`ListConnection::within`].
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] where too many of that tenant's run and wait; [`Error::Unavailable`] where those of others take
+    /// every connection.
+    pub(crate) async fn lists(&self, tenant: Option<TenantId>) -> Result<ListConnection, Error> {
+        self.connections.lists.enter(tenant).await
     }
 
     /// Waits for `work` on the database for at most [`DATABASE_TIMEOUT`], so that a database that hangs hangs nobody:
     ///
     /// ```ignore
-    /// let row = database.within(tenant::Entity::find_by_id(id).one(database.reader())).await?;
+    /// let row = database.within(tenant::Entity::find_by_id(id).one(database.lookups())).await?;
     /// let both = database.within(async { …; Ok::<_, Error>(both) }).await?;
     /// ```
     ///
@@ -351,7 +385,7 @@ impl Database {
                     Keeper::Replica(replica) => Some(Arc::clone(replica)),
                     _ => None,
                 };
-                let reader = self.reader().clone();
+                let reader = self.checks().clone();
                 tokio::spawn(commit_to_postgres(transaction, until, reader, replica))
             }
         };

@@ -4,6 +4,7 @@
 //! there so that one which was cut or mistyped is refused instead of beginning somewhere.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::Datelike;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Error;
@@ -26,6 +27,11 @@ pub(crate) fn write(content: &impl Serialize) -> Result<String, Error> {
 /// [`Error::InvalidCursor`], also for one of another list.
 pub(crate) fn read<Content: DeserializeOwned>(cursor: &str) -> Result<Content, Error> {
     parse(cursor).ok_or(Error::InvalidCursor)
+}
+
+/// Whether a stored time or date can be this one: both databases keep years of four digits, and PostgreSQL refuses some that are far off.
+pub(crate) fn is_stored(date: &impl Datelike) -> bool {
+    (0..=9_999).contains(&date.year())
 }
 
 fn parse<Content: DeserializeOwned>(cursor: &str) -> Option<Content> {

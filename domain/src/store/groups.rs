@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     audit::{self, NewEvent},
     clock,
-    connection::Database,
+    connection::{Database, lists::ListConnection},
     cursor,
     entity::authorization_group as row,
     error::damaged,
@@ -78,13 +78,9 @@ impl<'a> Groups<'a> {
         }
         let limit = limit.clamp(1, page::MAX_LIMIT);
         // One more than is shown tells whether there is a next page.
-        let mut rows = self
-            .database
-            .within(
-                select
-                    .limit(u64::from(limit) + 1)
-                    .all(self.database.reader()),
-            )
+        let lists = self.lists().await?;
+        let mut rows = lists
+            .within(select.limit(u64::from(limit) + 1).all(&*lists))
             .await?;
         let is_last = rows.len() <= limit as usize;
         rows.truncate(limit as usize);
@@ -109,7 +105,7 @@ impl<'a> Groups<'a> {
                 in_tenant(self.scope.tenant_id())
                     .filter(row::Column::Id.eq(id.as_uuid()))
                     .filter(row::Column::Kind.eq(GroupType::TenantApiKey.as_str()))
-                    .one(self.database.reader()),
+                    .one(self.database.lookups()),
             )
             .await?;
         Ok(found.is_some())
@@ -135,7 +131,7 @@ impl<'a> Groups<'a> {
         let found = self
             .database
             .within(find_row(
-                self.database.reader(),
+                self.database.lookups(),
                 self.scope.tenant_id(),
                 name_or_id,
             ))
@@ -250,11 +246,13 @@ impl<'a> Groups<'a> {
         Ok(group)
     }
 
+    async fn lists(&self) -> Result<ListConnection, Error> {
+        self.database.lists(Some(self.scope.tenant_id())).await
+    }
+
     async fn sorted(&self, groups: Select<row::Entity>) -> Result<Vec<AuthorizationGroup>, Error> {
-        let rows = self
-            .database
-            .within(groups.all(self.database.reader()))
-            .await?;
+        let lists = self.lists().await?;
+        let rows = lists.within(groups.all(&*lists)).await?;
         let mut groups = rows
             .into_iter()
             .map(from_row)

@@ -19,20 +19,22 @@ mod row;
 mod update;
 mod usage;
 
+use filter::Filter;
+
 pub(crate) use by_secret::KnownKey;
 pub(crate) use row::lowered;
 pub use usage::{AddressUse, DAYS_KEPT, MOST_ADDRESSES, OTHER, RefusalCount, UNKNOWN};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect, Select, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
+    EntityTrait, QueryFilter, QuerySelect, Select, sea_query::Expr,
 };
 use serde_json::Value;
 
 use super::{
     audit::{self, NewEvent},
-    connection::Database,
+    connection::{Database, lists::ListConnection},
     entity::{api_key, tenant},
     one_time::{self, Once, OneTime},
     scope::TenantScope,
@@ -69,9 +71,40 @@ impl<'a> Keys<'a> {
     /// a page are fewer than they were, the page before it is the first one.
     ///
     /// # Errors
-    /// [`Error::InvalidCursor`] for a cursor that this list in this order did not hand out, [`Error::Unavailable`].
+    /// [`Error::InvalidCursor`] for a cursor that this list in this order did not hand out, [`Error::Invalid`] for a search that is too
+    /// long, [`Error::TooManyRequests`], [`Error::Unavailable`].
     pub async fn list(&self, query: &KeyQuery, now: DateTime<Utc>) -> Result<KeyPage, Error> {
-        list::list(self, query, now).await
+        let lists = self.lists().await?;
+        Ok(list::list(self, query, &lists, now).await?.0)
+    }
+
+    /// [`Self::list`] and [`Self::usage`].
+    ///
+    /// # Errors
+    /// Those of [`Self::list`].
+    pub async fn list_with_usage(
+        &self,
+        query: &KeyQuery,
+        now: DateTime<Utc>,
+    ) -> Result<(KeyPage, Usage), Error> {
+        let lists = self.lists().await?;
+        let (page, _) = list::list(self, query, &lists, now).await?;
+        Ok((page, self.usage_on(&lists).await?))
+    }
+
+    /// [`Self::list`] and [`Self::summary`]: for a search, every key is looked at once for both.
+    ///
+    /// # Errors
+    /// Those of [`Self::list`].
+    pub async fn list_with_summary(
+        &self,
+        query: &KeyQuery,
+        now: DateTime<Utc>,
+    ) -> Result<(KeyPage, KeySummary), Error> {
+        let lists = self.lists().await?;
+        let (page, matching) = list::list(self, query, &lists, now).await?;
+        let summary = counts::summary(self, query, matching, &lists, now).await?;
+        Ok((page, summary))
     }
 
     /// How many keys there are, and how many of them `query` leaves on all of its pages.
@@ -79,7 +112,8 @@ impl<'a> Keys<'a> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn summary(&self, query: &KeyQuery, now: DateTime<Utc>) -> Result<KeySummary, Error> {
-        counts::summary(self, query, now).await
+        let lists = self.lists().await?;
+        counts::summary(self, query, None, &lists, now).await
     }
 
     /// How many keys that are not revoked there are, expired ones too, of how many.
@@ -87,13 +121,25 @@ impl<'a> Keys<'a> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn usage(&self) -> Result<Usage, Error> {
-        let reader = self.database.reader();
-        self.database
+        self.usage_on(&self.lists().await?).await
+    }
+
+    async fn usage_on(&self, lists: &ListConnection) -> Result<Usage, Error> {
+        let connection: &DatabaseConnection = lists;
+        lists
             .within(async {
-                let tenant = self.tenant(reader).await?;
-                counts::usage(self, &tenant, reader).await
+                let tenant = self.tenant(connection).await?;
+                counts::usage(self, &tenant, connection).await
             })
             .await
+    }
+
+    async fn lists(&self) -> Result<ListConnection, Error> {
+        self.database.lists(Some(self.scope.tenant_id())).await
+    }
+
+    fn filter(&self, query: &KeyQuery, now: DateTime<Utc>) -> Result<Filter, Error> {
+        Filter::new(query, now, self.soon_days(), self.database.backend())
     }
 
     /// One key.
@@ -102,7 +148,7 @@ impl<'a> Keys<'a> {
     /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
     pub async fn get(&self, id: KeyId, now: DateTime<Utc>) -> Result<ApiKey, Error> {
         self.database
-            .within(self.read(self.database.reader(), id, now))
+            .within(self.read(self.database.lookups(), id, now))
             .await
     }
 
@@ -183,7 +229,7 @@ impl<'a> Keys<'a> {
     pub async fn last_editor(&self, id: KeyId) -> Result<Option<ActorRef>, Error> {
         self.database
             .within(audit::newest_actor(
-                self.database.reader(),
+                self.database.lookups(),
                 self.scope.tenant_id(),
                 AUDITED_KIND,
                 id.as_uuid(),

@@ -39,7 +39,7 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), Error> {
     // The usual case takes no lock, so that the command line does not wait for a server that is writing.
     let pending = database
         .within(Migrator::get_pending_migrations_read_only(
-            database.reader(),
+            database.checks(),
         ))
         .await
         .map_err(name_newer_schema)?;

@@ -58,6 +58,19 @@ pub enum PasswordChangeOutcome {
     Busy,
 }
 
+/// What a sign-in that was not let through means for who changes a password.
+const fn refused(outcome: &SignInOutcome) -> PasswordChangeOutcome {
+    match outcome {
+        SignInOutcome::Throttled { retry_after } => PasswordChangeOutcome::Throttled {
+            retry_after: *retry_after,
+        },
+        SignInOutcome::Busy => PasswordChangeOutcome::Busy,
+        SignInOutcome::SignedIn { .. } | SignInOutcome::Refused | SignInOutcome::TooLong => {
+            PasswordChangeOutcome::WrongPassword
+        }
+    }
+}
+
 impl SignIn<'_> {
     /// Changes a user's own password.
     ///
@@ -69,11 +82,6 @@ impl SignIn<'_> {
         now: DateTime<Utc>,
     ) -> Result<PasswordChangeOutcome, Error> {
         let user = change.user;
-        let slots = self.database().password_slots();
-        let fault = password::find_fault(slots, change.new, &user.email, &user.name).await?;
-        if let Some(fault) = fault {
-            return Err(Error::invalid("new_password", fault.message));
-        }
         let attempt = Attempt {
             email: user.email.as_str(),
             password: change.current,
@@ -81,17 +89,23 @@ impl SignIn<'_> {
             device: change.device,
             previous: change.session,
         };
-        let (session, device) = match self.attempt(attempt, now).await? {
+        let at = clock::stored(now);
+        // First, so that nobody has the rules of new passwords work who does not know the current one.
+        let judged = match self.judge(&attempt, at).await? {
+            Ok(judged) => judged,
+            Err(outcome) => return Ok(refused(&outcome)),
+        };
+        let slots = self.database().password_slots();
+        let fault = password::find_fault(slots, change.new, &user.email, &user.name).await?;
+        if let Some(fault) = fault {
+            self.forgive(&judged).await?;
+            return Err(Error::invalid("new_password", fault.message));
+        }
+        let (session, device) = match self.sign_in(&attempt, &judged, at).await? {
             SignInOutcome::SignedIn {
                 session, device, ..
             } => (session, device),
-            SignInOutcome::Refused | SignInOutcome::TooLong => {
-                return Ok(PasswordChangeOutcome::WrongPassword);
-            }
-            SignInOutcome::Throttled { retry_after } => {
-                return Ok(PasswordChangeOutcome::Throttled { retry_after });
-            }
-            SignInOutcome::Busy => return Ok(PasswordChangeOutcome::Busy),
+            outcome => return Ok(refused(&outcome)),
         };
         let password_hash = password::hash(slots, change.new).await?;
         let is_changed = self

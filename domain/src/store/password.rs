@@ -45,9 +45,10 @@ pub(crate) async fn find_fault(
         return Ok(Some(fault));
     }
     let (password, email, name) = (password.to_owned(), email.clone(), name.to_owned());
-    operator_slot(slots)
-        .await?
-        .run(move |_| check_new(&password, &email, &name).err())
+    slots
+        .judge(OPERATOR_PATIENCE, move || {
+            check_new(&password, &email, &name).err()
+        })
         .await
 }
 

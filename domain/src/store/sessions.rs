@@ -92,7 +92,7 @@ impl<'a> Sessions<'a> {
                 session::Entity::find_by_id(digest)
                     .find_also_related(user::Entity)
                     .and_also_related(tenant::Entity)
-                    .one(self.database.reader()),
+                    .one(self.database.lookups()),
             )
             .await?;
         let Some((session, Some(user), tenant)) = found else {

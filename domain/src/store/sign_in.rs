@@ -132,6 +132,20 @@ impl Known {
     }
 }
 
+/// An attempt whose password was looked at.
+pub(super) struct Judged {
+    account: Account,
+    known: Known,
+    reservation: Reservation,
+    verdict: Verdict,
+}
+
+impl Judged {
+    fn is_right(&self) -> bool {
+        matches!(self.verdict, Verdict::Right { .. }) && self.known.active().is_some()
+    }
+}
+
 /// Sign-in with email and password.
 pub struct SignIn<'a> {
     database: &'a Database,
@@ -155,38 +169,91 @@ impl<'a> SignIn<'a> {
         attempt: Attempt<'_>,
         now: DateTime<Utc>,
     ) -> Result<SignInOutcome, Error> {
-        if attempt.password.len() > password::MAX_BYTES {
-            return Ok(SignInOutcome::TooLong);
-        }
         let now = clock::stored(now);
+        match self.judge(&attempt, now).await? {
+            Ok(judged) => self.sign_in(&attempt, &judged, now).await,
+            Err(outcome) => Ok(outcome),
+        }
+    }
+
+    /// Judges the password of an attempt; nothing is signed in yet. `Err` is what came of one that is refused.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub(super) async fn judge(
+        &self,
+        attempt: &Attempt<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Judged, SignInOutcome>, Error> {
+        if attempt.password.len() > password::MAX_BYTES {
+            return Ok(Err(SignInOutcome::TooLong));
+        }
         let account = Account::typed(attempt.email);
         let buckets = Buckets::of(&account.text, attempt.client);
         // Reads alone: a flood that is refused costs neither a slot nor the writer.
-        let known = match self.look(&account, &buckets, &attempt, now).await? {
+        let known = match self.look(&account, &buckets, attempt, now).await? {
             Ok(known) => known,
-            Err(retry_after) => return Ok(SignInOutcome::Throttled { retry_after }),
+            Err(retry_after) => return Ok(Err(SignInOutcome::Throttled { retry_after })),
         };
         // Before anything is counted, so that nobody's tries are used up by our being busy.
         let Some(slot) = self.database.password_slots().acquire(PATIENCE).await else {
-            return Ok(SignInOutcome::Busy);
+            return Ok(Err(SignInOutcome::Busy));
         };
         let reservation = match self.reserve(&buckets, &known, now).await? {
             Ok(reservation) => reservation,
-            Err(retry_after) => return Ok(SignInOutcome::Throttled { retry_after }),
+            Err(retry_after) => return Ok(Err(SignInOutcome::Throttled { retry_after })),
         };
         let stored = known.user.as_ref().map(|user| user.password_hash.clone());
         let verdict = password::verify(slot, attempt.password, stored).await?;
-        if let (Verdict::Right { rehashed }, Some(user)) = (verdict, known.active()) {
+        let judged = Judged {
+            account,
+            known,
+            reservation,
+            verdict,
+        };
+        if judged.is_right() {
+            return Ok(Ok(judged));
+        }
+        self.refuse(attempt, &judged, now).await?;
+        Ok(Err(SignInOutcome::Refused))
+    }
+
+    /// Signs in whose password was found right; refuses where the user was changed meanwhile.
+    pub(super) async fn sign_in(
+        &self,
+        attempt: &Attempt<'_>,
+        judged: &Judged,
+        now: DateTime<Utc>,
+    ) -> Result<SignInOutcome, Error> {
+        if let (Verdict::Right { rehashed }, Some(user)) = (&judged.verdict, judged.known.active())
+        {
             let opened = self
-                .open(&attempt, user, rehashed, &reservation, now)
+                .open(attempt, user, rehashed.clone(), &judged.reservation, now)
                 .await?;
             if let Some(opened) = opened {
                 return Ok(opened);
             }
         }
-        self.refuse(&attempt, &account, &known, &reservation, now)
-            .await?;
+        self.refuse(attempt, judged, now).await?;
         Ok(SignInOutcome::Refused)
+    }
+
+    /// Takes back that an attempt whose password was right counts as failed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub(super) async fn forgive(&self, judged: &Judged) -> Result<(), Error> {
+        let Some(user) = judged.known.active() else {
+            return Ok(());
+        };
+        let transaction = self.database.begin_write().await?;
+        self.database
+            .within(async {
+                throttle::succeed(&transaction, &judged.reservation).await?;
+                opening::confirm_user(&transaction, user, None).await
+            })
+            .await?;
+        self.database.commit(transaction).await
     }
 
     /// Whether nobody can sign in yet because there is no user.
@@ -202,7 +269,7 @@ impl<'a> SignIn<'a> {
                     .column(user::Column::Id)
                     .limit(1)
                     .into_tuple::<Uuid>()
-                    .one(self.database.reader()),
+                    .one(self.database.lookups()),
             )
             .await?;
         Ok(any.is_none())
@@ -216,7 +283,7 @@ impl<'a> SignIn<'a> {
         attempt: &Attempt<'_>,
         now: DateTime<Utc>,
     ) -> Result<Result<Known, TimeDelta>, Error> {
-        let reader = self.database.reader();
+        let reader = self.database.lookups();
         self.database
             .within(async {
                 let row = user::Entity::find()
@@ -323,11 +390,15 @@ impl<'a> SignIn<'a> {
     async fn refuse(
         &self,
         attempt: &Attempt<'_>,
-        account: &Account,
-        known: &Known,
-        reservation: &Reservation,
+        judged: &Judged,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
+        let Judged {
+            account,
+            known,
+            reservation,
+            ..
+        } = judged;
         if reservation.refusal_audited {
             return Ok(());
         }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, QueryFilter, QuerySelect, SqlErr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
+    DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, SqlErr,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -53,9 +53,9 @@ impl<'a> Tenants<'a> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn list(&self) -> Result<Vec<(Tenant, Usage)>, Error> {
-        let reader = self.database.reader();
-        let (rows, used) = self
-            .database
+        let lists = self.database.lists(None).await?;
+        let reader: &DatabaseConnection = &lists;
+        let (rows, used) = lists
             .within(async {
                 let rows = tenant::Entity::find().all(reader).await?;
                 let used = api_key::Entity::find()
@@ -93,7 +93,7 @@ impl<'a> Tenants<'a> {
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn find(&self, slug: &str) -> Result<Tenant, Error> {
         self.database
-            .within(find_by_slug(self.database.reader(), slug))
+            .within(find_by_slug(self.database.lookups(), slug))
             .await
     }
 
@@ -114,7 +114,7 @@ impl<'a> Tenants<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn scope_of_key(&self, key: KeyId) -> Result<TenantScope, Error> {
-        let reader = self.database.reader();
+        let reader = self.database.lookups();
         let row = self
             .database
             .within(async {

@@ -56,13 +56,13 @@ impl<'a> Users<'a> {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn list(&self) -> Result<Vec<(User, Option<String>)>, Error> {
-        let rows = self
-            .database
+        let lists = self.database.lists(None).await?;
+        let rows = lists
             .within(
                 user::Entity::find()
                     .find_also_related(tenant::Entity)
                     .order_by_asc(user::Column::Email)
-                    .all(self.database.reader()),
+                    .all(&*lists),
             )
             .await?;
         rows.into_iter()
@@ -139,7 +139,7 @@ impl<'a> Users<'a> {
     ) -> Result<User, Error> {
         let known = self
             .database
-            .within(find(self.database.reader(), email))
+            .within(find(self.database.lookups(), email))
             .await?
             .ok_or(NOT_FOUND)?;
         let slots = self.database.password_slots();
@@ -216,7 +216,7 @@ impl<'a> Users<'a> {
 
     /// The new user's tenant; and whether the email is taken, before a password is hashed for nothing.
     async fn look_up(&self, new: &NewUser) -> Result<Option<Tenant>, Error> {
-        let reader = self.database.reader();
+        let reader = self.database.lookups();
         self.database
             .within(async {
                 let tenant = match &new.tenant {

@@ -251,9 +251,13 @@ async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_th
                 sort: KeySort::parse("name").unwrap(),
                 ..KeyQuery::default()
             };
-            let summary = world.store.keys(&scope).summary(&query, world.now).await;
+            let keys = world.store.keys(&scope);
+            let summary = keys.summary(&query, world.now).await.unwrap();
+            // Both of one statement say the same as each alone.
+            let (page, of_both) = keys.list_with_summary(&query, world.now).await.unwrap();
+            assert_eq!(of_both, summary);
+            assert_eq!(page, keys.list(&query, world.now).await.unwrap());
             let keys = walk(world, &scope, query).await;
-            let summary = summary.unwrap();
             assert_eq!((summary.matching, summary.total), (keys.len() as u64, 7));
             keys.into_iter()
                 .map(|key| String::from(key.name))
@@ -279,9 +283,89 @@ async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_th
             "\"",
             "\";--",
             "x' ESCAPE '!",
-            &"a".repeat(100_000),
+            &"a".repeat(100),
+            &"ß".repeat(100),
         ] {
             assert_eq!(found(nothing).await, Vec::<String>::new());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_search_finds_the_end_of_a_hint_whatever_the_case() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let group = world.group(&scope, "Ordering", &[]).await;
+        let mut hints = Vec::new();
+        for _ in 0..8 {
+            hints.push(issue(world, &scope, &group, "Shop").await.key.hint);
+        }
+        let keys = world.store.keys(&scope);
+        for hint in hints {
+            let end: String = hint.chars().skip(hint.chars().count() - 4).collect();
+            for q in [end.clone(), end.to_lowercase(), end.to_uppercase()] {
+                let query = KeyQuery {
+                    q,
+                    ..KeyQuery::default()
+                };
+                let (page, summary) = keys.list_with_summary(&query, world.now).await.unwrap();
+                assert!(page.items.iter().any(|key| key.hint == hint), "{hint}");
+                assert_eq!(summary.matching, page.items.len() as u64);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p72_a_search_has_a_greatest_length() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        let keys = world.store.keys(&scope);
+        for (length, is_good) in [(100, true), (101, false), (100_000, false)] {
+            let query = KeyQuery {
+                q: "ä".repeat(length),
+                ..KeyQuery::default()
+            };
+            let listed = keys.list(&query, world.now).await.map(drop);
+            let summed = keys.summary(&query, world.now).await.map(drop);
+            for outcome in [listed, summed] {
+                match outcome {
+                    Ok(()) => assert!(is_good, "{length}"),
+                    Err(Error::Invalid(faults)) => {
+                        assert!(!is_good, "{length}");
+                        assert_eq!(faults[0].field, "q");
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    })
+    .await;
+}
+
+/// One walk of SQLite's or PostgreSQL's over the keys serves the page and its numbers.
+#[tokio::test]
+async fn p72_a_page_with_a_search_looks_at_the_keys_once() {
+    on_every_database(async |world| {
+        let scope = world.tenant("acme").await;
+        many_keys(world, &scope).await;
+        let keys = world.store.keys(&scope);
+        for column in KeySortColumn::ALL {
+            let query = KeyQuery {
+                q: "a".to_owned(),
+                sort: KeySort {
+                    column,
+                    descending: false,
+                },
+                limit: 3,
+                ..KeyQuery::default()
+            };
+            let before = world.store.statements();
+            keys.list_with_summary(&query, world.now).await.unwrap();
+            // The search; the tenant and its counters.
+            assert_eq!(world.store.statements() - before, 3, "{column:?}");
         }
     })
     .await;

@@ -19,8 +19,6 @@ use http::request::Parts;
 use super::error::ApiError;
 use crate::urlencoded::decode;
 
-/// Longest search, in characters: that of a description, which is the longest text it can be found in.
-const MAX_SEARCH: usize = 1_000;
 /// Longest name of an unknown parameter that a message repeats, in characters.
 const MAX_QUOTED: usize = 64;
 /// How many wrong parameters are named; further ones are as wrong, and an answer is no mirror.
@@ -138,7 +136,7 @@ pub(crate) fn parse_key_query(query: &str) -> Result<KeyQuery, Error> {
         q: parameters
             .take(
                 "q",
-                "Must be at most 1,000 characters, without control characters",
+                "Must be at most 100 characters, without control characters",
                 parse_search,
             )
             .unwrap_or_default(),
@@ -196,7 +194,8 @@ fn wrong(name: &str, message: &str) -> FieldError {
 }
 
 fn parse_search(text: &str) -> Option<String> {
-    (text::length(text) <= MAX_SEARCH && !text.contains(text::is_control)).then(|| text.to_owned())
+    (text::length(text) <= KeyQuery::MAX_SEARCH && !text.contains(text::is_control))
+        .then(|| text.to_owned())
 }
 
 /// Decimal digits without sign or leading zero.

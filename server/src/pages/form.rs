@@ -8,16 +8,29 @@ use axum::{
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::{body_limit, urlencoded};
+use crate::{
+    body_limit::{self, receive_body},
+    urlencoded,
+};
 
-/// Reads the form `T`.
+fn too_large() -> Response {
+    (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large.\n").into_response()
+}
+
+/// Reads the form `T`, whose body may still be coming: who is asked for a session is not waited for before it is judged.
 ///
 /// # Errors
 /// The answer for a body that is no such form. It repeats nothing of what was sent, which may hold a password.
-pub(crate) async fn read_form<T: DeserializeOwned>(request: Request) -> Result<T, Response> {
+pub(crate) async fn read_form<T: DeserializeOwned>(mut request: Request) -> Result<T, Response> {
+    if let Err(refusal) = receive_body(body_limit::PAGES, &mut request).await {
+        return Err(match refusal.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+            _ => refusal,
+        });
+    }
     let (parts, body) = request.into_parts();
     let Ok(bytes) = to_bytes(body, body_limit::PAGES).await else {
-        return Err((StatusCode::PAYLOAD_TOO_LARGE, "The form is too large.\n").into_response());
+        return Err(too_large());
     };
     let is_well_formed = urlencoded::is_well_formed(&bytes);
     let request = Request::from_parts(parts, Body::from(bytes));

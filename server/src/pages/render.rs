@@ -6,6 +6,11 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
+use domain::{
+    client_address::ClientAddress,
+    fair_share::{Bounds, FairShares},
+    id::TenantId,
+};
 use http::{HeaderValue, Method, StatusCode, Uri, header::RETRY_AFTER, request::Parts};
 use http_body_util::BodyExt as _;
 use leptos::prelude::provide_context;
@@ -23,13 +28,53 @@ use crate::{
 /// Pages that are rendered at once, for each processor: a flood of sign-ins asks for hundreds, and more of them at once than there are
 /// processors are ready no sooner.
 const AT_ONCE: usize = 4;
+/// How many more of one asker may wait for that.
+const QUEUE: usize = 64;
 /// How long a page may wait for its place: those before it may be waiting for the database, which has 3 seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-static PLACES: LazyLock<Semaphore> = LazyLock::new(|| {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Semaphore::new(AT_ONCE * processors)
+static PLACES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(places()));
+
+/// Half of the places for one asker: the other half is left to all others.
+static SHARES: LazyLock<FairShares<Asker>> = LazyLock::new(|| {
+    FairShares::new(Bounds {
+        at_once: (places() / 2).max(1),
+        queue: QUEUE,
+        patience: PATIENCE,
+    })
 });
+
+fn places() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    AT_ONCE * processors
+}
+
+/// Whose pages share the places that one asker may take.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Asker {
+    /// The people of one tenant.
+    Tenant(TenantId),
+    /// The super users.
+    Operators,
+    /// Who is not signed in, from one address.
+    Stranger(ClientAddress),
+}
+
+/// How long it may take to find out who asks. A page that says that the database is away is not to wait for it twice.
+const ASKER_PATIENCE: Duration = Duration::from_millis(250);
+
+impl Asker {
+    async fn of(context: &RequestContext) -> Self {
+        let signed_in = tokio::time::timeout(ASKER_PATIENCE, app::ssr::signed_in(context));
+        match signed_in.await {
+            Ok(Ok(user)) => user
+                .tenant
+                .map_or(Self::Operators, |tenant| Self::Tenant(tenant.id)),
+            // The page itself says why, where it is a failure.
+            Ok(Err(_)) | Err(_) => Self::Stranger(context.client),
+        }
+    }
+}
 
 /// `GET` of any page.
 pub(crate) async fn render_page(State(state): State<AppState>, request: Request) -> Response {
@@ -56,6 +101,15 @@ pub(crate) async fn render(
     request: Request,
     tell: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Response {
+    let context = context_of(state, &request);
+    let Some(_share) = SHARES.enter(Asker::of(&context).await).await else {
+        return (
+            StatusCode::TOO_MANY_REQUESTS,
+            [(RETRY_AFTER, HeaderValue::from_static("5"))],
+            "Too many of your pages are asked for at once. Try again in a moment.\n",
+        )
+            .into_response();
+    };
     let Ok(_place) = tokio::time::timeout(PATIENCE, PLACES.acquire()).await else {
         return (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -64,7 +118,6 @@ pub(crate) async fn render(
         )
             .into_response();
     };
-    let context = context_of(state, &request);
     let is_compressible = !is_asked_by_another_site(&request);
     let provide = move || {
         provide_context(context.clone());

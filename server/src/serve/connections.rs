@@ -1,30 +1,45 @@
 //! Connections of HTTP/1.1, each within bounds of time, size and number: `axum::serve` has none of them.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use axum::{extract::ConnectInfo, response::Response};
+use axum::{body::Bytes, extract::ConnectInfo, response::Response};
+use domain::client_address::TrustedProxies;
 use futures_util::TryFutureExt as _;
 use http::Request;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body, Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
     time::{sleep, timeout},
 };
 use tower::Service;
 
-use super::lingering::Lingering;
+use super::{
+    lingering::Lingering,
+    places::{Place, Places, Waits},
+};
 use crate::drain::Drain;
 
 /// How long a client may take to send the head of a request, and how long a connection may idle between two.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(20);
 /// How much of a head is read before the answer is 431, in bytes.
 const MAX_HEADER_SIZE: usize = 64 * 1024;
-/// How many connections are open at once; further ones wait in the system's queue.
+/// How many connections are open at once; for further ones, those that have waited longest are closed.
 const MAX_CONNECTIONS: usize = 10_000;
 /// How long requests that run may go on running at the end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,43 +52,40 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn accept<S>(
     listener: TcpListener,
     service: S,
+    proxies: TrustedProxies,
     mut stopped: watch::Receiver<()>,
     drain: Drain,
 ) where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<AwaitedBody>, Response = Response, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send,
 {
     let connections = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new(MAX_CONNECTIONS, proxies);
     let lingers_until = stopped.clone();
-    let start = |place: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr| {
+    let start = |place: Place, stream: TcpStream, peer: SocketAddr| {
         // Answers are written whole: waiting to fill a packet would only delay them. Where it fails, they come later.
         let _ = stream.set_nodelay(true);
         let stream = Lingering::new(stream, lingers_until.clone());
         let (service, drain) = (service.clone(), drain.clone());
         let watcher = connections.watcher();
-        tokio::spawn(async move {
-            serve(stream, peer, service, drain, watcher).await;
-            drop(place);
-        });
+        tokio::spawn(serve(stream, peer, service, drain, watcher, place));
     };
     loop {
         let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
             let (stream, peer) = accept_one(&listener).await;
-            Some((place, stream, peer))
+            (places.take(peer).await, stream, peer)
         };
         let (place, stream, peer) = tokio::select! {
-            accepted = accepted => match accepted {
-                Some(accepted) => accepted,
-                None => break,
-            },
+            accepted = accepted => accepted,
             _ = stopped.changed() => break,
         };
         start(place, stream, peer);
     }
     for (stream, peer) in close(listener) {
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+        if let Some(place) = places.try_take(peer.ip()) {
             start(place, stream, peer);
         }
     }
@@ -131,17 +143,35 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Serves the requests of one connection. Each carries its peer as `ConnectInfo`, as axum's extractor expects it.
-async fn serve<S>(stream: Lingering, peer: SocketAddr, service: S, drain: Drain, watcher: Watcher)
-where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+async fn serve<S>(
+    stream: Lingering,
+    peer: SocketAddr,
+    service: S,
+    drain: Drain,
+    watcher: Watcher,
+    place: Place,
+) where
+    S: Service<Request<AwaitedBody>, Response = Response, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send,
 {
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let waits = place.waits();
+    let service = service_fn(move |request: Request<Incoming>| {
+        waits.end();
+        let mut request = request.map(|body| AwaitedBody {
+            body,
+            waits: waits.clone(),
+            is_awaited: false,
+        });
         request.extensions_mut().insert(ConnectInfo(peer));
+        let waits = waits.clone();
         // Always ready: what it calls is chosen by the request.
         let answer = service.clone().call(request);
         let drain = drain.clone();
         answer.map_ok(move |mut response| {
+            waits.begin();
             drain.close_after(&mut response);
             response
         })
@@ -151,8 +181,48 @@ where
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_header_size(MAX_HEADER_SIZE)
         .serve_connection(TokioIo::new(stream), service);
-    // A client that hangs up or sends no HTTP is no event for an operator.
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended early");
+    tokio::select! {
+        // A client that hangs up or sends no HTTP is no event for an operator.
+        ended = watcher.watch(connection) => if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        },
+        () = place.closed() => {}
+    }
+}
+
+/// A request's body. While it does not come, its connection waits.
+pub(super) struct AwaitedBody {
+    body: Incoming,
+    waits: Waits,
+    is_awaited: bool,
+}
+
+impl Body for AwaitedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        // Since its first pause, whatever drips in: else a byte a second would be no wait.
+        if polled.is_pending() && !self.is_awaited {
+            self.is_awaited = true;
+            self.waits.begin();
+        }
+        let frame = ready!(polled);
+        if frame.is_none() || self.body.is_end_stream() {
+            self.waits.end();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

@@ -57,6 +57,31 @@ async fn a_wrong_current_password_and_one_that_is_too_easy_change_nothing() {
 }
 
 #[tokio::test]
+async fn p78_the_current_password_is_judged_before_the_new_one() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let costly: String = "4@8({[<369#!1/|0$5+7%2".chars().cycle().take(256).collect();
+    for new in ["short", "password1234", &costly, &"a".repeat(5_000)] {
+        let answer = change(&app, &session, "violet canoe 7 orbit lanterm", new).await;
+        assert_eq!(answer.status, 422);
+        let page = answer.text();
+        assert!(page.contains("The current password is wrong."), "{page}");
+        assert!(page.contains("id=\"new-password-error\" hidden"), "{page}");
+    }
+    // A right one is no failed try, whatever is wrong with the new one.
+    for _ in 0..12 {
+        let answer = change(&app, &session, PASSWORD, "short").await;
+        assert_eq!(answer.status, 422);
+        assert!(
+            answer
+                .text()
+                .contains("aria-describedby=\"new-password-error")
+        );
+    }
+    assert!(app.is_signed_in(&session).await);
+}
+
+#[tokio::test]
 async fn p13_an_open_session_is_no_place_to_guess_the_password_at() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;

@@ -112,7 +112,8 @@ async fn filters_sorts_and_pages() {
 #[tokio::test]
 async fn p60_everything_that_is_wrong_is_said_at_once() {
     let (app, secret) = with_names(&[]).await;
-    let cases: [(&str, &[&str]); 12] = [
+    let too_long = format!("q={}", "%C3%A9".repeat(101));
+    let cases: [(&str, &[&str]); 13] = [
         ("nope=1", &["nope"]),
         ("status=Active", &["status"]),
         ("status=active&status=active", &["status"]),
@@ -128,6 +129,7 @@ async fn p60_everything_that_is_wrong_is_said_at_once() {
         ),
         ("q=%00", &["q"]),
         ("q=%ff", &["q"]),
+        (&too_long, &["q"]),
     ];
     for (query, fields) in cases {
         let answer = app

@@ -286,6 +286,15 @@ impl Connection {
         Some((status, String::from_utf8(body).ok()?))
     }
 
+    /// The status for a request that asks for the connection to be closed, once all of the answer has come, in whatever form.
+    pub(crate) fn send_last(&mut self, request: &str) -> Option<u16> {
+        self.0.get_mut().write_all(request.as_bytes()).ok()?;
+        let mut answer = Vec::new();
+        self.0.read_to_end(&mut answer).ok()?;
+        let line = String::from_utf8_lossy(answer.get(..12)?).into_owned();
+        line.strip_prefix("HTTP/1.1 ")?.parse().ok()
+    }
+
     pub(crate) fn send(&mut self, request: &str) -> Option<(u16, String)> {
         self.0.get_mut().write_all(request.as_bytes()).ok()?;
         self.read()

@@ -15,6 +15,11 @@ pub(crate) const PASSWORD: &str = "violet canoe 7 orbit lantern";
 
 /// Makes an administrator of the tenant Acme at the command line.
 pub(crate) fn add_administrator(latchkey: &Latchkey, email: &str) {
+    add_administrator_of(latchkey, "acme", email);
+}
+
+/// Makes an administrator of the tenant of that slug at the command line.
+pub(crate) fn add_administrator_of(latchkey: &Latchkey, tenant: &str, email: &str) {
     let mut child = latchkey
         .command(&[
             "user",
@@ -24,7 +29,7 @@ pub(crate) fn add_administrator(latchkey: &Latchkey, email: &str) {
             "--role",
             "tenant_admin",
             "--tenant",
-            "acme",
+            tenant,
             "--password-stdin",
         ])
         .stdin(Stdio::piped())

@@ -101,7 +101,7 @@ pub(super) async fn forget(database: &Database, seen: i64) -> Result<(), Error> 
         .column(Column::Seq)
         .order_by_asc(Column::Seq)
         .into_tuple::<i64>()
-        .one(database.reader());
+        .one(database.checks());
     if database.within(oldest).await?.is_none_or(|seq| seq >= seen) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! PostgreSQL: one pool, for several replicas of the server.
+//! PostgreSQL: a pool for each purpose, for several replicas of the server.
 
 use sea_orm::{
     SqlxPostgresConnector,
@@ -7,12 +7,33 @@ use sea_orm::{
         postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
     },
 };
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+    time::Duration,
+};
 
-use super::{Connections, DATABASE_TIMEOUT, invalid_url, primary::Primary, unavailable};
+use super::{
+    Connections, DATABASE_TIMEOUT, invalid_url,
+    lists::{LANES, Lists},
+    primary::Primary,
+    unavailable,
+};
 use crate::Error;
 
-const CONNECTIONS: u32 = 10;
+/// For checks, and the server's own upkeep.
+const CHECKS: u32 = 4;
+/// For sessions, sign-in and single rows.
+const LOOKUPS: u32 = 2;
+/// For changes. With those for lists, they add up to what `docs/deploy.md` says.
+const WRITERS: u32 = 5;
+
+/// How long the connection of a list may take to show that it is good for the next one, before its statement is taken for one that
+/// nobody waits for any more.
+const STATEMENT_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Milliseconds after which the server ends the transaction of a client that went silent in it, and frees its locks.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30000";
@@ -57,41 +78,21 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
     .map_err(unavailable)?;
     let primary = Arc::new(primary);
 
-    let (connected, acquired, replaced) = (
-        Arc::clone(&primary),
-        Arc::clone(&primary),
-        (options.clone(), Arc::clone(&primary)),
-    );
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(DATABASE_TIMEOUT)
-        .after_connect(move |connection, _| {
-            let primary = Arc::clone(&connected);
-            Box::pin(async move { primary.prepare(connection).await })
-        })
-        // This question is asked in place of the usual ping, and finds a dead connection as well.
-        .test_before_acquire(false)
-        .before_acquire(move |connection, _| {
-            let primary = Arc::clone(&acquired);
-            Box::pin(async move { primary.is_at(connection).await })
-        })
-        // sqlx waits for the server here without an end. Ten connections that lead nowhere would be all that there are.
-        .after_release(move |connection, _| {
-            let (options, primary) = replaced.clone();
-            Box::pin(async move {
-                match tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await {
-                    Ok(answered) => answered.map(|()| true),
-                    Err(_) => replace(connection, &options, &primary).await,
-                }
-            })
-        })
-        .connect_with(options.clone())
-        .await
-        .map_err(unavailable)?;
-    let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+    let pool = |connections, process| {
+        let member = Member {
+            options: options.clone(),
+            primary: Arc::clone(&primary),
+            process,
+        };
+        let pool = member.pool(connections).connect_lazy_with(options.clone());
+        SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
+    };
+    let lanes = (0..LANES).map(|_| pool(1, Some(Arc::default()))).collect();
     Ok(Connections {
-        reader: connection.clone(),
-        writer: connection,
+        checks: pool(CHECKS, None),
+        lookups: pool(LOOKUPS, None),
+        lists: Lists::new(lanes),
+        writer: pool(WRITERS, None),
         file: None,
         notes: None,
         postgres: Some(Postgres { options, primary }),
@@ -101,29 +102,108 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
     })
 }
 
-/// Puts another connection in the place of one that does not answer, which is dropped: to close it in words, as sqlx does, takes the
-/// server's answer where it is encrypted, and the place in the pool as long.
-async fn replace(
-    connection: &mut PgConnection,
-    options: &PgConnectOptions,
-    primary: &Primary,
-) -> Result<bool, sqlx::Error> {
-    for _ in 0..REPLACEMENTS {
-        let other = async {
-            let mut other = options.connect().await?;
-            primary.prepare(&mut other).await?;
-            Ok::<_, sqlx::Error>(other)
-        };
-        match tokio::time::timeout(DATABASE_TIMEOUT, other).await {
-            Ok(Ok(other)) => {
-                *connection = other;
-                return Ok(true);
+/// How a pool makes and tries its connections.
+#[derive(Clone)]
+struct Member {
+    options: PgConnectOptions,
+    primary: Arc<Primary>,
+    /// For a pool of one, the server's process behind the connection: the statement of a list that nobody waits for any more is
+    /// cancelled, as one on SQLite is stopped.
+    process: Option<Arc<AtomicI32>>,
+}
+
+impl Member {
+    fn pool(self, connections: u32) -> PgPoolOptions {
+        let (connected, acquired, released) = (self.clone(), self.clone(), self);
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(DATABASE_TIMEOUT)
+            .after_connect(move |connection, _| {
+                let member = connected.clone();
+                Box::pin(async move { member.prepare(connection).await })
+            })
+            // This question is asked in place of the usual ping, and finds a dead connection as well.
+            .test_before_acquire(false)
+            .before_acquire(move |connection, _| {
+                let primary = Arc::clone(&acquired.primary);
+                Box::pin(async move { primary.is_at(connection).await })
+            })
+            // sqlx waits for the server here without an end. Ten connections that lead nowhere would be all that there are.
+            .after_release(move |connection, _| {
+                let member = released.clone();
+                Box::pin(async move {
+                    match member.end_statement(connection).await {
+                        Some(answered) => answered.map(|()| true),
+                        None => member.replace(connection).await,
+                    }
+                })
+            })
+    }
+
+    async fn prepare(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        self.primary.prepare(connection).await?;
+        if let Some(process) = &self.process {
+            let id: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+                .fetch_one(connection)
+                .await?;
+            process.store(id, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Waits until the connection's last statement has ended, and cancels that of a list; `None` where the connection does not answer.
+    async fn end_statement(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Option<Result<(), sqlx::Error>> {
+        let mut ping = std::pin::pin!(connection.ping());
+        if let Some(process) = &self.process {
+            match tokio::time::timeout(STATEMENT_PATIENCE, &mut ping).await {
+                Ok(answered) => return Some(answered),
+                Err(_) => self.cancel(process.load(Ordering::Relaxed)).await,
             }
-            Ok(Err(_)) => tokio::time::sleep(RELEASE_TIMEOUT).await,
-            Err(_) => {}
+        }
+        tokio::time::timeout(RELEASE_TIMEOUT, ping).await.ok()
+    }
+
+    /// Cancels what that process of the server works on. Where that fails, `statement_timeout` ends it.
+    async fn cancel(&self, process: i32) {
+        let cancelled = tokio::time::timeout(RELEASE_TIMEOUT, async {
+            let mut other = self.options.connect().await?;
+            sqlx::query("SELECT pg_cancel_backend($1)")
+                .bind(process)
+                .execute(&mut other)
+                .await?;
+            other.close().await
+        })
+        .await;
+        match cancelled {
+            Ok(Ok(())) => {}
+            Ok(Err(problem)) => tracing::debug!(%problem, "a statement was not cancelled"),
+            Err(_) => tracing::debug!("a statement was not cancelled in time"),
         }
     }
-    Err(sqlx::Error::PoolTimedOut)
+
+    /// Puts another connection in the place of one that does not answer, which is dropped: to close it in words, as sqlx does, takes
+    /// the server's answer where it is encrypted, and the place in the pool as long.
+    async fn replace(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        for _ in 0..REPLACEMENTS {
+            let other = async {
+                let mut other = self.options.connect().await?;
+                self.prepare(&mut other).await?;
+                Ok::<_, sqlx::Error>(other)
+            };
+            match tokio::time::timeout(DATABASE_TIMEOUT, other).await {
+                Ok(Ok(other)) => {
+                    *connection = other;
+                    return Ok(true);
+                }
+                Ok(Err(_)) => tokio::time::sleep(RELEASE_TIMEOUT).await,
+                Err(_) => {}
+            }
+        }
+        Err(sqlx::Error::PoolTimedOut)
+    }
 }
 
 #[cfg(test)]

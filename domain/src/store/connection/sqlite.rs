@@ -15,13 +15,17 @@ use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
     str::FromStr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
 
 use super::{
     Connections, DATABASE_TIMEOUT, invalid_url,
+    lists::{LANES, Lists},
     server_lock::{HeldFile, ServerLock},
     unavailable,
 };
@@ -30,8 +34,12 @@ use crate::{
     store::{backup::mark, error::is_busy},
 };
 
-/// Readers do not wait for each other, nor for the writer.
-const READERS: u32 = 4;
+/// Readers do not wait for each other, nor for the writer. So many are for checks, and as many for lookups.
+const READERS: u32 = 2;
+
+/// How many instructions of its virtual machine SQLite works off before it asks whether anybody still waits for the statement: some
+/// tens of microseconds.
+const INSTRUCTIONS: i32 = 1_000;
 
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 
@@ -54,13 +62,22 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
     // The writer goes first: it turns the write-ahead log on.
     let writer = open(1, options.clone()).await?;
     let options = options.pragma("query_only", "on");
-    let reader = open(READERS, options.clone()).await?;
+    let checks = open(READERS, options.clone()).await?;
+    let lookups = open(READERS, options.clone()).await?;
+    let mut lanes = Vec::new();
+    for _ in 0..LANES {
+        lanes.push(SqlxSqliteConnector::from_sqlx_sqlite_pool(
+            open_lane(options.clone()).await?,
+        ));
+    }
     let notes = match lock {
         Some(_) => Some(open(1, options).await?),
         None => None,
     };
     Ok(Connections {
-        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+        checks: SqlxSqliteConnector::from_sqlx_sqlite_pool(checks),
+        lookups: SqlxSqliteConnector::from_sqlx_sqlite_pool(lookups),
+        lists: Lists::new(lanes),
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         file: Some(file),
         notes: notes.map(SqlxSqliteConnector::from_sqlx_sqlite_pool),
@@ -116,6 +133,39 @@ fn connect_options(url: &str) -> Result<SqliteConnectOptions, Error> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(DATABASE_TIMEOUT))
+}
+
+/// A connection on which SQLite stops working as soon as nobody waits for the statement any more: a limit of time alone would only end
+/// the waiting.
+///
+/// A pool of one, so that "given back" and "this connection's statement is to stop" are the same. sqlx gives a connection back when
+/// its holder goes away, and hands it out again only after the statement has ended.
+async fn open_lane(options: SqliteConnectOptions) -> Result<SqlitePool, Error> {
+    let is_held = Arc::new(AtomicBool::new(true));
+    let (connected, acquired, released) = (Arc::clone(&is_held), Arc::clone(&is_held), is_held);
+    pool(1)
+        .after_connect(move |connection, _| {
+            let is_held = Arc::clone(&connected);
+            Box::pin(async move {
+                is_held.store(true, Ordering::Relaxed);
+                connection
+                    .lock_handle()
+                    .await?
+                    .set_progress_handler(INSTRUCTIONS, move || is_held.load(Ordering::Relaxed));
+                Ok(())
+            })
+        })
+        .before_acquire(move |_, _| {
+            acquired.store(true, Ordering::Relaxed);
+            Box::pin(async { Ok(true) })
+        })
+        .after_release(move |_, _| {
+            released.store(false, Ordering::Relaxed);
+            Box::pin(async { Ok(true) })
+        })
+        .connect_with(options)
+        .await
+        .map_err(unavailable)
 }
 
 /// Turning the write-ahead log on in a new file fails at once where another process is doing the same: SQLite does not ask the busy
@@ -240,7 +290,12 @@ mod tests {
         // As many transactions at once as there are readers: each on a connection of its own.
         let mut open = Vec::new();
         for _ in 0..READERS {
-            open.push(connections.reader.begin().await.unwrap());
+            open.push(connections.checks.begin().await.unwrap());
+            open.push(connections.lookups.begin().await.unwrap());
+        }
+        let mut connections = connections;
+        for lane in connections.lists.lanes() {
+            open.push(lane.begin().await.unwrap());
         }
         for transaction in &open {
             assert_durable(transaction).await;
@@ -249,12 +304,16 @@ mod tests {
 
     #[tokio::test]
     async fn readers_cannot_write() {
-        let (_folder, connections) = opened().await;
+        let (_folder, mut connections) = opened().await;
         let write = |connection: DatabaseConnection| async move {
             connection.execute_unprepared("CREATE TABLE t (x)").await
         };
-        let refused = write(connections.reader).await.unwrap_err();
-        assert!(refused.to_string().contains("readonly"), "{refused}");
+        let mut readers = vec![connections.checks, connections.lookups];
+        readers.extend(connections.lists.lanes().map(|lane| lane.clone()));
+        for reader in readers {
+            let refused = write(reader).await.unwrap_err();
+            assert!(refused.to_string().contains("readonly"), "{refused}");
+        }
         write(connections.writer).await.unwrap();
     }
 }

@@ -3,7 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect,
+    Select,
     sea_query::{CaseStatement, Expr, ExprTrait, Func},
 };
 
@@ -19,6 +20,7 @@ use crate::{
         query::{KeyQuery, KeySummary},
     },
     store::{
+        connection::lists::ListConnection,
         entity::{
             api_key,
             api_key_count::{Column, Entity},
@@ -29,21 +31,25 @@ use crate::{
     tenant::Usage,
 };
 
+/// `matching` is the number of keys that a search finds, where it is known.
 pub(super) async fn summary(
     keys: &Keys<'_>,
     query: &KeyQuery,
+    matching: Option<u64>,
+    lists: &ListConnection,
     now: DateTime<Utc>,
 ) -> Result<KeySummary, Error> {
-    let filter = Filter::new(query, now, keys.soon_days());
-    let reader = keys.database.reader();
-    keys.database
+    let filter = keys.filter(query, now)?;
+    let reader: &DatabaseConnection = lists;
+    lists
         .within(async {
             let tenant = keys.tenant(reader).await?;
             let counts = Counts::read(keys, filter.calendar, reader).await?;
-            let matching = match filter.search {
-                Search::Everything => counts.of(filter.status, filter.expiration),
-                Search::Nothing => 0,
-                Search::Pattern(_) => {
+            let matching = match (&filter.search, matching) {
+                (Search::Everything, _) => counts.of(filter.status, filter.expiration),
+                (Search::Nothing, _) => 0,
+                (Search::Text(_), Some(matching)) => matching,
+                (Search::Text(_), None) => {
                     let found = search_count(keys, &filter).one(reader).await?;
                     number(found.unwrap_or_default())?
                 }
@@ -148,7 +154,7 @@ fn sum(numbers: impl Into<Expr>) -> Expr {
     Expr::from(Func::coalesce([Func::sum(numbers).into(), Expr::val(0)])).cast_as("bigint")
 }
 
-fn number(count: i64) -> Result<u64, Error> {
+pub(super) fn number(count: i64) -> Result<u64, Error> {
     u64::try_from(count).map_err(|_| damaged("number of keys"))
 }
 

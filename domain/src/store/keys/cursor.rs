@@ -1,6 +1,6 @@
 //! Where a page of keys begins or ends: the sorted value and the identifier of the key beside it.
 
-use chrono::{DateTime, Datelike, NaiveDate};
+use chrono::{DateTime, NaiveDate};
 use sea_orm::Value;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -123,18 +123,13 @@ fn read_value(text: &str, column: KeySortColumn) -> Option<Value> {
         KeySortColumn::ExpiresOn => text
             .parse::<NaiveDate>()
             .ok()
-            .filter(is_stored)
+            .filter(cursor::is_stored)
             .map(Into::into),
         KeySortColumn::LastUsedAt | KeySortColumn::CreatedAt => text
             .parse()
             .ok()
             .and_then(DateTime::from_timestamp_micros)
-            .filter(is_stored)
+            .filter(cursor::is_stored)
             .map(Into::into),
     }
-}
-
-/// Both databases keep years of four digits; PostgreSQL refuses some that are far off.
-fn is_stored(date: &impl Datelike) -> bool {
-    (0..=9_999).contains(&date.year())
 }

@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use sea_orm::{
-    ColumnTrait, Condition,
-    sea_query::{Expr, ExprTrait, LikeExpr},
+    ColumnTrait, Condition, DbBackend,
+    sea_query::{Expr, ExprTrait, Func},
 };
 
 use super::row::lowered;
 use crate::{
-    key::{KeyStatus, expiry::ExpirationState, name::KeyDescription, query::KeyQuery, today},
+    Error,
+    key::{KeyStatus, expiry::ExpirationState, query::KeyQuery, today},
     store::entity::api_key::Column,
     text,
 };
@@ -19,6 +20,7 @@ pub(super) struct Filter {
     pub(super) expiration: Option<ExpirationState>,
     pub(super) search: Search,
     pub(super) calendar: Calendar,
+    backend: DbBackend,
 }
 
 /// What is searched for.
@@ -27,8 +29,8 @@ pub(super) enum Search {
     Everything,
     /// What no key can match.
     Nothing,
-    /// Keys whose name or description matches this pattern, which has [`Search::ESCAPE`] before what is literal.
-    Pattern(String),
+    /// Keys whose name or description contains this text, which is lower-cased, or whose hint ends in it.
+    Text(String),
 }
 
 /// The days between which the expiration states lie.
@@ -39,13 +41,21 @@ pub(super) struct Calendar {
 }
 
 impl Filter {
-    pub(super) fn new(query: &KeyQuery, now: DateTime<Utc>, soon_days: u32) -> Self {
-        Self {
+    /// # Errors
+    /// [`Error::Invalid`] for a search that is too long.
+    pub(super) fn new(
+        query: &KeyQuery,
+        now: DateTime<Utc>,
+        soon_days: u32,
+        backend: DbBackend,
+    ) -> Result<Self, Error> {
+        Ok(Self {
             status: query.status,
             expiration: query.expiration,
-            search: Search::new(&query.q),
+            search: Search::new(&query.q)?,
             calendar: Calendar::new(now, soon_days),
-        }
+            backend,
+        })
     }
 
     /// The conditions on a key. Without that on its date where `but_date` says so.
@@ -57,7 +67,7 @@ impl Filter {
         Condition::all()
             .add_option(self.status.map(has_status))
             .add_option(by_date)
-            .add_option(self.search.condition())
+            .add_option(self.search.condition(self.backend))
     }
 }
 
@@ -112,44 +122,59 @@ impl Calendar {
 }
 
 impl Search {
-    /// Not the backslash, which PostgreSQL and SQLite take differently in a pattern.
-    const ESCAPE: char = '!';
-    /// Lower-casing makes at most two characters of one. SQLite fails on very long patterns; nothing that is kept is that long.
-    const MAX_LENGTH: usize = 2 * KeyDescription::MAX_LENGTH;
+    /// So many characters a hint ends in.
+    const HINT_LENGTH: usize = 4;
 
     /// Takes `q` literally, whatever the case.
-    fn new(q: &str) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it is too long.
+    fn new(q: &str) -> Result<Self, Error> {
+        if text::length(q) > KeyQuery::MAX_SEARCH {
+            let message = format!("Must be at most {} characters", KeyQuery::MAX_SEARCH);
+            return Err(Error::invalid("q", message));
+        }
         let q = lowered(&text::normalise(q));
-        if q.is_empty() {
-            return Self::Everything;
-        }
-        // PostgreSQL's text cannot hold a NUL, so that nothing contains one.
-        if text::length(&q) > Self::MAX_LENGTH || q.contains('\0') {
-            return Self::Nothing;
-        }
-        let mut pattern = String::from("%");
-        for character in q.chars() {
-            if matches!(character, '%' | '_' | Self::ESCAPE) {
-                pattern.push(Self::ESCAPE);
-            }
-            pattern.push(character);
-        }
-        pattern.push('%');
-        Self::Pattern(pattern)
+        Ok(if q.is_empty() {
+            Self::Everything
+        } else if q.contains('\0') {
+            // PostgreSQL's text cannot hold a NUL, so that nothing contains one.
+            Self::Nothing
+        } else {
+            Self::Text(q)
+        })
     }
 
-    fn condition(&self) -> Option<Condition> {
+    fn condition(&self, backend: DbBackend) -> Option<Condition> {
         match self {
             Self::Everything => None,
             Self::Nothing => Some(Condition::all().add(Expr::Constant(false.into()))),
-            Self::Pattern(pattern) => {
-                let like = LikeExpr::new(pattern.as_str()).escape(Self::ESCAPE);
-                Some(
-                    Condition::any()
-                        .add(Column::NameLower.like(like.clone()))
-                        .add(Column::DescriptionLower.like(like)),
-                )
-            }
+            Self::Text(text) => Some(
+                Condition::any()
+                    .add(contains(Column::NameLower, text, backend))
+                    .add(contains(Column::DescriptionLower, text, backend))
+                    .add_option(
+                        (text::length(text) == Self::HINT_LENGTH)
+                            .then(|| hint_end(backend).eq(text.as_str())),
+                    ),
+            ),
         }
     }
+}
+
+/// Not `LIKE`, which SQLite matches character by character, in a time that is the product of both lengths. These compare memory.
+fn contains(column: Column, text: &str, backend: DbBackend) -> Expr {
+    let function = match backend {
+        DbBackend::Sqlite => "instr",
+        _ => "strpos",
+    };
+    Expr::from(Func::cust(function).args([Expr::col(column), Expr::val(text)])).gt(0)
+}
+
+/// The last four characters of a hint, which are ASCII, lower-cased: by PostgreSQL in no particular language.
+fn hint_end(backend: DbBackend) -> Expr {
+    Expr::cust(match backend {
+        DbBackend::Sqlite => "lower(substr(hint, -4))",
+        _ => "lower(right(hint, 4) COLLATE \"C\")",
+    })
 }

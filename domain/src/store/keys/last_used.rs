@@ -19,7 +19,7 @@ impl Store {
     /// harm: writing it again changes nothing.
     pub(crate) async fn write_last_used(&self, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
         let database = self.database();
-        match database.reader().get_database_backend() {
+        match database.backend() {
             DbBackend::Postgres => one_by_one(database, uses).await,
             _ => in_one_transaction(database, uses).await,
         }
@@ -47,7 +47,7 @@ async fn one_by_one(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<()
     for piece in pieces(uses) {
         let statement = write(DbBackend::Postgres, piece);
         database
-            .within(database.reader().execute_raw(statement))
+            .within(database.checks().execute_raw(statement))
             .await?;
     }
     Ok(())

@@ -4,10 +4,10 @@
 //! other one out of a page, and the last page is as quick as the first.
 
 use chrono::{DateTime, Utc};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult};
 
 use super::{
-    Keys,
+    Keys, counts,
     cursor::{self, Place, Position, Side},
     filter::{Filter, Search},
     order,
@@ -17,13 +17,16 @@ use crate::{
     Error,
     key::query::{KeyPage, KeyQuery, KeySort},
     page,
+    store::connection::lists::ListConnection,
 };
 
+/// The page of `lists` that `query` asks for, and, for a search, how many keys it finds where any were read.
 pub(super) async fn list(
     keys: &Keys<'_>,
     query: &KeyQuery,
+    lists: &ListConnection,
     now: DateTime<Utc>,
-) -> Result<KeyPage, Error> {
+) -> Result<(KeyPage, Option<u64>), Error> {
     let place = query
         .cursor
         .as_deref()
@@ -31,39 +34,45 @@ pub(super) async fn list(
         .transpose()?;
     let list = List {
         keys,
-        filter: Filter::new(query, now, keys.soon_days()),
+        filter: keys.filter(query, now)?,
         sort: query.sort,
         limit: query.limit.clamp(1, page::MAX_LIMIT),
     };
-    let reader = keys.database.reader();
-    let page = keys
-        .database
+    let connection: &DatabaseConnection = lists;
+    let page = lists
         .within(async {
             match place {
-                None => list.page_after(None, 1, reader).await,
+                None => list.page_after(None, 1, connection).await,
                 Some(Place {
                     position,
                     side: Side::After,
                     next,
-                }) => list.page_after(Some(&position), next, reader).await,
+                }) => list.page_after(Some(&position), next, connection).await,
                 Some(Place {
                     position,
                     side: Side::Before,
                     next,
-                }) => list.page_before(&position, next, reader).await,
+                }) => list.page_before(&position, next, connection).await,
             }
         })
         .await?;
-    Ok(KeyPage {
+    let soon_days = keys.soon_days();
+    let rows = page.rows;
+    // A page of the longest allowlists is some milliseconds of work: not for the async threads.
+    let items = tokio::task::spawn_blocking(move || {
+        rows.into_iter()
+            .map(|row| row.into_key(now, soon_days))
+            .collect::<Result<_, _>>()
+    })
+    .await
+    .map_err(|error| Error::Internal(Box::new(error)))??;
+    let key_page = KeyPage {
         next_cursor: page.next_cursor,
         previous_cursor: page.previous_cursor,
         first: page.first,
-        items: page
-            .rows
-            .into_iter()
-            .map(|row| row.into_key(now, keys.soon_days()))
-            .collect::<Result<_, _>>()?,
-    })
+        items,
+    };
+    Ok((key_page, page.matching))
 }
 
 /// A list, whichever page of it.
@@ -80,6 +89,25 @@ struct RowPage {
     next_cursor: Option<String>,
     previous_cursor: Option<String>,
     first: u64,
+    matching: Option<u64>,
+}
+
+/// What is read of the list beside a position.
+struct Stretch {
+    /// Nearest first.
+    rows: Vec<KeyRow>,
+    /// Whether there are more than the page holds.
+    more: bool,
+    /// How many keys a search finds, where it read any.
+    matching: Option<u64>,
+}
+
+/// The columns of [`order::search`].
+#[derive(FromQueryResult)]
+struct FoundRow {
+    #[sea_orm(nested)]
+    key: KeyRow,
+    matching: i64,
 }
 
 impl List<'_> {
@@ -90,7 +118,11 @@ impl List<'_> {
         first: u64,
         connection: &impl ConnectionTrait,
     ) -> Result<RowPage, Error> {
-        let (rows, more) = self.read(Side::After, position, connection).await?;
+        let Stretch {
+            rows,
+            more,
+            matching,
+        } = self.read(Side::After, position, connection).await?;
         let next_cursor = match rows.last() {
             Some(last) if more => Some(self.cursor_after(last, &rows, first)?),
             _ => None,
@@ -104,6 +136,7 @@ impl List<'_> {
             next_cursor,
             previous_cursor,
             first,
+            matching,
         })
     }
 
@@ -114,7 +147,11 @@ impl List<'_> {
         next: u64,
         connection: &impl ConnectionTrait,
     ) -> Result<RowPage, Error> {
-        let (mut rows, more) = self.read(Side::Before, Some(position), connection).await?;
+        let Stretch {
+            mut rows,
+            more,
+            matching,
+        } = self.read(Side::Before, Some(position), connection).await?;
         let limit = u64::from(self.limit);
         // Keys were added before or taken away: so that the list's beginning is reached, and counted as such, it is read from there.
         if rows.is_empty() || (more && next <= limit + 1) {
@@ -135,6 +172,7 @@ impl List<'_> {
             next_cursor,
             previous_cursor,
             first,
+            matching,
         })
     }
 
@@ -147,25 +185,56 @@ impl List<'_> {
         cursor::beside(row, Side::Before, first, self.sort)
     }
 
-    /// The rows beside `position`, nearest first, and whether there are more than the page holds.
     async fn read(
         &self,
         side: Side,
         position: Option<&Position>,
         connection: &impl ConnectionTrait,
-    ) -> Result<(Vec<KeyRow>, bool), Error> {
+    ) -> Result<Stretch, Error> {
+        let mut matching = None;
+        let mut rows = match self.filter.search {
+            Search::Nothing => Vec::new(),
+            Search::Everything => self.read_stretches(side, position, connection).await?,
+            Search::Text(_) => {
+                let select = order::search(
+                    self.keys,
+                    (self.sort, side),
+                    position,
+                    &self.filter,
+                    u64::from(self.limit) + 1,
+                );
+                let found = select.into_model::<FoundRow>().all(connection).await?;
+                matching = match found.first() {
+                    Some(row) => Some(counts::number(row.matching)?),
+                    None if position.is_none() => Some(0),
+                    None => None,
+                };
+                found.into_iter().map(|row| row.key).collect()
+            }
+        };
+        let more = rows.len() > self.limit as usize;
+        rows.truncate(self.limit as usize);
+        Ok(Stretch {
+            rows,
+            more,
+            matching,
+        })
+    }
+
+    /// One row more than the page holds, where there are so many: it tells whether there is another page.
+    async fn read_stretches(
+        &self,
+        side: Side,
+        mut position: Option<&Position>,
+        connection: &impl ConnectionTrait,
+    ) -> Result<Vec<KeyRow>, Error> {
         let limit = self.limit as usize;
         let mut rows = Vec::new();
-        if matches!(self.filter.search, Search::Nothing) {
-            return Ok((rows, false));
-        }
-        let mut position = position;
         for stretch in order::stretches(self.sort, &self.filter, side) {
             // Stretches before the one with the position are behind us.
             if position.is_some_and(|position| !stretch.has(position)) {
                 continue;
             }
-            // One more than is shown tells whether there is another page.
             let missing = (limit + 1 - rows.len()) as u64;
             let select = order::read(
                 self.keys,
@@ -180,8 +249,6 @@ impl List<'_> {
                 break;
             }
         }
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        Ok((rows, more))
+        Ok(rows)
     }
 }

@@ -1,15 +1,15 @@
 //! In which order a list is read: as one or two stretches, each of which comes out of one index as it is.
 
 use sea_orm::{
-    ColumnTrait, Condition, DbBackend, IntoSimpleExpr, JoinType, Order, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, ExprTrait, Func, SelectStatement},
+    ColumnTrait, Condition, IntoSimpleExpr, JoinType, Order, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select,
+    sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement},
 };
 
 use super::{
     Keys,
     cursor::{Position, Side},
-    filter::{Filter, Search, has_status, opaque},
+    filter::{Filter, has_status},
     row,
 };
 use crate::{
@@ -72,11 +72,6 @@ impl Stretch {
         }
     }
 
-    /// Whether an index has its keys, and them alone, in the order of their making, in which they lie in the file.
-    const fn lies_in_order(self) -> bool {
-        matches!(self, Self::WithoutValue | Self::Of(_))
-    }
-
     /// Whether the key at `position` is one of the stretch.
     pub(super) fn has(self, position: &Position) -> bool {
         match self {
@@ -88,7 +83,7 @@ impl Stretch {
     }
 }
 
-/// The keys of a stretch that `filter` leaves, at most `limit` of them: the first ones, or those on the `side` of a position, nearest
+/// The keys of a stretch that a filter without a search leaves, at most `limit` of them: the first ones, or those on the `side` of a position, nearest
 /// first.
 pub(super) fn read(
     keys: &Keys<'_>,
@@ -102,28 +97,8 @@ pub(super) fn read(
     let order = || {
         if descending { Order::Desc } else { Order::Asc }
     };
-    // Every key may have to be read for a search. SQLite then reads them as they lie in the file and sorts what it finds: in the
-    // order of an index it would jump about, and read again and again what it cannot keep in memory. PostgreSQL guesses how many a
-    // search finds, and does what is better.
-    let searches = matches!(filter.search, Search::Pattern(_));
-    let is_sqlite = keys.database.reader().get_database_backend() == DbBackend::Sqlite;
-    let by_file = searches && is_sqlite;
-    let condition = |condition: Expr| {
-        if by_file && !stretch.lies_in_order() {
-            opaque(condition)
-        } else {
-            condition
-        }
-    };
-    let sorted = |value: Expr| {
-        if by_file {
-            Func::coalesce([value.clone(), value]).into()
-        } else {
-            value
-        }
-    };
     // Sorted by its date, an expiration state is a range of the index.
-    let in_range = sort.column == KeySortColumn::ExpiresOn && !searches;
+    let in_range = sort.column == KeySortColumn::ExpiresOn;
     let range = filter
         .expiration
         .filter(|_| in_range && stretch == Stretch::WithValue)
@@ -133,8 +108,8 @@ pub(super) fn read(
         .rows()
         .filter(
             Condition::all()
-                .add_option(stretch.condition(sort).map(condition))
-                .add_option(beyond.map(condition))
+                .add_option(stretch.condition(sort))
+                .add_option(beyond)
                 .add_option(range),
         )
         .filter(filter.condition(in_range))
@@ -145,11 +120,11 @@ pub(super) fn read(
     if let Some(column) = sorted_by(sort.column) {
         page = page
             .column_as(column, VALUE)
-            .order_by(sorted(column.into_simple_expr()), order());
+            .order_by(column.into_simple_expr(), order());
         QueryTrait::query(&mut select).order_by((PAGE, VALUE), order());
     }
     let page: SelectStatement = page
-        .order_by(sorted(Column::Id.into_simple_expr()), order())
+        .order_by(Column::Id.into_simple_expr(), order())
         .limit(limit)
         .into_query();
     QueryTrait::query(&mut select)
@@ -163,7 +138,92 @@ pub(super) fn read(
     select
 }
 
+/// The keys that a search leaves, as [`read`] does it for a stretch: all of the list in one statement, because every key may have to be
+/// looked at, and no key has to be looked at twice. Each row has the number of all that it found as [`MATCHING`].
+///
+/// The keys are read as they lie in the file and what is found is sorted: in the order of an index SQLite would jump about, and read
+/// again and again what it cannot keep in memory.
+pub(super) fn search(
+    keys: &Keys<'_>,
+    (sort, side): (KeySort, Side),
+    position: Option<&Position>,
+    filter: &Filter,
+    limit: u64,
+) -> Select<api_key::Entity> {
+    let is_before = side == Side::Before;
+    let direction = |descending: bool| {
+        if descending { Order::Desc } else { Order::Asc }
+    };
+    let descending = sort.descending != is_before;
+    let value = match sorted_by(sort.column) {
+        Some(column) => column.into_simple_expr(),
+        None => has_status(KeyStatus::Revoked),
+    };
+    let found: SelectStatement = keys
+        .rows()
+        .filter(filter.condition(false))
+        .select_only()
+        .column_as(Column::Id, ID)
+        .expr_as(value.clone(), VALUE)
+        .expr_as(value.is_null(), MISSING)
+        .expr_as(Expr::cust("COUNT(*) OVER ()"), MATCHING)
+        .into_query();
+    let page = Query::select()
+        .columns([ID, VALUE, MISSING, MATCHING].map(Alias::new))
+        .from_subquery(found, FOUND)
+        .cond_where(position.map_or_else(Condition::all, |position| {
+            found_beyond(position, is_before, descending)
+        }))
+        .order_by(MISSING, direction(is_before))
+        .order_by(VALUE, direction(descending))
+        .order_by(ID, direction(descending))
+        .limit(limit)
+        .take();
+    let mut select = row::with_group(keys.rows()).expr_as(Expr::col((PAGE, MATCHING)), MATCHING);
+    QueryTrait::query(&mut select)
+        .order_by((PAGE, MISSING), direction(is_before))
+        .order_by((PAGE, VALUE), direction(descending))
+        .order_by((PAGE, ID), direction(descending))
+        .join_subquery(
+            JoinType::InnerJoin,
+            page,
+            PAGE,
+            Expr::col((PAGE, ID)).equals((api_key::Entity, Column::Id)),
+        );
+    select
+}
+
+/// What a search found beyond the position. Empty values come last, in either order.
+fn found_beyond(position: &Position, is_before: bool, descending: bool) -> Condition {
+    let beyond = |place: Expr, bound: Expr| {
+        if descending {
+            place.lt(bound)
+        } else {
+            place.gt(bound)
+        }
+    };
+    let id = Expr::val(position.id);
+    match &position.value {
+        Some(value) => Condition::any()
+            .add(beyond(
+                Expr::tuple([Expr::col(VALUE), Expr::col(ID)]),
+                Expr::tuple([Expr::val(value.clone()), id]),
+            ))
+            .add_option((!is_before).then(|| Expr::col(MISSING).eq(true))),
+        None => Condition::any()
+            .add(
+                Condition::all()
+                    .add(Expr::col(MISSING).eq(true))
+                    .add(beyond(Expr::col(ID), id)),
+            )
+            .add_option(is_before.then(|| Expr::col(MISSING).eq(false))),
+    }
+}
+
 const PAGE: &str = "page";
+const FOUND: &str = "found";
+const MISSING: &str = "missing";
+pub(super) const MATCHING: &str = "matching";
 const VALUE: &str = "value";
 const ID: &str = "id";
 

@@ -3,8 +3,8 @@
 use chrono::{Days, NaiveDate};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
-    QueryOrder, Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
+    QueryFilter, QueryOrder, Statement, Value,
     sea_query::{Alias, Expr, ExprTrait, OnConflict},
 };
 use uuid::Uuid;
@@ -95,12 +95,12 @@ impl Store {
         };
         let database = self.database();
         for (table, last_column) in [("address_uses", "address"), ("refusals", "code")] {
-            let backend = database.reader().get_database_backend();
+            let backend = database.backend();
             let statement =
                 |sql: String| Statement::from_sql_and_values(backend, sql, [Value::from(newest)]);
             let any = statement(format!("SELECT 1 FROM {table} WHERE day <= $1 LIMIT 1"));
             let any = database
-                .within(database.reader().query_one_raw(any))
+                .within(database.checks().query_one_raw(any))
                 .await?;
             if any.is_none() {
                 continue;
@@ -226,9 +226,9 @@ fn read(count: i64) -> Result<u64, Error> {
 /// How often the key was refused, the newest day first.
 pub(super) async fn refusals(keys: &Keys<'_>, id: KeyId) -> Result<Vec<RefusalCount>, Error> {
     use refusal::{Column, Entity};
-    let reader = keys.database.reader();
-    let rows = keys
-        .database
+    let lists = keys.lists().await?;
+    let reader: &DatabaseConnection = &lists;
+    let rows = lists
         .within(async {
             // Only of a key of the tenant.
             keys.row_of(reader, id).await?;
@@ -253,9 +253,9 @@ pub(super) async fn refusals(keys: &Keys<'_>, id: KeyId) -> Result<Vec<RefusalCo
 /// How often the key was accepted and from where, the newest day first.
 pub(super) async fn uses(keys: &Keys<'_>, id: KeyId) -> Result<Vec<AddressUse>, Error> {
     use address_use::{Column, Entity};
-    let reader = keys.database.reader();
-    let rows = keys
-        .database
+    let lists = keys.lists().await?;
+    let reader: &DatabaseConnection = &lists;
+    let rows = lists
         .within(async {
             // Only of a key of the tenant.
             keys.row_of(reader, id).await?;

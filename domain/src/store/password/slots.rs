@@ -24,6 +24,8 @@ pub(crate) struct Slots {
     running: Arc<Semaphore>,
     /// Those that run and those that wait.
     places: Arc<Semaphore>,
+    /// Of new passwords that are held against the rules: one at a time, and beside the slots, which sign-ins need.
+    judging: Arc<Semaphore>,
     memory: IdleMemory,
 }
 
@@ -38,6 +40,7 @@ impl Slots {
         Self {
             running: Arc::new(Semaphore::new(slots)),
             places: Arc::new(Semaphore::new(slots + queue)),
+            judging: Arc::new(Semaphore::new(1)),
             memory: IdleMemory::default(),
         }
     }
@@ -51,6 +54,28 @@ impl Slots {
             _place: place,
             memory: self.memory.clone(),
         })
+    }
+
+    /// Runs `rules` off the async threads, one at a time.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where it does not come to that within `patience`.
+    pub(crate) async fn judge<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        rules: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = timeout(patience, Arc::clone(&self.judging).acquire_owned())
+            .await
+            .map_err(|elapsed| Error::Unavailable(Box::new(elapsed)))?
+            .map_err(|error| Error::Internal(Box::new(error)))?;
+        tokio::task::spawn_blocking(move || {
+            let judged = rules();
+            drop(turn);
+            judged
+        })
+        .await
+        .map_err(|error| Error::Internal(Box::new(error)))
     }
 
     /// Gives the system back the memory in which nobody has hashed for a minute.

@@ -1,0 +1,198 @@
+//! Connections for lists and searches, with a bound for each tenant.
+//!
+//! What such a statement costs is up to a tenant: it depends on how many rows the tenant has and on what it asks for. So these
+//! statements have connections of their own, each tenant gets some of them, and some more of its requests may wait; further ones are
+//! refused. No check of a key, no sign-in and no other tenant waits behind them.
+
+use sea_orm::DatabaseConnection;
+use std::{
+    fmt,
+    future::Future,
+    ops::Deref,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::{DATABASE_TIMEOUT, unavailable};
+use crate::{
+    Error,
+    fair_share::{Bounds, FairShares, Turn},
+    id::TenantId,
+};
+
+/// How many connections there are.
+pub(super) const LANES: usize = 4;
+
+/// What one tenant has of them at once. A page needs one connection at a time.
+const BY_TENANT: Bounds = Bounds {
+    at_once: LANES / 2,
+    queue: 16,
+    patience: Duration::from_secs(1),
+};
+
+/// How long a refusal takes: who asks again at once does not keep the server busy with refusing.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(250);
+
+/// The connections.
+pub(super) struct Lists {
+    tenants: FairShares<Option<TenantId>>,
+    /// As many permits as there are connections in `idle`.
+    free: Arc<Semaphore>,
+    idle: Arc<Idle>,
+}
+
+type Idle = Mutex<Vec<DatabaseConnection>>;
+
+impl Lists {
+    pub(super) fn new(lanes: Vec<DatabaseConnection>) -> Self {
+        Self {
+            tenants: FairShares::new(BY_TENANT),
+            free: Arc::new(Semaphore::new(lanes.len())),
+            idle: Arc::new(Mutex::new(lanes)),
+        }
+    }
+
+    /// The connections, as long as nobody has entered.
+    pub(super) fn lanes(&mut self) -> impl Iterator<Item = &mut DatabaseConnection> {
+        Arc::get_mut(&mut self.idle)
+            .map(|idle| idle.get_mut().unwrap_or_else(PoisonError::into_inner))
+            .into_iter()
+            .flatten()
+    }
+
+    /// Waits for a connection for that tenant.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`], [`Error::Unavailable`].
+    pub(super) async fn enter(&self, tenant: Option<TenantId>) -> Result<ListConnection, Error> {
+        let deadline = Instant::now() + DATABASE_TIMEOUT;
+        let Some(turn) = self.tenants.enter(tenant).await else {
+            sleep(REFUSAL_PAUSE).await;
+            return Err(Error::TooManyRequests);
+        };
+        let free = timeout_at(deadline, Arc::clone(&self.free).acquire_owned())
+            .await
+            .map_err(unavailable)?
+            .map_err(unavailable)?;
+        let connection = lock(&self.idle).pop();
+        let connection =
+            connection.ok_or_else(|| unavailable("there is no connection for a list"))?;
+        Ok(ListConnection {
+            connection,
+            idle: Arc::clone(&self.idle),
+            deadline,
+            _free: free,
+            _turn: turn,
+        })
+    }
+}
+
+/// A connection for one request's lists. A statement that runs on it when this is dropped is stopped by the database.
+pub(crate) struct ListConnection {
+    connection: DatabaseConnection,
+    idle: Arc<Idle>,
+    deadline: Instant,
+    // Given back after the connection: whoever has a permit finds one.
+    _free: OwnedSemaphorePermit,
+    _turn: Turn<Option<TenantId>>,
+}
+
+impl ListConnection {
+    /// Waits for `work` until [`DATABASE_TIMEOUT`] has passed since the request for the connection.
+    ///
+    /// # Errors
+    /// What `work` fails with; [`Error::Unavailable`] where it takes too long.
+    pub(crate) async fn within<T, E: Into<Error>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        match timeout_at(self.deadline, work).await {
+            Ok(result) => result.map_err(Into::into),
+            Err(elapsed) => Err(unavailable(elapsed)),
+        }
+    }
+}
+
+impl Deref for ListConnection {
+    type Target = DatabaseConnection;
+
+    fn deref(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+}
+
+impl Drop for ListConnection {
+    fn drop(&mut self) {
+        lock(&self.idle).push(self.connection.clone());
+    }
+}
+
+impl fmt::Debug for ListConnection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ListConnection")
+            .finish_non_exhaustive()
+    }
+}
+
+/// A panic with it leaves nothing half done: it is held for a push or a pop.
+fn lock(idle: &Idle) -> MutexGuard<'_, Vec<DatabaseConnection>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
+    use std::time::Duration;
+    use tokio::time::{Instant, sleep, timeout};
+
+    use crate::store::world::{World, on_every_database};
+
+    /// Half of the second that the acceptance allows.
+    const SOON: Duration = Duration::from_millis(500);
+
+    async fn is_running(world: &World, endless: &str) -> bool {
+        let database = world.store.database();
+        let question = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query = $1",
+            [endless.into()],
+        );
+        let row = database.lookups().query_one_raw(question).await;
+        row.expect("an answer").is_some()
+    }
+
+    #[tokio::test]
+    async fn p72_a_statement_that_nobody_waits_for_any_more_is_stopped() {
+        on_every_database(async |world| {
+            let tenant = world.tenant("acme").await.tenant().id;
+            let database = world.store.database();
+            let is_sqlite = database.backend() == DbBackend::Sqlite;
+            let endless = if is_sqlite {
+                "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers) SELECT count(*) FROM numbers"
+            } else {
+                "SELECT count(*) FROM generate_series(1, 1000000000000) WHERE random() < 0"
+            };
+            let lists = database.lists(Some(tenant)).await.expect("a connection");
+            let lane = (*lists).clone();
+            let work = lists.execute_unprepared(endless);
+            assert!(timeout(SOON, work).await.is_err(), "it is endless");
+            let given_up = Instant::now();
+            drop(lists);
+            // The connection is had again when its statement has ended; on PostgreSQL another one could stand in its place.
+            lane.execute_unprepared("SELECT 1").await.expect("an answer");
+            while !is_sqlite && is_running(world, endless).await {
+                sleep(Duration::from_millis(10)).await;
+            }
+            // Without an end SQLite works for ever, and PostgreSQL until `statement_timeout`, which is 3 s after the beginning.
+            let ended = given_up.elapsed();
+            assert!(ended < Duration::from_secs(2), "{ended:?}");
+            eprintln!("{:?}: ended {ended:.1?} after nobody waited", database.backend());
+        })
+        .await;
+    }
+}

@@ -1,0 +1,155 @@
+//! Many connections that ask for the same again and again, and how others are answered meanwhile.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::load::Connection;
+
+/// How often each status came; 0 stands for a connection that ended.
+pub(crate) type Statuses = BTreeMap<u16, u64>;
+
+/// Connections that send one of some requests each, as soon as the last one is answered.
+pub(crate) struct Flood {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stopped: AtomicBool,
+    answers: AtomicU64,
+    statuses: Mutex<Statuses>,
+}
+
+impl Flood {
+    pub(crate) fn start(address: &str, connections: usize, requests: &[&str]) -> Self {
+        let shared = Arc::new(Shared::default());
+        let threads = requests
+            .iter()
+            .cycle()
+            .take(connections)
+            .map(|request| {
+                let shared = Arc::clone(&shared);
+                let (address, request) = (address.to_owned(), (*request).to_owned());
+                thread::spawn(move || shared.run(&address, &request))
+            })
+            .collect();
+        Self { shared, threads }
+    }
+
+    /// How many were answered until now.
+    pub(crate) fn answers(&self) -> u64 {
+        self.shared.answers.load(Ordering::Relaxed)
+    }
+
+    /// Ends it, and tells what it was answered.
+    pub(crate) fn stop(mut self) -> Statuses {
+        self.end();
+        self.shared.statuses.lock().unwrap().clone()
+    }
+
+    fn end(&mut self) {
+        self.shared.stopped.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Shared {
+    fn run(&self, address: &str, request: &str) {
+        let mut connection = None;
+        let mut statuses = Statuses::new();
+        while !self.stopped.load(Ordering::Relaxed) {
+            if connection.is_none() {
+                connection = Connection::try_open(address);
+            }
+            let status = connection.as_mut().and_then(|open| {
+                if request.contains("connection: close") {
+                    open.send_last(request)
+                } else {
+                    open.send(request).map(|(status, _)| status)
+                }
+            });
+            if status.is_none() || request.contains("connection: close") {
+                connection = None;
+            }
+            let status = status.unwrap_or_default();
+            *statuses.entry(status).or_default() += 1;
+            self.answers.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut all = self.statuses.lock().unwrap();
+        for (status, number) in statuses {
+            *all.entry(status).or_default() += number;
+        }
+    }
+}
+
+/// How requests of one kind were answered, and how fast.
+pub(crate) struct Answers {
+    what: &'static str,
+    statuses: Statuses,
+    times: Vec<Duration>,
+}
+
+impl Answers {
+    pub(crate) const fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            statuses: Statuses::new(),
+            times: Vec::new(),
+        }
+    }
+
+    /// Takes the time of one.
+    pub(crate) fn time(&mut self, request: impl FnOnce() -> Option<u16>) {
+        let started = Instant::now();
+        let status = request().unwrap_or_default();
+        self.times.push(started.elapsed());
+        *self.statuses.entry(status).or_default() += 1;
+    }
+
+    /// Every one has that status.
+    #[track_caller]
+    pub(crate) fn assert_all(&self, status: u16) {
+        let expected = Statuses::from([(status, self.times.len() as u64)]);
+        assert_eq!(self.statuses, expected, "{}", self.what);
+    }
+
+    /// So many of a hundred were at least so fast; 100 is the slowest.
+    pub(crate) fn percentile(&self, percent: usize) -> Duration {
+        let mut times = self.times.clone();
+        times.sort();
+        let last = times.len() - 1;
+        times[(times.len() * percent / 100).min(last)]
+    }
+}
+
+impl fmt::Display for Answers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} {:?}: p50 {:.1?}, p90 {:.1?}, p99 {:.1?}, most {:.1?}",
+            self.what,
+            self.statuses,
+            self.percentile(50),
+            self.percentile(90),
+            self.percentile(99),
+            self.percentile(100)
+        )
+    }
+}
