@@ -29,11 +29,17 @@ fn another_date_lies_in_the_future() {
         rotated_expiry("2026-11-25", current, today()),
         Ok(RotatedExpiry::Set(Some(date("2026-11-25"))))
     );
-    for refused in ["2026-11-23", "2026-02-30", "tomorrow", "incomplete"] {
+    const NO_DATE: &str = "Must be a date, like 2030-12-31";
+    for (refused, message) in [
+        ("2026-11-23", "Must be a future date"),
+        ("2026-02-30", NO_DATE),
+        ("tomorrow", NO_DATE),
+        ("incomplete", NO_DATE),
+    ] {
         let error = rotated_expiry(refused, current, today()).unwrap_err();
         assert_eq!(
             (error.field.as_str(), error.message.as_str()),
-            ("expires_on", "Must be a future date")
+            ("expires_on", message)
         );
     }
 }

@@ -179,7 +179,7 @@ pub struct AuditEvent {
     /// What differs, `{ "field": { "before": …, "after": … } }`, without secrets.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub changes: serde_json::Value,
-    /// From which address; `None` at the command line and where it was unknown.
+    /// From which address; `null` at the command line and where it was unknown.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub client_ip: Option<String>,
 }

@@ -59,7 +59,29 @@ pub fn is_plain_line(text: &str) -> bool {
 /// What a page says where [`is_plain_line`] refuses.
 pub const NOT_A_PLAIN_LINE: &str = "Must not contain control or text-direction characters";
 
-/// A name of a tenant, user or group: 1–200 characters on one plain line, in normal form.
+/// How many characters of `text` can be seen: those that are not white space, format characters or ignorable by default.
+#[must_use]
+pub fn visible_length(text: &str) -> usize {
+    text.chars()
+        .filter(|character| !is_invisible(*character))
+        .count()
+}
+
+/// White space, control characters, and what Unicode 16 has as `Cf` or `Default_Ignorable_Code_Point`.
+#[must_use]
+pub fn is_invisible(character: char) -> bool {
+    character.is_whitespace()
+        || is_control(character)
+        || matches!(character,
+            '\u{AD}' | '\u{34F}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}'
+            | '\u{890}'..='\u{891}' | '\u{8E2}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFFB}' | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}'
+            | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// A name of a tenant, user or group: 1–200 characters on one plain line, at least one of them visible, in normal form.
 ///
 /// # Errors
 /// The sentence for the person who typed it.
@@ -70,6 +92,9 @@ pub fn display_name(input: &str) -> Result<String, &'static str> {
     }
     if !is_plain_line(&name) {
         return Err(NOT_A_PLAIN_LINE);
+    }
+    if visible_length(&name) == 0 {
+        return Err("Must have at least 1 visible character");
     }
     Ok(name)
 }

@@ -63,6 +63,7 @@ pub fn Sidebar(console: Console, path: Memo<String>) -> impl IntoView {
         {tenants}
         <div class="menu menu-account" id="account" popover="auto">
             <a href=move || tenant.get().url(urls::ACCOUNT)><Icon name="user" />"My account"</a>
+            <a href="/api/docs" rel="external"><Icon name="info" />"API documentation"</a>
             <form method="post" action=urls::SIGN_OUT>
                 <button><Icon name="exit" />"Sign out"</button>
             </form>

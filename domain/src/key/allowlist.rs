@@ -12,7 +12,11 @@ use std::{
 
 pub use addresses::Addresses;
 
-use crate::{FieldError, client_address::ClientAddress};
+use crate::{
+    FieldError,
+    client_address::ClientAddress,
+    text::{is_control, is_invisible},
+};
 
 /// The networks from which a key works, canonical, each once, in the order they were given. Empty admits every address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -76,7 +80,8 @@ impl Allowlist {
         let mut seen = HashSet::new();
         let mut errors = Vec::new();
         for (index, entry) in entries.into_iter().enumerate() {
-            let entry = entry.trim_matches([' ', '\t']);
+            // What is pasted from a chat or a document brings characters along that nobody sees.
+            let entry = entry.trim_matches(is_pasted_along);
             if entry.is_empty() {
                 continue;
             }
@@ -220,6 +225,12 @@ fn parse_prefix(text: &str) -> Option<u8> {
     decimal.then(|| text.parse().ok()).flatten()
 }
 
+/// Whether a character at the end of a line is no part of what was meant: blanks, and what has no shape. Not line breaks and other
+/// control characters, which part one entry from another.
+fn is_pasted_along(character: char) -> bool {
+    character == '\t' || (is_invisible(character) && !is_control(character))
+}
+
 /// The entry as a message repeats it: shortened, and with characters that would not show as themselves escaped.
 fn quoted(entry: &str) -> String {
     let mut text = String::new();
@@ -228,7 +239,7 @@ fn quoted(entry: &str) -> String {
             text.push('…');
             break;
         }
-        if crate::text::is_control(character) || crate::text::is_bidirectional_override(character) {
+        if character != ' ' && is_invisible(character) {
             text.extend(character.escape_unicode());
         } else {
             text.push(character);

@@ -14,10 +14,16 @@ use std::{fmt, str::FromStr};
 #[serde(try_from = "String", into = "String")]
 pub struct ExpirationDate(NaiveDate);
 
-/// The date is not one that a key can be given; its text is the page's.
+/// Why a date is not one that a key can be given; its text is the page's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Must be a future date")]
-pub struct InvalidExpirationDate;
+pub enum InvalidExpirationDate {
+    /// The text is no date, or one that no calendar has.
+    #[error("Must be a date, like 2030-12-31")]
+    NoDate,
+    /// The date is today or past.
+    #[error("Must be a future date")]
+    NotFuture,
+}
 
 impl ExpirationDate {
     /// The day.
@@ -34,7 +40,7 @@ impl ExpirationDate {
         if self.0 > today {
             Ok(self)
         } else {
-            Err(InvalidExpirationDate)
+            Err(InvalidExpirationDate::NotFuture)
         }
     }
 
@@ -73,7 +79,7 @@ impl FromStr for ExpirationDate {
                 _ => byte.is_ascii_digit(),
             });
         if !shape {
-            return Err(InvalidExpirationDate);
+            return Err(InvalidExpirationDate::NoDate);
         }
         // By hand: the reader of format strings would be a part of the browser's bundle for this alone.
         let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u16>().ok();
@@ -81,7 +87,7 @@ impl FromStr for ExpirationDate {
             let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
             NaiveDate::from_ymd_opt(i32::from(year), u32::from(month), u32::from(day))
         };
-        date().map(Self).ok_or(InvalidExpirationDate)
+        date().map(Self).ok_or(InvalidExpirationDate::NoDate)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use crate::text;
 
-/// A key's name: 2–200 Unicode scalar values after trimming and NFC, on one plain line. Need not be unique.
+/// A key's name: 2–200 Unicode scalar values after trimming and NFC, at least 2 of them visible, on one plain line. Need not be unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, min_length = 2, max_length = 200))]
 #[serde(try_from = "String", into = "String")]
@@ -17,6 +17,9 @@ pub enum InvalidText {
     /// A name of the wrong length.
     #[error("Must be 2–200 characters")]
     NameLength,
+    /// A name that nobody could see in a list.
+    #[error("Must have at least 2 visible characters")]
+    Invisible,
     /// A description that is too long.
     #[error("Must be at most 1,000 characters")]
     DescriptionLength,
@@ -36,8 +39,22 @@ impl KeyName {
 impl FromStr for KeyName {
     type Err = InvalidText;
 
+    /// Reads what somebody typed.
     fn from_str(input: &str) -> Result<Self, InvalidText> {
-        let name = text::normalise(input);
+        let name = Self::try_from(input.to_owned())?;
+        if text::visible_length(&name.0) < 2 {
+            return Err(InvalidText::Invisible);
+        }
+        Ok(name)
+    }
+}
+
+impl TryFrom<String> for KeyName {
+    type Error = InvalidText;
+
+    /// Reads a name that Latchkey has stored. Earlier versions accepted names that nobody can see, and their keys go on working.
+    fn try_from(stored: String) -> Result<Self, InvalidText> {
+        let name = text::normalise(&stored);
         if !(2..=200).contains(&text::length(&name)) {
             return Err(InvalidText::NameLength);
         }
@@ -45,6 +62,14 @@ impl FromStr for KeyName {
             return Err(InvalidText::Character);
         }
         Ok(Self(name))
+    }
+}
+
+impl TryFrom<String> for KeyDescription {
+    type Error = InvalidText;
+
+    fn try_from(text: String) -> Result<Self, InvalidText> {
+        text.parse()
     }
 }
 
@@ -97,14 +122,6 @@ fn normalise_lines(input: &str) -> String {
 
 macro_rules! text_conversions {
     ($name:ident) => {
-        impl TryFrom<String> for $name {
-            type Error = InvalidText;
-
-            fn try_from(text: String) -> Result<Self, InvalidText> {
-                text.parse()
-            }
-        }
-
         impl From<$name> for String {
             fn from(text: $name) -> Self {
                 text.0

@@ -98,6 +98,28 @@ fn p36_a_bad_line_is_quoted_short_and_harmless() {
 }
 
 #[test]
+fn c12_what_is_pasted_along_is_trimmed_and_what_cannot_be_seen_is_shown() {
+    let pasted =
+        "\u{200b}10.0.0.1\u{feff}\n\u{a0}10.0.0.2\u{2060}\n\u{200b}\n\u{202a}10.0.0.3\u{202c}";
+    assert_eq!(
+        list(pasted).to_lines(),
+        "10.0.0.1/32\n10.0.0.2/32\n10.0.0.3/32"
+    );
+    for (line, shown) in [
+        ("10.0.\u{200b}0.1", "10.0.\\u{200b}0.1"),
+        ("10.0.0.0\u{a0}/8", "10.0.0.0\\u{a0}/8"),
+        ("10.0.0.1\u{ad}x", "10.0.0.1\\u{ad}x"),
+        ("10.0.0.1 x", "10.0.0.1 x"),
+    ] {
+        let errors = Allowlist::parse_lines(line).expect_err("a bad line");
+        assert_eq!(
+            errors[0].to_string(),
+            format!("Line 1: '{shown}' is not an IP address or CIDR range")
+        );
+    }
+}
+
+#[test]
 fn p36_at_most_a_thousand_entries_and_duplicates_are_merged() {
     let lines = |count: u32| {
         (0..count)

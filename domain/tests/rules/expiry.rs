@@ -25,11 +25,16 @@ fn p40_works_to_the_last_instant_of_its_day_and_no_longer() {
 #[test]
 fn p41_only_a_future_date_in_its_one_form() {
     let today = date("2026-11-25");
+    for text in ["2026-11-25", "2026-11-24", "1970-01-01"] {
+        let error = parse_future(text, today).expect_err(text);
+        assert_eq!(error.message, "Must be a future date", "{text}");
+    }
     for text in [
-        "2026-11-25",
-        "2026-11-24",
-        "1970-01-01",
         "2027-02-30",
+        "2027-02-29",
+        "2030-12-31T00:00:00Z",
+        "31.12.2030",
+        "1924905600",
         "2027-13-01",
         "2027-01-31T00:00:00Z",
         "10000-01-01",
@@ -45,7 +50,7 @@ fn p41_only_a_future_date_in_its_one_form() {
         let error = parse_future(text, today).expect_err(text);
         assert_eq!(
             (error.field.as_str(), error.message.as_str()),
-            ("expires_on", "Must be a future date"),
+            ("expires_on", "Must be a date, like 2030-12-31"),
             "{text}"
         );
     }

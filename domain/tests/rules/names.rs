@@ -33,6 +33,51 @@ fn p57_two_to_two_hundred_scalar_values_after_trim_and_nfc() {
 }
 
 #[test]
+fn c13_a_name_has_two_characters_that_can_be_seen() {
+    for text in [
+        "\u{200b}\u{200b}",
+        "a\u{200b}",
+        "\u{2060}a\u{feff}\u{ad}",
+        "\u{3164}\u{3164}\u{115f}",
+        "\u{fe0f}x\u{e0041}",
+        "a\u{a0}\u{200c}",
+    ] {
+        assert_eq!(name(text), Err(InvalidText::Invisible), "{text:?}");
+    }
+    assert_eq!(
+        InvalidText::Invisible.to_string(),
+        "Must have at least 2 visible characters"
+    );
+    for text in ["a\u{200d}b", "\u{1f469}\u{200d}\u{1f4bb}", "क्\u{200d}ष"] {
+        assert!(name(text).is_ok(), "{text:?}");
+    }
+    // A key of an earlier version keeps its name.
+    assert!(KeyName::try_from("\u{200b}\u{200b}".to_owned()).is_ok());
+}
+
+#[test]
+fn c09_an_address_has_one_spelling() {
+    for (typed, canonical) in [
+        ("Ann@M\u{fc}nchen.Example", "ann@xn--mnchen-3ya.example"),
+        ("ann@xn--mnchen-3ya.example", "ann@xn--mnchen-3ya.example"),
+        (
+            "j\u{f6}rg@b\u{fc}ro.example",
+            "j\u{f6}rg@xn--bro-hoa.example",
+        ),
+        ("a@stra\u{df}e.example", "a@xn--strae-oqa.example"),
+        // No domain name, and kept as it is.
+        ("a@under_score.example", "a@under_score.example"),
+        ("a@xn--\u{fc}", "a@xn--\u{fc}"),
+        ("a@[192.0.2.1]", "a@[192.0.2.1]"),
+    ] {
+        let email: Email = typed.parse().expect("an address");
+        assert_eq!(email.as_str(), canonical);
+        let again: Email = canonical.parse().expect("an address");
+        assert_eq!(again, email);
+    }
+}
+
+#[test]
 fn p57_controls_nul_and_bidirectional_overrides_are_refused() {
     for character in [
         '\0', '\u{1}', '\n', '\r', '\t', '\u{1b}', '\u{7f}', '\u{85}', '\u{202a}', '\u{202e}',

@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 
 use super::{
     entity_tag::{IfMatch, TaggedKey},
-    error::{ApiError, ProblemBody},
+    error::ApiError,
     json::{JsonBody, NoBody},
     key_body::{KeyChangesBody, NewKeyBody, RotateBody},
     query::{NoParameters, parse_key_query},
@@ -82,7 +82,7 @@ impl<S: Send + Sync> FromRequestParts<S> for KeyInPath {
         ("q" = Option<String>, Query, max_length = 100, description = "Only keys whose name or description contains this, or whose hint ends in it, whatever the case"),
         ("sort" = Option<String>, Query, pattern = "^-?(name|status|authorization_group|expires_on|last_used_at|created_at)$", description = "`name`, `status`, `authorization_group`, `expires_on`, `last_used_at` or `created_at`, with `-` before it for descending; `-created_at` where it is absent. Empty values come last."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "25 where it is absent"),
-        ("cursor" = Option<String>, Query, description = "A `next_cursor` of the same list"),
+        ("cursor" = Option<String>, Query, max_length = 2048, pattern = "^[A-Za-z0-9_-]*$", description = "A `next_cursor` of the same list"),
     ),
     responses((status = 200, body = KeyList, description = "A page of keys")),
 )]
@@ -115,7 +115,8 @@ pub(crate) async fn list_api_keys(
         ("ETag" = String, description = "The key's entity tag"),
         ("Location" = String, description = "The key's path"),
         ("Idempotency-Replayed" = Option<String>, description = "`true` where the key was made by an earlier request"),
-    )), (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The tenant has as many keys as it may have, or the same request is being worked on")),
+    ))),
+    extensions(("x-codes" = json!(["exceeds_own_grant", "key_limit_reached", "request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
 )]
 pub(crate) async fn create_api_key(
     State(state): State<AppState>,
@@ -209,11 +210,11 @@ pub(crate) async fn read_api_key(
     tag = "API keys",
     params(
         ("id" = KeyId, Path),
-        ("If-Match" = Option<String>, Header, description = "Entity tags of the key, or `*`: edit it only where it has one of them; 412 where it does not"),
+        ("If-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$", description = "Entity tags of the key, or `*`: edit it only where it has one of them; 412 where it does not"),
     ),
     request_body = KeyChangesBody,
-    responses((status = 200, body = ChangedKey, description = "The key as it is now", headers(("ETag" = String, description = "The key's entity tag"))),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The key is revoked")),
+    responses((status = 200, body = ChangedKey, description = "The key as it is now", headers(("ETag" = String, description = "The key's entity tag"))),),
+    extensions(("x-codes" = json!(["exceeds_own_grant", "key_revoked", "outcome_unknown"]))),
 )]
 pub(crate) async fn update_api_key(
     State(state): State<AppState>,
@@ -243,8 +244,8 @@ pub(crate) async fn update_api_key(
     tag = "API keys",
     params(("id" = KeyId, Path)),
     request_body = Option<RotateBody>,
-    responses((status = 200, body = RotatedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag"))),
-        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "The key is revoked")),
+    responses((status = 200, body = RotatedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag"))),),
+    extensions(("x-codes" = json!(["exceeds_own_grant", "key_revoked", "outcome_unknown"]))),
 )]
 pub(crate) async fn rotate_api_key(
     State(state): State<AppState>,
@@ -262,13 +263,14 @@ pub(crate) async fn rotate_api_key(
 
 /// Revoke a key
 ///
-/// For ever. A key that was revoked before stays as it is.
+/// For ever. A key that was revoked before stays as it is. Takes no body, or an empty JSON object.
 #[utoipa::path(
     post,
     path = "/api/v1/api-keys/{id}/revoke",
     tag = "API keys",
     params(("id" = KeyId, Path)),
     responses((status = 200, body = ChangedKey, description = "The revoked key", headers(("ETag" = String, description = "The key's entity tag")))),
+    extensions(("x-codes" = json!(["outcome_unknown"]))),
 )]
 pub(crate) async fn revoke_api_key(
     State(state): State<AppState>,

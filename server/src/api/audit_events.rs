@@ -36,10 +36,10 @@ pub(crate) struct EventList {
         ("action" = Option<AuditAction>, Query, description = "Only this action"),
         ("actor" = Option<String>, Query, pattern = "^(cli|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$", description = "Only what the user or key of this identifier did; `cli` for the command line"),
         ("key_id" = Option<KeyId>, Query, description = "Only what was done to this key"),
-        ("from" = Option<String>, Query, description = "Only from this time on; a date means its beginning (UTC)"),
-        ("to" = Option<String>, Query, description = "Only before this time; a date means its end (UTC)"),
+        ("from" = Option<String>, Query, format = DateTime, description = "Only from this time on; a date means its beginning (UTC)"),
+        ("to" = Option<String>, Query, format = DateTime, description = "Only before this time; a date means its end (UTC)"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "25 where it is absent"),
-        ("cursor" = Option<String>, Query, description = "A `next_cursor` of the same list"),
+        ("cursor" = Option<String>, Query, max_length = 2048, pattern = "^[A-Za-z0-9_-]*$", description = "A `next_cursor` of the same list"),
     ),
     responses((status = 200, body = EventList, description = "A page of events")),
 )]

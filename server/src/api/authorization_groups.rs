@@ -30,7 +30,7 @@ pub(crate) struct GroupList {
     tag = "Authorization groups",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "25 where it is absent"),
-        ("cursor" = Option<String>, Query, description = "A `next_cursor` of the same list"),
+        ("cursor" = Option<String>, Query, max_length = 2048, pattern = "^[A-Za-z0-9_-]*$", description = "A `next_cursor` of the same list"),
     ),
     responses((status = 200, body = GroupList, description = "A page of groups")),
 )]

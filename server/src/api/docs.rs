@@ -1,21 +1,29 @@
 //! `/api/docs`: the document as a page for people. It has no script and fetches its own stylesheet and nothing else.
 
-use std::{fmt::Write as _, sync::LazyLock};
+use std::{collections::BTreeMap, fmt::Write as _, sync::LazyLock};
 
 use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use serde_json::Value;
 
-use super::document::DOCUMENT;
+use super::{document::DOCUMENT, error::KINDS};
 use crate::content_coding::compressible;
 
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
 );
-/// How many methods OpenAPI knows.
-const EVERY_METHOD: usize = 8;
-const STYLE: &str = include_str!("docs/style.css");
+/// How many methods the document lists where any will do.
+const EVERY_METHOD: usize = 7;
+/// The colours and sizes of the console, before the page's own rules.
+const STYLE: &str = concat!(
+    include_str!("../../../style/tokens.css"),
+    include_str!("docs/style.css")
+);
+/// As in the console.
+const BRAND_ICON: &str = "<svg class=\"icon\" viewBox=\"0 0 20 20\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" \
+     stroke-width=\"1.75\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><circle cx=\"6.5\" cy=\"13.5\" r=\"3.75\"/>\
+     <path d=\"m9.25 10.75 7.5-7.5M13.5 6.5l2.75 2.75M11 9l1.75 1.75\"/></svg>";
 
 static PAGE: LazyLock<Bytes> = LazyLock::new(|| page(&DOCUMENT).into());
 
@@ -31,55 +39,165 @@ pub(crate) async fn read_style() -> Response {
     ([(header::CONTENT_TYPE, kind)], STYLE).into_response()
 }
 
-fn page(document: &Value) -> String {
-    let mut html = String::from(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>Latchkey API</title><link rel=\"stylesheet\" href=\"/api/docs/style.css\"></head><body><main>\
-         <h1>Latchkey API</h1>",
-    );
-    let mut write = |text: std::fmt::Arguments<'_>| {
-        // Writing to a String cannot fail.
-        let _ = html.write_fmt(text);
-    };
-    write(format_args!(
-        "<p>{}</p><p>Send the key in the header <code>X-API-Key</code>. For programs: <a href=\"/api/v1/openapi.json\">openapi.json</a>.</p>",
-        prose(&document["info"]["description"])
-    ));
+/// One route as the page shows it.
+struct Entry<'a> {
+    anchor: String,
+    tag: &'a str,
+    method: String,
+    path: &'a str,
+    operation: &'a Value,
+}
+
+/// The routes, each once also where any method will do.
+fn entries(document: &Value) -> Vec<Entry<'_>> {
+    let mut entries = Vec::new();
     for (path, operations) in members(&document["paths"]) {
-        let mut methods: Vec<_> = members(operations).collect();
-        let mut word = None;
-        // Where any method will do, all are the same.
-        if methods.len() == EVERY_METHOD {
-            methods.retain(|(method, _)| *method == "get");
-            word = Some("any method");
-        }
+        let methods: Vec<_> = members(operations).collect();
+        let takes_any = methods.len() == EVERY_METHOD;
         for (method, operation) in methods {
-            write(format_args!(
-                "{}",
-                section(path, word.unwrap_or(&method.to_uppercase()), operation)
-            ));
+            if takes_any && method != "get" {
+                continue;
+            }
+            let id = operation["operationId"].as_str().unwrap_or(path);
+            entries.push(Entry {
+                anchor: if takes_any {
+                    id.trim_end_matches("_get").to_owned()
+                } else {
+                    id.to_owned()
+                },
+                tag: items(&operation["tags"])
+                    .next()
+                    .and_then(Value::as_str)
+                    .unwrap_or("Other"),
+                method: if takes_any {
+                    "any".to_owned()
+                } else {
+                    method.to_uppercase()
+                },
+                path,
+                operation,
+            });
         }
     }
-    write(format_args!("<h2>Shapes</h2>"));
+    entries.sort_by_key(|entry| entry.tag);
+    entries
+}
+
+fn page(document: &Value) -> String {
+    let entries = entries(document);
+    let mut html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>API documentation – Latchkey</title><link rel=\"stylesheet\" href=\"/api/docs/style.css\"></head><body>\
+         <a class=\"skip-link\" href=\"#main\">Skip to content</a>\
+         <header class=\"topbar\"><a class=\"brand\" href=\"/\">{BRAND_ICON}Latchkey</a><a href=\"/\">Back to the console</a></header>\
+         <div class=\"columns\">{}<main id=\"main\" tabindex=\"-1\"><h1>API documentation</h1>\
+         <p>{} Send the key in the header <code>X-API-Key</code>. For programs: <a href=\"/api/v1/openapi.json\">openapi.json</a>.</p>\
+         <p>In the examples, <code>$LATCHKEY</code> is the address of this server, <code>$KEY</code> a secret and <code>$KEY_ID</code> the identifier of a key.</p>",
+        contents(&entries, document),
+        prose(&document["info"]["description"])
+    );
+    for entry in &entries {
+        html.push_str(&section(entry));
+    }
+    html.push_str(&codes());
+    html.push_str(&permissions(&entries));
+    html.push_str("<h2 id=\"shapes\">Shapes</h2>");
     for (name, schema) in members(&document["components"]["schemas"]) {
-        write(format_args!(
+        let _ = write!(
+            html,
             "<section id=\"{0}\"><h3>{0}</h3><p>{1}</p>{2}</section>",
             escape(name),
             prose(&schema["description"]),
             shape(schema)
-        ));
+        );
     }
-    write(format_args!("</main></body></html>"));
+    html.push_str("</main></div></body></html>");
     html
 }
 
-fn section(path: &str, method: &str, operation: &Value) -> String {
+fn contents(entries: &[Entry<'_>], document: &Value) -> String {
+    let mut html = String::from("<nav class=\"contents\" aria-label=\"Contents\">");
+    let mut tag = "";
+    for entry in entries {
+        if entry.tag != tag {
+            if !tag.is_empty() {
+                html.push_str("</ul>");
+            }
+            tag = entry.tag;
+            let _ = write!(html, "<h2>{}</h2><ul>", escape(tag));
+        }
+        let _ = write!(
+            html,
+            "<li><a href=\"#{}\">{}</a></li>",
+            escape(&entry.anchor),
+            prose(&entry.operation["summary"])
+        );
+    }
+    html.push_str(
+        "</ul><h2>Reference</h2><ul><li><a href=\"#codes\">Codes of problems</a></li>\
+         <li><a href=\"#permissions\">Permissions</a></li></ul>\
+         <details><summary><a href=\"#shapes\">Shapes</a></summary><ul>",
+    );
+    for (name, _) in members(&document["components"]["schemas"]) {
+        let _ = write!(html, "<li><a href=\"#{0}\">{0}</a></li>", escape(name));
+    }
+    html.push_str("</ul></details></nav>");
+    html
+}
+
+/// Every code, with what to do about it.
+fn codes() -> String {
+    let rows: Vec<_> = KINDS
+        .iter()
+        .map(|kind| {
+            (
+                kind.code.to_owned(),
+                kind.status.as_u16().to_string(),
+                format!("{}. {}", escape(kind.title), prose(&kind.remedy.into())),
+            )
+        })
+        .collect();
+    format!(
+        "<section id=\"codes\"><h2>Codes of problems</h2>\
+         <p>Every refusal is a problem of RFC 9457 with one of these in its member <code>code</code>. Branch on it: a code never changes, and new ones may be added.</p>{}</section>",
+        table(["Code", "Status", "What it means, and what to do"], &rows)
+    )
+}
+
+/// Every permission that a route asks for, with the routes.
+fn permissions(entries: &[Entry<'_>]) -> String {
+    let mut routes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for entry in entries {
+        if let Some(permission) = entry.operation["x-permission"].as_str() {
+            routes.entry(permission).or_default().push(format!(
+                "<a href=\"#{}\"><code>{} {}</code></a>",
+                escape(&entry.anchor),
+                escape(&entry.method),
+                escape(entry.path)
+            ));
+        }
+    }
+    let rows: Vec<_> = routes
+        .into_iter()
+        .map(|(permission, routes)| (permission.to_owned(), String::new(), routes.join("<br>")))
+        .collect();
+    format!(
+        "<section id=\"permissions\"><h2>Permissions</h2>\
+         <p>Of Latchkey’s own routes. A key has those of its authorization group, beside any of your services’.</p>{}</section>",
+        table(["Permission", "", "Routes"], &rows)
+    )
+}
+
+fn section(entry: &Entry<'_>) -> String {
+    let operation = entry.operation;
     let mut html = format!(
-        "<section><h2><code>{} {}</code></h2><p><strong>{}</strong> {}</p>",
-        escape(method),
-        escape(path),
+        "<section id=\"{}\"><h2>{}</h2><p class=\"route\"><span class=\"method\">{}</span> <code>{}</code></p><p>{}</p>",
+        escape(&entry.anchor),
         prose(&operation["summary"]),
+        escape(&entry.method),
+        // A long path may be broken behind each of its parts.
+        escape(entry.path).replace('/', "/<wbr>"),
         prose(&operation["description"]),
     );
     if let Some(permission) = operation["x-permission"].as_str() {
@@ -89,18 +207,25 @@ fn section(path: &str, method: &str, operation: &Value) -> String {
             escape(permission)
         );
     }
+    for sample in items(&operation["x-codeSamples"]) {
+        let _ = write!(
+            html,
+            "<pre tabindex=\"0\" aria-label=\"Example\"><code>{}</code></pre>",
+            escape(sample["source"].as_str().unwrap_or_default())
+        );
+    }
     let rows: Vec<_> = items(&operation["parameters"])
         .map(|parameter| {
             let place = parameter["in"].as_str().unwrap_or_default();
             let name = parameter["name"].as_str().unwrap_or_default();
             (
-                format!("{name} ({place})"),
-                kind(&parameter["schema"]),
+                name.to_owned(),
+                format!("{}, in the {place}", kind(&parameter["schema"])),
                 prose(&parameter["description"]),
             )
         })
         .collect();
-    html.push_str(&table("Parameters", &rows));
+    html.push_str(&table(["Parameter", "Type", "Meaning"], &rows));
     for (media_type, content) in members(&operation["requestBody"]["content"]) {
         let _ = write!(
             html,
@@ -118,7 +243,7 @@ fn section(path: &str, method: &str, operation: &Value) -> String {
             (status.to_owned(), shape, prose(&response["description"]))
         })
         .collect();
-    html.push_str(&table("Answers", &rows));
+    html.push_str(&table(["Status", "Body", "Meaning"], &rows));
     html.push_str("</section>");
     html
 }
@@ -158,7 +283,7 @@ fn shape(schema: &Value) -> String {
     if rows.is_empty() && is_alone {
         return format!("<p>{}</p>", kind(schema));
     }
-    html + &table("Fields", &rows)
+    html + &table(["Field", "Type", "Meaning"], &rows)
 }
 
 /// What a value of a schema looks like, in a few words.
@@ -203,17 +328,28 @@ fn kind(schema: &Value) -> String {
     text
 }
 
-fn table(caption: &str, rows: &[(String, String, String)]) -> String {
+/// A table of three columns. Where the second has no head, there is none.
+fn table(heads: [&str; 3], rows: &[(String, String, String)]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut html = format!("<table><caption>{}</caption><tbody>", escape(caption));
+    let [first, second, third] = heads.map(escape);
+    let has_second = !second.is_empty();
+    let mut html = format!("<table><thead><tr><th scope=\"col\">{first}</th>");
+    if has_second {
+        let _ = write!(html, "<th scope=\"col\">{second}</th>");
+    }
+    let _ = write!(html, "<th scope=\"col\">{third}</th></tr></thead><tbody>");
     for (name, kind, description) in rows {
         let _ = write!(
             html,
-            "<tr><th scope=\"row\"><code>{}</code></th><td>{kind}</td><td>{description}</td></tr>",
+            "<tr><th scope=\"row\"><code>{}</code></th>",
             escape(name)
         );
+        if has_second {
+            let _ = write!(html, "<td>{kind}</td>");
+        }
+        let _ = write!(html, "<td>{description}</td></tr>");
     }
     html.push_str("</tbody></table>");
     html

@@ -1,13 +1,13 @@
 //! `/api/v1/openapi.json`: the document of the API, put together from the route table. What a route takes and gives stands at its
 //! handler; who may call it, and what follows from that, in its row.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use axum::{
+    extract::State,
     response::{IntoResponse, Response},
     routing::MethodRouter,
 };
-use bytes::Bytes;
 use http::{HeaderValue, Method, header};
 use serde_json::{Value, json};
 use utoipa::{
@@ -23,7 +23,7 @@ use utoipa::{
 };
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use super::error::ProblemBody;
+use super::error::{KINDS, Kind, ProblemBody};
 use crate::{
     content_coding::compressible,
     router::{self, Caller},
@@ -33,8 +33,9 @@ use crate::{
 /// What the security scheme is called in the document.
 const SCHEME: &str = "api_key";
 
-/// What the document, which has no word for any method, knows of them.
-const ANY_METHOD: [(HttpMethod, &str); 8] = [
+/// What the document, which has no word for any method, lists for it. Not TRACE: browsers forbid it, and a client that is generated with
+/// it does not compile.
+const ANY_METHOD: [(HttpMethod, &str); 7] = [
     (HttpMethod::Get, "get"),
     (HttpMethod::Head, "head"),
     (HttpMethod::Post, "post"),
@@ -42,8 +43,13 @@ const ANY_METHOD: [(HttpMethod, &str); 8] = [
     (HttpMethod::Patch, "patch"),
     (HttpMethod::Delete, "delete"),
     (HttpMethod::Options, "options"),
-    (HttpMethod::Trace, "trace"),
 ];
+
+/// Where a handler names the codes of its own refusals, and where the document lists those of a response.
+const CODES: &str = "x-codes";
+
+/// Takes the place of the server's address until it is known.
+const SERVER_PLACE: &str = "{server}";
 
 /// What a handler says of itself.
 pub(crate) struct Documented {
@@ -108,7 +114,7 @@ pub(crate) fn of(routes: impl IntoIterator<Item = (Documented, Caller)>) -> Open
         if let Some(RefOr::T(body)) = &mut route.operation.request_body {
             name_optional_body(body);
         }
-        complete(&mut route.operation, caller);
+        complete(&mut route.operation, caller, &route.method);
         if caller == Caller::Gateway {
             for (method, word) in ANY_METHOD {
                 let mut operation = route.operation.clone();
@@ -149,12 +155,18 @@ fn name_optional_body(body: &mut RequestBody) {
     }
 }
 
-/// Adds what follows from who may call, and from what is taken: the permission, and the refusals that every such route has.
-fn complete(operation: &mut Operation, caller: Caller) {
+/// Adds what follows from who may call, and from what is taken: the permission, and the refusals of the route, each with its codes.
+fn complete(operation: &mut Operation, caller: Caller, method: &HttpMethod) {
     operation.security = Some(match caller {
         Caller::Anyone => Vec::new(),
         _ => vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())],
     });
+    let own = operation
+        .extensions
+        .take()
+        .and_then(|mut extensions| extensions.remove(CODES))
+        .and_then(|codes| serde_json::from_value::<Vec<String>>(codes).ok())
+        .unwrap_or_default();
     if let Caller::Key(Some(permission)) = caller {
         operation.extensions = Some(Extensions::from_iter([(
             "x-permission".to_owned(),
@@ -168,50 +180,73 @@ fn complete(operation: &mut Operation, caller: Caller) {
             RefOr::Ref(_) => false,
         })
     };
-    let mut refusals = vec![
-        (401, "The key is missing or not good"),
-        (403, "The key may not do this"),
-        (422, "The input breaks a rule; `errors` names each"),
-        (503, "The database is not available; ask again later"),
+    let mut codes = vec![
+        "missing_api_key",
+        "ambiguous_api_key",
+        "invalid_api_key",
+        "revoked_api_key",
+        "expired_api_key",
+        "tenant_suspended",
+        "ip_not_allowed",
+        "validation_failed",
+        "unavailable",
     ];
+    match caller {
+        Caller::Gateway => codes.extend(["wrong_tenant", "missing_permission"]),
+        Caller::Key(Some(_)) => codes.push("missing_permission"),
+        _ => {}
+    }
     if takes("id", ParameterIn::Path) {
-        refusals.push((404, "The tenant has none of that identifier"));
+        codes.push("not_found");
     }
     if takes("cursor", ParameterIn::Query) {
-        refusals.extend([
-            (400, "The cursor is not one of this list"),
-            (429, "Too many lists of the tenant at once; ask again later"),
-        ]);
+        codes.extend(["invalid_cursor", "too_many_requests"]);
     }
     if takes("If-Match", ParameterIn::Header) {
-        refusals.push((412, "It was changed since it was read"));
+        codes.push("stale");
     }
-    if operation.request_body.is_some() {
-        refusals.extend([
-            (400, "The body is not well-formed JSON"),
-            (408, "The body did not come in time"),
-            (413, "The body is larger than 64 KiB"),
-            (415, "The body is of another type than JSON"),
+    if caller != Caller::Gateway && matches!(method, HttpMethod::Post | HttpMethod::Patch) {
+        codes.extend([
+            "malformed_json",
+            "payload_too_large",
+            "request_timeout",
+            "unsupported_media_type",
         ]);
     }
-    for (status, description) in refusals {
+    codes.extend(own.iter().map(String::as_str));
+    for code in &codes {
+        assert!(
+            KINDS.iter().any(|kind| kind.code == *code),
+            "{code} is no code of a problem"
+        );
+    }
+    let mut refusals: BTreeMap<u16, Vec<&Kind>> = BTreeMap::new();
+    for kind in KINDS.iter().filter(|kind| codes.contains(&kind.code)) {
+        refusals.entry(kind.status.as_u16()).or_default().push(kind);
+    }
+    for (status, kinds) in refusals {
         let responses = &mut operation.responses.responses;
-        responses.insert(status.to_string(), RefOr::T(refusal(status, description)));
+        responses.insert(status.to_string(), RefOr::T(refusal(status, &kinds)));
     }
 }
 
 /// A refusal as the document describes it.
-fn refusal(status: u16, description: &str) -> Described {
+fn refusal(status: u16, kinds: &[&Kind]) -> Described {
     let schema = Ref::from_schema_name(ProblemBody::name());
     let text = |example: &str| {
         let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String));
         header.description = Some(example.to_owned());
         header
     };
+    let description: Vec<_> = kinds
+        .iter()
+        .map(|kind| format!("`{}`: {}.", kind.code, kind.title))
+        .collect();
+    let codes: Vec<_> = kinds.iter().map(|kind| kind.code).collect();
     let response = ResponseBuilder::new()
-        .description(description)
+        .description(description.join(" "))
         .content("application/problem+json", Content::new(Some(schema)));
-    match status {
+    let mut response = match status {
         401 => response.header(
             header::WWW_AUTHENTICATE.as_str(),
             text("`ApiKey realm=\"latchkey\"`"),
@@ -219,7 +254,105 @@ fn refusal(status: u16, description: &str) -> Described {
         429 | 503 => response.header(header::RETRY_AFTER.as_str(), text("In how many seconds")),
         _ => response,
     }
-    .build()
+    .build();
+    response.extensions = Some(Extensions::from_iter([(
+        CODES.to_owned(),
+        Value::from(codes),
+    )]));
+    response
+}
+
+/// Names the constants of enums whose values another enum has too: a generator that makes one constant a value, such as that for Go,
+/// would make the same one twice.
+fn name_shared_constants(document: &mut Value) {
+    let constant = |word: &str| word.replace(['.', '-', ':'], "_").to_uppercase();
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
+        return;
+    };
+    let mut owners: BTreeMap<String, u32> = BTreeMap::new();
+    for word in schemas.values().flat_map(words) {
+        *owners.entry(constant(word)).or_default() += 1;
+    }
+    for (name, schema) in schemas {
+        let names: Vec<_> = words(schema).map(&constant).collect();
+        let is_shared = |constant: &String| owners.get(constant).is_some_and(|number| *number > 1);
+        if names.iter().any(is_shared) {
+            let prefix = snake_case(name).to_uppercase();
+            let unique = names
+                .into_iter()
+                .map(|constant| match is_shared(&constant) {
+                    true => format!("{prefix}_{constant}"),
+                    false => constant,
+                })
+                .collect::<Vec<_>>();
+            schema["x-enum-varnames"] = unique.into();
+        }
+    }
+}
+
+/// The values of an enum; none of another schema.
+fn words(schema: &Value) -> impl Iterator<Item = &str> {
+    schema["enum"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+/// `ActorKind` is `actor_kind`.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for (index, character) in name.char_indices() {
+        if character.is_uppercase() && index > 0 {
+            snake.push('_');
+        }
+        snake.extend(character.to_lowercase());
+    }
+    snake
+}
+
+/// Adds to each operation the command that calls it.
+fn add_samples(document: &mut Value) {
+    let schemas = document["components"]["schemas"].clone();
+    let Some(paths) = document["paths"].as_object_mut() else {
+        return;
+    };
+    for (path, operations) in paths {
+        for (method, operation) in operations.as_object_mut().into_iter().flatten() {
+            let sample = sample(path, &method.to_uppercase(), operation, &schemas);
+            operation["x-codeSamples"] = json!([{ "lang": "Shell", "source": sample }]);
+        }
+    }
+}
+
+fn sample(path: &str, method: &str, operation: &Value, schemas: &Value) -> String {
+    let path = path
+        .replace("{id}", "$KEY_ID")
+        .replace("{tenant}", "acme")
+        .replace("{permission}", "orders:read")
+        .replace("{rest}", "orders/7");
+    let query = match operation["operationId"].as_str().unwrap_or_default() {
+        "list_api_keys" => "?status=active&limit=100",
+        "list_audit_events" => "?action=api_key.revoked&from=2026-01-01",
+        id if id.starts_with("forward_auth") && !path.contains("/for/") => {
+            "?permission=orders:read"
+        }
+        _ => "",
+    };
+    let how = match method {
+        "GET" => String::new(),
+        "HEAD" => " --head".to_owned(),
+        other => format!(" -X {other}"),
+    };
+    let mut command = format!("curl{how} \"$LATCHKEY{path}{query}\" -H \"X-API-Key: $KEY\"");
+    let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+    if let Some(name) = body.as_str().and_then(|body| body.rsplit('/').next()) {
+        let example = &schemas[name]["example"];
+        command.push_str(&format!(
+            " -H 'Content-Type: application/json' -d '{example}'"
+        ));
+    }
+    command
 }
 
 /// The document as JSON.
@@ -227,13 +360,33 @@ pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let document = of(router::routes()
         .into_iter()
         .filter_map(router::Route::documented));
-    serde_json::to_value(document).unwrap_or_else(|error| json!({ "error": error.to_string() }))
+    let mut document = serde_json::to_value(document)
+        .unwrap_or_else(|error| json!({ "error": error.to_string() }));
+    name_shared_constants(&mut document);
+    add_samples(&mut document);
+    document["servers"] = json!([{ "url": SERVER_PLACE }]);
+    document
 });
 
-static BYTES: LazyLock<Bytes> = LazyLock::new(|| DOCUMENT.to_string().into());
+/// The document around the server's address.
+static AROUND_SERVER: LazyLock<(String, String)> = LazyLock::new(|| {
+    let text = DOCUMENT.to_string();
+    let place = Value::from(SERVER_PLACE).to_string();
+    match text.split_once(&place) {
+        Some((before, after)) => (before.to_owned(), after.to_owned()),
+        None => (text, String::new()),
+    }
+});
 
 /// `GET /api/v1/openapi.json`
-pub(crate) async fn read_document() -> Response {
+pub(crate) async fn read_document(State(state): State<AppState>) -> Response {
     let kind = HeaderValue::from_static("application/json");
-    compressible(([(header::CONTENT_TYPE, kind)], BYTES.clone()).into_response())
+    let server = state
+        .config
+        .public_url
+        .as_ref()
+        .map_or("/", |url| url.as_str().trim_end_matches('/'));
+    let (before, after) = &*AROUND_SERVER;
+    let text = [before.as_str(), &Value::from(server).to_string(), after].concat();
+    compressible(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -2,14 +2,104 @@
 
 use axum::response::{IntoResponse, Response};
 use domain::{Error, FieldError, key::verdict::Refusal};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 use crate::request_id::RequestId;
 
-/// What a client does that cannot know whether its change was made.
-const OUTCOME_UNKNOWN: &str = "The database did not confirm the change in time. Read the key or the list again, or repeat the request with the same Idempotency-Key.";
+/// What never changes about a problem.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// For programs, which branch on it.
+    pub(crate) code: &'static str,
+    pub(crate) status: StatusCode,
+    pub(crate) title: &'static str,
+    /// What to do about it, where the request itself has nothing more particular to say.
+    pub(crate) remedy: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $status:ident, $code:literal, $title:literal, $remedy:literal;)*) => {
+        $(const $name: &Kind = &Kind {
+            code: $code,
+            status: StatusCode::$status,
+            title: $title,
+            remedy: $remedy,
+        };)*
+
+        /// Every problem that the API answers with. The document and its page list them from here.
+        pub(crate) const KINDS: &[&Kind] = &[$($name),*];
+    };
+}
+
+kinds! {
+    MALFORMED_JSON = BAD_REQUEST, "malformed_json", "The body is not well-formed JSON",
+        "Send one JSON value in UTF-8, in which no object has a name twice.";
+    INVALID_CURSOR = BAD_REQUEST, "invalid_cursor", "The cursor is not one of this list",
+        "Begin again without a cursor; a next_cursor belongs to the same filters and the same sort.";
+    BAD_REQUEST = BAD_REQUEST, "bad_request", "The request is not understood",
+        "Compare the request with the API's document at /api/docs.";
+    MISSING_API_KEY = UNAUTHORIZED, "missing_api_key", "No API key was sent",
+        "Send it in the header X-API-Key.";
+    AMBIGUOUS_API_KEY = UNAUTHORIZED, "ambiguous_api_key", "More than one API key was sent",
+        "Send the header X-API-Key once.";
+    INVALID_API_KEY = UNAUTHORIZED, "invalid_api_key", "The API key is not valid",
+        "Check that the whole secret was copied, and that the key was not rotated since.";
+    REVOKED_API_KEY = UNAUTHORIZED, "revoked_api_key", "The API key is revoked",
+        "A revoked key never works again: generate another one.";
+    EXPIRED_API_KEY = UNAUTHORIZED, "expired_api_key", "The API key is expired",
+        "Rotate the key and choose a later expiration date, or generate another one.";
+    TENANT_SUSPENDED = FORBIDDEN, "tenant_suspended", "The tenant is suspended",
+        "The operator of this Latchkey can resume the tenant.";
+    IP_NOT_ALLOWED = FORBIDDEN, "ip_not_allowed", "The API key does not work from this address",
+        "Add the client's address to the key's IP allowlist, or send the request from an address that is in it.";
+    WRONG_TENANT = FORBIDDEN, "wrong_tenant", "The API key belongs to another tenant",
+        "Send a key of the tenant that the route or gateway asks for.";
+    MISSING_PERMISSION = FORBIDDEN, "missing_permission", "The API key lacks a permission",
+        "Add the permission to the key's authorization group, or send a key of another group.";
+    EXCEEDS_OWN_GRANT = FORBIDDEN, "exceeds_own_grant", "An API key can hand out no more than it has",
+        "Permissions, expiration date and addresses of the other key must lie within those of the key that asks, and no key changes itself.";
+    FORBIDDEN = FORBIDDEN, "forbidden", "Not allowed",
+        "Ask an administrator of the tenant.";
+    NOT_FOUND = NOT_FOUND, "not_found", "There is nothing here",
+        "Check the path and the identifier; what belongs to another tenant is not found either.";
+    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method",
+        "The header Allow names the methods of this path.";
+    REQUEST_TIMEOUT = REQUEST_TIMEOUT, "request_timeout", "The body did not come in time",
+        "Send the whole body within 20 seconds.";
+    ALREADY_EXISTS = CONFLICT, "already_exists", "There is one of that name already",
+        "Choose another name.";
+    KEY_LIMIT_REACHED = CONFLICT, "key_limit_reached", "The tenant has as many keys as it may have",
+        "Revoke a key, or ask the operator for a higher limit.";
+    KEY_REVOKED = CONFLICT, "key_revoked", "The API key is revoked",
+        "A revoked key cannot be changed: generate another one.";
+    REQUEST_IN_FLIGHT = CONFLICT, "request_in_flight", "The same request is being worked on; ask again later",
+        "Repeat it in a few seconds with the same Idempotency-Key.";
+    FORM_TOO_OLD = CONFLICT, "form_too_old", "The form was opened too long ago",
+        "Open it again.";
+    STALE = PRECONDITION_FAILED, "stale", "It was changed by someone else",
+        "Read it again, and send the new ETag in If-Match.";
+    PAYLOAD_TOO_LARGE = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large",
+        "Send at most 64 KiB.";
+    UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is not of a type that is understood",
+        "Send JSON, with the header Content-Type: application/json and without Content-Encoding.";
+    VALIDATION_FAILED = UNPROCESSABLE_ENTITY, "validation_failed", "The input breaks a rule",
+        "`errors` names each field, and what it must be.";
+    IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The Idempotency-Key was used for another request",
+        "Send a new Idempotency-Key with a new request.";
+    TOO_MANY_REQUESTS = TOO_MANY_REQUESTS, "too_many_requests", "Too many requests of this tenant at once",
+        "Nothing was changed. Repeat the request after as many seconds as Retry-After says.";
+    INTERNAL_ERROR = INTERNAL_SERVER_ERROR, "internal_error", "Internal error",
+        "Give the operator the request_id: the server's log names the cause.";
+    UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "Not available just now; ask again later",
+        "Nothing was changed. Repeat the request after as many seconds as Retry-After says.";
+    OUTCOME_UNKNOWN = SERVICE_UNAVAILABLE, "outcome_unknown", "Nobody knows whether the change was made",
+        "The database did not confirm the change in time. Read the key or the list again, or repeat the request with the same Idempotency-Key.";
+}
 
 /// A request under `/api/v1` that is not answered as asked.
 #[derive(Debug)]
@@ -21,7 +111,10 @@ pub(crate) enum ApiError {
     /// The body is no JSON, or says one thing twice.
     MalformedJson,
     /// The body is of another type than JSON.
-    UnsupportedMediaType,
+    UnsupportedMediaType {
+        /// Of the request.
+        method: Method,
+    },
 }
 
 impl From<Refusal> for ApiError {
@@ -36,201 +129,155 @@ impl From<Error> for ApiError {
     }
 }
 
-/// What the body of a refusal says. The code is for programs and never changes; title and detail are for people.
+/// What the body of a refusal says: its kind is for programs, the rest for people.
 #[derive(Clone, Debug)]
 struct Problem {
-    status: StatusCode,
-    code: &'static str,
-    title: &'static str,
+    kind: &'static Kind,
+    /// Instead of the kind's remedy.
     detail: Option<String>,
     permission: Option<String>,
     errors: Option<Vec<FieldError>>,
 }
 
-impl Problem {
-    const fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+impl From<&'static Kind> for Problem {
+    fn from(kind: &'static Kind) -> Self {
         Self {
-            status,
-            code,
-            title,
+            kind,
             detail: None,
             permission: None,
             errors: None,
         }
     }
+}
 
+impl Problem {
     fn of_refusal(refusal: &Refusal) -> Self {
-        let (status, title) = match refusal {
-            Refusal::MissingApiKey => (StatusCode::UNAUTHORIZED, "No API key was sent"),
-            Refusal::AmbiguousApiKey => {
-                (StatusCode::UNAUTHORIZED, "More than one API key was sent")
-            }
-            Refusal::InvalidApiKey => (StatusCode::UNAUTHORIZED, "The API key is not valid"),
-            Refusal::RevokedApiKey => (StatusCode::UNAUTHORIZED, "The API key is revoked"),
-            Refusal::ExpiredApiKey => (StatusCode::UNAUTHORIZED, "The API key is expired"),
-            Refusal::TenantSuspended => (StatusCode::FORBIDDEN, "The tenant is suspended"),
-            Refusal::IpNotAllowed => (
-                StatusCode::FORBIDDEN,
-                "The API key does not work from this address",
-            ),
-            Refusal::WrongTenant => (
-                StatusCode::FORBIDDEN,
-                "The API key belongs to another tenant",
-            ),
-            Refusal::MissingPermission(_) => {
-                (StatusCode::FORBIDDEN, "The API key lacks a permission")
+        let kind = match refusal {
+            Refusal::MissingApiKey => MISSING_API_KEY,
+            Refusal::AmbiguousApiKey => AMBIGUOUS_API_KEY,
+            Refusal::InvalidApiKey => INVALID_API_KEY,
+            Refusal::RevokedApiKey => REVOKED_API_KEY,
+            Refusal::ExpiredApiKey => EXPIRED_API_KEY,
+            Refusal::TenantSuspended => TENANT_SUSPENDED,
+            Refusal::IpNotAllowed => IP_NOT_ALLOWED,
+            Refusal::WrongTenant => WRONG_TENANT,
+            Refusal::MissingPermission(permission) => {
+                return Self {
+                    detail: Some(format!(
+                        "This asks for the permission {permission}, which the key's authorization group lacks."
+                    )),
+                    permission: Some(permission.to_string()),
+                    ..MISSING_PERMISSION.into()
+                };
             }
         };
-        let problem = Self::new(status, refusal.code(), title);
-        match refusal {
-            Refusal::MissingApiKey => Self {
-                detail: Some("Send it in the header X-API-Key.".to_owned()),
-                ..problem
-            },
-            Refusal::MissingPermission(permission) => Self {
-                detail: Some(format!(
-                    "This asks for the permission {permission}, which the key's authorization group lacks."
-                )),
-                permission: Some(permission.to_string()),
-                ..problem
-            },
-            _ => problem,
-        }
+        kind.into()
     }
 
     fn of_error(error: Error) -> Self {
         match error {
             Error::Invalid(errors) => Self {
                 errors: Some(errors),
-                ..Self::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "validation_failed",
-                    "The input breaks a rule",
-                )
+                ..VALIDATION_FAILED.into()
             },
-            Error::NotFound(_) => Self::of_status(StatusCode::NOT_FOUND),
-            Error::AlreadyExists { .. } => Self::new(
-                StatusCode::CONFLICT,
-                "already_exists",
-                "There is one of that name already",
-            ),
+            Error::NotFound(_) => NOT_FOUND.into(),
+            Error::AlreadyExists { .. } => ALREADY_EXISTS.into(),
             Error::KeyLimitReached { limit } => Self {
-                detail: Some(format!("The tenant's limit is {limit}.")),
-                ..Self::new(
-                    StatusCode::CONFLICT,
-                    "key_limit_reached",
-                    "The tenant has as many keys as it may have",
-                )
+                detail: Some(format!(
+                    "The tenant's limit is {limit}. {}",
+                    KEY_LIMIT_REACHED.remedy
+                )),
+                ..KEY_LIMIT_REACHED.into()
             },
-            Error::KeyRevoked => Self::new(
-                StatusCode::CONFLICT,
-                "key_revoked",
-                "The API key is revoked",
-            ),
-            Error::Stale => Self::new(
-                StatusCode::PRECONDITION_FAILED,
-                "stale",
-                "It was changed by someone else",
-            ),
-            Error::RequestReused => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "The Idempotency-Key was used for another request",
-            ),
-            Error::RequestInFlight => Self::new(
-                StatusCode::CONFLICT,
-                "request_in_flight",
-                "The same request is being worked on; ask again later",
-            ),
-            Error::FormTooOld => Self::new(
-                StatusCode::CONFLICT,
-                "form_too_old",
-                "The form was opened too long ago",
-            ),
-            Error::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
-            Error::ExceedsOwnGrant => Self {
-                detail: Some(
-                    "Permissions, expiration date and addresses of the other key must lie within those of the key that asks, and no key changes itself."
-                        .to_owned(),
-                ),
-                ..Self::new(
-                    StatusCode::FORBIDDEN,
-                    "exceeds_own_grant",
-                    "An API key can hand out no more than it has",
-                )
-            },
+            Error::KeyRevoked => KEY_REVOKED.into(),
+            Error::Stale => STALE.into(),
+            Error::RequestReused => IDEMPOTENCY_KEY_REUSED.into(),
+            Error::RequestInFlight => REQUEST_IN_FLIGHT.into(),
+            Error::FormTooOld => FORM_TOO_OLD.into(),
+            Error::Forbidden => FORBIDDEN.into(),
+            Error::ExceedsOwnGrant => EXCEEDS_OWN_GRANT.into(),
             Error::ActorRefused(refusal) => Self::of_refusal(&refusal),
-            Error::InvalidCursor => Self::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_cursor",
-                "The cursor is not one of this list",
-            ),
-            Error::TooManyRequests => Self::of_status(StatusCode::TOO_MANY_REQUESTS),
+            Error::InvalidCursor => INVALID_CURSOR.into(),
+            Error::TooManyRequests => TOO_MANY_REQUESTS.into(),
             Error::Unavailable(source) => {
                 tracing::warn!(error = %source, "the database is not available");
-                Self::of_status(StatusCode::SERVICE_UNAVAILABLE)
+                UNAVAILABLE.into()
             }
             Error::OutcomeUnknown(source) => {
                 tracing::warn!(error = %source, "the outcome of a change is unknown");
-                Self {
-                    detail: Some(OUTCOME_UNKNOWN.to_owned()),
-                    ..Self::new(
-                        StatusCode::SERVICE_UNAVAILABLE,
-                        "outcome_unknown",
-                        "Nobody knows whether the change was made",
-                    )
-                }
+                OUTCOME_UNKNOWN.into()
             }
             Error::Internal(source) => {
                 tracing::error!(error = %source, "internal error");
-                Self::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+                INTERNAL_ERROR.into()
             }
         }
     }
 
     /// What is known where a layer or axum itself answered, and nothing but the status says why.
     fn of_status(status: StatusCode) -> Self {
-        let (code, title) = match status {
-            StatusCode::NOT_FOUND => ("not_found", "There is nothing here"),
-            StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "Not with this method"),
-            StatusCode::PAYLOAD_TOO_LARGE => ("payload_too_large", "The body is too large"),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => (
-                "unsupported_media_type",
-                "The body is not of a type that is understood",
-            ),
-            StatusCode::REQUEST_TIMEOUT => ("request_timeout", "The body did not come in time"),
-            StatusCode::TOO_MANY_REQUESTS => (
-                "too_many_requests",
-                "Too many requests of this tenant at once; ask again later",
-            ),
-            StatusCode::SERVICE_UNAVAILABLE => {
-                ("unavailable", "Not available just now; ask again later")
-            }
-            status if status.is_client_error() => ("bad_request", "The request is not understood"),
-            _ => ("internal_error", "Internal error"),
-        };
-        Self::new(status, code, title)
+        match status {
+            StatusCode::NOT_FOUND => NOT_FOUND,
+            StatusCode::METHOD_NOT_ALLOWED => METHOD_NOT_ALLOWED,
+            StatusCode::REQUEST_TIMEOUT => REQUEST_TIMEOUT,
+            StatusCode::PAYLOAD_TOO_LARGE => PAYLOAD_TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => UNSUPPORTED_MEDIA_TYPE,
+            StatusCode::TOO_MANY_REQUESTS => TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE => UNAVAILABLE,
+            status if status.is_client_error() => BAD_REQUEST,
+            _ => INTERNAL_ERROR,
+        }
+        .into()
     }
 }
 
 impl IntoResponse for ApiError {
     /// An answer without a body: [`write_problem`] writes it, which knows the request's name.
     fn into_response(self) -> Response {
+        let mut accepted = None;
         let problem = match self {
             Self::Refused(refusal) => Problem::of_refusal(&refusal),
             Self::Failed(error) => Problem::of_error(error),
-            Self::MalformedJson => Problem::new(
-                StatusCode::BAD_REQUEST,
-                "malformed_json",
-                "The body is not well-formed JSON",
-            ),
-            Self::UnsupportedMediaType => Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::MalformedJson => MALFORMED_JSON.into(),
+            Self::UnsupportedMediaType { method } => {
+                accepted = match method {
+                    Method::POST => Some(ACCEPT_POST),
+                    Method::PATCH => Some(ACCEPT_PATCH),
+                    _ => None,
+                };
+                UNSUPPORTED_MEDIA_TYPE.into()
+            }
         };
-        let mut response = problem.status.into_response();
+        let mut response = problem.kind.status.into_response();
+        if let Some(name) = accepted {
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(name, json);
+        }
         response.extensions_mut().insert(problem);
         response
     }
 }
+
+/// Names the types that a body may have (Linked Data Platform 1.0, 7.1; RFC 5789, 3.1).
+const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
+/// The stable codes of problems. New ones may be added.
+pub(crate) struct ProblemCode;
+
+impl PartialSchema for ProblemCode {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "What a program branches on. A code never changes; new ones may be added.",
+            ))
+            .enum_values(Some(KINDS.iter().map(|kind| kind.code)))
+            .into()
+    }
+}
+
+impl ToSchema for ProblemCode {}
 
 /// Why a request is not answered as asked (RFC 9457).
 #[derive(Serialize, ToSchema)]
@@ -242,12 +289,11 @@ pub(crate) struct ProblemBody<'a> {
     title: &'a str,
     /// That of the answer.
     status: u16,
-    /// For programs. It never changes.
+    /// For programs.
+    #[schema(value_type = ProblemCode)]
     code: &'a str,
-    /// What is particular to this request.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    detail: Option<&'a str>,
+    /// What to do about it.
+    detail: &'a str,
     /// The permission that is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
@@ -273,11 +319,11 @@ pub(crate) fn write_problem(response: Response, request_id: RequestId) -> Respon
         .cloned()
         .unwrap_or_else(|| Problem::of_status(status));
     let body = ProblemBody {
-        r#type: format!("urn:latchkey:problem:{}", problem.code),
-        title: problem.title,
+        r#type: format!("urn:latchkey:problem:{}", problem.kind.code),
+        title: problem.kind.title,
         status: status.as_u16(),
-        code: problem.code,
-        detail: problem.detail.as_deref(),
+        code: problem.kind.code,
+        detail: problem.detail.as_deref().unwrap_or(problem.kind.remedy),
         permission: problem.permission.as_deref(),
         errors: problem.errors.as_deref(),
         request_id: request_id.to_string(),
@@ -300,8 +346,10 @@ pub(crate) fn write_problem(response: Response, request_id: RequestId) -> Respon
     ) {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    if let Some(allow) = parts.headers.get(header::ALLOW) {
-        headers.insert(header::ALLOW, allow.clone());
+    for name in [header::ALLOW, ACCEPT_POST, ACCEPT_PATCH] {
+        if let Some(value) = parts.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
     }
     answer
 }

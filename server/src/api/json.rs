@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, Request},
 };
 use bytes::Bytes;
-use domain::{Error, FieldError};
+use domain::Error;
 use http::{HeaderMap, header};
 use serde::{
     Deserialize, Deserializer,
@@ -15,7 +15,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use super::error::ApiError;
+use super::{error::ApiError, fields::Fields};
 
 /// The body of a request; `None` where none was sent.
 pub(crate) struct JsonBody(pub(crate) Option<Value>);
@@ -40,7 +40,9 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             return Ok(Self(None));
         }
         if !is_json(&parts.headers) {
-            return Err(ApiError::UnsupportedMediaType);
+            return Err(ApiError::UnsupportedMediaType {
+                method: parts.method,
+            });
         }
         let Unambiguous(value) =
             serde_json::from_slice(&bytes).map_err(|_| ApiError::MalformedJson)?;
@@ -48,17 +50,20 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// Refuses a body where the route takes none: whoever sends one expects it to have an effect.
+/// Refuses a body where the route takes none, because whoever sends one expects it to have an effect. An empty object and `null` ask
+/// for nothing, and some clients cannot send less.
 pub(crate) struct NoBody;
 
 impl<S: Send + Sync> FromRequest<S> for NoBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        if read(request.into_body()).await?.is_empty() {
-            Ok(Self)
-        } else {
-            Err(Error::Invalid(vec![FieldError::new("body", "This takes no body")]).into())
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match JsonBody::from_request(request, state).await?.0 {
+            None | Some(Value::Null) => Ok(Self),
+            Some(body @ Value::Object(_)) => Ok(Fields::of(body).finish(Some(Self))?),
+            Some(_) => {
+                Err(Error::invalid("body", "This takes no body, or an empty JSON object").into())
+            }
         }
     }
 }

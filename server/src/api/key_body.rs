@@ -21,6 +21,7 @@ use super::fields::Fields;
 /// A key that is to be made.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "ERP nightly sync", "authorization_group_id": "01890a5d-ac96-774b-bcce-b302099a8057", "expires_on": "2031-12-31", "ip_allowlist": ["10.0.0.0/8"] }))]
 pub(crate) struct NewKeyBody {
     name: KeyName,
     /// Empty where it is absent.
@@ -95,6 +96,7 @@ impl From<NewKeyBody> for NewKey {
 /// What is to be changed of a key; what is absent stays.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "ip_allowlist": ["10.0.0.0/8", "2001:db8::/32"] }))]
 pub(crate) struct KeyChangesBody {
     #[schema(value_type = KeyName, required = false)]
     name: Option<KeyName>,
@@ -140,6 +142,7 @@ impl From<KeyChangesBody> for KeyChanges {
 /// What rotation does beside giving a new secret.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "expires_on": "2031-12-31" }))]
 pub(crate) struct RotateBody {
     /// Absent keeps the date, `null` is never; else the current date, or one after today (UTC).
     #[schema(value_type = Option<ExpirationDate>)]
@@ -147,11 +150,12 @@ pub(crate) struct RotateBody {
 }
 
 impl RotateBody {
-    /// Reads a body, which may be absent.
+    /// Reads a body, which may be absent, or `null`: that is what a client generated for Go sends where it was given none.
     ///
     /// # Errors
     /// [`Error::Invalid`] with every broken rule.
     pub(crate) fn read(body: Option<Value>) -> Result<Self, Error> {
+        let body = body.filter(|body| !body.is_null());
         let mut fields = Fields::of(body.unwrap_or_else(|| json!({})));
         let expires_on = expires_on(&mut fields).map_or(RotatedExpiry::Keep, RotatedExpiry::Set);
         fields.finish(Some(Self { expires_on }))
@@ -204,7 +208,7 @@ fn expires_on(fields: &mut Fields) -> Option<Option<ExpirationDate>> {
     let parsed = match fields.take(FIELD)? {
         Value::Null => return Some(None),
         Value::String(text) => text.parse(),
-        _ => Err(InvalidExpirationDate),
+        _ => Err(InvalidExpirationDate::NoDate),
     };
     parsed
         .map_err(|error| fields.note(FieldError::new(FIELD, error.to_string())))

@@ -14,17 +14,23 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{error::ApiError, fields::Fields, json::JsonBody, query::NoParameters};
+use super::{
+    error::{ApiError, ProblemCode},
+    fields::Fields,
+    json::JsonBody,
+    query::NoParameters,
+};
 use crate::{clock, state::AppState};
 
 /// A key that somebody presented to a service.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "secret": "lk_…", "ip": "192.0.2.7", "permission": "orders:read" }))]
 pub(crate) struct VerifyBody {
     /// What was presented.
     secret: String,
     /// From which address. It is unknown where this is absent: a key with an allowlist is refused then.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9A-Fa-f:.]{2,45}$", example = "192.0.2.7")]
     ip: Option<IpAddr>,
     /// What the key has to be allowed.
     permission: Option<Permission>,
@@ -65,6 +71,7 @@ pub(crate) enum VerifyAnswer {
         /// `false`
         valid: bool,
         /// Why, as the problem of a request with this key would say it.
+        #[schema(value_type = ProblemCode)]
         code: &'static str,
     },
 }

@@ -61,12 +61,13 @@ pub(crate) async fn read_whoami(
 
 /// Rotate the key that asks
 ///
-/// A job gives its own key a new secret; everything else stays.
+/// A job gives its own key a new secret; everything else stays. Takes no body, or an empty JSON object.
 #[utoipa::path(
     post,
     path = "/api/v1/whoami/rotate",
     tag = "The key that asks",
     responses((status = 200, body = RotatedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag")))),
+    extensions(("x-codes" = json!(["key_revoked", "outcome_unknown"]))),
 )]
 pub(crate) async fn rotate_whoami(
     State(state): State<AppState>,

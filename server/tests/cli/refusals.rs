@@ -22,6 +22,25 @@ fn what_is_wrong_is_said_by_the_option_and_ends_with_1() {
             "--expires: Must be a future date",
             "--allow: Line 1: '10.0.0.0/33' is not an IP address or CIDR range",
         ]);
+    for date in ["31.12.2030", "tomorrow", "2027-02-30"] {
+        latchkey
+            .run(&[
+                "key",
+                "create",
+                "--tenant",
+                "acme",
+                "--name",
+                "ERP",
+                "--group",
+                "Nobody",
+                "--expires",
+                date,
+            ])
+            .failed_with(&[
+                "--group: there is no authorization group 'Nobody'",
+                "--expires: Must be a date, like 2030-12-31",
+            ]);
+    }
     latchkey
         .run(&["key", "list", "--tenant", "acmee"])
         .failed_with(&["there is no tenant 'acmee': `latchkey tenant list`"]);

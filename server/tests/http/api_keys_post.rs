@@ -149,7 +149,7 @@ async fn everything_that_is_wrong_is_said_at_once_and_each_bad_line_by_its_numbe
             "name: Must be a string",
             "description: Must be a string",
             "authorization_group_id: Must be a string",
-            "expires_on: Must be a future date",
+            "expires_on: Must be a date, like 2030-12-31",
             "ip_allowlist: Must be an array of strings",
         ]
     );
@@ -160,15 +160,19 @@ async fn everything_that_is_wrong_is_said_at_once_and_each_bad_line_by_its_numbe
 }
 
 #[tokio::test]
-async fn p41_only_a_day_after_today_is_a_date() {
+async fn p41_c17_only_a_day_after_today_is_a_date_and_what_is_none_is_told_so() {
     let app = TestApp::start().await;
     let secret = app.secret(WRITE).await;
     let group = app.group("acme", &["orders:read"]).await;
     let with = |date: Value| json!({ "name": "Shop", "authorization_group_id": group.id, "expires_on": date });
+    for date in [day(0), day(-1)] {
+        let answer = create(&app, &secret, &with(json!(date))).await;
+        assert_eq!(errors(&answer), ["expires_on: Must be a future date"]);
+    }
     let refused = [
-        json!(day(0)),
-        json!(day(-1)),
         json!("2031-02-30"),
+        json!("31.12.2030"),
+        json!("2027-02-29"),
         json!(format!("{}T00:00:00Z", day(9))),
         json!("10000-01-01"),
         json!(20310101),
@@ -179,7 +183,7 @@ async fn p41_only_a_day_after_today_is_a_date() {
         let answer = create(&app, &secret, &with(date.clone())).await;
         assert_eq!(
             errors(&answer),
-            ["expires_on: Must be a future date"],
+            ["expires_on: Must be a date, like 2030-12-31"],
             "{date}"
         );
     }
@@ -205,7 +209,10 @@ async fn p33_the_limit_is_a_conflict_that_names_it() {
     let problem = create(&app, &secret, &body)
         .await
         .assert_problem(409, "key_limit_reached");
-    assert_eq!(problem["detail"], "The tenant's limit is 2.");
+    assert_eq!(
+        problem["detail"],
+        "The tenant's limit is 2. Revoke a key, or ask the operator for a higher limit."
+    );
     assert_eq!(app.used_keys().await, 2);
 }
 

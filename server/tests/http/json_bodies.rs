@@ -51,7 +51,16 @@ async fn p20_a_body_of_another_type_is_refused() {
         ];
         for kind in types {
             let answer = ask().body(kind, "{}").send().await;
-            answer.assert_problem(415, "unsupported_media_type");
+            let problem = answer.assert_problem(415, "unsupported_media_type");
+            // C16: what is understood is said, to people and to programs.
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains("application/json"), "{detail}");
+            let accepted = if method == "PATCH" {
+                "accept-patch"
+            } else {
+                "accept-post"
+            };
+            assert_eq!(answer.header(accepted), "application/json");
         }
         let none = ask().untyped_body("{}").send().await;
         none.assert_problem(415, "unsupported_media_type");
@@ -132,6 +141,15 @@ async fn p58_what_is_no_sound_json_is_refused_quickly() {
     for (method, path) in routes(&app).await {
         for (body, status) in &cases {
             let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+            if path.ends_with("/rotate") && shown == "null" {
+                // An optional body, which a client generated for Go sends in this way where it is given none.
+                let answer = app
+                    .ask(method, &path)
+                    .key(&secret)
+                    .json(&serde_json::Value::Null);
+                assert_eq!(answer.send().await.status, 200);
+                continue;
+            }
             let started = Instant::now();
             let ask = app.ask(method, &path).key(&secret);
             let answer = ask.body("application/json", body.clone()).send().await;

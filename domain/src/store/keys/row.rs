@@ -90,7 +90,7 @@ impl KeyRow {
         let expires_on = self.expires_on.map(ExpirationDate::from);
         Ok(ApiKey {
             id: self.id.into(),
-            name: self.name.parse().map_err(|_| damaged("key name"))?,
+            name: self.name.try_into().map_err(|_| damaged("key name"))?,
             description: self
                 .description
                 .parse()
