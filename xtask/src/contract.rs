@@ -61,7 +61,7 @@ pub(crate) fn check(
     schemathesis: &Path,
     effort: Effort,
 ) -> Result<()> {
-    let installation = Installation::new(binary)?;
+    let installation = Installation::new(binary, "contract")?;
     let mut targets = Vec::new();
     let mut groups = Vec::new();
     for tenant in TENANTS {
@@ -146,14 +146,14 @@ fn generated(said: &str) -> Result<u32> {
 }
 
 /// A database in a temporary folder, and the commands on it.
-struct Installation {
+pub(crate) struct Installation {
     binary: PathBuf,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl Installation {
-    fn new(binary: &Path) -> Result<Self> {
-        let folder = scratch::folder().join(format!("latchkey-contract-{}", std::process::id()));
+    pub(crate) fn new(binary: &Path, name: &str) -> Result<Self> {
+        let folder = scratch::folder().join(format!("latchkey-{name}-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(Self {
             binary: binary.to_path_buf(),
@@ -181,13 +181,13 @@ impl Installation {
     }
 
     /// What a command answers.
-    fn answer(&self, arguments: &[&str]) -> Result<Value> {
+    pub(crate) fn answer(&self, arguments: &[&str]) -> Result<Value> {
         let text = command::output(&mut self.command(&[arguments, &["--json"]].concat()))?;
         Ok(serde_json::from_str(&text)?)
     }
 
     /// Starts the server and waits until it says where it listens.
-    fn serve(&self) -> Result<Server> {
+    pub(crate) fn serve(&self) -> Result<Server> {
         let log = self.folder.join("log");
         let mut child = self
             .command(&["serve"])
@@ -219,9 +219,9 @@ impl Drop for Installation {
 }
 
 /// A running server; dropping it stops it.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Drop for Server {

@@ -7,6 +7,7 @@
 
 mod bench;
 mod bundle;
+mod clients;
 mod command;
 mod contract;
 mod deny;
@@ -79,6 +80,8 @@ enum Task {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(2..))]
         seconds: u64,
     },
+    /// Generate clients from the API's document, compile and use them; `test` does it too
+    Clients,
     /// Print the bytes that a browser downloads; fail above the limit
     Size,
     /// Take the README's picture of the list; with `--all FOLDER`, one of every page and dialog
@@ -131,6 +134,7 @@ fn run(task: Task) -> Result<()> {
             };
             bench::bench(&workspace, &effort)
         }
+        Task::Clients => clients::clients(&workspace),
         Task::Size => size::size(&workspace),
         Task::Screenshots { all } => screenshots::screenshots(&workspace, all.as_deref()),
     }

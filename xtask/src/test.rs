@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use crate::bundle::{self, Profile};
+use crate::clients;
 use crate::command;
 use crate::contract;
 use crate::deny;
@@ -43,6 +44,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         chromium,
         envoy,
         schemathesis,
+        client_generators,
     } = tools(workspace)?;
     let cargo = |arguments: &[&str]| command::run(command::cargo(&workspace.root).args(arguments));
 
@@ -101,6 +103,14 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
             let mut client = Command::new("npm");
             client.args(["run", "--silent", "client"]);
             command::run(client.current_dir(workspace.end2end()))
+        },
+    )?;
+    progress::step(
+        "Clients generated for Go, TypeScript, Python and Java, used",
+        "30 s",
+        || {
+            let binary = serve::binary(workspace, Profile::Release);
+            clients::check(workspace, &binary, &client_generators)
         },
     )?;
     progress::announce("Lighthouse, on the release build", "2 min");
@@ -166,6 +176,7 @@ struct Tools {
     chromium: PathBuf,
     envoy: PathBuf,
     schemathesis: PathBuf,
+    client_generators: PathBuf,
 }
 
 /// Installs whatever any step needs, before the first of them.
@@ -180,12 +191,15 @@ fn tools(workspace: &Workspace) -> Result<Tools> {
     tools::gateways()?;
     let envoy = tools::envoy(workspace)?;
     let schemathesis = tools::schemathesis(workspace)?;
+    tools::client_toolchains()?;
+    let client_generators = tools::client_generators(workspace)?;
     tools::cargo_deny()?;
     tools::for_bundle(workspace)?;
     Ok(Tools {
         chromium,
         envoy,
         schemathesis,
+        client_generators,
     })
 }
 

@@ -19,11 +19,11 @@ use crate::workspace::Workspace;
 use compiled::Compiled;
 
 pub(crate) use debian::{
-    CHROMIUM_SETTING, chromium, gateways, installed_postgres, is_root, postgres_binaries,
-    process_tools,
+    CHROMIUM_SETTING, GO_LIBRARIES, chromium, client_toolchains, gateways, installed_postgres,
+    is_root, postgres_binaries, process_tools,
 };
 pub(crate) use npm::{packages as npm_packages, wasm_opt};
-pub(crate) use python::{envoy, schemathesis};
+pub(crate) use python::{client_generators, envoy, schemathesis};
 
 /// Trunk, which makes the browser's bundle.
 const TRUNK: &str = "0.21.14";

@@ -344,12 +344,12 @@ fn sample(path: &str, method: &str, operation: &Value, schemas: &Value) -> Strin
         "HEAD" => " --head".to_owned(),
         other => format!(" -X {other}"),
     };
-    let mut command = format!("curl{how} \"$LATCHKEY{path}{query}\" -H \"X-API-Key: $KEY\"");
+    let mut command = format!("curl{how} \"$LATCHKEY{path}{query}\" \\\n  -H \"X-API-Key: $KEY\"");
     let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
     if let Some(name) = body.as_str().and_then(|body| body.rsplit('/').next()) {
         let example = &schemas[name]["example"];
         command.push_str(&format!(
-            " -H 'Content-Type: application/json' -d '{example}'"
+            " \\\n  -H 'Content-Type: application/json' \\\n  -d '{example}'"
         ));
     }
     command

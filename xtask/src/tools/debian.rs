@@ -113,6 +113,47 @@ pub(crate) fn gateways() -> Result<()> {
     Ok(())
 }
 
+/// Where Debian keeps the source of Go's libraries.
+pub(crate) const GO_LIBRARIES: &str = "/usr/share/gocode";
+
+/// Installs what clients of the API are generated and compiled with: Java for the generator, Go with the libraries that its client
+/// imports.
+///
+/// # Errors
+/// When one is missing and apt cannot install it.
+pub(crate) fn client_toolchains() -> Result<()> {
+    if command::on_path(&["java"]).is_none() {
+        apt_install(
+            "default-jre-headless",
+            "Java for openapi-generator",
+            "20 s, once",
+        )
+        .context("install Java 11 or later")?;
+    }
+    if command::on_path(&["go"]).is_none() {
+        apt_install(
+            "golang-go",
+            "the compiler of a generated client",
+            "20 s, once",
+        )
+        .context("install Go")?;
+    }
+    for (library, package) in [
+        ("gopkg.in/validator.v2", "golang-gopkg-validator.v2-dev"),
+        (
+            "github.com/stretchr/testify",
+            "golang-github-stretchr-testify-dev",
+        ),
+    ] {
+        let source = PathBuf::from(GO_LIBRARIES).join("src").join(library);
+        if !source.is_dir() {
+            apt_install(package, "imported by a generated client", "5 s, once")
+                .with_context(|| format!("install {package}"))?;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn apt_install(package: &str, purpose: &str, usually: &str) -> Result<()> {
     if command::on_path(&["apt-get"]).is_none() {
         bail!(

@@ -18,6 +18,14 @@ pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
     Ok(installed(workspace, "schemathesis")?.join("bin/schemathesis"))
 }
 
+/// The folder of an environment with openapi-generator, openapi-python-client, and what their Python clients import.
+///
+/// # Errors
+/// As [`schemathesis`].
+pub(crate) fn client_generators(workspace: &Workspace) -> Result<PathBuf> {
+    installed(workspace, "clients")
+}
+
 /// Envoy, the program itself: the one that the package puts on PATH is a script around it.
 ///
 /// # Errors
