@@ -2,7 +2,7 @@
 # Makes Latchkey's role and database. Run by the container of PostgreSQL, once, where its data folder is empty.
 set -eu
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
-\getenv password LATCHKEY_DB_PASSWORD
+\getenv password DATABASE_PASSWORD
 CREATE ROLE latchkey LOGIN PASSWORD :'password';
 CREATE DATABASE latchkey OWNER latchkey TEMPLATE template0 ENCODING 'UTF8';
 REVOKE ALL ON DATABASE latchkey FROM PUBLIC;

@@ -78,6 +78,14 @@ impl Actor {
         }
     }
 
+    /// The operator at the command line, by the name under which that person is signed in to the machine.
+    #[must_use]
+    pub fn cli_of(person: &str) -> Self {
+        let mut actor = Self::cli();
+        actor.who.name = person.to_owned();
+        actor
+    }
+
     /// A person who is signed in.
     pub fn user(id: UserId, name: impl Into<String>, client: ClientAddress) -> Self {
         Self {

@@ -24,6 +24,9 @@ impl Receipt {
             refused_on,
             after_ms,
         } = self;
+        if replicas == 0 {
+            return format!("{what} at once: no server runs on this database.");
+        }
         let rest = if refused_on < replicas {
             "; the rest is cut off and trusts nothing in memory"
         } else {
@@ -47,6 +50,15 @@ mod tests {
         assert_eq!(
             receipt.sentence("Refused"),
             "Refused on 3 of 3 replicas after 12 ms."
+        );
+        let alone = Receipt {
+            replicas: 0,
+            refused_on: 0,
+            after_ms: 1,
+        };
+        assert_eq!(
+            alone.sentence("Refused"),
+            "Refused at once: no server runs on this database."
         );
         receipt.refused_on = 2;
         assert_eq!(

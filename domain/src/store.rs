@@ -99,6 +99,12 @@ impl Store {
         OperatorScope::new(Actor::cli())
     }
 
+    /// [`Self::as_cli`], by the name of the person; without one where nobody knows it.
+    #[must_use]
+    pub fn as_person_at_cli(&self, person: Option<&str>) -> OperatorScope {
+        OperatorScope::new(person.map_or_else(Actor::cli, Actor::cli_of))
+    }
+
     /// Tenants, for an operator.
     #[must_use]
     pub fn tenants<'a>(&'a self, operator: &'a OperatorScope) -> tenants::Tenants<'a> {

@@ -88,13 +88,13 @@ impl Slug {
         &self.0
     }
 
-    /// The slug that a name suggests: `Acme Logistics` is `acme-logistics`.
+    /// The slug that a name suggests: `Acme Logistics` is `acme-logistics`, `Müller & Söhne` is `muller-sohne`.
     ///
     /// # Errors
     /// Where nothing of the name can stand in a slug.
     pub fn from_name(name: &str) -> Result<Self, InvalidSlug> {
         let mut slug = String::new();
-        for character in name.chars().flat_map(char::to_lowercase) {
+        for character in crate::text::without_marks(name).chars() {
             if character.is_ascii_alphanumeric() {
                 slug.push(character);
             } else if !slug.is_empty() && !slug.ends_with('-') {

@@ -27,6 +27,34 @@ fn compose(text: &str) -> String {
     js_sys::JsString::from(text).normalize("NFC").into()
 }
 
+/// The letters of `text` in lower case, without their marks as far as Unicode takes them apart, and ligatures as two letters.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn without_marks(text: &str) -> String {
+    use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
+    let mut plain = String::with_capacity(text.len());
+    let letters = text.nfkd().filter(|letter| !is_combining_mark(*letter));
+    for letter in letters.flat_map(char::to_lowercase) {
+        match letter {
+            'ß' => plain.push_str("ss"),
+            'æ' => plain.push_str("ae"),
+            'œ' => plain.push_str("oe"),
+            'þ' => plain.push_str("th"),
+            'ø' => plain.push('o'),
+            'ł' => plain.push('l'),
+            'đ' | 'ð' => plain.push('d'),
+            'ı' => plain.push('i'),
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// The browser makes no slug.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn without_marks(text: &str) -> String {
+    text.to_lowercase()
+}
+
 /// The length that rules and counters speak of: Unicode scalar values.
 #[must_use]
 pub fn length(text: &str) -> usize {

@@ -210,7 +210,20 @@ impl Verifier {
             _ => Ok(entry),
         });
         let key_id = entry.as_ref().ok().map(|entry| entry.known.key.id);
-        let verdict = entry.and_then(|entry| judge(&entry, question, client, now).map(|()| entry));
+        let verdict = entry.and_then(|entry| {
+            judge(&entry, question, client, now)
+                .inspect_err(|refusal| {
+                    // The client is told the code alone.
+                    let known = &entry.known;
+                    tracing::info!(code = refusal.code(), key_id = %known.key.id, tenant = %known.tenant.slug, "refused");
+                })
+                .map(|()| entry)
+        });
+        if key_id.is_none()
+            && let Err(refusal) = &verdict
+        {
+            tracing::info!(code = refusal.code(), "refused");
+        }
         let outcome = match &verdict {
             Ok(_) => Outcome::Accepted(client.ip()),
             Err(refusal) => Outcome::Refused(refusal.code()),

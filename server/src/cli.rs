@@ -23,7 +23,7 @@ use output::Output;
 
 use crate::{
     clock,
-    config::{Config, ConfigError},
+    config::{self, Config, ConfigError, DEFAULT_FILE},
     logging, serve, version,
 };
 
@@ -33,7 +33,8 @@ use crate::{
     name = "latchkey",
     version,
     long_version = version::VERSION,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = config::help()
 )]
 struct CommandLine {
     /// Print the answer as JSON, for programs
@@ -46,6 +47,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the pages and the API over HTTP
+    #[command(after_help = config::help())]
     Serve(ServeArguments),
     /// Tenants: customer organisations
     #[command(subcommand)]
@@ -63,6 +65,17 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Make a backup the database again. What was revoked since stays revoked
     Restore(restore::RestoreArguments),
+}
+
+impl Command {
+    /// Whether it makes sense on a database without anything in it.
+    const fn may_make_database(&self) -> bool {
+        matches!(
+            self,
+            Self::Tenant(tenant::TenantCommand::Create { .. })
+                | Self::User(user::UserCommand::Create { .. })
+        )
+    }
 }
 
 #[derive(Debug, Args)]
@@ -140,9 +153,15 @@ async fn execute(
         }
         command => command,
     };
+    if !command.may_make_database() && !config.names_database && !config.default_database_exists() {
+        return Err(Failure::new(format!(
+            "there is no database {DEFAULT_FILE} in this folder, and DATABASE_URL names none: set DATABASE_URL, or make one here with `latchkey tenant create`"
+        )));
+    }
+    let person = config.person.clone();
     let store = open_store(&config, false).await?;
     let session = Session {
-        operator: store.as_cli(),
+        operator: store.as_person_at_cli(person.as_deref()),
         store,
         output,
         now: clock::now(),

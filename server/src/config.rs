@@ -40,6 +40,8 @@ pub struct Config {
     pub log: String,
     /// Whether `DATABASE_URL` names the database; otherwise it is the default.
     pub names_database: bool,
+    /// Who is at the command line: `SUDO_USER`, `DOAS_USER` or the login name. For the audit trail alone.
+    pub person: Option<String>,
 }
 
 /// A setting whose value is refused: one line that names the variable, the value and what would do.
@@ -49,6 +51,9 @@ pub struct ConfigError {
     variable: String,
     problem: String,
 }
+
+/// The database where no setting names one, in the working folder.
+pub(crate) const DEFAULT_FILE: &str = "latchkey.db";
 
 /// Longest span that "soon" may mean: a hundred years.
 const MAX_SOON_DAYS: u32 = 36_500;
@@ -67,7 +72,7 @@ impl Config {
         for (name, value) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
             names::check(&name)?;
-            if names::SETTINGS.contains(&name.as_str()) {
+            if names::is_setting(&name) || names::PERSON.contains(&name.as_str()) {
                 let value = OsString::into_string(value).map_err(|_| ConfigError {
                     variable: name.clone(),
                     problem: "the value is not UTF-8".to_owned(),
@@ -117,6 +122,9 @@ impl Config {
             })?,
             log: settings.read("RUST_LOG", "info", parse_log)?,
             names_database: settings.is_set("DATABASE_URL"),
+            person: names::PERSON
+                .into_iter()
+                .find_map(|name| person(&(settings.0)(name)?)),
         })
     }
 
@@ -130,6 +138,11 @@ impl Config {
             default_key_limit: self.default_key_limit,
             expiring_soon_days: self.expiring_soon_days,
         }
+    }
+
+    /// Whether the file is there that is the database where no setting names one.
+    pub(crate) fn default_database_exists(&self) -> bool {
+        std::path::Path::new(DEFAULT_FILE).exists()
     }
 
     /// The database's URL with `***` where the password stands.
@@ -171,7 +184,7 @@ impl<Lookup: Fn(&str) -> Option<String>> Settings<Lookup> {
         parse: impl FnOnce(&str) -> Result<Value, String>,
     ) -> Result<Option<Value>, ConfigError> {
         debug_assert!(
-            names::SETTINGS.contains(&variable),
+            names::is_setting(variable),
             "{variable} is not in the list of settings"
         );
         match (self.0)(variable) {
@@ -195,11 +208,23 @@ impl<Lookup: Fn(&str) -> Option<String>> Settings<Lookup> {
     }
 }
 
+/// A login name as the audit trail shows it; `None` for what is none.
+fn person(text: &str) -> Option<String> {
+    const LONGEST: usize = 64;
+    let is_name = !text.is_empty() && text.chars().count() <= LONGEST;
+    (is_name && domain::text::is_plain_line(text)).then(|| text.to_owned())
+}
+
 fn refused(variable: &str, problem: String) -> ConfigError {
     ConfigError {
         variable: variable.to_owned(),
         problem,
     }
+}
+
+/// The settings as the help lists them.
+pub(crate) fn help() -> String {
+    names::help()
 }
 
 /// The value as a message repeats it: on one line, short, without a password.

@@ -8,7 +8,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use url::Url;
 
 use crate::{
@@ -29,12 +29,26 @@ pub(crate) fn refuse_other_origins(config: &Config, request: &Request) -> Option
     if is_allowed(request.method(), request.headers(), &own, has_session) {
         return None;
     }
-    tracing::warn!("refused a request from another origin");
+    let shown = |name: &HeaderName| shown(request.headers().get(name));
+    tracing::warn!(
+        origin = shown(&header::ORIGIN),
+        sec_fetch_site = shown(&SEC_FETCH_SITE),
+        host = own.host.unwrap_or_default(),
+        public_url = config.public_url.as_ref().map_or("", Url::as_str),
+        "refused a request from another origin. If it is this server's own page: LATCHKEY_PUBLIC_URL has to be the address that people type, or the proxy has to pass on the Host that the browser sends, with its port"
+    );
     let refusal = (
         StatusCode::FORBIDDEN,
-        "This request does not come from a page of this site. Open the page again and repeat what you did.\n",
+        "This request does not come from a page of this site. Open the page again and repeat what you did. If it fails again, this server's address may be set wrongly: its operator finds the reason in its log.\n",
     );
     Some(refusal.into_response())
+}
+
+/// A header as a log line shows it: as much of it as an origin needs.
+fn shown(value: Option<&HeaderValue>) -> String {
+    const LONGEST: usize = 200;
+    let text = value.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    text.unwrap_or_default().chars().take(LONGEST).collect()
 }
 
 /// What a page of ours is known by.

@@ -71,8 +71,14 @@ fn within(time: Duration, work: impl FnOnce() + Send + 'static) {
 /// sent is escaped. `filter` is the setting `RUST_LOG`.
 pub fn start(filter: &str) -> Log {
     // The filter was judged when it was read; the fallback keeps a defect there from silencing the log.
+    // Each step of the schema is for who asks for it.
+    let quiet = if filter.contains("sea_orm_migration") {
+        filter.to_owned()
+    } else {
+        format!("{filter},sea_orm_migration=warn")
+    };
     let filter = EnvFilter::builder()
-        .parse(filter)
+        .parse(quiet)
         .unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     let (writer, guard) = NonBlockingBuilder::default()

@@ -1,6 +1,11 @@
 //! The name of a request: in its answer, in each of its log lines, and in the problem that it is told.
 
-use std::{cell::OnceCell, fmt, future::Future, time::Instant};
+use std::{
+    cell::{Cell, OnceCell},
+    fmt,
+    future::Future,
+    time::Instant,
+};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -34,6 +39,8 @@ pub(crate) struct NamedRequest {
     route: OnceCell<MatchedPath>,
     pub(crate) client: ClientAddress,
     is_routine: bool,
+    /// Whether its outcome is in the log already.
+    is_told: Cell<bool>,
 }
 
 impl NamedRequest {
@@ -45,6 +52,7 @@ impl NamedRequest {
             route: OnceCell::new(),
             client,
             is_routine: is_routine(request),
+            is_told: Cell::new(false),
         }
     }
 
@@ -70,10 +78,19 @@ pub(crate) fn note_route(path: &MatchedPath) {
     let _ = CURRENT.try_with(|request| request.route.set(path.clone()));
 }
 
-/// Whether there may be thousands of these a second: what integrations read, and what is asked about their keys.
+/// Notes that the log says already how the request ended, as it does of a refused key.
+pub(crate) fn note_told() {
+    let _ = CURRENT.try_with(|request| request.is_told.set(true));
+}
+
+/// Whether there may be thousands of these a second: what integrations read, and what is asked about their keys; and what a proxy asks
+/// every second.
 fn is_routine(request: &Request) -> bool {
     const CHECKS: [&str; 2] = ["/api/v1/verify", "/api/v1/forward-auth"];
     let path = request.uri().path();
+    if matches!(path, "/healthz" | "/readyz") {
+        return true;
+    }
     is_api(path)
         && (matches!(*request.method(), Method::GET | Method::HEAD)
             || CHECKS.iter().any(|check| path.starts_with(check)))
@@ -95,7 +112,8 @@ pub(crate) fn named(
         let status = response.status();
         // A wider number would be written as a text.
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if is_routine && status.is_success() {
+        let is_told = current(|request| request.is_told.get()) == Some(true);
+        if is_told || (is_routine && status.is_success()) {
             tracing::debug!(status = status.as_u16(), milliseconds, "answered");
         } else {
             tracing::info!(status = status.as_u16(), milliseconds, "answered");

@@ -141,7 +141,16 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
 
 /// Listens on `address` and returns the address that it became: port 0 is any free one.
 async fn bind(variable: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    let failed = |error| Failure::new(format!("{variable}: cannot listen on {address}: {error}"));
+    let failed = |error: std::io::Error| {
+        let hint = if error.kind() == std::io::ErrorKind::AddrInUse {
+            format!(": stop what listens there, or set {variable} to another address")
+        } else {
+            String::new()
+        };
+        Failure::new(format!(
+            "{variable}: cannot listen on {address}: {error}{hint}"
+        ))
+    };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))

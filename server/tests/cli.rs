@@ -6,6 +6,9 @@ mod answers;
 mod binary;
 #[path = "cli/refusals.rs"]
 mod refusals;
+#[expect(dead_code, reason = "commands change what is in it")]
+#[path = "support/sql.rs"]
+mod sql;
 #[path = "cli/version.rs"]
 mod version;
 

@@ -678,3 +678,51 @@ fn p80_an_unknown_setting_is_refused_by_every_command() {
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.starts_with("DATABASE_URL: "), "{}", run.stderr);
 }
+
+#[test]
+fn a_line_of_the_log_says_which_key_was_refused_and_why() {
+    let (latchkey, secret) = with_a_key();
+    let id = latchkey.answer(&["key", "list", "--tenant", "acme"])[0]["id"].clone();
+    let id = id.as_str().expect("an id");
+    let mut server = Server::start(&latchkey, &[]);
+    latchkey.answer(&["tenant", "suspend", "acme"]);
+    assert!(server.get("/readyz", "").starts_with("HTTP/1.1 200"));
+    let refused = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    let mut stream = server.connect();
+    write!(
+        stream,
+        "POST /sign-in HTTP/1.1\r\nhost: latchkey\r\norigin: http://keys.lan:8643\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: 0\r\n\r\n"
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert!(answer.contains("address may be set wrongly"), "{answer}");
+    let lines = server.wait_for_line("from another origin");
+    let of_request = |line: &&String| line.contains("/api/v1/whoami");
+    let line: Vec<_> = lines.iter().filter(of_request).collect();
+    assert_eq!(line.len(), 1, "{lines:#?}");
+    for part in [
+        r#""code":"tenant_suspended""#,
+        &format!(r#""key_id":"{id}""#),
+        r#""tenant":"acme""#,
+        r#""request_id":"#,
+    ] {
+        assert!(line[0].contains(part), "{part}: {}", line[0]);
+    }
+    let origin = lines.last().expect("a line");
+    for part in [
+        "http://keys.lan:8643",
+        r#""host":"latchkey""#,
+        "LATCHKEY_PUBLIC_URL",
+    ] {
+        assert!(origin.contains(part), "{part}: {origin}");
+    }
+    assert!(
+        !lines
+            .iter()
+            .any(|line| line.contains(&secret) || line.contains("/readyz"))
+    );
+}

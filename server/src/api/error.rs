@@ -9,7 +9,7 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
 
-use crate::request_id::RequestId;
+use crate::request_id::{self, RequestId};
 
 /// What never changes about a problem.
 #[derive(Debug)]
@@ -235,6 +235,9 @@ impl IntoResponse for ApiError {
     /// An answer without a body: [`write_problem`] writes it, which knows the request's name.
     fn into_response(self) -> Response {
         let mut accepted = None;
+        if matches!(self, Self::Refused(_)) {
+            request_id::note_told();
+        }
         let problem = match self {
             Self::Refused(refusal) => Problem::of_refusal(&refusal),
             Self::Failed(error) => Problem::of_error(error),

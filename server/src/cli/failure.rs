@@ -29,10 +29,15 @@ impl Failure {
                     .map(|error| format!("DATABASE_URL: '{url}': {}", error.message))
                     .collect(),
             },
-            error => Self::new(format!(
-                "DATABASE_URL: cannot open '{url}': {}",
-                with_causes(error)
-            )),
+            error => {
+                let causes = with_causes(error);
+                // The database is there; it is somebody else's.
+                let causes = match causes.find("another latchkey serves") {
+                    Some(start) => &causes[start..],
+                    None => &causes,
+                };
+                Self::new(format!("DATABASE_URL: cannot open '{url}': {causes}"))
+            }
         }
     }
 
@@ -50,6 +55,14 @@ impl From<Error> for Failure {
                 lines: fields
                     .iter()
                     .map(|error| match option_of(&error.field) {
+                        // The page's field has lines, the option has not.
+                        Some("--allow") => {
+                            let message = match error.message.split_once(": ") {
+                                Some((line, message)) if line.starts_with("Line ") => message,
+                                _ => error.message.as_str(),
+                            };
+                            format!("--allow: {message}")
+                        }
                         Some(option) => format!("{option}: {}", error.message),
                         None => format!("{}: {}", error.field, error.message),
                     })

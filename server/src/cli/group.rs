@@ -84,7 +84,13 @@ impl GroupCommand {
                 };
                 let scope = session.tenant(&tenant).await?;
                 let groups = session.store.groups(&scope);
-                session.output.one(&groups.create(new, session.now).await?)
+                let created = groups.create(new, session.now).await?;
+                if created.permissions.iter().next().is_none() {
+                    session.output.note(
+                        "This group allows nothing yet: `latchkey group set-permissions` gives it permissions.",
+                    );
+                }
+                session.output.one(&created)
             }
             Self::List { tenant } => {
                 let scope = session.tenant(&tenant).await?;

@@ -56,6 +56,7 @@ pub(super) enum KeyCommand {
     /// Give a key a new secret and print it, once; the old one is dead from that moment
     Rotate {
         /// The key
+        #[arg(value_parser = key_id)]
         id: KeyId,
         /// The last day on which it works from now on, or never [default: as it was]
         #[arg(long, value_name = "DATE|never", value_parser = not_blank)]
@@ -64,8 +65,14 @@ pub(super) enum KeyCommand {
     /// Revoke a key for ever
     Revoke {
         /// The key
+        #[arg(value_parser = key_id)]
         id: KeyId,
     },
+}
+
+fn key_id(text: &str) -> Result<KeyId, &'static str> {
+    text.parse()
+        .map_err(|_| "not the id of a key: `latchkey key list --tenant SLUG` shows them")
 }
 
 /// Refuses an option that is there and says nothing, as an unset variable of a script makes it: `--allow ""` must not become a key

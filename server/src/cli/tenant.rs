@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use domain::{
+    Error,
     store::tenants::NewTenant,
     tenant::{MAX_KEY_LIMIT, Slug, Tenant, Usage},
 };
@@ -24,7 +25,7 @@ pub(super) enum TenantCommand {
         #[arg(long)]
         slug: Option<Slug>,
         /// How many keys that are not revoked it may have [default: LATCHKEY_DEFAULT_KEY_LIMIT]
-        #[arg(long, value_name = "N", value_parser = key_limit())]
+        #[arg(long, value_name = "N", value_parser = key_limit, allow_negative_numbers = true)]
         key_limit: Option<u32>,
     },
     /// List every tenant
@@ -34,7 +35,7 @@ pub(super) enum TenantCommand {
         /// The tenant
         slug: String,
         /// How many keys that are not revoked it may have
-        #[arg(value_name = "N", value_parser = key_limit())]
+        #[arg(value_name = "N", value_parser = key_limit, allow_negative_numbers = true)]
         limit: u32,
     },
     /// Refuse every key and every session of a tenant from now on
@@ -49,8 +50,9 @@ pub(super) enum TenantCommand {
     },
 }
 
-fn key_limit() -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(0..=i64::from(MAX_KEY_LIMIT))
+fn key_limit(text: &str) -> Result<u32, String> {
+    let limit = text.parse().ok().filter(|limit| *limit <= MAX_KEY_LIMIT);
+    limit.ok_or_else(|| format!("must be a whole number from 0 to {MAX_KEY_LIMIT}"))
 }
 
 /// A tenant as it is printed.
@@ -106,12 +108,28 @@ impl TenantCommand {
                 slug,
                 key_limit,
             } => {
+                let is_made = slug.is_none();
                 let new = NewTenant {
                     name,
                     slug,
                     key_limit,
                 };
-                tenants.create(new, now).await?
+                tenants
+                    .create(new, now)
+                    .await
+                    .map_err(|error| match error {
+                        Error::Invalid(mut errors) if is_made => {
+                            for error in &mut errors {
+                                if error.field == "slug" {
+                                    error.message =
+                                        "nothing of the name can stand in a slug: give one"
+                                            .to_owned();
+                                }
+                            }
+                            Error::Invalid(errors)
+                        }
+                        error => error,
+                    })?
             }
             Self::SetLimit { slug, limit } => tenants
                 .set_limit(&slug, limit, now)

@@ -2,19 +2,66 @@
 
 use super::{ConfigError, display};
 
-/// Every variable that is read.
-pub(super) const SETTINGS: [&str; 10] = [
-    "DATABASE_URL",
-    "LATCHKEY_LISTEN",
-    "LATCHKEY_METRICS_LISTEN",
-    "LATCHKEY_PUBLIC_URL",
-    "LATCHKEY_TRUSTED_PROXIES",
-    "LATCHKEY_KEY_PREFIX",
-    "LATCHKEY_DEFAULT_KEY_LIMIT",
-    "LATCHKEY_EXPIRING_SOON_DAYS",
-    "LATCHKEY_DRAIN_SECONDS",
-    "RUST_LOG",
+/// Every variable that is read, with what the help says of it.
+pub(super) const SETTINGS: [(&str, &str); 10] = [
+    (
+        "DATABASE_URL",
+        "sqlite://FILE?mode=rwc or postgres://… [default: sqlite://latchkey.db?mode=rwc]",
+    ),
+    (
+        "LATCHKEY_LISTEN",
+        "Where it serves HTTP/1.1 [default: 127.0.0.1:3000]",
+    ),
+    (
+        "LATCHKEY_METRICS_LISTEN",
+        "Where Prometheus asks, or off [default: off]",
+    ),
+    (
+        "LATCHKEY_PUBLIC_URL",
+        "The address that people type [default: that of each request]",
+    ),
+    (
+        "LATCHKEY_TRUSTED_PROXIES",
+        "CIDRs, comma-separated, whose X-Forwarded-For is believed [default: none]",
+    ),
+    (
+        "LATCHKEY_KEY_PREFIX",
+        "What new secrets begin with [default: lk]",
+    ),
+    (
+        "LATCHKEY_DEFAULT_KEY_LIMIT",
+        "How many keys a new tenant may have [default: 10]",
+    ),
+    (
+        "LATCHKEY_EXPIRING_SOON_DAYS",
+        "So many days left or fewer are soon [default: 30]",
+    ),
+    (
+        "LATCHKEY_DRAIN_SECONDS",
+        "How long it serves on after SIGTERM, while /readyz answers 503 [default: 5]",
+    ),
+    (
+        "RUST_LOG",
+        "off, error, warn, info, debug or trace [default: info]",
+    ),
 ];
+
+/// Whether a variable of that name is read.
+pub(super) fn is_setting(name: &str) -> bool {
+    SETTINGS.iter().any(|(setting, _)| *setting == name)
+}
+
+/// The settings as the help lists them.
+pub(super) fn help() -> String {
+    let lines = SETTINGS.map(|(name, text)| format!("  {name:<28} {text}\n"));
+    format!(
+        "Settings are environment variables:\n{}\nExample:\n  DATABASE_URL='sqlite://latchkey.db?mode=rwc' LATCHKEY_LISTEN=127.0.0.1:8080 latchkey serve\n",
+        lines.concat()
+    )
+}
+
+/// Who is at the command line, the surest first.
+pub(super) const PERSON: [&str; 4] = ["SUDO_USER", "DOAS_USER", "LOGNAME", "USER"];
 
 const PREFIX: &str = "LATCHKEY_";
 
@@ -23,7 +70,7 @@ pub(super) fn check(name: &str) -> Result<(), ConfigError> {
     let Some(rest) = name.strip_prefix(PREFIX) else {
         return Ok(());
     };
-    if SETTINGS.contains(&name) || is_service_link(rest) {
+    if is_setting(name) || is_service_link(rest) {
         return Ok(());
     }
     Err(ConfigError {
@@ -35,6 +82,7 @@ pub(super) fn check(name: &str) -> Result<(), ConfigError> {
 fn nearest(name: &str) -> &'static str {
     SETTINGS
         .into_iter()
+        .map(|(setting, _)| setting)
         .filter(|setting| setting.starts_with(PREFIX))
         .min_by_key(|setting| strsim::damerau_levenshtein(setting, name))
         .unwrap_or("LATCHKEY_LISTEN")
@@ -71,8 +119,9 @@ mod tests {
                 format!("{name}: there is no such setting; the nearest is {nearest}")
             );
         }
-        for name in SETTINGS {
+        for (name, _) in SETTINGS {
             check(name).expect(name);
+            assert!(help().contains(name));
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     binary::{Latchkey, Run},
-    days_from_today, with_acme,
+    days_from_today, sql, with_acme,
 };
 
 #[test]
@@ -20,7 +20,7 @@ fn what_is_wrong_is_said_by_the_option_and_ends_with_1() {
             "--name: Must be 2–200 characters",
             "--group: there is no authorization group 'Nobody': `latchkey group list --tenant acme`",
             "--expires: Must be a future date",
-            "--allow: Line 1: '10.0.0.0/33' is not an IP address or CIDR range",
+            "--allow: '10.0.0.0/33' is not an IP address or CIDR range",
         ]);
     for date in ["31.12.2030", "tomorrow", "2027-02-30"] {
         latchkey
@@ -208,4 +208,109 @@ fn a_database_that_cannot_be_opened_is_named_without_its_password() {
         .run(&["tenant", "list"]);
     run.failed_with(&["DATABASE_URL: cannot open 'postgres://latchkey:***@127.0.0.1:1/latchkey': the database is not available: "]);
     assert!(!run.stderr.contains("hunter2"));
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let latchkey = with_acme();
+    for (arguments, said) in [
+        (
+            &["tenant", "set-limit", "acme", "lots"][..],
+            "must be a whole number from 0 to 1000000",
+        ),
+        (
+            &["tenant", "set-limit", "acme", "-1"],
+            "must be a whole number from 0 to 1000000",
+        ),
+        (
+            &["key", "revoke", "ERP nightly sync"],
+            "`latchkey key list --tenant SLUG` shows them",
+        ),
+    ] {
+        let run = latchkey.run(arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
+    latchkey
+        .run(&["tenant", "create", "--name", "日本"])
+        .failed_with(&["--slug: nothing of the name can stand in a slug: give one"]);
+    let tenant = latchkey.answer(&["tenant", "create", "--name", "Müller & Söhne Łódź ß"]);
+    assert_eq!(tenant["slug"], "muller-sohne-lodz-ss");
+    let run = latchkey.run(&[
+        "group",
+        "create",
+        "--tenant",
+        "acme",
+        "--name",
+        "Empty",
+        "--type",
+        "tenant_api_key",
+    ]);
+    assert!(
+        run.ended_well().stderr.contains("allows nothing yet"),
+        "{}",
+        run.stderr
+    );
+    for help in [&["--help"][..], &["serve", "--help"]] {
+        let help = latchkey.run(help).ended_well().stdout.clone();
+        assert!(
+            help.contains("LATCHKEY_LISTEN") && help.contains("Example:"),
+            "{help}"
+        );
+    }
+}
+
+#[test]
+fn a_command_makes_no_database_where_nobody_named_one() {
+    let latchkey = Latchkey::new();
+    let run = |arguments: &[&str]| {
+        let mut command = latchkey.command(arguments);
+        let output = command.env_remove("DATABASE_URL").output();
+        Run::from(output.expect("latchkey runs"))
+    };
+    run(&["key", "list", "--tenant", "acme"])
+        .failed_with(&["there is no database latchkey.db in this folder"]);
+    assert!(!latchkey.folder().join("latchkey.db").exists());
+    let made = run(&["tenant", "create", "--name", "Acme"]);
+    // One line of the log, and not one for each step of the schema.
+    let lines: Vec<_> = made.ended_well().stderr.lines().collect();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].contains("created the database"), "{lines:#?}");
+    run(&["tenant", "list"]).ended_well();
+}
+
+#[test]
+fn an_event_of_a_command_names_the_person() {
+    let latchkey = Latchkey::new()
+        .with("USER", "latchkey")
+        .with("SUDO_USER", "mira");
+    latchkey.answer(&["tenant", "create", "--name", "Acme"]);
+    let url = format!(
+        "sqlite://{}",
+        latchkey.folder().join("latchkey.db").display()
+    );
+    let names = sql::number(
+        &url,
+        "SELECT count(*) FROM audit_events WHERE actor_kind = 'cli' AND actor_name = 'mira'",
+    );
+    assert_eq!(names.expect("a number"), 1);
+}
+
+#[test]
+fn a_damaged_file_is_not_served() {
+    let latchkey = with_acme();
+    let file = latchkey.folder().join("latchkey.db");
+    let mut bytes = std::fs::read(&file).expect("the file");
+    // Everything from the second page on.
+    for byte in &mut bytes[4096..] {
+        *byte ^= 0x5a;
+    }
+    std::fs::write(&file, bytes).expect("written");
+    let run = latchkey.run(&["serve"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+    assert!(
+        run.stderr.contains("damaged") || run.stderr.contains("malformed"),
+        "{}",
+        run.stderr
+    );
 }

@@ -103,8 +103,10 @@ impl Changes {
                 u64::try_from(waited.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
             match asked {
                 Ok(Ok((replicas, refused_on))) => {
-                    (receipt.replicas, receipt.refused_on) = (replicas, refused_on);
-                    if refused_on >= replicas {
+                    // A server that is not on the list, as after a restore, is a replica all the same: it registers again soon.
+                    let serving = u32::from(own.is_some());
+                    (receipt.replicas, receipt.refused_on) = (replicas.max(serving), refused_on);
+                    if refused_on >= receipt.replicas {
                         return receipt;
                     }
                 }

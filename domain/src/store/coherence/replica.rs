@@ -44,9 +44,10 @@ const BEAT: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_millis(800);
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// How often it looks for replicas that are gone.
-const LOOK_AROUND: Duration = Duration::from_secs(1);
-/// How long another replica may be silent, on our clock, before nobody waits for it any more: many times longer than its lease.
-const GONE_AFTER: Duration = Duration::from_secs(5);
+const LOOK_AROUND: Duration = Duration::from_millis(500);
+/// How long another replica may be silent, on our clock, before nobody waits for it any more: twice as long as its lease, which has
+/// run out by then. One that lives after all finds that it is off the list, gives up what it has in memory, and registers again.
+const GONE_AFTER: Duration = Duration::from_secs(2);
 /// How far the clocks of replica and database may differ before somebody should know.
 const MOST_SKEW: TimeDelta = TimeDelta::seconds(2);
 

@@ -3,7 +3,7 @@
 use sea_orm::{
     DatabaseConnection, SqlxSqliteConnector,
     sqlx::{
-        ConnectOptions as _,
+        self, ConnectOptions as _,
         sqlite::{
             SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
             SqliteSynchronous,
@@ -49,6 +49,7 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
     if has_mode(url, "rwc") && !file.exists() {
         // Before SQLite does it. The write-ahead log takes over these permissions.
         drop(owner_file(&file)?);
+        tracing::info!("created the database {}", file.display());
     }
     let held = HeldFile::open(&file)?;
     mark::refuse(&file).await?;
@@ -61,6 +62,9 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
 
     // The writer goes first: it turns the write-ahead log on.
     let writer = open(1, options.clone()).await?;
+    if serves {
+        refuse_damage(&writer, &file).await?;
+    }
     let options = options.pragma("query_only", "on");
     let checks = open(READERS, options.clone()).await?;
     let lookups = open(READERS, options.clone()).await?;
@@ -86,6 +90,27 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
         held: Some(held),
         statements: Arc::default(),
     })
+}
+
+/// How large a file may be to be looked through at the start: larger ones would delay it by seconds.
+const LOOKED_THROUGH: u64 = 64 * 1024 * 1024;
+
+/// Refuses a file in which SQLite finds damage: a server would answer by what is left of it.
+async fn refuse_damage(writer: &SqlitePool, file: &Path) -> Result<(), Error> {
+    if fs::metadata(file).is_ok_and(|metadata| metadata.len() > LOOKED_THROUGH) {
+        return Ok(());
+    }
+    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(writer)
+        .await
+        .map_err(unavailable)?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(unavailable(format!(
+        "the file is damaged ({}): restore a backup",
+        found.replace('\n', " ")
+    )))
 }
 
 /// The file that the URL names, by its one name.
