@@ -88,6 +88,73 @@ fn envoy(world: &World) -> Option<Program> {
     )
 }
 
+/// A part of the documentation, by the comment above it.
+fn recipe(name: &str) -> String {
+    let text = std::fs::read_to_string(configuration("README.md")).unwrap();
+    let (_, rest) = text.split_once(&format!("<!-- {name} -->\n```")).unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    rest.split_once("\n```").unwrap().0.to_owned()
+}
+
+fn nginx_with_recipes(world: &World) -> Option<Program> {
+    let maps = recipe("nginx preflight map") + "\n" + &recipe("nginx bearer map");
+    let site = world.place_with(
+        &configuration("nginx.conf"),
+        &[
+            ("upstream latchkey {", maps),
+            (
+                "        auth_request /latchkey;",
+                recipe("nginx preflight location") + "\nproxy_set_header Authorization \"\";",
+            ),
+            ("        internal;", recipe("nginx bearer location")),
+        ],
+    );
+    let main = program::nginx_main(world.folder(), &site, "");
+    let arguments = ["-c".as_ref(), main.as_ref()];
+    world.start("nginx", &arguments)
+}
+
+fn caddy_with_recipes(world: &World) -> Option<Program> {
+    let lines = recipe("caddy preflight") + "\n" + &recipe("caddy bearer");
+    let file = world.place_with(
+        &configuration("Caddyfile"),
+        &[("\t\t# What a client says of itself", lines)],
+    );
+    let arguments = [
+        "run".as_ref(),
+        "--adapter".as_ref(),
+        "caddyfile".as_ref(),
+        "--config".as_ref(),
+        file.as_ref(),
+    ];
+    world.start("caddy", &arguments)
+}
+
+fn haproxy_with_recipes(world: &World) -> Option<Program> {
+    world.place(&configuration("latchkey.lua"));
+    let lines = recipe("haproxy preflight") + "\n" + &recipe("haproxy bearer");
+    let file = world.place_with(
+        &configuration("haproxy.cfg"),
+        &[("    http-request lua.latchkey", lines)],
+    );
+    world.start("haproxy", &["-f".as_ref(), file.as_ref()])
+}
+
+#[test]
+fn nginx_answers_preflights_and_takes_bearer_tokens() {
+    world::check_recipes(nginx_with_recipes);
+}
+
+#[test]
+fn caddy_answers_preflights_and_takes_bearer_tokens() {
+    world::check_recipes(caddy_with_recipes);
+}
+
+#[test]
+fn haproxy_answers_preflights_and_takes_bearer_tokens() {
+    world::check_recipes(haproxy_with_recipes);
+}
+
 #[test]
 fn nginx_lets_through_whom_latchkey_admits() {
     world::check(nginx);

@@ -128,6 +128,18 @@ impl World {
         file
     }
 
+    /// [`Self::place`], with parts of the documentation put before these lines of the file.
+    pub(crate) fn place_with(&self, documented: &Path, inserts: &[(&str, String)]) -> PathBuf {
+        let file = self.place(documented);
+        let mut text = fs::read_to_string(&file).unwrap();
+        for (line, insert) in inserts {
+            assert_eq!(text.matches(line).count(), 1, "{line:?} in {text}");
+            text = text.replace(line, &format!("{insert}\n{line}"));
+        }
+        fs::write(&file, text).unwrap();
+        file
+    }
+
     /// Starts the proxy and waits until it accepts connections; `None` where it is not installed and nobody insists.
     pub(crate) fn start(&self, name: &str, arguments: &[&OsStr]) -> Option<Program> {
         program::start(self.folder(), self.proxy(), name, arguments, &[])
@@ -225,6 +237,52 @@ pub(crate) fn check_logs(start: fn(&World) -> Option<Program>) {
         // The part that has to be guessed.
         let line = log.lines().find(|line| line.contains(&secret[3..]));
         assert_eq!(line, None);
+    }
+}
+
+/// What a browser asks before it sends a key, and keys that come as bearer tokens.
+pub(crate) fn check_recipes(start: fn(&World) -> Option<Program>) {
+    let world = World::start_all();
+    let Some(_gateway) = start(&world) else {
+        return;
+    };
+    let preflight = |origin: &str| {
+        let headers = [
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", "x-api-key"),
+        ];
+        world.ask(CLIENT, "OPTIONS /orders", &headers, "")
+    };
+    let answer = preflight("https://app.example");
+    assert_eq!(answer.status, 204, "{answer:?} {}", world.log());
+    for line in [
+        "access-control-allow-origin: https://app.example",
+        "access-control-allow-headers: x-api-key, content-type",
+    ] {
+        assert!(answer.head.contains(line), "{line}: {answer:?}");
+    }
+    assert_eq!(preflight("https://evil.example").status, 401);
+    world.nothing_seen("a preflight request");
+
+    let key = world.key("acme", "Orders", "Bearer", &[]);
+    let secret = key["secret"].as_str().unwrap();
+    let bearer = format!("Bearer {secret}");
+    let none = "Bearer lk_none";
+    for (headers, status) in [
+        (&[("Authorization", bearer.as_str())][..], 200),
+        (&[("Authorization", none)], 401),
+        (&[("X-API-Key", secret), ("Authorization", none)], 200),
+        (&[("X-API-Key", "lk_none"), ("Authorization", &bearer)], 401),
+        (&[("Authorization", "Basic bGs6eA==")], 401),
+    ] {
+        let answer = world.ask(CLIENT, "GET /orders/7", headers, "");
+        assert_eq!(answer.status, status, "{headers:?} {answer:?}");
+        if status == 200 {
+            assert!(!format!("{:?}", world.only_seen()).contains(secret));
+        } else {
+            world.nothing_seen("a refused request");
+        }
     }
 }
 

@@ -23,6 +23,14 @@ const PREVIOUS_SCHEMA: &str = "
 
 const STEPS: &str = "SELECT count(*) FROM seaql_migrations";
 
+/// How many steps the schema has, by a database that one command has made.
+fn every_step() -> i64 {
+    let database = Postgres::fresh().unwrap();
+    let latchkey = Latchkey::new().with("DATABASE_URL", &database.url());
+    latchkey.answer(&["tenant", "list"]);
+    database.number(STEPS)
+}
+
 fn start_five_at_once(database: &Postgres) {
     thread::scope(|scope| {
         let starting: Vec<_> = (0..5)
@@ -49,7 +57,7 @@ fn p56_five_replicas_that_start_at_once_bring_the_schema_up_to_date_once() {
     let _alone = alone();
     start_five_at_once(&database);
     let steps = database.number(STEPS);
-    assert_eq!(steps, 6);
+    assert_eq!(steps, every_step());
     database.execute(PREVIOUS_SCHEMA);
     assert_eq!(database.number(STEPS), steps - 1);
     start_five_at_once(&database);
@@ -88,7 +96,7 @@ fn p56_a_process_that_is_killed_while_it_changes_the_schema_leaves_it_to_the_nex
     });
     lock.unwrap();
     let replica = Replica::start(&database, &[]);
-    assert_eq!(database.number(STEPS), 6);
+    assert_eq!(database.number(STEPS), every_step());
     replica.wait_for_lease();
 }
 
