@@ -3,7 +3,7 @@
 use super::{ConfigError, display};
 
 /// Every variable that is read, with what the help says of it.
-pub(super) const SETTINGS: [(&str, &str); 10] = [
+pub(super) const SETTINGS: &[(&str, &str)] = &[
     (
         "DATABASE_URL",
         "sqlite://FILE?mode=rwc or postgres://… [default: sqlite://latchkey.db?mode=rwc]",
@@ -53,10 +53,12 @@ pub(super) fn is_setting(name: &str) -> bool {
 
 /// The settings as the help lists them.
 pub(super) fn help() -> String {
-    let lines = SETTINGS.map(|(name, text)| format!("  {name:<28} {text}\n"));
+    let lines = SETTINGS
+        .iter()
+        .map(|(name, text)| format!("  {name:<28} {text}\n"));
     format!(
         "Settings are environment variables:\n{}\nExample:\n  DATABASE_URL='sqlite://latchkey.db?mode=rwc' LATCHKEY_LISTEN=127.0.0.1:8080 latchkey serve\n",
-        lines.concat()
+        lines.collect::<String>()
     )
 }
 
@@ -81,8 +83,8 @@ pub(super) fn check(name: &str) -> Result<(), ConfigError> {
 
 fn nearest(name: &str) -> &'static str {
     SETTINGS
-        .into_iter()
-        .map(|(setting, _)| setting)
+        .iter()
+        .map(|(setting, _)| *setting)
         .filter(|setting| setting.starts_with(PREFIX))
         .min_by_key(|setting| strsim::damerau_levenshtein(setting, name))
         .unwrap_or("LATCHKEY_LISTEN")
