@@ -83,11 +83,19 @@ struct World {
 }
 
 fn rounds() -> u32 {
+    rounds_of_soak().map_or(20, |rounds| rounds.parse().unwrap())
+}
+
+fn is_soak() -> bool {
+    rounds_of_soak().is_some()
+}
+
+fn rounds_of_soak() -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "xtask says so by the environment"
     )]
-    std::env::var("TEST_ROUNDS").map_or(20, |rounds| rounds.parse().unwrap())
+    std::env::var("TEST_ROUNDS").ok()
 }
 
 impl World {
@@ -285,7 +293,9 @@ impl World {
     fn restart(&self) -> Server {
         let started = Instant::now();
         let server = Server::start(&self.latchkey, &[]);
-        assert!(started.elapsed() <= RESTART, "{:?}", started.elapsed());
+        let took = started.elapsed();
+        // On a busy machine, this test's clock measures the machine: only the soak asserts the limit.
+        assert!(!is_soak() || took <= RESTART, "{took:?}");
         server
     }
 

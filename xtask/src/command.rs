@@ -70,6 +70,23 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// Writes an executable file that can be run at once.
+///
+/// Another process writes it. Were it open for writing in this one, a child that another thread forks meanwhile would keep it open until it
+/// becomes another program, and the kernel would refuse to run the file for as long (`ETXTBSY`).
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn write_program(path: &Path, text: &str) -> Result<()> {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"", "sh"])
+        .arg(path)
+        .arg(text);
+    output(&mut shell).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
 /// The first of these programs that is on PATH.
 pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

@@ -43,17 +43,16 @@ fn available(output: &str) -> Option<u64> {
 /// Containers often mount it such that it does not.
 fn runs_programs(folder: &Path) -> bool {
     let program = folder.join(format!("latchkey-xtask-{}", std::process::id()));
-    let Some(shell) = command::on_path(&["sh"]) else {
-        return false;
-    };
-    let runs = std::fs::copy(shell, &program).is_ok()
-        && command::succeeds(Command::new(&program).args(["-c", "exit 0"]));
+    let runs = command::write_program(&program, "#!/bin/sh\n").is_ok()
+        && command::succeeds(&mut Command::new(&program));
     std::fs::remove_file(&program).ok();
     runs
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -65,6 +64,25 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_has_no_room() {
         assert!(!has_room(Path::new("/latchkey/no/such/folder")));
-        assert!(runs_programs(&std::env::temp_dir()));
+    }
+
+    /// A child that is forked while a file is open for writing keeps it open until it becomes another program, and as long the kernel runs
+    /// no program out of that file.
+    #[test]
+    fn programs_run_also_while_other_threads_start_programs() {
+        let folder = std::env::temp_dir();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        assert!(command::succeeds(&mut Command::new("true")));
+                    }
+                });
+            }
+            let failures = (0..100).filter(|_| !runs_programs(&folder)).count();
+            is_over.store(true, Ordering::Relaxed);
+            assert_eq!(failures, 0);
+        });
     }
 }

@@ -13,6 +13,7 @@ use std::{
 use super::{
     HEALED, NO_SETTINGS, assert_heals, assert_in_time, assert_nearly_all, assert_whole,
     load::{Connection, Servers},
+    note_duration,
     proxy::{Proxy, Which},
     rounds,
     scene::{Key, Receipt, Replica, Scene},
@@ -164,7 +165,7 @@ fn p63_a_replica_without_the_database_answers_503_and_never_a_guess() {
     until(|| last.ask(&key.secret) == Some(503));
     last.proxy.heal();
     let took = until(|| last.ask(&key.secret) == Some(200));
-    assert!(took <= HEALED, "{took:?}");
+    note_duration("a key works again", took, HEALED);
     assert_heals(&scene);
 }
 

@@ -1,16 +1,20 @@
 //! Several replicas that start at once: the schema is made, or brought up to date, by one of them.
 
-use std::{process::Stdio, thread};
+use std::{process::Stdio, thread, time::Duration};
 
 use super::{
     Which,
     binary::Latchkey,
+    note_duration,
     postgres::Postgres,
     scene::{Replica, alone},
     server::Server,
     sql,
     until::until,
 };
+
+/// Within which a replica is ready again, from the end of a fault on.
+const READY_AGAIN: Duration = Duration::from_secs(5);
 
 /// What every Latchkey locks while it changes the schema (`domain/src/store/migration.rs`).
 const LOCK: &str = "SELECT pg_advisory_lock(x'6c617463686b6579'::bigint)";
@@ -143,5 +147,5 @@ fn p52_a_database_that_does_not_answer_is_503_in_time_and_piles_up_nothing() {
             .get("/readyz", "")
             .starts_with("HTTP/1.1 200")
     });
-    assert!(took.as_secs() < 5, "{took:?}");
+    note_duration("ready again", took, READY_AGAIN);
 }

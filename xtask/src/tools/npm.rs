@@ -1,6 +1,5 @@
 //! The npm packages of end2end: Playwright for the tests, binaryen's wasm-opt for release bundles.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -65,20 +64,15 @@ pub(crate) fn wasm_opt(workspace: &Workspace) -> Result<PathBuf> {
     let shim = folder.join("wasm-opt");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
-    std::fs::write(
-        &shim,
-        // Trunk asks for the version first, to see whether there is one.
-        format!(
-            "#!/bin/sh\n\
-             if [ \"$1\" = --version ]; then exec node '{}' --version; fi\n\
-             exec node '{}' '{}' \"$@\"\n",
-            package.join("bin/wasm-opt").display(),
-            script.display(),
-            library.display()
-        ),
-    )
-    .with_context(|| format!("cannot write {}", shim.display()))?;
-    std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("cannot make {} executable", shim.display()))?;
+    // Trunk asks for the version first, to see whether there is one.
+    let text = format!(
+        "#!/bin/sh\n\
+         if [ \"$1\" = --version ]; then exec node '{}' --version; fi\n\
+         exec node '{}' '{}' \"$@\"\n",
+        package.join("bin/wasm-opt").display(),
+        script.display(),
+        library.display()
+    );
+    command::write_program(&shim, &text)?;
     Ok(folder)
 }
