@@ -1,4 +1,4 @@
-//! The part of a route's door that validates `X-API-Key`: section 4 of the specification.
+//! The part of a route's door that validates `X-API-Key`: section 4 of `docs/behaviour.md`.
 
 use axum::extract::Request;
 use domain::{key::verdict::Refusal, permission::Permission, verify::Question};

@@ -1,6 +1,6 @@
 //! No other site changes anything in a signed-in person's name.
 //!
-//! `tower_http::csrf::CsrfLayer` implements nearly this. What it lets through and section 7 of the specification refuses: a
+//! `tower_http::csrf::CsrfLayer` implements nearly this. What it lets through and section 7 of `docs/behaviour.md` refuses: a
 //! `Sec-Fetch-Site: cross-site` beside the public URL's own `Origin`; an `Origin` of the right host and the wrong scheme; and a
 //! request with our cookie and neither header. With these three put before it nothing would be left for it to decide.
 

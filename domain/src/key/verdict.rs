@@ -1,4 +1,4 @@
-//! Is this request let through? Section 4 of the specification, and nothing else.
+//! Is this request let through? Section 4 of `docs/behaviour.md`, and nothing else.
 
 use chrono::{DateTime, Utc};
 

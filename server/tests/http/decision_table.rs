@@ -1,4 +1,4 @@
-//! Section 4 of the specification, row by row: IPv4, IPv6 and mapped addresses, with and without trusted proxies.
+//! Section 4 of `docs/behaviour.md`, row by row: IPv4, IPv6 and mapped addresses, with and without trusted proxies.
 //!
 //! Every key fails its own check and all the later ones that it can fail, so that the order is tested and not only each check.
 

@@ -1,5 +1,5 @@
-//! The built router over a real SQLite file, or over PostgreSQL where `TEST_ENGINE` says so, filed by URL and verb. Names that begin with `p` and a number are guarantees of the
-//! acceptance list.
+//! The built router over a real SQLite file, or over PostgreSQL where `TEST_ENGINE` says so, filed by URL and verb. Names that begin with `p`
+//! and a number are guarantees of `docs/guarantees.md`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
