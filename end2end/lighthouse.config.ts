@@ -4,7 +4,7 @@ import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
   testDir: '.',
-  testMatch: 'lighthouse.ts',
+  testMatch: 'lighthouse*.ts',
   workers: 1,
   retries: 0,
   forbidOnly: true,

@@ -10,6 +10,7 @@ mod footprint;
 mod load;
 mod machine;
 mod oha;
+mod pages;
 mod report;
 mod rounds;
 mod secret;
@@ -46,6 +47,8 @@ pub(crate) struct Effort {
     rounds: u32,
     /// How long each load lasts in each round.
     time: Duration,
+    /// How often Lighthouse judges each page.
+    audits: u32,
 }
 
 impl Effort {
@@ -57,6 +60,7 @@ impl Effort {
         unknown: 1_000,
         rounds: 1,
         time: Duration::from_secs(1),
+        audits: 1,
     };
 
     /// What the limits are for.
@@ -68,6 +72,7 @@ impl Effort {
             unknown: 1_000_000,
             rounds,
             time,
+            audits: 5,
         }
     }
 
@@ -100,6 +105,7 @@ pub(crate) fn bench(workspace: &Workspace, effort: &Effort) -> Result<()> {
     let circumstances = Circumstances::now(workspace)?;
     let oha = tools::oha()?;
     let binary = build_binary(workspace, effort.profile())?;
+    let pages = pages::measure(workspace, effort)?;
     let timings = criterion::run(workspace, effort)?;
     let installation = progress::step("Filling the database", "20 s", || {
         Installation::fill(&binary, effort.tenants, effort.keys_each)
@@ -123,6 +129,7 @@ pub(crate) fn bench(workspace: &Workspace, effort: &Effort) -> Result<()> {
         rounds,
         footprint,
         flood,
+        pages,
         timings,
     };
     if effort.is_quick {
@@ -139,9 +146,7 @@ pub(crate) fn bench(workspace: &Workspace, effort: &Effort) -> Result<()> {
 
 /// Builds `latchkey-bench`: a program of its own, beside the one that is shipped.
 fn build_binary(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
-    if profile == Profile::Release {
-        bundle::build(workspace, profile)?;
-    }
+    bundle::build(workspace, profile)?;
     let what = format!(
         "Compiling the {} binary of the benchmarks",
         profile.folder()

@@ -21,6 +21,7 @@ mod serve;
 mod size;
 mod soak;
 mod stylesheet;
+mod suite;
 mod test;
 mod tools;
 mod workspace;
@@ -34,6 +35,7 @@ use clap::{Parser, Subcommand};
 
 use bench::Effort;
 use bundle::Profile;
+use suite::Selection;
 use workspace::Workspace;
 
 #[derive(Parser)]
@@ -60,15 +62,24 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Run every check and test there is, the quick ones first
-    Test,
+    /// Check what can be checked in a minute: format, clippy, rules and unit tests
+    Check,
+    /// Run every check and test, the quick ones first; or some: `cargo xtask test p34_ --only store,http`
+    Test {
+        /// Only tests whose names contain one of these
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Only these parts: test targets, `unit`, format, dependencies, clippy, size, contract, client, clients, lighthouse, journeys
+        #[arg(long, value_name = "PART", value_delimiter = ',')]
+        only: Vec<String>,
+    },
     /// Run the long forms of what the tests do in short: an hour and a half for all
     Soak {
         /// Those alone
         #[arg(value_enum, value_name = "PART")]
         parts: Vec<soak::Part>,
     },
-    /// Measure what the check of a key costs and what the server takes; write docs/benchmarks.md, fail above a limit
+    /// Measure what the check of a key costs, what the server takes and how quick its pages are; write docs/benchmarks.md, fail beyond a limit
     Bench {
         /// Try the command itself, in the debug build: its figures mean nothing, are judged by no limit and written nowhere
         #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
@@ -120,7 +131,11 @@ fn run(task: Task) -> Result<()> {
             };
             serve::serve(&workspace, profile, &arguments)
         }
-        Task::Test => test::test(&workspace),
+        Task::Check => test::check(&workspace),
+        Task::Test { names, only } if names.is_empty() && only.is_empty() => test::test(&workspace),
+        Task::Test { names, only } => {
+            test::test_some(&workspace, &Selection::new(&workspace, &only, &names)?)
+        }
         Task::Soak { parts } => soak::soak(&workspace, &parts),
         Task::Bench {
             quick,

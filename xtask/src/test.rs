@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::bundle::{self, Profile};
 use crate::clients;
@@ -17,6 +17,7 @@ use crate::progress;
 use crate::scratch;
 use crate::serve;
 use crate::size;
+use crate::suite::{self, Selection, Step};
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -46,65 +47,16 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         schemathesis,
         client_generators,
     } = tools(workspace)?;
-    let cargo = |arguments: &[&str]| command::run(command::cargo(&workspace.root).args(arguments));
-
-    progress::step("Format", "1 s", || cargo(&["fmt", "--all", "--check"]))?;
-    progress::step("No server crate in the browser's bundle", "1 s", || {
-        dependencies::check_browser_bundle(workspace)
-    })?;
-    let skipped = deny::check(workspace)?;
-    progress::step(
-        "Clippy, for the server",
-        "2 min the first time, then seconds",
-        || cargo(&["clippy", "--tests", "--bins", "--", "-D", "warnings"]),
-    )?;
-    progress::step("Clippy, for the benchmarks", "30 s, then seconds", || {
-        let bench = ["clippy", "--bins", "--features", "server/bench"];
-        cargo(&[&bench[..], &["--", "-D", "warnings"]].concat())
-    })?;
-    progress::step(
-        "Clippy, for the browser",
-        "1 min the first time, then seconds",
-        || {
-            let arguments = [
-                "clippy",
-                "--package",
-                "frontend",
-                "--target",
-                "wasm32-unknown-unknown",
-                "--",
-                "-D",
-                "warnings",
-            ];
-            command::run(
-                command::cargo(&workspace.root)
-                    .args(arguments)
-                    .env("CARGO_TARGET_DIR", workspace.wasm_target()),
-            )
-        },
-    )?;
+    format(workspace)?;
+    let skipped = dependencies(workspace)?;
+    clippy(workspace)?;
     bundle::build(workspace, Profile::Debug)?;
     cargo_tests(workspace, &envoy)?;
     serve::compile_binary(workspace, Profile::Debug)?;
     size::size(workspace)?;
     serve::compile_binary(workspace, Profile::Release)?;
-    progress::step(
-        "The API against its document, 5,000 requests",
-        "2 min",
-        || {
-            let binary = serve::binary(workspace, Profile::Release);
-            contract::check(workspace, &binary, &schemathesis, contract::QUICK)
-        },
-    )?;
-    progress::step(
-        "A typed client of the API, out of its document",
-        "5 s",
-        || {
-            let mut client = Command::new("npm");
-            client.args(["run", "--silent", "client"]);
-            command::run(client.current_dir(workspace.end2end()))
-        },
-    )?;
+    contract(workspace, &schemathesis)?;
+    client(workspace)?;
     progress::step(
         "Clients generated for Go, TypeScript, Python and Java, used",
         "30 s",
@@ -113,43 +65,198 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
             clients::check(workspace, &binary, &client_generators)
         },
     )?;
-    progress::announce("Lighthouse, on the release build", "2 min");
-    playwright(
-        workspace,
-        Profile::Release,
-        &chromium,
-        &["--config", "lighthouse.config.ts"],
-    )?;
+    lighthouse(workspace, &chromium)?;
     // What is shipped, whose bundle is another one than the debug build's (`bundle/shrink.mjs`).
     progress::announce("Playwright, every journey in the release build", "4 min");
-    playwright(workspace, Profile::Release, &chromium, &[])?;
+    journeys(workspace, Profile::Release, &chromium, &[])?;
     // Where Leptos warns of what it lets pass in a release.
     progress::announce("Playwright, in the debug build", "1 min");
     let warned = ["hydration", "edit", "filters"];
-    playwright(workspace, Profile::Debug, &chromium, &warned)?;
+    journeys(workspace, Profile::Debug, &chromium, &warned)?;
     if let Some(skipped) = skipped {
         progress::say(&format!("skipped: {skipped}"));
     }
     Ok(())
 }
 
+/// Runs the parts and tests that are asked for, in the order of the suite.
+///
+/// # Errors
+/// As [`test`], for a part that there is not, and where no test has one of the names.
+pub(crate) fn test_some(workspace: &Workspace, selection: &Selection) -> Result<()> {
+    if selection.has(Step::Format) {
+        tools::for_checks(workspace)?;
+        format(workspace)?;
+    }
+    if selection.has(Step::Dependencies)
+        && let Some(skipped) = dependencies(workspace)?
+    {
+        progress::say(&format!("skipped: {skipped}"));
+    }
+    if selection.has(Step::Clippy) {
+        tools::for_checks(workspace)?;
+        clippy(workspace)?;
+    }
+    if !selection.targets.is_empty() {
+        some_cargo_tests(workspace, selection)?;
+    }
+    if selection.has(Step::Size) {
+        size::size(workspace)?;
+    }
+    if selection.has(Step::Contract) {
+        let schemathesis = tools::schemathesis(workspace)?;
+        serve::build_binary(workspace, Profile::Release)?;
+        contract(workspace, &schemathesis)?;
+    }
+    if selection.has(Step::Client) {
+        tools::npm_packages(workspace)?;
+        client(workspace)?;
+    }
+    if selection.has(Step::Clients) {
+        clients::clients(workspace)?;
+    }
+    if selection.has(Step::Lighthouse) {
+        tools::npm_packages(workspace)?;
+        let chromium = tools::chromium()?;
+        serve::build_binary(workspace, Profile::Release)?;
+        lighthouse(workspace, &chromium)?;
+    }
+    if selection.has(Step::Journeys) {
+        tools::npm_packages(workspace)?;
+        let chromium = tools::chromium()?;
+        // The debug build is ready sooner; the whole suite runs them in the release build.
+        serve::build_binary(workspace, Profile::Debug)?;
+        progress::announce("Playwright, in the debug build", "4 min for all");
+        let names = selection.names.join("|");
+        let titles = ["--grep", &names];
+        let arguments = if names.is_empty() { &[][..] } else { &titles };
+        journeys(workspace, Profile::Debug, &chromium, arguments)?;
+    }
+    Ok(())
+}
+
+/// What can be said in a minute: format, clippy, the rules and the unit tests. Tests that need a database server or another program
+/// are skipped, and say so.
+///
+/// # Errors
+/// When something does not compile, or fails.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    tools::for_checks(workspace)?;
+    tools::wasm_target(workspace)?;
+    format(workspace)?;
+    clippy(workspace)?;
+    progress::announce("Rules and unit tests", "20 s");
+    let rules = [
+        "test",
+        "--lib",
+        "--bins",
+        "--test",
+        "rules",
+        "--test",
+        "documents",
+    ];
+    command::run(
+        command::cargo(&workspace.root)
+            .args(rules)
+            .env("TMPDIR", scratch::folder()),
+    )
+}
+
+fn format(workspace: &Workspace) -> Result<()> {
+    progress::step("Format", "1 s", || {
+        command::run(command::cargo(&workspace.root).args(["fmt", "--all", "--check"]))
+    })
+}
+
+/// Returns what was skipped.
+fn dependencies(workspace: &Workspace) -> Result<Option<String>> {
+    progress::step("No server crate in the browser's bundle", "1 s", || {
+        dependencies::check_browser_bundle(workspace)
+    })?;
+    deny::check(workspace)
+}
+
+fn clippy(workspace: &Workspace) -> Result<()> {
+    let cargo = |arguments: &[&str]| {
+        let mut clippy = command::cargo(&workspace.root);
+        clippy.arg("clippy").args(arguments);
+        clippy.args(["--", "-D", "warnings"]);
+        clippy
+    };
+    progress::step(
+        "Clippy, for the server",
+        "2 min the first time, then seconds",
+        || command::run(&mut cargo(&["--tests", "--bins"])),
+    )?;
+    progress::step("Clippy, for the benchmarks", "30 s, then seconds", || {
+        command::run(&mut cargo(&["--bins", "--features", "server/bench"]))
+    })?;
+    progress::step(
+        "Clippy, for the browser",
+        "1 min the first time, then seconds",
+        || {
+            let browser = ["--package", "frontend", "--target", tools::WASM_TARGET];
+            command::run(cargo(&browser).env("CARGO_TARGET_DIR", workspace.wasm_target()))
+        },
+    )
+}
+
+fn contract(workspace: &Workspace, schemathesis: &Path) -> Result<()> {
+    progress::step(
+        "The API against its document, 5,000 requests",
+        "2 min",
+        || {
+            let binary = serve::binary(workspace, Profile::Release);
+            contract::check(workspace, &binary, schemathesis, contract::QUICK)
+        },
+    )
+}
+
+fn client(workspace: &Workspace) -> Result<()> {
+    progress::step(
+        "A typed client of the API, out of its document",
+        "5 s",
+        || {
+            let mut client = Command::new("npm");
+            client.args(["run", "--silent", "client"]);
+            command::run(client.current_dir(workspace.end2end()))
+        },
+    )
+}
+
+fn lighthouse(workspace: &Workspace, chromium: &Path) -> Result<()> {
+    progress::announce("Lighthouse, on the release build", "1 min");
+    let audits = ["--config", "lighthouse.config.ts", "lighthouse.ts"];
+    journeys(workspace, Profile::Release, chromium, &audits)
+}
+
 /// Runs Playwright with these arguments, the names of files and options (every journey when there are none), against the binary of
 /// `profile`.
-fn playwright(
+fn journeys(
     workspace: &Workspace,
     profile: Profile,
     chromium: &Path,
     arguments: &[&str],
 ) -> Result<()> {
     stay_within_a_day();
+    let mut run = playwright(workspace, profile, chromium, arguments);
+    command::run(run.env("TMPDIR", scratch::folder()))
+}
+
+/// Playwright with these arguments, told the binary of `profile` and the browser.
+pub(crate) fn playwright(
+    workspace: &Workspace,
+    profile: Profile,
+    chromium: &Path,
+    arguments: &[&str],
+) -> Command {
     let mut run = Command::new(workspace.end2end().join("node_modules/.bin/playwright"));
     run.arg("test")
         .args(arguments)
-        .current_dir(workspace.end2end());
-    run.env("LATCHKEY_BIN", serve::binary(workspace, profile))
-        .env(tools::CHROMIUM_SETTING, chromium)
-        .env("TMPDIR", scratch::folder());
-    command::run(&mut run)
+        .current_dir(workspace.end2end())
+        .env("LATCHKEY_BIN", serve::binary(workspace, profile))
+        .env(tools::CHROMIUM_SETTING, chromium);
+    run
 }
 
 /// Waits for midnight (UTC) where it is so near that a run of the browser's tests would go beyond it: they make keys that expire so many
@@ -209,19 +316,54 @@ fn cargo_tests(workspace: &Workspace, envoy: &Path) -> Result<()> {
         "6 min the first time, then 4 min",
     );
     let postgres = TestPostgres::start()?;
-    let tests = |arguments: &[&str]| {
-        let mut tests = command::cargo(&workspace.root);
-        tests.arg("test").args(arguments);
-        postgres.tell(&mut tests);
-        tests.env(PROGRAMS_SETTING, "required");
-        tests.env(ENVOY_SETTING, envoy);
+    // Some of them measure, such as how long a change takes to be known everywhere.
+    command::run(cargo_test(workspace, &postgres, envoy).args(["--", "--show-output"]))?;
+    http_on_postgres(workspace, &postgres, envoy, &[])
+}
+
+fn some_cargo_tests(workspace: &Workspace, selection: &Selection) -> Result<()> {
+    let Selection { targets, names, .. } = selection;
+    tools::process_tools()?;
+    tools::gateways()?;
+    let envoy = tools::envoy(workspace)?;
+    progress::announce("Rust tests, as asked for", "seconds to minutes");
+    let postgres = TestPostgres::start()?;
+    let tests = || {
+        let mut tests = cargo_test(workspace, &postgres, &envoy);
+        tests.args(selection.target_arguments()).arg("--");
         tests
     };
-    // Some of them measure, such as how long a change takes to be known everywhere.
-    command::run(&mut tests(&["--", "--show-output"]))?;
+    if !names.is_empty() {
+        let list = command::output(tests().args(["--list", "--format", "terse"]).args(names))?;
+        let count = list.lines().filter(|line| line.ends_with(": test")).count();
+        ensure!(count > 0, "no test is called {}", names.join(" or "));
+        progress::say(&format!("{count} tests"));
+    }
+    command::run(tests().args(names))?;
+    if targets.iter().any(|target| target == suite::HTTP) {
+        http_on_postgres(workspace, &postgres, &envoy, names)?;
+    }
+    Ok(())
+}
+
+fn http_on_postgres(
+    workspace: &Workspace,
+    postgres: &TestPostgres,
+    envoy: &Path,
+    names: &[String],
+) -> Result<()> {
     progress::announce("The tests over HTTP once more, on PostgreSQL", "1 min");
-    let http = ["--package", "server", "--test", "http"];
-    command::run(tests(&http).env(ENGINE_SETTING, "postgres"))
+    let mut tests = cargo_test(workspace, postgres, envoy);
+    tests.args(["--test", suite::HTTP, "--"]).args(names);
+    command::run(tests.env(ENGINE_SETTING, "postgres"))
+}
+
+/// `cargo test` with all that tests need: a program that is missing fails them.
+fn cargo_test(workspace: &Workspace, postgres: &TestPostgres, envoy: &Path) -> Command {
+    let mut tests = command::cargo(&workspace.root);
+    postgres.tell(tests.arg("test").env(PROGRAMS_SETTING, "required"));
+    tests.env(ENVOY_SETTING, envoy);
+    tests
 }
 
 /// The PostgreSQL of the tests: the one that the environment names, or one of their own.

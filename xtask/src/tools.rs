@@ -31,7 +31,8 @@ const TRUNK: &str = "0.21.14";
 pub(crate) const OHA: &str = "1.16.0";
 /// Checks licences, sources and advisories of crates.
 const CARGO_DENY: &str = "0.20.2";
-const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// What the browser runs.
+pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The folders to put on PATH while Trunk runs, after installing what is missing there.
 ///
@@ -116,7 +117,11 @@ pub(crate) fn for_checks(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn wasm_target(workspace: &Workspace) -> Result<()> {
+/// The compiler's standard library for the browser.
+///
+/// # Errors
+/// When it is missing and rustup cannot add it.
+pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
     let sysroot = command::output(
         Command::new("rustc")
             .args(["--print", "sysroot"])

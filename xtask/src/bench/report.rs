@@ -10,6 +10,7 @@ use super::flood::{Flood, SIGN_INS, STEADY};
 use super::footprint::{Footprint, STARTS};
 use super::load::CONNECTIONS;
 use super::machine::Circumstances;
+use super::pages::PageScores;
 use super::rounds::{Load, Rounds};
 use crate::tools;
 
@@ -25,6 +26,7 @@ pub(crate) struct Report {
     pub(crate) rounds: Rounds,
     pub(crate) footprint: Footprint,
     pub(crate) flood: Flood,
+    pub(crate) pages: Vec<PageScores>,
     pub(crate) timings: Vec<Timing>,
 }
 
@@ -37,6 +39,7 @@ struct Judged {
 }
 
 enum Limit {
+    AtLeast(f64),
     AtMost(f64),
     Below(f64),
     None,
@@ -55,6 +58,7 @@ impl Judged {
     /// What is no number keeps no limit.
     fn is_kept(&self) -> bool {
         match self.limit {
+            Limit::AtLeast(least) => self.figure >= least,
             Limit::AtMost(most) => self.figure <= most,
             Limit::Below(bound) => self.figure < bound,
             Limit::None => true,
@@ -64,6 +68,7 @@ impl Judged {
     fn row(&self) -> Vec<String> {
         let unit = self.unit;
         let limit = match self.limit {
+            Limit::AtLeast(least) => format!("≥ {least}{unit}"),
             Limit::AtMost(most) => format!("≤ {most}{unit}"),
             Limit::Below(bound) => format!("< {bound}{unit}"),
             Limit::None => String::new(),
@@ -71,6 +76,7 @@ impl Judged {
         let verdict = match (&self.limit, self.is_kept()) {
             (Limit::None, _) => "",
             (_, true) => "OK",
+            (Limit::AtLeast(_), false) => "UNDER",
             (_, false) => "OVER",
         };
         vec![self.what.clone(), self.shown(), limit, verdict.to_owned()]
@@ -90,6 +96,7 @@ impl Report {
             self.ratio_table(),
             self.footprint_table(),
             self.flood_table(),
+            self.page_table(),
             self.functions(),
         ]
         .join("\n\n")
@@ -125,6 +132,8 @@ impl Report {
             ("flood", self.flood_table()),
             ("sign_ins", SIGN_INS.to_string()),
             ("steady", STEADY.to_string()),
+            ("pages", self.page_table()),
+            ("audits", self.effort.audits.to_string()),
             ("functions", self.functions()),
             ("keys", grouped(u64::from(tenants * keys_each))),
             ("tenants", grouped(tenants.into())),
@@ -142,18 +151,19 @@ impl Report {
     }
 
     /// # Errors
-    /// When a figure is above its limit.
+    /// When a figure is beyond its limit.
     pub(crate) fn judge(&self) -> Result<()> {
         let over: Vec<String> = self
             .ratios()
             .into_iter()
             .chain(self.footprint_figures())
             .chain(self.flood_figures())
+            .chain(self.page_figures())
             .filter(|judged| !judged.is_kept())
             .map(|judged| judged.row().join(" "))
             .collect();
         if !over.is_empty() {
-            bail!("over the limit: {}", over.join("; "));
+            bail!("beyond the limit: {}", over.join("; "));
         }
         Ok(())
     }
@@ -291,6 +301,17 @@ impl Report {
         ]
     }
 
+    fn page_table(&self) -> String {
+        judged_table("Lighthouse, performance", &self.page_figures())
+    }
+
+    fn page_figures(&self) -> Vec<Judged> {
+        self.pages
+            .iter()
+            .map(|page| Judged::new(&page.name, page.median(), "", Limit::AtLeast(92.0)))
+            .collect()
+    }
+
     fn functions(&self) -> String {
         if self.timings.is_empty() {
             return "None were measured.".to_owned();
@@ -398,6 +419,8 @@ mod tests {
         assert_eq!(verdict(1.21, Limit::AtMost(1.2)), "OVER");
         assert_eq!(verdict(300.0, Limit::Below(300.0)), "OVER");
         assert_eq!(verdict(f64::NAN, Limit::Below(300.0)), "OVER");
+        assert_eq!(verdict(92.0, Limit::AtLeast(92.0)), "OK");
+        assert_eq!(verdict(91.0, Limit::AtLeast(92.0)), "UNDER");
         assert_eq!(verdict(9.0, Limit::None), "");
     }
 
@@ -458,6 +481,10 @@ mod tests {
                 before: 50 << 20,
                 most: 68 << 20,
             },
+            pages: vec![PageScores {
+                name: "the list".to_owned(),
+                scores: vec![99.0, 93.0, 71.0],
+            }],
             timings: vec![Timing {
                 name: "digest".to_owned(),
                 nanoseconds: 69.0,
@@ -477,6 +504,7 @@ mod tests {
             "2.2 s",
             "18.0 MiB",
             "1,000,000",
+            "93.00",
         ] {
             assert!(document.contains(figure), "{figure}: {document}");
         }
@@ -493,7 +521,7 @@ mod tests {
         .expect_err("too much");
         assert_eq!(
             error.to_string(),
-            "over the limit: memory, idle 40.0 MiB < 40 MiB OVER"
+            "beyond the limit: memory, idle 40.0 MiB < 40 MiB OVER"
         );
     }
 }

@@ -1,0 +1,100 @@
+// Pages as Lighthouse sees them: a server with a full list of keys, and one audit of one page.
+
+import { expect } from '@playwright/test';
+import { launch } from 'chrome-launcher';
+import lighthouse, { type Result } from 'lighthouse';
+
+import { type Person, Tenant, daysFromToday } from '../world';
+import { CHROMIUM, CHROMIUM_ARGUMENTS } from './chromium';
+import { send } from './request';
+import { Server } from './server';
+
+export interface Page {
+  name: string;
+  path: string;
+  signedIn: boolean;
+}
+
+export const PAGES: Page[] = [
+  { name: 'the sign-in page', path: '/sign-in', signedIn: false },
+  { name: 'the list', path: '/tenant-api-keys', signedIn: true },
+  { name: 'the form', path: '/tenant-api-keys/new', signedIn: true },
+];
+
+export interface StockedServer {
+  server: Server;
+  /** The session of an administrator, as the header `Cookie` carries it. */
+  cookie: string;
+}
+
+/** Scores are from 0 to 100. */
+export interface Audit {
+  performance: number;
+  accessibility: number;
+  bestPractices: number;
+  layoutShift: number;
+  /** Milliseconds. */
+  largestPaint: number;
+  /** As they are sent, with headers. */
+  bytes: number;
+  requests: number;
+  /** The audits of accessibility and best practices that found something. */
+  missed: string[];
+}
+
+/** Starts a server whose tenant has a full page of keys. */
+export async function startStockedServer(): Promise<StockedServer> {
+  const server = await Server.start();
+  const tenant = await Tenant.create(server, { keyLimit: 30 });
+  for (let number = 1; number <= 25; number += 1) {
+    await tenant.key(`Integration ${number}`, { expires: daysFromToday(number * 5) });
+  }
+  return { server, cookie: await sessionOf(server, tenant.administrator) };
+}
+
+/** Audits one page in a browser of its own, with an empty cache. */
+export async function audit({ server, cookie }: StockedServer, { path, signedIn }: Page): Promise<Audit> {
+  const chrome = await launch({ chromePath: CHROMIUM, chromeFlags: ['--headless', ...CHROMIUM_ARGUMENTS] });
+  try {
+    const run = await lighthouse(server.origin + path, {
+      port: chrome.port,
+      logLevel: 'error',
+      onlyCategories: ['performance', 'accessibility', 'best-practices'],
+      extraHeaders: signedIn ? { Cookie: cookie } : {},
+    });
+    if (!run) throw new Error('Lighthouse gave no result');
+    return auditOf(run.lhr);
+  } finally {
+    chrome.kill();
+  }
+}
+
+function auditOf(result: Result): Audit {
+  const score = (category: string): number => Math.round((result.categories[category]?.score ?? Number.NaN) * 100);
+  const measured = (audit: string): number => result.audits[audit]?.numericValue ?? Number.NaN;
+  const missed = ['accessibility', 'best-practices']
+    .flatMap((category) => result.categories[category]?.auditRefs ?? [])
+    .filter(({ id, weight }) => weight > 0 && (result.audits[id]?.score ?? 1) < 1)
+    .map(({ id }) => id);
+  const requests = result.audits['network-requests']?.details;
+  return {
+    performance: score('performance'),
+    accessibility: score('accessibility'),
+    bestPractices: score('best-practices'),
+    layoutShift: measured('cumulative-layout-shift'),
+    largestPaint: Math.round(measured('largest-contentful-paint')),
+    bytes: measured('total-byte-weight'),
+    requests: requests?.type === 'table' ? requests.items.length : Number.NaN,
+    missed,
+  };
+}
+
+/** The session's cookie of a sign-in without a browser. */
+async function sessionOf({ origin }: Server, { email, password }: Person): Promise<string> {
+  const body = new URLSearchParams({ email, password, return_to: '/' }).toString();
+  const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Origin: origin };
+  const answer = await send(`${origin}/sign-in`, { method: 'POST', headers, body });
+  expect(answer.status, 'sign-in answers with a redirect').toBe(303);
+  const set = answer.headers['set-cookie'] ?? [];
+  return set.map((line) => line.split(';')[0]).join('; ');
+}
