@@ -52,6 +52,9 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     }
     helpers.spawn(notice_changes(store.clone()));
     let (listener, address) = bind("LATCHKEY_LISTEN", config.listen).await?;
+    if let Some(place) = place(address) {
+        store.serves_at(place);
+    }
     let metrics = match config.metrics_listen {
         Some(address) => Some(bind("LATCHKEY_METRICS_LISTEN", address).await?),
         None => None,
@@ -154,6 +157,13 @@ async fn bind(variable: &str, address: SocketAddr) -> Result<(TcpListener, Socke
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
+}
+
+/// A name for an open listener. Within one network namespace of a running system, an address has one listener at a time.
+fn place(address: SocketAddr) -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = std::fs::read_link("/proc/self/ns/net").ok()?;
+    Some(format!("{} {} {address}", boot.trim(), namespace.display()))
 }
 
 /// Writes every few seconds which keys were used and which refused, and deletes what is too old or has done its work, until told to

@@ -23,6 +23,8 @@ pub(crate) enum Part {
     Crash,
     /// Changes on three replicas, also while something fails
     Replicas,
+    /// Rolling restarts behind real proxies
+    Gateways,
 }
 
 /// Runs those parts, or all where none is named; stops at the first that fails.
@@ -61,6 +63,13 @@ pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
             "40 min",
             "replicas",
             "1000",
+        ),
+        (
+            Part::Gateways,
+            "Two replicas restarted one after the other, 200 requests a second",
+            "2 min",
+            "gateways",
+            "1",
         ),
     ];
     if !tests.iter().any(|(part, ..)| wanted(*part)) {

@@ -122,6 +122,14 @@ impl Store {
         }
     }
 
+    /// Says where this server listens, by a name that no other process can have at the same time and that outlives this one: a replica
+    /// that is started there again takes a crashed predecessor off the list at once.
+    pub fn serves_at(&self, place: String) {
+        if let Keeper::Replica(replica) = self.database().keeper() {
+            replica.serves_at(place);
+        }
+    }
+
     /// Uses nothing that is kept any more, and tells the other replicas, so that no change waits for this one. For the end of a server.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod m0004_refusals;
 mod m0005_hot_path;
 mod m0006_replicas;
 mod m0008_sign_in_limits;
+mod m0010_replica_places;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_hot_path::Migration),
             Box::new(m0006_replicas::Migration),
             Box::new(m0008_sign_in_limits::Migration),
+            Box::new(m0010_replica_places::Migration),
         ]
     }
 }

@@ -58,6 +58,8 @@ pub struct Word {
     pub revoke: Vec<KeyId>,
     /// No key was revoked or rotated, nothing else taken away.
     pub nothing_was_revoked: bool,
+    /// Who restores, for the audit trail; `None` where nobody knows.
+    pub person: Option<String>,
 }
 
 impl Word {
@@ -212,9 +214,10 @@ async fn replace(
         };
         differences::add_named(&transaction, &mut differences, &word.revoke, now).await?;
         replacement::replace(&transaction).await?;
+        let actor = (word.person.as_deref()).map_or_else(Actor::cli, Actor::cli_of);
         let why = format!("restored from the backup of {}", prepared.time());
         for difference in &differences {
-            make(&transaction, difference, &why, now).await?;
+            make(&transaction, difference, &why, &actor, now).await?;
         }
         transaction.execute_unprepared(FORGET).await?;
         replacement::check(&transaction).await?;
@@ -259,6 +262,7 @@ async fn make(
     transaction: &impl ConnectionTrait,
     difference: &Difference,
     why: &str,
+    actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let (sql, values) = difference.statement.clone();
@@ -280,5 +284,5 @@ async fn make(
         target: difference.target.clone(),
         changes,
     };
-    audit::append(transaction, &Actor::cli(), event, now).await
+    audit::append(transaction, actor, event, now).await
 }

@@ -26,6 +26,7 @@ use crate::{
 pub(crate) const NOTHING: Word = Word {
     revoke: Vec::new(),
     nothing_was_revoked: true,
+    person: None,
 };
 
 pub(crate) fn backup_file(world: &World) -> PathBuf {

@@ -33,6 +33,7 @@ impl RestoreArguments {
         let word = Word {
             revoke: self.revoke,
             nothing_was_revoked: self.nothing_was_revoked_since,
+            person: config.person.clone(),
         };
         let url = config.store_options(false).database_url;
         match restore(&url, &self.file, &word, clock::now()).await? {

@@ -22,6 +22,12 @@ const REGISTER: &str = "
     WITH gone AS (DELETE FROM replicas WHERE id = $1)
     INSERT INTO replicas (id, beat, since) VALUES ($2, 0, clock_timestamp())";
 
+/// The listener of the same place is ours now, so the replica that had it is gone, or serves nothing any more. Only once in the life of
+/// a process: one that is just ending registers again when it is taken off, and the two must not take off each other.
+const SUCCEED: &str = "DELETE FROM replicas WHERE place = $2 AND id <> $1";
+
+const PLACE: &str = "UPDATE replicas SET place = $2 WHERE id = $1";
+
 const LEAVE: &str = "DELETE FROM replicas WHERE id = $1";
 
 /// Counts also the questions whose answers were lost, so that nobody takes a replica that asks for one that is silent.
@@ -95,6 +101,34 @@ pub(super) async fn register(
         beat: 0,
         snapshot: None,
     })
+}
+
+/// Takes off the list who served at that place before. Returns whether there was one.
+pub(super) async fn succeed(
+    connection: &mut PgConnection,
+    id: Uuid,
+    place: &str,
+) -> Result<bool, sqlx::Error> {
+    let removed = sqlx::query(SUCCEED)
+        .bind(id)
+        .bind(place)
+        .execute(connection)
+        .await?;
+    Ok(removed.rows_affected() > 0)
+}
+
+/// Notes where the replica serves.
+pub(super) async fn note_place(
+    connection: &mut PgConnection,
+    id: Uuid,
+    place: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(PLACE)
+        .bind(id)
+        .bind(place)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Takes the replica off the list: it uses nothing that it has in memory any more.

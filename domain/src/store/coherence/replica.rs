@@ -13,8 +13,8 @@ use std::{
     convert::Infallible,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -80,6 +80,10 @@ struct Shared {
     news: Notify,
     /// By how many microseconds the database's clock is ahead.
     skew: AtomicI64,
+    /// Where it serves, by a name that outlives the process.
+    place: OnceLock<String>,
+    /// Whether it has taken off its predecessor.
+    has_succeeded: AtomicBool,
     /// The other replicas: how often each had asked, and when it was first seen like that.
     others: Mutex<HashMap<Uuid, (i64, Instant)>>,
 }
@@ -94,6 +98,8 @@ impl Replica {
             backend: Mutex::default(),
             news: Notify::new(),
             skew: AtomicI64::new(0),
+            place: OnceLock::new(),
+            has_succeeded: AtomicBool::new(false),
             others: Mutex::default(),
         });
         let follower = Arc::clone(&shared);
@@ -118,6 +124,13 @@ impl Replica {
 
     /// This process has changed something itself.
     pub(crate) fn has_news(&self) {
+        self.shared.news.notify_one();
+    }
+
+    /// Its listener is open at `place`, which no other process can have at the same time.
+    pub(crate) fn serves_at(&self, place: String) {
+        // Said once.
+        let _ = self.shared.place.set(place);
         self.shared.news.notify_one();
     }
 
@@ -208,6 +221,7 @@ impl Shared {
     ) -> Result<Infallible, sqlx::Error> {
         let mut seen = self.register(&mut connection).await?;
         let mut looked_around = Instant::now();
+        let mut noted_place = None;
         loop {
             let asked = clock::now();
             let answer = patiently(beat::ask(&mut connection, &seen)).await?;
@@ -232,6 +246,12 @@ impl Shared {
                 tracing::info!("PostgreSQL says again what changes");
             }
             self.note_skew(answer.at - clock::wall_clock(), asked);
+            if noted_place != Some(seen.id)
+                && let Some(place) = self.place.get()
+            {
+                patiently(self.take_place(&mut connection, seen.id, place)).await?;
+                noted_place = Some(seen.id);
+            }
             if looked_around.elapsed() >= LOOK_AROUND {
                 looked_around = Instant::now();
                 patiently(self.look_around(&mut connection, seen.id)).await?;
@@ -250,6 +270,21 @@ impl Shared {
         // Before it is asked for: whoever leaves has to take off also what was not answered.
         let before = locked(&self.id).replace(id);
         patiently(beat::register(connection, before, id)).await
+    }
+
+    async fn take_place(
+        &self,
+        connection: &mut PgConnection,
+        id: Uuid,
+        place: &str,
+    ) -> Result<(), sqlx::Error> {
+        if !self.has_succeeded.load(Ordering::Relaxed) {
+            if beat::succeed(connection, id, place).await? {
+                tracing::info!("took off the list the replica that served here before");
+            }
+            self.has_succeeded.store(true, Ordering::Relaxed);
+        }
+        beat::note_place(connection, id, place).await
     }
 
     /// `ahead` is how far the database's clock was ahead when its answer was read; the question was asked at `asked`.
