@@ -13,6 +13,8 @@ mod manager;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/server.rs"]
 mod server;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/until.rs"]
 mod until;
 
@@ -27,6 +29,7 @@ use load::Connection;
 use manager::Manager;
 use serde_json::Value;
 use server::Server;
+use skip::skip;
 use tempfile::TempDir;
 use until::until;
 
@@ -47,15 +50,6 @@ fn whoami(address: &str, secret: &str) -> u16 {
     Connection::open(address).send(&request).unwrap().0
 }
 
-/// Whether the programs of these tests have to be there: in the whole suite.
-fn programs_are_required() -> bool {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "xtask says so by the environment"
-    )]
-    std::env::var_os("TEST_PROGRAMS").is_some()
-}
-
 #[test]
 fn p50_a_change_is_flushed_to_the_disk_before_it_is_answered() {
     let has_strace = Command::new("strace")
@@ -63,7 +57,7 @@ fn p50_a_change_is_flushed_to_the_disk_before_it_is_answered() {
         .stdout(Stdio::null())
         .status();
     if !has_strace.is_ok_and(|status| status.success()) {
-        assert!(!programs_are_required(), "strace is not installed");
+        skip("strace");
         return;
     }
     let latchkey = Latchkey::new();

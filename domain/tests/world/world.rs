@@ -14,7 +14,11 @@ use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, ExecResult,
     Statement, TransactionTrait, Value,
 };
-use std::path::PathBuf;
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    sync::Once,
+};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -244,8 +248,20 @@ pub(crate) fn permission_set(permissions: &[&str]) -> PermissionSet {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one setting of the tests: which PostgreSQL to run on besides SQLite"
+    reason = "the settings of the tests: which PostgreSQL to run on besides SQLite, and whether it has to be there"
 )]
 fn postgres_server() -> Option<String> {
-    std::env::var("TEST_DATABASE_URL").ok()
+    static REPORT: Once = Once::new();
+    let server = std::env::var("TEST_DATABASE_URL").ok();
+    if server.is_none() {
+        let is_required = std::env::var_os("TEST_PROGRAMS").is_some();
+        assert!(!is_required, "TEST_DATABASE_URL is missing");
+        // Past the test runner, which hides the output of tests that pass.
+        REPORT.call_once(|| {
+            let report = "SKIPPED on PostgreSQL: TEST_DATABASE_URL is missing";
+            // Where standard error is closed, nobody reads the report.
+            let _ = writeln!(io::stderr(), "{report}");
+        });
+    }
+    server
 }

@@ -13,7 +13,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{sql, until::until};
+use super::{postgres::skip::skip, sql, until::until};
 
 /// Two servers. Dropped, they are killed and their files are gone.
 pub(crate) struct Cluster {
@@ -63,7 +63,11 @@ impl Cluster {
             clippy::disallowed_methods,
             reason = "xtask says so by the environment"
         )]
-        let binaries = PathBuf::from(std::env::var_os("TEST_POSTGRES_BINARIES")?);
+        let binaries = std::env::var_os("TEST_POSTGRES_BINARIES");
+        let Some(binaries) = binaries.map(PathBuf::from) else {
+            skip("PostgreSQL's programs (TEST_POSTGRES_BINARIES)");
+            return None;
+        };
         let folder = tempfile::tempdir().unwrap();
         hand_over(folder.path());
         let data = folder.path().join("primary");

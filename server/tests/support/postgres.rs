@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+#[path = "skip.rs"]
+pub(crate) mod skip;
+
 use super::sql::{execute, number};
 
 /// A fresh database; gone when this is dropped, also after a failure.
@@ -13,13 +16,17 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// On the server that `TEST_DATABASE_URL` names, on which databases may be created; `None` where it names none.
+    /// On the server that `TEST_DATABASE_URL` names, on which databases may be created; `None` where it names none, which is reported.
     pub(crate) fn fresh() -> Option<Self> {
         #[expect(
             clippy::disallowed_methods,
             reason = "the one setting of the tests: which PostgreSQL to run on"
         )]
-        let url = std::env::var("TEST_DATABASE_URL").ok()?;
+        let url = std::env::var("TEST_DATABASE_URL");
+        let Ok(url) = url else {
+            skip::skip("a PostgreSQL server (TEST_DATABASE_URL)");
+            return None;
+        };
         Some(Self::fresh_on(&url))
     }
 
