@@ -234,7 +234,7 @@ async fn f6_the_document_lists_every_code_and_each_response_its_own() {
 }
 
 #[tokio::test]
-async fn c07_no_two_enums_make_the_same_constant() {
+async fn p76_no_two_enums_make_the_same_constant() {
     let app = TestApp::start().await;
     let document = app.get("/api/v1/openapi.json").send().await.json();
     let mut seen = BTreeSet::new();
