@@ -92,6 +92,21 @@ impl Server {
             .args(["-c", &format!("kill -{name} {}", self.child.id())])
             .status();
         assert!(sent.is_ok_and(|status| status.success()));
+        // The system stops one thread after the other, and on a busy machine some run on for a while.
+        while name == "STOP" && !self.is_stopped() {
+            thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether each of its threads is stopped, as /proc tells it (proc(5)).
+    fn is_stopped(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        tasks.flatten().all(|task| {
+            std::fs::read_to_string(task.path().join("stat")).is_ok_and(|stat| {
+                stat.rsplit_once(") ")
+                    .is_some_and(|(_, rest)| rest.starts_with('T'))
+            })
+        })
     }
 
     /// Waits for its end and returns its code.
