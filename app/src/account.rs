@@ -3,7 +3,6 @@
 use domain::user::Role;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -26,6 +25,8 @@ pub struct PasswordNotice {
     pub current: Option<String>,
     /// About the new one.
     pub new: Option<String>,
+    /// That it was changed, by the form before this page.
+    pub is_changed: bool,
 }
 
 impl PasswordNotice {
@@ -45,6 +46,15 @@ impl PasswordNotice {
         }
     }
 
+    /// The password was changed.
+    #[must_use]
+    pub fn changed() -> Self {
+        Self {
+            is_changed: true,
+            ..Self::default()
+        }
+    }
+
     /// About the new password.
     pub fn of_new(message: impl Into<String>) -> Self {
         Self {
@@ -53,6 +63,9 @@ impl PasswordNotice {
         }
     }
 }
+
+/// Over the form, where its fields say why.
+const NOT_CHANGED: &str = "Your password was not changed.";
 
 /// What the page shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,16 +155,19 @@ fn Facts(account: Account, notice: PasswordNotice) -> impl IntoView {
 #[component]
 fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
     let tenant = use_tenant();
-    let changed = use_query_map();
-    let is_changed = move || {
-        changed.with(|query| query.get(urls::CHANGED).as_deref() == Some("password")).then(|| view! {
+    let is_changed = notice.is_changed.then(|| {
+        view! {
             <div class="callout" data-tone="success" role="status">
                 <Icon name="check-circle" />
                 <p><strong>"Password changed."</strong>" You are signed out everywhere else."</p>
             </div>
-        })
-    };
-    let failure = notice.form.map(|message| {
+        }
+    });
+    let has_fault = notice.current.is_some() || notice.new.is_some();
+    let failure = notice
+        .form
+        .or_else(|| has_fault.then(|| NOT_CHANGED.to_owned()));
+    let failure = failure.map(|message| {
         view! { <Callout tone=Tone::Danger><p role="alert">{message}</p></Callout> }
     });
     let current = Signal::stored(notice.current.into_iter().collect::<Vec<_>>());
@@ -162,7 +178,8 @@ fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
             {is_changed}
             <form class="form" method="post" action=move || tenant.get().url(urls::ACCOUNT) novalidate>
                 {failure}
-                <input type="hidden" name="username" autocomplete="username" value=email />
+                // For password managers, which overlook an input of the type `hidden`.
+                <input type="text" name="username" autocomplete="username" value=email readonly hidden />
                 <div class="field">
                     <div class="field-about">
                         <label class="label" for="current-password">"Current password"</label>

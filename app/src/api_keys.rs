@@ -16,6 +16,7 @@
 #[cfg(feature = "ssr")]
 pub mod actions;
 pub mod allowlist_field;
+pub mod change;
 pub mod closing;
 pub mod date_input;
 pub mod dialog_target;

@@ -34,6 +34,8 @@ pub enum ErrorCode {
     Unavailable,
     /// The database did not confirm the change in time. It may have been made: the page has to read again.
     OutcomeUnknown,
+    /// The same form was sent before, and done then. A secret that came of it is not told again.
+    AlreadyDone,
     /// A defect of ours.
     Internal,
     /// The browser got no answer from the server. Known in the browser alone.
@@ -75,6 +77,7 @@ impl AppError {
             ErrorCode::OutcomeUnknown => {
                 "Latchkey did not get an answer from its database. The change may have been made: look at the list."
             }
+            ErrorCode::AlreadyDone => "This was done before.",
             ErrorCode::Internal => {
                 "Latchkey made a mistake. Its log says which. Try again, or ask your operator."
             }

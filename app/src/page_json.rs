@@ -33,6 +33,25 @@ impl<T: DeserializeOwned> Decodes<T> for PageJsonEncoding {
 
     fn decode(bytes: Bytes) -> Result<T, Self::Error> {
         let text = std::str::from_utf8(&bytes).map_err(serde::de::Error::custom)?;
-        serde_json::from_str(text)
+        from_str(text)
     }
+}
+
+/// An answer, which may come from a newer server and say more.
+#[cfg(not(feature = "ssr"))]
+fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+/// Arguments: the server reads nothing else in this form. A field that they do not have is refused, at any depth, and not ignored.
+#[cfg(feature = "ssr")]
+fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let mut is_unknown = false;
+    let value = serde_ignored::deserialize(&mut deserializer, |_| is_unknown = true)?;
+    deserializer.end()?;
+    if is_unknown {
+        return Err(serde::de::Error::custom("unknown field"));
+    }
+    Ok(value)
 }

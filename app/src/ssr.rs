@@ -190,9 +190,10 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::Forbidden | ErrorCode::TenantNotYours => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::TenantNeeded | ErrorCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorCode::KeyLimitReached | ErrorCode::KeyRevoked | ErrorCode::Conflict => {
-            StatusCode::CONFLICT
-        }
+        ErrorCode::KeyLimitReached
+        | ErrorCode::KeyRevoked
+        | ErrorCode::Conflict
+        | ErrorCode::AlreadyDone => StatusCode::CONFLICT,
         ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Unavailable | ErrorCode::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal | ErrorCode::Unreachable => StatusCode::INTERNAL_SERVER_ERROR,

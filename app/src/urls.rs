@@ -8,8 +8,6 @@ pub const API_KEYS: &str = "/tenant-api-keys";
 pub const GENERATE: &str = "/tenant-api-keys/new";
 /// The user's own page, and the target of its form, which changes the password.
 pub const ACCOUNT: &str = "/account";
-/// The parameter that says what was just changed.
-pub const CHANGED: &str = "changed";
 /// Where one signs in: the page, and the form's target.
 pub const SIGN_IN: &str = "/sign-in";
 /// The target of the button Sign out.

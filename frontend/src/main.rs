@@ -20,6 +20,7 @@ extern "C" {
 fn main() {
     std::panic::set_hook(Box::new(leave_the_page));
     if may_hydrate() {
+        app::browser::watch_ways_out();
         leptos::mount::hydrate_body(app::App);
     }
 }

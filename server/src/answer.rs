@@ -28,6 +28,7 @@ use crate::{
     client::remember_client,
     content_coding::{compress, is_compressible},
     csrf::refuse_other_origins,
+    host::names_one_host,
     request_id::{self, NamedRequest},
     security_headers::add_security_headers,
     state::AppState,
@@ -60,7 +61,9 @@ impl Latchkey {
             .cloned();
         request_id::named(named, async move {
             // Not before the API, where gateways pass a browser's `Sec-Fetch-Site` on.
-            let refusal = if is_api {
+            let refusal = if !names_one_host(request.version(), request.headers()) {
+                Some(bad_host())
+            } else if is_api {
                 None
             } else {
                 refuse_other_origins(&state.config, &request)
@@ -101,6 +104,15 @@ where
         let answer = self.clone().answer(request.map(Body::new));
         Box::pin(answer.map(Ok))
     }
+}
+
+/// The answer where a request does not say which host it is for, or says it twice.
+fn bad_host() -> Response {
+    (
+        StatusCode::BAD_REQUEST,
+        "The request needs one Host header with a host name and, where it is not the usual one, a port.\n",
+    )
+        .into_response()
 }
 
 /// The answer to HEAD: that of GET, without its body, and with its length.

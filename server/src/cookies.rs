@@ -1,4 +1,4 @@
-//! The two cookies: of the session, and of a browser that somebody has signed in with before.
+//! The cookies: of the session, of a browser that somebody has signed in with before, and of a notice that is shown once.
 
 use domain::session::SessionToken;
 use http::{HeaderMap, HeaderValue, header};
@@ -16,6 +16,8 @@ pub(crate) enum Cookie {
     Session,
     /// That somebody signed in here before: such a browser gets its tries also while strangers guess at the account.
     Device,
+    /// That the password was just changed: the next page says so, once.
+    PasswordChanged,
 }
 
 impl Cookie {
@@ -26,6 +28,8 @@ impl Cookie {
             (Self::Session, true) => "__Host-latchkey_session",
             (Self::Device, false) => "latchkey_device",
             (Self::Device, true) => "__Host-latchkey_device",
+            (Self::PasswordChanged, false) => "latchkey_password_changed",
+            (Self::PasswordChanged, true) => "__Host-latchkey_password_changed",
         }
     }
 }
@@ -74,10 +78,15 @@ impl Cookies {
     /// `Set-Cookie` that gives the browser `token`.
     pub(crate) fn set(self, cookie: Cookie, token: &SessionToken) -> Option<HeaderValue> {
         let max_age = match cookie {
-            Cookie::Session => String::new(),
+            Cookie::Session | Cookie::PasswordChanged => String::new(),
             Cookie::Device => format!("; Max-Age={DEVICE_MAX_AGE}"),
         };
         self.header(cookie, token.expose(), &max_age)
+    }
+
+    /// `Set-Cookie` that has the next page say that the password was changed.
+    pub(crate) fn password_changed(self) -> Option<HeaderValue> {
+        self.header(Cookie::PasswordChanged, "1", "; Max-Age=60")
     }
 
     /// `Set-Cookie` that takes `cookie` away.

@@ -34,6 +34,7 @@ mod demo;
 mod door;
 pub mod drain;
 mod health;
+mod host;
 pub mod logging;
 mod metrics;
 mod pages;

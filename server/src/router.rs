@@ -180,7 +180,7 @@ pub fn routes() -> Vec<Route> {
         post(PAGE_REPORTS, Anyone, page_reports::report),
         // People: pages. Who may not see one is told so by the page itself.
         get("/", Anyone, home::redirect_home),
-        page("/account", SignedIn),
+        get("/account", SignedIn, password::read_account),
         post("/account", SignedIn, password::change_password),
         page("/tenant-api-keys", KeyManager),
         page("/tenant-api-keys/new", KeyManager),

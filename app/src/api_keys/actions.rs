@@ -213,14 +213,21 @@ pub async fn revoke(
     })
 }
 
-/// What was done without a one-time id, and so for the first time.
+/// What was done now. `done` says what a repeat found done, e.g. `rotated`.
 ///
 /// # Errors
-/// [`ErrorCode::Internal`]: it cannot be a repetition.
-pub fn done<T>(outcome: Once<T>) -> Result<T, AppError> {
+/// [`ErrorCode::AlreadyDone`]: the form was sent before, and its secret is not told again.
+pub fn done<T>(outcome: Once<T>, done: &str) -> Result<T, AppError> {
     match outcome {
         Once::Done(done) => Ok(done),
-        Once::Repeated { .. } => Err(AppError::new(ErrorCode::Internal)),
+        Once::Repeated { key } => Err(AppError {
+            message: format!(
+                "This secret was already shown, or it was lost on its way to you. The key “{}” was {done} once, and not again. \
+                 To get a new secret, rotate it from the list.",
+                key.name
+            ),
+            ..AppError::new(ErrorCode::AlreadyDone)
+        }),
     }
 }
 

@@ -11,9 +11,29 @@ pub struct Closing {
     pub url: Signal<String>,
     /// Leaves for it.
     pub run: Callback<()>,
+    /// Whether it is closed for now.
+    pub is_closed: Signal<bool>,
 }
 
 impl Closing {
+    /// The same, closed while an answer is awaited: what came of the change would never be told.
+    #[must_use]
+    pub fn unless(self, is_busy: RwSignal<bool>) -> Self {
+        Self {
+            run: Callback::new(move |()| {
+                if is_busy.try_get_untracked() != Some(true) {
+                    self.run.run(());
+                }
+            }),
+            is_closed: is_busy.into(),
+            ..self
+        }
+    }
+
+    fn aria_disabled(self) -> impl Fn() -> Option<&'static str> + Clone + Send + Sync {
+        move || self.is_closed.get().then_some("true")
+    }
+
     fn on_click(self) -> impl Fn(MouseEvent) + 'static {
         move |event: MouseEvent| {
             event.prevent_default();
@@ -35,7 +55,13 @@ pub fn CancelLink(
     label: &'static str,
 ) -> impl IntoView {
     view! {
-        <a class="button" href=close.url data-focus=has_focus.then_some("") on:click=close.on_click()>
+        <a
+            class="button"
+            href=close.url
+            data-focus=has_focus.then_some("")
+            aria-disabled=close.aria_disabled()
+            on:click=close.on_click()
+        >
             {label}
         </a>
     }
@@ -48,7 +74,13 @@ pub fn CloseLink(
     close: Closing,
 ) -> impl IntoView {
     view! {
-        <a class="icon-button" href=close.url aria-label="Close" on:click=close.on_click()>
+        <a
+            class="icon-button"
+            href=close.url
+            aria-label="Close"
+            aria-disabled=close.aria_disabled()
+            on:click=close.on_click()
+        >
             <Icon name="x" />
         </a>
     }

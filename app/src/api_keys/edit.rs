@@ -5,10 +5,12 @@ use domain::{
     key::{ApiKey, KeyStatus, form::KeyForm, today},
     receipt::Receipt,
 };
-use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
+use leptos::{prelude::*, web_sys::SubmitEvent};
+use uuid::Uuid;
 
 use super::{
     allowlist_field::AllowlistField,
+    change::Change,
     closing::{CancelLink, CloseLink, Closing},
     dialog_target::{DialogKind, DialogTarget},
     form_state::{FormState, rules_of_edit},
@@ -42,7 +44,12 @@ pub fn EditDialog(
     saved: Callback<Option<Receipt>>,
 ) -> impl IntoView {
     let EditContext { detail, form } = context;
-    let KeyDetail { key, version, .. } = detail;
+    let KeyDetail {
+        key,
+        version,
+        form_id,
+        ..
+    } = detail;
     if key.status == KeyStatus::Revoked {
         return view! { <AlreadyRevoked title="Edit API key" name=key.name.to_string() close /> }
             .into_any();
@@ -65,8 +72,8 @@ pub fn EditDialog(
         opened: StoredValue::new(opened),
         version: RwSignal::new(conflict.as_ref().map_or(version, |theirs| theirs.version)),
         conflict: RwSignal::new(conflict),
-        failure: RwSignal::new(failure),
-        is_busy: RwSignal::new(false),
+        change: Change::new("changed", failure),
+        form_id,
         is_asking: RwSignal::new(false),
     };
     // What was typed before the script came, or what the browser put back after a reload.
@@ -74,7 +81,8 @@ pub fn EditDialog(
     let leave = Closing {
         run: Callback::new(move |()| form_state.leave(close)),
         ..close
-    };
+    }
+    .unless(form_state.change.is_busy);
     let on_cancel = leave.run;
     // This dialog once more, over the same list.
     let path = DialogTarget {
@@ -103,7 +111,7 @@ pub fn EditDialog(
                     <CloseLink close=leave />
                 </div>
                 <div class="dialog-body">
-                    {move || form_state.failure.get().map(|failure| view! { <FormSummary failure /> })}
+                    {move || form_state.change.failure.get().map(|failure| view! { <FormSummary failure /> })}
                     <ConflictNotice form_state groups=groups.clone() url=again />
                     <NameField state />
                     <DescriptionField state />
@@ -127,8 +135,8 @@ struct EditState {
     version: RwSignal<i64>,
     /// Somebody else's change since then.
     conflict: RwSignal<Option<Conflict>>,
-    failure: RwSignal<Option<AppError>>,
-    is_busy: RwSignal<bool>,
+    change: Change,
+    form_id: Uuid,
     /// Whether it asks if what was typed may go.
     is_asking: RwSignal<bool>,
 }
@@ -152,38 +160,32 @@ impl EditState {
         let tenant = use_tenant();
         move |event: SubmitEvent| {
             event.prevent_default();
-            if self.is_busy.get_untracked() {
+            if self.change.is_busy.get_untracked() {
                 return;
             }
             self.is_asking.set(false);
             let errors = self.fields.judge_all();
             if !errors.is_empty() {
-                self.failure.set(Some(AppError::invalid(errors)));
+                self.change.failure.set(Some(AppError::invalid(errors)));
                 return;
             }
-            self.failure.set(None);
-            self.is_busy.set(true);
             let (tenant, id) = (tenant.get_untracked().0, id.clone());
             let (version, form) = (
                 self.version.get_untracked(),
                 self.fields.form.get_untracked(),
             );
-            spawn_local(async move {
-                let result = edit_api_key(tenant, id, version, form).await;
-                // The dialog may be gone by now.
-                self.is_busy.try_set(false);
-                match result {
-                    Ok(Edited::Saved(receipt)) => saved.run(receipt),
-                    Ok(Edited::Conflict(theirs)) => {
+            self.change.send(
+                edit_api_key(tenant, id, version, form, Some(self.form_id)),
+                move |edited| match edited {
+                    Edited::Saved(receipt) => saved.run(receipt),
+                    // The dialog may be gone by now.
+                    Edited::Conflict(theirs) => {
                         self.version.try_set(theirs.version);
                         self.conflict.try_set(Some(*theirs));
                     }
-                    Err(error) => {
-                        self.fields.refuse(error.fields.clone());
-                        self.failure.try_set(Some(error));
-                    }
-                }
-            });
+                },
+                move |error| self.fields.refuse(error.fields.clone()),
+            );
         }
     }
 
@@ -192,7 +194,7 @@ impl EditState {
         let form = KeyForm::of(&theirs.key);
         self.opened.set_value(form.clone());
         self.fields.replace(form);
-        self.failure.set(None);
+        self.change.failure.set(None);
         self.conflict.set(None);
         browser::focus(super::form_state::NAME.id);
     }
@@ -300,7 +302,7 @@ fn Actions(form_state: EditState, leave: Closing, close: Closing) -> impl IntoVi
                 <CancelLink close=leave />
                 <button
                     class="button button-primary"
-                    aria-busy=move || form_state.is_busy.get().then_some("true")
+                    aria-busy=move || form_state.change.is_busy.get().then_some("true")
                 >
                     {save}
                 </button>

@@ -6,13 +6,14 @@ use domain::{
     key::{form::KeyForm, today},
     tenant::Usage,
 };
-use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
+use leptos::{prelude::*, web_sys::SubmitEvent};
 use leptos_meta::Title;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use uuid::Uuid;
 
 use super::{
     allowlist_field::AllowlistField,
+    change::Change,
     form_state::{FormState, rules_of_new},
     form_summary::FormSummary,
     key_fields::{DescriptionField, ExpiresField, GroupField, NameField},
@@ -126,8 +127,10 @@ fn GenerateForm(
     form_id: Uuid,
 ) -> impl IntoView {
     let tenant = use_tenant();
-    let is_busy = RwSignal::new(false);
-    let failure = RwSignal::new(failure);
+    let change = Change::new("created", failure);
+    let Change {
+        is_busy, failure, ..
+    } = change;
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         // A second press while the first is on its way would make a second key.
@@ -139,23 +142,14 @@ fn GenerateForm(
             failure.set(Some(AppError::invalid(errors)));
             return;
         }
-        failure.set(None);
-        is_busy.set(true);
         let (tenant, form) = (tenant.get_untracked().0, state.form.get_untracked());
-        spawn_local(async move {
-            let result = generate_api_key(tenant, form).await;
-            // The page may be gone by now.
-            is_busy.try_set(false);
-            match result {
-                Ok(new) => {
-                    issued.try_set(Some(new));
-                }
-                Err(error) => {
-                    state.refuse(error.fields.clone());
-                    failure.try_set(Some(error));
-                }
-            }
-        });
+        change.send(
+            generate_api_key(tenant, form, Some(form_id)),
+            move |new| {
+                issued.try_set(Some(new));
+            },
+            move |error| state.refuse(error.fields.clone()),
+        );
     };
     let cancel = move || tenant.get().url(urls::API_KEYS);
     view! {
@@ -168,7 +162,7 @@ fn GenerateForm(
             <ExpiresField state />
             <AllowlistField state client />
             <div class="form-actions">
-                <a class="button" href=cancel>"Cancel"</a>
+                <a class="button" href=cancel aria-disabled=move || is_busy.get().then_some("true")>"Cancel"</a>
                 <button class="button button-primary" aria-busy=move || is_busy.get().then_some("true")>
                     "Generate"
                 </button>

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::{
+    change::ListIsStale,
     closing::Closing,
     dialog_target::{DialogKind, DialogTarget},
     edit::EditDialog,
@@ -96,14 +97,22 @@ pub fn ApiKeysPage() -> impl IntoView {
     let is_hydrated = RwSignal::new(false);
     Effect::new(move |_| is_hydrated.set(true));
     let is_busy = Signal::derive(move || is_hydrated.get() && is_pending.get());
+    let fallback = move || view! { <TableSkeleton query /> };
+    let keys = Suspend::new(async move {
+        // As in the frame: memos over what is there already.
+        let _ = (list.await, dialog.await);
+        view! { <Keys list dialog query target is_busy refused /> }
+    });
+    // What sets the signal is an effect that also runs on the server, and there it may outlive the page and find the signal gone.
+    #[cfg(feature = "ssr")]
+    let keys = {
+        let _ = is_pending;
+        view! { <Transition fallback>{keys}</Transition> }
+    };
+    #[cfg(not(feature = "ssr"))]
+    let keys = view! { <Transition fallback set_pending=is_pending>{keys}</Transition> };
     view! {
-        <Transition fallback=move || view! { <TableSkeleton query /> } set_pending=is_pending>
-            {Suspend::new(async move {
-                // As in the frame: memos over what is there already.
-                let _ = (list.await, dialog.await);
-                view! { <Keys list dialog query target is_busy refused /> }
-            })}
-        </Transition>
+        {keys}
         <Outlet />
     }
     .into_any()
@@ -176,9 +185,18 @@ fn Page(
             };
             navigate(&url.get_untracked(), options);
         }),
+        is_closed: Signal::stored(false),
     };
     let opener_is_gone = RwSignal::new(false);
     return_focus(target, opener_is_gone);
+    let is_stale = RwSignal::new(false);
+    provide_context(ListIsStale(is_stale));
+    Effect::new(move |_| {
+        if target.with(Option::is_none) && is_stale.get_untracked() {
+            is_stale.set(false);
+            reload.run(());
+        }
+    });
     let said = RwSignal::new(String::new());
     // It is about the last change, and about none that comes.
     Effect::new(move |_| {

@@ -5,9 +5,10 @@ use domain::{
     key::{ApiKey, KeyStatus},
     receipt::Receipt,
 };
-use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
+use leptos::{prelude::*, web_sys::SubmitEvent};
 
 use super::{
+    change::Change,
     closing::{CancelLink, CloseLink, Closing},
     refused::Refused,
     rotate::SubmitFailure,
@@ -30,34 +31,31 @@ pub fn RevokeDialog(
     /// The key is revoked, and this is what the replicas said of it.
     revoked: Callback<Option<Receipt>>,
 ) -> impl IntoView {
-    let KeyDetail { key, now, .. } = detail;
+    let KeyDetail {
+        key, now, form_id, ..
+    } = detail;
     let name = key.name.to_string();
     if key.status == KeyStatus::Revoked {
         return view! { <AlreadyRevoked title="Revoke API key" name close /> }.into_any();
     }
     let tenant = use_tenant();
-    let is_busy = RwSignal::new(false);
-    let failure = RwSignal::new(refused.map(|refused| refused.error));
+    let change = Change::new("revoked", refused.map(|refused| refused.error));
+    let Change {
+        is_busy, failure, ..
+    } = change;
+    let close = close.unless(is_busy);
     let id = key.id.to_string();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if is_busy.get_untracked() {
             return;
         }
-        is_busy.set(true);
-        failure.set(None);
         let (tenant, id) = (tenant.get_untracked().0, id.clone());
-        spawn_local(async move {
-            let result = revoke_api_key(tenant, id).await;
-            // The dialog may be gone by now.
-            is_busy.try_set(false);
-            match result {
-                Ok(receipt) => revoked.run(receipt),
-                Err(error) => {
-                    failure.try_set(Some(error));
-                }
-            }
-        });
+        change.send(
+            revoke_api_key(tenant, id, Some(form_id)),
+            move |receipt| revoked.run(receipt),
+            |_| {},
+        );
     };
     view! {
         <Dialog

@@ -10,9 +10,10 @@ use domain::{
         today,
     },
 };
-use leptos::{prelude::*, task::spawn_local, web_sys::SubmitEvent};
+use leptos::{prelude::*, web_sys::SubmitEvent};
 
 use super::{
+    change::Change,
     closing::{CancelLink, CloseLink, Closing},
     date_input::{DateInput, INCOMPLETE_DATE},
     one_time_field::OneTimeField,
@@ -26,7 +27,7 @@ use crate::{
     components::{Callout, Dialog, FieldErrors, Icon, Tone},
     error::{AppError, ErrorCode},
     layout::use_tenant,
-    words,
+    urls, words,
 };
 
 /// The field's identifier.
@@ -113,8 +114,11 @@ fn Asking(
     let initial = typed.or_else(|| current.filter(|_| !is_expired).map(|date| date.to_string()));
     let expires = RwSignal::new(initial.clone().unwrap_or_default());
     let is_judged = RwSignal::new(false);
-    let is_busy = RwSignal::new(false);
-    let failure = RwSignal::new(failed);
+    let change = Change::new("rotated", failed);
+    let Change {
+        is_busy, failure, ..
+    } = change;
+    let close = close.unless(is_busy);
     let errors = Signal::derive(move || {
         let judged = is_judged
             .get()
@@ -146,23 +150,16 @@ fn Asking(
             browser::focus(EXPIRES);
             return;
         }
-        is_busy.set(true);
         let (tenant, id, expires) = (
             tenant.get_untracked().0,
             id.clone(),
             expires.get_untracked(),
         );
-        spawn_local(async move {
-            let result = rotate_api_key(tenant, id, expires).await;
-            // The dialog may be gone by now.
-            is_busy.try_set(false);
-            match result {
-                Ok(new) => issued.run(new),
-                Err(error) => {
-                    failure.try_set(Some(error));
-                }
-            }
-        });
+        change.send(
+            rotate_api_key(tenant, id, expires, Some(form_id)),
+            move |new| issued.run(new),
+            |_| {},
+        );
     };
     let old_date = current.filter(|_| is_expired).map(|date| {
         view! { <p class="hint">{format!("Expired on {}.", words::date(date.date()))}</p> }
@@ -235,22 +232,30 @@ pub fn SubmitFailure(
         Some(view! {
             <div class="callout" data-tone="danger" role="alert">
                 <Icon name="alert" />
-                <p>{failure.message}" "<SignInLink code=failure.code /></p>
+                <p>{failure.message}" "<WayOn code=failure.code /></p>
             </div>
         })
     }
 }
 
-/// Where the session ended under an open form: the way to a new one that leaves what was typed alone.
+/// What to do next: where the session ended under an open form, the way to a new one that leaves what was typed alone; where the change
+/// was made or may have been, the way to the list.
 #[component]
-pub fn SignInLink(
+pub fn WayOn(
     /// Why the form was not done.
     code: ErrorCode,
 ) -> impl IntoView {
-    (code == ErrorCode::NotSignedIn).then(|| {
-        view! {
-            <a href=crate::urls::sign_in(crate::urls::ACCOUNT) target="_blank">"Sign in in a new tab"</a>
+    let tenant = use_tenant();
+    match code {
+        ErrorCode::NotSignedIn => view! {
+            <a href=urls::sign_in(urls::ACCOUNT) target="_blank">"Sign in in a new tab"</a>
             ", then try again here."
         }
-    })
+        .into_any(),
+        ErrorCode::OutcomeUnknown | ErrorCode::AlreadyDone => {
+            view! { <a href=move || tenant.get().url(urls::API_KEYS)>"Go to API Keys"</a> }
+                .into_any()
+        }
+        _ => ().into_any(),
+    }
 }

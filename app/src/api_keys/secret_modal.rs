@@ -1,5 +1,7 @@
 //! The one place that shows a secret, once. It lives in this component alone: in no URL, no storage, no history; nowhere after Close.
 
+use std::time::Duration;
+
 use domain::receipt::Receipt;
 use leptos::{ev, prelude::*, task::spawn_local};
 
@@ -13,6 +15,9 @@ use crate::{
 const SECRET: &str = "secret-value";
 /// The element with the command.
 const COMMAND: &str = "secret-command";
+
+/// How long the browser may take to copy before the text is selected for the person to copy it.
+const CLIPBOARD_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What happened to a text that can be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +44,7 @@ pub fn SecretModal(
     let secret = issued.secret.expose().to_owned();
     let receipt = issued.receipt.map(old_secret);
     let origin = issued.origin.unwrap_or_else(browser::origin);
-    let command = format!("curl {origin}/api/v1/whoami \\\n  -H \"X-API-Key: {secret}\"");
+    let command = curl_command(&origin, &secret);
     let of_secret = RwSignal::new(CopyState::Ready);
     let of_command = RwSignal::new(CopyState::Ready);
     let is_asking = RwSignal::new(false);
@@ -54,6 +59,17 @@ pub fn SecretModal(
         }
     });
     forget_with_page(on_close);
+    // Back, reload and closing the tab ask as well.
+    Effect::new(move |_| {
+        browser::hold_page(move |event| {
+            let is_leaving = matches!(event, "popstate" | "beforeunload");
+            let is_held = is_leaving && is_copied.try_get_untracked() == Some(false);
+            if is_held && event == "popstate" {
+                is_asking.set(true);
+            }
+            is_held
+        });
+    });
     let by_hand = {
         let secret = secret.clone();
         move |_| {
@@ -121,6 +137,13 @@ pub fn SecretModal(
     .into_any()
 }
 
+/// A command for a shell that tries the secret. The origin may be what a client sent as `Host`, so it is quoted.
+#[must_use]
+pub fn curl_command(origin: &str, secret: &str) -> String {
+    let origin = origin.replace('\'', r"'\''");
+    format!("curl '{origin}/api/v1/whoami' \\\n  -H 'X-API-Key: {secret}'")
+}
+
 /// Where the old secret is refused by now.
 pub(super) fn old_secret(receipt: Receipt) -> impl IntoView {
     let text = receipt.sentence("Old secret refused");
@@ -134,9 +157,21 @@ fn copy(
     state: RwSignal<CopyState>,
     is_asking: RwSignal<bool>,
 ) {
+    let is_settled = StoredValue::new(false);
+    // A browser may never say what came of it.
+    set_timeout(
+        move || {
+            if is_settled.try_get_value() == Some(false) {
+                browser::select(element);
+                state.try_set(CopyState::ByHand);
+            }
+        },
+        CLIPBOARD_PATIENCE,
+    );
     spawn_local(async move {
         let copied = browser::copy(text, element).await;
         // The dialog may be gone by now.
+        is_settled.try_set_value(true);
         is_asking.try_set(false);
         state.try_set(if copied {
             CopyState::Copied

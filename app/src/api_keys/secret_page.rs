@@ -6,7 +6,11 @@
 use domain::key::ApiKey;
 use leptos::prelude::*;
 
-use super::{dialog_target::DialogTarget, secret_modal::old_secret, server_fns::Issued};
+use super::{
+    dialog_target::DialogTarget,
+    secret_modal::{curl_command, old_secret},
+    server_fns::Issued,
+};
 use crate::{
     api_keys::dialog_target::DialogKind,
     components::{Callout, Icon, Tone},
@@ -20,7 +24,7 @@ use crate::{
 pub fn secret_page(bundle: &Bundle, list: String, issued: Issued, title: &'static str) -> String {
     let secret = issued.secret.expose().to_owned();
     let command = issued.origin.map(|origin| {
-        let command = format!("curl {origin}/api/v1/whoami \\\n  -H \"X-API-Key: {secret}\"");
+        let command = curl_command(&origin, &secret);
         view! {
             <div class="field">
                 <span class="label">"Try it"</span>

@@ -181,22 +181,26 @@ pub async fn open_edit_form(tenant: Option<String>, id: String) -> Result<EditCo
     .await
 }
 
-/// Makes a key.
+/// Makes a key, with a `form_id`, once.
 ///
 /// # Errors
-/// The broken rules of the form; the key limit.
+/// The broken rules of the form; the key limit; that this form made a key before.
 #[server(prefix = "/api/pages", endpoint = "generate_api_key", input = PageJson, output = PageJson)]
-pub async fn generate_api_key(tenant: Option<String>, form: KeyForm) -> Result<Issued, AppError> {
+pub async fn generate_api_key(
+    tenant: Option<String>,
+    form: KeyForm,
+    form_id: Option<Uuid>,
+) -> Result<Issued, AppError> {
     ssr::answer(async {
         let request = ssr::request()?;
-        actions::generate(&request, tenant.as_deref(), &form, None)
+        actions::generate(&request, tenant.as_deref(), &form, form_id)
             .await
-            .and_then(actions::done)
+            .and_then(|outcome| actions::done(outcome, "created"))
     })
     .await
 }
 
-/// Saves name, description, group and allowlist, where the key is still the one of that version.
+/// Saves name, description, group and allowlist, where the key is still the one of that version; with a `form_id`, once.
 ///
 /// # Errors
 /// The broken rules of the form; a key that is revoked or not there.
@@ -206,15 +210,16 @@ pub async fn edit_api_key(
     id: String,
     version: i64,
     form: KeyForm,
+    form_id: Option<Uuid>,
 ) -> Result<Edited, AppError> {
     ssr::answer(async {
         let request = ssr::request()?;
-        actions::edit(&request, tenant.as_deref(), &id, version, &form, None).await
+        actions::edit(&request, tenant.as_deref(), &id, version, &form, form_id).await
     })
     .await
 }
 
-/// Gives a key a new secret. `expires_on` is what stands in the dialog's field: a date, or nothing for never.
+/// Gives a key a new secret, with a `form_id`, once. `expires_on` is what stands in the dialog's field: a date, or nothing for never.
 ///
 /// # Errors
 /// A date that is neither the current one nor in the future; a key that is revoked or not there.
@@ -223,12 +228,13 @@ pub async fn rotate_api_key(
     tenant: Option<String>,
     id: String,
     expires_on: String,
+    form_id: Option<Uuid>,
 ) -> Result<Issued, AppError> {
     ssr::answer(async {
         let request = ssr::request()?;
-        actions::rotate(&request, tenant.as_deref(), &id, &expires_on, None)
+        actions::rotate(&request, tenant.as_deref(), &id, &expires_on, form_id)
             .await
-            .and_then(actions::done)
+            .and_then(|outcome| actions::done(outcome, "rotated"))
     })
     .await
 }
@@ -241,7 +247,8 @@ pub async fn rotate_api_key(
 pub async fn revoke_api_key(
     tenant: Option<String>,
     id: String,
+    form_id: Option<Uuid>,
 ) -> Result<Option<Receipt>, AppError> {
-    ssr::answer(async { actions::revoke(&ssr::request()?, tenant.as_deref(), &id, None).await })
+    ssr::answer(async { actions::revoke(&ssr::request()?, tenant.as_deref(), &id, form_id).await })
         .await
 }

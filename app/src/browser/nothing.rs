@@ -70,3 +70,12 @@ pub fn watch_presses() {}
 
 /// See the browser's half.
 pub fn after_press(_action: impl FnOnce() + 'static) {}
+
+/// See the browser's half.
+pub fn hold_page(_is_held: impl Fn(&str) -> bool + 'static) {}
+
+/// See the browser's half.
+pub fn select(_id: &str) {}
+
+/// See the browser's half.
+pub fn watch_ways_out() {}

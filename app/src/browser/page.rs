@@ -101,14 +101,12 @@ pub fn clear_text(id: &str) {
 
 /// Copies `text`, which is also what the element of that id shows. Says whether it is in the clipboard; where it is not, it is selected.
 ///
-/// On a plain-HTTP page of a local network there is no clipboard API. The older command then copies the selection, which stays within
+/// There is no clipboard API on a plain-HTTP page of a local network, and in some web views. The older command then copies the selection, which stays within
 /// the dialog that shows the text, so that nothing has to be put outside of its focus trap.
 pub async fn copy(text: String, element_id: &'static str) -> bool {
-    if window().is_secure_context() {
-        let copied = JsFuture::from(window().navigator().clipboard().write_text(&text)).await;
-        if copied.is_ok() {
-            return true;
-        }
+    let clipboard = window().navigator().clipboard();
+    if !clipboard.is_undefined() && JsFuture::from(clipboard.write_text(&text)).await.is_ok() {
+        return true;
     }
     select(element_id);
     document()
@@ -117,7 +115,7 @@ pub async fn copy(text: String, element_id: &'static str) -> bool {
 }
 
 /// Selects the text of the element of that id.
-fn select(id: &str) {
+pub fn select(id: &str) {
     if let (Some(element), Ok(Some(selection))) = (element::<Element>(id), window().get_selection())
     {
         let _ = selection.select_all_children(&element);

@@ -12,7 +12,7 @@ mod memory;
 mod rules;
 mod slots;
 
-pub use rules::{MAX_BYTES, MAX_LENGTH, MIN_LENGTH, check_new, generate};
+pub use rules::{MAX_BYTES, MAX_LENGTH, MIN_LENGTH, check_length, check_new, generate};
 
 pub(crate) use hash::Verdict;
 pub(crate) use slots::{Slot, Slots};

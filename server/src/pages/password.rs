@@ -1,4 +1,4 @@
-//! `POST /account`, changing the password: a plain form, which works without a script.
+//! `/account`, and `POST` to it, changing the password: a plain form, which works without a script.
 
 use app::{
     account::PasswordNotice,
@@ -9,7 +9,10 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::store::own_password::{PasswordChange, PasswordChangeOutcome};
+use domain::store::{
+    own_password::{PasswordChange, PasswordChangeOutcome},
+    password::check_length,
+};
 use http::{HeaderValue, StatusCode, Uri, header};
 use leptos::prelude::provide_context;
 use serde::Deserialize;
@@ -34,6 +37,22 @@ struct PasswordForm {
     _username: Option<String>,
     current_password: String,
     new_password: String,
+}
+
+/// `GET /account`, which says once that the password was changed.
+pub(crate) async fn read_account(State(state): State<AppState>, request: Request) -> Response {
+    let cookies = Cookies::new(&state.config);
+    let is_changed = cookies.is_sent(Cookie::PasswordChanged, request.headers());
+    let mut response = render(&state, request, move || {
+        if is_changed {
+            provide_context(PasswordNotice::changed());
+        }
+    })
+    .await;
+    if let (true, Some(cookie)) = (is_changed, cookies.clear(Cookie::PasswordChanged)) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// Changes the password of who is signed in; every other session of theirs is over then.
@@ -69,10 +88,11 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
         .await;
     let (status, notice, retry_after) = match outcome {
         Ok(PasswordChangeOutcome::Changed { session, device }) => {
-            let mut response = Redirect::to(&account_url(&parts.uri, true)).into_response();
+            let mut response = Redirect::to(&account_url(&parts.uri)).into_response();
             let set = [
                 cookies.set(Cookie::Session, &session),
                 cookies.set(Cookie::Device, &device),
+                cookies.password_changed(),
             ];
             for cookie in set.into_iter().flatten() {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -81,7 +101,13 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
         }
         Ok(PasswordChangeOutcome::WrongPassword) => (
             StatusCode::UNPROCESSABLE_ENTITY,
-            PasswordNotice::of_current("The current password is wrong."),
+            PasswordNotice {
+                // Only the rule that costs nothing: the others are for those who know the current password.
+                new: check_length(&form.new_password)
+                    .err()
+                    .map(|fault| fault.message),
+                ..PasswordNotice::of_current("The current password is wrong.")
+            },
             None,
         ),
         Ok(PasswordChangeOutcome::Throttled { retry_after }) => (
@@ -116,7 +142,7 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
             )
         }
     };
-    let page_uri = account_url(&parts.uri, false)
+    let page_uri = account_url(&parts.uri)
         .parse()
         .unwrap_or_else(|_| Uri::from_static(urls::ACCOUNT));
     let page = as_page(parts, page_uri);
@@ -130,7 +156,7 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
 }
 
 /// The account's page, in the tenant that the form's address named.
-fn account_url(form: &Uri, is_changed: bool) -> String {
+fn account_url(form: &Uri) -> String {
     #[derive(Deserialize)]
     struct Address {
         tenant: Option<String>,
@@ -138,6 +164,5 @@ fn account_url(form: &Uri, is_changed: bool) -> String {
     let tenant = axum::extract::Query::<Address>::try_from_uri(form)
         .ok()
         .and_then(|address| address.0.tenant);
-    let changed = if is_changed { "password" } else { "" };
-    TenantQuery(tenant).url_with(urls::ACCOUNT, &[(urls::CHANGED, changed)])
+    TenantQuery(tenant).url(urls::ACCOUNT)
 }

@@ -10,7 +10,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use leptos::prelude::provide_context;
 
 use super::render::context_of;
@@ -45,6 +45,11 @@ pub(crate) async fn call_server_function(
     State(state): State<AppState>,
     mut request: Request,
 ) -> Response {
+    if !is_json(request.headers()) {
+        let mut response = refusal(&AppError::new(ErrorCode::Invalid));
+        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return response;
+    }
     // Forms without a script would be redirected to the unchecked `Referer`, with a failure's text in the URL.
     request
         .headers_mut()
@@ -62,6 +67,16 @@ pub(crate) async fn call_server_function(
     } else {
         response
     }
+}
+
+/// Whether the one `Content-Type` is JSON's.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return false;
+    };
+    let essence = line.to_str().ok().and_then(|line| line.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// Arguments that cannot be read fail before the function runs, and then nothing gives the failure a status but the protocol's

@@ -22,7 +22,7 @@ async fn p12_a_new_password_ends_every_other_session_and_gives_this_one_a_new_to
     let (here, elsewhere) = (app.sign_in(ADMIN).await, app.sign_in(ADMIN).await);
     let answer = change(&app, &here, PASSWORD, NEW).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
-    assert_eq!(answer.header("location"), "/account?changed=password");
+    assert_eq!(answer.header("location"), "/account");
     let renewed = answer.set_cookie("latchkey_session");
     assert_ne!(renewed, here);
     assert!(app.is_signed_in(&renewed).await);
@@ -93,4 +93,46 @@ async fn p13_an_open_session_is_no_place_to_guess_the_password_at() {
     assert_eq!(answer.status, 429);
     assert!(answer.headers.contains_key("retry-after"));
     assert!(app.is_signed_in(&session).await);
+}
+
+#[tokio::test]
+async fn that_the_password_was_changed_is_said_once_and_not_by_an_address() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let says = |answer: &Answer| answer.text().contains("Password changed.");
+    let link = app
+        .get("/account?changed=password")
+        .cookie(&session)
+        .send()
+        .await;
+    assert!(!says(&link), "anybody can send such a link");
+    let answer = change(&app, &session, PASSWORD, NEW).await;
+    let renewed = answer.set_cookie("latchkey_session");
+    let notice = answer.set_cookie("latchkey_password_changed");
+    let page = app
+        .get("/account")
+        .cookie(&format!("{renewed}; {notice}"))
+        .send()
+        .await;
+    assert!(says(&page));
+    assert_eq!(
+        page.set_cookie("latchkey_password_changed"),
+        "latchkey_password_changed="
+    );
+    let again = app.get("/account").cookie(&renewed).send().await;
+    assert!(!says(&again));
+}
+
+#[tokio::test]
+async fn a_wrong_field_is_told_aloud_over_the_form_too() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let answer = change(&app, &session, "violet canoe 7 orbit lanterm", "short").await;
+    assert_eq!(answer.status, 422);
+    let page = answer.text();
+    assert!(page.contains("Must be 12–256 characters"), "{page}");
+    assert!(
+        page.contains("<p role=\"alert\">Your password was not changed."),
+        "{page}"
+    );
 }

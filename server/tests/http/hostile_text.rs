@@ -170,7 +170,7 @@ impl Attack {
     /// A good body for the route, with [`PLACE`] in the place of one text after the other.
     fn bodies(&self, route: &Route) -> Vec<Value> {
         if route.path.starts_with("/api/pages/") {
-            return with_each_text_replaced(&arguments());
+            return with_each_text_replaced(&arguments(&route.path));
         }
         let content = &self.operation(route)["requestBody"]["content"]["application/json"];
         let Some(name) = content["schema"]["$ref"]
@@ -260,7 +260,9 @@ fn form_fields(path: &str) -> Vec<(&'static str, String)> {
         "/tenant-api-keys/{id}/rotate" => {
             vec![("form_id", id()), ("expires_on", String::new())]
         }
-        "/tenant-api-keys/{id}/revoke" | "/sign-out" => vec![("anything", String::new())],
+        "/tenant-api-keys/{id}/revoke" | "/sign-out" | "/page-reports" => {
+            vec![("anything", String::new())]
+        }
         other => panic!("say here what the form of {other} holds"),
     }
 }

@@ -77,16 +77,28 @@ pub(crate) fn method_of(route: &Route) -> &str {
     route.method.as_ref().map_or("PUT", Method::as_str)
 }
 
-/// Arguments that every server function can be called with.
-pub(crate) fn arguments() -> serde_json::Value {
-    json!({
-        "tenant": null,
-        "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-        "expires_on": "",
-        "query": domain::key::query::KeyQuery::default(),
-        "form": domain::key::form::KeyForm::default(),
-        "return_to": null,
-    })
+/// Arguments that the server function at this path can be called with.
+pub(crate) fn arguments(path: &str) -> serde_json::Value {
+    let function = path.rsplit('/').next().unwrap_or(path);
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let form = domain::key::form::KeyForm::default();
+    let form_id = uuid::Uuid::now_v7();
+    match function {
+        "list_tenants" => json!({}),
+        "list_api_keys" => {
+            json!({ "tenant": null, "query": domain::key::query::KeyQuery::default() })
+        }
+        "get_api_key" | "open_edit_form" => json!({ "tenant": null, "id": id }),
+        "generate_api_key" => json!({ "tenant": null, "form": form, "form_id": form_id }),
+        "edit_api_key" => {
+            json!({ "tenant": null, "id": id, "version": 1, "form": form, "form_id": form_id })
+        }
+        "rotate_api_key" => {
+            json!({ "tenant": null, "id": id, "expires_on": "", "form_id": form_id })
+        }
+        "revoke_api_key" => json!({ "tenant": null, "id": id, "form_id": form_id }),
+        _ => json!({ "tenant": null }),
+    }
 }
 
 async fn call(
@@ -97,9 +109,11 @@ async fn call(
     tenant: Option<&str>,
 ) -> Answer {
     let mut path = with_path_filled(&route.path);
-    let mut arguments = arguments();
+    let mut arguments = arguments(&route.path);
     if let Some(slug) = tenant {
-        arguments["tenant"] = slug.into();
+        if arguments.get("tenant").is_some() {
+            arguments["tenant"] = slug.into();
+        }
         path.push_str(&format!("?tenant={slug}"));
     }
     let mut ask = app.ask(method_of(route), &path).same_origin();

@@ -120,6 +120,7 @@ async fn generate(app: &TestApp, session: &str, name: &str) -> crate::exchange::
     let group = app.group("acme", &["orders:read", "api-keys:read"]).await;
     let form = json!({
         "tenant": null,
+        "form_id": uuid::Uuid::now_v7(),
         "form": {
             "name": name, "description": "", "authorization_group_id": group.id,
             "expires_on": "", "ip_allowlist": "",
@@ -156,7 +157,7 @@ async fn a_generated_key_works_and_a_rotated_or_revoked_one_does_not_with_the_ve
     };
     let rotated = call(
         "rotate_api_key",
-        json!({ "tenant": null, "id": first["id"], "expires_on": "" }),
+        json!({ "tenant": null, "id": first["id"], "expires_on": "", "form_id": uuid::Uuid::now_v7() }),
     )
     .await;
     assert_eq!(rotated.status, 200, "{}", rotated.text());
@@ -167,7 +168,7 @@ async fn a_generated_key_works_and_a_rotated_or_revoked_one_does_not_with_the_ve
     assert_eq!(whoami(&second["secret"]).await.status, 200);
     let revoked = call(
         "revoke_api_key",
-        json!({ "tenant": null, "id": first["id"] }),
+        json!({ "tenant": null, "id": first["id"], "form_id": uuid::Uuid::now_v7() }),
     )
     .await;
     assert_eq!(revoked.status, 200, "{}", revoked.text());
@@ -176,7 +177,7 @@ async fn a_generated_key_works_and_a_rotated_or_revoked_one_does_not_with_the_ve
         .assert_problem(401, "revoked_api_key");
     let again = call(
         "rotate_api_key",
-        json!({ "tenant": null, "id": first["id"], "expires_on": "" }),
+        json!({ "tenant": null, "id": first["id"], "expires_on": "", "form_id": uuid::Uuid::now_v7() }),
     )
     .await;
     assert_eq!(again.status, 409, "{}", again.text());
@@ -238,8 +239,9 @@ async fn p31_p33_the_limit_holds_and_the_secret_is_told_once() {
     );
     assert_eq!(app.used_keys().await, 2);
     let secret = issued["secret"].as_str().unwrap();
-    let body = json!({ "tenant": null, "id": issued["id"], "query": domain::key::query::KeyQuery::default() });
-    for function in ["list_api_keys", "get_api_key"] {
+    let query = json!({ "tenant": null, "query": domain::key::query::KeyQuery::default() });
+    let one = json!({ "tenant": null, "id": issued["id"] });
+    for (function, body) in [("list_api_keys", query), ("get_api_key", one)] {
         let path = format!("/api/pages/{function}");
         let answer = app
             .post(&path)
@@ -266,7 +268,7 @@ async fn p31_p33_the_limit_holds_and_the_secret_is_told_once() {
         );
     }
     // Revoking frees a place.
-    let revoke = json!({ "tenant": null, "id": id });
+    let revoke = json!({ "tenant": null, "id": id, "form_id": uuid::Uuid::now_v7() });
     app.post("/api/pages/revoke_api_key")
         .same_origin()
         .cookie(&session)
@@ -290,7 +292,13 @@ async fn an_administrator_reaches_no_other_tenants_keys() {
     for function in ["get_api_key", "rotate_api_key", "revoke_api_key"] {
         let path = format!("/api/pages/{function}");
         let call = |tenant: Value| {
-            let body = json!({ "tenant": tenant, "id": foreign.key.id, "expires_on": "" });
+            let mut body = json!({ "tenant": tenant, "id": foreign.key.id });
+            if function != "get_api_key" {
+                body["form_id"] = json!(uuid::Uuid::now_v7());
+            }
+            if function == "rotate_api_key" {
+                body["expires_on"] = "".into();
+            }
             app.post(&path)
                 .same_origin()
                 .cookie(&session)
@@ -313,4 +321,143 @@ fn told(answer: &serde_json::Value) -> serde_json::Value {
     let mut key = answer["key"].clone();
     key["secret"] = answer["secret"].clone();
     key
+}
+
+#[tokio::test]
+async fn p79_a_server_function_takes_json_alone_and_the_fields_that_it_has() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let group = app.group("acme", &["orders:read"]).await;
+    let body = || {
+        json!({
+            "tenant": null,
+            "form_id": uuid::Uuid::now_v7(),
+            "form": {
+                "name": "ERP", "description": "", "authorization_group_id": group.id,
+                "expires_on": "", "ip_allowlist": "",
+            },
+        })
+    };
+    let ask = || {
+        app.post("/api/pages/generate_api_key")
+            .same_origin()
+            .cookie(&session)
+    };
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonx",
+        "application/json, text/plain",
+        "",
+    ] {
+        let answer = ask().body(kind, body().to_string()).send().await;
+        assert_eq!(answer.status, 415, "{kind}");
+        assert!(answer.json()["code"].is_string());
+    }
+    let untyped = ask().untyped_body(body().to_string()).send().await;
+    assert_eq!(untyped.status, 415);
+    for field in ["tenant_id", "role", "secret", "created_by", "id"] {
+        for is_inside in [false, true] {
+            let mut body = body();
+            let place = if is_inside {
+                &mut body["form"]
+            } else {
+                &mut body
+            };
+            place[field] = "x".into();
+            let answer = ask().json(&body).send().await;
+            assert_eq!(answer.status, 422, "{field} {is_inside}");
+            assert!(!answer.text().contains("unknown field"));
+        }
+    }
+    assert_eq!(app.used_keys().await, 0);
+    for kind in ["application/json", "Application/JSON; charset=utf-8"] {
+        let answer = ask().body(kind, body().to_string()).send().await;
+        assert_eq!(answer.status, 200, "{kind}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn p67_a_repeat_with_the_same_form_id_changes_nothing_and_says_what_happened() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let group = app.group("acme", &["orders:read"]).await;
+    let call = |function: &str, body: &Value| {
+        app.post(&format!("/api/pages/{function}"))
+            .same_origin()
+            .cookie(&session)
+            .json(body)
+            .send()
+    };
+    let generate = json!({
+        "tenant": null,
+        "form_id": uuid::Uuid::now_v7(),
+        "form": {
+            "name": "ERP", "description": "", "authorization_group_id": group.id,
+            "expires_on": "", "ip_allowlist": "",
+        },
+    });
+    let first = call("generate_api_key", &generate).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    let first = told(&first.json());
+    let again = call("generate_api_key", &generate).await;
+    assert_eq!(again.status, 409, "{}", again.text());
+    assert_eq!(again.json()["code"], "already_done");
+    let message = again.json()["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.starts_with("This secret was already shown"),
+        "{message}"
+    );
+    assert!(message.contains("“ERP” was created once"), "{message}");
+    assert_eq!(app.used_keys().await, 1);
+    let mut other = generate.clone();
+    other["form"]["name"] = "Other".into();
+    assert_eq!(call("generate_api_key", &other).await.status, 409);
+    assert_eq!(app.used_keys().await, 1);
+
+    let rotate = json!({
+        "tenant": null, "id": first["id"], "expires_on": "", "form_id": uuid::Uuid::now_v7(),
+    });
+    let rotated = call("rotate_api_key", &rotate).await;
+    assert_eq!(rotated.status, 200, "{}", rotated.text());
+    let secret = rotated.json()["secret"].as_str().unwrap().to_owned();
+    let again = call("rotate_api_key", &rotate).await;
+    assert_eq!(again.json()["code"], "already_done");
+    assert!(again.text().contains("was rotated once"));
+    let whoami = || app.get("/api/v1/whoami").key(&secret).send();
+    assert_eq!(whoami().await.status, 200, "the secret was not replaced");
+
+    let key = app
+        .post("/api/pages/get_api_key")
+        .same_origin()
+        .cookie(&session)
+        .json(&json!({ "tenant": null, "id": first["id"] }))
+        .send()
+        .await
+        .json();
+    let edit = json!({
+        "tenant": null, "id": first["id"], "version": key["version"], "form_id": uuid::Uuid::now_v7(),
+        "form": {
+            "name": "ERP 2", "description": "", "authorization_group_id": group.id,
+            "expires_on": "", "ip_allowlist": "",
+        },
+    });
+    let revoke = json!({ "tenant": null, "id": first["id"], "form_id": uuid::Uuid::now_v7() });
+    for (function, body) in [("edit_api_key", &edit), ("revoke_api_key", &revoke)] {
+        for _ in 0..2 {
+            let answer = call(function, body).await;
+            assert_eq!(answer.status, 200, "{function}: {}", answer.text());
+        }
+    }
+    let events = app.audited("acme").await;
+    let of_key = events.iter().filter(|event| {
+        let target = serde_json::to_value(&event.target).unwrap();
+        target["id"] == first["id"]
+    });
+    assert_eq!(
+        of_key.count(),
+        4,
+        "created, rotated, edited and revoked, once each"
+    );
 }

@@ -45,7 +45,11 @@ pub fn check_new(password: &str, email: &Email, name: &str) -> Result<(), FieldE
     Ok(())
 }
 
-pub(super) fn check_length(password: &str) -> Result<(), FieldError> {
+/// The rule about the length, which costs nothing.
+///
+/// # Errors
+/// The broken rule.
+pub fn check_length(password: &str) -> Result<(), FieldError> {
     let good = password.len() <= MAX_BYTES
         && (MIN_LENGTH..=MAX_LENGTH).contains(&text::length(&normalise(password)));
     if good {
