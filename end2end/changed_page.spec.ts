@@ -258,9 +258,9 @@ test('p66 a panic long after hydration leaves a page whose links and forms work,
   await keys.openForm();
   await keys.fill({ name: 'Zapier', group: tenant.group });
   await page.evaluate(() => {
-    const { latchkey } = window as unknown as { latchkey: { failed: (place: string) => void } };
-    latchkey.failed('app/src/nowhere.rs:1:2');
-    latchkey.failed('app/src/nowhere.rs:3:4');
+    const { latchkey } = window as unknown as { latchkey: { failed: (file: string, line: number) => void } };
+    latchkey.failed('app/src/nowhere.rs', 1);
+    latchkey.failed('app/src/nowhere.rs', 3);
   });
   expect(await scriptOf(page)).toBe('off');
   await expect(keys.name()).toHaveValue('Zapier');
@@ -269,14 +269,14 @@ test('p66 a panic long after hydration leaves a page whose links and forms work,
   const secret = await secretOf(page);
   await expect(page.locator('script')).toHaveCount(0);
   expect((await whoami(server.origin, secret)).status).toBe(200);
-  expect(reports).toEqual(['panicked app/src/nowhere.rs:1:2']);
+  expect(reports).toEqual(['panicked app/src/nowhere.rs:1']);
   await expect.poll(() => server.log.includes('page script stopped: a panic')).toBe(true);
 
   // A dialog that the script opened is one of the browser's own after that.
   await keys.openList();
   await keys.action('Revoke', 'ERP nightly sync').click();
   await expect(keys.revokeDialog()).toBeVisible();
-  await page.evaluate(() => (window as unknown as { latchkey: { failed: (place: string) => void } }).latchkey.failed('x'));
+  await page.evaluate(() => (window as unknown as { latchkey: { failed: (file: string, line: number) => void } }).latchkey.failed('x', 1));
   await page.locator('dialog button.button-danger').click();
   await expect(keys.row('ERP nightly sync')).toContainText('Revoked');
   expect((await whoami(server.origin, key.secret)).status).toBe(401);

@@ -1,8 +1,6 @@
 //! What only a browser does. On the server each of these does nothing: no effect and no event handler runs there.
 
 #[cfg(feature = "hydrate")]
-mod hold;
-#[cfg(feature = "hydrate")]
 #[path = "browser/page.rs"]
 mod page;
 #[cfg(not(feature = "hydrate"))]
@@ -11,8 +9,6 @@ mod page;
 #[cfg(feature = "hydrate")]
 mod press;
 
-#[cfg(feature = "hydrate")]
-pub use hold::{hold_page, watch_ways_out};
 pub use page::*;
 #[cfg(feature = "hydrate")]
 pub use press::*;

@@ -14,13 +14,12 @@ extern "C" {
     #[wasm_bindgen(js_name = mayHydrate)]
     fn may_hydrate() -> bool;
     /// Makes the page one without a script, for good.
-    fn failed(place: &str);
+    fn failed(file: &str, line: u32);
 }
 
 fn main() {
     std::panic::set_hook(Box::new(leave_the_page));
     if may_hydrate() {
-        app::browser::watch_ways_out();
         leptos::mount::hydrate_body(app::App);
     }
 }
@@ -29,10 +28,6 @@ fn main() {
 fn leave_the_page(panic: &PanicHookInfo<'_>) {
     #[cfg(debug_assertions)]
     console_error_panic_hook::hook(panic);
-    failed(
-        &panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-    );
+    let (file, line) = (panic.location()).map_or(("", 0), |place| (place.file(), place.line()));
+    failed(file, line);
 }

@@ -1,6 +1,6 @@
 //! A change on its way to the server: one at a time, and what is said if no answer comes.
 
-use std::time::Duration;
+use std::{cell::Cell, pin::Pin, rc::Rc, time::Duration};
 
 use leptos::{prelude::*, task::spawn_local};
 
@@ -12,11 +12,7 @@ use crate::{
 /// How long a page waits for an answer. The server takes 30 seconds at most.
 const PATIENCE: Duration = Duration::from_secs(35);
 
-/// Set in the list when a dialog over it has sent a change whose outcome is unknown: the list is read again when the dialog closes.
-#[derive(Clone, Copy)]
-pub struct ListIsStale(pub RwSignal<bool>);
-
-/// The state of a form that sends a change. While an answer is awaited, the page cannot be left without a question.
+/// The state of a form that sends a change. While an answer is awaited, the page is not left without a question.
 #[derive(Clone, Copy)]
 pub struct Change {
     /// Whether an answer is awaited.
@@ -25,41 +21,41 @@ pub struct Change {
     pub failure: RwSignal<Option<AppError>>,
     /// What may have happened to the key, e.g. `rotated`.
     done: &'static str,
-    attempt: StoredValue<u32>,
-    stale: Option<ListIsStale>,
+    /// Whether the list under a dialog may not show what happened.
+    is_stale: Option<RwSignal<bool>>,
 }
 
 impl Change {
-    /// A form that was not sent yet, or that the server refused with `failure`.
+    /// A form that was not sent yet, or that the server refused with `failure`. `is_stale` is set when nobody knows whether the change was
+    /// made: the list is to be read again then.
     #[must_use]
-    pub fn new(done: &'static str, failure: Option<AppError>) -> Self {
-        let is_busy = RwSignal::new(false);
-        Effect::new(move |_| {
-            browser::hold_page(move |_| is_busy.try_get_untracked() == Some(true))
-        });
+    pub fn new(
+        done: &'static str,
+        failure: Option<AppError>,
+        is_stale: Option<RwSignal<bool>>,
+    ) -> Self {
         Self {
-            is_busy,
+            is_busy: RwSignal::new(false),
             failure: RwSignal::new(failure),
             done,
-            attempt: StoredValue::new(0),
-            stale: use_context(),
+            is_stale,
         }
     }
 
-    /// Sends the change, and calls `succeed` or `fail` with what came of it.
-    pub fn send<T: 'static>(
-        self,
-        call: impl Future<Output = Result<T, AppError>> + 'static,
-        succeed: impl FnOnce(T) + 'static,
-        fail: impl FnOnce(&AppError) + 'static,
-    ) {
-        let attempt = self.attempt.get_value() + 1;
-        self.attempt.set_value(attempt);
+    /// Sends the change. `call` handles the answer where the change was made.
+    pub fn send(self, call: impl Future<Output = Result<(), AppError>> + 'static) {
+        self.send_boxed(Box::pin(call));
+    }
+
+    fn send_boxed(self, call: Pin<Box<dyn Future<Output = Result<(), AppError>>>>) {
         self.failure.set(None);
         self.is_busy.set(true);
+        browser::hold("answer", true);
+        let is_over = Rc::new(Cell::new(false));
+        let is_late = is_over.clone();
         set_timeout(
             move || {
-                if self.is_current(attempt) && self.is_busy.try_get_untracked() == Some(true) {
+                if !is_late.replace(true) {
                     self.end(Some(self.unknown()));
                 }
             },
@@ -67,38 +63,26 @@ impl Change {
         );
         spawn_local(async move {
             let result = call.await;
-            match result {
-                // Late or not: a secret is shown, whatever was said meanwhile.
-                Ok(done) => {
-                    self.end(None);
-                    succeed(done);
-                }
-                Err(error) if self.is_current(attempt) => {
-                    let error = match error.code {
-                        ErrorCode::Unreachable => self.unknown(),
-                        _ => error,
-                    };
-                    fail(&error);
-                    self.end(Some(error));
-                }
-                Err(_) => {}
+            // Late or not: what was made is shown, whatever was said meanwhile.
+            if !is_over.replace(true) || result.is_ok() {
+                self.end(result.err().map(|error| match error.code {
+                    ErrorCode::Unreachable => self.unknown(),
+                    _ => error,
+                }));
             }
         });
     }
 
     /// The form may be gone by now.
-    fn is_current(self, attempt: u32) -> bool {
-        self.attempt.try_get_value() == Some(attempt)
-    }
-
     fn end(self, failure: Option<AppError>) {
         let is_unknown =
             (failure.as_ref()).is_some_and(|failure| failure.code == ErrorCode::OutcomeUnknown);
-        if let (true, Some(ListIsStale(stale))) = (is_unknown, self.stale) {
-            stale.try_set(true);
+        if let (true, Some(is_stale)) = (is_unknown, self.is_stale) {
+            is_stale.try_set(true);
         }
         self.failure.try_set(failure);
         self.is_busy.try_set(false);
+        browser::hold("answer", false);
     }
 
     fn unknown(self) -> AppError {

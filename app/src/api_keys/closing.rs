@@ -2,7 +2,7 @@
 
 use leptos::{prelude::*, web_sys::MouseEvent};
 
-use crate::components::Icon;
+use crate::components::{Icon, field::flag};
 
 /// The way out of a dialog.
 #[derive(Clone, Copy)]
@@ -12,26 +12,19 @@ pub struct Closing {
     /// Leaves for it.
     pub run: Callback<()>,
     /// Whether it is closed for now.
-    pub is_closed: Signal<bool>,
+    pub is_closed: RwSignal<bool>,
+    /// Whether the list has to be read again when it is left.
+    pub is_stale: RwSignal<bool>,
 }
 
 impl Closing {
-    /// The same, closed while an answer is awaited: what came of the change would never be told.
+    /// The same, shown as closed while an answer is awaited: what came of the change would never be told (`browser::hold`).
     #[must_use]
     pub fn unless(self, is_busy: RwSignal<bool>) -> Self {
         Self {
-            run: Callback::new(move |()| {
-                if is_busy.try_get_untracked() != Some(true) {
-                    self.run.run(());
-                }
-            }),
-            is_closed: is_busy.into(),
+            is_closed: is_busy,
             ..self
         }
-    }
-
-    fn aria_disabled(self) -> impl Fn() -> Option<&'static str> + Clone + Send + Sync {
-        move || self.is_closed.get().then_some("true")
     }
 
     fn on_click(self) -> impl Fn(MouseEvent) + 'static {
@@ -59,7 +52,7 @@ pub fn CancelLink(
             class="button"
             href=close.url
             data-focus=has_focus.then_some("")
-            aria-disabled=close.aria_disabled()
+            aria-disabled=flag(close.is_closed)
             on:click=close.on_click()
         >
             {label}
@@ -78,7 +71,6 @@ pub fn CloseLink(
             class="icon-button"
             href=close.url
             aria-label="Close"
-            aria-disabled=close.aria_disabled()
             on:click=close.on_click()
         >
             <Icon name="x" />

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     browser,
-    components::{Dialog, Icon},
+    components::{Dialog, Icon, field::flag},
     error::AppError,
     layout::use_tenant,
     urls,
@@ -72,7 +72,7 @@ pub fn EditDialog(
         opened: StoredValue::new(opened),
         version: RwSignal::new(conflict.as_ref().map_or(version, |theirs| theirs.version)),
         conflict: RwSignal::new(conflict),
-        change: Change::new("changed", failure),
+        change: Change::new("changed", failure, Some(close.is_stale)),
         form_id,
         is_asking: RwSignal::new(false),
     };
@@ -174,18 +174,19 @@ impl EditState {
                 self.version.get_untracked(),
                 self.fields.form.get_untracked(),
             );
-            self.change.send(
-                edit_api_key(tenant, id, version, form, Some(self.form_id)),
-                move |edited| match edited {
+            self.change.send(async move {
+                let result = edit_api_key(tenant, id, version, form, Some(self.form_id)).await;
+                self.fields.refuse_fields_of(&result);
+                match result? {
                     Edited::Saved(receipt) => saved.run(receipt),
                     // The dialog may be gone by now.
                     Edited::Conflict(theirs) => {
                         self.version.try_set(theirs.version);
                         self.conflict.try_set(Some(*theirs));
                     }
-                },
-                move |error| self.fields.refuse(error.fields.clone()),
-            );
+                }
+                Ok(())
+            });
         }
     }
 
@@ -302,7 +303,7 @@ fn Actions(form_state: EditState, leave: Closing, close: Closing) -> impl IntoVi
                 <CancelLink close=leave />
                 <button
                     class="button button-primary"
-                    aria-busy=move || form_state.change.is_busy.get().then_some("true")
+                    aria-busy=flag(form_state.change.is_busy)
                 >
                     {save}
                 </button>

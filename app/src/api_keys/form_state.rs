@@ -7,7 +7,7 @@ use domain::{FieldError, key::form::KeyForm};
 use leptos::prelude::*;
 
 use super::date_input::INCOMPLETE_DATE;
-use crate::browser;
+use crate::{browser, error::AppError};
 
 /// A field: its name in the JSON API, its identifier in the page, its label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +174,13 @@ impl FormState {
     /// Shows what the server found wrong.
     pub fn refuse(self, errors: Vec<FieldError>) {
         self.from_server.set(errors);
+    }
+
+    /// Shows what the server found wrong, where it did.
+    pub fn refuse_fields_of<T>(self, result: &Result<T, AppError>) {
+        if let Err(error) = result {
+            self.from_server.try_set(error.fields.clone());
+        }
     }
 
     /// The messages under a field.

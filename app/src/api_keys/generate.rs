@@ -23,7 +23,7 @@ use super::{
     server_fns::{Issued, KeyFormContext, generate_api_key, open_key_form},
 };
 use crate::{
-    components::UsageMeter,
+    components::{UsageMeter, field::flag},
     error::{AppError, key_limit_reached},
     layout::{use_named_tenant, use_tenant},
     status_pages::Failure,
@@ -127,7 +127,7 @@ fn GenerateForm(
     form_id: Uuid,
 ) -> impl IntoView {
     let tenant = use_tenant();
-    let change = Change::new("created", failure);
+    let change = Change::new("created", failure, None);
     let Change {
         is_busy, failure, ..
     } = change;
@@ -143,13 +143,13 @@ fn GenerateForm(
             return;
         }
         let (tenant, form) = (tenant.get_untracked().0, state.form.get_untracked());
-        change.send(
-            generate_api_key(tenant, form, Some(form_id)),
-            move |new| {
-                issued.try_set(Some(new));
-            },
-            move |error| state.refuse(error.fields.clone()),
-        );
+        change.send(async move {
+            let result = generate_api_key(tenant, form, Some(form_id)).await;
+            state.refuse_fields_of(&result);
+            // The page may be gone by now.
+            issued.try_set(Some(result?));
+            Ok(())
+        });
     };
     let cancel = move || tenant.get().url(urls::API_KEYS);
     view! {
@@ -162,8 +162,8 @@ fn GenerateForm(
             <ExpiresField state />
             <AllowlistField state client />
             <div class="form-actions">
-                <a class="button" href=cancel aria-disabled=move || is_busy.get().then_some("true")>"Cancel"</a>
-                <button class="button button-primary" aria-busy=move || is_busy.get().then_some("true")>
+                <a class="button" href=cancel aria-disabled=flag(is_busy)>"Cancel"</a>
+                <button class="button button-primary" aria-busy=flag(is_busy)>
                     "Generate"
                 </button>
             </div>

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::{
-    change::ListIsStale,
     closing::Closing,
     dialog_target::{DialogKind, DialogTarget},
     edit::EditDialog,
@@ -175,6 +174,7 @@ fn Page(
     let tenant = use_tenant();
     let navigate = use_navigate();
     let url = Signal::derive(move || query.with(|query| query.url(&tenant.get(), urls::API_KEYS)));
+    let is_stale = RwSignal::new(false);
     let close = Closing {
         url,
         run: Callback::new(move |()| {
@@ -185,12 +185,11 @@ fn Page(
             };
             navigate(&url.get_untracked(), options);
         }),
-        is_closed: Signal::stored(false),
+        is_closed: RwSignal::new(false),
+        is_stale,
     };
     let opener_is_gone = RwSignal::new(false);
     return_focus(target, opener_is_gone);
-    let is_stale = RwSignal::new(false);
-    provide_context(ListIsStale(is_stale));
     Effect::new(move |_| {
         if target.with(Option::is_none) && is_stale.get_untracked() {
             is_stale.set(false);

@@ -15,7 +15,7 @@ use super::{
     server_fns::{KeyDetail, revoke_api_key},
 };
 use crate::{
-    components::{Dialog, date::Ago},
+    components::{Dialog, date::Ago, field::flag},
     layout::use_tenant,
 };
 
@@ -39,7 +39,11 @@ pub fn RevokeDialog(
         return view! { <AlreadyRevoked title="Revoke API key" name close /> }.into_any();
     }
     let tenant = use_tenant();
-    let change = Change::new("revoked", refused.map(|refused| refused.error));
+    let change = Change::new(
+        "revoked",
+        refused.map(|refused| refused.error),
+        Some(close.is_stale),
+    );
     let Change {
         is_busy, failure, ..
     } = change;
@@ -51,11 +55,10 @@ pub fn RevokeDialog(
             return;
         }
         let (tenant, id) = (tenant.get_untracked().0, id.clone());
-        change.send(
-            revoke_api_key(tenant, id, Some(form_id)),
-            move |receipt| revoked.run(receipt),
-            |_| {},
-        );
+        change.send(async move {
+            revoked.run(revoke_api_key(tenant, id, Some(form_id)).await?);
+            Ok(())
+        });
     };
     view! {
         <Dialog
@@ -82,7 +85,7 @@ pub fn RevokeDialog(
                     <CancelLink close has_focus=true />
                     <button
                         class="button button-danger"
-                        aria-busy=move || is_busy.get().then_some("true")
+                        aria-busy=flag(is_busy)
                     >
                         "Revoke"
                     </button>

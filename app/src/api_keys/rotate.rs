@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     browser,
-    components::{Callout, Dialog, FieldErrors, Icon, Tone},
+    components::{Callout, Dialog, FieldErrors, Icon, Tone, field::flag},
     error::{AppError, ErrorCode},
     layout::use_tenant,
     urls, words,
@@ -114,7 +114,7 @@ fn Asking(
     let initial = typed.or_else(|| current.filter(|_| !is_expired).map(|date| date.to_string()));
     let expires = RwSignal::new(initial.clone().unwrap_or_default());
     let is_judged = RwSignal::new(false);
-    let change = Change::new("rotated", failed);
+    let change = Change::new("rotated", failed, Some(close.is_stale));
     let Change {
         is_busy, failure, ..
     } = change;
@@ -155,11 +155,10 @@ fn Asking(
             id.clone(),
             expires.get_untracked(),
         );
-        change.send(
-            rotate_api_key(tenant, id, expires, Some(form_id)),
-            move |new| issued.run(new),
-            |_| {},
-        );
+        change.send(async move {
+            issued.run(rotate_api_key(tenant, id, expires, Some(form_id)).await?);
+            Ok(())
+        });
     };
     let old_date = current.filter(|_| is_expired).map(|date| {
         view! { <p class="hint">{format!("Expired on {}.", words::date(date.date()))}</p> }
@@ -209,7 +208,7 @@ fn Asking(
                     <CancelLink close has_focus=true />
                     <button
                         class="button button-primary"
-                        aria-busy=move || is_busy.get().then_some("true")
+                        aria-busy=flag(is_busy)
                     >
                         "Rotate"
                     </button>
@@ -245,17 +244,20 @@ pub fn WayOn(
     /// Why the form was not done.
     code: ErrorCode,
 ) -> impl IntoView {
-    let tenant = use_tenant();
-    match code {
-        ErrorCode::NotSignedIn => view! {
-            <a href=urls::sign_in(urls::ACCOUNT) target="_blank">"Sign in in a new tab"</a>
-            ", then try again here."
-        }
-        .into_any(),
-        ErrorCode::OutcomeUnknown | ErrorCode::AlreadyDone => {
-            view! { <a href=move || tenant.get().url(urls::API_KEYS)>"Go to API Keys"</a> }
-                .into_any()
-        }
-        _ => ().into_any(),
-    }
+    let (href, text, target, rest) = match code {
+        ErrorCode::NotSignedIn => (
+            urls::sign_in(urls::ACCOUNT),
+            "Sign in in a new tab",
+            Some("_blank"),
+            ", then try again here.",
+        ),
+        ErrorCode::OutcomeUnknown | ErrorCode::AlreadyDone => (
+            use_tenant().get_untracked().url(urls::API_KEYS),
+            "Go to API Keys",
+            None,
+            "",
+        ),
+        _ => return None,
+    };
+    Some(view! { <a href=href target=target>{text}</a>{rest} })
 }

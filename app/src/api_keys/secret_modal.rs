@@ -1,6 +1,6 @@
 //! The one place that shows a secret, once. It lives in this component alone: in no URL, no storage, no history; nowhere after Close.
 
-use std::time::Duration;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use domain::receipt::Receipt;
 use leptos::{ev, prelude::*, task::spawn_local};
@@ -60,16 +60,8 @@ pub fn SecretModal(
     });
     forget_with_page(on_close);
     // Back, reload and closing the tab ask as well.
-    Effect::new(move |_| {
-        browser::hold_page(move |event| {
-            let is_leaving = matches!(event, "popstate" | "beforeunload");
-            let is_held = is_leaving && is_copied.try_get_untracked() == Some(false);
-            if is_held && event == "popstate" {
-                is_asking.set(true);
-            }
-            is_held
-        });
-    });
+    Effect::new(move |_| browser::hold("secret", !is_copied.get()));
+    on_cleanup(|| browser::hold("secret", false));
     let by_hand = {
         let secret = secret.clone();
         move |_| {
@@ -157,13 +149,16 @@ fn copy(
     state: RwSignal<CopyState>,
     is_asking: RwSignal<bool>,
 ) {
-    let is_settled = StoredValue::new(false);
+    let is_settled = Rc::new(Cell::new(false));
     // A browser may never say what came of it.
     set_timeout(
-        move || {
-            if is_settled.try_get_value() == Some(false) {
-                browser::select(element);
-                state.try_set(CopyState::ByHand);
+        {
+            let is_settled = is_settled.clone();
+            move || {
+                if !is_settled.get() {
+                    browser::select(element);
+                    state.try_set(CopyState::ByHand);
+                }
             }
         },
         CLIPBOARD_PATIENCE,
@@ -171,7 +166,7 @@ fn copy(
     spawn_local(async move {
         let copied = browser::copy(text, element).await;
         // The dialog may be gone by now.
-        is_settled.try_set_value(true);
+        is_settled.set(true);
         is_asking.try_set(false);
         state.try_set(if copied {
             CopyState::Copied

@@ -72,10 +72,7 @@ pub fn watch_presses() {}
 pub fn after_press(_action: impl FnOnce() + 'static) {}
 
 /// See the browser's half.
-pub fn hold_page(_is_held: impl Fn(&str) -> bool + 'static) {}
+pub fn hold(_reason: &str, _is_held: bool) {}
 
 /// See the browser's half.
 pub fn select(_id: &str) {}
-
-/// See the browser's half.
-pub fn watch_ways_out() {}

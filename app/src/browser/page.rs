@@ -1,12 +1,20 @@
 //! The browser's half.
 
 use leptos::prelude::{document, request_animation_frame, window};
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     Element, HtmlDialogElement, HtmlDocument, HtmlElement, HtmlInputElement, HtmlSelectElement,
     HtmlTextAreaElement,
 };
+
+// What the page's own script offers (`shell/start.js`).
+#[wasm_bindgen(js_namespace = latchkey)]
+extern "C" {
+    /// Keeps the page from being left, or no longer: while an `answer` is awaited by links, Escape and Back, while a `secret` is shown by
+    /// Back. The browser asks before it unloads the page in either case.
+    pub fn hold(reason: &str, is_held: bool);
+}
 
 fn element<T: JsCast>(id: &str) -> Option<T> {
     document().get_element_by_id(id)?.dyn_into().ok()

@@ -24,6 +24,11 @@ pub fn FieldErrors(
     view! { <div id=format!("{field}-error") hidden=is_empty>{lines}</div> }
 }
 
+/// An attribute such as `aria-busy`, which is `true` or not there.
+pub fn flag(is_set: RwSignal<bool>) -> impl Fn() -> Option<&'static str> + Clone + Send + Sync {
+    move || is_set.get().then_some("true")
+}
+
 /// `aria-invalid` of a field with these messages.
 pub fn invalid(
     errors: Signal<Vec<String>>,

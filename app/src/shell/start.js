@@ -69,7 +69,30 @@ const fail = (reason) => {
 listen.call(window, 'error', ({ error }) => error instanceof WebAssembly.RuntimeError && fail('trapped'));
 listen.call(window, 'unhandledrejection', ({ reason }) => reason instanceof WebAssembly.RuntimeError && fail('trapped'));
 
-// What the bundle calls (`frontend/src/main.rs`), and in the same task hydrates the whole page: nothing happens in between.
+// What keeps the page from being left: an answer that is awaited, a secret that nobody has copied.
+const holds = new Set();
+let isReturning = false;
+const leave = (event) => {
+  const { type } = event;
+  if (type === 'popstate' && isReturning) {
+    isReturning = false;
+    event.stopImmediatePropagation();
+    return;
+  }
+  const isWayOut = type === 'click' ? event.target.closest?.('a[href]') : type !== 'keydown' || event.key === 'Escape';
+  const isOfPage = type === 'popstate' || type === 'beforeunload';
+  if (isPlain || !isWayOut || !(holds.has('answer') || (holds.has('secret') && isOfPage))) return;
+  event.preventDefault();
+  if (type !== 'popstate') return event.stopPropagation();
+  event.stopImmediatePropagation();
+  isReturning = true;
+  history.forward();
+  document.getElementById('secret-dialog')?.dispatchEvent(new Event('cancel', { cancelable: true }));
+};
+// Before the router: browsers call the window's listeners to popstate in the order in which they came.
+for (const type of ['click', 'keydown', 'cancel', 'popstate', 'beforeunload']) listen.call(window, type, leave, true);
+
+// What the bundle calls (`frontend/src/main.rs`, `browser/page.rs`). It hydrates the whole page in the task that asks: nothing happens in between.
 window.latchkey = {
   mayHydrate: () => {
     const isAsSent = shape() === '%shape%' && [...document.head.childNodes].some(({ nodeType, data }) => nodeType === 8 && data === 'HEAD');
@@ -77,7 +100,8 @@ window.latchkey = {
     isStarted = isAsSent;
     return isAsSent;
   },
-  failed: (place) => fail('panicked ' + place),
+  failed: (file, line) => fail('panicked ' + file.slice(-100) + ':' + line),
+  hold: (reason, isHeld) => holds[isHeld ? 'add' : 'delete'](reason),
 };
 
 let isAsked = false;
