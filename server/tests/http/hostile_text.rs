@@ -260,9 +260,7 @@ fn form_fields(path: &str) -> Vec<(&'static str, String)> {
         "/tenant-api-keys/{id}/rotate" => {
             vec![("form_id", id()), ("expires_on", String::new())]
         }
-        "/tenant-api-keys/{id}/revoke" | "/sign-out" | "/page-reports" => {
-            vec![("anything", String::new())]
-        }
+        "/tenant-api-keys/{id}/revoke" | "/sign-out" => vec![("anything", String::new())],
         other => panic!("say here what the form of {other} holds"),
     }
 }
