@@ -28,7 +28,7 @@ use crate::{
         verdict::{Refusal, decide},
     },
     permission::{Permission, PermissionSet},
-    store::{Store, TenantScope, clock, coherence::stamps::Tick, random},
+    store::{Store, TenantScope, clock, coherence::stamps::Tick, keys::ArchivedKey, random},
     tenant::{Slug, TenantRef},
 };
 use cache::{Entry, KeyCache};
@@ -143,6 +143,16 @@ struct Shared {
     pause: crate::pause::Pause,
 }
 
+/// What is found of a secret.
+enum Found {
+    /// The key that has it.
+    Key(Arc<Entry>),
+    /// A revoked key that is listed no more.
+    Archived(ArchivedKey),
+    /// Nothing.
+    Refused(Refusal),
+}
+
 /// Kinds of uses that are written in one transaction: few enough that an administrator's change in between does not wait long.
 const FLUSH_BATCH: usize = 512;
 
@@ -200,9 +210,22 @@ impl Verifier {
         client: ClientAddress,
         now: DateTime<Utc>,
     ) -> Result<Result<VerifiedKey, Refusal>, Error> {
-        let entry = match presented {
+        let found = match presented {
             Ok(presented) => self.find(presented, now).await?,
-            Err(refusal) => Err(refusal),
+            Err(refusal) => Found::Refused(refusal),
+        };
+        let mut archived_id = None;
+        let entry = match found {
+            Found::Key(entry) => Ok(entry),
+            Found::Refused(refusal) => Err(refusal),
+            // For who asks about the keys of one tenant those of others do not exist, here too.
+            Found::Archived(key) => match question.owner {
+                Owner::Asking(id) if id != key.tenant_id => Err(Refusal::InvalidApiKey),
+                _ => {
+                    archived_id = Some(key.id);
+                    Err(Refusal::RevokedApiKey)
+                }
+            },
         };
         // For who asks about the keys of one tenant those of others do not exist.
         let entry = entry.and_then(|entry| match question.owner {
@@ -222,8 +245,12 @@ impl Verifier {
         if key_id.is_none()
             && let Err(refusal) = &verdict
         {
-            tracing::info!(code = refusal.code(), "refused");
+            match archived_id {
+                Some(id) => tracing::info!(code = refusal.code(), key_id = %id, "refused"),
+                None => tracing::info!(code = refusal.code(), "refused"),
+            }
         }
+        let key_id = key_id.or(archived_id);
         let outcome = match &verdict {
             Ok(_) => Outcome::Accepted(client.ip()),
             Err(refusal) => Outcome::Refused(refusal.code()),
@@ -247,22 +274,20 @@ impl Verifier {
     }
 
     /// The key that is presented: the one that is kept where it still holds, else the one in the database.
-    async fn find(
-        &self,
-        presented: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Arc<Entry>, Refusal>, Error> {
+    async fn find(&self, presented: &str, now: DateTime<Utc>) -> Result<Found, Error> {
         if !Secret::is_well_formed(presented) {
-            return Ok(Err(Refusal::InvalidApiKey));
+            return Ok(Found::Refused(Refusal::InvalidApiKey));
         }
         let digest = random::sha256(presented);
         let Some(coherence) = self.store.database().coherence() else {
             // Nothing is kept, and so it does not matter when it was read.
-            let entry = self.read(&digest, Tick::default(), now).await?;
-            return Ok(entry.ok_or(Refusal::InvalidApiKey));
+            return match self.read(&digest, Tick::default(), now).await? {
+                Some(entry) => Ok(Found::Key(entry)),
+                None => self.find_archived(&digest).await,
+            };
         };
         if let Some(entry) = self.shared.keys.get(&digest, coherence) {
-            return Ok(Ok(entry));
+            return Ok(Found::Key(entry));
         }
         let entry = self.read(&digest, coherence.now(), now).await?;
         #[cfg(test)]
@@ -270,13 +295,19 @@ impl Verifier {
         match entry {
             Some(entry) => {
                 self.shared.keys.keep(digest, Arc::clone(&entry));
-                Ok(Ok(entry))
+                Ok(Found::Key(entry))
             }
             None => {
                 self.shared.keys.forget(&digest);
-                Ok(Err(Refusal::InvalidApiKey))
+                self.find_archived(&digest).await
             }
         }
+    }
+
+    /// The key in the archive, where there is none outside of it: keys move there, and never back.
+    async fn find_archived(&self, digest: &random::Digest) -> Result<Found, Error> {
+        let archived = Box::pin(self.store.find_archived(digest)).await?;
+        Ok(archived.map_or(Found::Refused(Refusal::InvalidApiKey), Found::Archived))
     }
 
     /// The key in the database; `noted` is the time before that.

@@ -3,6 +3,8 @@
 #[path = "world/world.rs"]
 mod world;
 
+#[path = "store/archive.rs"]
+mod archive;
 #[path = "store/audit.rs"]
 mod audit;
 #[path = "store/backup.rs"]

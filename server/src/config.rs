@@ -34,6 +34,8 @@ pub struct Config {
     pub default_key_limit: u32,
     /// `LATCHKEY_EXPIRING_SOON_DAYS`: so many days left or fewer are soon.
     pub expiring_soon_days: u32,
+    /// `LATCHKEY_REVOKED_KEYS_KEPT`: how many of a tenant's revoked keys are listed; the others are archived.
+    pub revoked_keys_kept: u32,
     /// `LATCHKEY_DRAIN_SECONDS`: how long the server still serves after a signal to stop, while `/readyz` answers 503.
     pub drain: Duration,
     /// `RUST_LOG`: which log lines are written, as directives of `tracing-subscriber`.
@@ -59,6 +61,7 @@ pub(crate) const DEFAULT_FILE: &str = "latchkey.db";
 const MAX_SOON_DAYS: u32 = 36_500;
 
 /// Longest drain: no proxy takes longer to notice a server that is not ready.
+const MAX_REVOKED_KEYS: u32 = 1_000_000;
 const MAX_DRAIN_SECONDS: u32 = 300;
 
 impl Config {
@@ -116,6 +119,9 @@ impl Config {
             expiring_soon_days: settings.read("LATCHKEY_EXPIRING_SOON_DAYS", "30", |text| {
                 parse_count(text, MAX_SOON_DAYS, "30")
             })?,
+            revoked_keys_kept: settings.read("LATCHKEY_REVOKED_KEYS_KEPT", "10000", |text| {
+                parse_count(text, MAX_REVOKED_KEYS, "10000")
+            })?,
             drain: settings.read("LATCHKEY_DRAIN_SECONDS", "5", |text| {
                 parse_count(text, MAX_DRAIN_SECONDS, "5")
                     .map(|seconds| Duration::from_secs(u64::from(seconds)))
@@ -164,6 +170,7 @@ impl fmt::Debug for Config {
             .field("key_prefix", &self.key_prefix)
             .field("default_key_limit", &self.default_key_limit)
             .field("expiring_soon_days", &self.expiring_soon_days)
+            .field("revoked_keys_kept", &self.revoked_keys_kept)
             .field("drain", &self.drain)
             .field("log", &self.log)
             .field("names_database", &self.names_database)

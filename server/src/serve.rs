@@ -6,13 +6,13 @@ mod places;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use domain::{client_address::TrustedProxies, key::today, store::Store, verify::Verifier};
+use domain::{Error, client_address::TrustedProxies, key::today, store::Store, verify::Verifier};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
 use crate::{
@@ -28,6 +28,12 @@ use crate::{
 
 /// How often what was used is written; a crash loses no more than that. The specification allows 5 seconds.
 const USAGE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// How often it is looked whether a tenant has more revoked keys than are listed.
+const ARCHIVE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How many batches of each tenant's are archived before something else has its turn.
+const ARCHIVED_BATCHES: u32 = 10;
 
 /// How often it is looked for what somebody changed by hand. The command line does not wait for it.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
@@ -79,6 +85,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         |url| url.origin().ascii_serialization(),
     );
     let proxies = config.trusted_proxies.clone();
+    let revoked_keys_kept = config.revoked_keys_kept;
     let state = AppState::from(Shared {
         store: store.clone(),
         verifier: verifier.clone(),
@@ -100,7 +107,12 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         drain.clone(),
     )));
     let (end, ended) = watch::channel(());
-    let writer = spawn(write_down(store.clone(), verifier.clone(), ended));
+    let writer = spawn(write_down(
+        store.clone(),
+        verifier.clone(),
+        revoked_keys_kept,
+        ended,
+    ));
     if let Some(demo) = &demo {
         demo.fill(&store, &verifier, clock::now())
             .await?
@@ -168,9 +180,15 @@ fn place(address: SocketAddr) -> Option<String> {
 
 /// Writes every few seconds which keys were used and which refused, and deletes what is too old or has done its work, until told to
 /// stop. What fails is kept and tried again the next time.
-async fn write_down(store: Store, verifier: Verifier, mut ended: watch::Receiver<()>) {
+async fn write_down(
+    store: Store,
+    verifier: Verifier,
+    revoked_keys_kept: u32,
+    mut ended: watch::Receiver<()>,
+) {
     let mut ticks = interval(USAGE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut archived_at = None;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -179,16 +197,30 @@ async fn write_down(store: Store, verifier: Verifier, mut ended: watch::Receiver
         flush(&verifier).await;
         store.release_password_memory();
         let tidied = async {
+            if archived_at.is_none_or(|at: Instant| at.elapsed() >= ARCHIVE_INTERVAL) {
+                let is_done = archive(&store, revoked_keys_kept).await?;
+                archived_at = is_done.then(Instant::now);
+            }
             store.forget_noticed_changes().await?;
             store.forget_old_usage(today(clock::now())).await
         };
         if let Err(error) = tidied.await {
             tracing::warn!(
                 error = &error as &(dyn std::error::Error + 'static),
-                "cannot delete what is too old"
+                "cannot archive or delete what is too old"
             );
         }
     }
+}
+
+/// Archives revoked keys; whether there is nothing more to do for now.
+async fn archive(store: &Store, kept: u32) -> Result<bool, Error> {
+    for _ in 0..ARCHIVED_BATCHES {
+        if !store.archive_revoked_keys(kept, clock::now()).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn flush(verifier: &Verifier) {

@@ -278,6 +278,23 @@ fn p72_the_flooding_tenant_is_told_why_and_when_to_come_back() {
         refused.contains(r#""code":"too_many_requests""#),
         "{refused}"
     );
+    // The page says so in its own words, and keeps what was asked for.
+    let (_, cookie) = sign_in(&server.address, &tenant.email, PASSWORD);
+    let cookie = format!("cookie: {}\r\n", cookie.unwrap());
+    let page = loop {
+        let page = server.get("/tenant-api-keys?status=revoked&q=ab", &cookie);
+        if page.starts_with("HTTP/1.1 429") {
+            break page;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{page}");
+    };
+    assert!(page.contains("\r\nretry-after: 1\r\n"), "{page}");
+    assert!(page.contains("Too many lists of this tenant"), "{page}");
+    assert!(page.contains(r#"value="ab""#), "{page}");
+    assert!(
+        page.contains(r#"href="/tenant-api-keys?status=revoked&amp;q=ab""#),
+        "{page}"
+    );
     // A check of the same key is no list.
     let check = server.get(
         "/api/v1/whoami",
@@ -293,6 +310,35 @@ fn p72_the_flooding_tenant_is_told_why_and_when_to_come_back() {
                 &format!("x-api-key: {}\r\n", tenant.secret),
             )
             .starts_with("HTTP/1.1 200")
+    });
+}
+
+#[test]
+fn revoked_keys_beyond_the_setting_are_archived_and_stay_refused() {
+    on_every_engine(|latchkey, _| {
+        let latchkey = latchkey.with("LATCHKEY_REVOKED_KEYS_KEPT", "2");
+        let tenant = Tenant::new(&latchkey, "acme");
+        // Revoked before the server starts, so that it finds them at once.
+        let mut secrets = Vec::new();
+        for _ in 0..5 {
+            let create = [
+                "key", "create", "--tenant", "acme", "--name", "Old", "--group", "Managers",
+            ];
+            let key = latchkey.answer(&create);
+            latchkey.answer(&["key", "revoke", key["id"].as_str().unwrap()]);
+            secrets.push(key["secret"].as_str().unwrap().to_owned());
+        }
+        let server = Server::start(&latchkey, &[]);
+        let header = format!("x-api-key: {}\r\n", tenant.secret);
+        until(|| {
+            let list = server.get("/api/v1/api-keys?status=revoked", &header);
+            list.matches(r#""status":"revoked""#).count() == 2
+        });
+        for secret in &secrets {
+            let answer = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
+            assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+            assert!(answer.contains(r#""code":"revoked_api_key""#), "{answer}");
+        }
     });
 }
 

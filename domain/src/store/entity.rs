@@ -6,6 +6,7 @@
 pub(crate) mod address_use;
 pub(crate) mod api_key;
 pub(crate) mod api_key_count;
+pub(crate) mod archived_api_key;
 pub(crate) mod audit_event;
 pub(crate) mod authorization_group;
 pub(crate) mod key_state_change;

@@ -1,5 +1,6 @@
 //! The keys of one tenant.
 
+mod archive;
 #[cfg(test)]
 mod at_scale;
 mod by_secret;
@@ -21,6 +22,7 @@ mod usage;
 
 use filter::Filter;
 
+pub(crate) use archive::ArchivedKey;
 pub(crate) use by_secret::KnownKey;
 pub(crate) use row::lowered;
 pub use usage::{AddressUse, DAYS_KEPT, MOST_ADDRESSES, OTHER, RefusalCount, UNKNOWN};

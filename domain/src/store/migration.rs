@@ -6,6 +6,7 @@ mod m0003_audit_filters;
 mod m0004_refusals;
 mod m0005_hot_path;
 mod m0006_replicas;
+mod m0007_archived_keys;
 mod m0008_sign_in_limits;
 mod m0010_replica_places;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_refusals::Migration),
             Box::new(m0005_hot_path::Migration),
             Box::new(m0006_replicas::Migration),
+            Box::new(m0007_archived_keys::Migration),
             Box::new(m0008_sign_in_limits::Migration),
             Box::new(m0010_replica_places::Migration),
         ]
@@ -234,6 +236,10 @@ mod tests {
         keys.revoke(id, now).await.expect("revoked");
         let summary = keys.summary(&query, now).await.expect("a summary");
         assert_eq!((summary.usage.used, summary.expiring_soon), (3, 3));
+        // Revoked ones of then are archived as those of now.
+        while store.archive_revoked_keys(2, now).await.expect("archived") {}
+        let summary = keys.summary(&query, now).await.expect("a summary");
+        assert_eq!((summary.total, summary.usage.used), (5, 3));
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a token is remembered, and how long a form may lie open.
-const REMEMBERED: TimeDelta = TimeDelta::hours(24);
+pub(crate) const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 /// How far the clock that a form was made by may be ahead of ours.
 const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::hours(1);
 /// So many outdated tokens go with each new one: more than come, few enough to be quick.

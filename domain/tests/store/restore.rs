@@ -1,6 +1,6 @@
 //! What comes back when a backup of SQLite is restored: never what was taken away since.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     audit::AuditAction,
     client_address::ClientAddress,
@@ -69,6 +69,51 @@ async fn statuses(world: &World, scope: &TenantScope) -> Vec<(String, KeyStatus)
         .collect();
     keys.sort_by(|one, other| one.0.cmp(&other.0));
     keys
+}
+
+/// Archives every revoked key.
+async fn archive(world: &World, now: DateTime<Utc>) {
+    while world
+        .store
+        .archive_revoked_keys(0, now)
+        .await
+        .expect("archived")
+    {}
+}
+
+#[tokio::test]
+async fn p55_a_key_that_was_archived_since_is_revoked_and_one_that_was_before_stays_so() {
+    let world = World::on_sqlite().await;
+    let scope = world.tenant("acme").await;
+    let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+    let kept = issue(&world, &scope, &group, "kept").await;
+    let before = issue(&world, &scope, &group, "archived before").await;
+    let since = issue(&world, &scope, &group, "archived since").await;
+    let keys = world.store.keys(&scope);
+    keys.revoke(before.key.id, world.now).await.unwrap();
+    archive(&world, world.now).await;
+    let file = backup_of(&world).await;
+    let later = world.now + TimeDelta::hours(1);
+    keys.revoke(since.key.id, later).await.unwrap();
+    archive(&world, later).await;
+
+    let done = restored(&world, &file, &Word::default()).await;
+    let changes: Vec<_> = done
+        .changes
+        .iter()
+        .map(|change| (change.target.name.as_str(), change.reason.as_str()))
+        .collect();
+    assert_eq!(changes, [("archived since", "the key was revoked since")]);
+    let revoked = Err(Refusal::RevokedApiKey);
+    for (secret, expected) in [
+        (&kept.secret, Ok(())),
+        (&before.secret, revoked.clone()),
+        (&since.secret, revoked),
+    ] {
+        assert_eq!(judge(&world.store, &world, secret).await, expected);
+    }
+    let key = keys.get(since.key.id, later).await.unwrap();
+    assert_eq!(key.revoked_at, Some(later), "as the archive says");
 }
 
 #[tokio::test]

@@ -37,6 +37,10 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
         "So many days left or fewer are soon [default: 30]",
     ),
     (
+        "LATCHKEY_REVOKED_KEYS_KEPT",
+        "How many of a tenant's revoked keys are listed; older ones are archived [default: 10000]",
+    ),
+    (
         "LATCHKEY_DRAIN_SECONDS",
         "How long it serves on after SIGTERM, while /readyz answers 503 [default: 5]",
     ),

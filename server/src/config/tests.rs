@@ -215,7 +215,17 @@ fn counts() {
     assert_eq!(config.store_options(false).default_key_limit, 50);
     let config = with("LATCHKEY_EXPIRING_SOON_DAYS", "7").expect("good");
     assert_eq!(config.store_options(false).expiring_soon_days, 7);
-    for variable in ["LATCHKEY_DEFAULT_KEY_LIMIT", "LATCHKEY_EXPIRING_SOON_DAYS"] {
+    let config = with("LATCHKEY_REVOKED_KEYS_KEPT", "500").expect("good");
+    assert_eq!(config.revoked_keys_kept, 500);
+    assert_eq!(
+        with("RUST_LOG", "info").expect("good").revoked_keys_kept,
+        10_000
+    );
+    for variable in [
+        "LATCHKEY_DEFAULT_KEY_LIMIT",
+        "LATCHKEY_EXPIRING_SOON_DAYS",
+        "LATCHKEY_REVOKED_KEYS_KEPT",
+    ] {
         for bad in ["-1", "+5", "ten", "1.5", "4294967296", "1000001", " 5"] {
             let line = refusal(variable, bad);
             assert!(

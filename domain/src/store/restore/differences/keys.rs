@@ -12,6 +12,7 @@ use crate::{
     id::KeyId,
     key::KeyStatus,
     store::{
+        backup::count,
         error::damaged,
         keys::{AUDITED_KIND, lowered},
     },
@@ -131,8 +132,11 @@ struct KeyRow {
     expires_on: Option<NaiveDate>,
 }
 
+/// `{archived}` stands for the archive of the database that is there, where its version has one.
 const KEYS: &str = "
-    SELECT old.id, old.tenant_id, old.name, new.id IS NOT NULL AS is_there, new.revoked_at,
+    SELECT old.id, old.tenant_id, old.name,
+        new.id IS NOT NULL OR archived.id IS NOT NULL AS is_there,
+        coalesce(new.revoked_at, archived.revoked_at) AS revoked_at,
         new.secret_digest = old.secret_digest AS has_same_secret,
         coalesce(new.rotated_at > coalesce(old.rotated_at, old.created_at), FALSE) AS has_later_secret,
         old.group_id AS old_group_id, old_group.name AS old_group_name,
@@ -143,6 +147,7 @@ const KEYS: &str = "
     JOIN restored.authorization_groups AS old_group
         ON old_group.tenant_id = old.tenant_id AND old_group.id = old.group_id
     LEFT JOIN main.api_keys AS new ON new.id = old.id AND new.tenant_id = old.tenant_id
+    LEFT JOIN {archived} AS archived ON archived.id = old.id AND archived.tenant_id = old.tenant_id
     LEFT JOIN restored.authorization_groups AS new_group
         ON new_group.tenant_id = new.tenant_id AND new_group.id = new.group_id
     WHERE old.revoked_at IS NULL AND (
@@ -158,12 +163,22 @@ const REVOKE: &str =
 const LIMIT: &str = "UPDATE api_keys SET group_id = $1, group_name_lower = $2, ip_allowlist = $3, \
      expires_on = $4, updated_at = $5, version = version + 1 WHERE id = $6";
 
+async fn changed_keys(transaction: &impl ConnectionTrait) -> Result<Vec<KeyRow>, Error> {
+    const HAS_ARCHIVE: &str = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name = 'archived_api_keys'";
+    let archived = match count(transaction, HAS_ARCHIVE).await? {
+        0 => "(SELECT NULL AS id, NULL AS tenant_id, NULL AS revoked_at WHERE FALSE)",
+        _ => "main.archived_api_keys",
+    };
+    let sql = KEYS.replace("{archived}", archived);
+    rows::<KeyRow>(transaction, &sql, Vec::new()).await
+}
+
 /// Keys that were live in the backup and are not as they were.
 pub(super) async fn keys(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
 ) -> Result<Vec<Difference>, Error> {
-    let keys = rows::<KeyRow>(transaction, KEYS, Vec::new()).await?;
+    let keys = changed_keys(transaction).await?;
     Ok(keys.into_iter().map(|row| difference(row, now)).collect())
 }
 
@@ -172,7 +187,7 @@ pub(super) async fn known_to_be_dead(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
 ) -> Result<Vec<Difference>, Error> {
-    let mut keys = rows::<KeyRow>(transaction, KEYS, Vec::new()).await?;
+    let mut keys = changed_keys(transaction).await?;
     keys.retain(|row| row.revoked_at.is_some() || row.has_later_secret);
     Ok(keys.into_iter().map(|row| difference(row, now)).collect())
 }

@@ -1,0 +1,185 @@
+//! The archive: revoked keys beyond a number are listed and searched no more, so that rows which cost nothing against the key limit
+//! do not make a tenant's lists ever slower.
+//!
+//! A key in the archive is as refused as it was, by the same code; its audit events stay; and no key can get its secret. Nothing leads
+//! back: a revoked key never works again.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+    sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, Query},
+};
+use uuid::Uuid;
+
+use crate::{
+    Error,
+    id::{KeyId, TenantId},
+    store::{
+        Store, clock,
+        entity::{api_key, api_key_count, archived_api_key, one_time_request},
+        one_time,
+        random::Digest,
+    },
+};
+
+/// How many keys are moved in one transaction: few enough that a change in between does not wait long.
+const AT_ONCE: u64 = 200;
+
+/// How many tenants are looked after in one call.
+const TENANTS_AT_ONCE: u64 = 20;
+
+/// A key in the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ArchivedKey {
+    pub(crate) id: KeyId,
+    pub(crate) tenant_id: TenantId,
+}
+
+impl Store {
+    /// Moves revoked keys to the archive, so that of each tenant the `kept` that were revoked last are left: a bounded number of them, to
+    /// be called again as long as it returns true. A key that a request which counts once refers to stays for as long as a repeat is
+    /// expected.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn archive_revoked_keys(&self, kept: u32, now: DateTime<Utc>) -> Result<bool, Error> {
+        let mut moved = 0;
+        for (tenant, surplus) in self.tenants_with_surplus(kept).await? {
+            let ids = self.longest_revoked(tenant, surplus, now).await?;
+            if !ids.is_empty() {
+                moved += self.archive(&ids, now).await?;
+            }
+        }
+        Ok(moved > 0)
+    }
+
+    /// The tenants with more than `kept` revoked keys, and how many more those are.
+    async fn tenants_with_surplus(&self, kept: u32) -> Result<Vec<(TenantId, u64)>, Error> {
+        use api_key_count::{Column, Entity};
+        // PostgreSQL would answer with a number of another type than it adds up.
+        let revoked = || Expr::from(Func::sum(Expr::col(Column::Keys))).cast_as("bigint");
+        let lists = self.database().lists(None).await?;
+        let tenants = Entity::find()
+            .select_only()
+            .column(Column::TenantId)
+            .expr(revoked())
+            .filter(Column::Revoked.eq(true))
+            .group_by(Column::TenantId)
+            .having(revoked().gt(i64::from(kept)))
+            .limit(TENANTS_AT_ONCE)
+            .into_tuple::<(Uuid, i64)>();
+        let tenants = lists.within(tenants.all(&*lists)).await?;
+        let surplus = |revoked: i64| u64::try_from(revoked - i64::from(kept)).unwrap_or_default();
+        Ok(tenants
+            .into_iter()
+            .map(|(tenant, revoked)| (tenant.into(), surplus(revoked)))
+            .collect())
+    }
+
+    /// Those of the tenant's revoked keys that were revoked first, of `surplus` at most, that may go.
+    async fn longest_revoked(
+        &self,
+        tenant: TenantId,
+        surplus: u64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Uuid>, Error> {
+        use api_key::{Column, Entity};
+        let remembered = Query::select()
+            .column(one_time_request::Column::KeyId)
+            .from(one_time_request::Entity)
+            .cond_where(one_time_request::Column::TenantId.eq(tenant.as_uuid()))
+            .and_where(one_time_request::Column::CreatedAt.gt(now - one_time::REMEMBERED))
+            .take();
+        let lists = self.database().lists(Some(tenant)).await?;
+        let ids = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::TenantId.eq(tenant.as_uuid()))
+            .filter(Column::RevokedAt.is_not_null())
+            .filter(Column::Id.not_in_subquery(remembered))
+            .order_by_asc(Column::RevokedAt)
+            .order_by_asc(Column::Id)
+            .limit(Ord::min(surplus, AT_ONCE))
+            .into_tuple::<Uuid>();
+        lists.within(ids.all(&*lists)).await
+    }
+
+    async fn archive(&self, ids: &[Uuid], now: DateTime<Utc>) -> Result<u64, Error> {
+        let database = self.database();
+        let transaction = database.begin_write().await?;
+        let moved = database
+            .within(move_rows(&transaction, ids, clock::stored(now)))
+            .await;
+        database.end(transaction, moved).await
+    }
+
+    /// The key in the archive whose secret has this digest.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub(crate) async fn find_archived(
+        &self,
+        digest: &Digest,
+    ) -> Result<Option<ArchivedKey>, Error> {
+        use archived_api_key::{Column, Entity};
+        let database = self.database();
+        let query = Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::TenantId])
+            .filter(Column::SecretDigest.eq(digest.as_slice()))
+            .into_tuple::<(Uuid, Uuid)>();
+        let found = database.within(query.one(database.checks())).await?;
+        Ok(found.map(|(id, tenant_id)| ArchivedKey {
+            id: id.into(),
+            tenant_id: tenant_id.into(),
+        }))
+    }
+}
+
+/// Moves those of the keys that are there, and revoked, and that nobody else is moving.
+async fn move_rows(
+    transaction: &DatabaseTransaction,
+    ids: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<u64, Error> {
+    use api_key::{Column, Entity};
+    let mut locked = Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::RevokedAt.is_not_null());
+    QueryTrait::query(&mut locked).lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let keys = locked.all(transaction).await?;
+    let moved: Vec<Uuid> = keys.iter().map(|key| key.id).collect();
+    let rows: Vec<_> = keys
+        .into_iter()
+        .filter_map(|key| {
+            Some(archived_api_key::ActiveModel {
+                id: Set(key.id),
+                tenant_id: Set(key.tenant_id),
+                name: Set(key.name),
+                hint: Set(key.hint),
+                secret_digest: Set(key.secret_digest),
+                created_at: Set(key.created_at),
+                revoked_at: Set(key.revoked_at?),
+                archived_at: Set(now),
+            })
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    archived_api_key::Entity::insert_many(rows)
+        .exec_without_returning(transaction)
+        .await?;
+    one_time_request::Entity::delete_many()
+        .filter(one_time_request::Column::KeyId.is_in(moved.iter().copied()))
+        .filter(one_time_request::Column::CreatedAt.lte(now - one_time::REMEMBERED))
+        .exec(transaction)
+        .await?;
+    let deleted = Entity::delete_many()
+        .filter(Column::Id.is_in(moved))
+        .exec(transaction)
+        .await?;
+    Ok(deleted.rows_affected)
+}
