@@ -71,6 +71,14 @@ impl Store {
         self.inner.ping().await
     }
 
+    /// Whether changes can be committed: by a commit that others can see, one a second at most, however often this is asked.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::OutcomeUnknown`]: not now.
+    pub async fn prove_writes(&self) -> Result<(), Error> {
+        self.inner.prove_writes().await
+    }
+
     /// The connections, for the check of requests.
     pub(crate) fn database(&self) -> &connection::Database {
         &self.inner

@@ -13,7 +13,7 @@ pub(crate) async fn read_health() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the database answers, and the server is not about to stop.
+/// `GET /readyz`: the database answers, changes can be committed, and the server is not about to stop.
 pub(crate) async fn read_readiness(State(state): State<AppState>) -> Response {
     if state.drain.has_begun() {
         return (
@@ -23,7 +23,15 @@ pub(crate) async fn read_readiness(State(state): State<AppState>) -> Response {
         )
             .into_response();
     }
-    match state.store.ping().await {
+    let answers = state.store.ping().await;
+    let (ready, why_not) = match answers {
+        Ok(()) => (
+            state.store.prove_writes().await,
+            "the database takes no changes\n",
+        ),
+        Err(error) => (Err(error), "the database does not answer\n"),
+    };
+    match ready {
         Ok(()) => match state.store.clock_skew() {
             // Keys are judged right by secret and state; only what depends on a date is off by as much.
             Some(skew) => format!(
@@ -38,7 +46,7 @@ pub(crate) async fn read_readiness(State(state): State<AppState>) -> Response {
             (
                 StatusCode::SERVICE_UNAVAILABLE,
                 [(RETRY_AFTER, HeaderValue::from_static("5"))],
-                "the database does not answer\n",
+                why_not,
             )
                 .into_response()
         }

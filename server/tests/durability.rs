@@ -6,6 +6,9 @@
 #[path = "support/binary.rs"]
 mod binary;
 #[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/disk.rs"]
+mod disk;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/load.rs"]
 mod load;
 #[path = "support/manager.rs"]
@@ -20,11 +23,11 @@ mod until;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use binary::Latchkey;
+use disk::SmallDisk;
 use load::Connection;
 use manager::Manager;
 use serde_json::Value;
@@ -107,34 +110,10 @@ fn p50_a_change_is_flushed_to_the_disk_before_it_is_answered() {
     );
 }
 
-/// A file system of its own in memory, of a few MiB; gone when this is dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None` where we may not have one.
-    fn at(path: &Path) -> Option<Self> {
-        fs::create_dir(path).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m", "latchkey-test"])
-            .arg(path)
-            .stderr(Stdio::null())
-            .status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then(|| Self(path.to_path_buf()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn p52_a_full_disk_refuses_changes_and_the_check_of_keys_goes_on() {
     let folder = TempDir::new().unwrap();
-    let Some(disk) = SmallDisk::at(&folder.path().join("disk")) else {
+    let Some(disk) = SmallDisk::at(&folder.path().join("disk"), 4) else {
         eprintln!("left out: only root may mount a small file system");
         return;
     };

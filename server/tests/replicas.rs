@@ -34,6 +34,7 @@ mod load;
 mod people;
 #[path = "support/postgres.rs"]
 mod postgres;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "replicas/proxy.rs"]
 mod proxy;
 #[path = "replicas/scene.rs"]

@@ -25,6 +25,8 @@ pub(crate) enum Part {
     Replicas,
     /// Rolling restarts behind real proxies
     Gateways,
+    /// Disks and connections that fail every 20 seconds
+    Faults,
 }
 
 /// Runs those parts, or all where none is named; stops at the first that fails.
@@ -70,6 +72,13 @@ pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
             "2 min",
             "gateways",
             "1",
+        ),
+        (
+            Part::Faults,
+            "Checks and changes for 10 minutes on one server and on three, with a fault every 20 seconds",
+            "11 min",
+            "faults",
+            "30",
         ),
     ];
     if !tests.iter().any(|(part, ..)| wanted(*part)) {

@@ -1,15 +1,16 @@
 //! Connections, by what they are for: checks, lookups, lists, changes. None of them waits for another.
 
+mod health;
 pub(crate) mod lists;
 mod postgres;
 pub(crate) mod primary;
 pub(crate) mod server_lock;
 pub(crate) mod sqlite;
+mod writer;
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
-};
+pub(crate) use writer::{WriteTransaction, Writer};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use std::{
     fmt,
     future::Future,
@@ -20,6 +21,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::task::{JoinError, JoinHandle};
 
 use self::server_lock::{HeldFile, ServerLock};
 use super::{
@@ -97,8 +99,7 @@ struct Connections {
     lookups: DatabaseConnection,
     /// [`Database::lists`].
     lists: Lists,
-    /// On SQLite a pool of one.
-    writer: DatabaseConnection,
+    writer: Writer,
     /// The file, on SQLite.
     file: Option<PathBuf>,
     /// A reader more, for who holds off other servers.
@@ -120,7 +121,7 @@ impl Connections {
         for connection in readers
             .into_iter()
             .chain(self.lists.lanes())
-            .chain([&mut self.writer])
+            .chain([&mut self.writer.connection])
         {
             let statements = Arc::clone(&self.statements);
             connection.set_metric_callback(move |_| {
@@ -279,17 +280,28 @@ impl Database {
 
     /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite, one at a time. Dropped without [`Self::commit`], it is rolled
     /// back.
-    pub(crate) async fn begin_write(&self) -> Result<DatabaseTransaction, Error> {
-        // A deferred transaction that reads and then writes fails at once under contention, whatever the busy timeout.
-        self.within(
-            self.connections
-                .writer
-                .begin_with_options(TransactionOptions {
-                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                    ..TransactionOptions::default()
-                }),
-        )
-        .await
+    pub(crate) async fn begin_write(&self) -> Result<WriteTransaction, Error> {
+        self.connections.writer.begin().await
+    }
+
+    /// Whether changes can be committed: by a commit that others can see, one a second at most.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::OutcomeUnknown`]: not now.
+    pub(crate) async fn prove_writes(&self) -> Result<(), Error> {
+        let attempt = async {
+            let transaction = self.begin_write().await?;
+            let write = match transaction.get_database_backend() {
+                // Written although it stays as it is: a page in the write-ahead log, and a sync.
+                DbBackend::Sqlite => "PRAGMA user_version = 0",
+                // A record in the write-ahead log that changes no table.
+                _ => "SELECT pg_logical_emit_message(true, 'latchkey', '')",
+            };
+            let written = self.within(transaction.execute_unprepared(write)).await;
+            self.end(transaction, written).await?;
+            Ok(())
+        };
+        self.connections.writer.health.prove(attempt).await
     }
 
     /// Ends what [`Self::begin_write`] began: commits where it was done, else takes it back before anybody is answered. What it held,
@@ -299,7 +311,7 @@ impl Database {
     /// That of `made`; those of [`Self::commit`].
     pub(crate) async fn end<T>(
         &self,
-        transaction: DatabaseTransaction,
+        transaction: WriteTransaction,
         made: Result<T, Error>,
     ) -> Result<T, Error> {
         match made {
@@ -307,7 +319,7 @@ impl Database {
                 self.commit(transaction).await?;
                 Ok(made)
             }
-            Err(error) => Err(self.take_back(transaction, error).await),
+            Err(error) => Err(transaction.roll_back_for(error).await),
         }
     }
 
@@ -319,7 +331,7 @@ impl Database {
     /// Those of [`Self::end`].
     pub(crate) async fn end_change<T>(
         &self,
-        transaction: DatabaseTransaction,
+        transaction: WriteTransaction,
         made: Result<T, Error>,
     ) -> Result<(T, Option<Receipt>), Error> {
         match made {
@@ -329,25 +341,15 @@ impl Database {
                 self.commit_change(transaction).await?;
                 Err(error)
             }
-            Err(error) => Err(self.take_back(transaction, error).await),
+            Err(error) => Err(transaction.roll_back_for(error).await),
         }
-    }
-
-    async fn take_back(&self, transaction: DatabaseTransaction, error: Error) -> Error {
-        // Nobody waits a second time for a database that does not answer: the transaction ends with its connection.
-        if !matches!(error, Error::Unavailable(_))
-            && let Err(problem) = self.within(transaction.rollback()).await
-        {
-            tracing::debug!(%problem, "a change was not taken back at once");
-        }
-        error
     }
 
     /// Commits what [`Self::begin_write`] began; what keeps anything that was read knows of it when this returns.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where PostgreSQL does not answer: whether it committed is not known then.
-    pub(crate) async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), Error> {
+    /// [`Error::OutcomeUnknown`] where the database does not say in time whether it committed. After any other error nothing was changed.
+    pub(crate) async fn commit(&self, transaction: WriteTransaction) -> Result<(), Error> {
         self.commit_until(transaction, Until::OwnChangesHold)
             .await
             .map(drop)
@@ -360,19 +362,54 @@ impl Database {
     /// Those of [`Self::commit`].
     pub(crate) async fn commit_change(
         &self,
-        transaction: DatabaseTransaction,
+        transaction: WriteTransaction,
     ) -> Result<Option<Receipt>, Error> {
         self.commit_until(transaction, Until::AllChangesHold).await
     }
 
+    /// [`Self::commit`], for what takes longer than any request may, such as a new schema.
+    ///
+    /// # Errors
+    /// Those of [`Self::commit`].
+    pub(crate) async fn commit_at_length(
+        &self,
+        transaction: WriteTransaction,
+    ) -> Result<(), Error> {
+        let committing = self.start_commit(transaction, Until::OwnChangesHold, None);
+        finished(committing.await).map(drop)
+    }
+
     async fn commit_until(
         &self,
-        transaction: DatabaseTransaction,
+        transaction: WriteTransaction,
         until: Until,
     ) -> Result<Option<Receipt>, Error> {
+        let is_file = transaction.get_database_backend() == DbBackend::Sqlite;
+        let committing = self.start_commit(transaction, until, Some(DATABASE_TIMEOUT));
+        if !is_file {
+            // It looks after its own time, of which the wait for the replicas is a part.
+            return finished(committing.await);
+        }
+        match tokio::time::timeout(DATABASE_TIMEOUT, committing).await {
+            Ok(committed) => finished(committed),
+            Err(elapsed) => {
+                let error = Error::OutcomeUnknown(Box::new(elapsed));
+                self.connections.writer.health.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Commits in a task of its own: a caller who goes away, such as a client that hangs up, must not leave a commit that nobody hears
+    /// of. PostgreSQL has to answer within `patience`.
+    fn start_commit(
+        &self,
+        transaction: WriteTransaction,
+        until: Until,
+        patience: Option<Duration>,
+    ) -> JoinHandle<Result<Option<Receipt>, Error>> {
         self.has_written.store(true, Ordering::Relaxed);
-        // In a task of its own: a caller who goes away, such as a client that hangs up, must not leave a commit that nobody hears of.
-        let committing = match transaction.get_database_backend() {
+        match transaction.get_database_backend() {
             DbBackend::Sqlite => {
                 let alone = match &self.keeper {
                     Keeper::Alone(alone) => Some(Arc::clone(alone)),
@@ -386,20 +423,28 @@ impl Database {
                     _ => None,
                 };
                 let reader = self.checks().clone();
-                tokio::spawn(commit_to_postgres(transaction, until, reader, replica))
+                let health = Arc::clone(&self.connections.writer.health);
+                tokio::spawn(async move {
+                    commit_to_postgres(transaction, until, patience, reader, replica)
+                        .await
+                        .inspect_err(|error| health.failed(error))
+                })
             }
-        };
-        committing
-            .await
-            .unwrap_or_else(|error| Err(Error::Internal(Box::new(error))))
+        }
     }
 }
 
+/// What came of a commit in a task of its own.
+fn finished(
+    committed: Result<Result<Option<Receipt>, Error>, JoinError>,
+) -> Result<Option<Receipt>, Error> {
+    committed.unwrap_or_else(|error| Err(Error::OutcomeUnknown(Box::new(error))))
+}
+
 async fn commit_to_file(
-    transaction: DatabaseTransaction,
+    transaction: WriteTransaction,
     alone: Option<Arc<Alone>>,
 ) -> Result<Option<Receipt>, Error> {
-    // It happens whether we wait or not; giving up early would only tell an untruth.
     let committed = transaction.commit().await;
     // Also where it failed: perhaps it did not.
     if let Some(alone) = alone {
@@ -412,14 +457,21 @@ async fn commit_to_file(
 }
 
 async fn commit_to_postgres(
-    transaction: DatabaseTransaction,
+    transaction: WriteTransaction,
     until: Until,
+    patience: Option<Duration>,
     reader: DatabaseConnection,
     replica: Option<Arc<Replica>>,
 ) -> Result<Option<Receipt>, Error> {
     let waits_for_all = until == Until::AllChangesHold;
     let changes = within(Changes::of(&transaction, waits_for_all)).await?;
-    within(transaction.commit()).await?;
+    let committing = transaction.commit();
+    match patience {
+        Some(patience) => tokio::time::timeout(patience, committing)
+            .await
+            .unwrap_or_else(|elapsed| Err(Error::OutcomeUnknown(Box::new(elapsed))))?,
+        None => committing.await?,
+    }
     if changes.are_none() && !waits_for_all {
         return Ok(None);
     }

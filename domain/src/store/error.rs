@@ -61,10 +61,10 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
         .is_some_and(|code| code & 0xFF == BUSY)
 }
 
-/// Busy, locked, read-only, interrupted, input/output, full, cannot open, locking protocol: <https://sqlite.org/rescode.html>. The
+/// Busy, locked, out of memory, read-only, interrupted, input/output, full, cannot open, locking protocol: <https://sqlite.org/rescode.html>. The
 /// low byte of an extended code is the code itself.
 const fn is_unavailable_sqlite(code: u32) -> bool {
-    matches!(code & 0xFF, 5 | 6 | 8 | 9 | 10 | 13 | 14 | 15)
+    matches!(code & 0xFF, 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15)
 }
 
 /// By class, from <https://www.postgresql.org/docs/current/errcodes-appendix.html>: lost connections, too few resources, cancelled

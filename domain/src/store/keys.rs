@@ -187,9 +187,11 @@ impl<'a> Keys<'a> {
         now: DateTime<Utc>,
     ) -> Result<Option<ApiKey>, Error> {
         let transaction = self.database.begin_write().await?;
-        self.database
+        let found = self
+            .database
             .within(self.find_done(&transaction, Some(one_time), now))
-            .await
+            .await;
+        self.database.end(transaction, found).await
     }
 
     /// Edits a key. Where `expected_version` is given, it is the [`ApiKey::version`] that the editor has seen. An edit after which

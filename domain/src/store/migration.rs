@@ -60,10 +60,10 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), Error> {
             ))
             .await?;
     }
-    Migrator::up(&transaction, None)
+    Migrator::up(&*transaction, None)
         .await
         .map_err(|error| name_newer_schema(error.into()))?;
-    database.commit(transaction).await
+    database.commit_at_length(transaction).await
 }
 
 /// The same for a copy that nobody else has open.

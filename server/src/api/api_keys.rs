@@ -5,11 +5,16 @@ use axum::{
     extract::{FromRequestParts, Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use domain::{
     Error,
     id::KeyId,
-    key::{ApiKey, ChangedKey, RotatedKey, format::Secret, today},
-    store::one_time::{Once, OneTime},
+    key::{ApiKey, format::Secret, today},
+    receipt::Receipt,
+    store::{
+        keys::Keys,
+        one_time::{Once, OneTime},
+    },
     tenant::Usage,
     verify::VerifiedKey,
 };
@@ -51,6 +56,31 @@ pub(crate) struct CreatedKey {
     /// The secret, now and never again.
     #[schema(value_type = Option<Secret>, nullable = false)]
     secret: Option<Secret>,
+}
+
+/// The key that was edited or revoked.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "what the document says of two answers")]
+pub(crate) struct EditedKey {
+    #[serde(flatten)]
+    key: ApiKey,
+    /// Who refuses what it was before; `null` where one server has its database to itself. In the answer to no repeat.
+    #[schema(required = false)]
+    receipt: Option<Receipt>,
+}
+
+/// The key with its new secret, which is in the first answer, and in that of no repeat.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "what the document says of two answers")]
+pub(crate) struct KeyWithNewSecret {
+    #[serde(flatten)]
+    key: ApiKey,
+    /// The new secret, now and never again.
+    #[schema(value_type = Option<Secret>, nullable = false)]
+    secret: Option<Secret>,
+    /// Who refuses the old secret; `null` where one server has its database to itself. In the answer to no repeat.
+    #[schema(required = false)]
+    receipt: Option<Receipt>,
 }
 
 /// The key in the path. What is no identifier names nothing.
@@ -127,7 +157,7 @@ pub(crate) async fn create_api_key(
 ) -> Result<Response, ApiError> {
     let now = clock::now();
     let body = body.required()?;
-    let one_time = idempotency_key(&headers, &verified, &body)?;
+    let one_time = idempotency_key(&headers, &verified, "POST /api/v1/api-keys", &body)?;
     let scope = verified.scope();
     let groups = state.store.groups(&scope);
     let new = NewKeyBody::read(body, &groups, today(now)).await;
@@ -135,11 +165,7 @@ pub(crate) async fn create_api_key(
     let made = match (new, one_time) {
         (Ok(new), Some(one_time)) => keys.create_once(new, &one_time, now).await?,
         (Ok(new), None) => Once::Done(keys.create(new, now).await?),
-        (Err(error), Some(one_time)) => match keys.find_once(&one_time, now).await? {
-            Some(key) => Once::Repeated { key },
-            None => return Err(error.into()),
-        },
-        (Err(error), None) => return Err(error.into()),
+        (Err(error), one_time) => done_before(&keys, one_time.as_ref(), error, now).await?,
     };
     Ok(match made {
         Once::Done(issued) => {
@@ -147,20 +173,44 @@ pub(crate) async fn create_api_key(
             (StatusCode::CREATED, location, TaggedKey::issued(issued)).into_response()
         }
         Once::Repeated { key } => {
-            let repeated = [(REPLAYED, HeaderValue::from_static("true"))];
             let location = location(&key);
-            (StatusCode::CREATED, repeated, location, TaggedKey::new(key)).into_response()
+            (StatusCode::CREATED, location, replayed(key)).into_response()
         }
     })
 }
 
-/// What the header `Idempotency-Key` makes of a request: one that counts once.
+/// The answer to a repeat: the key as it is now, without what the first answer had besides.
+fn replayed(key: ApiKey) -> Response {
+    let repeated = [(REPLAYED, HeaderValue::from_static("true"))];
+    (repeated, TaggedKey::new(key)).into_response()
+}
+
+/// What came of a request that cannot be done now, where it is a repeat of one that was done.
+///
+/// # Errors
+/// `error`, where it is none.
+async fn done_before<T>(
+    keys: &Keys<'_>,
+    one_time: Option<&OneTime>,
+    error: Error,
+    now: DateTime<Utc>,
+) -> Result<Once<T>, Error> {
+    if let Some(one_time) = one_time
+        && let Some(key) = keys.find_once(one_time, now).await?
+    {
+        return Ok(Once::Repeated { key });
+    }
+    Err(error)
+}
+
+/// What the header `Idempotency-Key` makes of a request for `action`, its method and its path: one that counts once.
 ///
 /// # Errors
 /// [`Error::Invalid`] where there is more than one, or one that is none.
 fn idempotency_key(
     headers: &HeaderMap,
     verified: &VerifiedKey,
+    action: &str,
     body: &Value,
 ) -> Result<Option<OneTime>, Error> {
     let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
@@ -173,7 +223,7 @@ fn idempotency_key(
     // What is no text is refused as what it is: no printable ASCII.
     let token = line.to_str().unwrap_or_default();
     // As it reads, with the names of its members in order: spaces make no other request of it.
-    let content = format!("POST /api/v1/api-keys {body}");
+    let content = format!("{action} {body}");
     OneTime::idempotency_key(verified.key().id, token, content.as_bytes()).map(Some)
 }
 
@@ -210,11 +260,15 @@ pub(crate) async fn read_api_key(
     tag = "API keys",
     params(
         ("id" = KeyId, Path),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "Makes the request count once: a repeat with the same body answers the key as it is now, and changes nothing"),
         ("If-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$", description = "Entity tags of the key, or `*`: edit it only where it has one of them; 412 where it does not"),
     ),
     request_body = KeyChangesBody,
-    responses((status = 200, body = ChangedKey, description = "The key as it is now", headers(("ETag" = String, description = "The key's entity tag"))),),
-    extensions(("x-codes" = json!(["exceeds_own_grant", "key_revoked", "outcome_unknown"]))),
+    responses((status = 200, body = EditedKey, description = "The key as it is now", headers(
+        ("ETag" = String, description = "The key's entity tag"),
+        ("Idempotency-Replayed" = Option<String>, description = "`true` where the key was edited by an earlier request"),
+    ))),
+    extensions(("x-codes" = json!(["exceeds_own_grant", "key_revoked", "request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
 )]
 pub(crate) async fn update_api_key(
     State(state): State<AppState>,
@@ -223,42 +277,81 @@ pub(crate) async fn update_api_key(
     _: NoParameters,
     headers: HeaderMap,
     body: JsonBody,
-) -> Result<TaggedKey<ChangedKey>, ApiError> {
+) -> Result<Response, ApiError> {
     let now = clock::now();
     let if_match = IfMatch::read(&headers)?;
+    let body = body.required()?;
+    let action = format!("PATCH /api/v1/api-keys/{id}");
+    let one_time = idempotency_key(&headers, &verified, &action, &body)?;
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
-    let expected = if_match.expected_version(&keys.get(id, now).await?)?;
     let groups = state.store.groups(&scope);
-    let changes = KeyChangesBody::read(body.required()?, &groups).await?;
-    let changed = keys.update(id, changes, expected, now).await?;
-    Ok(TaggedKey::changed(changed))
+    let wanted = async {
+        let expected = if_match.expected_version(&keys.get(id, now).await?)?;
+        let changes = KeyChangesBody::read(body, &groups).await?;
+        Ok((expected, changes))
+    };
+    let edited = match (wanted.await, one_time) {
+        (Ok((expected, changes)), Some(one_time)) => {
+            keys.update_once(id, changes, expected, &one_time, now)
+                .await?
+        }
+        (Ok((expected, changes)), None) => {
+            Once::Done(keys.update(id, changes, expected, now).await?)
+        }
+        (Err(error), one_time) => done_before(&keys, one_time.as_ref(), error, now).await?,
+    };
+    Ok(match edited {
+        Once::Done(changed) => TaggedKey::changed(changed).into_response(),
+        Once::Repeated { key } => replayed(key),
+    })
 }
 
 /// Rotate a key
 ///
-/// The answer carries the new secret, once; the old one is dead from then on.
+/// The answer carries the new secret, once; the old one is dead from then on. With an `Idempotency-Key`, a repeat within 24 hours answers
+/// the same key without it.
 #[utoipa::path(
     post,
     path = "/api/v1/api-keys/{id}/rotate",
     tag = "API keys",
-    params(("id" = KeyId, Path)),
+    params(
+        ("id" = KeyId, Path),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "Makes the request count once: a repeat with the same body answers the key as it is now, and changes nothing"),
+    ),
     request_body = Option<RotateBody>,
-    responses((status = 200, body = RotatedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag"))),),
-    extensions(("x-codes" = json!(["exceeds_own_grant", "key_revoked", "outcome_unknown"]))),
+    responses((status = 200, body = KeyWithNewSecret, description = "The key with its new secret", headers(
+        ("ETag" = String, description = "The key's entity tag"),
+        ("Idempotency-Replayed" = Option<String>, description = "`true` where the key was rotated by an earlier request"),
+    ))),
+    extensions(("x-codes" = json!(["exceeds_own_grant", "key_revoked", "request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
 )]
 pub(crate) async fn rotate_api_key(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
     KeyInPath(id): KeyInPath,
     _: NoParameters,
+    headers: HeaderMap,
     JsonBody(body): JsonBody,
-) -> Result<TaggedKey<RotatedKey>, ApiError> {
+) -> Result<Response, ApiError> {
+    let now = clock::now();
+    let action = format!("POST /api/v1/api-keys/{id}/rotate");
+    let content = body.as_ref().unwrap_or(&Value::Null);
+    let one_time = idempotency_key(&headers, &verified, &action, content)?;
     let body = RotateBody::read(body)?;
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
-    let rotated = keys.rotate(id, body.expires_on, clock::now()).await?;
-    Ok(TaggedKey::rotated(rotated))
+    let rotated = match one_time {
+        Some(one_time) => {
+            keys.rotate_once(id, body.expires_on, &one_time, now)
+                .await?
+        }
+        None => Once::Done(keys.rotate(id, body.expires_on, now).await?),
+    };
+    Ok(match rotated {
+        Once::Done(rotated) => TaggedKey::rotated(rotated).into_response(),
+        Once::Repeated { key } => replayed(key),
+    })
 }
 
 /// Revoke a key
@@ -268,18 +361,35 @@ pub(crate) async fn rotate_api_key(
     post,
     path = "/api/v1/api-keys/{id}/revoke",
     tag = "API keys",
-    params(("id" = KeyId, Path)),
-    responses((status = 200, body = ChangedKey, description = "The revoked key", headers(("ETag" = String, description = "The key's entity tag")))),
-    extensions(("x-codes" = json!(["outcome_unknown"]))),
+    params(
+        ("id" = KeyId, Path),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "Makes the request count once: a repeat with the same body answers the key as it is now, and changes nothing"),
+    ),
+    responses((status = 200, body = EditedKey, description = "The revoked key", headers(
+        ("ETag" = String, description = "The key's entity tag"),
+        ("Idempotency-Replayed" = Option<String>, description = "`true` where the key was revoked by an earlier request"),
+    ))),
+    extensions(("x-codes" = json!(["request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
 )]
 pub(crate) async fn revoke_api_key(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
     KeyInPath(id): KeyInPath,
     _: NoParameters,
+    headers: HeaderMap,
     _: NoBody,
-) -> Result<TaggedKey<ChangedKey>, ApiError> {
+) -> Result<Response, ApiError> {
+    let now = clock::now();
+    let action = format!("POST /api/v1/api-keys/{id}/revoke");
+    let one_time = idempotency_key(&headers, &verified, &action, &Value::Null)?;
     let scope = verified.scope();
-    let revoked = state.store.keys(&scope).revoke(id, clock::now()).await?;
-    Ok(TaggedKey::changed(revoked))
+    let keys = state.store.keys(&scope);
+    let revoked = match one_time {
+        Some(one_time) => keys.revoke_once(id, &one_time, now).await?,
+        None => Once::Done(keys.revoke(id, now).await?),
+    };
+    Ok(match revoked {
+        Once::Done(revoked) => TaggedKey::changed(revoked).into_response(),
+        Once::Repeated { key } => replayed(key),
+    })
 }

@@ -71,6 +71,10 @@ impl From<Error> for Failure {
             Error::KeyLimitReached { limit } => Self::new(format!(
                 "the limit of {limit} keys is reached: revoke one, or raise it with `latchkey tenant set-limit`"
             )),
+            error @ Error::OutcomeUnknown(_) => Self::new(format!(
+                "{}; look at what is there before you repeat it",
+                with_causes(&error)
+            )),
             error => Self::new(with_causes(&error)),
         }
     }

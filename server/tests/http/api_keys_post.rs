@@ -413,3 +413,63 @@ async fn p35_of_many_at_once_one_makes_the_key() {
     assert_eq!(with_secret, 1);
     assert_eq!(app.used_keys().await, used + 1);
 }
+
+#[tokio::test]
+async fn p35_edits_rotations_and_revocations_with_a_token_are_done_once() {
+    let app = TestApp::start().await;
+    let secret = app.secret(WRITE).await;
+    let group = app.group("acme", &["orders:read"]).await;
+    let body = json!({ "name": "Shop", "authorization_group_id": group.id });
+    let made = create(&app, &secret, &body).await.json();
+    let path = format!("/api/v1/api-keys/{}", made["id"].as_str().unwrap());
+    let send = async |change: &str, token: &str, body: Option<&Value>| {
+        let ask = match change {
+            "edit" => app.ask("PATCH", &path).header("if-match", "\"1\""),
+            change => app.post(&format!("{path}/{change}")),
+        };
+        let ask = ask.key(&secret).header("idempotency-key", token);
+        match body {
+            Some(body) => ask.json(body).send().await,
+            None => ask.send().await,
+        }
+    };
+    let edited = json!({ "description": "edited" });
+    let changes = [("edit", Some(&edited)), ("rotate", None), ("revoke", None)];
+    for (change, body) in changes {
+        let first = send(change, change, body).await;
+        assert_eq!(first.status, 200, "{}", first.text());
+        assert!(first.headers.get("idempotency-replayed").is_none());
+        let trail = app.audited("acme").await;
+        let repeat = send(change, change, body).await;
+        assert_eq!(repeat.status, 200, "{}", repeat.text());
+        assert_eq!(repeat.header("idempotency-replayed"), "true");
+        assert_eq!(repeat.header("etag"), first.header("etag"));
+        let mut expected = first.json();
+        let members = expected.as_object_mut().unwrap();
+        assert_eq!(members.remove("secret").is_some(), change == "rotate");
+        members.remove("receipt");
+        assert_eq!(repeat.json(), expected);
+        assert_eq!(app.audited("acme").await, trail, "{change}");
+    }
+    // A repeat is one also where the key could not be changed so any more.
+    for (change, body) in changes {
+        let repeat = send(change, change, body).await;
+        assert_eq!(repeat.status, 200, "{}", repeat.text());
+        assert_eq!(repeat.json()["status"], "revoked");
+    }
+    // The token of one change is none of another, nor of another body.
+    let other = json!({ "description": "another" });
+    let date = json!({ "expires_on": null });
+    for (change, token, body) in [
+        ("edit", "edit", Some(&other)),
+        ("rotate", "rotate", Some(&date)),
+        ("revoke", "rotate", None),
+        ("rotate", "revoke", None),
+    ] {
+        let reused = send(change, token, body).await;
+        reused.assert_problem(422, "idempotency_key_reused");
+    }
+    send("rotate", "another", None)
+        .await
+        .assert_problem(409, "key_revoked");
+}

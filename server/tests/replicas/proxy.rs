@@ -26,8 +26,23 @@ pub(crate) enum Which {
     Notices,
 }
 
+/// What becomes of a COMMIT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Commit {
+    /// The connection is closed before it reaches the server.
+    IsLost,
+    /// The connection is closed as soon as it was sent.
+    IsCutOff,
+    /// The server answers, and the connection is closed before anybody hears it.
+    AnswerIsLost,
+    /// The server answers, and nobody hears it until the proxy is healed.
+    AnswerIsHeld,
+}
+
 #[derive(Debug, Default)]
 struct Faults {
+    /// What becomes of each COMMIT.
+    commits: Option<Commit>,
     /// Nothing goes through, and nothing is closed.
     stalled: Option<Which>,
     /// PostgreSQL's notices are left out.
@@ -95,6 +110,11 @@ impl Proxy {
         self.shared.faults.lock().unwrap().beats_delayed = by;
     }
 
+    /// From now on this becomes of each COMMIT, until [`Self::heal`].
+    pub(crate) fn on_commit(&self, commit: Commit) {
+        self.shared.faults.lock().unwrap().commits = Some(commit);
+    }
+
     pub(crate) fn heal(&self) {
         *self.shared.faults.lock().unwrap() = Faults::default();
     }
@@ -135,45 +155,74 @@ impl Shared {
         }
         server.write_all(&first)?;
         let (from_server, to_client) = (server.try_clone()?, client.try_clone()?);
-        let answering = Arc::clone(&self);
+        let (answering, committing) = (Arc::clone(&self), Arc::<AtomicBool>::default());
+        let is_committing = Arc::clone(&committing);
         thread::spawn(move || {
-            let _ = answering.carry_answers(which, &from_server, &to_client);
+            let _ = answering.carry_answers(which, &is_committing, &from_server, &to_client);
             let _ = from_server.shutdown(Shutdown::Both);
             let _ = to_client.shutdown(Shutdown::Both);
         });
-        let mut bytes = [0; 16 * 1024];
-        loop {
-            let read = client.read(&mut bytes)?;
-            if read == 0 {
-                return server.shutdown(Shutdown::Both);
-            }
-            self.pass(which);
-            server.write_all(&bytes[..read])?;
-        }
+        let carried = self.carry_questions(which, &committing, &client, &server);
+        let _ = client.shutdown(Shutdown::Both);
+        let _ = server.shutdown(Shutdown::Both);
+        carried
     }
 
     /// Message by message: a letter, a length that counts itself, a body.
+    fn carry_questions(
+        &self,
+        which: Which,
+        committing: &AtomicBool,
+        mut client: &TcpStream,
+        mut server: &TcpStream,
+    ) -> io::Result<()> {
+        loop {
+            let message = read_message(&mut client)?;
+            self.pass(which);
+            let is_commit = message[0] == b'Q' && message[5..].starts_with(b"COMMIT");
+            let fate = is_commit
+                .then(|| self.faults.lock().unwrap().commits)
+                .flatten();
+            if fate == Some(Commit::IsLost) {
+                return Ok(());
+            }
+            // Before the server can answer.
+            committing.store(fate.is_some(), Ordering::SeqCst);
+            server.write_all(&message)?;
+            if fate == Some(Commit::IsCutOff) {
+                return Ok(());
+            }
+        }
+    }
+
     fn carry_answers(
         &self,
         which: Which,
+        committing: &AtomicBool,
         mut server: &TcpStream,
         mut client: &TcpStream,
     ) -> io::Result<()> {
         loop {
-            let mut head = [0; 5];
-            server.read_exact(&mut head)?;
-            let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
-            let mut message = head.to_vec();
-            message.resize(length as usize + 1, 0);
-            server.read_exact(&mut message[5..])?;
+            let message = read_message(&mut server)?;
             self.pass(which);
-            let ends_an_answer = head[0] == b'Z';
+            let ends_an_answer = message[0] == b'Z';
             if ends_an_answer && which == Which::Beat {
                 let delay = self.faults.lock().unwrap().beats_delayed;
                 thread::park_timeout(delay);
             }
-            let is_notice = head[0] == b'A';
-            if !(is_notice && self.faults.lock().unwrap().drops_notices) {
+            while committing.load(Ordering::SeqCst) && !self.ended.load(Ordering::SeqCst) {
+                match self.faults.lock().unwrap().commits {
+                    Some(Commit::AnswerIsHeld) => {}
+                    Some(Commit::AnswerIsLost) if ends_an_answer => return Ok(()),
+                    Some(Commit::AnswerIsLost) => break,
+                    _ => committing.store(false, Ordering::SeqCst),
+                }
+                thread::park_timeout(LOOK_AGAIN);
+            }
+            let is_notice = message[0] == b'A';
+            let is_lost = committing.load(Ordering::SeqCst)
+                || (is_notice && self.faults.lock().unwrap().drops_notices);
+            if !is_lost {
                 client.write_all(&message)?;
             }
         }
@@ -189,6 +238,17 @@ impl Shared {
             thread::park_timeout(LOOK_AGAIN);
         }
     }
+}
+
+/// A letter, a length that counts itself, a body.
+fn read_message(stream: &mut &TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = [0; 5];
+    stream.read_exact(&mut head)?;
+    let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
+    let mut message = head.to_vec();
+    message.resize(length as usize + 1, 0);
+    stream.read_exact(&mut message[5..])?;
+    Ok(message)
 }
 
 /// The first message of a client has no letter.

@@ -32,6 +32,11 @@ impl Postgres {
 
     /// On the server of that URL.
     pub(crate) fn fresh_on(url: &str) -> Self {
+        Self::fresh_with(url, "")
+    }
+
+    /// On the server of that URL; made with these options of `CREATE DATABASE`.
+    pub(crate) fn fresh_with(url: &str, options: &str) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let (server, _) = url.rsplit_once('/').expect("a database in the URL");
@@ -40,7 +45,7 @@ impl Postgres {
             name: format!("latchkey_server_{}_{number}", std::process::id()),
             outlives_its_server: false,
         };
-        database.administrate(&format!("CREATE DATABASE {}", database.name));
+        database.administrate(&format!("CREATE DATABASE {} {options}", database.name));
         database
     }
 

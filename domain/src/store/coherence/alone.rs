@@ -10,7 +10,10 @@ use super::{
     lease::Lease,
     notes::{self, News, Note},
 };
-use crate::{Error, store::connection::within};
+use crate::{
+    Error,
+    store::connection::{Writer, within},
+};
 
 /// The notes of what changed, and how far they were read.
 #[derive(Debug)]
@@ -18,7 +21,7 @@ pub(crate) struct Alone {
     coherence: Arc<Coherence>,
     /// Its own, so that it never waits for somebody's long list.
     reader: DatabaseConnection,
-    writer: DatabaseConnection,
+    writer: Writer,
     /// The newest note that was stamped. It stays in the database as a witness: where it is gone, the database is not what it was.
     seen: Mutex<Note>,
     #[cfg(test)]
@@ -27,11 +30,8 @@ pub(crate) struct Alone {
 
 impl Alone {
     /// What is noted by now is no news: nothing was kept before.
-    pub(crate) async fn begin(
-        reader: DatabaseConnection,
-        writer: DatabaseConnection,
-    ) -> Result<Self, Error> {
-        let mark = within(notes::mark(&writer)).await?;
+    pub(crate) async fn begin(reader: DatabaseConnection, writer: Writer) -> Result<Self, Error> {
+        let mark = notes::mark(&writer).await?;
         Ok(Self {
             coherence: Arc::new(Coherence::with(Lease::for_ever())),
             reader,
@@ -73,7 +73,7 @@ impl Alone {
         );
         self.coherence.everything_changed();
         // What was noted before is stamped with everything else, also what cannot be read.
-        if let Ok(mark) = within(notes::mark(&self.writer)).await {
+        if let Ok(mark) = notes::mark(&self.writer).await {
             *seen = mark;
         }
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     Error,
     store::{
-        connection::Database,
+        connection::{Database, Writer, within},
         entity::key_state_change::{ActiveModel, Column, Entity, Model},
         random,
     },
@@ -55,15 +55,16 @@ pub(super) enum News {
 }
 
 /// Notes that nothing has changed, as a place from which to read on.
-pub(super) async fn mark(connection: &impl ConnectionTrait) -> Result<Note, Error> {
+pub(super) async fn mark(writer: &Writer) -> Result<Note, Error> {
     let mark = ActiveModel {
         seq: NotSet,
         subject: Set(random::identifier()),
     };
-    Ok(Entity::insert(mark)
-        .exec_with_returning(connection)
-        .await?
-        .into())
+    let transaction = writer.begin().await?;
+    let mark = within(Entity::insert(mark).exec_with_returning(&transaction)).await?;
+    // Whoever waits no longer reads everything anew the next time.
+    transaction.commit().await?;
+    Ok(mark.into())
 }
 
 /// The notes that came after `seen`.

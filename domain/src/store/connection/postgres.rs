@@ -3,7 +3,7 @@
 use sea_orm::{
     SqlxPostgresConnector,
     sqlx::{
-        self, ConnectOptions, Connection,
+        self, ConnectOptions, Connection, Row,
         postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
     },
 };
@@ -21,6 +21,7 @@ use super::{
     lists::{LANES, Lists},
     primary::Primary,
     unavailable,
+    writer::Writer,
 };
 use crate::Error;
 
@@ -37,6 +38,8 @@ const STATEMENT_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Milliseconds after which the server ends the transaction of a client that went silent in it, and frees its locks.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30000";
+
+const ENCODING: &str = "SELECT current_setting('server_encoding')";
 
 /// How long a connection that was used may take to show that it is good for the next one.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -67,15 +70,23 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         ]);
 
     // The pool would answer every cause with "timed out"; a first connection of its own says what is wrong.
-    let primary = tokio::time::timeout(DATABASE_TIMEOUT, async {
+    let (primary, encoding) = tokio::time::timeout(DATABASE_TIMEOUT, async {
         let mut connection = options.connect().await?;
         let primary = Primary::learn(&mut connection).await?;
+        let encoding: String = sqlx::query_scalar(ENCODING)
+            .fetch_one(&mut connection)
+            .await?;
         connection.close().await?;
-        Ok::<_, sqlx::Error>(primary)
+        Ok::<_, sqlx::Error>((primary, encoding))
     })
     .await
     .map_err(unavailable)?
     .map_err(unavailable)?;
+    if encoding != "UTF8" {
+        return Err(unavailable(format!(
+            "the PostgreSQL database's encoding is {encoding}: it has to be UTF8"
+        )));
+    }
     let primary = Arc::new(primary);
 
     let pool = |connections, process| {
@@ -92,7 +103,7 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         checks: pool(CHECKS, None),
         lookups: pool(LOOKUPS, None),
         lists: Lists::new(lanes),
-        writer: pool(WRITERS, None),
+        writer: Writer::on_postgres(pool(WRITERS, None)),
         file: None,
         notes: None,
         postgres: Some(Postgres { options, primary }),
@@ -100,6 +111,20 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         held: None,
         statements: Arc::default(),
     })
+}
+
+/// Whether the session is in no transaction. A future that is dropped while it begins one leaves it open, and sqlx does not know of it
+/// (<https://github.com/launchbadge/sqlx/issues/4393>): whoever is next would write into it, and commit nothing.
+///
+/// Sent as text, in one message: each other form counts the time of each of its messages.
+///
+/// # Errors
+/// Where the transaction is aborted, or the connection ends.
+async fn is_idle(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::raw_sql("SELECT now() = statement_timestamp()")
+        .fetch_one(connection)
+        .await?
+        .try_get(0)
 }
 
 /// How a pool makes and tries its connections.
@@ -133,7 +158,7 @@ impl Member {
                 let member = released.clone();
                 Box::pin(async move {
                     match member.end_statement(connection).await {
-                        Some(answered) => answered.map(|()| true),
+                        Some(is_idle) => is_idle,
                         None => member.replace(connection).await,
                     }
                 })
@@ -151,19 +176,20 @@ impl Member {
         Ok(())
     }
 
-    /// Waits until the connection's last statement has ended, and cancels that of a list; `None` where the connection does not answer.
+    /// Waits until the connection's last statement has ended, and cancels that of a list; returns whether the session is in no transaction
+    /// then, `None` where the connection does not answer.
     async fn end_statement(
         &self,
         connection: &mut PgConnection,
-    ) -> Option<Result<(), sqlx::Error>> {
-        let mut ping = std::pin::pin!(connection.ping());
+    ) -> Option<Result<bool, sqlx::Error>> {
+        let mut idle = std::pin::pin!(is_idle(connection));
         if let Some(process) = &self.process {
-            match tokio::time::timeout(STATEMENT_PATIENCE, &mut ping).await {
+            match tokio::time::timeout(STATEMENT_PATIENCE, &mut idle).await {
                 Ok(answered) => return Some(answered),
                 Err(_) => self.cancel(process.load(Ordering::Relaxed)).await,
             }
         }
-        tokio::time::timeout(RELEASE_TIMEOUT, ping).await.ok()
+        tokio::time::timeout(RELEASE_TIMEOUT, idle).await.ok()
     }
 
     /// Cancels what that process of the server works on. Where that fails, `statement_timeout` ends it.
@@ -208,9 +234,9 @@ impl Member {
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{ConnectionTrait, Statement};
+    use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
 
-    use super::connect;
+    use super::{CHECKS, connect};
     use crate::store::world::World;
 
     #[tokio::test]
@@ -233,7 +259,7 @@ mod tests {
             ("synchronous_commit", "on"),
             ("transaction_isolation", "read committed"),
         ] {
-            let connection = &connections.writer;
+            let connection = &connections.checks;
             let question = Statement::from_string(
                 connection.get_database_backend(),
                 format!("SELECT current_setting('{setting}')"),
@@ -242,5 +268,51 @@ mod tests {
             let value: String = row.expect("a row").try_get_by_index(0).expect("a text");
             assert_eq!(value, expected, "{setting}");
         }
+    }
+
+    #[tokio::test]
+    async fn p65_nothing_is_written_into_a_session_that_somebody_left_in_a_transaction() {
+        let Some(world) = World::on_postgres_if_any().await else {
+            return;
+        };
+        world
+            .execute_script("CREATE TABLE numbers (number integer)")
+            .await;
+        let url = &world.options().database_url;
+        let connections = connect(url).await.expect("connected");
+        let pool = &connections.checks;
+        let left = [
+            "BEGIN",
+            "BEGIN; INSERT INTO numbers VALUES (0)",
+            "BEGIN; SELECT 1 / 0",
+        ];
+        for sql in left {
+            // As many as there are connections, and the same ones again.
+            for _ in 0..2 * CHECKS {
+                let left = pool.execute_unprepared(sql).await;
+                assert_eq!(left.is_err(), sql.contains("/ 0"), "{left:?}");
+                // What is cancelled while it begins is as open, and nobody knows of it.
+                let _ = tokio::time::timeout(std::time::Duration::ZERO, pool.begin()).await;
+                let insert = "INSERT INTO numbers VALUES (1)";
+                pool.execute_unprepared(insert).await.expect("inserted");
+            }
+        }
+        let other = connect(url).await.expect("connected");
+        let count = Statement::from_string(
+            pool.get_database_backend(),
+            "SELECT sum(number), count(*) FROM numbers",
+        );
+        let row = other
+            .checks
+            .query_one_raw(count)
+            .await
+            .expect("an answer")
+            .expect("a row");
+        let sums: (i64, i64) = (
+            row.try_get_by_index(0).expect("a number"),
+            row.try_get_by_index(1).expect("a number"),
+        );
+        let expected = i64::from(2 * CHECKS) * 3;
+        assert_eq!(sums, (expected, expected));
     }
 }

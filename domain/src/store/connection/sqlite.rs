@@ -3,7 +3,7 @@
 use sea_orm::{
     DatabaseConnection, SqlxSqliteConnector,
     sqlx::{
-        self, ConnectOptions as _,
+        self, ConnectOptions as _, Connection as _,
         sqlite::{
             SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
             SqliteSynchronous,
@@ -28,6 +28,7 @@ use super::{
     lists::{LANES, Lists},
     server_lock::{HeldFile, ServerLock},
     unavailable,
+    writer::{Guard, Writer},
 };
 use crate::{
     Error,
@@ -61,13 +62,14 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
     };
 
     // The writer goes first: it turns the write-ahead log on.
-    let writer = open(1, options.clone()).await?;
+    let guard = Arc::<Guard>::default();
+    let writer = open(guard.watch(pool(1)), options.clone()).await?;
     if serves {
         refuse_damage(&writer, &file).await?;
     }
     let options = options.pragma("query_only", "on");
-    let checks = open(READERS, options.clone()).await?;
-    let lookups = open(READERS, options.clone()).await?;
+    let checks = open(pool(READERS), options.clone()).await?;
+    let lookups = open(pool(READERS), options.clone()).await?;
     let mut lanes = Vec::new();
     for _ in 0..LANES {
         lanes.push(SqlxSqliteConnector::from_sqlx_sqlite_pool(
@@ -75,14 +77,14 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
         ));
     }
     let notes = match lock {
-        Some(_) => Some(open(1, options).await?),
+        Some(_) => Some(open(pool(1), options).await?),
         None => None,
     };
     Ok(Connections {
         checks: SqlxSqliteConnector::from_sqlx_sqlite_pool(checks),
         lookups: SqlxSqliteConnector::from_sqlx_sqlite_pool(lookups),
         lists: Lists::new(lanes),
-        writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+        writer: Writer::on_sqlite(SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), guard),
         file: Some(file),
         notes: notes.map(SqlxSqliteConnector::from_sqlx_sqlite_pool),
         postgres: None,
@@ -134,7 +136,7 @@ pub(crate) async fn alone(file: &Path) -> Result<DatabaseConnection, Error> {
         .busy_timeout(DATABASE_TIMEOUT)
         // What is done here is slow by nature.
         .disable_statement_logging();
-    let pool = open(1, options).await?;
+    let pool = open(pool(1), options).await?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 
@@ -195,10 +197,10 @@ async fn open_lane(options: SqliteConnectOptions) -> Result<SqlitePool, Error> {
 
 /// Turning the write-ahead log on in a new file fails at once where another process is doing the same: SQLite does not ask the busy
 /// timeout there. So it is tried again.
-async fn open(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, Error> {
+async fn open(pool: SqlitePoolOptions, options: SqliteConnectOptions) -> Result<SqlitePool, Error> {
     let deadline = Instant::now() + DATABASE_TIMEOUT;
     loop {
-        match pool(connections).connect_with(options.clone()).await {
+        match pool.clone().connect_with(options.clone()).await {
             Ok(pool) => return Ok(pool),
             Err(error) if is_busy(&error) && Instant::now() < deadline => {
                 tokio::time::sleep(RETRY_AFTER).await;
@@ -216,6 +218,11 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .max_lifetime(None)
         // There is no network that could have cut it.
         .test_before_acquire(false)
+        // Readers begin no transaction. One that is in one would go on showing what was.
+        .after_release(|connection, _| {
+            let is_idle = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_idle) })
+        })
 }
 
 /// Whether the URL asks for that mode. `SqliteConnectOptions` does not say, and panics where it turns some file names into a URL.
@@ -311,7 +318,7 @@ mod tests {
     #[tokio::test]
     async fn every_connection_is_durable_and_keeps_the_foreign_keys() {
         let (_folder, connections) = opened().await;
-        assert_durable(&connections.writer).await;
+        assert_durable(&connections.writer.connection).await;
         // As many transactions at once as there are readers: each on a connection of its own.
         let mut open = Vec::new();
         for _ in 0..READERS {
@@ -339,6 +346,6 @@ mod tests {
             let refused = write(reader).await.unwrap_err();
             assert!(refused.to_string().contains("readonly"), "{refused}");
         }
-        write(connections.writer).await.unwrap();
+        write(connections.writer.connection).await.unwrap();
     }
 }

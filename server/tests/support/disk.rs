@@ -1,0 +1,50 @@
+//! A file system that can be full.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// A file system of its own in memory, of a few MiB; gone when this is dropped.
+pub(crate) struct SmallDisk(pub(crate) PathBuf);
+
+impl SmallDisk {
+    /// `None` where we may not have one.
+    pub(crate) fn at(path: &Path, mebibytes: u32) -> Option<Self> {
+        fs::create_dir(path).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m")])
+            .arg("latchkey-test")
+            .arg(path)
+            .stderr(Stdio::null())
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then(|| Self(path.to_path_buf()))
+    }
+
+    /// Takes all the room that is left, until [`Self::make_room`].
+    pub(crate) fn fill(&self) {
+        let mut filler = fs::File::create(self.filler()).unwrap();
+        for size in [4096, 1] {
+            while filler.write_all(&vec![1; size]).is_ok() {}
+        }
+    }
+
+    /// Gives back what [`Self::fill`] took.
+    pub(crate) fn make_room(&self) {
+        fs::remove_file(self.filler()).unwrap();
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.join("filler")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
