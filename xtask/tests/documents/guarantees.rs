@@ -11,17 +11,29 @@ const GUARANTEES: &str = "docs/guarantees.md";
 const BEHAVIOUR: &str = "docs/behaviour.md";
 const LAST: u32 = 81;
 
+/// Where the steps of `cargo xtask test` are listed, which hold what no test does.
+const SUITE: &str = "xtask/src/suite.rs";
+
 /// A guarantee that nothing holds yet.
 const PLANNED: &str = "Planned.";
 
 #[test]
 fn each_guarantee_names_tests_that_exist_and_run_or_is_planned() {
+    let suite = fs::read_to_string(root().join(SUITE)).expect(SUITE);
     let mut problems = Vec::new();
     for (number, text) in guarantees() {
         let holders: Vec<_> = text.lines().filter_map(holder).collect();
+        let steps: Vec<_> = text.lines().filter_map(step).collect();
         let is_planned = text.lines().any(|line| line == PLANNED);
-        if holders.is_empty() != is_planned {
+        if (holders.is_empty() && steps.is_empty()) != is_planned {
             problems.push(format!("P{number:02} names tests or is planned"));
+        }
+        for step in steps {
+            if !suite.contains(&format!("(\"{step}\", Self::")) {
+                problems.push(format!(
+                    "P{number:02} names the step {step}, which is not there"
+                ));
+            }
         }
         for (file, patterns) in holders {
             let Ok(source) = fs::read_to_string(root().join(file)) else {
@@ -100,6 +112,12 @@ fn holder(line: &str) -> Option<(&str, Vec<String>)> {
         pattern.strip_suffix('`').expect("a pattern in backquotes")
     });
     Some((file, patterns.map(str::to_owned).collect()))
+}
+
+/// A line "- `cargo xtask test --only step`".
+fn step(line: &str) -> Option<&str> {
+    line.strip_prefix("- `cargo xtask test --only ")?
+        .strip_suffix('`')
 }
 
 /// Whether `*` of the pattern, which stands for any text, makes it the name.
@@ -228,4 +246,5 @@ fn names_numbers_and_sections_are_found() {
         holder("- `a.rs`: `p1_*`, `b`"),
         Some(("a.rs", vec!["p1_*".to_owned(), "b".to_owned()]))
     );
+    assert_eq!(step("- `cargo xtask test --only clients`"), Some("clients"));
 }
