@@ -28,17 +28,26 @@ impl Program {
 
     /// Asks it to end and waits, so that its logs are whole.
     pub(crate) fn stop(mut self) {
+        assert!(self.terminate());
+    }
+
+    /// Sends SIGTERM and waits for the end. `false` where the signal could not be sent.
+    fn terminate(&mut self) -> bool {
         let asked = Command::new("kill").arg(self.0.id().to_string()).status();
-        assert!(asked.is_ok_and(|status| status.success()));
         let until = Instant::now() + STOP_TIMEOUT;
-        while self.0.try_wait().unwrap().is_none() && Instant::now() < until {
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < until {
             std::thread::park_timeout(Duration::from_millis(10));
         }
+        asked.is_ok_and(|status| status.success())
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
+        // Apache's worker processes outlive a parent that is killed: only SIGTERM ends them with it.
+        if matches!(self.0.try_wait(), Ok(None)) {
+            self.terminate();
+        }
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
