@@ -15,37 +15,47 @@ if (!library || !output || !input) {
 const { default: binaryen } = await import(pathToFileURL(library).href);
 const module = binaryen.readBinary(readFileSync(input));
 
-// What nobody calls, but every erased view and route carries in its table of functions, where neither the compiler nor binaryen sees
-// that: the other way to hydrate, step by step, for islands and lazy routes (we hydrate at once, `frontend/src/main.rs`), and the list
-// of routes that the server asks for. A twelfth of the bundle. A call would trap, and the journeys in end2end, which run on this very
-// bundle, would see it.
+// Methods that every erased view and route carries in its table of functions and that this application never calls; neither the compiler
+// nor binaryen can see that. They are a twelfth of the bundle:
 //
-// The functions themselves and their futures, and no items within them: the compiler merges functions of the same code under the name of
-// one, and what stands within them may be what others call. So too with `hydrate_from_template`, which is left alone.
-const unused = ["hydrate_async", "generate_routes"].map(
-  (name) => new RegExp(`::${name}(::\\{\\{closure\\}\\})?::h[0-9a-f]{16}$`),
-);
+// - `hydrate_async` hydrates step by step, for islands and lazy routes; this page hydrates at once (`frontend/src/main.rs`).
+// - `generate_routes` lists the routes for the server.
+// - `elements` finds the elements that take the attributes given to a component (`<Component attr:name=value>`); no component of `app`
+//   is given any.
+//
+// A call would trap, and the journeys in end2end, which run on this very bundle, would see it.
+//
+// The compiler merges functions of the same code under the name of one. So only the functions themselves and their futures are emptied,
+// not items within them, and no `elements` whose code is so short that a function which is called may be the same. For that reason
+// `hydrate_from_template` is left alone.
+const unused = [
+  { name: "hydrate_async", shortest: 0 },
+  { name: "generate_routes", shortest: 0 },
+  { name: "elements", shortest: 400 },
+].map(({ name, shortest }) => ({ pattern: new RegExp(`::${name}(::\\{\\{closure\\}\\})?::h[0-9a-f]{16}$`), shortest }));
 const emptied = unused.map(() => 0);
 for (let index = 0; index < module.getNumFunctions(); index += 1) {
   const reference = module.getFunctionByIndex(index);
-  const { name, base } = binaryen.getFunctionInfo(reference);
-  const kind = unused.findIndex((pattern) => pattern.test(name));
-  // An import has no body.
-  if (kind >= 0 && base === "") {
+  const { name, base, body } = binaryen.getFunctionInfo(reference);
+  const kind = unused.findIndex(({ pattern }) => pattern.test(name));
+  // An import has no body. The length is that of the body's text.
+  if (kind >= 0 && base === "" && binaryen.emitText(body).length >= unused[kind].shortest) {
     binaryen.Function(reference).setBody(module.unreachable());
     emptied[kind] += 1;
   }
 }
-for (const kind of unused.filter((_, index) => emptied[index] === 0)) {
-  console.error(`shrink.mjs: no function's name matches ${kind} any more: look whether this step is still needed`);
+for (const { pattern } of unused.filter((_, index) => emptied[index] === 0)) {
+  console.error(`shrink.mjs: no function's name matches ${pattern} any more: look whether this step is still needed`);
   process.exit(1);
 }
 
 binaryen.setOptimizeLevel(2);
 binaryen.setShrinkLevel(2);
-// Twice: the second time it finds what the first has left over.
+// Three times: each finds what the one before has left over.
 module.optimize();
 module.optimize();
+module.optimize();
+module.runPasses(["reorder-locals"]);
 // Functions of one generic beside one another: brotli finds more to refer to.
 module.runPasses(["reorder-functions-by-name"]);
 writeFileSync(output, module.emitBinary());
