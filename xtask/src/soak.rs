@@ -27,6 +27,8 @@ pub(crate) enum Part {
     Gateways,
     /// Disks and connections that fail every 20 seconds
     Faults,
+    /// A tenant that floods the server with searches, and 10,000 clients without a key
+    Fairness,
 }
 
 /// Runs those parts, or all where none is named; stops at the first that fails.
@@ -79,6 +81,13 @@ pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
             "11 min",
             "faults",
             "30",
+        ),
+        (
+            Part::Fairness,
+            "Searches on 128 connections, and 10,000 clients without a key",
+            "3 min",
+            "fairness",
+            "1",
         ),
     ];
     if !tests.iter().any(|(part, ..)| wanted(*part)) {
