@@ -83,8 +83,8 @@ test('long and right-to-left names break no page: at 375 and 1440 pixels nothing
       await expect(adminPage.locator('dialog')).toContainText(key.name);
       await expectNoSidewaysScrolling(adminPage, `${dialog} at ${width}`);
     }
-    // The words of the filters may be as long.
-    await adminPage.goto(`/tenant-api-keys?q=${WORD}x`);
+    // The words of a search may have 100 characters.
+    await adminPage.goto(`/tenant-api-keys?q=${WORD.slice(0, 99)}x`);
     await expect(keys.noMatch()).toBeVisible();
     await expectNoSidewaysScrolling(adminPage, `no match at ${width}`);
   }
