@@ -69,7 +69,7 @@ test('a typed client makes, edits, rotates and revokes a key that the page shows
   const rotated = await api.POST('/api/v1/api-keys/{id}/rotate', { params: { path }, body: { expires_on: null } });
   const verify = async (presented: string) => (await api.POST('/api/v1/verify', { body: { secret: presented, ip: '127.0.0.1' } })).data!;
   expect(await verify(secret!)).toEqual({ valid: false, code: 'invalid_api_key' });
-  const good = await verify(rotated.data!.secret);
+  const good = await verify(rotated.data!.secret!);
   expect('key' in good && good.key.name).toBe('Web shop');
 
   const revoked = await api.POST('/api/v1/api-keys/{id}/revoke', { params: { path } });
