@@ -51,7 +51,7 @@ func main() {
 
 	rotated, _, err := client.APIKeysAPI.RotateApiKey(ctx, created.Id).Execute()
 	must(err)
-	check(rotated.Secret != secret, "the new secret is another one")
+	check(rotated.GetSecret() != secret, "the new secret is another one")
 	refused := verify(secret)
 	check(refused.VerifyAnswerOneOf1 != nil && refused.VerifyAnswerOneOf1.Code == latchkey.INVALID_API_KEY,
 		"the old secret is refused")
@@ -59,7 +59,7 @@ func main() {
 	revoked, _, err := client.APIKeysAPI.RevokeApiKey(ctx, created.Id).Execute()
 	must(err)
 	check(revoked.Status == latchkey.REVOKED, "the key is revoked")
-	refused = verify(rotated.Secret)
+	refused = verify(rotated.GetSecret())
 	check(refused.VerifyAnswerOneOf1 != nil && refused.VerifyAnswerOneOf1.Code == latchkey.REVOKED_API_KEY,
 		"the revoked key is refused")
 
