@@ -7,7 +7,7 @@ use std::panic::PanicHookInfo;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-// What the page's own script offers (`app/src/shell/start.js`).
+// Functions of the page's inline script (`app/src/shell/start.js`).
 #[wasm_bindgen(js_namespace = latchkey)]
 extern "C" {
     /// Whether the page is as the server sent it, so that it can be hydrated.

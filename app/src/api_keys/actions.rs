@@ -213,7 +213,7 @@ pub async fn revoke(
     })
 }
 
-/// What was done now. `done` says what a repeat found done, e.g. `rotated`.
+/// Returns the outcome of the first request. `done` names the earlier change in the error of a repeat, e.g. `rotated`.
 ///
 /// # Errors
 /// [`ErrorCode::AlreadyDone`]: the form was sent before, and its secret is not told again.
@@ -231,7 +231,7 @@ pub fn done<T>(outcome: Once<T>, done: &str) -> Result<T, AppError> {
     }
 }
 
-/// What makes two sendings of one form the same: what it does, and every field.
+/// The content that a repeat of a form must share: its operation and every field.
 fn content(action: &str, form: &KeyForm) -> String {
     [
         action,

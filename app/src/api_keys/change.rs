@@ -19,7 +19,7 @@ pub struct Change {
     pub is_busy: RwSignal<bool>,
     /// Why the change was not made, or that nobody knows.
     pub failure: RwSignal<Option<AppError>>,
-    /// What may have happened to the key, e.g. `rotated`.
+    /// The change whose outcome is unknown, as a participle, e.g. `rotated`.
     done: &'static str,
     /// Whether the list under a dialog may not show what happened.
     is_stale: Option<RwSignal<bool>>,

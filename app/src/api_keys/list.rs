@@ -102,7 +102,7 @@ pub fn ApiKeysPage() -> impl IntoView {
         let _ = (list.await, dialog.await);
         view! { <Keys list dialog query target is_busy refused /> }
     });
-    // What sets the signal is an effect that also runs on the server, and there it may outlive the page and find the signal gone.
+    // The effect that sets the signal also runs on the server, where it can outlive the page and find the signal disposed.
     #[cfg(feature = "ssr")]
     let keys = {
         let _ = is_pending;
@@ -339,7 +339,7 @@ fn return_focus(target: Memo<Option<DialogTarget>>, opener_is_gone: RwSignal<boo
     });
 }
 
-/// What stands in the place of a list that could not be loaded just now.
+/// The message shown instead of a list that could not be loaded.
 #[component]
 fn HeldBack(message: String, url: Signal<String>) -> impl IntoView {
     view! {

@@ -237,8 +237,8 @@ pub fn SubmitFailure(
     }
 }
 
-/// What to do next: where the session ended under an open form, the way to a new one that leaves what was typed alone; where the change
-/// was made or may have been, the way to the list.
+/// The link below a failed form: to a new sign-in if the session ended, which keeps the typed text; to the list if the change was made or
+/// may have been made.
 #[component]
 pub fn WayOn(
     /// Why the form was not done.

@@ -8,7 +8,7 @@ use web_sys::{
     HtmlTextAreaElement,
 };
 
-// What the page's own script offers (`shell/start.js`).
+// Functions of the page's inline script (`shell/start.js`).
 #[wasm_bindgen(js_namespace = latchkey)]
 extern "C" {
     /// Keeps the page from being left, or no longer: while an `answer` is awaited by links, Escape and Back, while a `secret` is shown by

@@ -8,7 +8,7 @@
 //! The contents of scripts, styles and text areas are left out, and so is everything from the icons on, the first `<svg>` that is a child
 //! of `<body>`.
 
-/// Where the document has the number, in `start.js`.
+/// The placeholder in `start.js` that the server replaces by the number.
 const PLACE: &str = "%shape%";
 
 /// Elements without an end tag.

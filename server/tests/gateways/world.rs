@@ -413,7 +413,7 @@ pub(crate) fn check_identity_headers(start: fn(&World) -> Option<Program>) {
         &[script.as_ref(), port.port().to_string().as_ref()],
         &[],
     );
-    let Some(_service) = service else { return };
+    let _service = service.expect("python3 was found above");
     world.addresses[2].1 = port.to_string();
     let Some(_gateway) = start(&world) else {
         return;
