@@ -2,9 +2,12 @@
 //!
 //! The whole of it, as a request pays for it, is `check`; the others are parts of it.
 
-#[path = "../tests/world/world.rs"]
-#[expect(dead_code, reason = "made for the tests; this uses a part of it")]
-mod world;
+#[path = "../tests/support/test_store.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the store's tests; the benchmark uses a part of it"
+)]
+mod test_store;
 
 use chrono::{DateTime, Utc};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -26,8 +29,8 @@ use std::{
     pin::pin,
     task::{Context, Poll, Waker},
 };
+use test_store::TestStore;
 use tokio::runtime::Runtime;
-use world::World;
 
 /// Bytes for every key that is kept in these benches.
 const ROOM: u64 = 8 * 1024 * 1024 * 1024;
@@ -65,9 +68,9 @@ fn at_once<T>(work: impl Future<Output = T>) -> T {
 /// A verifier with one key in memory, and copies of it under other digests.
 fn verifier(runtime: &Runtime, count: usize, copies: u32) -> (Verifier, Secret) {
     runtime.block_on(async {
-        let world = World::on_sqlite().await;
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+        let fixture = TestStore::on_sqlite().await;
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
         let new = NewKey {
             name: "ERP".parse().expect("a name"),
             description: "".parse().expect("a description"),
@@ -75,11 +78,11 @@ fn verifier(runtime: &Runtime, count: usize, copies: u32) -> (Verifier, Secret) 
             expires_on: Some("2026-12-31".parse().expect("a date")),
             allowlist: networks(count),
         };
-        let key = world.store.keys(&scope).create(new, now()).await;
+        let key = fixture.store.keys(&scope).create(new, now()).await;
         let secret = key.expect("a key").secret;
         let options = StoreOptions {
             serves: true,
-            ..world.options()
+            ..fixture.options()
         };
         let server = Store::open(options).await.expect("a store");
         let verifier = Verifier::with_room_for(server, ROOM);

@@ -30,14 +30,14 @@ pub mod scope;
 pub mod sessions;
 pub mod sign_in;
 pub mod tenants;
-pub mod users;
 #[cfg(test)]
-#[path = "../tests/world/world.rs"]
+#[path = "../tests/support/test_store.rs"]
 #[expect(
     dead_code,
-    reason = "made for the tests outside of the crate; those inside use a part of it"
+    reason = "shared with the integration tests; unit tests use a part of it"
 )]
-pub(crate) mod world;
+pub(crate) mod test_store;
+pub mod users;
 
 pub use connection::StoreOptions;
 pub use scope::{OperatorScope, TenantScope};

@@ -1,11 +1,11 @@
 //! The verdict on a key that is in memory allocates nothing.
 
-#[path = "world/world.rs"]
+#[path = "support/test_store.rs"]
 #[expect(
     dead_code,
-    reason = "made for the tests of the store; this one uses a part of it"
+    reason = "shared with the store's tests; this test uses a part of it"
 )]
-mod world;
+mod test_store;
 
 use domain::{
     client_address::ClientAddress,
@@ -18,7 +18,7 @@ use std::{
     pin::pin,
     task::{Context, Poll, Waker},
 };
-use world::World;
+use test_store::TestStore;
 
 /// The answer of a check that waits for nothing.
 fn at_once<T>(work: impl Future<Output = T>) -> T {
@@ -30,9 +30,9 @@ fn at_once<T>(work: impl Future<Output = T>) -> T {
 
 #[tokio::test]
 async fn a_verdict_from_memory_allocates_nothing() {
-    let world = World::on_sqlite().await;
-    let scope = world.tenant("acme").await;
-    let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
+    let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
     let lines: String = (0..50).map(|n| format!("10.{n}.0.0/16\n")).collect();
     let new = NewKey {
         name: "ERP".parse().unwrap(),
@@ -41,18 +41,18 @@ async fn a_verdict_from_memory_allocates_nothing() {
         expires_on: Some("2026-12-31".parse().unwrap()),
         allowlist: Allowlist::parse_lines(&lines).unwrap(),
     };
-    let key = world.store.keys(&scope).create(new, world.now).await;
+    let key = fixture.store.keys(&scope).create(new, fixture.now).await;
     let secret = key.unwrap().secret;
     let server = Store::open(StoreOptions {
         serves: true,
-        ..world.options()
+        ..fixture.options()
     });
     let verifier = Verifier::new(server.await.unwrap());
     let permission: Permission = "orders:read".parse().unwrap();
     let inside = ClientAddress::known("10.49.1.2".parse().unwrap());
     let outside = ClientAddress::known("10.50.1.2".parse().unwrap());
     let verify = |client| {
-        let work = verifier.verify(secret.expose(), client, Some(&permission), world.now);
+        let work = verifier.verify(secret.expose(), client, Some(&permission), fixture.now);
         async move { work.await.unwrap() }
     };
     // The first check reads the key, and the first of each kind makes its place among what is counted.

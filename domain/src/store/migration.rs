@@ -120,7 +120,7 @@ mod tests {
             backup::back_up,
             random,
             restore::{Word, restore},
-            world::World,
+            test_store::TestStore,
         },
         verify::Verifier,
     };
@@ -244,48 +244,48 @@ mod tests {
 
     #[tokio::test]
     async fn p56_a_database_of_each_earlier_schema_is_brought_up_to_date_with_all_of_its_keys() {
-        let world = World::on_sqlite().await;
-        let postgres = World::on_postgres_if_any().await;
+        let fixture = TestStore::on_sqlite().await;
+        let postgres = TestStore::on_postgres_if_any().await;
         for steps in 1..Migrator::migrations().len() {
             let folder = TempDir::new().expect("a folder");
             let file = folder.path().join("latchkey.db");
             let options = StoreOptions {
                 database_url: format!("sqlite://{}?mode=rwc", file.display()),
-                ..world.options()
+                ..fixture.options()
             };
-            assert_is_brought_up_to_date(options, steps, world.now).await;
-            if let Some(world) = &postgres {
-                // Not the tables that the world made, but none.
-                world
+            assert_is_brought_up_to_date(options, steps, fixture.now).await;
+            if let Some(fixture) = &postgres {
+                // Not the tables that the fixture made, but none.
+                fixture
                     .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
                     .await;
-                assert_is_brought_up_to_date(world.options(), steps, world.now).await;
+                assert_is_brought_up_to_date(fixture.options(), steps, fixture.now).await;
             }
         }
     }
 
     #[tokio::test]
     async fn p56_stored_addresses_become_canonical() {
-        let world = World::on_sqlite().await;
+        let fixture = TestStore::on_sqlite().await;
         let folder = TempDir::new().expect("a folder");
         let file = folder.path().join("latchkey.db");
         let mut databases = vec![StoreOptions {
             database_url: format!("sqlite://{}?mode=rwc", file.display()),
-            ..world.options()
+            ..fixture.options()
         }];
-        let postgres = World::on_postgres_if_any().await;
-        if let Some(world) = &postgres {
-            world
+        let postgres = TestStore::on_postgres_if_any().await;
+        if let Some(fixture) = &postgres {
+            fixture
                 .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
                 .await;
-            databases.push(world.options());
+            databases.push(fixture.options());
         }
         let before_this_step = Migrator::migrations()
             .iter()
             .position(|step| step.name() == "m0008_sign_in_limits");
         for options in databases {
             let steps = before_this_step.expect("the step");
-            earlier_schema(&options.database_url, steps, world.now).await;
+            earlier_schema(&options.database_url, steps, fixture.now).await;
             let connection = Database::connect(&options.database_url).await;
             let connection = connection.expect("a connection");
             for email in [
@@ -298,7 +298,7 @@ mod tests {
                     connection.get_database_backend(),
                     "INSERT INTO users (id, email, name, password_hash, role, consecutive_failures, \
                      created_at, updated_at, version) VALUES ($1, $2, 'x', 'x', 'super_user', 0, $3, $3, 1)",
-                    [Uuid::now_v7().into(), email.into(), world.now.into()],
+                    [Uuid::now_v7().into(), email.into(), fixture.now.into()],
                 );
                 connection.execute_raw(statement).await.expect("written");
             }
@@ -327,31 +327,31 @@ mod tests {
 
     #[tokio::test]
     async fn p55_p56_a_backup_of_the_first_schema_is_restored_with_all_of_its_keys() {
-        let world = World::on_sqlite().await;
+        let fixture = TestStore::on_sqlite().await;
         let folder = TempDir::new().expect("a folder");
         let url = format!(
             "sqlite://{}?mode=rwc",
             folder.path().join("old.db").display()
         );
-        let secrets = earlier_schema(&url, 1, world.now).await;
+        let secrets = earlier_schema(&url, 1, fixture.now).await;
         let file = folder.path().join("backup.db");
-        back_up(&url, &file, world.now).await.expect("a backup");
+        back_up(&url, &file, fixture.now).await.expect("a backup");
         let options = StoreOptions {
             database_url: format!("sqlite://{}", folder.path().join("latchkey.db").display()),
-            ..world.options()
+            ..fixture.options()
         };
         let word = Word {
             nothing_was_revoked: true,
             ..Word::default()
         };
-        restore(&options.database_url, &file, &word, world.now)
+        restore(&options.database_url, &file, &word, fixture.now)
             .await
             .expect("restored");
         let store = Store::open(options).await.expect("a store");
         let verifier = Verifier::new(store);
         for secret in &secrets {
             let client = ClientAddress::known("192.0.2.9".parse().expect("an address"));
-            let verdict = verifier.verify(secret.expose(), client, None, world.now);
+            let verdict = verifier.verify(secret.expose(), client, None, fixture.now);
             verdict.await.expect("a verdict").expect("a good key");
         }
     }

@@ -12,12 +12,12 @@ use crate::{
         verdict::Refusal,
     },
     permission::PermissionSet,
-    store::{Store, StoreOptions, TenantScope, connection::Keeper, world::World},
+    store::{Store, StoreOptions, TenantScope, connection::Keeper, test_store::TestStore},
 };
 
 /// A server's store, which may keep what it reads, and one beside it, as the command line has it.
 struct Served {
-    world: World,
+    fixture: TestStore,
     server: Store,
     scope: TenantScope,
     group: AuthorizationGroup,
@@ -27,9 +27,9 @@ struct Served {
 
 impl Served {
     async fn start() -> Self {
-        let world = World::on_sqlite().await;
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+        let fixture = TestStore::on_sqlite().await;
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
         let new = NewKey {
             name: "ERP".parse().expect("a name"),
             description: "".parse().expect("a description"),
@@ -37,10 +37,10 @@ impl Served {
             expires_on: None,
             allowlist: Allowlist::default(),
         };
-        let key = world.store.keys(&scope).create(new, world.now).await;
+        let key = fixture.store.keys(&scope).create(new, fixture.now).await;
         let options = StoreOptions {
             serves: true,
-            ..world.options()
+            ..fixture.options()
         };
         let server = Store::open(options).await.expect("a store");
         Self {
@@ -49,7 +49,7 @@ impl Served {
             server,
             scope,
             group,
-            world,
+            fixture,
         }
     }
 
@@ -62,7 +62,7 @@ impl Served {
         let client = ClientAddress::known("192.0.2.7".parse().expect("an address"));
         let verdict = self
             .verifier
-            .answer(question, Ok(secret.expose()), client, self.world.now);
+            .answer(question, Ok(secret.expose()), client, self.fixture.now);
         verdict.await.expect("a verdict").map(|_| ())
     }
 
@@ -99,10 +99,10 @@ async fn p30_secrets_that_somebody_makes_up_take_no_room() {
 #[tokio::test]
 async fn a_store_that_others_write_beside_keeps_nothing() {
     let served = Served::start().await;
-    let beside = Verifier::new(served.world.store.clone());
+    let beside = Verifier::new(served.fixture.store.clone());
     for _ in 0..2 {
         let secret = served.key.secret.expose();
-        let verdict = beside.verify(secret, ClientAddress::Unknown, None, served.world.now);
+        let verdict = beside.verify(secret, ClientAddress::Unknown, None, served.fixture.now);
         verdict.await.expect("a verdict").expect("a good key");
     }
     assert_eq!((beside.database_reads(), beside.cached_keys()), (2, 0));
@@ -112,7 +112,7 @@ async fn a_store_that_others_write_beside_keeps_nothing() {
 #[tokio::test]
 async fn p39_each_change_holds_from_the_next_request_on() {
     let served = Served::start().await;
-    let (now, scope) = (served.world.now, &served.scope);
+    let (now, scope) = (served.fixture.now, &served.scope);
     let keys = served.server.keys(scope);
     let groups = served.server.groups(scope);
     let operator = served.server.as_cli();
@@ -162,7 +162,7 @@ async fn p34_a_rotated_secret_is_dead_and_the_new_one_works() {
     let served = Served::start().await;
     served.judge_key().await.unwrap();
     let keys = served.server.keys(&served.scope);
-    let rotated = keys.rotate(served.key.key.id, RotatedExpiry::Keep, served.world.now);
+    let rotated = keys.rotate(served.key.key.id, RotatedExpiry::Keep, served.fixture.now);
     let rotated = rotated.await.expect("rotated");
     assert_eq!(served.judge_key().await, Err(Refusal::InvalidApiKey));
     assert_eq!(served.judge(&rotated.secret).await, Ok(()));
@@ -178,7 +178,7 @@ async fn p47_a_load_that_began_before_a_revocation_does_not_outlive_it() {
     });
     arrivals.recv().await.expect("a load that has read");
     let keys = served.server.keys(&served.scope);
-    keys.revoke(served.key.key.id, served.world.now)
+    keys.revoke(served.key.key.id, served.fixture.now)
         .await
         .expect("revoked");
     opened.add_permits(Semaphore::MAX_PERMITS);
@@ -206,7 +206,7 @@ async fn p47_a_caller_who_goes_away_leaves_no_change_that_nobody_hears_of() {
         async move {
             let operator = served.server.as_cli();
             let tenants = served.server.tenants(&operator);
-            tenants.suspend("acme", served.world.now).await
+            tenants.suspend("acme", served.fixture.now).await
         }
     });
     arrivals.recv().await.expect("a change that is committed");
@@ -229,8 +229,12 @@ async fn what_another_program_changes_is_noticed_when_somebody_looks() {
     let served = Served::start().await;
     served.judge_key().await.unwrap();
     let revoke = "UPDATE api_keys SET revoked_at = $1";
-    let now = served.world.now.into();
-    served.world.execute(revoke, [now]).await.expect("changed");
+    let now = served.fixture.now.into();
+    served
+        .fixture
+        .execute(revoke, [now])
+        .await
+        .expect("changed");
     assert_eq!(served.judge_key().await, Ok(()), "nobody has looked yet");
     served.server.notice_changes().await;
     assert_eq!(served.judge_key().await, Err(Refusal::RevokedApiKey));
@@ -244,7 +248,7 @@ async fn very_many_changes_at_once_and_unreadable_notes_let_nothing_hold() {
     for spoil in [many, "ALTER TABLE key_state_changes RENAME TO away"] {
         served.judge_key().await.unwrap();
         let reads = served.verifier.database_reads();
-        served.world.execute_script(spoil).await;
+        served.fixture.execute_script(spoil).await;
         served.server.notice_changes().await;
         served.judge_key().await.unwrap();
         assert_eq!(served.verifier.database_reads(), reads + 1, "{spoil}");
@@ -253,7 +257,7 @@ async fn very_many_changes_at_once_and_unreadable_notes_let_nothing_hold() {
 
 async fn notes(served: &Served) -> i64 {
     use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
-    let connection = served.world.connection().await;
+    let connection = served.fixture.connection().await;
     let count = "SELECT count(*) FROM key_state_changes";
     let count = Statement::from_string(DbBackend::Sqlite, count);
     let row = connection.query_one_raw(count).await.expect("a row");
@@ -265,7 +269,7 @@ async fn notes_that_did_their_work_are_deleted_but_for_the_newest() {
     let served = Served::start().await;
     let operator = served.server.as_cli();
     let tenants = served.server.tenants(&operator);
-    let now = served.world.now;
+    let now = served.fixture.now;
     for _ in 0..3 {
         tenants.suspend("acme", now).await.expect("suspended");
         tenants.resume("acme", now).await.expect("resumed");
@@ -294,25 +298,25 @@ async fn a_history_that_is_another_one_lets_nothing_hold() {
     ] {
         for _ in 0..3 {
             tenants
-                .suspend("acme", served.world.now)
+                .suspend("acme", served.fixture.now)
                 .await
                 .expect("suspended");
             tenants
-                .resume("acme", served.world.now)
+                .resume("acme", served.fixture.now)
                 .await
                 .expect("resumed");
         }
         served.judge_key().await.unwrap();
         let restored =
             format!("UPDATE tenants SET suspended_at = '2026-03-02 12:00:00+00:00'; {spoil}");
-        served.world.execute_script(&restored).await;
+        served.fixture.execute_script(&restored).await;
         // The next change of this process, whatever it is, finds it out.
         tenants
-            .set_limit("acme", 11, served.world.now)
+            .set_limit("acme", 11, served.fixture.now)
             .await
             .expect("changed");
         tenants
-            .set_limit("acme", 10, served.world.now)
+            .set_limit("acme", 10, served.fixture.now)
             .await
             .expect("changed");
         assert_eq!(
@@ -321,7 +325,7 @@ async fn a_history_that_is_another_one_lets_nothing_hold() {
             "{spoil}"
         );
         tenants
-            .resume("acme", served.world.now)
+            .resume("acme", served.fixture.now)
             .await
             .expect("resumed");
         assert_eq!(served.judge_key().await, Ok(()), "{spoil}");

@@ -7,7 +7,7 @@ use domain::{
     audit::{AuditAction, AuditQuery, AuditedActor},
 };
 
-use crate::world::on_every_database;
+use crate::test_store::on_every_database;
 
 /// A cursor with the checksum that it has to have.
 fn forged_cursor(at: i64) -> String {
@@ -19,22 +19,22 @@ fn forged_cursor(at: i64) -> String {
 
 #[tokio::test]
 async fn events_can_be_neither_changed_nor_removed() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let before = world.store.audit(&scope).newest(10).await.unwrap();
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let before = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(before.len(), 1);
         for statement in [
             "UPDATE audit_events SET actor_name = 'somebody else'",
             "DELETE FROM audit_events",
         ] {
-            let refused = world.execute(statement, []).await.unwrap_err();
+            let refused = fixture.execute(statement, []).await.unwrap_err();
             assert!(refused.to_string().contains("append-only"), "{refused}");
         }
-        if world.sqlite_file().is_none() {
-            let refused = world.execute("TRUNCATE audit_events", []).await;
+        if fixture.sqlite_file().is_none() {
+            let refused = fixture.execute("TRUNCATE audit_events", []).await;
             assert!(refused.unwrap_err().to_string().contains("append-only"));
         }
-        let after = world.store.audit(&scope).newest(10).await.unwrap();
+        let after = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(after, before);
     })
     .await;
@@ -42,22 +42,22 @@ async fn events_can_be_neither_changed_nor_removed() {
 
 #[tokio::test]
 async fn a_change_that_cannot_be_audited_does_not_happen() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        world.group(&scope, "Ordering", &["orders:read"]).await;
-        world
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        fixture.group(&scope, "Ordering", &["orders:read"]).await;
+        fixture
             .execute("ALTER TABLE audit_events RENAME TO away", [])
             .await
             .unwrap();
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
-        let later = world.now + TimeDelta::hours(1);
-        let groups = world.store.groups(&scope);
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
+        let later = fixture.now + TimeDelta::hours(1);
+        let groups = fixture.store.groups(&scope);
         for refused in [
             tenants.set_limit("acme", 5, later).await.err(),
             tenants.suspend("acme", later).await.err(),
             groups
-                .set_permissions("Ordering", crate::world::permission_set(&[]), later)
+                .set_permissions("Ordering", crate::test_store::permission_set(&[]), later)
                 .await
                 .err(),
         ] {
@@ -69,7 +69,7 @@ async fn a_change_that_cannot_be_audited_does_not_happen() {
         assert!(
             !group
                 .permissions
-                .is_subset(&crate::world::permission_set(&[]))
+                .is_subset(&crate::test_store::permission_set(&[]))
         );
     })
     .await;
@@ -77,17 +77,17 @@ async fn a_change_that_cannot_be_audited_does_not_happen() {
 
 #[tokio::test]
 async fn the_newest_come_first_and_only_the_tenants_own() {
-    on_every_database(async |world| {
-        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
+    on_every_database(async |fixture| {
+        let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
         tenants
-            .suspend("acme", world.now + TimeDelta::hours(1))
+            .suspend("acme", fixture.now + TimeDelta::hours(1))
             .await
             .unwrap();
         // In the same moment as the one before: the order of writing decides.
         tenants
-            .resume("acme", world.now + TimeDelta::hours(1))
+            .resume("acme", fixture.now + TimeDelta::hours(1))
             .await
             .unwrap();
         let actions = |events: Vec<domain::audit::AuditEvent>| {
@@ -97,11 +97,11 @@ async fn the_newest_come_first_and_only_the_tenants_own() {
                 .collect::<Vec<_>>()
         };
         assert_eq!(
-            actions(world.store.audit(&acme).newest(2).await.unwrap()),
+            actions(fixture.store.audit(&acme).newest(2).await.unwrap()),
             [AuditAction::TenantResumed, AuditAction::TenantSuspended]
         );
         assert_eq!(
-            actions(world.store.audit(&globex).newest(10).await.unwrap()),
+            actions(fixture.store.audit(&globex).newest(10).await.unwrap()),
             [AuditAction::TenantCreated]
         );
     })
@@ -110,23 +110,23 @@ async fn the_newest_come_first_and_only_the_tenants_own() {
 
 #[tokio::test]
 async fn filters_and_pages_of_the_trail() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let other = world.tenant("globex").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let theirs = world.group(&other, "Ordering", &[]).await;
-        let keys = world.store.keys(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let other = fixture.tenant("globex").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let theirs = fixture.group(&other, "Ordering", &[]).await;
+        let keys = fixture.store.keys(&scope);
         let mut made = Vec::new();
         for number in 0..5 {
-            let at = world.now + TimeDelta::seconds(number);
+            let at = fixture.now + TimeDelta::seconds(number);
             let new = crate::keys::new_key("ERP", &group);
             made.push(keys.create(new, at).await.unwrap().key.id);
         }
-        let foreign = crate::keys::issue(world, &other, &theirs, "Theirs").await;
-        keys.revoke(made[2], world.now + TimeDelta::seconds(9))
+        let foreign = crate::keys::issue(fixture, &other, &theirs, "Theirs").await;
+        keys.revoke(made[2], fixture.now + TimeDelta::seconds(9))
             .await
             .unwrap();
-        let trail = world.store.audit(&scope);
+        let trail = fixture.store.audit(&scope);
         let all = trail.newest(100).await.unwrap();
         assert_eq!(all.len(), 8);
         let list = async |query: AuditQuery| trail.list(&query).await.unwrap().items;
@@ -140,12 +140,12 @@ async fn filters_and_pages_of_the_trail() {
         assert_eq!(list(of_key(foreign.key.id)).await, []);
         let created = AuditQuery {
             action: Some(AuditAction::ApiKeyCreated),
-            from: Some(world.now + TimeDelta::seconds(1)),
-            to: Some(world.now + TimeDelta::seconds(4)),
+            from: Some(fixture.now + TimeDelta::seconds(1)),
+            to: Some(fixture.now + TimeDelta::seconds(4)),
             ..AuditQuery::default()
         };
         let times: Vec<_> = list(created).await.iter().map(|event| event.at).collect();
-        let expected = [3, 2, 1].map(|seconds| world.now + TimeDelta::seconds(seconds));
+        let expected = [3, 2, 1].map(|seconds| fixture.now + TimeDelta::seconds(seconds));
         assert_eq!(times, expected);
         let by_cli = AuditQuery {
             actor: Some(AuditedActor::Cli),

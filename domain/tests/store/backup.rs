@@ -20,7 +20,7 @@ use std::{
 use crate::{
     keys::issue,
     restore::restored,
-    world::{World, on_every_database},
+    test_store::{TestStore, on_every_database},
 };
 
 pub(crate) const NOTHING: Word = Word {
@@ -29,27 +29,27 @@ pub(crate) const NOTHING: Word = Word {
     person: None,
 };
 
-pub(crate) fn backup_file(world: &World) -> PathBuf {
-    world
+pub(crate) fn backup_file(fixture: &TestStore) -> PathBuf {
+    fixture
         .sqlite_file()
         .expect("SQLite")
         .with_file_name("backup.db")
 }
 
-pub(crate) async fn backup_of(world: &World) -> PathBuf {
-    let file = backup_file(world);
-    let made = back_up(&world.options().database_url, &file, world.now).await;
+pub(crate) async fn backup_of(fixture: &TestStore) -> PathBuf {
+    let file = backup_file(fixture);
+    let made = back_up(&fixture.options().database_url, &file, fixture.now).await;
     assert_eq!(made.expect("a backup").path, file);
     file
 }
 
 pub(crate) async fn try_restore(
-    world: &World,
+    fixture: &TestStore,
     file: &Path,
     word: &Word,
 ) -> Result<Restoration, Error> {
-    let later = world.now + TimeDelta::hours(2);
-    restore(&world.options().database_url, file, word, later).await
+    let later = fixture.now + TimeDelta::hours(2);
+    restore(&fixture.options().database_url, file, word, later).await
 }
 
 /// What the one thing is that is wrong.
@@ -70,8 +70,8 @@ async fn execute_in(file: &Path, sql: &str) {
 }
 
 /// Every file beside the database.
-pub(crate) fn files(world: &World) -> Vec<String> {
-    let folder = world.sqlite_file().expect("SQLite");
+pub(crate) fn files(fixture: &TestStore) -> Vec<String> {
+    let folder = fixture.sqlite_file().expect("SQLite");
     let folder = folder.parent().expect("a folder").read_dir();
     let mut names: Vec<_> = folder
         .expect("a folder")
@@ -84,12 +84,12 @@ pub(crate) fn files(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
-    let world = World::on_sqlite().await;
-    let scope = world.tenant("acme").await;
-    let group = world.group(&scope, "Ordering", &[]).await;
-    let IssuedKey { key, secret } = issue(&world, &scope, &group, "A name to find").await;
-    let file = backup_file(&world);
-    let backup = back_up(&world.options().database_url, &file, world.now)
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
+    let group = fixture.group(&scope, "Ordering", &[]).await;
+    let IssuedKey { key, secret } = issue(&fixture, &scope, &group, "A name to find").await;
+    let file = backup_file(&fixture);
+    let backup = back_up(&fixture.options().database_url, &file, fixture.now)
         .await
         .unwrap();
     let metadata = fs::metadata(&file).unwrap();
@@ -97,7 +97,7 @@ async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
         (backup.bytes, backup.tenants, backup.keys),
         (metadata.len(), 1, 1)
     );
-    assert_eq!(backup.taken_at, world.now);
+    assert_eq!(backup.taken_at, fixture.now);
     #[cfg(unix)]
     assert_eq!(
         std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777,
@@ -110,7 +110,7 @@ async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
         "latchkey.db-shm",
         "latchkey.db-wal",
     ];
-    assert_eq!(files(&world), expected);
+    assert_eq!(files(&fixture), expected);
 
     let bytes = fs::read(&file).unwrap();
     let holds = |text: &str| {
@@ -122,7 +122,7 @@ async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
     assert!(!holds(secret.expose()) && !holds(&secret.expose()[3..19]));
 
     // A second one does not take its place.
-    let refused = back_up(&world.options().database_url, &file, world.now)
+    let refused = back_up(&fixture.options().database_url, &file, fixture.now)
         .await
         .unwrap_err();
     assert!(
@@ -131,45 +131,45 @@ async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
     );
     assert_eq!(fs::read(&file).unwrap(), bytes);
     let nowhere = file.with_file_name("nowhere").join("backup.db");
-    let refused = back_up(&world.options().database_url, &nowhere, world.now)
+    let refused = back_up(&fixture.options().database_url, &nowhere, fixture.now)
         .await
         .unwrap_err();
     assert!(
         message(&refused).starts_with("cannot write "),
         "{refused:?}"
     );
-    assert_eq!(files(&world), expected);
+    assert_eq!(files(&fixture), expected);
 }
 
 #[tokio::test]
 async fn a_backup_that_fails_leaves_nothing_behind() {
-    let world = World::on_sqlite().await;
+    let fixture = TestStore::on_sqlite().await;
     // A table whose first page is one of an index: found out when its rows are copied.
     execute_in(
-        &world.sqlite_file().unwrap(),
+        &fixture.sqlite_file().unwrap(),
         "PRAGMA writable_schema = on; UPDATE sqlite_schema SET rootpage = \
          (SELECT rootpage FROM sqlite_schema WHERE name = 'tenants_slug') WHERE name = 'refusals'",
     )
     .await;
-    let before = files(&world);
-    let url = world.options().database_url;
-    let refused = back_up(&url, &backup_file(&world), world.now).await;
+    let before = files(&fixture);
+    let url = fixture.options().database_url;
+    let refused = back_up(&url, &backup_file(&fixture), fixture.now).await;
     let reason = refused.unwrap_err().source().unwrap().to_string();
     assert!(reason.contains("malformed"), "{reason}");
-    assert_eq!(files(&world), before);
+    assert_eq!(files(&fixture), before);
 }
 
 #[tokio::test]
 async fn p55_a_backup_in_the_place_of_the_database_is_refused() {
-    let world = World::on_sqlite().await;
-    world.tenant("acme").await;
-    let file = backup_of(&world).await;
+    let fixture = TestStore::on_sqlite().await;
+    fixture.tenant("acme").await;
+    let file = backup_of(&fixture).await;
     let bytes = fs::read(&file).unwrap();
     for serves in [true, false] {
         let refused = Store::open(StoreOptions {
             database_url: format!("sqlite://{}?mode=rwc", file.display()),
             serves,
-            ..world.options()
+            ..fixture.options()
         });
         let refused = refused.await.unwrap_err();
         assert_eq!(
@@ -180,17 +180,17 @@ async fn p55_a_backup_in_the_place_of_the_database_is_refused() {
     assert_eq!(fs::read(&file).unwrap(), bytes, "not touched");
     // Where it was copied to, it can be made a database as well, but not without a word.
     let url = format!("sqlite://{}", file.display());
-    let refused = restore(&url, &file, &Word::default(), world.now)
+    let refused = restore(&url, &file, &Word::default(), fixture.now)
         .await
         .unwrap();
     assert!(
         matches!(refused, Restoration::WordNeeded { .. }),
         "{refused:?}"
     );
-    restore(&url, &file, &NOTHING, world.now).await.unwrap();
+    restore(&url, &file, &NOTHING, fixture.now).await.unwrap();
     let options = StoreOptions {
         database_url: url,
-        ..world.options()
+        ..fixture.options()
     };
     let store = Store::open(options).await.unwrap();
     store.tenants(&store.as_cli()).find("acme").await.unwrap();
@@ -198,12 +198,12 @@ async fn p55_a_backup_in_the_place_of_the_database_is_refused() {
 
 #[tokio::test]
 async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
-    let world = World::on_sqlite().await;
-    world.tenant("acme").await;
-    let file = backup_of(&world).await;
-    world.tenant("globex").await;
+    let fixture = TestStore::on_sqlite().await;
+    fixture.tenant("acme").await;
+    let file = backup_of(&fixture).await;
+    fixture.tenant("globex").await;
     let try_it =
-        async |file: &Path| message(&try_restore(&world, file, &NOTHING).await.unwrap_err());
+        async |file: &Path| message(&try_restore(&fixture, file, &NOTHING).await.unwrap_err());
 
     let copy = |name: &str| {
         let copy = file.with_file_name(name);
@@ -243,16 +243,23 @@ async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
     fs::write(&theirs, "").unwrap();
     execute_in(&theirs, "CREATE TABLE songs (title text)").await;
     let url = format!("sqlite://{}", theirs.display());
-    let refused = restore(&url, &file, &NOTHING, world.now).await.unwrap_err();
+    let refused = restore(&url, &file, &NOTHING, fixture.now)
+        .await
+        .unwrap_err();
     assert!(
         message(&refused).contains("is not latchkey's"),
         "{refused:?}"
     );
-    let operator = world.store.as_cli();
-    world.store.tenants(&operator).find("globex").await.unwrap();
+    let operator = fixture.store.as_cli();
+    fixture
+        .store
+        .tenants(&operator)
+        .find("globex")
+        .await
+        .unwrap();
 
     let copy = file.with_file_name("more.db");
-    let refused = back_up(&url, &copy, world.now).await.unwrap_err();
+    let refused = back_up(&url, &copy, fixture.now).await.unwrap_err();
     assert!(
         message(&refused).contains("is not latchkey's"),
         "{refused:?}"
@@ -261,7 +268,7 @@ async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
         "sqlite://{}?mode=rwc",
         file.with_file_name("none.db").display()
     );
-    let refused = back_up(&nothing, &copy, world.now).await.unwrap_err();
+    let refused = back_up(&nothing, &copy, fixture.now).await.unwrap_err();
     assert!(
         message(&refused).starts_with("there is no database: "),
         "{refused:?}"
@@ -270,7 +277,7 @@ async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
 
     let server = StoreOptions {
         serves: true,
-        ..world.options()
+        ..fixture.options()
     };
     let server = Store::open(server).await.unwrap();
     assert!(
@@ -279,8 +286,8 @@ async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
             .starts_with("another latchkey serves this database")
     );
     drop(server);
-    restored(&world, &file, &Word::default()).await;
-    world
+    restored(&fixture, &file, &Word::default()).await;
+    fixture
         .store
         .tenants(&operator)
         .find("globex")
@@ -290,16 +297,16 @@ async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
 
 #[tokio::test]
 async fn postgres_has_its_own_tools() {
-    on_every_database(async |world| {
-        if world.sqlite_file().is_some() {
+    on_every_database(async |fixture| {
+        if fixture.sqlite_file().is_some() {
             return;
         }
         let file = Path::new("backup.db");
-        let refused = back_up(&world.options().database_url, file, world.now)
+        let refused = back_up(&fixture.options().database_url, file, fixture.now)
             .await
             .unwrap_err();
         assert!(message(&refused).contains("pg_dump"), "{refused:?}");
-        let refused = try_restore(world, file, &NOTHING).await.unwrap_err();
+        let refused = try_restore(fixture, file, &NOTHING).await.unwrap_err();
         assert!(message(&refused).contains("pg_dump"), "{refused:?}");
     })
     .await;

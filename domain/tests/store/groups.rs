@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use domain::{Error, audit::AuditAction, group::GroupType, store::groups::NewGroup};
 use serde_json::json;
 
-use crate::world::{on_every_database, permission_set};
+use crate::test_store::{on_every_database, permission_set};
 
 fn named(name: &str, kind: GroupType) -> NewGroup {
     NewGroup {
@@ -16,11 +16,11 @@ fn named(name: &str, kind: GroupType) -> NewGroup {
 
 #[tokio::test]
 async fn a_group_is_found_by_its_name_and_by_its_identifier() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let groups = world.store.groups(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let groups = fixture.store.groups(&scope);
         let made = groups
-            .create(named(" Ordering ", GroupType::TenantApiKey), world.now)
+            .create(named(" Ordering ", GroupType::TenantApiKey), fixture.now)
             .await
             .unwrap();
         assert_eq!(made.name, "Ordering");
@@ -31,7 +31,7 @@ async fn a_group_is_found_by_its_name_and_by_its_identifier() {
             Err(Error::NotFound("authorization group"))
         ));
 
-        let event = &world.store.audit(&scope).newest(1).await.unwrap()[0];
+        let event = &fixture.store.audit(&scope).newest(1).await.unwrap()[0];
         assert_eq!(event.action, AuditAction::GroupCreated);
         assert_eq!(event.target.kind, "authorization_group");
         assert_eq!(event.target.id, Some(made.id.as_uuid()));
@@ -49,11 +49,11 @@ async fn a_group_is_found_by_its_name_and_by_its_identifier() {
 
 #[tokio::test]
 async fn a_name_that_reads_as_an_identifier_is_found_as_a_name() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
         let name = "0190b1a0-0000-7000-8000-000000000001";
-        let made = world.group(&scope, name, &[]).await;
-        let found = world.store.groups(&scope).find(name).await.unwrap();
+        let made = fixture.group(&scope, name, &[]).await;
+        let found = fixture.store.groups(&scope).find(name).await.unwrap();
         assert_eq!(found, made);
     })
     .await;
@@ -61,15 +61,15 @@ async fn a_name_that_reads_as_an_identifier_is_found_as_a_name() {
 
 #[tokio::test]
 async fn lists_are_by_name_and_keys_are_offered_their_own_type_alone() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let groups = world.store.groups(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let groups = fixture.store.groups(&scope);
         for (name, kind) in [
             ("ordering", GroupType::TenantApiKey),
             ("Auditors", GroupType::User),
             ("Billing", GroupType::TenantApiKey),
         ] {
-            groups.create(named(name, kind), world.now).await.unwrap();
+            groups.create(named(name, kind), fixture.now).await.unwrap();
         }
         let names = |groups: Vec<domain::group::AuthorizationGroup>| {
             groups
@@ -91,38 +91,38 @@ async fn lists_are_by_name_and_keys_are_offered_their_own_type_alone() {
 
 #[tokio::test]
 async fn a_name_is_taken_once_in_each_tenant() {
-    on_every_database(async |world| {
-        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
-        world.group(&acme, "Ordering", &[]).await;
-        world.group(&globex, "Ordering", &[]).await;
-        let refused = world
+    on_every_database(async |fixture| {
+        let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
+        fixture.group(&acme, "Ordering", &[]).await;
+        fixture.group(&globex, "Ordering", &[]).await;
+        let refused = fixture
             .store
             .groups(&acme)
-            .create(named("Ordering", GroupType::User), world.now)
+            .create(named("Ordering", GroupType::User), fixture.now)
             .await
             .unwrap_err();
         assert!(
             matches!(&refused, Error::AlreadyExists { what: "authorization group", name } if name == "Ordering"),
             "{refused:?}"
         );
-        let refused = world
+        let refused = fixture
             .store
             .groups(&acme)
-            .create(named("\u{202E}", GroupType::User), world.now)
+            .create(named("\u{202E}", GroupType::User), fixture.now)
             .await;
         assert!(matches!(refused, Err(Error::Invalid(errors)) if errors[0].field == "name"));
-        assert_eq!(world.store.groups(&acme).list().await.unwrap().len(), 1);
+        assert_eq!(fixture.store.groups(&acme).list().await.unwrap().len(), 1);
     })
     .await;
 }
 
 #[tokio::test]
 async fn permissions_are_replaced_and_the_same_ones_change_nothing() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let groups = world.store.groups(&scope);
-        let made = world.group(&scope, "Ordering", &["orders:read"]).await;
-        let later = world.now + TimeDelta::hours(1);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let groups = fixture.store.groups(&scope);
+        let made = fixture.group(&scope, "Ordering", &["orders:read"]).await;
+        let later = fixture.now + TimeDelta::hours(1);
         let wanted = permission_set(&["orders:write"]);
         for name_or_id in ["Ordering".to_owned(), made.id.to_string()] {
             let changed = groups
@@ -134,7 +134,7 @@ async fn permissions_are_replaced_and_the_same_ones_change_nothing() {
         }
         assert_eq!(groups.find("Ordering").await.unwrap().permissions, wanted);
 
-        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        let events = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(events.len(), 3, "tenant, group, one change");
         assert_eq!(events[0].action, AuditAction::GroupPermissionsChanged);
         assert_eq!(
@@ -147,10 +147,10 @@ async fn permissions_are_replaced_and_the_same_ones_change_nothing() {
 
 #[tokio::test]
 async fn the_group_of_another_tenant_does_not_exist() {
-    on_every_database(async |world| {
-        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
-        let group = world.group(&acme, "Ordering", &["orders:read"]).await;
-        let groups = world.store.groups(&globex);
+    on_every_database(async |fixture| {
+        let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
+        let group = fixture.group(&acme, "Ordering", &["orders:read"]).await;
+        let groups = fixture.store.groups(&globex);
         for name_or_id in ["Ordering".to_owned(), group.id.to_string()] {
             assert!(matches!(
                 groups.find(&name_or_id).await,
@@ -158,14 +158,14 @@ async fn the_group_of_another_tenant_does_not_exist() {
             ));
             assert!(matches!(
                 groups
-                    .set_permissions(&name_or_id, permission_set(&[]), world.now)
+                    .set_permissions(&name_or_id, permission_set(&[]), fixture.now)
                     .await,
                 Err(Error::NotFound("authorization group"))
             ));
         }
         assert_eq!(groups.list().await.unwrap(), []);
         assert_eq!(groups.list_for_keys().await.unwrap(), []);
-        let untouched = world.store.groups(&acme).find("Ordering").await.unwrap();
+        let untouched = fixture.store.groups(&acme).find("Ordering").await.unwrap();
         assert_eq!(untouched, group);
     })
     .await;
@@ -173,14 +173,14 @@ async fn the_group_of_another_tenant_does_not_exist() {
 
 #[tokio::test]
 async fn pages_of_groups_by_name() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let other = world.tenant("globex").await;
-        world.group(&other, "Amber", &[]).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let other = fixture.tenant("globex").await;
+        fixture.group(&other, "Amber", &[]).await;
         for name in ["beta", "Alpha", "Älpler", "alpha", "Beta"] {
-            world.group(&scope, name, &["orders:read"]).await;
+            fixture.group(&scope, name, &["orders:read"]).await;
         }
-        let groups = world.store.groups(&scope);
+        let groups = fixture.store.groups(&scope);
         for limit in 1..=6 {
             let mut walked = Vec::new();
             let mut cursor = None;

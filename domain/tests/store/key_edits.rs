@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     keys::{ParseAllowlist, in_days, issue, new_key},
-    world::{World, on_every_database, permission_set},
+    test_store::{TestStore, on_every_database, permission_set},
 };
 
 fn renamed(name: &str) -> KeyChanges {
@@ -38,16 +38,16 @@ fn unchanged(key: &ApiKey) -> KeyChanges {
 
 #[tokio::test]
 async fn an_edit_changes_what_it_names_and_its_event_lists_what_differs() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let old_group = world.group(&scope, "Ordering", &[]).await;
-        let new_group = world.group(&scope, "Reading", &[]).await;
-        let keys = world.store.keys(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let old_group = fixture.group(&scope, "Ordering", &[]).await;
+        let new_group = fixture.group(&scope, "Reading", &[]).await;
+        let keys = fixture.store.keys(&scope);
         let mut new = new_key("ERP", &old_group);
-        new.expires_on = Some(in_days(world, 3));
+        new.expires_on = Some(in_days(fixture, 3));
         new.allowlist = "10.0.0.0/8".parse_allowlist();
-        let before = keys.create(new, world.now).await.unwrap().key;
-        let later = world.now + TimeDelta::hours(1);
+        let before = keys.create(new, fixture.now).await.unwrap().key;
+        let later = fixture.now + TimeDelta::hours(1);
 
         let renamed = keys
             .update(before.id, renamed("CRM"), Some(1), later)
@@ -59,7 +59,15 @@ async fn an_edit_changes_what_it_names_and_its_event_lists_what_differs() {
         expected.updated_at = later;
         expected.version = 2;
         assert_eq!(renamed, expected);
-        let newest = async || world.store.audit(&scope).newest(1).await.unwrap().remove(0);
+        let newest = async || {
+            fixture
+                .store
+                .audit(&scope)
+                .newest(1)
+                .await
+                .unwrap()
+                .remove(0)
+        };
         let event = newest().await;
         assert_eq!(event.action, AuditAction::ApiKeyUpdated);
         assert_eq!(event.target.id, Some(before.id.as_uuid()));
@@ -105,22 +113,22 @@ async fn an_edit_changes_what_it_names_and_its_event_lists_what_differs() {
 
 #[tokio::test]
 async fn an_edit_that_changes_nothing_writes_nothing() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let key = issue(world, &scope, &group, "ERP").await.key;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let key = issue(fixture, &scope, &group, "ERP").await.key;
         // Keys cannot be given such a group any more; one that has it keeps it.
-        world
+        fixture
             .execute("UPDATE authorization_groups SET kind = 'user'", [])
             .await
             .unwrap();
-        let keys = world.store.keys(&scope);
-        let later = world.now + TimeDelta::hours(1);
+        let keys = fixture.store.keys(&scope);
+        let later = fixture.now + TimeDelta::hours(1);
         for changes in [KeyChanges::default(), unchanged(&key)] {
             let edited = keys.update(key.id, changes, Some(1), later).await;
             assert_eq!(edited.unwrap().key, key);
         }
-        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        let events = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(events[0].action, AuditAction::ApiKeyCreated);
     })
     .await;
@@ -128,23 +136,23 @@ async fn an_edit_that_changes_nothing_writes_nothing() {
 
 #[tokio::test]
 async fn an_edit_is_refused_for_revoked_keys_old_versions_and_groups_that_are_not_for_keys() {
-    on_every_database(async |world| {
-        let acme = world.tenant("acme").await;
-        let globex = world.tenant("globex").await;
-        let own = world.group(&acme, "Ordering", &[]).await;
-        let foreign = world.group(&globex, "Ordering", &[]).await;
+    on_every_database(async |fixture| {
+        let acme = fixture.tenant("acme").await;
+        let globex = fixture.tenant("globex").await;
+        let own = fixture.group(&acme, "Ordering", &[]).await;
+        let foreign = fixture.group(&globex, "Ordering", &[]).await;
         let for_people = NewGroup {
             name: "People".to_owned(),
             kind: GroupType::User,
             permissions: permission_set(&[]),
         };
-        let groups = world.store.groups(&acme);
-        let for_people = groups.create(for_people, world.now).await.unwrap();
-        let key = issue(world, &acme, &own, "ERP").await.key;
-        let of_globex = issue(world, &globex, &foreign, "Theirs").await.key;
-        let keys = world.store.keys(&acme);
+        let groups = fixture.store.groups(&acme);
+        let for_people = groups.create(for_people, fixture.now).await.unwrap();
+        let key = issue(fixture, &acme, &own, "ERP").await.key;
+        let of_globex = issue(fixture, &globex, &foreign, "Theirs").await.key;
+        let keys = fixture.store.keys(&acme);
         let edit = async |id: KeyId, changes, version| {
-            keys.update(id, changes, version, world.now)
+            keys.update(id, changes, version, fixture.now)
                 .await
                 .unwrap_err()
         };
@@ -171,15 +179,15 @@ async fn an_edit_is_refused_for_revoked_keys_old_versions_and_groups_that_are_no
             let refused = edit(id, renamed("Renamed"), None).await;
             assert!(matches!(refused, Error::NotFound("API key")), "{refused:?}");
         }
-        assert_eq!(keys.get(key.id, world.now).await.unwrap(), key);
+        assert_eq!(keys.get(key.id, fixture.now).await.unwrap(), key);
 
-        let revoked = keys.revoke(key.id, world.now).await.unwrap().key;
+        let revoked = keys.revoke(key.id, fixture.now).await.unwrap().key;
         for version in [None, Some(1), Some(2)] {
             let refused = edit(key.id, renamed("Renamed"), version).await;
             assert!(matches!(refused, Error::KeyRevoked), "{refused:?}");
         }
-        assert_eq!(keys.get(key.id, world.now).await.unwrap(), revoked);
-        let events = world.store.audit(&acme).newest(10).await.unwrap();
+        assert_eq!(keys.get(key.id, fixture.now).await.unwrap(), revoked);
+        let events = fixture.store.audit(&acme).newest(10).await.unwrap();
         assert!(
             events
                 .iter()
@@ -191,13 +199,13 @@ async fn an_edit_is_refused_for_revoked_keys_old_versions_and_groups_that_are_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p48_of_two_editors_who_saw_the_same_version_one_wins_and_the_other_is_told() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let id = issue(world, &scope, &group, "ERP").await.key.id;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let id = issue(fixture, &scope, &group, "ERP").await.key.id;
         for round in 0..20_i64 {
             let edit = async |name: String| {
-                let (store, scope, now) = (world.store.clone(), scope.clone(), world.now);
+                let (store, scope, now) = (fixture.store.clone(), scope.clone(), fixture.now);
                 let changes = renamed(&name);
                 let edited = tokio::spawn(async move {
                     let keys = store.keys(&scope);
@@ -216,11 +224,16 @@ async fn p48_of_two_editors_who_saw_the_same_version_one_wins_and_the_other_is_t
             };
             assert!(matches!(refused, Error::Stale), "{refused:?}");
             assert_eq!(edited.key.version, 2 + round);
-            let read = world.store.keys(&scope).get(id, world.now).await.unwrap();
+            let read = fixture
+                .store
+                .keys(&scope)
+                .get(id, fixture.now)
+                .await
+                .unwrap();
             assert_eq!(read, edited.key);
             assert_eq!(read.name.as_str(), winner);
         }
-        let events = world.store.audit(&scope).newest(100).await.unwrap();
+        let events = fixture.store.audit(&scope).newest(100).await.unwrap();
         let edits = events
             .iter()
             .filter(|event| event.action == AuditAction::ApiKeyUpdated);
@@ -231,28 +244,28 @@ async fn p48_of_two_editors_who_saw_the_same_version_one_wins_and_the_other_is_t
 
 #[tokio::test]
 async fn the_last_editor_is_who_changed_the_key_last() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let globex = world.tenant("globex").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let id = issue(world, &scope, &group, "ERP").await.key.id;
-        let robot = issue(world, &scope, &group, "Robot").await;
-        let last = async |id| world.store.keys(&scope).last_editor(id).await.unwrap();
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let globex = fixture.tenant("globex").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let id = issue(fixture, &scope, &group, "ERP").await.key.id;
+        let robot = issue(fixture, &scope, &group, "Robot").await;
+        let last = async |id| fixture.store.keys(&scope).last_editor(id).await.unwrap();
         assert_eq!(last(id).await.unwrap().kind, ActorKind::Cli);
 
-        let verifier = domain::verify::Verifier::new(world.store.clone());
+        let verifier = domain::verify::Verifier::new(fixture.store.clone());
         let client = ClientAddress::Unknown;
-        let verdict = verifier.verify(robot.secret.expose(), client, None, world.now);
+        let verdict = verifier.verify(robot.secret.expose(), client, None, fixture.now);
         let as_robot = verdict.await.unwrap().expect("a good key").scope();
-        let keys = world.store.keys(&as_robot);
-        let later = world.now + TimeDelta::hours(1);
+        let keys = fixture.store.keys(&as_robot);
+        let later = fixture.now + TimeDelta::hours(1);
         keys.update(id, renamed("CRM"), None, later).await.unwrap();
         let robot_actor = Actor::api_key(robot.key.id, "Robot", client).who;
         assert_eq!(last(id).await, Some(robot_actor));
         assert_eq!(last(robot.key.id).await.unwrap().kind, ActorKind::Cli);
 
         assert_eq!(last(Uuid::now_v7().into()).await, None);
-        let foreign = world.store.keys(&globex).last_editor(id).await;
+        let foreign = fixture.store.keys(&globex).last_editor(id).await;
         assert_eq!(foreign.unwrap(), None);
     })
     .await;
@@ -260,22 +273,22 @@ async fn the_last_editor_is_who_changed_the_key_last() {
 
 #[tokio::test]
 async fn an_edited_name_and_description_are_what_a_search_finds() {
-    let world = World::on_sqlite().await;
-    let scope = world.tenant("acme").await;
-    let group = world.group(&scope, "Ordering", &[]).await;
-    let id = issue(&world, &scope, &group, "ERP").await.key.id;
-    let keys = world.store.keys(&scope);
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
+    let group = fixture.group(&scope, "Ordering", &[]).await;
+    let id = issue(&fixture, &scope, &group, "ERP").await.key.id;
+    let keys = fixture.store.keys(&scope);
     let changes = KeyChanges {
         description: Some("Nächtlich".parse().unwrap()),
         ..renamed("ÜBER")
     };
-    keys.update(id, changes, None, world.now).await.unwrap();
+    keys.update(id, changes, None, fixture.now).await.unwrap();
     for (q, found) in [("über", 1), ("NÄCHT", 1), ("erp", 0)] {
         let query = domain::key::query::KeyQuery {
             q: q.to_owned(),
             ..Default::default()
         };
-        let page = keys.list(&query, world.now).await.unwrap();
+        let page = keys.list(&query, fixture.now).await.unwrap();
         assert_eq!(page.items.len(), found, "{q}");
     }
 }

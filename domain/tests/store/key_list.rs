@@ -19,24 +19,24 @@ use std::cmp::Ordering;
 
 use crate::{
     keys::{in_days, issue, new_key},
-    world::{World, on_every_database},
+    test_store::{TestStore, on_every_database},
 };
 
 /// Twenty-four keys with many equal and many empty values, names in both cases and beyond ASCII; each third is revoked.
-async fn many_keys(world: &World, scope: &TenantScope) {
-    let operator = world.store.as_cli();
-    let tenants = world.store.tenants(&operator);
+async fn many_keys(fixture: &TestStore, scope: &TenantScope) {
+    let operator = fixture.store.as_cli();
+    let tenants = fixture.store.tenants(&operator);
     tenants
-        .set_limit("acme", 1_000, world.now)
+        .set_limit("acme", 1_000, fixture.now)
         .await
         .expect("an answer");
     let groups = [
-        world.group(scope, "zebra", &[]).await,
-        world.group(scope, "Alpha", &[]).await,
-        world.group(scope, "beta", &[]).await,
+        fixture.group(scope, "zebra", &[]).await,
+        fixture.group(scope, "Alpha", &[]).await,
+        fixture.group(scope, "beta", &[]).await,
     ];
-    let keys = world.store.keys(scope);
-    let verifier = Verifier::new(world.store.clone());
+    let keys = fixture.store.keys(scope);
+    let verifier = Verifier::new(fixture.store.clone());
     let names = [
         "beta", "Alpha", "alpha", "Äpfel", "ZETA", "äpfel", "Ωmega", "🔑🔑",
     ];
@@ -45,18 +45,18 @@ async fn many_keys(world: &World, scope: &TenantScope) {
             names[index as usize % names.len()],
             &groups[index as usize % 3],
         );
-        new.expires_on = (index % 4 != 0).then(|| in_days(world, 1 + index % 3));
-        let created_at = world.now + TimeDelta::milliseconds(index / 2 * 100);
+        new.expires_on = (index % 4 != 0).then(|| in_days(fixture, 1 + index % 3));
+        let created_at = fixture.now + TimeDelta::milliseconds(index / 2 * 100);
         let issued = keys.create(new, created_at).await.expect("an answer");
         if index % 5 < 2 {
             // Whole seconds and fractions of them, which SQLite keeps as texts of different lengths.
-            let used_at = world.now + TimeDelta::microseconds(index % 7 * 250_000);
+            let used_at = fixture.now + TimeDelta::microseconds(index % 7 * 250_000);
             let client = ClientAddress::known("192.0.2.7".parse().expect("an answer"));
             let verdict = verifier.verify(issued.secret.expose(), client, None, used_at);
             verdict.await.expect("an answer").expect("a good key");
         }
         if index % 3 == 0 {
-            keys.revoke(issued.key.id, world.now)
+            keys.revoke(issued.key.id, fixture.now)
                 .await
                 .expect("an answer");
         }
@@ -65,9 +65,9 @@ async fn many_keys(world: &World, scope: &TenantScope) {
 }
 
 /// Every key that `query` shows: from the first page to the last one, and back again over the same pages.
-async fn walk(world: &World, scope: &TenantScope, mut query: KeyQuery) -> Vec<ApiKey> {
+async fn walk(fixture: &TestStore, scope: &TenantScope, mut query: KeyQuery) -> Vec<ApiKey> {
     let list = async |query: &KeyQuery| {
-        let page = world.store.keys(scope).list(query, world.now).await;
+        let page = fixture.store.keys(scope).list(query, fixture.now).await;
         let page = page.expect("an answer");
         assert!(page.items.len() <= query.limit as usize);
         let cursors = [&page.next_cursor, &page.previous_cursor];
@@ -132,14 +132,14 @@ fn compare(a: &ApiKey, b: &ApiKey, sort: KeySort) -> Ordering {
 
 #[tokio::test]
 async fn every_order_walks_every_key_once_with_empty_values_last_in_both_directions() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        many_keys(world, &scope).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        many_keys(fixture, &scope).await;
         let everything = KeyQuery {
             limit: MAX_LIMIT,
             ..KeyQuery::default()
         };
-        let keys = walk(world, &scope, everything).await;
+        let keys = walk(fixture, &scope, everything).await;
         assert_eq!(keys.len(), 24);
         for column in KeySortColumn::ALL {
             for descending in [false, true] {
@@ -152,7 +152,7 @@ async fn every_order_walks_every_key_once_with_empty_values_last_in_both_directi
                         limit,
                         ..KeyQuery::default()
                     };
-                    let walked = walk(world, &scope, query).await;
+                    let walked = walk(fixture, &scope, query).await;
                     assert_eq!(walked, expected, "{} by {limit}", sort.to_parameter());
                 }
             }
@@ -163,25 +163,25 @@ async fn every_order_walks_every_key_once_with_empty_values_last_in_both_directi
 
 #[tokio::test]
 async fn filters_are_independent_of_each_other_and_agree_with_what_the_keys_say() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
-        tenants.set_limit("acme", 100, world.now).await.unwrap();
-        let keys = world.store.keys(&scope);
-        let made_at = world.now - TimeDelta::days(60);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
+        tenants.set_limit("acme", 100, fixture.now).await.unwrap();
+        let keys = fixture.store.keys(&scope);
+        let made_at = fixture.now - TimeDelta::days(60);
         for (days, revoked) in [None, Some(-1), Some(0), Some(30), Some(31)]
             .into_iter()
             .flat_map(|days| [(days, false), (days, true)])
         {
             let new = NewKey {
-                expires_on: days.map(|days| in_days(world, days)),
+                expires_on: days.map(|days| in_days(fixture, days)),
                 ..new_key("ERP", &group)
             };
             let id = keys.create(new, made_at).await.unwrap().key.id;
             if revoked {
-                keys.revoke(id, world.now).await.unwrap();
+                keys.revoke(id, fixture.now).await.unwrap();
             }
         }
         for expiration in [None, Some("valid"), Some("expiring_soon"), Some("expired")] {
@@ -191,7 +191,7 @@ async fn filters_are_independent_of_each_other_and_agree_with_what_the_keys_say(
                     expiration: expiration.and_then(ExpirationState::from_word),
                     ..KeyQuery::default()
                 };
-                let shown = walk(world, &scope, query.clone()).await;
+                let shown = walk(fixture, &scope, query.clone()).await;
                 let both = match expiration {
                     None => 10,
                     Some("expired") => 2,
@@ -199,7 +199,7 @@ async fn filters_are_independent_of_each_other_and_agree_with_what_the_keys_say(
                 };
                 let expected = if status.is_none() { both } else { both / 2 };
                 assert_eq!(shown.len(), expected, "{query:?}");
-                let summary = keys.summary(&query, world.now).await.unwrap();
+                let summary = keys.summary(&query, fixture.now).await.unwrap();
                 let expected = KeySummary {
                     usage: Usage {
                         used: 5,
@@ -222,9 +222,9 @@ async fn filters_are_independent_of_each_other_and_agree_with_what_the_keys_say(
 
 #[tokio::test]
 async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_the_case() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
         for (name, description) in [
             ("100% orders", ""),
             ("under_score", ""),
@@ -238,10 +238,10 @@ async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_th
                 description: description.parse().unwrap(),
                 ..new_key(name, &group)
             };
-            world
+            fixture
                 .store
                 .keys(&scope)
-                .create(new, world.now)
+                .create(new, fixture.now)
                 .await
                 .unwrap();
         }
@@ -251,13 +251,13 @@ async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_th
                 sort: KeySort::parse("name").unwrap(),
                 ..KeyQuery::default()
             };
-            let keys = world.store.keys(&scope);
-            let summary = keys.summary(&query, world.now).await.unwrap();
+            let keys = fixture.store.keys(&scope);
+            let summary = keys.summary(&query, fixture.now).await.unwrap();
             // Both of one statement say the same as each alone.
-            let (page, of_both) = keys.list_with_summary(&query, world.now).await.unwrap();
+            let (page, of_both) = keys.list_with_summary(&query, fixture.now).await.unwrap();
             assert_eq!(of_both, summary);
-            assert_eq!(page, keys.list(&query, world.now).await.unwrap());
-            let keys = walk(world, &scope, query).await;
+            assert_eq!(page, keys.list(&query, fixture.now).await.unwrap());
+            let keys = walk(fixture, &scope, query).await;
             assert_eq!((summary.matching, summary.total), (keys.len() as u64, 7));
             keys.into_iter()
                 .map(|key| String::from(key.name))
@@ -294,14 +294,14 @@ async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_th
 
 #[tokio::test]
 async fn a_search_finds_the_end_of_a_hint_whatever_the_case() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
         let mut hints = Vec::new();
         for _ in 0..8 {
-            hints.push(issue(world, &scope, &group, "Shop").await.key.hint);
+            hints.push(issue(fixture, &scope, &group, "Shop").await.key.hint);
         }
-        let keys = world.store.keys(&scope);
+        let keys = fixture.store.keys(&scope);
         for hint in hints {
             let end: String = hint.chars().skip(hint.chars().count() - 4).collect();
             for q in [end.clone(), end.to_lowercase(), end.to_uppercase()] {
@@ -309,7 +309,7 @@ async fn a_search_finds_the_end_of_a_hint_whatever_the_case() {
                     q,
                     ..KeyQuery::default()
                 };
-                let (page, summary) = keys.list_with_summary(&query, world.now).await.unwrap();
+                let (page, summary) = keys.list_with_summary(&query, fixture.now).await.unwrap();
                 assert!(page.items.iter().any(|key| key.hint == hint), "{hint}");
                 assert_eq!(summary.matching, page.items.len() as u64);
             }
@@ -320,16 +320,16 @@ async fn a_search_finds_the_end_of_a_hint_whatever_the_case() {
 
 #[tokio::test]
 async fn p72_a_search_has_a_greatest_length() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let keys = world.store.keys(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let keys = fixture.store.keys(&scope);
         for (length, is_good) in [(100, true), (101, false), (100_000, false)] {
             let query = KeyQuery {
                 q: "ä".repeat(length),
                 ..KeyQuery::default()
             };
-            let listed = keys.list(&query, world.now).await.map(drop);
-            let summed = keys.summary(&query, world.now).await.map(drop);
+            let listed = keys.list(&query, fixture.now).await.map(drop);
+            let summed = keys.summary(&query, fixture.now).await.map(drop);
             for outcome in [listed, summed] {
                 match outcome {
                     Ok(()) => assert!(is_good, "{length}"),
@@ -348,10 +348,10 @@ async fn p72_a_search_has_a_greatest_length() {
 /// One walk of SQLite's or PostgreSQL's over the keys serves the page and its numbers.
 #[tokio::test]
 async fn p72_a_page_with_a_search_looks_at_the_keys_once() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        many_keys(world, &scope).await;
-        let keys = world.store.keys(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        many_keys(fixture, &scope).await;
+        let keys = fixture.store.keys(&scope);
         for column in KeySortColumn::ALL {
             let query = KeyQuery {
                 q: "a".to_owned(),
@@ -362,10 +362,10 @@ async fn p72_a_page_with_a_search_looks_at_the_keys_once() {
                 limit: 3,
                 ..KeyQuery::default()
             };
-            let before = world.store.statements();
-            keys.list_with_summary(&query, world.now).await.unwrap();
+            let before = fixture.store.statements();
+            keys.list_with_summary(&query, fixture.now).await.unwrap();
             // The search; the tenant and its counters.
-            assert_eq!(world.store.statements() - before, 3, "{column:?}");
+            assert_eq!(fixture.store.statements() - before, 3, "{column:?}");
         }
     })
     .await;
@@ -373,21 +373,21 @@ async fn p72_a_page_with_a_search_looks_at_the_keys_once() {
 
 #[tokio::test]
 async fn p26_a_cursor_is_data_and_a_changed_one_is_refused() {
-    on_every_database(async |world| {
-        let acme = world.tenant("acme").await;
-        let globex = world.tenant("globex").await;
-        let of_acme = world.group(&acme, "Ordering", &[]).await;
-        let of_globex = world.group(&globex, "Ordering", &[]).await;
+    on_every_database(async |fixture| {
+        let acme = fixture.tenant("acme").await;
+        let globex = fixture.tenant("globex").await;
+        let of_acme = fixture.group(&acme, "Ordering", &[]).await;
+        let of_globex = fixture.group(&globex, "Ordering", &[]).await;
         let one_by_one = KeyQuery {
             limit: 1,
             ..KeyQuery::default()
         };
         for _ in 0..3 {
-            issue(world, &acme, &of_acme, "Acme's").await;
-            issue(world, &globex, &of_globex, "Globex's").await;
+            issue(fixture, &acme, &of_acme, "Acme's").await;
+            issue(fixture, &globex, &of_globex, "Globex's").await;
         }
         let list = async |scope: &TenantScope, query: &KeyQuery| {
-            world.store.keys(scope).list(query, world.now).await
+            fixture.store.keys(scope).list(query, fixture.now).await
         };
         let cursor = list(&globex, &one_by_one)
             .await
@@ -434,8 +434,8 @@ async fn p26_a_cursor_is_data_and_a_changed_one_is_refused() {
 
 #[tokio::test]
 async fn a_cursor_of_the_version_before_is_refused() {
-    let world = World::on_sqlite().await;
-    let scope = world.tenant("acme").await;
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
     // What it handed out: {"sort":"-created_at","value":"1772452800000000","id":"…"} and its checksum.
     let json = r#"{"sort":"-created_at","value":"1772452800000000","id":"019cad50-5c00-7000-8000-000000000000"}"#;
     let checksum = crc32fast::hash(json.as_bytes()).to_be_bytes();
@@ -444,20 +444,20 @@ async fn a_cursor_of_the_version_before_is_refused() {
         cursor: Some(cursor),
         ..KeyQuery::default()
     };
-    let outcome = world.store.keys(&scope).list(&query, world.now).await;
+    let outcome = fixture.store.keys(&scope).list(&query, fixture.now).await;
     assert!(matches!(outcome, Err(Error::InvalidCursor)), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn the_way_back_ends_at_the_first_key_though_keys_came_and_went_meanwhile() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let keys = world.store.keys(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let keys = fixture.store.keys(&scope);
         let mut made = Vec::new();
         for number in 0..6 {
             let name = format!("key {number}");
-            made.push(issue(world, &scope, &group, &name).await.key.id);
+            made.push(issue(fixture, &scope, &group, &name).await.key.id);
         }
         let page = async |cursor: Option<&String>, limit| {
             let query = KeyQuery {
@@ -467,7 +467,7 @@ async fn the_way_back_ends_at_the_first_key_though_keys_came_and_went_meanwhile(
                 limit,
                 ..KeyQuery::default()
             };
-            let page = keys.list(&query, world.now).await.unwrap();
+            let page = keys.list(&query, fixture.now).await.unwrap();
             let names: Vec<String> = page.items.iter().map(|key| key.name.to_string()).collect();
             (names.join(", "), page)
         };
@@ -484,7 +484,7 @@ async fn the_way_back_ends_at_the_first_key_though_keys_came_and_went_meanwhile(
         assert_eq!(page(before.next_cursor.as_ref(), 2).await.1, third);
 
         // More before than was counted: none of them is out of reach.
-        issue(world, &scope, &group, "a new one").await;
+        issue(fixture, &scope, &group, "a new one").await;
         let (names, before) = page(second.previous_cursor.as_ref(), 2).await;
         assert_eq!((names.as_str(), before.first), ("a new one, key 0", 1));
         assert_eq!(before.previous_cursor, None);
@@ -495,7 +495,7 @@ async fn the_way_back_ends_at_the_first_key_though_keys_came_and_went_meanwhile(
 
         // Fewer before than was counted, and then none.
         for id in &made[..3] {
-            keys.revoke(*id, world.now).await.unwrap();
+            keys.revoke(*id, fixture.now).await.unwrap();
         }
         let (names, before) = page(third.previous_cursor.as_ref(), 2).await;
         assert_eq!((names.as_str(), before.first), ("a new one, key 3", 1));
@@ -511,15 +511,15 @@ async fn the_way_back_ends_at_the_first_key_though_keys_came_and_went_meanwhile(
 
 #[tokio::test]
 async fn counts_follow_every_change() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let globex = world.tenant("globex").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let of_globex = world.group(&globex, "Ordering", &[]).await;
-        issue(world, &globex, &of_globex, "Theirs").await;
-        let keys = world.store.keys(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let globex = fixture.tenant("globex").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let of_globex = fixture.group(&globex, "Ordering", &[]).await;
+        issue(fixture, &globex, &of_globex, "Theirs").await;
+        let keys = fixture.store.keys(&scope);
         let counts = async || {
-            let summary = keys.summary(&KeyQuery::default(), world.now).await;
+            let summary = keys.summary(&KeyQuery::default(), fixture.now).await;
             let summary = summary.unwrap();
             assert_eq!(summary.usage, keys.usage().await.unwrap());
             assert_eq!(summary.matching, summary.total);
@@ -527,25 +527,25 @@ async fn counts_follow_every_change() {
         };
         assert_eq!(counts().await, (0, 0, 0));
         let mut soon = new_key("ERP", &group);
-        soon.expires_on = Some(in_days(world, 30));
-        let id = keys.create(soon, world.now).await.unwrap().key.id;
+        soon.expires_on = Some(in_days(fixture, 30));
+        let id = keys.create(soon, fixture.now).await.unwrap().key.id;
         assert_eq!(counts().await, (1, 1, 1));
         for (date, expected) in [
-            (Some(in_days(world, 31)), (1, 0, 1)),
-            (Some(in_days(world, 1)), (1, 1, 1)),
+            (Some(in_days(fixture, 31)), (1, 0, 1)),
+            (Some(in_days(fixture, 1)), (1, 1, 1)),
             (None, (1, 0, 1)),
-            (Some(in_days(world, 2)), (1, 1, 1)),
+            (Some(in_days(fixture, 2)), (1, 1, 1)),
         ] {
             let expiry = RotatedExpiry::Set(date);
-            keys.rotate(id, expiry, world.now).await.unwrap();
+            keys.rotate(id, expiry, fixture.now).await.unwrap();
             assert_eq!(counts().await, expected);
         }
-        issue(world, &scope, &group, "CRM").await;
+        issue(fixture, &scope, &group, "CRM").await;
         assert_eq!(counts().await, (2, 1, 2));
-        keys.revoke(id, world.now).await.unwrap();
-        keys.revoke(id, world.now).await.unwrap();
+        keys.revoke(id, fixture.now).await.unwrap();
+        keys.revoke(id, fixture.now).await.unwrap();
         assert_eq!(counts().await, (1, 0, 2));
-        world.execute("DELETE FROM api_keys", []).await.unwrap();
+        fixture.execute("DELETE FROM api_keys", []).await.unwrap();
         assert_eq!(counts().await, (0, 0, 0));
     })
     .await;
@@ -576,33 +576,33 @@ async fn p60_only_the_columns_of_the_list_are_sorted_by() {
 
 #[tokio::test]
 async fn p26_a_page_has_at_most_so_many_keys_and_at_least_one() {
-    let world = World::on_sqlite().await;
-    let scope = world.tenant("acme").await;
-    let operator = world.store.as_cli();
-    let tenants = world.store.tenants(&operator);
-    tenants.set_limit("acme", 1_000, world.now).await.unwrap();
-    let group = world.group(&scope, "Ordering", &[]).await;
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
+    let operator = fixture.store.as_cli();
+    let tenants = fixture.store.tenants(&operator);
+    tenants.set_limit("acme", 1_000, fixture.now).await.unwrap();
+    let group = fixture.group(&scope, "Ordering", &[]).await;
     for _ in 0..=MAX_LIMIT {
-        issue(&world, &scope, &group, "ERP").await;
+        issue(&fixture, &scope, &group, "ERP").await;
     }
     for (asked, given) in [(u32::MAX, MAX_LIMIT), (0, 1), (25, 25)] {
         let query = KeyQuery {
             limit: asked,
             ..KeyQuery::default()
         };
-        let page = world.store.keys(&scope).list(&query, world.now).await;
+        let page = fixture.store.keys(&scope).list(&query, fixture.now).await;
         assert_eq!(page.unwrap().items.len(), given as usize);
     }
 }
 
 #[tokio::test]
 async fn a_longest_name_has_a_cursor_that_is_read_back() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, &"🔑".repeat(200), &[]).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, &"🔑".repeat(200), &[]).await;
         let names = ["🔑".repeat(200), "\"".repeat(200), "İ".repeat(200)];
         for name in &names {
-            issue(world, &scope, &group, name).await;
+            issue(fixture, &scope, &group, name).await;
         }
         for column in ["name", "-name", "authorization_group"] {
             let query = KeyQuery {
@@ -610,7 +610,7 @@ async fn a_longest_name_has_a_cursor_that_is_read_back() {
                 limit: 1,
                 ..KeyQuery::default()
             };
-            assert_eq!(walk(world, &scope, query).await.len(), names.len());
+            assert_eq!(walk(fixture, &scope, query).await.len(), names.len());
         }
     })
     .await;
@@ -618,15 +618,15 @@ async fn a_longest_name_has_a_cursor_that_is_read_back() {
 
 #[tokio::test]
 async fn p40_the_states_change_at_midnight_utc() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
         let new = NewKey {
             expires_on: Some("2026-04-10".parse().unwrap()),
             ..new_key("ERP", &group)
         };
-        let keys = world.store.keys(&scope);
-        keys.create(new, world.now).await.unwrap();
+        let keys = fixture.store.keys(&scope);
+        keys.create(new, fixture.now).await.unwrap();
         for (time, state) in [
             ("2026-03-10T23:59:59.999Z", ExpirationState::Valid),
             ("2026-03-11T00:00:00Z", ExpirationState::ExpiringSoon),

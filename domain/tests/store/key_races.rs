@@ -15,12 +15,12 @@ use tokio::task::JoinSet;
 
 use crate::{
     keys::{issue, new_key},
-    world::{World, on_every_database},
+    test_store::{TestStore, on_every_database},
 };
 
-async fn accepts(verifier: &Verifier, secret: &Secret, world: &World) -> bool {
+async fn accepts(verifier: &Verifier, secret: &Secret, fixture: &TestStore) -> bool {
     verifier
-        .verify(secret.expose(), ClientAddress::Unknown, None, world.now)
+        .verify(secret.expose(), ClientAddress::Unknown, None, fixture.now)
         .await
         .expect("a verdict")
         .is_ok()
@@ -29,30 +29,30 @@ async fn accepts(verifier: &Verifier, secret: &Secret, world: &World) -> bool {
 /// Runs `work` so many times at once, and returns what came of each.
 pub(crate) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     times: usize,
-    world: &World,
+    fixture: &TestStore,
     scope: &TenantScope,
     work: impl Fn(Store, TenantScope) -> F,
 ) -> Vec<T> {
     let mut tasks = JoinSet::new();
     for _ in 0..times {
-        tasks.spawn(work(world.store.clone(), scope.clone()));
+        tasks.spawn(work(fixture.store.clone(), scope.clone()));
     }
     tasks.join_all().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p43_of_fifty_creates_at_once_at_nine_of_ten_exactly_one_succeeds() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
         for _ in 0..9 {
-            issue(world, &scope, &group, "before").await;
+            issue(fixture, &scope, &group, "before").await;
         }
-        let keys = world.store.keys(&scope);
+        let keys = fixture.store.keys(&scope);
         for round in 0..20 {
-            let outcomes = at_once(50, world, &scope, |store, scope| {
+            let outcomes = at_once(50, fixture, &scope, |store, scope| {
                 let new = new_key("raced", &group);
-                let now = world.now;
+                let now = fixture.now;
                 async move { store.keys(&scope).create(new, now).await }
             })
             .await;
@@ -66,7 +66,7 @@ async fn p43_of_fifty_creates_at_once_at_nine_of_ten_exactly_one_succeeds() {
             }
             assert_eq!(made.len(), 1, "round {round}");
             assert_eq!(keys.usage().await.unwrap().used, 10);
-            keys.revoke(made[0].key.id, world.now).await.unwrap();
+            keys.revoke(made[0].key.id, fixture.now).await.unwrap();
         }
     })
     .await;
@@ -74,12 +74,12 @@ async fn p43_of_fifty_creates_at_once_at_nine_of_ten_exactly_one_succeeds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p44_after_fifty_rotations_at_once_exactly_one_secret_works() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
-        let mut issued: Vec<Secret> = at_once(50, world, &scope, |store, scope| {
-            let (id, now) = (key.id, world.now);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(fixture, &scope, &group, "ERP").await;
+        let mut issued: Vec<Secret> = at_once(50, fixture, &scope, |store, scope| {
+            let (id, now) = (key.id, fixture.now);
             async move {
                 store
                     .keys(&scope)
@@ -92,17 +92,17 @@ async fn p44_after_fifty_rotations_at_once_exactly_one_secret_works() {
         .map(|outcome| outcome.expect("a rotation").secret)
         .collect();
         issued.push(secret);
-        let verifier = Verifier::new(world.store.clone());
+        let verifier = Verifier::new(fixture.store.clone());
         let mut working = 0;
         for secret in &issued {
-            working += u32::from(accepts(&verifier, secret, world).await);
+            working += u32::from(accepts(&verifier, secret, fixture).await);
         }
         assert_eq!(working, 1);
         assert!(
-            !accepts(&verifier, &issued[50], world).await,
+            !accepts(&verifier, &issued[50], fixture).await,
             "the first one"
         );
-        let read = world.store.keys(&scope).get(key.id, world.now).await;
+        let read = fixture.store.keys(&scope).get(key.id, fixture.now).await;
         assert_eq!(read.unwrap().version, 51);
     })
     .await;
@@ -110,17 +110,17 @@ async fn p44_after_fifty_rotations_at_once_exactly_one_secret_works() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p45_rotating_and_revoking_at_once_ends_revoked_and_the_trail_tells_it_in_order() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let verifier = Verifier::new(world.store.clone());
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let verifier = Verifier::new(fixture.store.clone());
         for round in 0..20 {
-            let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
-            let (id, now) = (key.id, world.now);
-            let keys = world.store.keys(&scope);
+            let IssuedKey { key, secret } = issue(fixture, &scope, &group, "ERP").await;
+            let (id, now) = (key.id, fixture.now);
+            let keys = fixture.store.keys(&scope);
             let (rotated, revoked) = tokio::join!(
                 tokio::spawn({
-                    let (store, scope) = (world.store.clone(), scope.clone());
+                    let (store, scope) = (fixture.store.clone(), scope.clone());
                     async move {
                         store
                             .keys(&scope)
@@ -133,11 +133,11 @@ async fn p45_rotating_and_revoking_at_once_ends_revoked_and_the_trail_tells_it_i
             revoked.expect("revoked");
             let key = keys.get(id, now).await.unwrap();
             assert_eq!(key.status, KeyStatus::Revoked, "round {round}");
-            let events = world.store.audit(&scope).newest(2).await.unwrap();
+            let events = fixture.store.audit(&scope).newest(2).await.unwrap();
             assert_eq!(events[0].action, AuditAction::ApiKeyRevoked);
             match rotated.unwrap() {
                 Ok(issued) => {
-                    assert!(!accepts(&verifier, &issued.secret, world).await);
+                    assert!(!accepts(&verifier, &issued.secret, fixture).await);
                     assert_eq!(events[1].action, AuditAction::ApiKeyRotated);
                     assert_eq!(key.version, 3);
                 }
@@ -147,7 +147,7 @@ async fn p45_rotating_and_revoking_at_once_ends_revoked_and_the_trail_tells_it_i
                 }
                 Err(error) => panic!("round {round}: {error:?}"),
             }
-            assert!(!accepts(&verifier, &secret, world).await);
+            assert!(!accepts(&verifier, &secret, fixture).await);
         }
     })
     .await;
@@ -167,17 +167,17 @@ const NO_AUDIT_POSTGRES: &str = "
 
 #[tokio::test]
 async fn p51_what_cannot_be_audited_does_not_happen_and_the_old_secret_works_on() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
-        let no_audit = match world.sqlite_file() {
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(fixture, &scope, &group, "ERP").await;
+        let no_audit = match fixture.sqlite_file() {
             Some(_) => NO_AUDIT_SQLITE,
             None => NO_AUDIT_POSTGRES,
         };
-        world.execute_script(no_audit).await;
+        fixture.execute_script(no_audit).await;
 
-        let keys = world.store.keys(&scope);
+        let keys = fixture.store.keys(&scope);
         let keep = RotatedExpiry::Keep;
         let new = new_key("another", &group);
         let edit = KeyChanges {
@@ -185,43 +185,43 @@ async fn p51_what_cannot_be_audited_does_not_happen_and_the_old_secret_works_on(
             ..KeyChanges::default()
         };
         for refused in [
-            keys.create(new, world.now).await.err(),
-            keys.rotate(key.id, keep, world.now).await.err(),
-            keys.update(key.id, edit, None, world.now).await.err(),
-            keys.revoke(key.id, world.now).await.err(),
+            keys.create(new, fixture.now).await.err(),
+            keys.rotate(key.id, keep, fixture.now).await.err(),
+            keys.update(key.id, edit, None, fixture.now).await.err(),
+            keys.revoke(key.id, fixture.now).await.err(),
         ] {
             assert!(matches!(refused, Some(Error::Internal(_))), "{refused:?}");
         }
-        let page = keys.list(&KeyQuery::default(), world.now).await.unwrap();
+        let page = keys.list(&KeyQuery::default(), fixture.now).await.unwrap();
         assert_eq!(page.items, [key]);
-        let verifier = Verifier::new(world.store.clone());
-        assert!(accepts(&verifier, &secret, world).await);
+        let verifier = Verifier::new(fixture.store.clone());
+        assert!(accepts(&verifier, &secret, fixture).await);
     })
     .await;
 }
 
 #[tokio::test]
 async fn p34_the_old_secret_is_dead_and_the_new_one_works_when_the_call_returns() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let IssuedKey { key, secret: old } = issue(world, &scope, &group, "ERP").await;
-        let keys = world.store.keys(&scope);
-        let verifier = Verifier::new(world.store.clone());
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret: old } = issue(fixture, &scope, &group, "ERP").await;
+        let keys = fixture.store.keys(&scope);
+        let verifier = Verifier::new(fixture.store.clone());
         let judge = async |secret: &Secret| {
             let client = ClientAddress::Unknown;
-            let verdict = verifier.verify(secret.expose(), client, None, world.now);
+            let verdict = verifier.verify(secret.expose(), client, None, fixture.now);
             verdict.await.unwrap().map(|verified| verified.key().id)
         };
         assert_eq!(judge(&old).await, Ok(key.id));
         let new = keys
-            .rotate(key.id, RotatedExpiry::Keep, world.now)
+            .rotate(key.id, RotatedExpiry::Keep, fixture.now)
             .await
             .unwrap()
             .secret;
         assert_eq!(judge(&old).await, Err(Refusal::InvalidApiKey));
         assert_eq!(judge(&new).await, Ok(key.id));
-        keys.revoke(key.id, world.now).await.unwrap();
+        keys.revoke(key.id, fixture.now).await.unwrap();
         assert_eq!(judge(&new).await, Err(Refusal::RevokedApiKey));
     })
     .await;

@@ -12,7 +12,7 @@ use domain::{
 use serde_json::json;
 use std::fs;
 
-use crate::world::{World, on_every_database, permission_set};
+use crate::test_store::{TestStore, on_every_database, permission_set};
 
 /// A key of that name in `group`, without description, date and allowlist.
 pub(crate) fn new_key(name: &str, group: &AuthorizationGroup) -> NewKey {
@@ -36,28 +36,28 @@ impl ParseAllowlist for str {
     }
 }
 
-/// The day `days` after the world's today.
-pub(crate) fn in_days(world: &World, days: i64) -> ExpirationDate {
-    (world.now + TimeDelta::days(days)).date_naive().into()
+/// The day `days` after the fixture's today.
+pub(crate) fn in_days(fixture: &TestStore, days: i64) -> ExpirationDate {
+    (fixture.now + TimeDelta::days(days)).date_naive().into()
 }
 
 /// Makes a key.
 pub(crate) async fn issue(
-    world: &World,
+    fixture: &TestStore,
     scope: &TenantScope,
     group: &AuthorizationGroup,
     name: &str,
 ) -> IssuedKey {
-    world
+    fixture
         .store
         .keys(scope)
-        .create(new_key(name, group), world.now)
+        .create(new_key(name, group), fixture.now)
         .await
         .expect("a key")
 }
 
-async fn actions(world: &World, scope: &TenantScope) -> Vec<AuditAction> {
-    let events = world
+async fn actions(fixture: &TestStore, scope: &TenantScope) -> Vec<AuditAction> {
+    let events = fixture
         .store
         .audit(scope)
         .newest(200)
@@ -68,28 +68,28 @@ async fn actions(world: &World, scope: &TenantScope) -> Vec<AuditAction> {
 
 #[tokio::test]
 async fn a_new_key_reads_back_as_it_was_made_and_its_event_says_so() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
         let mut new = new_key("ERP sync", &group);
         new.description = "Nightly".parse().unwrap();
-        new.expires_on = Some(in_days(world, 1));
+        new.expires_on = Some(in_days(fixture, 1));
         new.allowlist = "10.1.2.3/8\n2001:DB8::/32".parse_allowlist();
-        let keys = world.store.keys(&scope);
-        let IssuedKey { key, secret } = keys.create(new, world.now).await.unwrap();
+        let keys = fixture.store.keys(&scope);
+        let IssuedKey { key, secret } = keys.create(new, fixture.now).await.unwrap();
 
-        assert_eq!(keys.get(key.id, world.now).await.unwrap(), key);
+        assert_eq!(keys.get(key.id, fixture.now).await.unwrap(), key);
         assert_eq!(key.name.as_str(), "ERP sync");
         assert_eq!(key.hint, secret.hint());
         assert_eq!(key.status, KeyStatus::Active);
         assert_eq!(key.authorization_group.name, "Ordering");
         assert_eq!(key.ip_allowlist.to_lines(), "10.0.0.0/8\n2001:db8::/32");
         assert_eq!(key.created_by.kind, ActorKind::Cli);
-        assert_eq!((key.created_at, key.updated_at), (world.now, world.now));
+        assert_eq!((key.created_at, key.updated_at), (fixture.now, fixture.now));
         assert_eq!((key.rotated_at, key.revoked_at), (None, None));
         assert_eq!(key.version, 1);
 
-        let event = world.store.audit(&scope).newest(1).await.unwrap().remove(0);
+        let event = fixture.store.audit(&scope).newest(1).await.unwrap().remove(0);
         assert_eq!(event.action, AuditAction::ApiKeyCreated);
         assert_eq!(event.target.kind, "api_key");
         assert_eq!(event.target.id, Some(key.id.as_uuid()));
@@ -111,12 +111,12 @@ async fn a_new_key_reads_back_as_it_was_made_and_its_event_says_so() {
 #[tokio::test]
 async fn a_group_that_is_not_the_tenants_own_for_keys_and_a_day_that_is_not_in_the_future_are_refused()
  {
-    on_every_database(async |world| {
-        let acme = world.tenant("acme").await;
-        let globex = world.tenant("globex").await;
-        let own = world.group(&acme, "Ordering", &[]).await;
-        let foreign = world.group(&globex, "Ordering", &[]).await;
-        let for_people = world
+    on_every_database(async |fixture| {
+        let acme = fixture.tenant("acme").await;
+        let globex = fixture.tenant("globex").await;
+        let own = fixture.group(&acme, "Ordering", &[]).await;
+        let foreign = fixture.group(&globex, "Ordering", &[]).await;
+        let for_people = fixture
             .store
             .groups(&acme)
             .create(
@@ -125,12 +125,12 @@ async fn a_group_that_is_not_the_tenants_own_for_keys_and_a_day_that_is_not_in_t
                     kind: GroupType::User,
                     permissions: permission_set(&[]),
                 },
-                world.now,
+                fixture.now,
             )
             .await
             .unwrap();
-        let keys = world.store.keys(&acme);
-        let fields = async |new: NewKey| match keys.create(new, world.now).await {
+        let keys = fixture.store.keys(&acme);
+        let fields = async |new: NewKey| match keys.create(new, fixture.now).await {
             Err(Error::Invalid(errors)) => errors
                 .into_iter()
                 .map(|error| format!("{}: {}", error.field, error.message))
@@ -144,7 +144,7 @@ async fn a_group_that_is_not_the_tenants_own_for_keys_and_a_day_that_is_not_in_t
         }
         for days in [0, -1, -400] {
             let mut late = new_key("ERP", &own);
-            late.expires_on = Some(in_days(world, days));
+            late.expires_on = Some(in_days(fixture, days));
             assert_eq!(fields(late.clone()).await, [DATE], "{days}");
             late.group_id = foreign.id;
             assert_eq!(fields(late).await, [GROUP, DATE]);
@@ -156,43 +156,46 @@ async fn a_group_that_is_not_the_tenants_own_for_keys_and_a_day_that_is_not_in_t
 
 #[tokio::test]
 async fn p26_another_tenants_key_does_not_exist() {
-    on_every_database(async |world| {
-        let acme = world.tenant("acme").await;
-        let globex = world.tenant("globex").await;
-        let of_acme = world.group(&acme, "Ordering", &[]).await;
-        let of_globex = world.group(&globex, "Ordering", &[]).await;
-        let own = issue(world, &acme, &of_acme, "Acme's").await.key;
+    on_every_database(async |fixture| {
+        let acme = fixture.tenant("acme").await;
+        let globex = fixture.tenant("globex").await;
+        let of_acme = fixture.group(&acme, "Ordering", &[]).await;
+        let of_globex = fixture.group(&globex, "Ordering", &[]).await;
+        let own = issue(fixture, &acme, &of_acme, "Acme's").await.key;
         let mut foreign = new_key("Globex's", &of_globex);
-        foreign.expires_on = Some(in_days(world, 3));
-        let foreign = world
+        foreign.expires_on = Some(in_days(fixture, 3));
+        let foreign = fixture
             .store
             .keys(&globex)
-            .create(foreign, world.now)
+            .create(foreign, fixture.now)
             .await
             .unwrap()
             .key;
 
-        let keys = world.store.keys(&acme);
+        let keys = fixture.store.keys(&acme);
         let keep = RotatedExpiry::Keep;
         for refused in [
-            keys.get(foreign.id, world.now).await.err(),
-            keys.rotate(foreign.id, keep, world.now).await.err(),
-            keys.revoke(foreign.id, world.now).await.err(),
+            keys.get(foreign.id, fixture.now).await.err(),
+            keys.rotate(foreign.id, keep, fixture.now).await.err(),
+            keys.revoke(foreign.id, fixture.now).await.err(),
         ] {
             assert!(
                 matches!(refused, Some(Error::NotFound("API key"))),
                 "{refused:?}"
             );
         }
-        let page = keys.list(&KeyQuery::default(), world.now).await.unwrap();
+        let page = keys.list(&KeyQuery::default(), fixture.now).await.unwrap();
         assert_eq!(page.items, [own]);
         assert_eq!(keys.usage().await.unwrap().used, 1);
         let query = KeyQuery::default();
-        let of_acme = keys.summary(&query, world.now).await.unwrap();
+        let of_acme = keys.summary(&query, fixture.now).await.unwrap();
         assert_eq!((of_acme.total, of_acme.expiring_soon), (1, 0));
-        let untouched = world.store.keys(&globex);
-        assert_eq!(untouched.get(foreign.id, world.now).await.unwrap(), foreign);
-        let of_globex = untouched.summary(&query, world.now).await.unwrap();
+        let untouched = fixture.store.keys(&globex);
+        assert_eq!(
+            untouched.get(foreign.id, fixture.now).await.unwrap(),
+            foreign
+        );
+        let of_globex = untouched.summary(&query, fixture.now).await.unwrap();
         assert_eq!((of_globex.total, of_globex.expiring_soon), (1, 1));
     })
     .await;
@@ -200,17 +203,17 @@ async fn p26_another_tenants_key_does_not_exist() {
 
 #[tokio::test]
 async fn p31_at_rest_there_is_the_digest_and_never_the_secret() {
-    let world = World::on_sqlite().await;
-    let scope = world.tenant("acme").await;
-    let group = world.group(&scope, "Ordering", &[]).await;
-    let first = issue(&world, &scope, &group, "A name to find").await;
-    let second = world
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
+    let group = fixture.group(&scope, "Ordering", &[]).await;
+    let first = issue(&fixture, &scope, &group, "A name to find").await;
+    let second = fixture
         .store
         .keys(&scope)
-        .rotate(first.key.id, RotatedExpiry::Keep, world.now)
+        .rotate(first.key.id, RotatedExpiry::Keep, fixture.now)
         .await
         .unwrap();
-    let file = world.sqlite_file().unwrap();
+    let file = fixture.sqlite_file().unwrap();
     let log = file.with_extension("db-wal");
     let at_rest = [fs::read(&file).unwrap(), fs::read(log).unwrap()].concat();
     let holds = |text: &str| {
@@ -232,15 +235,15 @@ async fn p31_at_rest_there_is_the_digest_and_never_the_secret() {
 
 #[tokio::test]
 async fn p33_the_limit_counts_every_key_that_is_not_revoked() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let keys = world.store.keys(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let keys = fixture.store.keys(&scope);
         let mut expiring = new_key("expires", &group);
-        expiring.expires_on = Some(in_days(world, 1));
-        let first = keys.create(expiring, world.now).await.unwrap().key;
+        expiring.expires_on = Some(in_days(fixture, 1));
+        let first = keys.create(expiring, fixture.now).await.unwrap().key;
         // From here on, the first one is expired, and counts.
-        let later = world.now + Days::new(5);
+        let later = fixture.now + Days::new(5);
         for number in 2..=10 {
             let new = new_key(&format!("key {number}"), &group);
             keys.create(new, later).await.unwrap();
@@ -251,8 +254,8 @@ async fn p33_the_limit_counts_every_key_that_is_not_revoked() {
             Err(Error::KeyLimitReached { limit: 10 })
         ));
 
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
         tenants.set_limit("acme", 3, later).await.unwrap();
         let usage = keys.usage().await.unwrap();
         assert_eq!((usage.used, usage.limit), (10, 3));
@@ -276,14 +279,14 @@ async fn p33_the_limit_counts_every_key_that_is_not_revoked() {
 
 #[tokio::test]
 async fn p34_rotation_changes_the_secret_and_nothing_else() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
         let mut new = new_key("ERP", &group);
         new.allowlist = "10.0.0.0/8".parse_allowlist();
-        let keys = world.store.keys(&scope);
-        let old = keys.create(new, world.now).await.unwrap();
-        let later = world.now + TimeDelta::hours(1);
+        let keys = fixture.store.keys(&scope);
+        let old = keys.create(new, fixture.now).await.unwrap();
+        let later = fixture.now + TimeDelta::hours(1);
         let rotated = keys
             .rotate(old.key.id, RotatedExpiry::Keep, later)
             .await
@@ -297,7 +300,13 @@ async fn p34_rotation_changes_the_secret_and_nothing_else() {
         assert_eq!(rotated.key, expected);
         assert_eq!(keys.get(old.key.id, later).await.unwrap(), expected);
 
-        let event = world.store.audit(&scope).newest(1).await.unwrap().remove(0);
+        let event = fixture
+            .store
+            .audit(&scope)
+            .newest(1)
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!(event.action, AuditAction::ApiKeyRotated);
         assert_eq!(
             event.changes,
@@ -309,20 +318,24 @@ async fn p34_rotation_changes_the_secret_and_nothing_else() {
 
 #[tokio::test]
 async fn rotation_keeps_the_date_or_takes_the_current_one_a_future_one_or_none() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let keys = world.store.keys(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let keys = fixture.store.keys(&scope);
         let mut new = new_key("ERP", &group);
-        let current = in_days(world, 1);
+        let current = in_days(fixture, 1);
         new.expires_on = Some(current);
-        let id = keys.create(new, world.now).await.unwrap().key.id;
-        let expired = world.now + Days::new(9);
+        let id = keys.create(new, fixture.now).await.unwrap().key.id;
+        let expired = fixture.now + Days::new(9);
         let rotate = async |expiry| {
             let issued = keys.rotate(id, expiry, expired).await?;
             Ok::<_, Error>(issued.key.expires_on)
         };
-        let refused_days = [in_days(world, 9), in_days(world, 8), in_days(world, 2)];
+        let refused_days = [
+            in_days(fixture, 9),
+            in_days(fixture, 8),
+            in_days(fixture, 2),
+        ];
         for day in refused_days {
             match rotate(RotatedExpiry::Set(Some(day))).await {
                 Err(Error::Invalid(errors)) => {
@@ -336,9 +349,15 @@ async fn rotation_keeps_the_date_or_takes_the_current_one_a_future_one_or_none()
         let same = RotatedExpiry::Set(Some(current));
         assert_eq!(rotate(RotatedExpiry::Keep).await.unwrap(), Some(current));
         assert_eq!(rotate(same).await.unwrap(), Some(current));
-        let future = Some(in_days(world, 10));
+        let future = Some(in_days(fixture, 10));
         assert_eq!(rotate(RotatedExpiry::Set(future)).await.unwrap(), future);
-        let event = world.store.audit(&scope).newest(1).await.unwrap().remove(0);
+        let event = fixture
+            .store
+            .audit(&scope)
+            .newest(1)
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!(
             event.changes["expires_on"],
             json!({ "before": "2026-03-03", "after": "2026-03-12" })
@@ -350,12 +369,12 @@ async fn rotation_keeps_the_date_or_takes_the_current_one_a_future_one_or_none()
 
 #[tokio::test]
 async fn p34_revoking_is_for_ever_and_a_second_time_changes_nothing() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let keys = world.store.keys(&scope);
-        let id = issue(world, &scope, &group, "ERP").await.key.id;
-        let later = world.now + TimeDelta::hours(1);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let keys = fixture.store.keys(&scope);
+        let id = issue(fixture, &scope, &group, "ERP").await.key.id;
+        let later = fixture.now + TimeDelta::hours(1);
         let revoked = keys.revoke(id, later).await.unwrap().key;
         assert_eq!(revoked.status, KeyStatus::Revoked);
         assert_eq!(revoked.revoked_at, Some(later));
@@ -368,21 +387,32 @@ async fn p34_revoking_is_for_ever_and_a_second_time_changes_nothing() {
         assert_eq!(keys.get(id, later).await.unwrap(), revoked);
         use AuditAction::{ApiKeyCreated, ApiKeyRevoked, GroupCreated, TenantCreated};
         let expected = [ApiKeyRevoked, ApiKeyCreated, GroupCreated, TenantCreated];
-        assert_eq!(actions(world, &scope).await, expected);
+        assert_eq!(actions(fixture, &scope).await, expected);
     })
     .await;
 }
 
 #[tokio::test]
 async fn p57_two_hundred_emoji_are_a_name() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
         let name = "🔑".repeat(200);
-        let id = issue(world, &scope, &group, &name).await.key.id;
-        let read = world.store.keys(&scope).get(id, world.now).await.unwrap();
+        let id = issue(fixture, &scope, &group, &name).await.key.id;
+        let read = fixture
+            .store
+            .keys(&scope)
+            .get(id, fixture.now)
+            .await
+            .unwrap();
         assert_eq!(read.name.as_str(), name);
-        let event = world.store.audit(&scope).newest(1).await.unwrap().remove(0);
+        let event = fixture
+            .store
+            .audit(&scope)
+            .newest(1)
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!(event.target.name, name);
     })
     .await;

@@ -18,7 +18,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 use crate::{
     key_races::at_once,
     keys::{issue, new_key},
-    world::{World, on_every_database},
+    test_store::{TestStore, on_every_database},
 };
 
 fn done<T: std::fmt::Debug>(once: Once<T>) -> T {
@@ -57,14 +57,14 @@ fn renamed(name: &str) -> KeyChanges {
     }
 }
 
-async fn events(world: &World, scope: &TenantScope, action: AuditAction) -> usize {
-    let events = world.store.audit(scope).newest(200).await;
+async fn events(fixture: &TestStore, scope: &TenantScope, action: AuditAction) -> usize {
+    let events = fixture.store.audit(scope).newest(200).await;
     let events = events.expect("an answer");
     events.iter().filter(|event| event.action == action).count()
 }
 
-async fn remembered(world: &World) -> i64 {
-    let connection = world.connection().await;
+async fn remembered(fixture: &TestStore) -> i64 {
+    let connection = fixture.connection().await;
     let backend = connection.get_database_backend();
     let row = connection
         .query_one_raw(Statement::from_string(
@@ -79,15 +79,15 @@ async fn remembered(world: &World) -> i64 {
 
 #[tokio::test]
 async fn a_repeat_changes_nothing_and_is_audited_once() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let keys = world.store.keys(&scope);
-        let later = world.now + TimeDelta::hours(1);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let keys = fixture.store.keys(&scope);
+        let later = fixture.now + TimeDelta::hours(1);
 
         let create = token("create");
         let new = || new_key("ERP", &group);
-        let made = done(keys.create_once(new(), &create, world.now).await.unwrap());
+        let made = done(keys.create_once(new(), &create, fixture.now).await.unwrap());
         let again = keys.create_once(new(), &create, later).await.unwrap();
         assert_eq!(repeated(again), made.key);
         assert_eq!(keys.usage().await.unwrap().used, 1);
@@ -122,7 +122,7 @@ async fn a_repeat_changes_nothing_and_is_audited_once() {
             AuditAction::ApiKeyUpdated,
             AuditAction::ApiKeyRevoked,
         ] {
-            assert_eq!(events(world, &scope, action).await, 1, "{action:?}");
+            assert_eq!(events(fixture, &scope, action).await, 1, "{action:?}");
         }
     })
     .await;
@@ -130,25 +130,25 @@ async fn a_repeat_changes_nothing_and_is_audited_once() {
 
 #[tokio::test]
 async fn the_same_token_with_something_else_is_refused_until_it_is_forgotten() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let keys = world.store.keys(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let keys = fixture.store.keys(&scope);
         let key = KeyId::from(Uuid::now_v7());
         let with = |content: &[u8]| OneTime::idempotency_key(key, "token", content).unwrap();
         let create = async |content: &[u8], now| {
             let new = new_key("ERP", &group);
             keys.create_once(new, &with(content), now).await
         };
-        let first = done(create(b"ERP", world.now).await.unwrap());
-        let just_in_time = world.now + TimeDelta::hours(24) - TimeDelta::seconds(1);
-        for now in [world.now, just_in_time] {
+        let first = done(create(b"ERP", fixture.now).await.unwrap());
+        let just_in_time = fixture.now + TimeDelta::hours(24) - TimeDelta::seconds(1);
+        for now in [fixture.now, just_in_time] {
             let refused = create(b"CRM", now).await;
             assert!(matches!(refused, Err(Error::RequestReused)), "{refused:?}");
             assert_eq!(repeated(create(b"ERP", now).await.unwrap()), first.key);
         }
         assert_eq!(keys.usage().await.unwrap().used, 1);
-        let forgotten = world.now + TimeDelta::hours(24);
+        let forgotten = fixture.now + TimeDelta::hours(24);
         let second = done(create(b"CRM", forgotten).await.unwrap());
         assert_ne!(second.key.id, first.key.id);
         let refused = create(b"ERP", forgotten).await;
@@ -159,22 +159,22 @@ async fn the_same_token_with_something_else_is_refused_until_it_is_forgotten() {
 
 #[tokio::test]
 async fn outdated_tokens_of_the_tenant_go_in_passing_so_many_at_once() {
-    on_every_database(async |world| {
-        let acme = world.tenant("acme").await;
-        let globex = world.tenant("globex").await;
+    on_every_database(async |fixture| {
+        let acme = fixture.tenant("acme").await;
+        let globex = fixture.tenant("globex").await;
         for scope in [&acme, &globex] {
-            let group = world.group(scope, "Ordering", &[]).await;
-            let id = issue(world, scope, &group, "ERP").await.key.id;
-            let keys = world.store.keys(scope);
+            let group = fixture.group(scope, "Ordering", &[]).await;
+            let id = issue(fixture, scope, &group, "ERP").await.key.id;
+            let keys = fixture.store.keys(scope);
             for number in 0..120 {
                 let edit = token(&format!("edit-{number}"));
-                let edited = keys.update_once(id, renamed("ERP"), None, &edit, world.now);
+                let edited = keys.update_once(id, renamed("ERP"), None, &edit, fixture.now);
                 done(edited.await.unwrap());
             }
         }
-        assert_eq!(remembered(world).await, 240);
-        let later = world.now + TimeDelta::hours(24);
-        let keys = world.store.keys(&acme);
+        assert_eq!(remembered(fixture).await, 240);
+        let later = fixture.now + TimeDelta::hours(24);
+        let keys = fixture.store.keys(&acme);
         let page = keys.list(&KeyQuery::default(), later).await.unwrap();
         let edit = async |text: &str| {
             let id = page.items[0].id;
@@ -183,67 +183,68 @@ async fn outdated_tokens_of_the_tenant_go_in_passing_so_many_at_once() {
             done(edited.await.unwrap());
         };
         edit("later").await;
-        assert_eq!(remembered(world).await, 240 - 100 + 1);
+        assert_eq!(remembered(fixture).await, 240 - 100 + 1);
         edit("once more").await;
-        assert_eq!(remembered(world).await, 120 + 2);
+        assert_eq!(remembered(fixture).await, 120 + 2);
     })
     .await;
 }
 
 #[tokio::test]
 async fn what_fails_leaves_the_token_unused() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
-        let keys = world.store.keys(&scope);
-        tenants.set_limit("acme", 0, world.now).await.unwrap();
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
+        let keys = fixture.store.keys(&scope);
+        tenants.set_limit("acme", 0, fixture.now).await.unwrap();
         let create = token("create");
         let new = || new_key("ERP", &group);
-        let refused = keys.create_once(new(), &create, world.now).await;
+        let refused = keys.create_once(new(), &create, fixture.now).await;
         assert!(
             matches!(refused, Err(Error::KeyLimitReached { limit: 0 })),
             "{refused:?}"
         );
-        tenants.set_limit("acme", 1, world.now).await.unwrap();
-        let id = done(keys.create_once(new(), &create, world.now).await.unwrap())
+        tenants.set_limit("acme", 1, fixture.now).await.unwrap();
+        let id = done(keys.create_once(new(), &create, fixture.now).await.unwrap())
             .key
             .id;
 
         let edit = token("edit");
-        let stale = keys.update_once(id, renamed("CRM"), Some(9), &edit, world.now);
+        let stale = keys.update_once(id, renamed("CRM"), Some(9), &edit, fixture.now);
         assert!(matches!(stale.await, Err(Error::Stale)));
-        let edited = keys.update_once(id, renamed("CRM"), Some(1), &edit, world.now);
+        let edited = keys.update_once(id, renamed("CRM"), Some(1), &edit, fixture.now);
         done(edited.await.unwrap());
-        keys.revoke(id, world.now).await.unwrap();
+        keys.revoke(id, fixture.now).await.unwrap();
         let rotate = token("rotate");
-        let rotated = keys.rotate_once(id, RotatedExpiry::Keep, &rotate, world.now);
+        let rotated = keys.rotate_once(id, RotatedExpiry::Keep, &rotate, fixture.now);
         assert!(matches!(rotated.await, Err(Error::KeyRevoked)));
-        assert_eq!(remembered(world).await, 2);
+        assert_eq!(remembered(fixture).await, 2);
     })
     .await;
 }
 
 #[tokio::test]
 async fn the_same_token_of_somebody_else_is_another_request() {
-    on_every_database(async |world| {
-        let acme = world.tenant("acme").await;
-        let globex = world.tenant("globex").await;
+    on_every_database(async |fixture| {
+        let acme = fixture.tenant("acme").await;
+        let globex = fixture.tenant("globex").await;
         let (mira, jon) = (Uuid::now_v7(), Uuid::now_v7());
-        let form_id = form_shown_at(world.now);
-        let form = |user: Uuid| OneTime::form(UserId::from(user), form_id, b"", world.now).unwrap();
+        let form_id = form_shown_at(fixture.now);
+        let form =
+            |user: Uuid| OneTime::form(UserId::from(user), form_id, b"", fixture.now).unwrap();
         let of_key = OneTime::idempotency_key(mira.into(), &form_id.to_string(), b"").unwrap();
         for scope in [&acme, &globex] {
-            let group = world.group(scope, "Ordering", &[]).await;
+            let group = fixture.group(scope, "Ordering", &[]).await;
             for one_time in [form(mira), form(jon), of_key.clone()] {
                 let new = new_key("ERP", &group);
-                let keys = world.store.keys(scope);
-                done(keys.create_once(new, &one_time, world.now).await.unwrap());
+                let keys = fixture.store.keys(scope);
+                done(keys.create_once(new, &one_time, fixture.now).await.unwrap());
                 let new = new_key("ERP", &group);
-                repeated(keys.create_once(new, &one_time, world.now).await.unwrap());
+                repeated(keys.create_once(new, &one_time, fixture.now).await.unwrap());
             }
-            let usage = world.store.keys(scope).usage().await;
+            let usage = fixture.store.keys(scope).usage().await;
             assert_eq!(usage.unwrap().used, 3);
         }
     })
@@ -291,13 +292,13 @@ fn idempotency_keys_are_printable_ascii_of_a_bounded_length() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_at_once_with_one_token_exactly_one_makes_a_key() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let is_sqlite = world.sqlite_file().is_some();
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let is_sqlite = fixture.sqlite_file().is_some();
         for round in 1..=5 {
-            let outcomes = at_once(50, world, &scope, |store, scope| {
-                let (new, now) = (new_key("raced", &group), world.now);
+            let outcomes = at_once(50, fixture, &scope, |store, scope| {
+                let (new, now) = (new_key("raced", &group), fixture.now);
                 let one_time = token(&format!("round-{round}"));
                 async move { store.keys(&scope).create_once(new, &one_time, now).await }
             })
@@ -312,26 +313,26 @@ async fn of_fifty_at_once_with_one_token_exactly_one_makes_a_key() {
                 }
             }
             assert_eq!(made, 1, "round {round}");
-            let usage = world.store.keys(&scope).usage().await.unwrap();
+            let usage = fixture.store.keys(&scope).usage().await.unwrap();
             assert_eq!(usage.used, round);
         }
-        assert_eq!(events(world, &scope, AuditAction::ApiKeyCreated).await, 5);
+        assert_eq!(events(fixture, &scope, AuditAction::ApiKeyCreated).await, 5);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_request_whose_twin_is_at_work_is_told_so() {
-    let Some(world) = World::on_postgres_if_any().await else {
+    let Some(fixture) = TestStore::on_postgres_if_any().await else {
         return;
     };
-    let scope = world.tenant("acme").await;
-    let group = world.group(&scope, "Ordering", &[]).await;
-    let holder = world.lock_tenants().await;
+    let scope = fixture.tenant("acme").await;
+    let group = fixture.group(&scope, "Ordering", &[]).await;
+    let holder = fixture.lock_tenants().await;
     let create = async || {
         let new = new_key("ERP", &group);
-        let keys = world.store.keys(&scope);
-        keys.create_once(new, &token("create"), world.now).await
+        let keys = fixture.store.keys(&scope);
+        keys.create_once(new, &token("create"), fixture.now).await
     };
     // One of them has the token and waits for the tenant; the other one does not wait for it.
     let (mut one, mut other) = (pin!(create()), pin!(create()));

@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::world::{World, on_every_database};
+use crate::test_store::{TestStore, on_every_database};
 
 fn reason(error: &Error) -> String {
     assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
@@ -19,10 +19,10 @@ fn reason(error: &Error) -> String {
 
 #[tokio::test]
 async fn an_open_store_answers_and_a_second_one_finds_the_schema_there() {
-    on_every_database(async |world| {
-        world.store.ping().await.unwrap();
-        world.tenant("acme").await;
-        let second = Store::open(world.options()).await.unwrap();
+    on_every_database(async |fixture| {
+        fixture.store.ping().await.unwrap();
+        fixture.tenant("acme").await;
+        let second = Store::open(fixture.options()).await.unwrap();
         let operator = second.as_cli();
         second.tenants(&operator).find("acme").await.unwrap();
     })
@@ -38,17 +38,17 @@ async fn stores_that_are_opened_at_once_migrate_once() {
                 "sqlite://{}?mode=rwc",
                 folder.path().join("latchkey.db").display()
             ),
-            ..World::on_sqlite().await.options()
+            ..TestStore::on_sqlite().await.options()
         };
         open_at_once(options, round).await;
     }
-    if let Some(world) = World::on_postgres_if_any().await {
+    if let Some(fixture) = TestStore::on_postgres_if_any().await {
         for round in 0..5 {
-            // Not the tables that the world made, but none.
-            world
+            // Not the tables that the fixture made, but none.
+            fixture
                 .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
                 .await;
-            open_at_once(world.options(), round).await;
+            open_at_once(fixture.options(), round).await;
         }
     }
 }
@@ -66,10 +66,10 @@ async fn open_at_once(options: StoreOptions, round: u32) {
 
 #[tokio::test]
 async fn one_server_serves_a_sqlite_file_and_the_command_line_works_beside_it() {
-    let world = World::on_sqlite().await;
+    let fixture = TestStore::on_sqlite().await;
     let server = StoreOptions {
         serves: true,
-        ..world.options()
+        ..fixture.options()
     };
     let first = Store::open(server.clone()).await.unwrap();
     let refused = Store::open(server.clone()).await.unwrap_err();
@@ -79,7 +79,7 @@ async fn one_server_serves_a_sqlite_file_and_the_command_line_works_beside_it() 
         "{reason}"
     );
 
-    let command_line = Store::open(world.options()).await.unwrap();
+    let command_line = Store::open(fixture.options()).await.unwrap();
     let operator = command_line.as_cli();
     assert!(
         command_line
@@ -99,15 +99,15 @@ async fn one_server_serves_a_sqlite_file_and_the_command_line_works_beside_it() 
 async fn the_files_of_sqlite_are_their_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
 
-    let world = World::on_sqlite().await;
+    let fixture = TestStore::on_sqlite().await;
     let _server = Store::open(StoreOptions {
         serves: true,
-        ..world.options()
+        ..fixture.options()
     })
     .await
     .unwrap();
-    world.tenant("acme").await;
-    let file = world.sqlite_file().unwrap();
+    fixture.tenant("acme").await;
+    let file = fixture.sqlite_file().unwrap();
     let mut seen = Vec::new();
     for entry in file.parent().unwrap().read_dir().unwrap() {
         let entry = entry.unwrap();
@@ -129,7 +129,7 @@ async fn the_files_of_sqlite_are_their_owners_alone() {
 
 #[tokio::test]
 async fn urls_that_name_no_lasting_database_are_refused() {
-    let options = World::on_sqlite().await.options();
+    let options = TestStore::on_sqlite().await.options();
     for url in [
         "sqlite::memory:",
         "sqlite://:memory:",
@@ -155,7 +155,7 @@ async fn urls_that_name_no_lasting_database_are_refused() {
 async fn the_password_in_the_url_is_not_shown() {
     let options = StoreOptions {
         database_url: "postgres://latchkey:correct-horse@127.0.0.1:1/latchkey".to_owned(),
-        ..World::on_sqlite().await.options()
+        ..TestStore::on_sqlite().await.options()
     };
     assert!(!format!("{options:?}").contains("correct-horse"));
     let refused = Store::open(options).await.unwrap_err();
@@ -168,7 +168,7 @@ async fn a_server_that_accepts_and_never_answers_is_unavailable_within_seconds()
     let address = silent.local_addr().unwrap();
     let options = StoreOptions {
         database_url: format!("postgres://latchkey@{address}/latchkey"),
-        ..World::on_sqlite().await.options()
+        ..TestStore::on_sqlite().await.options()
     };
     let started = Instant::now();
     let refused = timeout(Duration::from_secs(10), Store::open(options))
@@ -181,14 +181,14 @@ async fn a_server_that_accepts_and_never_answers_is_unavailable_within_seconds()
 
 #[tokio::test]
 async fn a_database_that_somebody_else_keeps_locked_is_unavailable_and_then_works_again() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let holder = world.lock_tenants().await;
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let holder = fixture.lock_tenants().await;
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
         let refused = timeout(
             Duration::from_secs(10),
-            tenants.set_limit("acme", 5, world.now),
+            tenants.set_limit("acme", 5, fixture.now),
         )
         .await
         .expect("an answer")
@@ -197,8 +197,8 @@ async fn a_database_that_somebody_else_keeps_locked_is_unavailable_and_then_work
 
         holder.rollback().await.unwrap();
         assert_eq!(tenants.find("acme").await.unwrap().key_limit, 10);
-        tenants.set_limit("acme", 5, world.now).await.unwrap();
-        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        tenants.set_limit("acme", 5, fixture.now).await.unwrap();
+        let events = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(events.len(), 2);
     })
     .await;
@@ -206,15 +206,15 @@ async fn a_database_that_somebody_else_keeps_locked_is_unavailable_and_then_work
 
 #[tokio::test]
 async fn a_schema_from_a_later_version_is_refused_in_plain_words() {
-    on_every_database(async |world| {
-        world
+    on_every_database(async |fixture| {
+        fixture
             .execute(
                 "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)",
                 [],
             )
             .await
             .unwrap();
-        let refused = Store::open(world.options()).await.unwrap_err();
+        let refused = Store::open(fixture.options()).await.unwrap_err();
         assert!(reason(&refused).contains("newer version"), "{refused:?}");
     })
     .await;

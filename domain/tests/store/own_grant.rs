@@ -11,7 +11,7 @@ use domain::{
 
 use crate::{
     keys::{ParseAllowlist, in_days, issue, new_key},
-    world::{World, on_every_database, permission_set},
+    test_store::{TestStore, on_every_database, permission_set},
 };
 
 fn write() -> Permission {
@@ -19,10 +19,10 @@ fn write() -> Permission {
 }
 
 /// The scope of a request with that key to a route that asks for `api-keys:write`.
-async fn scope_of(world: &World, secret: &Secret) -> TenantScope {
+async fn scope_of(fixture: &TestStore, secret: &Secret) -> TenantScope {
     let client = ClientAddress::known("192.0.2.7".parse().expect("an address"));
-    Verifier::new(world.store.clone())
-        .verify(secret.expose(), client, Some(&write()), world.now)
+    Verifier::new(fixture.store.clone())
+        .verify(secret.expose(), client, Some(&write()), fixture.now)
         .await
         .expect("an answer")
         .expect("a good key")
@@ -31,28 +31,28 @@ async fn scope_of(world: &World, secret: &Secret) -> TenantScope {
 
 #[tokio::test]
 async fn p28_a_key_makes_edits_and_rotates_within_its_own_grant() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let own_group = world
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let own_group = fixture
             .group(&scope, "Own", &["api-keys:write", "orders:read"])
             .await;
-        let less = world.group(&scope, "Less", &["orders:read"]).await;
-        let more = world.group(&scope, "More", &["orders:write"]).await;
+        let less = fixture.group(&scope, "Less", &["orders:read"]).await;
+        let more = fixture.group(&scope, "More", &["orders:write"]).await;
         let mut new = new_key("Own", &own_group);
-        new.expires_on = Some(in_days(world, 10));
+        new.expires_on = Some(in_days(fixture, 10));
         new.allowlist = "192.0.2.0/24".parse_allowlist();
-        let keys = world.store.keys(&scope);
-        let own = keys.create(new.clone(), world.now).await.unwrap();
-        let acting = scope_of(world, &own.secret).await;
-        let by_key = world.store.keys(&acting);
+        let keys = fixture.store.keys(&scope);
+        let own = keys.create(new.clone(), fixture.now).await.unwrap();
+        let acting = scope_of(fixture, &own.secret).await;
+        let by_key = fixture.store.keys(&acting);
 
         let mut within = new.clone();
         within.group_id = less.id;
-        let made = by_key.create(within.clone(), world.now).await.unwrap();
+        let made = by_key.create(within.clone(), fixture.now).await.unwrap();
         assert_eq!(made.key.created_by.id, Some(own.key.id.as_uuid()));
         let mut beyond = within.clone();
         beyond.group_id = more.id;
-        let refused = by_key.create(beyond.clone(), world.now).await;
+        let refused = by_key.create(beyond.clone(), fixture.now).await;
         assert!(matches!(refused, Err(Error::ExceedsOwnGrant)));
 
         let target = made.key.id;
@@ -61,31 +61,31 @@ async fn p28_a_key_makes_edits_and_rotates_within_its_own_grant() {
             ..KeyChanges::default()
         };
         let refused = by_key
-            .update(target, regroup(more.id), None, world.now)
+            .update(target, regroup(more.id), None, fixture.now)
             .await;
         assert!(matches!(refused, Err(Error::ExceedsOwnGrant)));
         by_key
-            .update(target, regroup(own_group.id), None, world.now)
+            .update(target, regroup(own_group.id), None, fixture.now)
             .await
             .unwrap();
         let never = RotatedExpiry::Set(None);
-        let refused = by_key.rotate(target, never, world.now).await;
+        let refused = by_key.rotate(target, never, fixture.now).await;
         assert!(matches!(refused, Err(Error::ExceedsOwnGrant)));
         by_key
-            .rotate(target, RotatedExpiry::Keep, world.now)
+            .rotate(target, RotatedExpiry::Keep, fixture.now)
             .await
             .unwrap();
         let itself = by_key
-            .rotate(own.key.id, RotatedExpiry::Keep, world.now)
+            .rotate(own.key.id, RotatedExpiry::Keep, fixture.now)
             .await;
         assert!(matches!(itself, Err(Error::ExceedsOwnGrant)));
         // A person is limited by none of this.
-        keys.create(beyond, world.now).await.unwrap();
+        keys.create(beyond, fixture.now).await.unwrap();
 
-        let rotated = by_key.rotate_self(world.now).await.unwrap();
+        let rotated = by_key.rotate_self(fixture.now).await.unwrap();
         assert_eq!(rotated.key.id, own.key.id);
         assert_eq!(rotated.key.expires_on, own.key.expires_on);
-        let refused = keys.rotate_self(world.now).await;
+        let refused = keys.rotate_self(fixture.now).await;
         assert!(matches!(refused, Err(Error::Forbidden)));
     })
     .await;
@@ -102,8 +102,8 @@ async fn p39_who_was_good_at_the_door_and_is_no_longer_changes_nothing() {
         TenantSuspended,
         Expired,
     }
-    on_every_database(async |world| {
-        let cli = world.store.as_cli();
+    on_every_database(async |fixture| {
+        let cli = fixture.store.as_cli();
         for (slug, meanwhile) in [
             ("a", Meanwhile::Revoked),
             ("b", Meanwhile::PermissionTaken),
@@ -111,17 +111,17 @@ async fn p39_who_was_good_at_the_door_and_is_no_longer_changes_nothing() {
             ("d", Meanwhile::TenantSuspended),
             ("e", Meanwhile::Expired),
         ] {
-            let scope = world.tenant(slug).await;
-            let group = world
+            let scope = fixture.tenant(slug).await;
+            let group = fixture
                 .group(&scope, "Own", &["api-keys:write", "orders:read"])
                 .await;
-            let keys = world.store.keys(&scope);
+            let keys = fixture.store.keys(&scope);
             let mut new = new_key("Own", &group);
-            new.expires_on = Some(in_days(world, 1));
-            let own = keys.create(new.clone(), world.now).await.unwrap();
-            let target = keys.create(new.clone(), world.now).await.unwrap().key.id;
-            let acting = scope_of(world, &own.secret).await;
-            let mut now = world.now;
+            new.expires_on = Some(in_days(fixture, 1));
+            let own = keys.create(new.clone(), fixture.now).await.unwrap();
+            let target = keys.create(new.clone(), fixture.now).await.unwrap().key.id;
+            let acting = scope_of(fixture, &own.secret).await;
+            let mut now = fixture.now;
             let expected = match meanwhile {
                 Meanwhile::Revoked => {
                     keys.revoke(own.key.id, now).await.unwrap();
@@ -129,7 +129,7 @@ async fn p39_who_was_good_at_the_door_and_is_no_longer_changes_nothing() {
                 }
                 Meanwhile::PermissionTaken => {
                     let left = permission_set(&["orders:read"]);
-                    let groups = world.store.groups(&scope);
+                    let groups = fixture.store.groups(&scope);
                     groups.set_permissions("Own", left, now).await.unwrap();
                     Refusal::MissingPermission(write())
                 }
@@ -142,17 +142,22 @@ async fn p39_who_was_good_at_the_door_and_is_no_longer_changes_nothing() {
                     Refusal::IpNotAllowed
                 }
                 Meanwhile::TenantSuspended => {
-                    world.store.tenants(&cli).suspend(slug, now).await.unwrap();
+                    fixture
+                        .store
+                        .tenants(&cli)
+                        .suspend(slug, now)
+                        .await
+                        .unwrap();
                     Refusal::TenantSuspended
                 }
                 Meanwhile::Expired => {
-                    now = in_days(world, 1).ends_at();
+                    now = in_days(fixture, 1).ends_at();
                     Refusal::ExpiredApiKey
                 }
             };
-            let trail = world.store.audit(&scope).newest(100).await.unwrap();
-            let by_key = world.store.keys(&acting);
-            new.expires_on = Some(in_days(world, 3));
+            let trail = fixture.store.audit(&scope).newest(100).await.unwrap();
+            let by_key = fixture.store.keys(&acting);
+            new.expires_on = Some(in_days(fixture, 3));
             for refused in [
                 by_key.create(new.clone(), now).await.err(),
                 by_key
@@ -169,7 +174,7 @@ async fn p39_who_was_good_at_the_door_and_is_no_longer_changes_nothing() {
                     other => panic!("{meanwhile:?}: {other:?}"),
                 }
             }
-            let after = world.store.audit(&scope).newest(100).await.unwrap();
+            let after = fixture.store.audit(&scope).newest(100).await.unwrap();
             assert_eq!(after, trail, "{meanwhile:?}");
         }
     })
@@ -178,24 +183,24 @@ async fn p39_who_was_good_at_the_door_and_is_no_longer_changes_nothing() {
 
 #[tokio::test]
 async fn p39_a_key_of_another_tenant_is_not_there_for_the_one_that_acts() {
-    on_every_database(async |world| {
-        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
-        let group = world.group(&acme, "Own", &["api-keys:write"]).await;
-        let theirs = world.group(&globex, "Theirs", &[]).await;
-        let own = issue(world, &acme, &group, "Own").await;
-        let IssuedKey { key, .. } = issue(world, &globex, &theirs, "Theirs").await;
-        let acting = scope_of(world, &own.secret).await;
-        let by_key = world.store.keys(&acting);
+    on_every_database(async |fixture| {
+        let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
+        let group = fixture.group(&acme, "Own", &["api-keys:write"]).await;
+        let theirs = fixture.group(&globex, "Theirs", &[]).await;
+        let own = issue(fixture, &acme, &group, "Own").await;
+        let IssuedKey { key, .. } = issue(fixture, &globex, &theirs, "Theirs").await;
+        let acting = scope_of(fixture, &own.secret).await;
+        let by_key = fixture.store.keys(&acting);
         for refused in [
             by_key
-                .update(key.id, KeyChanges::default(), None, world.now)
+                .update(key.id, KeyChanges::default(), None, fixture.now)
                 .await
                 .err(),
             by_key
-                .rotate(key.id, RotatedExpiry::Keep, world.now)
+                .rotate(key.id, RotatedExpiry::Keep, fixture.now)
                 .await
                 .err(),
-            by_key.revoke(key.id, world.now).await.err(),
+            by_key.revoke(key.id, fixture.now).await.err(),
         ] {
             assert!(matches!(refused, Some(Error::NotFound(_))), "{refused:?}");
         }

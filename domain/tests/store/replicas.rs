@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{keys::issue, world::World};
+use crate::{keys::issue, test_store::TestStore};
 
 /// The bound of the acceptance checks.
 const BOUND: Duration = Duration::from_millis(1_000);
@@ -30,10 +30,10 @@ struct Replica {
 }
 
 impl Replica {
-    async fn start(world: &World) -> Self {
+    async fn start(fixture: &TestStore) -> Self {
         let store = Store::open(StoreOptions {
             serves: true,
-            ..world.options()
+            ..fixture.options()
         })
         .await
         .expect("a store");
@@ -73,7 +73,7 @@ async fn until(condition: impl AsyncFn() -> bool) {
 
 /// A database with three replicas, and a key that all of them have in memory.
 struct Cluster {
-    world: World,
+    fixture: TestStore,
     scope: TenantScope,
     group: AuthorizationGroup,
     replicas: Vec<Replica>,
@@ -81,7 +81,7 @@ struct Cluster {
 
 impl Cluster {
     async fn key(&self) -> IssuedKey {
-        let issued = issue(&self.world, &self.scope, &self.group, "ERP").await;
+        let issued = issue(&self.fixture, &self.scope, &self.group, "ERP").await;
         for replica in &self.replicas {
             replica.keep(&issued.secret).await;
         }
@@ -96,17 +96,17 @@ impl Cluster {
 }
 
 async fn on_three_replicas<T: Future<Output = ()>>(test: impl FnOnce(Cluster) -> T) {
-    let Some(world) = World::on_postgres_if_any().await else {
+    let Some(fixture) = TestStore::on_postgres_if_any().await else {
         return;
     };
-    let scope = world.tenant("acme").await;
-    let group = world.group(&scope, "Ordering", &[]).await;
+    let scope = fixture.tenant("acme").await;
+    let group = fixture.group(&scope, "Ordering", &[]).await;
     let mut replicas = Vec::new();
     for _ in 0..3 {
-        replicas.push(Replica::start(&world).await);
+        replicas.push(Replica::start(&fixture).await);
     }
     test(Cluster {
-        world,
+        fixture,
         scope,
         group,
         replicas,
@@ -117,7 +117,7 @@ async fn on_three_replicas<T: Future<Output = ()>>(test: impl FnOnce(Cluster) ->
 #[tokio::test(flavor = "multi_thread")]
 async fn p62_each_kind_of_change_is_answered_when_every_replica_has_applied_it() {
     on_three_replicas(async |cluster| {
-        let now = cluster.world.now;
+        let now = cluster.fixture.now;
         let IssuedKey { key, secret } = cluster.key().await;
         let statements = cluster.replicas[0].store.statements();
         cluster.replicas[0].judge(&secret).await.unwrap();
@@ -137,8 +137,8 @@ async fn p62_each_kind_of_change_is_answered_when_every_replica_has_applied_it()
             replica.keep(&rotated.secret).await;
         }
 
-        let operator = cluster.world.store.as_cli();
-        let tenants = cluster.world.store.tenants(&operator);
+        let operator = cluster.fixture.store.as_cli();
+        let tenants = cluster.fixture.store.tenants(&operator);
         tenants.suspend("acme", now).await.unwrap();
         cluster
             .assert_refused(&rotated.secret, Refusal::TenantSuspended)
@@ -149,7 +149,7 @@ async fn p62_each_kind_of_change_is_answered_when_every_replica_has_applied_it()
         }
 
         // By a process that does not serve, as the command line is.
-        let keys = cluster.world.store.keys(&cluster.scope);
+        let keys = cluster.fixture.store.keys(&cluster.scope);
         let revoked = keys.revoke(key.id, now).await.unwrap();
         cluster
             .assert_refused(&rotated.secret, Refusal::RevokedApiKey)
@@ -171,11 +171,11 @@ async fn what_is_changed_by_hand_in_psql_counts_too() {
             "TRUNCATE api_keys CASCADE",
         ] {
             cluster
-                .world
+                .fixture
                 .execute_script("UPDATE tenants SET suspended_at = NULL")
                 .await;
             let secret = cluster.key().await.secret;
-            cluster.world.execute_script(sql).await;
+            cluster.fixture.execute_script(sql).await;
             let by_hand = Instant::now();
             for replica in &cluster.replicas {
                 until(async || replica.judge(&secret).await.is_err()).await;
@@ -191,7 +191,7 @@ async fn p63_a_transaction_that_commits_late_is_not_missed() {
     on_three_replicas(async |cluster| {
         let first = cluster.key().await;
         let second = cluster.key().await;
-        let connection = cluster.world.connection().await;
+        let connection = cluster.fixture.connection().await;
         let late = connection.begin().await.unwrap();
         // It has its number and its note before the other one begins.
         late.execute_unprepared(&format!(
@@ -200,8 +200,10 @@ async fn p63_a_transaction_that_commits_late_is_not_missed() {
         ))
         .await
         .unwrap();
-        let keys = cluster.world.store.keys(&cluster.scope);
-        keys.revoke(second.key.id, cluster.world.now).await.unwrap();
+        let keys = cluster.fixture.store.keys(&cluster.scope);
+        keys.revoke(second.key.id, cluster.fixture.now)
+            .await
+            .unwrap();
         cluster
             .assert_refused(&second.secret, Refusal::RevokedApiKey)
             .await;
@@ -210,7 +212,9 @@ async fn p63_a_transaction_that_commits_late_is_not_missed() {
         }
         // A third change, so that every replica has read on beyond both.
         let third = cluster.key().await;
-        keys.revoke(third.key.id, cluster.world.now).await.unwrap();
+        keys.revoke(third.key.id, cluster.fixture.now)
+            .await
+            .unwrap();
         late.commit().await.unwrap();
         let committed = Instant::now();
         for replica in &cluster.replicas {
@@ -226,9 +230,9 @@ async fn p63_a_replica_that_is_gone_costs_the_bound_at_most_and_is_forgotten() {
     on_three_replicas(async |mut cluster| {
         // Without a word.
         drop(cluster.replicas.pop());
-        let keys = cluster.world.store.keys(&cluster.scope);
+        let keys = cluster.fixture.store.keys(&cluster.scope);
         let key = cluster.key().await;
-        let revoked = keys.revoke(key.key.id, cluster.world.now).await.unwrap();
+        let revoked = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
         cluster
             .assert_refused(&key.secret, Refusal::RevokedApiKey)
             .await;
@@ -238,13 +242,13 @@ async fn p63_a_replica_that_is_gone_costs_the_bound_at_most_and_is_forgotten() {
         assert!((BOUND..BOUND + SLACK).contains(&waited), "{receipt:?}");
 
         until(async || {
-            let again = keys.revoke(key.key.id, cluster.world.now).await.unwrap();
+            let again = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
             again.receipt.is_some_and(|receipt| receipt.replicas == 2)
         })
         .await;
         // And one that says goodbye costs nothing.
         cluster.replicas[0].store.leave().await.unwrap();
-        let again = keys.revoke(key.key.id, cluster.world.now).await.unwrap();
+        let again = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
         let receipt = again.receipt.expect("a receipt");
         assert_eq!((receipt.replicas, receipt.refused_on), (1, 1));
         assert!(!cluster.replicas[0].store.may_use_what_is_kept());
@@ -267,7 +271,7 @@ async fn another_state_of_the_database_is_noticed_by_the_replicas_own_rows() {
                  UPDATE api_keys SET revoked_at = now(); {sql}; \
                  ALTER TABLE api_keys ENABLE TRIGGER USER"
             );
-            cluster.world.execute_script(&changed).await;
+            cluster.fixture.execute_script(&changed).await;
             for replica in &cluster.replicas {
                 until(async || replica.judge(&secret).await.is_err()).await;
                 until(async || replica.store.may_use_what_is_kept()).await;
@@ -283,13 +287,13 @@ async fn notes_go_when_every_replica_has_read_them_and_those_of_another_cluster_
         let key = cluster.key().await;
         let from_elsewhere =
             "INSERT INTO key_state_changes VALUES ('9999999999', gen_random_uuid())";
-        cluster.world.execute_script(from_elsewhere).await;
-        let keys = cluster.world.store.keys(&cluster.scope);
-        let revoked = keys.revoke(key.key.id, cluster.world.now).await.unwrap();
+        cluster.fixture.execute_script(from_elsewhere).await;
+        let keys = cluster.fixture.store.keys(&cluster.scope);
+        let revoked = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
         let receipt = revoked.receipt.expect("a receipt");
         assert_eq!((receipt.replicas, receipt.refused_on), (3, 3));
         let notes = async || {
-            let connection = cluster.world.connection().await;
+            let connection = cluster.fixture.connection().await;
             let rows = connection
                 .query_all_raw(sea_orm::Statement::from_string(
                     connection.get_database_backend(),

@@ -22,21 +22,21 @@ use crate::{
     backup::{NOTHING, backup_file, backup_of, files, message, try_restore},
     keys::{ParseAllowlist, issue, new_key},
     sign_in::{HOME, MIRA, try_password},
+    test_store::{TestStore, permission_set},
     users::{OTHER_PASSWORD, PASSWORD, add_user, email, number},
-    world::{World, permission_set},
 };
 
 /// Restores, which has to go well.
-pub(crate) async fn restored(world: &World, file: &Path, word: &Word) -> Restored {
-    match try_restore(world, file, word).await.expect("restored") {
+pub(crate) async fn restored(fixture: &TestStore, file: &Path, word: &Word) -> Restored {
+    match try_restore(fixture, file, word).await.expect("restored") {
         Restoration::Done(restored) => restored,
         Restoration::WordNeeded { reason, .. } => panic!("{reason}"),
     }
 }
 
 /// What is there now says nothing about that backup, so that the operator is asked.
-async fn assert_of_another_past(world: &World, file: &Path) {
-    let refused = try_restore(world, file, &Word::default())
+async fn assert_of_another_past(fixture: &TestStore, file: &Path) {
+    let refused = try_restore(fixture, file, &Word::default())
         .await
         .expect("an answer");
     assert!(
@@ -51,16 +51,16 @@ async fn assert_of_another_past(world: &World, file: &Path) {
     );
 }
 
-async fn judge(store: &Store, world: &World, secret: &Secret) -> Result<(), Refusal> {
+async fn judge(store: &Store, fixture: &TestStore, secret: &Secret) -> Result<(), Refusal> {
     let client = ClientAddress::known("192.0.2.7".parse().expect("an address"));
     let verifier = Verifier::new(store.clone());
-    let verdict = verifier.verify(secret.expose(), client, None, world.now);
+    let verdict = verifier.verify(secret.expose(), client, None, fixture.now);
     verdict.await.expect("a verdict").map(|_| ())
 }
 
-async fn statuses(world: &World, scope: &TenantScope) -> Vec<(String, KeyStatus)> {
-    let keys = world.store.keys(scope);
-    let page = keys.list(&KeyQuery::default(), world.now).await;
+async fn statuses(fixture: &TestStore, scope: &TenantScope) -> Vec<(String, KeyStatus)> {
+    let keys = fixture.store.keys(scope);
+    let page = keys.list(&KeyQuery::default(), fixture.now).await;
     let mut keys: Vec<_> = page
         .expect("a page")
         .items
@@ -72,8 +72,8 @@ async fn statuses(world: &World, scope: &TenantScope) -> Vec<(String, KeyStatus)
 }
 
 /// Archives every revoked key.
-async fn archive(world: &World, now: DateTime<Utc>) {
-    while world
+async fn archive(fixture: &TestStore, now: DateTime<Utc>) {
+    while fixture
         .store
         .archive_revoked_keys(0, now)
         .await
@@ -83,21 +83,21 @@ async fn archive(world: &World, now: DateTime<Utc>) {
 
 #[tokio::test]
 async fn p55_a_key_that_was_archived_since_is_revoked_and_one_that_was_before_stays_so() {
-    let world = World::on_sqlite().await;
-    let scope = world.tenant("acme").await;
-    let group = world.group(&scope, "Ordering", &["orders:read"]).await;
-    let kept = issue(&world, &scope, &group, "kept").await;
-    let before = issue(&world, &scope, &group, "archived before").await;
-    let since = issue(&world, &scope, &group, "archived since").await;
-    let keys = world.store.keys(&scope);
-    keys.revoke(before.key.id, world.now).await.unwrap();
-    archive(&world, world.now).await;
-    let file = backup_of(&world).await;
-    let later = world.now + TimeDelta::hours(1);
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
+    let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
+    let kept = issue(&fixture, &scope, &group, "kept").await;
+    let before = issue(&fixture, &scope, &group, "archived before").await;
+    let since = issue(&fixture, &scope, &group, "archived since").await;
+    let keys = fixture.store.keys(&scope);
+    keys.revoke(before.key.id, fixture.now).await.unwrap();
+    archive(&fixture, fixture.now).await;
+    let file = backup_of(&fixture).await;
+    let later = fixture.now + TimeDelta::hours(1);
     keys.revoke(since.key.id, later).await.unwrap();
-    archive(&world, later).await;
+    archive(&fixture, later).await;
 
-    let done = restored(&world, &file, &Word::default()).await;
+    let done = restored(&fixture, &file, &Word::default()).await;
     let changes: Vec<_> = done
         .changes
         .iter()
@@ -110,7 +110,7 @@ async fn p55_a_key_that_was_archived_since_is_revoked_and_one_that_was_before_st
         (&before.secret, revoked.clone()),
         (&since.secret, revoked),
     ] {
-        assert_eq!(judge(&world.store, &world, secret).await, expected);
+        assert_eq!(judge(&fixture.store, &fixture, secret).await, expected);
     }
     let key = keys.get(since.key.id, later).await.unwrap();
     assert_eq!(key.revoked_at, Some(later), "as the archive says");
@@ -118,25 +118,25 @@ async fn p55_a_key_that_was_archived_since_is_revoked_and_one_that_was_before_st
 
 #[tokio::test]
 async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_was() {
-    let world = World::on_sqlite().await;
-    let scope = world.tenant("acme").await;
-    let group = world.group(&scope, "Ordering", &["orders:read"]).await;
-    let kept = issue(&world, &scope, &group, "kept").await;
-    let revoked = issue(&world, &scope, &group, "revoked").await;
-    let rotated = issue(&world, &scope, &group, "rotated").await;
-    let before = issue(&world, &scope, &group, "revoked before").await;
-    let keys = world.store.keys(&scope);
-    keys.revoke(before.key.id, world.now).await.unwrap();
-    let file = backup_of(&world).await;
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
+    let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
+    let kept = issue(&fixture, &scope, &group, "kept").await;
+    let revoked = issue(&fixture, &scope, &group, "revoked").await;
+    let rotated = issue(&fixture, &scope, &group, "rotated").await;
+    let before = issue(&fixture, &scope, &group, "revoked before").await;
+    let keys = fixture.store.keys(&scope);
+    keys.revoke(before.key.id, fixture.now).await.unwrap();
+    let file = backup_of(&fixture).await;
 
-    let later = world.now + TimeDelta::hours(1);
+    let later = fixture.now + TimeDelta::hours(1);
     keys.revoke(revoked.key.id, later).await.unwrap();
     let new = keys.rotate(rotated.key.id, RotatedExpiry::Keep, later);
     let new = new.await.unwrap();
     keys.create(new_key("made since", &group), later)
         .await
         .unwrap();
-    let restored = restored(&world, &file, &Word::default()).await;
+    let restored = restored(&fixture, &file, &Word::default()).await;
 
     let changes: Vec<_> = restored
         .changes
@@ -165,7 +165,7 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
         ]
     );
     assert_eq!(
-        statuses(&world, &scope).await,
+        statuses(&fixture, &scope).await,
         [
             ("kept".to_owned(), KeyStatus::Active),
             ("revoked".to_owned(), KeyStatus::Revoked),
@@ -173,18 +173,18 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
             ("rotated".to_owned(), KeyStatus::Revoked),
         ]
     );
-    assert_eq!(judge(&world.store, &world, &kept.secret).await, Ok(()));
+    assert_eq!(judge(&fixture.store, &fixture, &kept.secret).await, Ok(()));
     for secret in [&revoked.secret, &before.secret, &rotated.secret] {
         assert_eq!(
-            judge(&world.store, &world, secret).await,
+            judge(&fixture.store, &fixture, secret).await,
             Err(Refusal::RevokedApiKey)
         );
     }
-    assert!(judge(&world.store, &world, &new.secret).await.is_err());
+    assert!(judge(&fixture.store, &fixture, &new.secret).await.is_err());
     let key = keys.get(revoked.key.id, later).await.unwrap();
     assert_eq!((key.revoked_at, key.version), (Some(later), 2));
 
-    let events = world.store.audit(&scope).newest(2).await.unwrap();
+    let events = fixture.store.audit(&scope).newest(2).await.unwrap();
     for event in &events {
         assert_eq!(event.action, AuditAction::ApiKeyRevoked);
         assert_eq!(
@@ -200,7 +200,7 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
     // Counted as everything that the store itself does.
     let summary = keys.summary(&KeyQuery::default(), later).await.unwrap();
     assert_eq!((summary.total, summary.usage.used), (4, 1));
-    issue(&world, &scope, &group, "made afterwards").await;
+    issue(&fixture, &scope, &group, "made afterwards").await;
 
     // The other way round: what was replaced is a backup as any other.
     let replaced = restored.replaced.unwrap();
@@ -208,64 +208,64 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
         replaced.file_name().unwrap().to_str().unwrap(),
         "latchkey.db.before-restore-20260302T140000.000Z"
     );
-    assert_of_another_past(&world, &replaced).await;
-    fs::rename(&replaced, backup_file(&world).with_file_name("other.db")).unwrap();
-    let other = backup_file(&world).with_file_name("other.db");
-    self::restored(&world, &other, &NOTHING).await;
-    assert_eq!(statuses(&world, &scope).await.len(), 5);
+    assert_of_another_past(&fixture, &replaced).await;
+    fs::rename(&replaced, backup_file(&fixture).with_file_name("other.db")).unwrap();
+    let other = backup_file(&fixture).with_file_name("other.db");
+    self::restored(&fixture, &other, &NOTHING).await;
+    assert_eq!(statuses(&fixture, &scope).await.len(), 5);
     // Whatever was said: the database that was there knew that this key is revoked.
     assert_eq!(
-        judge(&world.store, &world, &new.secret).await,
+        judge(&fixture.store, &fixture, &new.secret).await,
         Err(Refusal::RevokedApiKey)
     );
 }
 
 #[tokio::test]
 async fn p55_a_revocation_that_another_past_knows_of_counts_whatever_is_said() {
-    let world = World::on_sqlite().await;
-    let scope = world.tenant("acme").await;
-    let group = world.group(&scope, "Ordering", &[]).await;
-    let revoked = issue(&world, &scope, &group, "revoked").await;
-    let kept = issue(&world, &scope, &group, "kept").await;
-    let first = backup_file(&world).with_file_name("first.db");
-    fs::rename(backup_of(&world).await, &first).unwrap();
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
+    let group = fixture.group(&scope, "Ordering", &[]).await;
+    let revoked = issue(&fixture, &scope, &group, "revoked").await;
+    let kept = issue(&fixture, &scope, &group, "kept").await;
+    let first = backup_file(&fixture).with_file_name("first.db");
+    fs::rename(backup_of(&fixture).await, &first).unwrap();
     // So that the second backup has an event that the first has not.
-    issue(&world, &scope, &group, "between").await;
-    let second = backup_of(&world).await;
-    let replaced = restored(&world, &first, &NOTHING).await.replaced;
+    issue(&fixture, &scope, &group, "between").await;
+    let second = backup_of(&fixture).await;
+    let replaced = restored(&fixture, &first, &NOTHING).await.replaced;
     // The clock of these tests stands still, and so would its name.
     fs::remove_file(replaced.unwrap()).unwrap();
-    let keys = world.store.keys(&scope);
-    let later = world.now + TimeDelta::hours(3);
+    let keys = fixture.store.keys(&scope);
+    let later = fixture.now + TimeDelta::hours(3);
     keys.revoke(revoked.key.id, later).await.unwrap();
-    restored(&world, &second, &NOTHING).await;
+    restored(&fixture, &second, &NOTHING).await;
     assert_eq!(
-        judge(&world.store, &world, &revoked.secret).await,
+        judge(&fixture.store, &fixture, &revoked.secret).await,
         Err(Refusal::RevokedApiKey)
     );
-    assert_eq!(judge(&world.store, &world, &kept.secret).await, Ok(()));
+    assert_eq!(judge(&fixture.store, &fixture, &kept.secret).await, Ok(()));
 }
 
 #[tokio::test]
 async fn p55_who_may_do_what_is_as_it_is_now() {
-    let world = World::on_sqlite().await;
-    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
-    let group = world
+    let fixture = TestStore::on_sqlite().await;
+    let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
+    let group = fixture
         .group(&acme, "Ordering", &["orders:read", "orders:write"])
         .await;
-    let other = world.group(&acme, "Billing", &[]).await;
-    let limited = issue(&world, &acme, &group, "limited").await.key;
-    let moved = issue(&world, &acme, &group, "moved").await.key;
-    let lost = issue(&world, &acme, &group, "lost").await.key;
-    add_user(&world, MIRA, Role::TenantAdmin, Some("acme")).await;
-    add_user(&world, "joe@acme.example", Role::Member, Some("acme")).await;
-    try_password(&world, MIRA, PASSWORD, HOME, world.now)
+    let other = fixture.group(&acme, "Billing", &[]).await;
+    let limited = issue(&fixture, &acme, &group, "limited").await.key;
+    let moved = issue(&fixture, &acme, &group, "moved").await.key;
+    let lost = issue(&fixture, &acme, &group, "lost").await.key;
+    add_user(&fixture, MIRA, Role::TenantAdmin, Some("acme")).await;
+    add_user(&fixture, "joe@acme.example", Role::Member, Some("acme")).await;
+    try_password(&fixture, MIRA, PASSWORD, HOME, fixture.now)
         .await
         .tokens();
-    let file = backup_of(&world).await;
+    let file = backup_of(&fixture).await;
 
-    let later = world.now + TimeDelta::hours(1);
-    let keys = world.store.keys(&acme);
+    let later = fixture.now + TimeDelta::hours(1);
+    let keys = fixture.store.keys(&acme);
     let edit = async |id: KeyId, changes: KeyChanges| {
         keys.update(id, changes, None, later).await.unwrap();
     };
@@ -279,16 +279,19 @@ async fn p55_who_may_do_what_is_as_it_is_now() {
         ..KeyChanges::default()
     };
     edit(moved.id, into(other.id)).await;
-    let made_since = world.group(&acme, "Made since", &[]).await;
+    let made_since = fixture.group(&acme, "Made since", &[]).await;
     edit(lost.id, into(made_since.id)).await;
-    let groups = world.store.groups(&acme);
+    let groups = fixture.store.groups(&acme);
     let fewer = permission_set(&["orders:read"]);
     groups
         .set_permissions("Ordering", fewer.clone(), later)
         .await
         .unwrap();
-    let operator = world.store.as_cli();
-    let (tenants, users) = (world.store.tenants(&operator), world.store.users(&operator));
+    let operator = fixture.store.as_cli();
+    let (tenants, users) = (
+        fixture.store.tenants(&operator),
+        fixture.store.users(&operator),
+    );
     tenants.suspend("globex", later).await.unwrap();
     users
         .disable(&email("joe@acme.example"), later)
@@ -298,7 +301,7 @@ async fn p55_who_may_do_what_is_as_it_is_now() {
         .set_password(&email(MIRA), OTHER_PASSWORD, later)
         .await
         .unwrap();
-    let restored = restored(&world, &file, &Word::default()).await;
+    let restored = restored(&fixture, &file, &Word::default()).await;
 
     let mut done: Vec<_> = restored
         .changes
@@ -330,49 +333,49 @@ async fn p55_who_may_do_what_is_as_it_is_now() {
     assert!(groups.find("Made since").await.is_err());
     let tenant = tenants.find("globex").await.unwrap();
     assert_eq!(tenant.suspended_at, Some(later));
-    let events = world.store.audit(&globex).newest(1).await.unwrap();
+    let events = fixture.store.audit(&globex).newest(1).await.unwrap();
     assert_eq!(events[0].action, AuditAction::TenantSuspended);
 
     // A session that the backup had, and that the new password had ended.
-    assert_eq!(number(&world, "SELECT count(*) FROM sessions").await, 0);
-    let day = world.now + TimeDelta::days(1);
+    assert_eq!(number(&fixture, "SELECT count(*) FROM sessions").await, 0);
+    let day = fixture.now + TimeDelta::days(1);
     assert!(
-        try_password(&world, MIRA, PASSWORD, HOME, day)
+        try_password(&fixture, MIRA, PASSWORD, HOME, day)
             .await
             .refused()
     );
     assert!(
-        try_password(&world, MIRA, OTHER_PASSWORD, HOME, day)
+        try_password(&fixture, MIRA, OTHER_PASSWORD, HOME, day)
             .await
             .signed_in()
     );
-    let joe = try_password(&world, "joe@acme.example", PASSWORD, HOME, day).await;
+    let joe = try_password(&fixture, "joe@acme.example", PASSWORD, HOME, day).await;
     assert!(joe.refused());
 }
 
 #[tokio::test]
 async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() {
-    let world = World::on_sqlite().await;
-    let scope = world.tenant("acme").await;
-    let group = world.group(&scope, "Ordering", &[]).await;
-    let first = issue(&world, &scope, &group, "first").await;
-    let second = issue(&world, &scope, &group, "second").await;
-    add_user(&world, MIRA, Role::TenantAdmin, Some("acme")).await;
-    let file = backup_of(&world).await;
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
+    let group = fixture.group(&scope, "Ordering", &[]).await;
+    let first = issue(&fixture, &scope, &group, "first").await;
+    let second = issue(&fixture, &scope, &group, "second").await;
+    add_user(&fixture, MIRA, Role::TenantAdmin, Some("acme")).await;
+    let file = backup_of(&fixture).await;
     let elsewhere = tempfile::TempDir::new().unwrap();
     let place = elsewhere.path().join("latchkey.db");
     let options = StoreOptions {
         database_url: format!("sqlite://{}", place.display()),
-        ..world.options()
+        ..fixture.options()
     };
     let try_there =
-        async |word: &Word| restore(&options.database_url, &file, word, world.now).await;
+        async |word: &Word| restore(&options.database_url, &file, word, fixture.now).await;
 
     let refused = try_there(&Word::default()).await.unwrap();
     assert_eq!(
         refused,
         Restoration::WordNeeded {
-            taken_at: world.now,
+            taken_at: fixture.now,
             reason: NoWitness::NoDatabase
         }
     );
@@ -401,10 +404,10 @@ async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() 
     assert_eq!((done.replaced, done.changes.len()), (None, 1));
     let store = Store::open(options.clone()).await.unwrap();
     assert_eq!(
-        judge(&store, &world, &first.secret).await,
+        judge(&store, &fixture, &first.secret).await,
         Err(Refusal::RevokedApiKey)
     );
-    assert_eq!(judge(&store, &world, &second.secret).await, Ok(()));
+    assert_eq!(judge(&store, &fixture, &second.secret).await, Ok(()));
 
     // It has every event of the backup, and so the backup may come again: what the operator has said, stays.
     let Restoration::Done(again) = try_there(&Word::default()).await.unwrap() else {
@@ -423,7 +426,7 @@ async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() 
     );
 
     // A database of another past, such as an empty one that a server has made in place of the lost one, knows nothing.
-    let stranger = World::on_sqlite().await;
+    let stranger = TestStore::on_sqlite().await;
     assert_of_another_past(&stranger, &file).await;
     let before = files(&stranger);
     assert_eq!(
@@ -438,8 +441,8 @@ async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() 
     let done = restored(&stranger, &file, &NOTHING).await;
     assert!(done.changes.is_empty() && done.replaced.is_some_and(|file| file.exists()));
     for secret in [&first.secret, &second.secret] {
-        assert_eq!(judge(&stranger.store, &world, secret).await, Ok(()));
+        assert_eq!(judge(&stranger.store, &fixture, secret).await, Ok(()));
     }
-    let mira = try_password(&stranger, MIRA, PASSWORD, HOME, world.now).await;
+    let mira = try_password(&stranger, MIRA, PASSWORD, HOME, fixture.now).await;
     assert!(mira.signed_in());
 }

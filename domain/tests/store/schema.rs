@@ -4,15 +4,15 @@ use domain::error::Error;
 use sea_orm::{DbErr, SqlErr};
 use uuid::Uuid;
 
-use crate::world::{World, on_every_database};
+use crate::test_store::{TestStore, on_every_database};
 
 #[tokio::test]
 async fn a_key_cannot_have_another_tenants_group() {
-    on_every_database(async |world| {
-        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
-        let group = world.group(&acme, "Ordering", &["orders:read"]).await;
-        world.insert_key(&acme, group.id, 1, None).await.unwrap();
-        let refused = world
+    on_every_database(async |fixture| {
+        let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
+        let group = fixture.group(&acme, "Ordering", &["orders:read"]).await;
+        fixture.insert_key(&acme, group.id, 1, None).await.unwrap();
+        let refused = fixture
             .insert_key(&globex, group.id, 2, None)
             .await
             .unwrap_err();
@@ -29,11 +29,11 @@ async fn a_key_cannot_have_another_tenants_group() {
 
 #[tokio::test]
 async fn two_keys_cannot_have_one_secret() {
-    on_every_database(async |world| {
-        let acme = world.tenant("acme").await;
-        let group = world.group(&acme, "Ordering", &["orders:read"]).await;
-        world.insert_key(&acme, group.id, 1, None).await.unwrap();
-        let refused = world
+    on_every_database(async |fixture| {
+        let acme = fixture.tenant("acme").await;
+        let group = fixture.group(&acme, "Ordering", &["orders:read"]).await;
+        fixture.insert_key(&acme, group.id, 1, None).await.unwrap();
+        let refused = fixture
             .insert_key(&acme, group.id, 1, None)
             .await
             .unwrap_err();
@@ -48,9 +48,9 @@ async fn two_keys_cannot_have_one_secret() {
     .await;
 }
 
-async fn insert_user(world: &World, role: &str, tenant: Option<Uuid>) -> Result<(), DbErr> {
+async fn insert_user(fixture: &TestStore, role: &str, tenant: Option<Uuid>) -> Result<(), DbErr> {
     let id = Uuid::now_v7();
-    world
+    fixture
         .execute(
             "INSERT INTO users (id, tenant_id, email, name, password_hash, role, \
              consecutive_failures, created_at, updated_at, version) \
@@ -60,7 +60,7 @@ async fn insert_user(world: &World, role: &str, tenant: Option<Uuid>) -> Result<
                 tenant.into(),
                 format!("{id}@acme.example").into(),
                 role.into(),
-                world.now.into(),
+                fixture.now.into(),
             ],
         )
         .await
@@ -69,17 +69,17 @@ async fn insert_user(world: &World, role: &str, tenant: Option<Uuid>) -> Result<
 
 #[tokio::test]
 async fn super_users_have_no_tenant_and_everybody_else_has_one() {
-    on_every_database(async |world| {
-        let acme = world.tenant("acme").await.tenant().id.as_uuid();
-        insert_user(world, "super_user", None).await.unwrap();
-        insert_user(world, "member", Some(acme)).await.unwrap();
+    on_every_database(async |fixture| {
+        let acme = fixture.tenant("acme").await.tenant().id.as_uuid();
+        insert_user(fixture, "super_user", None).await.unwrap();
+        insert_user(fixture, "member", Some(acme)).await.unwrap();
         for (role, tenant) in [
             ("super_user", Some(acme)),
             ("member", None),
             ("tenant_admin", None),
             ("tenant_admin", Some(Uuid::now_v7())),
         ] {
-            let refused = insert_user(world, role, tenant).await;
+            let refused = insert_user(fixture, role, tenant).await;
             assert!(refused.is_err(), "{role} {tenant:?}");
         }
     })
@@ -88,14 +88,14 @@ async fn super_users_have_no_tenant_and_everybody_else_has_one() {
 
 #[tokio::test]
 async fn a_damaged_row_is_an_error_of_ours_and_no_panic() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        world.group(&scope, "Ordering", &[]).await;
-        world
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        fixture.group(&scope, "Ordering", &[]).await;
+        fixture
             .execute("UPDATE authorization_groups SET permissions = 'x'", [])
             .await
             .unwrap();
-        let failed = world.store.groups(&scope).list().await;
+        let failed = fixture.store.groups(&scope).list().await;
         assert!(matches!(failed, Err(Error::Internal(_))), "{failed:?}");
     })
     .await;

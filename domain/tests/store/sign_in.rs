@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::{
+    test_store::{TestStore, on_every_database},
     users::{OTHER_PASSWORD, PASSWORD, add_mira, add_user, email, number, one_text},
-    world::{World, on_every_database},
 };
 
 pub(crate) const MIRA: &str = "mira@acme.example";
@@ -81,34 +81,34 @@ pub(crate) async fn attempt(store: &Store, attempt: Attempt<'_>, at: DateTime<Ut
 }
 
 pub(crate) async fn try_password(
-    world: &World,
+    fixture: &TestStore,
     email: &str,
     password: &str,
     address: &str,
     at: DateTime<Utc>,
 ) -> Tried {
-    attempt(&world.store, typed(email, password, address), at).await
+    attempt(&fixture.store, typed(email, password, address), at).await
 }
 
 /// Whether Mira signs in from home with that password.
-pub(crate) async fn sign_in(world: &World, password: &str) -> bool {
-    try_password(world, MIRA, password, HOME, world.now)
+pub(crate) async fn sign_in(fixture: &TestStore, password: &str) -> bool {
+    try_password(fixture, MIRA, password, HOME, fixture.now)
         .await
         .signed_in()
 }
 
 #[tokio::test]
 async fn p08_the_database_holds_neither_token_nor_password() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        let (user, session, device) = try_password(world, " Mira@ACME.example ", PASSWORD, HOME, world.now)
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        let (user, session, device) = try_password(fixture, " Mira@ACME.example ", PASSWORD, HOME, fixture.now)
             .await
             .tokens();
         assert_eq!(user.email, email(MIRA));
         assert_ne!(session, device);
         assert_eq!(session.expose().len(), 64, "256 bits");
 
-        let held = match world.sqlite_file() {
+        let held = match fixture.sqlite_file() {
             Some(file) => {
                 let mut bytes = std::fs::read(&file).unwrap();
                 bytes.extend(std::fs::read(file.with_extension("db-wal")).unwrap());
@@ -116,7 +116,7 @@ async fn p08_the_database_holds_neither_token_nor_password() {
             }
             None => {
                 one_text(
-                    world,
+                    fixture,
                     "SELECT string_agg(line, ' ') FROM (SELECT row_to_json(t)::text AS line FROM sessions t \
                      UNION ALL SELECT row_to_json(t)::text FROM known_devices t \
                      UNION ALL SELECT row_to_json(t)::text FROM users t \
@@ -133,18 +133,18 @@ async fn p08_the_database_holds_neither_token_nor_password() {
             assert!(!held.contains(secret));
         }
         let digests = "SELECT count(*) FROM sessions WHERE length(token_digest) = 32";
-        assert_eq!(number(world, digests).await, 1);
+        assert_eq!(number(fixture, digests).await, 1);
     })
     .await;
 }
 
 #[tokio::test]
 async fn c09_an_internationalised_domain_is_one_account_in_every_spelling() {
-    on_every_database(async |world| {
-        let scope = world.store.as_cli();
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.store.as_cli();
+        add_mira(fixture).await;
         add_user(
-            world,
+            fixture,
             "ann@m\u{fc}nchen.example",
             Role::Member,
             Some("acme"),
@@ -161,22 +161,22 @@ async fn c09_an_internationalised_domain_is_one_account_in_every_spelling() {
         .enumerate()
         {
             let address = format!("192.0.2.{host}");
-            let tried = try_password(world, spelling, PASSWORD, &address, world.now).await;
+            let tried = try_password(fixture, spelling, PASSWORD, &address, fixture.now).await;
             assert!(tried.signed_in(), "{spelling}");
         }
-        let listed = world.store.users(&scope).list().await.unwrap();
+        let listed = fixture.store.users(&scope).list().await.unwrap();
         assert_eq!(listed[0].0.email.as_str(), "ann@xn--mnchen-3ya.example");
         // One bucket, too.
         for spelling in ["ann@m\u{fc}nchen.example", "ann@xn--mnchen-3ya.example"].repeat(5) {
-            let tried = try_password(world, spelling, "wrong", HOME, world.now).await;
+            let tried = try_password(fixture, spelling, "wrong", HOME, fixture.now).await;
             assert!(tried.refused());
         }
         let tried = try_password(
-            world,
+            fixture,
             "ann@xn--mnchen-3ya.example",
             PASSWORD,
             HOME,
-            world.now,
+            fixture.now,
         );
         assert!(tried.await.throttled());
     })
@@ -185,9 +185,9 @@ async fn c09_an_internationalised_domain_is_one_account_in_every_spelling() {
 
 #[tokio::test]
 async fn p08_tokens_and_outcomes_hide_themselves_in_debug_output() {
-    let world = World::on_sqlite().await;
-    add_mira(&world).await;
-    let tried = try_password(&world, MIRA, PASSWORD, HOME, world.now).await;
+    let fixture = TestStore::on_sqlite().await;
+    add_mira(&fixture).await;
+    let tried = try_password(&fixture, MIRA, PASSWORD, HOME, fixture.now).await;
     let shown = format!("{:?}", tried.0);
     let (_, session, device) = tried.tokens();
     assert!(!shown.contains(session.expose()));
@@ -196,26 +196,26 @@ async fn p08_tokens_and_outcomes_hide_themselves_in_debug_output() {
 
 #[tokio::test]
 async fn p09_a_planted_token_never_authenticates() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         let planted = SessionToken::from_bytes([7; 32]);
         let (_, session, device) = attempt(
-            &world.store,
+            &fixture.store,
             Attempt {
                 previous: Some(&planted),
                 device: Some(&planted),
                 ..typed(MIRA, PASSWORD, HOME)
             },
-            world.now,
+            fixture.now,
         )
         .await
         .tokens();
         assert_ne!(session, planted);
         assert_ne!(device, planted, "an unknown device is not taken over");
-        let sessions = world.store.sessions();
+        let sessions = fixture.store.sessions();
         let authenticate = async |token| {
             sessions
-                .authenticate(token, client(HOME), world.now)
+                .authenticate(token, client(HOME), fixture.now)
                 .await
                 .unwrap()
         };
@@ -227,13 +227,13 @@ async fn p09_a_planted_token_never_authenticates() {
         assert!(authenticate(&session).await.is_some());
 
         let (_, next, same_device) = attempt(
-            &world.store,
+            &fixture.store,
             Attempt {
                 previous: Some(&session),
                 device: Some(&device),
                 ..typed(MIRA, PASSWORD, HOME)
             },
-            world.now,
+            fixture.now,
         )
         .await
         .tokens();
@@ -250,15 +250,15 @@ async fn p09_a_planted_token_never_authenticates() {
 
 #[tokio::test]
 async fn p14_every_refusal_is_the_same() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        add_user(world, "gone@acme.example", Role::Member, Some("acme")).await;
-        let scope = world.store.as_cli();
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        add_user(fixture, "gone@acme.example", Role::Member, Some("acme")).await;
+        let scope = fixture.store.as_cli();
         let gone = email("gone@acme.example");
-        world
+        fixture
             .store
             .users(&scope)
-            .disable(&gone, world.now)
+            .disable(&gone, fixture.now)
             .await
             .unwrap();
         for (address, password) in [
@@ -269,40 +269,40 @@ async fn p14_every_refusal_is_the_same() {
             ("", ""),
         ] {
             assert!(
-                try_password(world, address, password, HOME, world.now)
+                try_password(fixture, address, password, HOME, fixture.now)
                     .await
                     .refused()
             );
         }
-        world
+        fixture
             .store
             .tenants(&scope)
-            .suspend("acme", world.now)
+            .suspend("acme", fixture.now)
             .await
             .unwrap();
         assert!(
-            try_password(world, MIRA, PASSWORD, HOME, world.now)
+            try_password(fixture, MIRA, PASSWORD, HOME, fixture.now)
                 .await
                 .refused()
         );
-        world
+        fixture
             .store
             .tenants(&scope)
-            .resume("acme", world.now)
+            .resume("acme", fixture.now)
             .await
             .unwrap();
-        assert!(sign_in(world, PASSWORD).await);
+        assert!(sign_in(fixture, PASSWORD).await);
     })
     .await;
 }
 
 #[tokio::test]
 async fn p14_an_unknown_user_takes_as_long_as_a_wrong_password() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         // What else the machine does can weigh on one side for a while; a missing hash would, every time.
         for trial in 1..=4 {
-            let (wrong, unknown) = medians_of_refusals(world, trial).await;
+            let (wrong, unknown) = medians_of_refusals(fixture, trial).await;
             let (less, more) = (wrong.min(unknown), wrong.max(unknown));
             assert!(
                 less >= Duration::from_millis(3),
@@ -319,8 +319,8 @@ async fn p14_an_unknown_user_takes_as_long_as_a_wrong_password() {
 }
 
 /// How long a wrong password and an unknown user take, each 40 times.
-async fn medians_of_refusals(world: &World, trial: u8) -> (Duration, Duration) {
-    world.execute_script("DELETE FROM sign_in_accounts").await;
+async fn medians_of_refusals(fixture: &TestStore, trial: u8) -> (Duration, Duration) {
+    fixture.execute_script("DELETE FROM sign_in_accounts").await;
     let (mut wrong, mut unknown) = (Vec::new(), Vec::new());
     for host in 0..40 {
         // By turns, and in turns, so that what else the machine does falls on both.
@@ -332,7 +332,7 @@ async fn medians_of_refusals(world: &World, trial: u8) -> (Duration, Duration) {
             };
             let address = format!("10.{trial}.{host}.1");
             let asked = Instant::now();
-            let tried = try_password(world, email, "wrong", &address, world.now).await;
+            let tried = try_password(fixture, email, "wrong", &address, fixture.now).await;
             times.push(asked.elapsed());
             assert!(tried.refused());
         }
@@ -347,64 +347,64 @@ fn median(mut times: Vec<Duration>) -> Duration {
 
 #[tokio::test]
 async fn p14_the_stored_hash_is_argon2id_and_weak_parameters_are_raised() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        let stored = || one_text(world, "SELECT password_hash FROM users");
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        let stored = || one_text(fixture, "SELECT password_hash FROM users");
         let strong = stored().await;
         assert!(
             strong.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{strong}"
         );
-        assert!(sign_in(world, PASSWORD).await);
+        assert!(sign_in(fixture, PASSWORD).await);
         assert_eq!(stored().await, strong, "kept as it is");
 
         let params = Params::new(8_192, 1, 1, None).unwrap();
         let weak: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password(PASSWORD.as_bytes())
             .unwrap();
-        world
+        fixture
             .execute(
                 "UPDATE users SET password_hash = $1",
                 [weak.to_string().into()],
             )
             .await
             .unwrap();
-        assert!(!sign_in(world, OTHER_PASSWORD).await);
+        assert!(!sign_in(fixture, OTHER_PASSWORD).await);
         assert_eq!(
             stored().await,
             weak.to_string(),
             "a wrong password raises nothing"
         );
-        assert!(sign_in(world, PASSWORD).await);
+        assert!(sign_in(fixture, PASSWORD).await);
         let raised = stored().await;
         assert!(
             raised.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{raised}"
         );
         assert_ne!(raised, strong, "a salt of its own");
-        assert!(sign_in(world, PASSWORD).await);
+        assert!(sign_in(fixture, PASSWORD).await);
     })
     .await;
 }
 
 #[tokio::test]
 async fn p15_too_long_is_said_before_anything_is_counted_or_hashed() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         let long = "x".repeat(1_025);
         let asked = Instant::now();
         for _ in 0..200 {
-            let tried = try_password(world, MIRA, &long, HOME, world.now).await;
+            let tried = try_password(fixture, MIRA, &long, HOME, fixture.now).await;
             assert!(matches!(tried.0, SignInOutcome::TooLong));
         }
         assert!(asked.elapsed().as_millis() < 500, "{:?}", asked.elapsed());
         assert_eq!(
-            number(world, "SELECT count(*) FROM sign_in_buckets").await,
+            number(fixture, "SELECT count(*) FROM sign_in_buckets").await,
             0
         );
         let longest = "x".repeat(1_024);
         assert!(
-            try_password(world, MIRA, &longest, HOME, world.now)
+            try_password(fixture, MIRA, &longest, HOME, fixture.now)
                 .await
                 .refused()
         );
@@ -414,12 +414,12 @@ async fn p15_too_long_is_said_before_anything_is_counted_or_hashed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p16_of_two_hundred_at_once_some_are_busy_and_none_hang() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         let asked = Instant::now();
         let mut tries = JoinSet::new();
         for _ in 0..200 {
-            let (store, now) = (world.store.clone(), world.now);
+            let (store, now) = (fixture.store.clone(), fixture.now);
             tries.spawn(async move { attempt(&store, typed(MIRA, PASSWORD, HOME), now).await });
         }
         let outcomes = tries.join_all().await;

@@ -10,7 +10,7 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::world::on_every_database;
+use crate::test_store::on_every_database;
 
 fn named(name: &str) -> NewTenant {
     NewTenant {
@@ -22,26 +22,26 @@ fn named(name: &str) -> NewTenant {
 
 #[tokio::test]
 async fn a_tenant_gets_its_slug_from_its_name_and_the_default_limit() {
-    on_every_database(async |world| {
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
+    on_every_database(async |fixture| {
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
         let made = tenants
-            .create(named("  Acme Logistics "), world.now)
+            .create(named("  Acme Logistics "), fixture.now)
             .await
             .unwrap();
         assert_eq!(made.slug.as_str(), "acme-logistics");
         assert_eq!(made.name, "Acme Logistics");
         assert_eq!(made.key_limit, 10);
         assert_eq!(made.suspended_at, None);
-        assert_eq!(made.created_at, world.now);
+        assert_eq!(made.created_at, fixture.now);
         assert_eq!(tenants.find("acme-logistics").await.unwrap(), made);
 
         let scope = tenants.scope("acme-logistics").await.unwrap();
-        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        let events = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(events.len(), 1);
         let event = &events[0];
         assert_eq!(event.action, AuditAction::TenantCreated);
-        assert_eq!(event.at, world.now);
+        assert_eq!(event.at, fixture.now);
         assert_eq!(event.actor.kind, ActorKind::Cli);
         assert_eq!(event.target.kind, "tenant");
         assert_eq!(event.target.id, Some(made.id.as_uuid()));
@@ -61,14 +61,14 @@ async fn a_tenant_gets_its_slug_from_its_name_and_the_default_limit() {
 
 #[tokio::test]
 async fn times_are_kept_to_the_microsecond() {
-    on_every_database(async |world| {
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
-        let now = world.now + TimeDelta::nanoseconds(123_456_789);
+    on_every_database(async |fixture| {
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
+        let now = fixture.now + TimeDelta::nanoseconds(123_456_789);
         let made = tenants.create(named("Acme"), now).await.unwrap();
         assert_eq!(
             made.created_at,
-            world.now + TimeDelta::microseconds(123_456)
+            fixture.now + TimeDelta::microseconds(123_456)
         );
         assert_eq!(tenants.find("acme").await.unwrap(), made);
     })
@@ -77,20 +77,20 @@ async fn times_are_kept_to_the_microsecond() {
 
 #[tokio::test]
 async fn a_slug_is_taken_once() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let operator = world.store.as_cli();
-        let refused = world
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let operator = fixture.store.as_cli();
+        let refused = fixture
             .store
             .tenants(&operator)
-            .create(named("ACME"), world.now)
+            .create(named("ACME"), fixture.now)
             .await
             .unwrap_err();
         assert!(
             matches!(&refused, Error::AlreadyExists { what: "tenant", name } if name == "acme"),
             "{refused:?}"
         );
-        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        let events = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(events.len(), 1, "what was refused leaves no event");
     })
     .await;
@@ -98,12 +98,12 @@ async fn a_slug_is_taken_once() {
 
 #[tokio::test]
 async fn every_rule_that_a_new_tenant_breaks_is_named_at_once() {
-    on_every_database(async |world| {
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
+    on_every_database(async |fixture| {
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
         let mut new = named("");
         new.key_limit = Some(MAX_KEY_LIMIT + 1);
-        let Err(Error::Invalid(errors)) = tenants.create(new, world.now).await else {
+        let Err(Error::Invalid(errors)) = tenants.create(new, fixture.now).await else {
             panic!("accepted")
         };
         assert_eq!(
@@ -113,7 +113,7 @@ async fn every_rule_that_a_new_tenant_breaks_is_named_at_once() {
                 FieldError::new("key_limit", "Must be at most 1000000"),
             ]
         );
-        let Err(Error::Invalid(errors)) = tenants.create(named("株式会社"), world.now).await
+        let Err(Error::Invalid(errors)) = tenants.create(named("株式会社"), fixture.now).await
         else {
             panic!("accepted")
         };
@@ -126,16 +126,16 @@ async fn every_rule_that_a_new_tenant_breaks_is_named_at_once() {
 
 #[tokio::test]
 async fn the_limit_can_be_changed_and_a_change_to_the_same_is_none() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
-        let later = world.now + TimeDelta::hours(1);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
+        let later = fixture.now + TimeDelta::hours(1);
         for _ in 0..2 {
             let changed = tenants.set_limit("acme", 0, later).await.unwrap();
             assert_eq!(changed.key_limit, 0);
         }
-        let events = world.store.audit(&scope).newest(10).await.unwrap();
+        let events = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(events.len(), 2);
         assert_eq!(events[0].action, AuditAction::TenantLimitChanged);
         assert_eq!(events[0].at, later);
@@ -153,22 +153,22 @@ async fn the_limit_can_be_changed_and_a_change_to_the_same_is_none() {
 
 #[tokio::test]
 async fn suspending_and_resuming_twice_is_as_good_as_once() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
-        let first = world.now + TimeDelta::hours(1);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
+        let first = fixture.now + TimeDelta::hours(1);
         for hours in [1, 2] {
-            let now = world.now + TimeDelta::hours(hours);
+            let now = fixture.now + TimeDelta::hours(hours);
             let suspended = tenants.suspend("acme", now).await.unwrap();
             assert_eq!(suspended.suspended_at, Some(first));
         }
         for hours in [3, 4] {
-            let now = world.now + TimeDelta::hours(hours);
+            let now = fixture.now + TimeDelta::hours(hours);
             let resumed = tenants.resume("acme", now).await.unwrap();
             assert_eq!(resumed.suspended_at, None);
         }
-        let actions: Vec<_> = world
+        let actions: Vec<_> = fixture
             .store
             .audit(&scope)
             .newest(10)
@@ -191,15 +191,15 @@ async fn suspending_and_resuming_twice_is_as_good_as_once() {
 
 #[tokio::test]
 async fn a_tenant_that_is_not_there_is_not_found() {
-    on_every_database(async |world| {
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
+    on_every_database(async |fixture| {
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
         for result in [
             tenants.find("acme").await.err(),
             tenants.scope("acme").await.err(),
-            tenants.set_limit("acme", 1, world.now).await.err(),
-            tenants.suspend("acme", world.now).await.err(),
-            tenants.resume("acme", world.now).await.err(),
+            tenants.set_limit("acme", 1, fixture.now).await.err(),
+            tenants.suspend("acme", fixture.now).await.err(),
+            tenants.resume("acme", fixture.now).await.err(),
         ] {
             assert!(
                 matches!(result, Some(Error::NotFound("tenant"))),
@@ -212,19 +212,19 @@ async fn a_tenant_that_is_not_there_is_not_found() {
 
 #[tokio::test]
 async fn the_list_is_by_name_and_counts_the_keys_that_are_not_revoked() {
-    on_every_database(async |world| {
-        world.tenant("zeta").await;
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
-        world.insert_key(&scope, group.id, 1, None).await.unwrap();
-        world.insert_key(&scope, group.id, 2, None).await.unwrap();
-        world
-            .insert_key(&scope, group.id, 3, Some(world.now))
+    on_every_database(async |fixture| {
+        fixture.tenant("zeta").await;
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
+        fixture.insert_key(&scope, group.id, 1, None).await.unwrap();
+        fixture.insert_key(&scope, group.id, 2, None).await.unwrap();
+        fixture
+            .insert_key(&scope, group.id, 3, Some(fixture.now))
             .await
             .unwrap();
 
-        let operator = world.store.as_cli();
-        let listed: Vec<_> = world
+        let operator = fixture.store.as_cli();
+        let listed: Vec<_> = fixture
             .store
             .tenants(&operator)
             .list()

@@ -15,51 +15,51 @@ use tokio::task::JoinSet;
 
 use crate::{
     sign_in::{HOME, MIRA, attempt, sign_in, try_password, typed},
+    test_store::{TestStore, on_every_database},
     users::{PASSWORD, add_mira, add_user, number},
-    world::{World, on_every_database},
 };
 
-async fn fail_ten_times(world: &World, address: &str, at: DateTime<Utc>) {
+async fn fail_ten_times(fixture: &TestStore, address: &str, at: DateTime<Utc>) {
     for _ in 0..10 {
-        let tried = try_password(world, MIRA, "wrong", address, at).await;
+        let tried = try_password(fixture, MIRA, "wrong", address, at).await;
         assert!(tried.refused());
     }
 }
 
 #[tokio::test]
 async fn p13_ten_failures_refuse_the_right_password_too_until_the_window_ends() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        fail_ten_times(world, HOME, world.now).await;
-        let soon = world.now + TimeDelta::minutes(5);
-        let tried = try_password(world, MIRA, PASSWORD, HOME, soon).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        fail_ten_times(fixture, HOME, fixture.now).await;
+        let soon = fixture.now + TimeDelta::minutes(5);
+        let tried = try_password(fixture, MIRA, PASSWORD, HOME, soon).await;
         let SignInOutcome::Throttled { retry_after } = tried.0 else {
             panic!("{:?}", tried.0);
         };
         assert_eq!(retry_after, TimeDelta::minutes(10));
         // Writing it otherwise is the same account, and it is asked in the same bucket.
         assert!(
-            try_password(world, "MIRA@acme.example", PASSWORD, HOME, soon)
+            try_password(fixture, "MIRA@acme.example", PASSWORD, HOME, soon)
                 .await
                 .throttled()
         );
 
-        let restarted = Store::open(world.options()).await.unwrap();
+        let restarted = Store::open(fixture.options()).await.unwrap();
         assert!(
             attempt(&restarted, typed(MIRA, PASSWORD, HOME), soon)
                 .await
                 .throttled()
         );
 
-        let last = world.now + TimeDelta::minutes(15) - TimeDelta::seconds(1);
+        let last = fixture.now + TimeDelta::minutes(15) - TimeDelta::seconds(1);
         assert!(
-            try_password(world, MIRA, PASSWORD, HOME, last)
+            try_password(fixture, MIRA, PASSWORD, HOME, last)
                 .await
                 .throttled()
         );
-        let over = world.now + TimeDelta::minutes(15);
+        let over = fixture.now + TimeDelta::minutes(15);
         assert!(
-            try_password(world, MIRA, PASSWORD, HOME, over)
+            try_password(fixture, MIRA, PASSWORD, HOME, over)
                 .await
                 .signed_in()
         );
@@ -69,31 +69,32 @@ async fn p13_ten_failures_refuse_the_right_password_too_until_the_window_ends() 
 
 #[tokio::test]
 async fn p13_another_address_and_another_account_are_unaffected() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        add_user(world, "noor@acme.example", Role::Member, Some("acme")).await;
-        fail_ten_times(world, HOME, world.now).await;
-        assert!(sign_in_from(world, "noor@acme.example", HOME).await);
-        assert!(sign_in_from(world, MIRA, "198.51.100.5").await);
-        assert!(!sign_in_from(world, MIRA, HOME).await);
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        add_user(fixture, "noor@acme.example", Role::Member, Some("acme")).await;
+        fail_ten_times(fixture, HOME, fixture.now).await;
+        assert!(sign_in_from(fixture, "noor@acme.example", HOME).await);
+        assert!(sign_in_from(fixture, MIRA, "198.51.100.5").await);
+        assert!(!sign_in_from(fixture, MIRA, HOME).await);
     })
     .await;
 }
 
-async fn sign_in_from(world: &World, email: &str, address: &str) -> bool {
-    try_password(world, email, PASSWORD, address, world.now)
+async fn sign_in_from(fixture: &TestStore, email: &str, address: &str) -> bool {
+    try_password(fixture, email, PASSWORD, address, fixture.now)
         .await
         .signed_in()
 }
 
 #[tokio::test]
 async fn p13_an_unknown_account_is_throttled_like_a_known_one() {
-    on_every_database(async |world| {
+    on_every_database(async |fixture| {
         for _ in 0..10 {
-            let tried = try_password(world, "nobody@acme.example", "wrong", HOME, world.now).await;
+            let tried =
+                try_password(fixture, "nobody@acme.example", "wrong", HOME, fixture.now).await;
             assert!(tried.refused());
         }
-        let tried = try_password(world, "Nobody@acme.example", "wrong", HOME, world.now).await;
+        let tried = try_password(fixture, "Nobody@acme.example", "wrong", HOME, fixture.now).await;
         assert!(tried.throttled());
     })
     .await;
@@ -101,23 +102,23 @@ async fn p13_an_unknown_account_is_throttled_like_a_known_one() {
 
 #[tokio::test]
 async fn p13_a_slash_64_is_one_client_and_a_mapped_address_is_its_ipv4_address() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         let mut refused = 0;
         for host in 0..200 {
             let address = format!("2001:db8:1:2:{host:x}::1");
-            let tried = try_password(world, MIRA, "wrong", &address, world.now).await;
+            let tried = try_password(fixture, MIRA, "wrong", &address, fixture.now).await;
             refused += usize::from(tried.refused());
         }
         assert_eq!(refused, 10);
         assert!(
-            sign_in_from(world, MIRA, "2001:db8:1:3::1").await,
+            sign_in_from(fixture, MIRA, "2001:db8:1:3::1").await,
             "the next /64"
         );
 
-        fail_ten_times(world, "1.2.3.4", world.now).await;
+        fail_ten_times(fixture, "1.2.3.4", fixture.now).await;
         assert!(
-            try_password(world, MIRA, PASSWORD, "::ffff:1.2.3.4", world.now)
+            try_password(fixture, MIRA, PASSWORD, "::ffff:1.2.3.4", fixture.now)
                 .await
                 .throttled()
         );
@@ -127,56 +128,56 @@ async fn p13_a_slash_64_is_one_client_and_a_mapped_address_is_its_ipv4_address()
 
 #[tokio::test]
 async fn p13_one_address_cannot_spray_over_many_accounts() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         for account in 0..50 {
             let email = format!("user{account}@acme.example");
             assert!(
-                try_password(world, &email, "wrong", HOME, world.now)
+                try_password(fixture, &email, "wrong", HOME, fixture.now)
                     .await
                     .refused()
             );
         }
         assert!(
-            try_password(world, "other@acme.example", "wrong", HOME, world.now)
+            try_password(fixture, "other@acme.example", "wrong", HOME, fixture.now)
                 .await
                 .throttled()
         );
         assert!(
-            try_password(world, MIRA, PASSWORD, HOME, world.now)
+            try_password(fixture, MIRA, PASSWORD, HOME, fixture.now)
                 .await
                 .throttled()
         );
-        assert!(sign_in_from(world, MIRA, "198.51.100.5").await);
+        assert!(sign_in_from(fixture, MIRA, "198.51.100.5").await);
     })
     .await;
 }
 
 #[tokio::test]
 async fn p13_a_success_starts_anew_and_leaves_nothing_counted() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         for round in 0..2 {
             for _ in 0..9 {
                 assert!(
-                    try_password(world, MIRA, "wrong", HOME, world.now)
+                    try_password(fixture, MIRA, "wrong", HOME, fixture.now)
                         .await
                         .refused()
                 );
             }
-            assert!(sign_in(world, PASSWORD).await, "round {round}");
+            assert!(sign_in(fixture, PASSWORD).await, "round {round}");
         }
         for _ in 0..60 {
             // Colleagues behind one address who mistype nothing are never in each other's way.
-            assert!(sign_in(world, PASSWORD).await);
+            assert!(sign_in(fixture, PASSWORD).await);
         }
         assert_eq!(
-            number(world, "SELECT count(*) FROM sign_in_accounts").await,
+            number(fixture, "SELECT count(*) FROM sign_in_accounts").await,
             0
         );
         // What failed from the address stays counted there.
         assert_eq!(
-            number(world, "SELECT failures FROM sign_in_buckets").await,
+            number(fixture, "SELECT failures FROM sign_in_buckets").await,
             18
         );
     })
@@ -185,11 +186,11 @@ async fn p13_a_success_starts_anew_and_leaves_nothing_counted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p13_tries_at_the_same_time_do_not_exceed_the_bound() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         let mut tries = JoinSet::new();
         for _ in 0..40 {
-            let (store, now) = (world.store.clone(), world.now);
+            let (store, now) = (fixture.store.clone(), fixture.now);
             tries.spawn(async move { attempt(&store, typed(MIRA, "wrong", HOME), now).await });
         }
         let outcomes = tries.join_all().await;
@@ -200,8 +201,8 @@ async fn p13_tries_at_the_same_time_do_not_exceed_the_bound() {
 }
 
 /// As many failures in a row as `failures` for every account that has failed before.
-async fn set_failures(world: &World, failures: i64) {
-    world
+async fn set_failures(fixture: &TestStore, failures: i64) {
+    fixture
         .execute(
             "UPDATE sign_in_accounts SET failures = $1",
             [failures.into()],
@@ -212,26 +213,26 @@ async fn set_failures(world: &World, failures: i64) {
 
 #[tokio::test]
 async fn p13_p74_past_a_hundred_failures_in_a_row_a_new_address_gets_one_try_a_day() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        add_user(world, "noor@acme.example", Role::Member, Some("acme")).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        add_user(fixture, "noor@acme.example", Role::Member, Some("acme")).await;
         // Ten strangers, each within their own limit.
         for host in 1..=10 {
-            fail_ten_times(world, &format!("192.0.2.{host}"), world.now).await;
+            fail_ten_times(fixture, &format!("192.0.2.{host}"), fixture.now).await;
         }
         assert_eq!(
-            number(world, "SELECT failures FROM sign_in_accounts").await,
+            number(fixture, "SELECT failures FROM sign_in_accounts").await,
             100
         );
-        let first = try_password(world, MIRA, "wrong", "2001:db8:0:1::1", world.now).await;
+        let first = try_password(fixture, MIRA, "wrong", "2001:db8:0:1::1", fixture.now).await;
         assert!(first.refused(), "the one try");
         let hour = TimeDelta::hours(1);
         let second = try_password(
-            world,
+            fixture,
             MIRA,
             PASSWORD,
             "2001:db8:0:1:ffff::2",
-            world.now + hour,
+            fixture.now + hour,
         )
         .await;
         assert_eq!(
@@ -239,15 +240,15 @@ async fn p13_p74_past_a_hundred_failures_in_a_row_a_new_address_gets_one_try_a_d
             TimeDelta::hours(23),
             "one /64 is one address, and the wait is true"
         );
-        let day = world.now + TimeDelta::days(1);
+        let day = fixture.now + TimeDelta::days(1);
         let just_before = day - TimeDelta::seconds(1);
-        let tried = try_password(world, MIRA, PASSWORD, "2001:db8:0:1::1", just_before).await;
+        let tried = try_password(fixture, MIRA, PASSWORD, "2001:db8:0:1::1", just_before).await;
         assert_eq!(tried.wait(), TimeDelta::seconds(1));
-        assert!(sign_in_from(world, "noor@acme.example", HOME).await);
-        let tried = try_password(world, MIRA, PASSWORD, "2001:db8:0:1::1", day).await;
+        assert!(sign_in_from(fixture, "noor@acme.example", HOME).await);
+        let tried = try_password(fixture, MIRA, PASSWORD, "2001:db8:0:1::1", day).await;
         assert!(tried.signed_in(), "who comes back in time is let in");
         assert_eq!(
-            number(world, "SELECT count(*) FROM sign_in_accounts").await,
+            number(fixture, "SELECT count(*) FROM sign_in_accounts").await,
             0,
             "a success ends it"
         );
@@ -257,12 +258,12 @@ async fn p13_p74_past_a_hundred_failures_in_a_row_a_new_address_gets_one_try_a_d
 
 #[tokio::test]
 async fn p74_the_right_password_works_from_an_address_that_has_not_tried_today() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        try_password(world, MIRA, "wrong", "192.0.2.1", world.now).await;
-        set_failures(world, 1_000_000).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        try_password(fixture, MIRA, "wrong", "192.0.2.1", fixture.now).await;
+        set_failures(fixture, 1_000_000).await;
         assert!(
-            try_password(world, MIRA, PASSWORD, HOME, world.now)
+            try_password(fixture, MIRA, PASSWORD, HOME, fixture.now)
                 .await
                 .signed_in()
         );
@@ -272,34 +273,34 @@ async fn p74_the_right_password_works_from_an_address_that_has_not_tried_today()
 
 #[tokio::test]
 async fn p74_known_browsers_and_known_addresses_keep_the_usual_limit() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        add_user(world, "noor@acme.example", Role::Member, Some("acme")).await;
-        let (_, _, device) = try_password(world, MIRA, PASSWORD, HOME, world.now)
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        add_user(fixture, "noor@acme.example", Role::Member, Some("acme")).await;
+        let (_, _, device) = try_password(fixture, MIRA, PASSWORD, HOME, fixture.now)
             .await
             .tokens();
         let (_, _, of_noor) = try_password(
-            world,
+            fixture,
             "noor@acme.example",
             PASSWORD,
             "203.0.113.50",
-            world.now,
+            fixture.now,
         )
         .await
         .tokens();
-        try_password(world, MIRA, "wrong", "192.0.2.1", world.now).await;
-        set_failures(world, 100).await;
+        try_password(fixture, MIRA, "wrong", "192.0.2.1", fixture.now).await;
+        set_failures(fixture, 100).await;
         let with = |device, password, address| {
             let tried = Attempt {
                 device: Some(device),
                 ..typed(MIRA, password, address)
             };
-            attempt(&world.store, tried, world.now)
+            attempt(&fixture.store, tried, fixture.now)
         };
         for _ in 0..9 {
             assert!(with(&device, "wrong", "203.0.113.9").await.refused());
             assert!(
-                try_password(world, MIRA, "wrong", HOME, world.now)
+                try_password(fixture, MIRA, "wrong", HOME, fixture.now)
                     .await
                     .refused(),
                 "an address from which Mira signed in, without the cookie"
@@ -315,23 +316,27 @@ async fn p74_known_browsers_and_known_addresses_keep_the_usual_limit() {
             assert!(with(stranger, PASSWORD, address).await.throttled());
         }
         assert!(
-            try_password(world, MIRA, PASSWORD, HOME, world.now)
+            try_password(fixture, MIRA, PASSWORD, HOME, fixture.now)
                 .await
                 .signed_in()
         );
 
         // Forgotten after a year.
-        let later = world.now + TimeDelta::days(366);
-        try_password(world, MIRA, "wrong", "192.0.2.1", later).await;
-        set_failures(world, 100).await;
+        let later = fixture.now + TimeDelta::days(366);
+        try_password(fixture, MIRA, "wrong", "192.0.2.1", later).await;
+        set_failures(fixture, 100).await;
         for address in [HOME, "203.0.113.9"] {
             let tried = |password| Attempt {
                 device: Some(&device),
                 ..typed(MIRA, password, address)
             };
-            assert!(attempt(&world.store, tried("wrong"), later).await.refused());
             assert!(
-                attempt(&world.store, tried(PASSWORD), later)
+                attempt(&fixture.store, tried("wrong"), later)
+                    .await
+                    .refused()
+            );
+            assert!(
+                attempt(&fixture.store, tried(PASSWORD), later)
                     .await
                     .throttled()
             );
@@ -342,13 +347,13 @@ async fn p74_known_browsers_and_known_addresses_keep_the_usual_limit() {
 
 #[tokio::test]
 async fn p74_an_account_that_does_not_exist_is_limited_as_one_that_does() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        add_user(world, "gone@acme.example", Role::Member, Some("acme")).await;
-        let scope = world.store.as_cli();
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        add_user(fixture, "gone@acme.example", Role::Member, Some("acme")).await;
+        let scope = fixture.store.as_cli();
         let gone = "gone@acme.example".parse().unwrap();
-        let users = world.store.users(&scope);
-        users.disable(&gone, world.now).await.unwrap();
+        let users = fixture.store.users(&scope);
+        users.disable(&gone, fixture.now).await.unwrap();
         let accounts = [
             MIRA,
             "gone@acme.example",
@@ -360,18 +365,18 @@ async fn p74_an_account_that_does_not_exist_is_limited_as_one_that_does() {
         for (index, account) in accounts.iter().enumerate() {
             let mut answers = Vec::new();
             let fail = async |address: String, at| {
-                let tried = try_password(world, account, "wrong", &address, at).await;
+                let tried = try_password(fixture, account, "wrong", &address, at).await;
                 format!("{:?}", tried.0)
             };
-            answers.push(fail(format!("10.{index}.0.1"), world.now).await);
-            set_failures(world, 98).await;
+            answers.push(fail(format!("10.{index}.0.1"), fixture.now).await);
+            set_failures(fixture, 98).await;
             for host in 2..=5 {
                 for minute in 0..2 {
-                    let at = world.now + TimeDelta::minutes(minute);
+                    let at = fixture.now + TimeDelta::minutes(minute);
                     answers.push(fail(format!("10.{index}.0.{host}"), at).await);
                 }
             }
-            answers.push(fail(format!("10.{index}.0.5"), world.now + TimeDelta::days(1)).await);
+            answers.push(fail(format!("10.{index}.0.5"), fixture.now + TimeDelta::days(1)).await);
             told.push(answers);
         }
         assert!(
@@ -387,13 +392,13 @@ async fn p74_an_account_that_does_not_exist_is_limited_as_one_that_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p74_tries_at_the_same_time_are_one_try() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        try_password(world, MIRA, "wrong", "192.0.2.1", world.now).await;
-        set_failures(world, 100).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        try_password(fixture, MIRA, "wrong", "192.0.2.1", fixture.now).await;
+        set_failures(fixture, 100).await;
         let mut tries = JoinSet::new();
         for _ in 0..9 {
-            let (store, now) = (world.store.clone(), world.now);
+            let (store, now) = (fixture.store.clone(), fixture.now);
             tries.spawn(async move { attempt(&store, typed(MIRA, "wrong", HOME), now).await });
         }
         let outcomes = tries.join_all().await;
@@ -405,8 +410,8 @@ async fn p74_tries_at_the_same_time_are_one_try() {
 
 #[tokio::test]
 async fn p74_what_is_counted_expires_and_is_bounded_in_rows() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         // The sweep runs for one digest in so many.
         let sweeping = (0_u32..)
             .map(|number| format!("nobody-{number}@acme.example"))
@@ -415,110 +420,117 @@ async fn p74_what_is_counted_expires_and_is_bounded_in_rows() {
                 digest.first().is_some_and(|byte| byte % 64 == 0)
             })
             .unwrap();
-        let series = if world.sqlite_file().is_some() {
+        let series = if fixture.sqlite_file().is_some() {
             "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < 100500) "
         } else {
             "WITH series AS (SELECT generate_series(1, 100500) AS n) "
         };
         // 500 accounts have more failures than the others.
-        world
+        fixture
             .execute(
                 &format!(
                     "INSERT INTO sign_in_accounts (account, failures, last_failed_at) \
                      {series} SELECT 'x' || n, CASE WHEN n <= 500 THEN 200 ELSE 1 END, $1 FROM series"
                 ),
-                [world.now.into()],
+                [fixture.now.into()],
             )
             .await
             .unwrap();
-        let soon = world.now + TimeDelta::minutes(1);
-        try_password(world, &sweeping, "wrong", HOME, soon).await;
+        let soon = fixture.now + TimeDelta::minutes(1);
+        try_password(fixture, &sweeping, "wrong", HOME, soon).await;
         let accounts = "SELECT count(*) FROM sign_in_accounts";
-        assert_eq!(number(world, accounts).await, 100_000);
+        assert_eq!(number(fixture, accounts).await, 100_000);
         assert_eq!(
-            number(world, &format!("{accounts} WHERE failures = 200")).await,
+            number(fixture, &format!("{accounts} WHERE failures = 200")).await,
             500,
             "accounts that are guessed at are kept"
         );
-        world
+        fixture
             .execute_script("DELETE FROM sign_in_accounts WHERE failures < 200")
             .await;
         let month = soon + TimeDelta::days(31);
-        try_password(world, &sweeping, "wrong", HOME, month).await;
-        assert_eq!(number(world, accounts).await, 1);
+        try_password(fixture, &sweeping, "wrong", HOME, month).await;
+        assert_eq!(number(fixture, accounts).await, 1);
         // A month without a failure starts anew, whether or not the row was cleared away.
-        set_failures(world, 100).await;
+        set_failures(fixture, 100).await;
         let months = month + TimeDelta::days(31);
         for _ in 0..2 {
             assert!(
-                try_password(world, &sweeping, "wrong", "192.0.2.9", months)
+                try_password(fixture, &sweeping, "wrong", "192.0.2.9", months)
                     .await
                     .refused()
             );
         }
-        set_failures(world, 100).await;
+        set_failures(fixture, 100).await;
         for host in 1..=3 {
             let address = format!("198.51.100.{host}");
-            try_password(world, &sweeping, "wrong", &address, months).await;
+            try_password(fixture, &sweeping, "wrong", &address, months).await;
         }
         let tries = "SELECT count(*) FROM sign_in_single_tries";
-        assert_eq!(number(world, tries).await, 3);
+        assert_eq!(number(fixture, tries).await, 3);
         let day = months + TimeDelta::days(1);
-        try_password(world, &sweeping, "wrong", "198.51.100.9", day).await;
-        assert_eq!(number(world, tries).await, 1);
+        try_password(fixture, &sweeping, "wrong", "198.51.100.9", day).await;
+        assert_eq!(number(fixture, tries).await, 1);
     })
     .await;
 }
 
 #[tokio::test]
 async fn p13_old_windows_and_sessions_are_cleared_away() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         for host in 0..20 {
             let address = format!("192.0.2.{host}");
-            try_password(world, "nobody@acme.example", "wrong", &address, world.now).await;
-            assert!(sign_in_from(world, MIRA, &address).await);
+            try_password(
+                fixture,
+                "nobody@acme.example",
+                "wrong",
+                &address,
+                fixture.now,
+            )
+            .await;
+            assert!(sign_in_from(fixture, MIRA, &address).await);
         }
         assert_eq!(
-            number(world, "SELECT count(*) FROM sign_in_buckets").await,
+            number(fixture, "SELECT count(*) FROM sign_in_buckets").await,
             40
         );
-        assert_eq!(number(world, "SELECT count(*) FROM sessions").await, 20);
-        let later = world.now + TimeDelta::hours(8);
+        assert_eq!(number(fixture, "SELECT count(*) FROM sessions").await, 20);
+        let later = fixture.now + TimeDelta::hours(8);
         assert!(
-            try_password(world, MIRA, PASSWORD, HOME, later)
+            try_password(fixture, MIRA, PASSWORD, HOME, later)
                 .await
                 .signed_in()
         );
         // The address of the last sign-in, with no failure in it.
         assert_eq!(
-            number(world, "SELECT count(*) FROM sign_in_buckets").await,
+            number(fixture, "SELECT count(*) FROM sign_in_buckets").await,
             1
         );
-        assert_eq!(number(world, "SELECT count(*) FROM sessions").await, 1);
+        assert_eq!(number(fixture, "SELECT count(*) FROM sessions").await, 1);
     })
     .await;
 }
 
 #[tokio::test]
 async fn p13_a_refusal_is_audited_once_for_each_bucket_and_window() {
-    on_every_database(async |world| {
-        let mira = add_mira(world).await;
-        fail_ten_times(world, HOME, world.now).await;
-        try_password(world, MIRA, "wrong", HOME, world.now).await;
-        try_password(world, "nobody@acme.example", "wrong", HOME, world.now).await;
-        try_password(world, "correct horse battery", "wrong", HOME, world.now).await;
-        let later = world.now + TimeDelta::minutes(20);
-        try_password(world, MIRA, "wrong", HOME, later).await;
+    on_every_database(async |fixture| {
+        let mira = add_mira(fixture).await;
+        fail_ten_times(fixture, HOME, fixture.now).await;
+        try_password(fixture, MIRA, "wrong", HOME, fixture.now).await;
+        try_password(fixture, "nobody@acme.example", "wrong", HOME, fixture.now).await;
+        try_password(fixture, "correct horse battery", "wrong", HOME, fixture.now).await;
+        let later = fixture.now + TimeDelta::minutes(20);
+        try_password(fixture, MIRA, "wrong", HOME, later).await;
         assert!(
-            try_password(world, MIRA, PASSWORD, HOME, later)
+            try_password(fixture, MIRA, PASSWORD, HOME, later)
                 .await
                 .signed_in()
         );
 
-        let scope = world.store.as_cli();
-        let acme = world.store.tenants(&scope).scope("acme").await.unwrap();
-        let events = world.store.audit(&acme).newest(3).await.unwrap();
+        let scope = fixture.store.as_cli();
+        let acme = fixture.store.tenants(&scope).scope("acme").await.unwrap();
+        let events = fixture.store.audit(&acme).newest(3).await.unwrap();
         assert_eq!(
             events.iter().map(|event| event.action).collect::<Vec<_>>(),
             [
@@ -534,11 +546,11 @@ async fn p13_a_refusal_is_audited_once_for_each_bucket_and_window() {
         let unknown = "SELECT count(*) FROM audit_events WHERE action = 'session.refused' \
                        AND tenant_id IS NULL AND actor_id IS NULL AND actor_name = ";
         assert_eq!(
-            number(world, &format!("{unknown}'nobody@acme.example'")).await,
+            number(fixture, &format!("{unknown}'nobody@acme.example'")).await,
             1
         );
         // What is no email may be a password in the wrong field.
-        assert_eq!(number(world, &format!("{unknown}'unknown'")).await, 1);
+        assert_eq!(number(fixture, &format!("{unknown}'unknown'")).await, 1);
     })
     .await;
 }

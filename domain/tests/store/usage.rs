@@ -11,7 +11,7 @@ use domain::{
 
 use crate::{
     keys::issue,
-    world::{World, on_every_database},
+    test_store::{TestStore, on_every_database},
 };
 
 fn client(address: &str) -> ClientAddress {
@@ -32,15 +32,15 @@ fn shown(uses: &[AddressUse]) -> Vec<(String, &str, u64)> {
 
 #[tokio::test]
 async fn uses_add_up_by_key_day_and_address() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let key = issue(world, &scope, &group, "ERP").await;
-        let idle = issue(world, &scope, &group, "Idle").await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let key = issue(fixture, &scope, &group, "ERP").await;
+        let idle = issue(fixture, &scope, &group, "Idle").await;
         let before_midnight = "2026-03-02T23:59:59.9Z".parse().unwrap();
         let after_midnight = "2026-03-03T00:00:00.1Z".parse().unwrap();
         // Two replicas, each of which writes twice.
-        for verifier in [(); 2].map(|()| Verifier::new(world.store.clone())) {
+        for verifier in [(); 2].map(|()| Verifier::new(fixture.store.clone())) {
             for _ in 0..2 {
                 for address in ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1"] {
                     use_key(&verifier, &key.secret, client(address), before_midnight).await;
@@ -55,7 +55,7 @@ async fn uses_add_up_by_key_day_and_address() {
                 verifier.flush().await.unwrap();
             }
         }
-        let keys = world.store.keys(&scope);
+        let keys = fixture.store.keys(&scope);
         let uses = keys.uses(key.key.id).await.unwrap();
         let (second, third) = ("2026-03-02".to_owned(), "2026-03-03".to_owned());
         assert_eq!(
@@ -67,8 +67,8 @@ async fn uses_add_up_by_key_day_and_address() {
             ]
         );
         assert_eq!(keys.uses(idle.key.id).await.unwrap(), []);
-        let other = world.tenant("globex").await;
-        let foreign = world.store.keys(&other).uses(key.key.id).await;
+        let other = fixture.tenant("globex").await;
+        let foreign = fixture.store.keys(&other).uses(key.key.id).await;
         assert!(matches!(foreign, Err(Error::NotFound(_))));
     })
     .await;
@@ -76,21 +76,21 @@ async fn uses_add_up_by_key_day_and_address() {
 
 #[tokio::test]
 async fn so_many_addresses_a_day_are_told_apart_and_the_rest_counted_together() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let key = issue(world, &scope, &group, "ERP").await;
-        let verifier = Verifier::new(world.store.clone());
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let key = issue(fixture, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(fixture.store.clone());
         let address = |number: u32| client(&format!("192.0.2.{number}"));
         let more = MOST_ADDRESSES + 10;
         for _ in 0..2 {
             for number in 0..more {
-                use_key(&verifier, &key.secret, address(number), world.now).await;
+                use_key(&verifier, &key.secret, address(number), fixture.now).await;
             }
-            use_key(&verifier, &key.secret, ClientAddress::Unknown, world.now).await;
+            use_key(&verifier, &key.secret, ClientAddress::Unknown, fixture.now).await;
             verifier.flush().await.unwrap();
         }
-        let keys = world.store.keys(&scope);
+        let keys = fixture.store.keys(&scope);
         let uses = keys.uses(key.key.id).await.unwrap();
         let count_of = |address: &str| {
             let found = uses.iter().find(|of| of.address == address);
@@ -103,7 +103,7 @@ async fn so_many_addresses_a_day_are_told_apart_and_the_rest_counted_together() 
         assert_eq!(told_apart.count() as u32, MOST_ADDRESSES);
 
         // The next day they are counted anew.
-        let tomorrow = world.now + TimeDelta::days(1);
+        let tomorrow = fixture.now + TimeDelta::days(1);
         use_key(&verifier, &key.secret, address(200), tomorrow).await;
         verifier.flush().await.unwrap();
         let newest = keys.uses(key.key.id).await.unwrap().remove(0);
@@ -112,8 +112,8 @@ async fn so_many_addresses_a_day_are_told_apart_and_the_rest_counted_together() 
     .await;
 }
 
-async fn days(world: &World, table: &str) -> i64 {
-    let connection = world.connection().await;
+async fn days(fixture: &TestStore, table: &str) -> i64 {
+    let connection = fixture.connection().await;
     let backend = sea_orm::ConnectionTrait::get_database_backend(&connection);
     let sql = format!("SELECT count(DISTINCT day) FROM {table}");
     let statement = sea_orm::Statement::from_string(backend, sql);
@@ -125,13 +125,13 @@ async fn days(world: &World, table: &str) -> i64 {
 
 #[tokio::test]
 async fn what_is_older_than_ninety_days_goes() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let key = issue(world, &scope, &group, "ERP").await;
-        let verifier = Verifier::new(world.store.clone());
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let key = issue(fixture, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(fixture.store.clone());
         let kept = i64::try_from(DAYS_KEPT).unwrap();
-        let oldest = world.now - TimeDelta::days(kept + 5);
+        let oldest = fixture.now - TimeDelta::days(kept + 5);
         for day in 0..=kept + 5 {
             let now = oldest + TimeDelta::days(day);
             use_key(&verifier, &key.secret, client("192.0.2.7"), now).await;
@@ -140,32 +140,32 @@ async fn what_is_older_than_ninety_days_goes() {
         }
         verifier.flush().await.unwrap();
         for table in ["address_uses", "refusals"] {
-            assert_eq!(days(world, table).await, kept + 6);
+            assert_eq!(days(fixture, table).await, kept + 6);
         }
         for _ in 0..2 {
-            let today = world.now.date_naive();
-            world.store.forget_old_usage(today).await.unwrap();
+            let today = fixture.now.date_naive();
+            fixture.store.forget_old_usage(today).await.unwrap();
             for table in ["address_uses", "refusals"] {
-                assert_eq!(days(world, table).await, kept, "{table}");
+                assert_eq!(days(fixture, table).await, kept, "{table}");
             }
         }
-        let uses = world.store.keys(&scope).uses(key.key.id).await.unwrap();
-        assert_eq!(uses.first().unwrap().day, world.now.date_naive());
+        let uses = fixture.store.keys(&scope).uses(key.key.id).await.unwrap();
+        assert_eq!(uses.first().unwrap().day, fixture.now.date_naive());
     })
     .await;
 }
 
 #[tokio::test]
 async fn p03_refusals_add_up_by_key_code_and_day() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
-        let key = issue(world, &scope, &group, "ERP").await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
+        let key = issue(fixture, &scope, &group, "ERP").await;
         let missing = "orders:write".parse().unwrap();
-        let tomorrow = world.now + TimeDelta::days(1);
+        let tomorrow = fixture.now + TimeDelta::days(1);
         // Two replicas.
-        for verifier in [(); 2].map(|()| Verifier::new(world.store.clone())) {
-            for (now, times) in [(world.now, 2), (tomorrow, 1)] {
+        for verifier in [(); 2].map(|()| Verifier::new(fixture.store.clone())) {
+            for (now, times) in [(fixture.now, 2), (tomorrow, 1)] {
                 for _ in 0..times {
                     let verdict = verifier
                         .verify(
@@ -187,7 +187,7 @@ async fn p03_refusals_add_up_by_key_code_and_day() {
             }
             verifier.flush().await.unwrap();
         }
-        let keys = world.store.keys(&scope);
+        let keys = fixture.store.keys(&scope);
         let counts = keys.refusals(key.key.id).await.unwrap();
         let shown: Vec<_> = counts
             .iter()
@@ -197,11 +197,11 @@ async fn p03_refusals_add_up_by_key_code_and_day() {
             shown,
             [
                 (tomorrow.date_naive(), "missing_permission", 2),
-                (world.now.date_naive(), "missing_permission", 4),
+                (fixture.now.date_naive(), "missing_permission", 4),
             ]
         );
-        let other = world.tenant("globex").await;
-        let refused = world.store.keys(&other).refusals(key.key.id).await;
+        let other = fixture.tenant("globex").await;
+        let refused = fixture.store.keys(&other).refusals(key.key.id).await;
         assert!(matches!(refused, Err(Error::NotFound(_))));
     })
     .await;

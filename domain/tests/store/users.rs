@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     sign_in::{sign_in, try_password},
-    world::{World, on_every_database},
+    test_store::{TestStore, on_every_database},
 };
 
 /// A good password.
@@ -35,28 +35,34 @@ fn new_user(address: &str, role: Role, tenant: Option<&str>) -> NewUser {
 
 /// Makes a user whose password is [`PASSWORD`].
 pub(crate) async fn add_user(
-    world: &World,
+    fixture: &TestStore,
     address: &str,
     role: Role,
     tenant: Option<&str>,
 ) -> User {
-    world
+    fixture
         .store
-        .users(&world.store.as_cli())
-        .create(new_user(address, role, tenant), PASSWORD, world.now)
+        .users(&fixture.store.as_cli())
+        .create(new_user(address, role, tenant), PASSWORD, fixture.now)
         .await
         .expect("a user")
 }
 
 /// Makes the tenant `acme` and its administrator `mira@acme.example`.
-pub(crate) async fn add_mira(world: &World) -> User {
-    world.tenant("acme").await;
-    add_user(world, "mira@acme.example", Role::TenantAdmin, Some("acme")).await
+pub(crate) async fn add_mira(fixture: &TestStore) -> User {
+    fixture.tenant("acme").await;
+    add_user(
+        fixture,
+        "mira@acme.example",
+        Role::TenantAdmin,
+        Some("acme"),
+    )
+    .await
 }
 
 /// The one number that a query past the store answers with.
-pub(crate) async fn number(world: &World, sql: &str) -> i64 {
-    let connection = world.connection().await;
+pub(crate) async fn number(fixture: &TestStore, sql: &str) -> i64 {
+    let connection = fixture.connection().await;
     let backend = connection.get_database_backend();
     let row = connection
         .query_one_raw(Statement::from_string(backend, sql))
@@ -68,8 +74,8 @@ pub(crate) async fn number(world: &World, sql: &str) -> i64 {
 }
 
 /// The one text that a query past the store answers with.
-pub(crate) async fn one_text(world: &World, sql: &str) -> String {
-    let connection = world.connection().await;
+pub(crate) async fn one_text(fixture: &TestStore, sql: &str) -> String {
+    let connection = fixture.connection().await;
     let backend = connection.get_database_backend();
     let row = connection
         .query_one_raw(Statement::from_string(backend, sql))
@@ -89,21 +95,21 @@ fn fields(error: Error) -> Vec<String> {
 
 #[tokio::test]
 async fn a_user_is_listed_with_the_slug_of_its_tenant_and_audited() {
-    on_every_database(async |world| {
-        let mira = add_mira(world).await;
-        let operator = add_user(world, "ada@example.org", Role::SuperUser, None).await;
+    on_every_database(async |fixture| {
+        let mira = add_mira(fixture).await;
+        let operator = add_user(fixture, "ada@example.org", Role::SuperUser, None).await;
         assert_eq!(mira.name, "mira");
 
-        let scope = world.store.as_cli();
-        let listed = world.store.users(&scope).list().await.unwrap();
+        let scope = fixture.store.as_cli();
+        let listed = fixture.store.users(&scope).list().await.unwrap();
         assert_eq!(
             listed,
             [(operator, None), (mira.clone(), Some("acme".to_owned()))]
         );
 
-        let tenants = world.store.tenants(&scope);
+        let tenants = fixture.store.tenants(&scope);
         let acme = tenants.scope("acme").await.unwrap();
-        let events = world.store.audit(&acme).newest(1).await.unwrap();
+        let events = fixture.store.audit(&acme).newest(1).await.unwrap();
         assert_eq!(events[0].action, AuditAction::UserCreated);
         assert_eq!(events[0].target.name, "mira@acme.example");
         assert_eq!(events[0].changes["role"]["after"], "tenant_admin");
@@ -114,16 +120,16 @@ async fn a_user_is_listed_with_the_slug_of_its_tenant_and_audited() {
 
 #[tokio::test]
 async fn role_and_tenant_have_to_fit() {
-    on_every_database(async |world| {
-        world.tenant("acme").await;
-        let scope = world.store.as_cli();
-        let users = world.store.users(&scope);
+    on_every_database(async |fixture| {
+        fixture.tenant("acme").await;
+        let scope = fixture.store.as_cli();
+        let users = fixture.store.users(&scope);
         let create = async |role, tenant| {
             users
                 .create(
                     new_user("mira@acme.example", role, tenant),
                     PASSWORD,
-                    world.now,
+                    fixture.now,
                 )
                 .await
                 .unwrap_err()
@@ -143,14 +149,19 @@ async fn role_and_tenant_have_to_fit() {
 
 #[tokio::test]
 async fn p15_a_bad_password_is_refused_together_with_what_else_is_wrong() {
-    on_every_database(async |world| {
-        let scope = world.store.as_cli();
-        let users = world.store.users(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.store.as_cli();
+        let users = fixture.store.users(&scope);
         let new = || NewUser {
             name: Some(" ".to_owned()),
             ..new_user("mira@acme.example", Role::Member, None)
         };
-        let create = async |password| users.create(new(), password, world.now).await.unwrap_err();
+        let create = async |password| {
+            users
+                .create(new(), password, fixture.now)
+                .await
+                .unwrap_err()
+        };
         assert_eq!(
             fields(create("vq7#Lm2xR9t").await),
             ["tenant", "name", "password"]
@@ -166,17 +177,17 @@ async fn p15_a_bad_password_is_refused_together_with_what_else_is_wrong() {
 
 #[tokio::test]
 async fn p15_1025_bytes_are_refused_without_hashing() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        let scope = world.store.as_cli();
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        let scope = fixture.store.as_cli();
         let too_long = "🦊".repeat(256) + "x";
         assert_eq!(too_long.len(), 1_025);
         let asked = Instant::now();
         for _ in 0..200 {
-            let refused = world
+            let refused = fixture
                 .store
                 .users(&scope)
-                .set_password(&email("mira@acme.example"), &too_long, world.now)
+                .set_password(&email("mira@acme.example"), &too_long, fixture.now)
                 .await
                 .unwrap_err();
             assert_eq!(fields(refused), ["password"]);
@@ -189,26 +200,26 @@ async fn p15_1025_bytes_are_refused_without_hashing() {
 
 #[tokio::test]
 async fn p15_every_character_counts_and_both_spellings_sign_in() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        let scope = world.store.as_cli();
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        let scope = fixture.store.as_cli();
         let mira = email("mira@acme.example");
         let hundred: String = "grün kestrel 47 é".chars().cycle().take(99).collect();
         let set = async |password: &str| {
-            world
+            fixture
                 .store
                 .users(&scope)
-                .set_password(&mira, password, world.now)
+                .set_password(&mira, password, fixture.now)
                 .await
                 .expect("set");
         };
 
         set(&format!("{hundred}a")).await;
         assert!(
-            !sign_in(world, &format!("{hundred}b")).await,
+            !sign_in(fixture, &format!("{hundred}b")).await,
             "the last one differs"
         );
-        assert!(sign_in(world, &format!("{hundred}a")).await);
+        assert!(sign_in(fixture, &format!("{hundred}a")).await);
 
         let (composed, decomposed) = (
             "café zwölf \u{e9}toile",
@@ -216,33 +227,33 @@ async fn p15_every_character_counts_and_both_spellings_sign_in() {
         );
         for (kept, typed) in [(composed, decomposed), (decomposed, composed)] {
             set(kept).await;
-            assert!(sign_in(world, kept).await);
-            assert!(sign_in(world, typed).await);
+            assert!(sign_in(fixture, kept).await);
+            assert!(sign_in(fixture, typed).await);
         }
 
         set("  🦊 vier Füchse 🌋  ").await;
-        assert!(sign_in(world, "  🦊 vier Füchse 🌋  ").await);
-        assert!(!sign_in(world, "🦊 vier Füchse 🌋").await, "spaces count");
+        assert!(sign_in(fixture, "  🦊 vier Füchse 🌋  ").await);
+        assert!(!sign_in(fixture, "🦊 vier Füchse 🌋").await, "spaces count");
     })
     .await;
 }
 
 #[tokio::test]
 async fn p17_there_is_no_user_before_one_is_made() {
-    on_every_database(async |world| {
-        assert!(world.store.sign_in().has_no_users().await.unwrap());
-        add_user(world, "ada@example.org", Role::SuperUser, None).await;
-        assert!(!world.store.sign_in().has_no_users().await.unwrap());
+    on_every_database(async |fixture| {
+        assert!(fixture.store.sign_in().has_no_users().await.unwrap());
+        add_user(fixture, "ada@example.org", Role::SuperUser, None).await;
+        assert!(!fixture.store.sign_in().has_no_users().await.unwrap());
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p17_fifty_parallel_creations_of_one_user_make_exactly_one() {
-    on_every_database(async |world| {
+    on_every_database(async |fixture| {
         let mut creations = JoinSet::new();
         for _ in 0..50 {
-            let (store, now) = (world.store.clone(), world.now);
+            let (store, now) = (fixture.store.clone(), fixture.now);
             creations.spawn(async move {
                 store
                     .users(&store.as_cli())
@@ -267,43 +278,43 @@ async fn p17_fifty_parallel_creations_of_one_user_make_exactly_one() {
             }
         }
         assert_eq!(made, 1);
-        assert_eq!(number(world, "SELECT count(*) FROM users").await, 1);
+        assert_eq!(number(fixture, "SELECT count(*) FROM users").await, 1);
         let audited = "SELECT count(*) FROM audit_events WHERE action = 'user.created'";
-        assert_eq!(number(world, audited).await, 1);
+        assert_eq!(number(fixture, audited).await, 1);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_new_password_replaces_the_old_one_and_clears_what_throttled_the_account() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         let mira = email("mira@acme.example");
         for _ in 0..10 {
-            try_password(world, mira.as_str(), "wrong", "203.0.113.7", world.now).await;
+            try_password(fixture, mira.as_str(), "wrong", "203.0.113.7", fixture.now).await;
         }
-        world
+        fixture
             .execute_script("UPDATE sign_in_accounts SET failures = 100")
             .await;
-        assert!(!sign_in(world, "wrong").await, "the one try of the day");
+        assert!(!sign_in(fixture, "wrong").await, "the one try of the day");
         assert!(
-            !sign_in(world, PASSWORD).await,
+            !sign_in(fixture, PASSWORD).await,
             "the address waits for a day"
         );
 
-        let scope = world.store.as_cli();
-        let users = world.store.users(&scope);
+        let scope = fixture.store.as_cli();
+        let users = fixture.store.users(&scope);
         users
-            .set_password(&mira, OTHER_PASSWORD, world.now)
+            .set_password(&mira, OTHER_PASSWORD, fixture.now)
             .await
             .unwrap();
-        assert!(!sign_in(world, PASSWORD).await, "the old one");
+        assert!(!sign_in(fixture, PASSWORD).await, "the old one");
         let again = try_password(
-            world,
+            fixture,
             mira.as_str(),
             OTHER_PASSWORD,
             "203.0.113.7",
-            world.now,
+            fixture.now,
         )
         .await;
         assert!(
@@ -312,7 +323,7 @@ async fn a_new_password_replaces_the_old_one_and_clears_what_throttled_the_accou
         );
 
         let unknown = users
-            .set_password(&email("nobody@acme.example"), OTHER_PASSWORD, world.now)
+            .set_password(&email("nobody@acme.example"), OTHER_PASSWORD, fixture.now)
             .await;
         assert!(matches!(unknown, Err(Error::NotFound("user"))));
     })
@@ -321,18 +332,18 @@ async fn a_new_password_replaces_the_old_one_and_clears_what_throttled_the_accou
 
 #[tokio::test]
 async fn disabling_twice_is_disabling_once() {
-    on_every_database(async |world| {
-        add_mira(world).await;
-        let scope = world.store.as_cli();
-        let users = world.store.users(&scope);
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
+        let scope = fixture.store.as_cli();
+        let users = fixture.store.users(&scope);
         let mira = email("mira@acme.example");
-        let first = users.disable(&mira, world.now).await.unwrap();
-        assert_eq!(first.disabled_at, Some(world.now));
-        let later = world.now + chrono::TimeDelta::days(1);
+        let first = users.disable(&mira, fixture.now).await.unwrap();
+        assert_eq!(first.disabled_at, Some(fixture.now));
+        let later = fixture.now + chrono::TimeDelta::days(1);
         assert_eq!(users.disable(&mira, later).await.unwrap(), first);
         let audited = "SELECT count(*) FROM audit_events WHERE action = 'user.disabled'";
-        assert_eq!(number(world, audited).await, 1);
-        assert!(!sign_in(world, PASSWORD).await);
+        assert_eq!(number(fixture, audited).await, 1);
+        assert!(!sign_in(fixture, PASSWORD).await);
         let unknown = users.disable(&email("nobody@acme.example"), later).await;
         assert!(matches!(unknown, Err(Error::NotFound("user"))));
     })
@@ -341,16 +352,16 @@ async fn disabling_twice_is_disabling_once() {
 
 #[tokio::test]
 async fn a_generated_password_can_be_given() {
-    on_every_database(async |world| {
-        add_mira(world).await;
+    on_every_database(async |fixture| {
+        add_mira(fixture).await;
         let generated = password::generate().unwrap();
-        world
+        fixture
             .store
-            .users(&world.store.as_cli())
-            .set_password(&email("mira@acme.example"), &generated, world.now)
+            .users(&fixture.store.as_cli())
+            .set_password(&email("mira@acme.example"), &generated, fixture.now)
             .await
             .unwrap();
-        assert!(sign_in(world, &generated).await);
+        assert!(sign_in(fixture, &generated).await);
     })
     .await;
 }

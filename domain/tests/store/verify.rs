@@ -11,7 +11,7 @@ use domain::{
 
 use crate::{
     keys::{ParseAllowlist, in_days, issue, new_key},
-    world::{World, on_every_database, permission_set},
+    test_store::{TestStore, on_every_database, permission_set},
 };
 
 fn client(address: &str) -> ClientAddress {
@@ -31,14 +31,14 @@ async fn judge(
 
 #[tokio::test]
 async fn an_accepted_key_brings_its_tenant_and_its_permissions() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture
             .group(&scope, "Ordering", &["orders:read", "orders:write"])
             .await;
-        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
-        let verifier = Verifier::new(world.store.clone());
-        let verified = judge(&verifier, &secret, world.now).await.unwrap();
+        let IssuedKey { key, secret } = issue(fixture, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(fixture.store.clone());
+        let verified = judge(&verifier, &secret, fixture.now).await.unwrap();
         assert_eq!(*verified.key(), key);
         assert_eq!(verified.tenant(), scope.tenant());
         assert_eq!(
@@ -54,23 +54,23 @@ async fn an_accepted_key_brings_its_tenant_and_its_permissions() {
 
 #[tokio::test]
 async fn each_refusal_by_what_is_stored() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &["orders:read"]).await;
-        let keys = world.store.keys(&scope);
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
+        let keys = fixture.store.keys(&scope);
         let new = NewKey {
             allowlist: "10.0.0.0/8".parse_allowlist(),
-            expires_on: Some(in_days(world, 5)),
+            expires_on: Some(in_days(fixture, 5)),
             ..new_key("ERP", &group)
         };
-        let IssuedKey { key, secret } = keys.create(new, world.now).await.unwrap();
-        let verifier = Verifier::new(world.store.clone());
+        let IssuedKey { key, secret } = keys.create(new, fixture.now).await.unwrap();
+        let verifier = Verifier::new(fixture.store.clone());
         let verify = async |address: ClientAddress, permission: &str, now| {
             let permission = permission.parse().unwrap();
             let verdict = verifier.verify(secret.expose(), address, Some(&permission), now);
             verdict.await.unwrap().map(|_| ())
         };
-        let (now, inside, outside) = (world.now, client("::ffff:10.1.2.3"), client("11.0.0.0"));
+        let (now, inside, outside) = (fixture.now, client("::ffff:10.1.2.3"), client("11.0.0.0"));
         let expired = now + TimeDelta::days(9);
         assert_eq!(verify(inside, "orders:read", now).await, Ok(()));
         let missing = Refusal::MissingPermission("orders:write".parse().unwrap());
@@ -80,8 +80,8 @@ async fn each_refusal_by_what_is_stored() {
         let unknown = ClientAddress::Unknown;
         assert_eq!(verify(unknown, "orders:read", now).await, by_address);
 
-        let operator = world.store.as_cli();
-        let tenants = world.store.tenants(&operator);
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
         tenants.suspend("acme", now).await.unwrap();
         let suspended = Err(Refusal::TenantSuspended);
         assert_eq!(verify(outside, "orders:write", now).await, suspended);
@@ -96,11 +96,11 @@ async fn each_refusal_by_what_is_stored() {
 
 #[tokio::test]
 async fn p30_a_wrong_checksum_asks_no_database_and_an_unknown_secret_asks_once() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
-        let verifier = Verifier::new(world.store.clone());
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(fixture, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(fixture.store.clone());
         let last = if secret.expose().ends_with('0') {
             "1"
         } else {
@@ -108,19 +108,19 @@ async fn p30_a_wrong_checksum_asks_no_database_and_an_unknown_secret_asks_once()
         };
         let typo = format!("{}{last}", &secret.expose()[..secret.expose().len() - 1]);
         for wrong in [typo.as_str(), "", "lk_", "' OR 1=1 --", "\0", "ключ"] {
-            let verdict = verifier.verify(wrong, ClientAddress::Unknown, None, world.now);
+            let verdict = verifier.verify(wrong, ClientAddress::Unknown, None, fixture.now);
             assert!(matches!(verdict.await, Ok(Err(Refusal::InvalidApiKey))));
         }
         assert_eq!(verifier.database_reads(), 0);
 
-        world
+        fixture
             .store
             .keys(&scope)
-            .rotate(key.id, RotatedExpiry::Keep, world.now)
+            .rotate(key.id, RotatedExpiry::Keep, fixture.now)
             .await
             .unwrap();
         let clone = verifier.clone();
-        let unknown = judge(&clone, &secret, world.now).await;
+        let unknown = judge(&clone, &secret, fixture.now).await;
         assert_eq!(unknown.unwrap_err(), Refusal::InvalidApiKey);
         assert_eq!(verifier.database_reads(), 1);
     })
@@ -129,16 +129,16 @@ async fn p30_a_wrong_checksum_asks_no_database_and_an_unknown_secret_asks_once()
 
 #[tokio::test]
 async fn p40_a_key_works_until_the_end_of_its_day() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
         let new = NewKey {
             expires_on: Some("2026-03-05".parse().unwrap()),
             ..new_key("ERP", &group)
         };
-        let keys = world.store.keys(&scope);
-        let secret = keys.create(new, world.now).await.unwrap().secret;
-        let verifier = Verifier::new(world.store.clone());
+        let keys = fixture.store.keys(&scope);
+        let secret = keys.create(new, fixture.now).await.unwrap().secret;
+        let verifier = Verifier::new(fixture.store.clone());
         let at = async |time: &str| {
             let time = time.parse().unwrap();
             judge(&verifier, &secret, time).await.map(|_| ())
@@ -152,13 +152,13 @@ async fn p40_a_key_works_until_the_end_of_its_day() {
 
 #[tokio::test]
 async fn a_damaged_allowlist_or_group_lets_nobody_in() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
-        let verifier = Verifier::new(world.store.clone());
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(fixture, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(fixture.store.clone());
         let is_refused = async || {
-            let verdict = verifier.verify(secret.expose(), client("192.0.2.7"), None, world.now);
+            let verdict = verifier.verify(secret.expose(), client("192.0.2.7"), None, fixture.now);
             assert!(matches!(verdict.await, Err(Error::Internal(_))));
         };
         for damaged in [
@@ -170,19 +170,19 @@ async fn a_damaged_allowlist_or_group_lets_nobody_in() {
             "10.0.0.0",
         ] {
             let sql = "UPDATE api_keys SET ip_allowlist = $1";
-            world.execute(sql, [damaged.into()]).await.unwrap();
+            fixture.execute(sql, [damaged.into()]).await.unwrap();
             is_refused().await;
-            let read = world.store.keys(&scope).get(key.id, world.now).await;
+            let read = fixture.store.keys(&scope).get(key.id, fixture.now).await;
             assert!(matches!(read, Err(Error::Internal(_))), "{damaged:?}");
         }
-        world
+        fixture
             .execute("UPDATE api_keys SET ip_allowlist = ''", [])
             .await
             .unwrap();
-        judge(&verifier, &secret, world.now)
+        judge(&verifier, &secret, fixture.now)
             .await
             .expect("whole again");
-        world
+        fixture
             .execute("UPDATE authorization_groups SET permissions = '{'", [])
             .await
             .unwrap();
@@ -191,52 +191,62 @@ async fn a_damaged_allowlist_or_group_lets_nobody_in() {
     .await;
 }
 
-async fn read(world: &World, scope: &TenantScope, key: &ApiKey) -> ApiKey {
-    let keys = world.store.keys(scope);
-    keys.get(key.id, world.now).await.expect("a key")
+async fn read(fixture: &TestStore, scope: &TenantScope, key: &ApiKey) -> ApiKey {
+    let keys = fixture.store.keys(scope);
+    keys.get(key.id, fixture.now).await.expect("a key")
 }
 
 #[tokio::test]
 async fn p54_uses_are_written_in_batches_as_no_change_and_never_backwards() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
-        let verifier = Verifier::new(world.store.clone());
-        let later = world.now + TimeDelta::nanoseconds(1_234_567_890);
-        judge(&verifier, &secret, world.now).await.unwrap();
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(fixture, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(fixture.store.clone());
+        let later = fixture.now + TimeDelta::nanoseconds(1_234_567_890);
+        judge(&verifier, &secret, fixture.now).await.unwrap();
         judge(&verifier.clone(), &secret, later).await.unwrap();
-        assert_eq!(read(world, &scope, &key).await, key, "no write per request");
+        assert_eq!(
+            read(fixture, &scope, &key).await,
+            key,
+            "no write per request"
+        );
 
         verifier.flush().await.unwrap();
-        let used = read(world, &scope, &key).await;
+        let used = read(fixture, &scope, &key).await;
         let mut expected = key.clone();
         expected.last_used_at = Some("2026-03-02T12:00:01.234567Z".parse().unwrap());
         expected.last_used_ip = Some("192.0.2.7".to_owned());
         assert_eq!(used, expected, "neither a new version nor a new updated_at");
-        let newest = world.store.audit(&scope).newest(1).await.unwrap().remove(0);
+        let newest = fixture
+            .store
+            .audit(&scope)
+            .newest(1)
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!(newest.target.id, Some(key.id.as_uuid()));
-        assert_eq!(newest.at, world.now, "no event");
+        assert_eq!(newest.at, fixture.now, "no event");
 
         // Another replica, whose clock is behind.
-        let other = Verifier::new(world.store.clone());
+        let other = Verifier::new(fixture.store.clone());
         let unknown = ClientAddress::Unknown;
-        let earlier = world.now + TimeDelta::milliseconds(900);
+        let earlier = fixture.now + TimeDelta::milliseconds(900);
         let verdict = other.verify(secret.expose(), unknown, None, earlier);
         verdict.await.unwrap().unwrap();
         other.flush().await.unwrap();
-        assert_eq!(read(world, &scope, &key).await, expected);
+        assert_eq!(read(fixture, &scope, &key).await, expected);
 
         // An unknown address takes the place of a known one when it is the newer one.
-        let newest = world.now + TimeDelta::seconds(5);
+        let newest = fixture.now + TimeDelta::seconds(5);
         let verdict = other.verify(secret.expose(), unknown, None, newest);
         verdict.await.unwrap().unwrap();
         other.flush().await.unwrap();
-        let used = read(world, &scope, &key).await;
+        let used = read(fixture, &scope, &key).await;
         assert_eq!((used.last_used_at, used.last_used_ip), (Some(newest), None));
 
         // Rotation keeps it.
-        let keys = world.store.keys(&scope);
+        let keys = fixture.store.keys(&scope);
         let rotated = keys.rotate(key.id, RotatedExpiry::Keep, newest).await;
         assert_eq!(rotated.unwrap().key.last_used_at, Some(newest));
     })
@@ -245,58 +255,58 @@ async fn p54_uses_are_written_in_batches_as_no_change_and_never_backwards() {
 
 #[tokio::test]
 async fn a_refused_request_is_no_use() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
-        let verifier = Verifier::new(world.store.clone());
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(fixture, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(fixture.store.clone());
         let permission = "orders:read".parse().unwrap();
         let address = client("192.0.2.7");
-        let verdict = verifier.verify(secret.expose(), address, Some(&permission), world.now);
+        let verdict = verifier.verify(secret.expose(), address, Some(&permission), fixture.now);
         assert!(verdict.await.unwrap().is_err());
         verifier.flush().await.unwrap();
-        assert_eq!(read(world, &scope, &key).await, key);
+        assert_eq!(read(fixture, &scope, &key).await, key);
     })
     .await;
 }
 
 #[tokio::test]
 async fn p54_what_could_not_be_written_is_written_the_next_time() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let IssuedKey { key, secret } = issue(world, &scope, &group, "ERP").await;
-        let verifier = Verifier::new(world.store.clone());
-        judge(&verifier, &secret, world.now).await.unwrap();
-        world
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let IssuedKey { key, secret } = issue(fixture, &scope, &group, "ERP").await;
+        let verifier = Verifier::new(fixture.store.clone());
+        judge(&verifier, &secret, fixture.now).await.unwrap();
+        fixture
             .execute("ALTER TABLE api_keys RENAME TO away", [])
             .await
             .unwrap();
         verifier.flush().await.unwrap_err();
-        world
+        fixture
             .execute("ALTER TABLE away RENAME TO api_keys", [])
             .await
             .unwrap();
-        assert_eq!(read(world, &scope, &key).await.last_used_at, None);
+        assert_eq!(read(fixture, &scope, &key).await.last_used_at, None);
         verifier.flush().await.unwrap();
-        let used = read(world, &scope, &key).await;
-        assert_eq!(used.last_used_at, Some(world.now));
+        let used = read(fixture, &scope, &key).await;
+        assert_eq!(used.last_used_at, Some(fixture.now));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_database_that_cannot_answer_is_no_verdict() {
-    on_every_database(async |world| {
-        let scope = world.tenant("acme").await;
-        let group = world.group(&scope, "Ordering", &[]).await;
-        let secret = issue(world, &scope, &group, "ERP").await.secret;
-        let verifier = Verifier::new(world.store.clone());
-        world
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let secret = issue(fixture, &scope, &group, "ERP").await.secret;
+        let verifier = Verifier::new(fixture.store.clone());
+        fixture
             .execute("ALTER TABLE api_keys RENAME TO away", [])
             .await
             .unwrap();
-        let verdict = verifier.verify(secret.expose(), client("192.0.2.7"), None, world.now);
+        let verdict = verifier.verify(secret.expose(), client("192.0.2.7"), None, fixture.now);
         verdict.await.unwrap_err();
     })
     .await;
@@ -304,14 +314,14 @@ async fn a_database_that_cannot_answer_is_no_verdict() {
 
 #[tokio::test]
 async fn whose_a_key_has_to_be() {
-    on_every_database(async |world| {
-        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
-        let group = world.group(&acme, "Ordering", &["orders:read"]).await;
-        let good = issue(world, &acme, &group, "ERP").await;
-        let revoked = issue(world, &acme, &group, "Old").await;
-        let keys = world.store.keys(&acme);
-        keys.revoke(revoked.key.id, world.now).await.unwrap();
-        let verifier = Verifier::new(world.store.clone());
+    on_every_database(async |fixture| {
+        let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
+        let group = fixture.group(&acme, "Ordering", &["orders:read"]).await;
+        let good = issue(fixture, &acme, &group, "ERP").await;
+        let revoked = issue(fixture, &acme, &group, "Old").await;
+        let keys = fixture.store.keys(&acme);
+        keys.revoke(revoked.key.id, fixture.now).await.unwrap();
+        let verifier = Verifier::new(fixture.store.clone());
         let missing = "orders:write".parse().unwrap();
         let (own, other) = (&acme.tenant().slug, &globex.tenant().slug);
         let cases = [
@@ -348,7 +358,7 @@ async fn whose_a_key_has_to_be() {
             let question = Question { permission, owner };
             let secret = Ok(key.secret.expose());
             let verdict = verifier
-                .answer(question, secret, client("192.0.2.7"), world.now)
+                .answer(question, secret, client("192.0.2.7"), fixture.now)
                 .await
                 .expect("a verdict");
             assert_eq!(verdict.err(), expected, "{question:?}");

@@ -150,13 +150,13 @@ mod tests {
     use std::time::Duration;
     use tokio::time::{Instant, sleep, timeout};
 
-    use crate::store::world::{World, on_every_database};
+    use crate::store::test_store::{TestStore, on_every_database};
 
     /// Half of the second that the acceptance allows.
     const SOON: Duration = Duration::from_millis(500);
 
-    async fn is_running(world: &World, endless: &str) -> bool {
-        let database = world.store.database();
+    async fn is_running(fixture: &TestStore, endless: &str) -> bool {
+        let database = fixture.store.database();
         let question = Statement::from_sql_and_values(
             DbBackend::Postgres,
             "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query = $1",
@@ -168,9 +168,9 @@ mod tests {
 
     #[tokio::test]
     async fn p72_a_statement_that_nobody_waits_for_any_more_is_stopped() {
-        on_every_database(async |world| {
-            let tenant = world.tenant("acme").await.tenant().id;
-            let database = world.store.database();
+        on_every_database(async |fixture| {
+            let tenant = fixture.tenant("acme").await.tenant().id;
+            let database = fixture.store.database();
             let is_sqlite = database.backend() == DbBackend::Sqlite;
             let endless = if is_sqlite {
                 "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers) SELECT count(*) FROM numbers"
@@ -185,7 +185,7 @@ mod tests {
             drop(lists);
             // The connection is had again when its statement has ended; on PostgreSQL another one could stand in its place.
             lane.execute_unprepared("SELECT 1").await.expect("an answer");
-            while !is_sqlite && is_running(world, endless).await {
+            while !is_sqlite && is_running(fixture, endless).await {
                 sleep(Duration::from_millis(10)).await;
             }
             // Without an end SQLite works for ever, and PostgreSQL until `statement_timeout`, which is 3 s after the beginning.

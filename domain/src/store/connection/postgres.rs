@@ -237,11 +237,11 @@ mod tests {
     use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
 
     use super::{CHECKS, connect};
-    use crate::store::world::World;
+    use crate::store::test_store::TestStore;
 
     #[tokio::test]
     async fn p50_what_the_database_is_set_to_weakens_no_promise() {
-        let Some(world) = World::on_postgres_if_any().await else {
+        let Some(fixture) = TestStore::on_postgres_if_any().await else {
             return;
         };
         for setting in [
@@ -252,9 +252,9 @@ mod tests {
                 "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {}', current_database()); END $$",
                 setting.replace('\'', "''")
             );
-            world.execute_script(&set).await;
+            fixture.execute_script(&set).await;
         }
-        let connections = connect(&world.options().database_url).await.expect("it");
+        let connections = connect(&fixture.options().database_url).await.expect("it");
         for (setting, expected) in [
             ("synchronous_commit", "on"),
             ("transaction_isolation", "read committed"),
@@ -272,13 +272,13 @@ mod tests {
 
     #[tokio::test]
     async fn p65_nothing_is_written_into_a_session_that_somebody_left_in_a_transaction() {
-        let Some(world) = World::on_postgres_if_any().await else {
+        let Some(fixture) = TestStore::on_postgres_if_any().await else {
             return;
         };
-        world
+        fixture
             .execute_script("CREATE TABLE numbers (number integer)")
             .await;
-        let url = &world.options().database_url;
+        let url = &fixture.options().database_url;
         let connections = connect(url).await.expect("connected");
         let pool = &connections.checks;
         let left = [

@@ -312,26 +312,26 @@ mod tests {
     use crate::store::connection::{Connections, sqlite::connect};
 
     /// A file with a table, and the writer of it.
-    struct World {
+    struct WriterFixture {
         _folder: TempDir,
         url: String,
         connections: Connections,
     }
 
-    impl World {
+    impl WriterFixture {
         async fn new() -> Self {
             let folder = TempDir::new().expect("a folder");
             let file = folder.path().join("latchkey.db");
             let url = format!("sqlite://{}?mode=rwc", file.display());
-            let world = Self {
+            let fixture = Self {
                 connections: connect(&url, false).await.expect("connected"),
                 url,
                 _folder: folder,
             };
-            let transaction = world.writer().begin().await.expect("begun");
+            let transaction = fixture.writer().begin().await.expect("begun");
             run(&transaction, "CREATE TABLE numbers (number)").await;
             transaction.commit().await.expect("committed");
-            world
+            fixture
         }
 
         const fn writer(&self) -> &Writer {
@@ -365,7 +365,7 @@ mod tests {
 
     #[tokio::test]
     async fn p65_nothing_is_written_into_a_transaction_that_somebody_left_open() {
-        let world = World::new().await;
+        let fixture = WriterFixture::new().await;
         let left_open = [
             "BEGIN",
             "BEGIN IMMEDIATE",
@@ -373,15 +373,15 @@ mod tests {
             "BEGIN; INSERT INTO numbers VALUES (0)",
         ];
         for (number, sql) in (1..).zip(left_open) {
-            run(&world.writer().connection, sql).await;
-            world.assert_writes(number).await;
+            run(&fixture.writer().connection, sql).await;
+            fixture.assert_writes(number).await;
         }
     }
 
     #[tokio::test]
     async fn p65_a_commit_that_sqlite_does_not_make_is_an_error() {
-        let world = World::new().await;
-        let begun = world.writer().begin().await.expect("begun");
+        let fixture = WriterFixture::new().await;
+        let begun = fixture.writer().begin().await.expect("begun");
         let WriteTransaction {
             doubt,
             health,
@@ -400,7 +400,7 @@ mod tests {
             "{committed:?}"
         );
         drop(outer);
-        world.assert_writes(1).await;
+        fixture.assert_writes(1).await;
     }
 
     /// How a transaction ends in which a statement has failed.
@@ -419,11 +419,11 @@ mod tests {
 
     #[tokio::test]
     async fn p65_after_a_full_database_the_next_transactions_are_written() {
-        let world = World::new().await;
+        let fixture = WriterFixture::new().await;
         let mut number = 0;
         for how in ENDS {
             for _ in 0..3 {
-                let writer = world.writer();
+                let writer = fixture.writer();
                 run(&writer.connection, "PRAGMA max_page_count = 1").await;
                 let transaction = writer.begin().await.expect("begun");
                 let error = transaction
@@ -435,19 +435,19 @@ mod tests {
                 // Where it was kept, the connection has no room.
                 run(&writer.connection, "PRAGMA max_page_count = 1000000").await;
                 number += 1;
-                world.assert_writes(number).await;
+                fixture.assert_writes(number).await;
             }
         }
     }
 
     #[tokio::test]
     async fn p65_after_an_interrupted_statement_the_next_transactions_are_written() {
-        let world = World::new().await;
+        let fixture = WriterFixture::new().await;
         let mut number = 0;
         for how in ENDS {
             for _ in 0..3 {
                 let is_interrupted = Arc::new(AtomicBool::new(false));
-                let pool = world.writer().connection.get_sqlite_connection_pool();
+                let pool = fixture.writer().connection.get_sqlite_connection_pool();
                 let mut connection = pool.acquire().await.expect("a connection");
                 let flag = Arc::clone(&is_interrupted);
                 connection
@@ -456,7 +456,7 @@ mod tests {
                     .expect("the handle")
                     .set_progress_handler(1, move || !flag.load(Ordering::SeqCst));
                 drop(connection);
-                let transaction = world.writer().begin().await.expect("begun");
+                let transaction = fixture.writer().begin().await.expect("begun");
                 run(&transaction, "INSERT INTO numbers VALUES (0)").await;
                 is_interrupted.store(true, Ordering::SeqCst);
                 let error = transaction
@@ -466,24 +466,24 @@ mod tests {
                 is_interrupted.store(false, Ordering::SeqCst);
                 end(how, transaction, error).await;
                 number += 10;
-                world.assert_writes(number).await;
+                fixture.assert_writes(number).await;
             }
         }
     }
 
     #[tokio::test]
     async fn p65_after_transactions_that_were_cancelled_anywhere_the_next_is_written() {
-        let world = World::new().await;
+        let fixture = WriterFixture::new().await;
         for number in 1..40 {
             let cancelled = async {
-                let transaction = world.writer().begin().await?;
+                let transaction = fixture.writer().begin().await?;
                 let insert = "INSERT INTO numbers VALUES (0)";
                 transaction.execute_unprepared(insert).await?;
                 transaction.commit().await
             };
             let after = Duration::from_micros(number * 25);
             let _ = tokio::time::timeout(after, cancelled).await;
-            world
+            fixture
                 .assert_writes(u32::try_from(number).expect("small"))
                 .await;
         }

@@ -19,7 +19,7 @@ use crate::{
     },
     store::{
         TenantScope,
-        world::{World, on_every_database},
+        test_store::{TestStore, on_every_database},
     },
 };
 
@@ -35,7 +35,7 @@ enum Distribution {
 }
 
 /// What of key number `n`, from 1, differs between the distributions: the condition of being revoked, and its last day as so many
-/// days after the world's today.
+/// days after the fixture's date.
 const fn shape(distribution: Distribution) -> (&'static str, &'static str) {
     match distribution {
         Distribution::Mixed => (
@@ -51,14 +51,14 @@ const fn shape(distribution: Distribution) -> (&'static str, &'static str) {
 
 /// Keys in twelve groups with identifiers in the order of their making, made one a second, three of four used. Where they are mixed, so are names and uses.
 async fn insert_keys(
-    world: &World,
+    fixture: &TestStore,
     scope: &TenantScope,
     distribution: Distribution,
     connection: &DatabaseConnection,
 ) {
     for number in 0..12 {
         let name = format!("Group {number}");
-        world.group(scope, &name, &["orders:read"]).await;
+        fixture.group(scope, &name, &["orders:read"]).await;
     }
     let (revoked, days) = shape(distribution);
     let scattered = match distribution {
@@ -122,17 +122,17 @@ async fn insert_keys(
 
 /// Two tenants with very many keys.
 async fn tenants_with_many_keys(
-    world: &World,
+    fixture: &TestStore,
     connection: &DatabaseConnection,
 ) -> [(Distribution, TenantScope); 2] {
-    let mixed = world.tenant("acme").await;
-    let far_away = world.tenant("globex").await;
+    let mixed = fixture.tenant("acme").await;
+    let far_away = fixture.tenant("globex").await;
     let tenants = [
         (Distribution::Mixed, mixed),
         (Distribution::FarAway, far_away),
     ];
     for (distribution, scope) in &tenants {
-        insert_keys(world, scope, *distribution, connection).await;
+        insert_keys(fixture, scope, *distribution, connection).await;
     }
     // What autovacuum does a minute later. SQLite gathers no statistics: nothing of the program asks it to.
     if connection.get_database_backend() == DbBackend::Postgres {
@@ -179,14 +179,14 @@ fn in_words(query: &KeyQuery) -> String {
 
 /// The statements that a list may run: those of its first page, of the next one and of the way back.
 async fn statements(
-    world: &World,
+    fixture: &TestStore,
     scope: &TenantScope,
     query: &KeyQuery,
     backend: DbBackend,
 ) -> Vec<Statement> {
-    let keys = world.store.keys(scope);
-    let filter = Filter::new(query, world.now, 30, backend).expect("a filter");
-    let page = keys.list(query, world.now).await.expect("a page");
+    let keys = fixture.store.keys(scope);
+    let filter = Filter::new(query, fixture.now, 30, backend).expect("a filter");
+    let page = keys.list(query, fixture.now).await.expect("a page");
     let place = page
         .next_cursor
         .map(|cursor| cursor::read(&cursor, query.sort).expect("a cursor"));
@@ -279,13 +279,13 @@ struct Times {
     least: Duration,
 }
 
-async fn measure(world: &World, scope: &TenantScope, query: &KeyQuery) -> Times {
+async fn measure(fixture: &TestStore, scope: &TenantScope, query: &KeyQuery) -> Times {
     const RUNS: usize = 9;
-    let keys = world.store.keys(scope);
+    let keys = fixture.store.keys(scope);
     let mut times = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
         let started = Instant::now();
-        let listed = keys.list_with_summary(query, world.now).await;
+        let listed = keys.list_with_summary(query, fixture.now).await;
         listed.expect("a page and a summary");
         times.push(started.elapsed());
     }
@@ -302,7 +302,7 @@ const SLACK: u32 = 4;
 
 /// Prints the median of what a list takes, and asserts that it is within `bound`.
 async fn assert_quick(
-    world: &World,
+    fixture: &TestStore,
     scope: &TenantScope,
     query: &KeyQuery,
     bound: Duration,
@@ -311,7 +311,7 @@ async fn assert_quick(
     const TRIES: usize = 3;
     let mut least = Duration::MAX;
     for _ in 0..TRIES {
-        let times = measure(world, scope, query).await;
+        let times = measure(fixture, scope, query).await;
         eprintln!("{what} {} {:.2?}", in_words(query), times.median);
         least = least.min(times.least);
         if least <= bound * SLACK {
@@ -338,16 +338,16 @@ fn is_far(query: &KeyQuery) -> bool {
 
 #[tokio::test]
 async fn lists_of_very_many_keys_come_from_indexes_and_are_quick() {
-    on_every_database(async |world| {
-        let connection = world.connection().await;
+    on_every_database(async |fixture| {
+        let connection = fixture.connection().await;
         let backend = connection.get_database_backend();
-        for (distribution, scope) in tenants_with_many_keys(world, &connection).await {
+        for (distribution, scope) in tenants_with_many_keys(fixture, &connection).await {
             for query in queries() {
                 // SQLite's plans do not depend on what is there.
                 if backend == DbBackend::Sqlite && !matches!(distribution, Distribution::Mixed) {
                     break;
                 }
-                for statement in statements(world, &scope, &query, backend).await {
+                for statement in statements(fixture, &scope, &query, backend).await {
                     match backend {
                         DbBackend::Sqlite => assert_sqlite_plan(&connection, &statement).await,
                         _ => assert_postgres_plan(&connection, &statement).await,
@@ -356,7 +356,7 @@ async fn lists_of_very_many_keys_come_from_indexes_and_are_quick() {
             }
             let what = format!("{backend:?} {distribution:?}");
             let assert_quick = async |query: KeyQuery, bound| {
-                assert_quick(world, &scope, &query, bound, &what).await;
+                assert_quick(fixture, &scope, &query, bound, &what).await;
             };
             match distribution {
                 Distribution::Mixed => {
@@ -391,8 +391,8 @@ async fn lists_of_very_many_keys_come_from_indexes_and_are_quick() {
 
 #[tokio::test]
 async fn who_changed_a_key_last_is_found_by_an_index() {
-    let world = World::on_sqlite().await;
-    let connection = world.connection().await;
+    let fixture = TestStore::on_sqlite().await;
+    let connection = fixture.connection().await;
     let plan = connection
         .query_one_raw(Statement::from_string(
             DbBackend::Sqlite,

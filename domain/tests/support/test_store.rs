@@ -1,6 +1,6 @@
-//! The world that a test of the store lives in: a real database of its own, on every backend that there is.
+//! A store on a real database of its own, for each test and each backend.
 //!
-//! SQLite always; PostgreSQL too where `TEST_DATABASE_URL` names a server on which databases may be created, e.g.
+//! SQLite is always tested. PostgreSQL is tested where `TEST_DATABASE_URL` names a server that allows `CREATE DATABASE`, e.g.
 //! `postgres://postgres@127.0.0.1:5432/postgres`.
 
 use chrono::{DateTime, Utc};
@@ -22,31 +22,31 @@ use std::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// One database and the store that is open on it. The database goes when this is dropped, also after a failure.
-pub(crate) struct World {
+/// An open store and its database. Dropping the value drops the database, also after a failed test.
+pub(crate) struct TestStore {
     /// The store, opened without `serves`.
     pub(crate) store: Store,
-    /// The hour in which every test begins.
+    /// The time at which every test begins.
     pub(crate) now: DateTime<Utc>,
     options: StoreOptions,
-    home: Home,
+    location: Location,
 }
 
-enum Home {
+enum Location {
     Sqlite(TempDir),
     Postgres { server: String, database: String },
 }
 
-/// Runs `test` once on each backend, each time in a world of its own.
-pub(crate) async fn on_every_database(test: impl AsyncFn(&World)) {
-    test(&World::on_sqlite().await).await;
-    if let Some(world) = World::on_postgres_if_any().await {
-        test(&world).await;
+/// Runs `test` once on each backend, each time with a new [`TestStore`].
+pub(crate) async fn on_every_database(test: impl AsyncFn(&TestStore)) {
+    test(&TestStore::on_sqlite().await).await;
+    if let Some(fixture) = TestStore::on_postgres_if_any().await {
+        test(&fixture).await;
     }
 }
 
-impl World {
-    /// A fresh SQLite file in a folder of its own.
+impl TestStore {
+    /// Creates a SQLite file in a temporary folder.
     pub(crate) async fn on_sqlite() -> Self {
         eprintln!("on SQLite");
         let folder = TempDir::new().expect("a folder");
@@ -54,10 +54,10 @@ impl World {
             "sqlite://{}?mode=rwc",
             folder.path().join("latchkey.db").display()
         );
-        Self::open(url, Home::Sqlite(folder)).await
+        Self::open(url, Location::Sqlite(folder)).await
     }
 
-    /// A fresh database on the PostgreSQL server, where there is one.
+    /// Creates a database on the PostgreSQL server. `None` where no server is configured.
     pub(crate) async fn on_postgres_if_any() -> Option<Self> {
         Some(Self::on_postgres(postgres_server()?).await)
     }
@@ -73,10 +73,10 @@ impl World {
         administration.close().await.expect("closed");
         let (address, _) = server.rsplit_once('/').expect("a database in the URL");
         let url = format!("{address}/{database}");
-        Self::open(url, Home::Postgres { server, database }).await
+        Self::open(url, Location::Postgres { server, database }).await
     }
 
-    async fn open(database_url: String, home: Home) -> Self {
+    async fn open(database_url: String, location: Location) -> Self {
         let options = StoreOptions {
             database_url,
             serves: false,
@@ -88,24 +88,24 @@ impl World {
             store: Store::open(options.clone()).await.expect("a store"),
             now: "2026-03-02T12:00:00Z".parse().expect("a time"),
             options,
-            home,
+            location,
         }
     }
 
-    /// What [`Self::store`] was opened with, to open another one on the same database.
+    /// The options of [`Self::store`], to open another store on the same database.
     pub(crate) fn options(&self) -> StoreOptions {
         self.options.clone()
     }
 
     /// The SQLite file; `None` on PostgreSQL.
     pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
-        match &self.home {
-            Home::Sqlite(folder) => Some(folder.path().join("latchkey.db")),
-            Home::Postgres { .. } => None,
+        match &self.location {
+            Location::Sqlite(folder) => Some(folder.path().join("latchkey.db")),
+            Location::Postgres { .. } => None,
         }
     }
 
-    /// A new tenant of that slug and name with a key limit of 10, and the operator acting in it.
+    /// Creates a tenant with this slug and name and a key limit of 10. Returns the operator's scope in it.
     pub(crate) async fn tenant(&self, slug: &str) -> TenantScope {
         let operator = self.store.as_cli();
         let tenants = self.store.tenants(&operator);
@@ -118,7 +118,7 @@ impl World {
         tenants.scope(slug).await.expect("a scope")
     }
 
-    /// A new group for keys.
+    /// Creates a group for API keys.
     pub(crate) async fn group(
         &self,
         scope: &TenantScope,
@@ -139,14 +139,14 @@ impl World {
             .expect("a group")
     }
 
-    /// A connection of the test's own, to look at the database and to damage it.
+    /// A connection that bypasses the store, to inspect or damage the database.
     pub(crate) async fn connection(&self) -> DatabaseConnection {
         Database::connect(&self.options.database_url)
             .await
             .expect("a connection")
     }
 
-    /// Runs one statement past the store. Placeholders are `$1`, `$2`, …
+    /// Runs one statement, bypassing the store. Placeholders are `$1`, `$2`, …
     pub(crate) async fn execute(
         &self,
         sql: &str,
@@ -161,14 +161,14 @@ impl World {
         result
     }
 
-    /// Runs statements without values past the store.
+    /// Runs statements without values, bypassing the store.
     pub(crate) async fn execute_script(&self, sql: &str) {
         let connection = self.connection().await;
         connection.execute_unprepared(sql).await.expect("executed");
         connection.close().await.expect("closed");
     }
 
-    /// Keeps every tenant locked, as another process would, until what this returns is rolled back: on SQLite the whole file.
+    /// Locks every tenant (on SQLite the whole file), as another process would, until the returned transaction ends.
     pub(crate) async fn lock_tenants(&self) -> DatabaseTransaction {
         let transaction = self
             .connection()
@@ -183,7 +183,7 @@ impl World {
         transaction
     }
 
-    /// Writes a key past the store, with a digest of `number`s: for what the database refuses by itself, and for counting.
+    /// Inserts a key, bypassing the store, with a digest of 32 times `number`: for constraint tests and for counts.
     pub(crate) async fn insert_key(
         &self,
         scope: &TenantScope,
@@ -209,16 +209,16 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for TestStore {
     fn drop(&mut self) {
-        let Home::Postgres { server, database } = &self.home else {
+        let Location::Postgres { server, database } = &self.location else {
             return;
         };
         let (server, sql) = (
             server.clone(),
             format!("DROP DATABASE {database} WITH (FORCE)"),
         );
-        // Dropping cannot wait for a future of the test's own runtime, which is at work right here.
+        // `drop` runs on a thread of the test's runtime, so it cannot block on that runtime.
         let dropped = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -236,7 +236,7 @@ impl Drop for World {
     }
 }
 
-/// Permissions, as a group takes them.
+/// Parses permissions into the set that a group takes.
 pub(crate) fn permission_set(permissions: &[&str]) -> PermissionSet {
     PermissionSet::new(
         permissions
@@ -248,7 +248,7 @@ pub(crate) fn permission_set(permissions: &[&str]) -> PermissionSet {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the settings of the tests: which PostgreSQL to run on besides SQLite, and whether it has to be there"
+    reason = "test settings: the PostgreSQL server, and whether it is required"
 )]
 fn postgres_server() -> Option<String> {
     static REPORT: Once = Once::new();
@@ -256,10 +256,10 @@ fn postgres_server() -> Option<String> {
     if server.is_none() {
         let is_required = std::env::var_os("TEST_PROGRAMS").is_some();
         assert!(!is_required, "TEST_DATABASE_URL is missing");
-        // Past the test runner, which hides the output of tests that pass.
+        // Direct stderr: the test runner hides the output of passing tests.
         REPORT.call_once(|| {
             let report = "SKIPPED on PostgreSQL: TEST_DATABASE_URL is missing";
-            // Where standard error is closed, nobody reads the report.
+            // A closed standard error is ignored.
             let _ = writeln!(io::stderr(), "{report}");
         });
     }

@@ -1,0 +1,26 @@
+//! The store on real databases: SQLite always, PostgreSQL where `TEST_DATABASE_URL` names a server.
+
+#[path = "../support/test_store.rs"]
+mod test_store;
+
+mod archive;
+mod audit;
+mod backup;
+mod groups;
+mod key_edits;
+mod key_list;
+mod key_races;
+mod keys;
+mod one_time;
+mod opening;
+mod own_grant;
+mod replicas;
+mod restore;
+mod schema;
+mod sessions;
+mod sign_in;
+mod tenants;
+mod throttle;
+mod usage;
+mod users;
+mod verify;
