@@ -7,7 +7,6 @@
 pub mod audit;
 pub mod backup;
 pub(crate) mod clock;
-pub mod coherence;
 pub(crate) mod connection;
 pub(crate) mod cursor;
 #[expect(
@@ -19,6 +18,7 @@ mod error;
 #[cfg(feature = "bench")]
 mod filling;
 pub mod groups;
+pub mod invalidation;
 pub mod keys;
 mod migration;
 pub mod one_time;

@@ -28,11 +28,13 @@ use crate::{
         verdict::{Refusal, decide},
     },
     permission::{Permission, PermissionSet},
-    store::{Store, TenantScope, clock, coherence::stamps::Tick, keys::ArchivedKey, random},
+    store::{
+        Store, TenantScope, clock, invalidation::versions::Version, keys::ArchivedKey, random,
+    },
     tenant::{Slug, TenantRef},
 };
 use cache::{Entry, KeyCache};
-use usage::{LastUse, Outcome, Usage, UseKind};
+use usage::{LastUse, Outcome, UsageCounters, UseKind};
 
 /// A key that was accepted for one request. Cheap to clone.
 #[derive(Clone)]
@@ -136,7 +138,7 @@ pub struct Verifier {
 struct Shared {
     keys: KeyCache,
     database_reads: AtomicU64,
-    usage: Arc<Usage>,
+    usage: Arc<UsageCounters>,
     /// Held while uses are written, so that the last flush before a shutdown waits for one that is under way.
     flushing: Mutex<()>,
     #[cfg(test)]
@@ -279,17 +281,17 @@ impl Verifier {
             return Ok(Found::Refused(Refusal::InvalidApiKey));
         }
         let digest = random::sha256(presented);
-        let Some(coherence) = self.store.database().coherence() else {
+        let Some(validity) = self.store.database().validity() else {
             // Nothing is kept, and so it does not matter when it was read.
-            return match self.read(&digest, Tick::default(), now).await? {
+            return match self.read(&digest, Version::default(), now).await? {
                 Some(entry) => Ok(Found::Key(entry)),
                 None => self.find_archived(&digest).await,
             };
         };
-        if let Some(entry) = self.shared.keys.get(&digest, coherence) {
+        if let Some(entry) = self.shared.keys.get(&digest, validity) {
             return Ok(Found::Key(entry));
         }
-        let entry = self.read(&digest, coherence.now(), now).await?;
+        let entry = self.read(&digest, validity.current_version(), now).await?;
         #[cfg(test)]
         self.shared.pause.here().await;
         match entry {
@@ -314,13 +316,13 @@ impl Verifier {
     async fn read(
         &self,
         digest: &random::Digest,
-        noted: Tick,
+        read_at: Version,
         now: DateTime<Utc>,
     ) -> Result<Option<Arc<Entry>>, Error> {
         self.shared.database_reads.fetch_add(1, Ordering::Relaxed);
         // In a box: what a statement takes would be moved along with each request, of which few ask the database.
         let known = Box::pin(self.store.find_by_digest(digest, now)).await?;
-        Ok(known.map(|known| Arc::new(Entry::new(known, noted))))
+        Ok(known.map(|known| Arc::new(Entry::new(known, read_at))))
     }
 
     /// How often the database was asked for a key, since the start.
@@ -347,8 +349,8 @@ impl Verifier {
         copies: u32,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let noted = self.store.database().coherence();
-        let noted = noted.map_or_else(Tick::default, |coherence| coherence.now());
+        let read_at = self.store.database().validity();
+        let read_at = read_at.map_or_else(Version::default, |validity| validity.current_version());
         let known = self
             .store
             .find_by_digest(&random::sha256(secret), now)
@@ -356,7 +358,7 @@ impl Verifier {
         let known = known.ok_or(Error::NotFound("API key"))?;
         for copy in 0..copies {
             let digest = random::sha256(&copy.to_string());
-            let entry = Arc::new(Entry::new(known.clone(), noted));
+            let entry = Arc::new(Entry::new(known.clone(), read_at));
             self.shared.keys.keep(digest, entry);
         }
         Ok(())

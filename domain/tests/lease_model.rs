@@ -1,15 +1,15 @@
 //! Every order in which a replica can ask for news, a change can be answered, and a request can be judged, by a model checker:
-//! <https://docs.rs/loom>. What is checked are the very lines of `store/coherence/lease.rs` and `store/coherence/stamps.rs`.
+//! <https://docs.rs/loom>. What is checked are the very lines of `store/invalidation/lease.rs` and `store/invalidation/versions.rs`.
 
-#[path = "../src/store/coherence/lease.rs"]
+#[path = "../src/store/invalidation/lease.rs"]
 #[expect(dead_code, reason = "a part of it is what replicas need at their end")]
 mod lease;
-#[path = "../src/store/coherence/stamps.rs"]
+#[path = "../src/store/invalidation/versions.rs"]
 #[expect(
     dead_code,
-    reason = "a part of it is for loads, which `coherence_model.rs` checks"
+    reason = "a part of it is for loads, which `invalidation_model.rs` checks"
 )]
-mod stamps;
+mod versions;
 
 /// The atomics of the model checker, which runs through what theirs may answer.
 mod sync {
@@ -18,8 +18,8 @@ mod sync {
 
 use lease::{BOUND, Lease, Moment};
 use loom::{sync::Arc, thread};
-use stamps::{Slot, Stamps};
 use sync::{AtomicU64, Ordering};
+use versions::{Slot, Versions};
 
 const KEY: Slot = Slot::of(1);
 
@@ -30,7 +30,7 @@ struct World {
     /// Nanoseconds.
     clock: AtomicU64,
     lease: Lease,
-    stamps: Stamps,
+    versions: Versions,
 }
 
 /// In which order a request asks whether what was kept may be used.
@@ -45,8 +45,8 @@ impl World {
         let world = Self {
             fact: AtomicU64::new(0),
             clock: AtomicU64::new(1),
-            lease: Lease::none(),
-            stamps: Stamps::new(0),
+            lease: Lease::expired(),
+            versions: Versions::new(0),
         };
         world.lease.renew(world.now());
         Arc::new(world)
@@ -60,21 +60,21 @@ impl World {
     fn follow(&self) {
         let asked = self.now();
         if self.fact.load(Ordering::Acquire) == 1 {
-            self.stamps.changed([KEY]);
+            self.versions.invalidate([KEY]);
         }
         self.lease.renew(asked);
     }
 
     /// The fact as a request is judged by it that the replica answers.
     fn judge(&self, order: Order) -> u64 {
-        let noted = stamps::Tick::default();
+        let read_at = versions::Version::default();
         let is_held = || self.lease.is_held(|| self.now());
-        let holds = || self.stamps.hold(noted, &[KEY]);
-        let may_be_used = match order {
+        let holds = || self.versions.is_valid(read_at, &[KEY]);
+        let is_usable = match order {
             Order::LeaseFirst => is_held() && holds(),
             Order::StampsFirst => holds() && is_held(),
         };
-        if may_be_used {
+        if is_usable {
             0
         } else {
             self.fact.load(Ordering::Acquire)

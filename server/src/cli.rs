@@ -15,7 +15,9 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
-use domain::store::{OperatorScope, Store, TenantScope, coherence::confirmation::Confirmation};
+use domain::store::{
+    OperatorScope, Store, TenantScope, invalidation::control_socket::Confirmation,
+};
 
 pub(crate) use failure::Failure;
 use failure::NameWhatIsMissing as _;
@@ -118,7 +120,7 @@ pub async fn run() -> ExitCode {
     // Before the last words: they end what is said.
     drop(log);
     match done {
-        Ok(Confirmation::Holds) => ExitCode::SUCCESS,
+        Ok(Confirmation::Confirmed) => ExitCode::SUCCESS,
         Ok(Confirmation::NotConfirmed) => ExitCode::from(NOT_CONFIRMED),
         Err(failure) => {
             failure.report();
@@ -140,16 +142,16 @@ async fn execute(
     let command = match command {
         Command::Serve(arguments) => {
             serve::serve(config, arguments.demo, output).await?;
-            return Ok(Confirmation::Holds);
+            return Ok(Confirmation::Confirmed);
         }
         // Neither brings a schema up to date, nor changes what a running server has to notice.
         Command::Backup(arguments) => {
             arguments.run(&config, output).await?;
-            return Ok(Confirmation::Holds);
+            return Ok(Confirmation::Confirmed);
         }
         Command::Restore(arguments) => {
             arguments.run(&config, output).await?;
-            return Ok(Confirmation::Holds);
+            return Ok(Confirmation::Confirmed);
         }
         command => command,
     };

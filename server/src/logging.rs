@@ -46,19 +46,19 @@ impl Drop for Log {
     fn drop(&mut self) {
         let guard = self.0.take();
         // It waits for standard error, and says on standard output where that takes too long: both may be stuck.
-        within(FLUSH_TIMEOUT, move || drop(guard));
+        with_timeout(FLUSH_TIMEOUT, move || drop(guard));
     }
 }
 
 /// Writes lines to standard error, and gives up where it takes no more.
 pub(crate) fn report(lines: String) {
-    within(FLUSH_TIMEOUT, move || {
+    with_timeout(FLUSH_TIMEOUT, move || {
         let _ = io::stderr().write_all(lines.as_bytes());
     });
 }
 
 /// Runs `work`, which may block for ever, on a thread of its own, and waits for it no longer than that.
-fn within(time: Duration, work: impl FnOnce() + Send + 'static) {
+fn with_timeout(time: Duration, work: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     thread::spawn(move || {
         work();

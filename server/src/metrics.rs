@@ -77,7 +77,7 @@ async fn read_metrics(State(source): State<Source>) -> impl IntoResponse {
         "gauge",
         "1 where what is kept in memory may be used, 0 where every check asks the database.",
         "",
-        u8::from(source.store.may_use_what_is_kept()).to_string(),
+        u8::from(source.store.cache_is_valid()).to_string(),
     );
     metric(
         "latchkey_log_lines_dropped_total",

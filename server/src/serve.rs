@@ -48,18 +48,18 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     let store = cli::open_store(&config, true).await?;
     let verifier = Verifier::new(store.clone());
     let mut helpers = Helpers::default();
-    match store.confirmations() {
-        Ok(Some(confirmations)) => helpers.spawn(confirmations.answer()),
+    match store.open_control_socket() {
+        Ok(Some(socket)) => helpers.spawn(socket.serve()),
         Ok(None) => {}
         Err(error) => tracing::warn!(
             %error,
             "cannot listen beside the database: commands will say that what they changed is not confirmed"
         ),
     }
-    helpers.spawn(notice_changes(store.clone()));
+    helpers.spawn(poll_changes(store.clone()));
     let (listener, address) = bind("LATCHKEY_LISTEN", config.listen).await?;
     if let Some(place) = place(address) {
-        store.serves_at(place);
+        store.set_place(place);
     }
     let metrics = match config.metrics_listen {
         Some(address) => Some(bind("LATCHKEY_METRICS_LISTEN", address).await?),
@@ -141,7 +141,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     drop(end);
     finish(writer).await;
     let written = verifier.flush().await;
-    if let Err(error) = store.leave().await {
+    if let Err(error) = store.deregister().await {
         tracing::warn!(
             error = &error as &(dyn std::error::Error + 'static),
             "cannot say goodbye: changes wait for this replica for some seconds"
@@ -201,7 +201,7 @@ async fn write_down(
                 let is_done = archive(&store, revoked_keys_kept).await?;
                 archived_at = is_done.then(Instant::now);
             }
-            store.forget_noticed_changes().await?;
+            store.prune_change_log().await?;
             store.forget_old_usage(today(clock::now())).await
         };
         if let Err(error) = tidied.await {
@@ -233,12 +233,12 @@ async fn flush(verifier: &Verifier) {
 }
 
 /// Looks every second for what somebody changed by hand, for ever.
-async fn notice_changes(store: Store) {
+async fn poll_changes(store: Store) {
     let mut ticks = interval(NOTICE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        store.notice_changes().await;
+        store.poll_changes().await;
     }
 }
 

@@ -118,7 +118,7 @@ fn every_connection_to_a_postgresql_that_wants_tls_is_encrypted() {
         ))
     };
     // What it asks by, what it asks for changes by, and where notices come. Without TLS none of them is let in.
-    for name in ["latchkey", "latchkey beat", "latchkey notices"] {
+    for name in ["latchkey", "latchkey poll", "latchkey notify"] {
         until(|| connections(&format!("ssl AND application_name = '{name}'")) > 0);
     }
 }

@@ -18,7 +18,7 @@ pub(crate) enum Part {
     /// The API against its document
     Contract,
     /// Changes under load on one server
-    Coherence,
+    Invalidation,
     /// Servers and databases that are killed
     Crash,
     /// Changes on three replicas, also while something fails
@@ -48,10 +48,10 @@ pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
     }
     let tests = [
         (
-            Part::Coherence,
+            Part::Invalidation,
             "Changes under load, 200 of each by each door",
             "5 min",
-            "coherence",
+            "invalidation",
             "200",
         ),
         (

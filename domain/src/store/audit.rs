@@ -98,7 +98,7 @@ impl<'a> AuditTrail<'a> {
             .filter(position.unwrap_or_else(Condition::all))
             .limit(u64::from(limit) + 1);
         let lists = self.lists().await?;
-        let mut rows = lists.within(select.all(&*lists)).await?;
+        let mut rows = lists.with_timeout(select.all(&*lists)).await?;
         let is_last = rows.len() <= limit as usize;
         rows.truncate(limit as usize);
         let next_cursor = match rows.last() {
@@ -115,7 +115,9 @@ impl<'a> AuditTrail<'a> {
     /// [`Error::Unavailable`].
     pub async fn newest(&self, limit: u64) -> Result<Vec<AuditEvent>, Error> {
         let lists = self.lists().await?;
-        let rows = lists.within(self.rows().limit(limit).all(&*lists)).await?;
+        let rows = lists
+            .with_timeout(self.rows().limit(limit).all(&*lists))
+            .await?;
         rows.into_iter().map(from_row).collect()
     }
 

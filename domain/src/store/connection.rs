@@ -25,7 +25,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use self::server_lock::{HeldFile, ServerLock};
 use super::{
-    coherence::{Coherence, alone::Alone, barrier::Changes, replica::Replica},
+    invalidation::{CacheValidity, barrier::Barrier, replica::Replica, single_node::SingleNode},
     migration, password,
 };
 use crate::{Error, id::TenantId, key::format::KeyPrefix, receipt::Receipt};
@@ -67,17 +67,17 @@ pub(crate) struct Database {
     options: StoreOptions,
     connections: Connections,
     password_slots: password::Slots,
-    keeper: Keeper,
+    invalidation: Invalidation,
     has_written: AtomicBool,
 }
 
 /// Who follows what changes, so that something that was read may be kept.
 #[derive(Debug)]
-pub(crate) enum Keeper {
+pub(crate) enum Invalidation {
     /// Nobody: this process does not serve.
-    Nobody,
+    Off,
     /// A server that has its SQLite file to itself.
-    Alone(Arc<Alone>),
+    SingleNode(Arc<SingleNode>),
     /// One of the servers on a PostgreSQL database.
     Replica(Arc<Replica>),
 }
@@ -155,37 +155,38 @@ impl Database {
             options,
             connections: connections.counted(),
             password_slots: password::Slots::for_this_machine(),
-            keeper: Keeper::Nobody,
+            invalidation: Invalidation::Off,
             has_written: AtomicBool::new(false),
         };
         migration::bring_up_to_date(&database).await?;
         // Who holds the lock is the only one who serves, and every other one says what it changed.
         if let Some(reader) = database.connections.notes.take() {
             let writer = database.connections.writer.clone();
-            database.keeper = Keeper::Alone(Arc::new(Alone::begin(reader, writer).await?));
+            database.invalidation =
+                Invalidation::SingleNode(Arc::new(SingleNode::begin(reader, writer).await?));
         }
         if let Some(postgres) = database.connections.postgres.take()
             && database.options.serves
         {
             let replica = Replica::begin(postgres.options, postgres.primary);
-            database.keeper = Keeper::Replica(Arc::new(replica));
+            database.invalidation = Invalidation::Replica(Arc::new(replica));
         }
         database.has_written = AtomicBool::new(false);
         Ok(database)
     }
 
     /// What says whether something that was read earlier still holds; `None` where nothing may be kept.
-    pub(crate) fn coherence(&self) -> Option<&Coherence> {
-        match &self.keeper {
-            Keeper::Nobody => None,
-            Keeper::Alone(alone) => Some(alone.coherence()),
-            Keeper::Replica(replica) => Some(replica.coherence()),
+    pub(crate) fn validity(&self) -> Option<&CacheValidity> {
+        match &self.invalidation {
+            Invalidation::Off => None,
+            Invalidation::SingleNode(node) => Some(node.validity()),
+            Invalidation::Replica(replica) => Some(replica.validity()),
         }
     }
 
     /// Who follows what changes.
-    pub(crate) const fn keeper(&self) -> &Keeper {
-        &self.keeper
+    pub(crate) const fn invalidation(&self) -> &Invalidation {
+        &self.invalidation
     }
 
     /// The file, on SQLite.
@@ -225,7 +226,7 @@ impl Database {
 
     /// Whether the database answers a question about a table.
     pub(crate) async fn ping(&self) -> Result<(), Error> {
-        self.within(
+        self.with_timeout(
             self.checks()
                 .execute_unprepared("SELECT id FROM tenants LIMIT 1"),
         )
@@ -239,19 +240,19 @@ impl Database {
     }
 
     /// Connections for the check of a key, for readiness, and for the server's own upkeep. SQLite's refuse to write. Every use stands in
-    /// [`Self::within`].
+    /// [`Self::with_timeout`].
     pub(crate) const fn checks(&self) -> &DatabaseConnection {
         &self.connections.checks
     }
 
     /// Connections for sessions, sign-in, and single rows that an index finds, whatever a client sends. SQLite's refuse to write. Every
-    /// use stands in [`Self::within`].
+    /// use stands in [`Self::with_timeout`].
     pub(crate) const fn lookups(&self) -> &DatabaseConnection {
         &self.connections.lookups
     }
 
     /// A connection for a statement whose cost depends on how much a tenant has or on what a client asks for; `None` is the whole
-    /// installation. Every use stands in [`ListConnection::within`].
+    /// installation. Every use stands in [`ListConnection::with_timeout`].
     ///
     /// # Errors
     /// [`Error::TooManyRequests`] where too many of that tenant's run and wait; [`Error::Unavailable`] where those of others take
@@ -263,19 +264,19 @@ impl Database {
     /// Waits for `work` on the database for at most [`DATABASE_TIMEOUT`], so that a database that hangs hangs nobody:
     ///
     /// ```ignore
-    /// let row = database.within(tenant::Entity::find_by_id(id).one(database.lookups())).await?;
-    /// let both = database.within(async { …; Ok::<_, Error>(both) }).await?;
+    /// let row = database.with_timeout(tenant::Entity::find_by_id(id).one(database.lookups())).await?;
+    /// let both = database.with_timeout(async { …; Ok::<_, Error>(both) }).await?;
     /// ```
     ///
     /// [`Self::begin_write`] and [`Self::commit`] look after themselves and stay outside.
     ///
     /// # Errors
     /// What `work` fails with; [`Error::Unavailable`] where it takes too long.
-    pub(crate) async fn within<T, E: Into<Error>>(
+    pub(crate) async fn with_timeout<T, E: Into<Error>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
-        within(work).await
+        with_timeout(work).await
     }
 
     /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite, one at a time. Dropped without [`Self::commit`], it is rolled
@@ -297,7 +298,9 @@ impl Database {
                 // A record in the write-ahead log that changes no table.
                 _ => "SELECT pg_logical_emit_message(true, 'latchkey', '')",
             };
-            let written = self.within(transaction.execute_unprepared(write)).await;
+            let written = self
+                .with_timeout(transaction.execute_unprepared(write))
+                .await;
             self.end(transaction, written).await?;
             Ok(())
         };
@@ -411,15 +414,15 @@ impl Database {
         self.has_written.store(true, Ordering::Relaxed);
         match transaction.get_database_backend() {
             DbBackend::Sqlite => {
-                let alone = match &self.keeper {
-                    Keeper::Alone(alone) => Some(Arc::clone(alone)),
+                let node = match &self.invalidation {
+                    Invalidation::SingleNode(node) => Some(Arc::clone(node)),
                     _ => None,
                 };
-                tokio::spawn(commit_to_file(transaction, alone))
+                tokio::spawn(commit_to_file(transaction, node))
             }
             _ => {
-                let replica = match &self.keeper {
-                    Keeper::Replica(replica) => Some(Arc::clone(replica)),
+                let replica = match &self.invalidation {
+                    Invalidation::Replica(replica) => Some(Arc::clone(replica)),
                     _ => None,
                 };
                 let reader = self.checks().clone();
@@ -443,14 +446,14 @@ fn finished(
 
 async fn commit_to_file(
     transaction: WriteTransaction,
-    alone: Option<Arc<Alone>>,
+    node: Option<Arc<SingleNode>>,
 ) -> Result<Option<Receipt>, Error> {
     let committed = transaction.commit().await;
     // Also where it failed: perhaps it did not.
-    if let Some(alone) = alone {
+    if let Some(node) = node {
         #[cfg(test)]
-        alone.pause.here().await;
-        alone.catch_up().await;
+        node.pause.here().await;
+        node.catch_up().await;
     }
     committed?;
     Ok(None)
@@ -464,7 +467,7 @@ async fn commit_to_postgres(
     replica: Option<Arc<Replica>>,
 ) -> Result<Option<Receipt>, Error> {
     let waits_for_all = until == Until::AllChangesHold;
-    let changes = within(Changes::of(&transaction, waits_for_all)).await?;
+    let barrier = with_timeout(Barrier::of(&transaction, waits_for_all)).await?;
     let committing = transaction.commit();
     match patience {
         Some(patience) => tokio::time::timeout(patience, committing)
@@ -472,15 +475,15 @@ async fn commit_to_postgres(
             .unwrap_or_else(|elapsed| Err(Error::OutcomeUnknown(Box::new(elapsed))))?,
         None => committing.await?,
     }
-    if changes.are_none() && !waits_for_all {
+    if barrier.is_empty() && !waits_for_all {
         return Ok(None);
     }
-    let receipt = changes.hold_everywhere(&reader, replica.as_deref()).await;
+    let receipt = barrier.wait(&reader, replica.as_deref()).await;
     Ok(Some(receipt))
 }
 
-/// [`Database::within`], for who holds a connection alone.
-pub(crate) async fn within<T, E: Into<Error>>(
+/// [`Database::with_timeout`], for who holds a connection alone.
+pub(crate) async fn with_timeout<T, E: Into<Error>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Error> {
     match tokio::time::timeout(DATABASE_TIMEOUT, work).await {

@@ -70,7 +70,7 @@ impl Store {
                         .exec_without_returning(&transaction)
                         .await
                 };
-                database.within(written).await?;
+                database.with_timeout(written).await?;
             }
             Ok(secrets)
         }

@@ -80,7 +80,7 @@ impl<'a> Groups<'a> {
         // One more than is shown tells whether there is a next page.
         let lists = self.lists().await?;
         let mut rows = lists
-            .within(select.limit(u64::from(limit) + 1).all(&*lists))
+            .with_timeout(select.limit(u64::from(limit) + 1).all(&*lists))
             .await?;
         let is_last = rows.len() <= limit as usize;
         rows.truncate(limit as usize);
@@ -101,7 +101,7 @@ impl<'a> Groups<'a> {
     pub async fn is_for_keys(&self, id: GroupId) -> Result<bool, Error> {
         let found = self
             .database
-            .within(
+            .with_timeout(
                 in_tenant(self.scope.tenant_id())
                     .filter(row::Column::Id.eq(id.as_uuid()))
                     .filter(row::Column::Kind.eq(GroupType::TenantApiKey.as_str()))
@@ -130,7 +130,7 @@ impl<'a> Groups<'a> {
     pub async fn find(&self, name_or_id: &str) -> Result<AuthorizationGroup, Error> {
         let found = self
             .database
-            .within(find_row(
+            .with_timeout(find_row(
                 self.database.lookups(),
                 self.scope.tenant_id(),
                 name_or_id,
@@ -164,7 +164,7 @@ impl<'a> Groups<'a> {
         let transaction = self.database.begin_write().await?;
         let group =
             self.database
-                .within(async {
+                .with_timeout(async {
                     let group = group.insert(&transaction).await.map_err(|error| {
                         match error.sql_err() {
                             Some(SqlErr::UniqueConstraintViolation(_)) => Error::AlreadyExists {
@@ -209,7 +209,7 @@ impl<'a> Groups<'a> {
         let transaction = self.database.begin_write().await?;
         let group = self
             .database
-            .within(async {
+            .with_timeout(async {
                 let found = find_row(&transaction, self.scope.tenant_id(), name_or_id).await?;
                 // Once more under the lock: what stands in the trail as "before" must be what this change replaces.
                 let found = in_tenant(self.scope.tenant_id())
@@ -252,7 +252,7 @@ impl<'a> Groups<'a> {
 
     async fn sorted(&self, groups: Select<row::Entity>) -> Result<Vec<AuthorizationGroup>, Error> {
         let lists = self.lists().await?;
-        let rows = lists.within(groups.all(&*lists)).await?;
+        let rows = lists.with_timeout(groups.all(&*lists)).await?;
         let mut groups = rows
             .into_iter()
             .map(from_row)

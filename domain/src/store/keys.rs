@@ -129,7 +129,7 @@ impl<'a> Keys<'a> {
     async fn usage_on(&self, lists: &ListConnection) -> Result<Usage, Error> {
         let connection: &DatabaseConnection = lists;
         lists
-            .within(async {
+            .with_timeout(async {
                 let tenant = self.tenant(connection).await?;
                 counts::usage(self, &tenant, connection).await
             })
@@ -150,7 +150,7 @@ impl<'a> Keys<'a> {
     /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
     pub async fn get(&self, id: KeyId, now: DateTime<Utc>) -> Result<ApiKey, Error> {
         self.database
-            .within(self.read(self.database.lookups(), id, now))
+            .with_timeout(self.read(self.database.lookups(), id, now))
             .await
     }
 
@@ -189,7 +189,7 @@ impl<'a> Keys<'a> {
         let transaction = self.database.begin_write().await?;
         let found = self
             .database
-            .within(self.find_done(&transaction, Some(one_time), now))
+            .with_timeout(self.find_done(&transaction, Some(one_time), now))
             .await;
         self.database.end(transaction, found).await
     }
@@ -232,7 +232,7 @@ impl<'a> Keys<'a> {
     /// [`Error::Unavailable`].
     pub async fn last_editor(&self, id: KeyId) -> Result<Option<ActorRef>, Error> {
         self.database
-            .within(audit::newest_actor(
+            .with_timeout(audit::newest_actor(
                 self.database.lookups(),
                 self.scope.tenant_id(),
                 AUDITED_KIND,

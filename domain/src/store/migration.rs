@@ -42,7 +42,7 @@ const POSTGRES_LOCK: i64 = 0x6c61_7463_686b_6579;
 pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), Error> {
     // The usual case takes no lock, so that the command line does not wait for a server that is writing.
     let pending = database
-        .within(Migrator::get_pending_migrations_read_only(
+        .with_timeout(Migrator::get_pending_migrations_read_only(
             database.checks(),
         ))
         .await

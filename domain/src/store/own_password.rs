@@ -131,7 +131,7 @@ impl SignIn<'_> {
         let transaction = self.database().begin_write().await?;
         let is_changed = self
             .database()
-            .within(async {
+            .with_timeout(async {
                 let row = user::Entity::find_by_id(change.user.id.as_uuid())
                     .lock_exclusive()
                     .one(&transaction)

@@ -88,7 +88,7 @@ impl<'a> Sessions<'a> {
         let digest = random::digest(token.expose());
         let found = self
             .database
-            .within(
+            .with_timeout(
                 session::Entity::find_by_id(digest)
                     .find_also_related(user::Entity)
                     .and_also_related(tenant::Entity)
@@ -130,7 +130,7 @@ impl<'a> Sessions<'a> {
         let digest = random::digest(token.expose());
         let transaction = self.database.begin_write().await?;
         self.database
-            .within(async {
+            .with_timeout(async {
                 let found = session::Entity::find_by_id(digest.clone())
                     .find_also_related(user::Entity)
                     .one(&transaction)

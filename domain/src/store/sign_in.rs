@@ -248,7 +248,7 @@ impl<'a> SignIn<'a> {
         };
         let transaction = self.database.begin_write().await?;
         self.database
-            .within(async {
+            .with_timeout(async {
                 throttle::succeed(&transaction, &judged.reservation).await?;
                 opening::confirm_user(&transaction, user, None).await
             })
@@ -263,7 +263,7 @@ impl<'a> SignIn<'a> {
     pub async fn has_no_users(&self) -> Result<bool, Error> {
         let any = self
             .database
-            .within(
+            .with_timeout(
                 user::Entity::find()
                     .select_only()
                     .column(user::Column::Id)
@@ -285,7 +285,7 @@ impl<'a> SignIn<'a> {
     ) -> Result<Result<Known, TimeDelta>, Error> {
         let reader = self.database.lookups();
         self.database
-            .within(async {
+            .with_timeout(async {
                 let row = user::Entity::find()
                     .find_also_related(tenant::Entity)
                     .filter(user::Column::Email.eq(account.stored()))
@@ -324,7 +324,7 @@ impl<'a> SignIn<'a> {
         let transaction = self.database.begin_write().await?;
         let reserved = self
             .database
-            .within(async {
+            .with_timeout(async {
                 let reserved = throttle::reserve(&transaction, buckets, now).await?;
                 if reserved.is_err() {
                     return Ok(reserved);
@@ -353,7 +353,7 @@ impl<'a> SignIn<'a> {
         let transaction = self.database.begin_write().await?;
         let tokens = self
             .database
-            .within(async {
+            .with_timeout(async {
                 throttle::succeed(&transaction, reservation).await?;
                 if !opening::confirm_user(&transaction, row, rehashed).await? {
                     return Ok(None);
@@ -427,7 +427,7 @@ impl<'a> SignIn<'a> {
         };
         let transaction = self.database.begin_write().await?;
         self.database
-            .within(async {
+            .with_timeout(async {
                 if throttle::note_refusal(&transaction, reservation).await? {
                     audit::append(&transaction, &actor, event, now).await?;
                 }

@@ -56,7 +56,7 @@ impl<'a> Tenants<'a> {
         let lists = self.database.lists(None).await?;
         let reader: &DatabaseConnection = &lists;
         let (rows, used) = lists
-            .within(async {
+            .with_timeout(async {
                 let rows = tenant::Entity::find().all(reader).await?;
                 let used = api_key::Entity::find()
                     .select_only()
@@ -93,7 +93,7 @@ impl<'a> Tenants<'a> {
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn find(&self, slug: &str) -> Result<Tenant, Error> {
         self.database
-            .within(find_by_slug(self.database.lookups(), slug))
+            .with_timeout(find_by_slug(self.database.lookups(), slug))
             .await
     }
 
@@ -117,7 +117,7 @@ impl<'a> Tenants<'a> {
         let reader = self.database.lookups();
         let row = self
             .database
-            .within(async {
+            .with_timeout(async {
                 let tenant_id = api_key::Entity::find_by_id(key.as_uuid())
                     .select_only()
                     .column(api_key::Column::TenantId)
@@ -156,7 +156,7 @@ impl<'a> Tenants<'a> {
         let transaction = self.database.begin_write().await?;
         let tenant = self
             .database
-            .within(async {
+            .with_timeout(async {
                 let row =
                     row.insert(&transaction)
                         .await
@@ -277,7 +277,7 @@ impl<'a> Tenants<'a> {
         let transaction = self.database.begin_write().await?;
         let tenant = self
             .database
-            .within(async {
+            .with_timeout(async {
                 let before = tenant::Entity::find()
                     .filter(tenant::Column::Slug.eq(slug.as_str()))
                     .lock_exclusive()

@@ -58,7 +58,7 @@ impl<'a> Users<'a> {
     pub async fn list(&self) -> Result<Vec<(User, Option<String>)>, Error> {
         let lists = self.database.lists(None).await?;
         let rows = lists
-            .within(
+            .with_timeout(
                 user::Entity::find()
                     .find_also_related(tenant::Entity)
                     .order_by_asc(user::Column::Email)
@@ -103,7 +103,7 @@ impl<'a> Users<'a> {
         let transaction = self.database.begin_write().await?;
         let user = self
             .database
-            .within(async {
+            .with_timeout(async {
                 let row =
                     row.insert(&transaction)
                         .await
@@ -139,7 +139,7 @@ impl<'a> Users<'a> {
     ) -> Result<User, Error> {
         let known = self
             .database
-            .within(find(self.database.lookups(), email))
+            .with_timeout(find(self.database.lookups(), email))
             .await?
             .ok_or(NOT_FOUND)?;
         let slots = self.database.password_slots();
@@ -151,7 +151,7 @@ impl<'a> Users<'a> {
         let transaction = self.database.begin_write().await?;
         let user = self
             .database
-            .within(async {
+            .with_timeout(async {
                 // Buckets before the user, as a sign-in takes them: two that wait for each other would wait for ever.
                 throttle::forget_account(&transaction, email.as_str()).await?;
                 let before = lock(&transaction, email).await?;
@@ -190,7 +190,7 @@ impl<'a> Users<'a> {
         let transaction = self.database.begin_write().await?;
         let user = self
             .database
-            .within(async {
+            .with_timeout(async {
                 let before = lock(&transaction, email).await?;
                 if before.disabled_at.is_some() {
                     return from_row(before);
@@ -218,7 +218,7 @@ impl<'a> Users<'a> {
     async fn look_up(&self, new: &NewUser) -> Result<Option<Tenant>, Error> {
         let reader = self.database.lookups();
         self.database
-            .within(async {
+            .with_timeout(async {
                 let tenant = match &new.tenant {
                     Some(slug) => Some(tenants::find_by_slug(reader, slug).await?),
                     None => None,

@@ -1,7 +1,7 @@
 //! The keys that requests present again and again, kept in memory: found by the digest of their secret, ready to be judged.
 //!
 //! Only keys that there are stand in here, so that secrets which somebody makes up take no room in it. What stands in here is not
-//! believed: each use asks whether it still holds (`store/coherence.rs`).
+//! believed: each use asks whether it still holds (`store/invalidation.rs`).
 
 use quick_cache::{Weighter, sync::Cache};
 use std::{
@@ -11,9 +11,9 @@ use std::{
 
 use super::usage::LastUse;
 use crate::store::{
-    coherence::{
-        Coherence,
-        stamps::{Slot, Tick},
+    invalidation::{
+        CacheValidity,
+        versions::{Slot, Version},
     },
     keys::KnownKey,
     random::Digest,
@@ -30,7 +30,7 @@ pub(crate) struct Entry {
     /// What was read.
     pub(crate) known: KnownKey,
     /// Before it was read.
-    noted: Tick,
+    read_at: Version,
     /// The key, its group and its tenant: what it depends on.
     slots: [Slot; 3],
     /// The newest use that was accepted since.
@@ -39,7 +39,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// What was read after `noted`.
-    pub(super) fn new(known: KnownKey, noted: Tick) -> Self {
+    pub(super) fn new(known: KnownKey, read_at: Version) -> Self {
         let slots = [
             Slot::of(known.key.id.as_uuid().as_u128()),
             Slot::of(known.key.authorization_group.id.as_uuid().as_u128()),
@@ -47,14 +47,14 @@ impl Entry {
         ];
         Self {
             known,
-            noted,
+            read_at,
             slots,
             last_use: Mutex::default(),
         }
     }
 
-    fn holds(&self, coherence: &Coherence) -> bool {
-        coherence.hold(self.noted, &self.slots)
+    fn holds(&self, validity: &CacheValidity) -> bool {
+        validity.is_valid(self.read_at, &self.slots)
     }
 
     /// Remembers a use and returns the newest one before it. Nobody waits: where somebody else does the same at the same moment, that
@@ -117,8 +117,8 @@ impl KeyCache {
     }
 
     /// The key of that digest, if what is known of it still holds.
-    pub(super) fn get(&self, digest: &Digest, coherence: &Coherence) -> Option<Arc<Entry>> {
-        self.keys.get(digest).filter(|entry| entry.holds(coherence))
+    pub(super) fn get(&self, digest: &Digest, validity: &CacheValidity) -> Option<Arc<Entry>> {
+        self.keys.get(digest).filter(|entry| entry.holds(validity))
     }
 
     /// Keeps a key. One that does not hold any more by now does no harm.

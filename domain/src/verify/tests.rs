@@ -12,7 +12,7 @@ use crate::{
         verdict::Refusal,
     },
     permission::PermissionSet,
-    store::{Store, StoreOptions, TenantScope, connection::Keeper, test_store::TestStore},
+    store::{Store, StoreOptions, TenantScope, connection::Invalidation, test_store::TestStore},
 };
 
 /// A server's store, which may keep what it reads, and one beside it, as the command line has it.
@@ -197,10 +197,10 @@ async fn p47_a_load_that_began_before_a_revocation_does_not_outlive_it() {
 async fn p47_a_caller_who_goes_away_leaves_no_change_that_nobody_hears_of() {
     let served = Arc::new(Served::start().await);
     served.judge_key().await.unwrap();
-    let Keeper::Alone(alone) = served.server.database().keeper() else {
+    let Invalidation::SingleNode(node) = served.server.database().invalidation() else {
         panic!("it has its file to itself");
     };
-    let (mut arrivals, opened) = alone.pause.close();
+    let (mut arrivals, opened) = node.pause.close();
     let caller = tokio::spawn({
         let served = Arc::clone(&served);
         async move {
@@ -236,7 +236,7 @@ async fn what_another_program_changes_is_noticed_when_somebody_looks() {
         .await
         .expect("changed");
     assert_eq!(served.judge_key().await, Ok(()), "nobody has looked yet");
-    served.server.notice_changes().await;
+    served.server.poll_changes().await;
     assert_eq!(served.judge_key().await, Err(Refusal::RevokedApiKey));
 }
 
@@ -249,7 +249,7 @@ async fn very_many_changes_at_once_and_unreadable_notes_let_nothing_hold() {
         served.judge_key().await.unwrap();
         let reads = served.verifier.database_reads();
         served.fixture.execute_script(spoil).await;
-        served.server.notice_changes().await;
+        served.server.poll_changes().await;
         served.judge_key().await.unwrap();
         assert_eq!(served.verifier.database_reads(), reads + 1, "{spoil}");
     }
@@ -275,11 +275,7 @@ async fn notes_that_did_their_work_are_deleted_but_for_the_newest() {
         tenants.resume("acme", now).await.expect("resumed");
     }
     assert!(notes(&served).await > 6);
-    served
-        .server
-        .forget_noticed_changes()
-        .await
-        .expect("deleted");
+    served.server.prune_change_log().await.expect("deleted");
     assert_eq!(notes(&served).await, 1);
     tenants.suspend("acme", now).await.expect("suspended");
     assert_eq!(served.judge_key().await, Err(Refusal::TenantSuspended));
@@ -330,7 +326,7 @@ async fn a_history_that_is_another_one_lets_nothing_hold() {
             .expect("resumed");
         assert_eq!(served.judge_key().await, Ok(()), "{spoil}");
         let reads = served.verifier.database_reads();
-        served.server.notice_changes().await;
+        served.server.poll_changes().await;
         assert_eq!(served.judge_key().await, Ok(()));
         assert_eq!(
             served.verifier.database_reads(),

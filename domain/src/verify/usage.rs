@@ -1,6 +1,6 @@
 //! How keys were used and refused, added up in memory on the way of each request, and written in batches.
 //!
-//! No request waits for another one here: there are more shelves than threads, and each takes the first that is free.
+//! No request waits for another one here: there are more shards than threads, and each takes the first that is free.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use std::{
@@ -56,26 +56,26 @@ pub(crate) struct Uses {
     pub(crate) newest: DateTime<Utc>,
 }
 
-type Shelf = HashMap<UseKind, Uses>;
+type Shard = HashMap<UseKind, Uses>;
 
 /// What is not written yet.
 #[derive(Debug)]
-pub(super) struct Usage {
-    shelves: Box<[Mutex<Shelf>]>,
+pub(super) struct UsageCounters {
+    shards: Box<[Mutex<Shard>]>,
 }
 
-impl Default for Usage {
+impl Default for UsageCounters {
     fn default() -> Self {
         // One for each thread that serves requests, as many as there are processors, and one for what writes it down.
-        let shelves = available_parallelism().map_or(1, usize::from) + 1;
+        let shards = available_parallelism().map_or(1, usize::from) + 1;
         Self {
-            shelves: (0..shelves).map(|_| Mutex::default()).collect(),
+            shards: (0..shards).map(|_| Mutex::default()).collect(),
         }
     }
 }
 
-impl Usage {
-    /// Kinds that one shelf remembers, some 10 MB of them. Where there are more between two writings, further ones are forgotten: the
+impl UsageCounters {
+    /// Kinds that one shard remembers, some 10 MB of them. Where there are more between two writings, further ones are forgotten: the
     /// page shows less then, and no request waits or fails for it.
     pub(super) const CAPACITY: usize = 100_000;
 
@@ -85,18 +85,18 @@ impl Usage {
             count: 1,
             newest: at,
         };
-        add(&mut self.free_shelf(), kind, uses);
+        add(&mut self.free_shard(), kind, uses);
     }
 
     /// Takes everything out. What [`Taken`] still holds when it is dropped goes back.
     pub(super) fn take(self: Arc<Self>) -> Taken {
-        let mut all = Shelf::new();
-        for shelf in &self.shelves {
-            let taken = std::mem::take(&mut *lock(shelf));
+        let mut all = Shard::new();
+        for shard in &self.shards {
+            let taken = std::mem::take(&mut *lock(shard));
             if all.is_empty() {
                 all = taken;
             } else {
-                // As many as all shelves together hold, and no more.
+                // As many as all shards together hold, and no more.
                 for (kind, uses) in taken {
                     merge(&mut all, kind, uses);
                 }
@@ -115,20 +115,20 @@ impl Usage {
         }
     }
 
-    /// The shelf of this thread, or the next one that nobody is at.
-    fn free_shelf(&self) -> MutexGuard<'_, Shelf> {
-        let own = own_place() % self.shelves.len();
-        let (before, from_own) = self.shelves.split_at(own);
-        for shelf in from_own.iter().chain(before) {
-            match shelf.try_lock() {
-                Ok(shelf) => return shelf,
+    /// The shard of this thread, or the next one that nobody is at.
+    fn free_shard(&self) -> MutexGuard<'_, Shard> {
+        let own = own_place() % self.shards.len();
+        let (before, from_own) = self.shards.split_at(own);
+        for shard in from_own.iter().chain(before) {
+            match shard.try_lock() {
+                Ok(shard) => return shard,
                 // Nothing panics while it is held; and if it did, each entry is whole.
-                Err(TryLockError::Poisoned(shelf)) => return shelf.into_inner(),
+                Err(TryLockError::Poisoned(shard)) => return shard.into_inner(),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
         // Where there are more threads than anybody has thought of.
-        lock(&self.shelves[own])
+        lock(&self.shards[own])
     }
 }
 
@@ -147,19 +147,19 @@ fn own_place() -> usize {
     })
 }
 
-fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds to a shelf, which may be full.
-fn add(shelf: &mut Shelf, kind: UseKind, uses: Uses) {
-    if shelf.len() < Usage::CAPACITY || shelf.contains_key(&kind) {
-        merge(shelf, kind, uses);
+/// Adds to a shard, which may be full.
+fn add(shard: &mut Shard, kind: UseKind, uses: Uses) {
+    if shard.len() < UsageCounters::CAPACITY || shard.contains_key(&kind) {
+        merge(shard, kind, uses);
     }
 }
 
-fn merge(shelf: &mut Shelf, kind: UseKind, uses: Uses) {
-    match shelf.entry(kind) {
+fn merge(shard: &mut Shard, kind: UseKind, uses: Uses) {
+    match shard.entry(kind) {
         Entry::Occupied(mut entry) => {
             let sum = entry.get_mut();
             sum.count += uses.count;
@@ -223,7 +223,7 @@ fn folded(sorted: Vec<(UseKind, Uses)>) -> Vec<(UseKind, Uses)> {
 /// Uses on their way into the database. Whatever ends the way early, an error or a cancelled task, loses none.
 #[derive(Debug)]
 pub(super) struct Taken {
-    origin: Arc<Usage>,
+    origin: Arc<UsageCounters>,
     last_uses: Vec<(KeyId, LastUse)>,
     /// In order, the smallest last.
     rest: Vec<(UseKind, Uses)>,
@@ -249,10 +249,10 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        // On all shelves alike: one alone has not the room.
-        let shelves = self.origin.shelves.iter().cycle();
-        for ((kind, uses), shelf) in self.rest.drain(..).zip(shelves) {
-            add(&mut lock(shelf), kind, uses);
+        // On all shards alike: one alone has not the room.
+        let shards = self.origin.shards.iter().cycle();
+        for ((kind, uses), shard) in self.rest.drain(..).zip(shards) {
+            add(&mut lock(shard), kind, uses);
         }
     }
 }
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    fn everything(usage: &Arc<Usage>) -> Vec<(UseKind, Uses)> {
+    fn everything(usage: &Arc<UsageCounters>) -> Vec<(UseKind, Uses)> {
         let mut taken = Arc::clone(usage).take();
         let all: Vec<_> = taken.rest.iter().rev().copied().collect();
         taken.written(all.len());
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn every_use_is_counted_and_the_newest_is_kept() {
-        let usage = Arc::new(Usage::default());
+        let usage = Arc::new(UsageCounters::default());
         for second in [20, 30, 10] {
             usage.record(kind(1), at(second));
         }
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn of_a_key_that_is_used_from_everywhere_the_newest_use_counts() {
-        let usage = Arc::new(Usage::default());
+        let usage = Arc::new(UsageCounters::default());
         let from = |last: u8| UseKind {
             outcome: Outcome::Accepted(Some([192, 0, 2, last].into())),
             ..kind(1)
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn addresses_beyond_those_that_are_told_apart_are_one() {
-        let usage = Arc::new(Usage::default());
+        let usage = Arc::new(UsageCounters::default());
         let from = |last: u8| UseKind {
             outcome: Outcome::Accepted(Some([192, 0, 2, last].into())),
             ..kind(1)
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn what_was_not_written_goes_back_and_is_added_to_what_came_meanwhile() {
-        let usage = Arc::new(Usage::default());
+        let usage = Arc::new(UsageCounters::default());
         for number in 1..=3 {
             usage.record(kind(number), at(10));
         }
@@ -375,23 +375,26 @@ mod tests {
     }
 
     #[test]
-    fn a_full_shelf_refuses_new_kinds_and_counts_the_ones_it_has() {
-        let usage = Arc::new(Usage::default());
-        for number in 0..=Usage::CAPACITY {
+    fn a_full_shard_refuses_new_kinds_and_counts_the_ones_it_has() {
+        let usage = Arc::new(UsageCounters::default());
+        for number in 0..=UsageCounters::CAPACITY {
             usage.record(kind(number), at(10));
         }
         usage.record(kind(0), at(20));
         let all = everything(&usage);
-        assert_eq!(all.len(), Usage::CAPACITY);
+        assert_eq!(all.len(), UsageCounters::CAPACITY);
         assert_eq!(all[0], (kind(0), uses(2, 20)));
-        assert!(all.iter().all(|(of, _)| *of != kind(Usage::CAPACITY)));
+        assert!(
+            all.iter()
+                .all(|(of, _)| *of != kind(UsageCounters::CAPACITY))
+        );
     }
 
     #[test]
-    fn p54_nobody_waits_for_a_shelf_that_is_held() {
-        let usage = Arc::new(Usage::default());
-        let held: Vec<_> = usage.shelves[1..].iter().map(lock).collect();
-        // One after the other: each begins at a shelf of its own.
+    fn p54_nobody_waits_for_a_shard_that_is_held() {
+        let usage = Arc::new(UsageCounters::default());
+        let held: Vec<_> = usage.shards[1..].iter().map(lock).collect();
+        // One after the other: each begins at a shard of its own.
         for _ in 0..8 {
             std::thread::scope(|scope| scope.spawn(|| usage.record(kind(1), at(10))).join())
                 .expect("recorded");
@@ -402,7 +405,7 @@ mod tests {
 
     #[test]
     fn no_use_is_lost_between_threads_and_writings() {
-        let usage = Arc::new(Usage::default());
+        let usage = Arc::new(UsageCounters::default());
         let mut written = 0;
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)

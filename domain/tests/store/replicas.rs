@@ -37,7 +37,7 @@ impl Replica {
         })
         .await
         .expect("a store");
-        until(async || store.may_use_what_is_kept()).await;
+        until(async || store.cache_is_valid()).await;
         Self {
             verifier: Verifier::new(store.clone()),
             store,
@@ -247,11 +247,11 @@ async fn p63_a_replica_that_is_gone_costs_the_bound_at_most_and_is_forgotten() {
         })
         .await;
         // And one that says goodbye costs nothing.
-        cluster.replicas[0].store.leave().await.unwrap();
+        cluster.replicas[0].store.deregister().await.unwrap();
         let again = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
         let receipt = again.receipt.expect("a receipt");
         assert_eq!((receipt.replicas, receipt.refused_on), (1, 1));
-        assert!(!cluster.replicas[0].store.may_use_what_is_kept());
+        assert!(!cluster.replicas[0].store.cache_is_valid());
     })
     .await;
 }
@@ -274,7 +274,7 @@ async fn another_state_of_the_database_is_noticed_by_the_replicas_own_rows() {
             cluster.fixture.execute_script(&changed).await;
             for replica in &cluster.replicas {
                 until(async || replica.judge(&secret).await.is_err()).await;
-                until(async || replica.store.may_use_what_is_kept()).await;
+                until(async || replica.store.cache_is_valid()).await;
             }
         }
     })
@@ -307,7 +307,7 @@ async fn notes_go_when_every_replica_has_read_them_and_those_of_another_cluster_
         assert!(notes().await >= 2);
         until(async || {
             let store = &cluster.replicas[2].store;
-            store.forget_noticed_changes().await.unwrap();
+            store.prune_change_log().await.unwrap();
             notes().await == 0
         })
         .await;

@@ -107,7 +107,7 @@ impl TestApp {
         if postgres.is_some() {
             // On the list of replicas, so that receipts count it from the first change on.
             let registered = async {
-                while !store.may_use_what_is_kept() {
+                while !store.cache_is_valid() {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             };

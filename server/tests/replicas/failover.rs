@@ -114,7 +114,7 @@ fn p63_a_standby_that_is_gone_costs_no_check_and_no_connections() {
     }
     // From now on no commit is confirmed, and no lease renewed.
     cluster.standby.as_mut().unwrap().kill();
-    let beats = "FROM pg_stat_activity WHERE application_name = 'latchkey beat'";
+    let beats = "FROM pg_stat_activity WHERE application_name = 'latchkey poll'";
     let newest = format!("SELECT pid::bigint {beats} ORDER BY backend_start DESC LIMIT 1");
     let mut connected = HashSet::new();
     until(|| {

@@ -82,7 +82,7 @@ fn p63_listening_connections_that_are_killed_again_and_again() {
                 killed += sql::number(
                     &url,
                     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                     WHERE application_name = 'latchkey notices' AND datname = current_database()",
+                     WHERE application_name = 'latchkey notify' AND datname = current_database()",
                 )
                 .unwrap();
                 thread::park_timeout(Duration::from_millis(200));

@@ -264,9 +264,9 @@ fn read_startup(client: &mut TcpStream) -> io::Result<Vec<u8>> {
 /// Which connection it is, it says by its name.
 fn kind_of(startup: &[u8]) -> Which {
     let says = |name: &[u8]| startup.windows(name.len()).any(|part| part == name);
-    if says(b"latchkey notices\0") {
+    if says(b"latchkey notify\0") {
         Which::Notices
-    } else if says(b"latchkey beat\0") {
+    } else if says(b"latchkey poll\0") {
         Which::Beat
     } else {
         Which::All

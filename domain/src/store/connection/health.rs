@@ -8,7 +8,7 @@ use std::{
 };
 use tokio::{sync, time::error::Elapsed};
 
-use super::within;
+use super::with_timeout;
 use crate::{Error, store::error::is_busy};
 
 /// How long a commit proves that the next one succeeds, and how long a failed try is not repeated: readiness costs one commit a second
@@ -87,7 +87,7 @@ impl Health {
         if failed.is_some_and(|failed| failed.elapsed() < PROOF) {
             return Err(Error::Unavailable("commits fail".into()));
         }
-        let proven = within(attempt).await;
+        let proven = with_timeout(attempt).await;
         *failed = proven.is_err().then(Instant::now);
         proven.inspect_err(|error| self.failed(error))
     }

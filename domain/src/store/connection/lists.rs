@@ -106,7 +106,7 @@ impl ListConnection {
     ///
     /// # Errors
     /// What `work` fails with; [`Error::Unavailable`] where it takes too long.
-    pub(crate) async fn within<T, E: Into<Error>>(
+    pub(crate) async fn with_timeout<T, E: Into<Error>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {

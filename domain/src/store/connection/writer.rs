@@ -29,7 +29,7 @@ use std::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{health::Health, within};
+use super::{health::Health, with_timeout};
 use crate::Error;
 
 /// Where transactions that write begin.
@@ -121,7 +121,7 @@ impl Writer {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let begun = within(self.connection.begin_with_options(options)).await;
+        let begun = with_timeout(self.connection.begin_with_options(options)).await;
         let transaction = begun.inspect_err(|error| self.health.failed(error))?;
         let doubt = match &self.guard {
             None => None,
@@ -217,7 +217,7 @@ impl WriteTransaction {
             health.doubted();
             return error;
         }
-        match within(transaction.rollback()).await {
+        match with_timeout(transaction.rollback()).await {
             Ok(()) => {
                 if let Some(doubt) = &mut doubt {
                     doubt.is_resolved = true;

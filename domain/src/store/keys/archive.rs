@@ -70,7 +70,7 @@ impl Store {
             .having(revoked().gt(i64::from(kept)))
             .limit(TENANTS_AT_ONCE)
             .into_tuple::<(Uuid, i64)>();
-        let tenants = lists.within(tenants.all(&*lists)).await?;
+        let tenants = lists.with_timeout(tenants.all(&*lists)).await?;
         let surplus = |revoked: i64| u64::try_from(revoked - i64::from(kept)).unwrap_or_default();
         Ok(tenants
             .into_iter()
@@ -103,14 +103,14 @@ impl Store {
             .order_by_asc(Column::Id)
             .limit(Ord::min(surplus, AT_ONCE))
             .into_tuple::<Uuid>();
-        lists.within(ids.all(&*lists)).await
+        lists.with_timeout(ids.all(&*lists)).await
     }
 
     async fn archive(&self, ids: &[Uuid], now: DateTime<Utc>) -> Result<u64, Error> {
         let database = self.database();
         let transaction = database.begin_write().await?;
         let moved = database
-            .within(move_rows(&transaction, ids, clock::stored(now)))
+            .with_timeout(move_rows(&transaction, ids, clock::stored(now)))
             .await;
         database.end(transaction, moved).await
     }
@@ -130,7 +130,7 @@ impl Store {
             .columns([Column::Id, Column::TenantId])
             .filter(Column::SecretDigest.eq(digest.as_slice()))
             .into_tuple::<(Uuid, Uuid)>();
-        let found = database.within(query.one(database.checks())).await?;
+        let found = database.with_timeout(query.one(database.checks())).await?;
         Ok(found.map(|(id, tenant_id)| ArchivedKey {
             id: id.into(),
             tenant_id: tenant_id.into(),

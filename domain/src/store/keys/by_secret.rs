@@ -58,7 +58,7 @@ impl Store {
             .filter(api_key::Column::SecretDigest.eq(digest.as_slice()))
             .into_model::<KnownRow>();
         database
-            .within(query.one(database.checks()))
+            .with_timeout(query.one(database.checks()))
             .await?
             .map(|row| row.into_known(now, database.options().expiring_soon_days))
             .transpose()

@@ -42,7 +42,7 @@ pub(super) async fn summary(
     let filter = keys.filter(query, now)?;
     let reader: &DatabaseConnection = lists;
     lists
-        .within(async {
+        .with_timeout(async {
             let tenant = keys.tenant(reader).await?;
             let counts = Counts::read(keys, filter.calendar, reader).await?;
             let matching = match (&filter.search, matching) {

@@ -32,7 +32,7 @@ pub(super) async fn create(
     let transaction = keys.database.begin_write().await?;
     let made = keys
         .database
-        .within(async {
+        .with_timeout(async {
             let own_grant = keys.own_grant(&transaction, now).await?;
             if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
                 return Ok(Once::Repeated { key });

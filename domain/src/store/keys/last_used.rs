@@ -30,7 +30,7 @@ impl Store {
 async fn in_one_transaction(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
     let transaction = database.begin_write().await?;
     database
-        .within(async {
+        .with_timeout(async {
             for piece in pieces(uses) {
                 transaction
                     .execute_raw(write(DbBackend::Sqlite, piece))
@@ -47,7 +47,7 @@ async fn one_by_one(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<()
     for piece in pieces(uses) {
         let statement = write(DbBackend::Postgres, piece);
         database
-            .within(database.checks().execute_raw(statement))
+            .with_timeout(database.checks().execute_raw(statement))
             .await?;
     }
     Ok(())

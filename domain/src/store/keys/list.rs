@@ -40,7 +40,7 @@ pub(super) async fn list(
     };
     let connection: &DatabaseConnection = lists;
     let page = lists
-        .within(async {
+        .with_timeout(async {
             match place {
                 None => list.page_after(None, 1, connection).await,
                 Some(Place {

@@ -27,7 +27,7 @@ pub(super) async fn revoke(
     let transaction = keys.database.begin_write().await?;
     let revoked = keys
         .database
-        .within(async {
+        .with_timeout(async {
             if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
                 return Ok(Once::Repeated { key });
             }

@@ -58,7 +58,7 @@ async fn give_secret(
     let transaction = keys.database.begin_write().await?;
     let rotated = keys
         .database
-        .within(async {
+        .with_timeout(async {
             if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
                 return Ok(Once::Repeated { key });
             }

@@ -34,7 +34,7 @@ pub(super) async fn update(
     let transaction = keys.database.begin_write().await?;
     let edited = keys
         .database
-        .within(async {
+        .with_timeout(async {
             if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
                 return Ok(Once::Repeated { key });
             }

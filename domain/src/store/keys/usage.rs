@@ -72,7 +72,7 @@ impl Store {
         let database = self.database();
         let transaction = database.begin_write().await?;
         database
-            .within(async {
+            .with_timeout(async {
                 if transaction.get_database_backend() == DbBackend::Postgres {
                     let lock = format!("SELECT pg_advisory_xact_lock({POSTGRES_LOCK})");
                     transaction.execute_unprepared(&lock).await?;
@@ -100,7 +100,7 @@ impl Store {
                 |sql: String| Statement::from_sql_and_values(backend, sql, [Value::from(newest)]);
             let any = statement(format!("SELECT 1 FROM {table} WHERE day <= $1 LIMIT 1"));
             let any = database
-                .within(database.checks().query_one_raw(any))
+                .with_timeout(database.checks().query_one_raw(any))
                 .await?;
             if any.is_none() {
                 continue;
@@ -111,7 +111,9 @@ impl Store {
                  (SELECT {key} FROM {table} WHERE day <= $1 LIMIT {DELETED_AT_ONCE})"
             ));
             let transaction = database.begin_write().await?;
-            database.within(transaction.execute_raw(delete)).await?;
+            database
+                .with_timeout(transaction.execute_raw(delete))
+                .await?;
             database.commit(transaction).await?;
         }
         Ok(())
@@ -229,7 +231,7 @@ pub(super) async fn refusals(keys: &Keys<'_>, id: KeyId) -> Result<Vec<RefusalCo
     let lists = keys.lists().await?;
     let reader: &DatabaseConnection = &lists;
     let rows = lists
-        .within(async {
+        .with_timeout(async {
             // Only of a key of the tenant.
             keys.row_of(reader, id).await?;
             let counts = Entity::find()
@@ -256,7 +258,7 @@ pub(super) async fn uses(keys: &Keys<'_>, id: KeyId) -> Result<Vec<AddressUse>, 
     let lists = keys.lists().await?;
     let reader: &DatabaseConnection = &lists;
     let rows = lists
-        .within(async {
+        .with_timeout(async {
             // Only of a key of the tenant.
             keys.row_of(reader, id).await?;
             let counts = Entity::find()

@@ -1,6 +1,6 @@
 //! One of several servers on one PostgreSQL database: how it learns what the others have changed, and how long it may trust its memory.
 //!
-//! Four times a second, and at once where there is a hint, it asks what is new (`beat.rs`), stamps that, and renews its lease, counted
+//! Four times a second, and at once where there is a hint, it asks what is new (`poll.rs`), stamps that, and renews its lease, counted
 //! from before it asked. Where no answer comes the lease runs out, and every check asks the database itself.
 
 use chrono::TimeDelta;
@@ -26,11 +26,11 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    Coherence,
-    backend::Backend,
-    beat::{self, News, Seen},
-    clock, hints,
+    CacheValidity, clock,
     lease::{Lease, Moment},
+    notify,
+    orphaned_backend::Backend,
+    poll::{self, Changes, Cursor},
 };
 use crate::{
     Error,
@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// How often it asks without a hint.
-const BEAT: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// How long an answer may take before the connection counts as cut. A late one is better than a new connection to a database that is
 /// busy: it brings a lease as long as it is not later than that.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -72,7 +72,7 @@ impl fmt::Debug for Replica {
 struct Shared {
     /// Under which name it stands on the list, if it does.
     id: Mutex<Option<Uuid>>,
-    coherence: Arc<Coherence>,
+    validity: Arc<CacheValidity>,
     primary: Arc<Primary>,
     /// Who answered on the last connection.
     backend: Mutex<Option<Backend>>,
@@ -93,7 +93,7 @@ impl Replica {
     pub(crate) fn begin(options: PgConnectOptions, primary: Arc<Primary>) -> Self {
         let shared = Arc::new(Shared {
             id: Mutex::default(),
-            coherence: Arc::new(Coherence::with(Lease::none())),
+            validity: Arc::new(CacheValidity::with(Lease::expired())),
             primary,
             backend: Mutex::default(),
             news: Notify::new(),
@@ -104,13 +104,13 @@ impl Replica {
         });
         let follower = Arc::clone(&shared);
         // Each by a name of its own, for who looks at `pg_stat_activity`.
-        let follower_options = options.clone().application_name("latchkey beat");
+        let follower_options = options.clone().application_name("latchkey poll");
         let listener = Arc::clone(&shared);
-        let listener_options = options.clone().application_name("latchkey notices");
+        let listener_options = options.clone().application_name("latchkey notify");
         Self {
             tasks: [
                 tokio::spawn(async move { follower.follow(follower_options).await }).abort_handle(),
-                tokio::spawn(async move { hints::listen(listener_options, &listener.news).await })
+                tokio::spawn(async move { notify::listen(listener_options, &listener.news).await })
                     .abort_handle(),
             ],
             shared,
@@ -118,17 +118,17 @@ impl Replica {
         }
     }
 
-    pub(crate) fn coherence(&self) -> &Arc<Coherence> {
-        &self.shared.coherence
+    pub(crate) fn validity(&self) -> &Arc<CacheValidity> {
+        &self.shared.validity
     }
 
     /// This process has changed something itself.
-    pub(crate) fn has_news(&self) {
+    pub(crate) fn poll_now(&self) {
         self.shared.news.notify_one();
     }
 
     /// Its listener is open at `place`, which no other process can have at the same time.
-    pub(crate) fn serves_at(&self, place: String) {
+    pub(crate) fn set_place(&self, place: String) {
         // Said once.
         let _ = self.shared.place.set(place);
         self.shared.news.notify_one();
@@ -144,7 +144,7 @@ impl Replica {
     ///
     /// # Errors
     /// [`Error::Unavailable`]: then they wait for a few seconds.
-    pub(crate) async fn leave(&self) -> Result<(), Error> {
+    pub(crate) async fn deregister(&self) -> Result<(), Error> {
         self.stop();
         let leaving = async {
             // What was asked already could put it on the list again.
@@ -156,7 +156,7 @@ impl Replica {
                 return Ok(());
             };
             let mut connection = self.options.connect().await?;
-            beat::leave(&mut connection, id).await
+            poll::deregister(&mut connection, id).await
         };
         match timeout(PATIENCE, leaving).await {
             Ok(left) => left.map_err(|error| Error::Unavailable(Box::new(error))),
@@ -168,7 +168,7 @@ impl Replica {
         for task in &self.tasks {
             task.abort();
         }
-        self.shared.coherence.lease.leave();
+        self.shared.validity.lease.close();
     }
 }
 
@@ -192,7 +192,7 @@ impl Shared {
                 Ok(Err(error)) => error,
                 Err(_) => sqlx::Error::PoolTimedOut,
             };
-            if !is_cut_off && !self.coherence.may_be_used() {
+            if !is_cut_off && !self.validity.is_usable() {
                 is_cut_off = true;
                 tracing::warn!(
                     %problem,
@@ -224,23 +224,23 @@ impl Shared {
         let mut noted_place = None;
         loop {
             let asked = clock::now();
-            let answer = patiently(beat::ask(&mut connection, &seen)).await?;
+            let answer = patiently(poll::poll(&mut connection, &seen)).await?;
             let Some(answer) = answer else {
                 // Another state of the database, or we were silent for so long that nobody waits for us.
-                self.coherence.lease.give_up();
+                self.validity.lease.expire();
                 sleep(RETRY_AFTER).await;
                 seen = self.register(&mut connection).await?;
                 continue;
             };
-            let has_news = answer.news != News::Nothing;
+            let has_news = answer.news != Changes::None;
             match answer.news {
-                News::Nothing => {}
-                News::Some(changed) => self.coherence.changed(&changed),
-                News::Everything => self.coherence.everything_changed(),
+                Changes::None => {}
+                Changes::Some(changed) => self.validity.invalidate(&changed),
+                Changes::All => self.validity.invalidate_all(),
             }
             seen = answer.seen;
             // After the stamps: who finds the lease finds them.
-            self.coherence.lease.renew(asked);
+            self.validity.lease.renew(asked);
             if *is_cut_off {
                 *is_cut_off = false;
                 tracing::info!("PostgreSQL says again what changes");
@@ -261,15 +261,15 @@ impl Shared {
                 continue;
             }
             // A hint that comes meanwhile is kept.
-            let _ = timeout(BEAT, self.news.notified()).await;
+            let _ = timeout(POLL_INTERVAL, self.news.notified()).await;
         }
     }
 
-    async fn register(&self, connection: &mut PgConnection) -> Result<Seen, sqlx::Error> {
+    async fn register(&self, connection: &mut PgConnection) -> Result<Cursor, sqlx::Error> {
         let id = random::identifier();
         // Before it is asked for: whoever leaves has to take off also what was not answered.
         let before = locked(&self.id).replace(id);
-        patiently(beat::register(connection, before, id)).await
+        patiently(poll::register(connection, before, id)).await
     }
 
     async fn take_place(
@@ -279,12 +279,12 @@ impl Shared {
         place: &str,
     ) -> Result<(), sqlx::Error> {
         if !self.has_succeeded.load(Ordering::Relaxed) {
-            if beat::succeed(connection, id, place).await? {
+            if poll::replace_predecessor(connection, id, place).await? {
                 tracing::info!("took off the list the replica that served here before");
             }
             self.has_succeeded.store(true, Ordering::Relaxed);
         }
-        beat::note_place(connection, id, place).await
+        poll::record_place(connection, id, place).await
     }
 
     /// `ahead` is how far the database's clock was ahead when its answer was read; the question was asked at `asked`.
@@ -313,7 +313,7 @@ impl Shared {
         own: Uuid,
     ) -> Result<(), sqlx::Error> {
         let now = Instant::now();
-        let replicas = beat::others(connection, own).await?;
+        let replicas = poll::other_replicas(connection, own).await?;
         let gone: Vec<_> = {
             let mut others = locked(&self.others);
             let before = std::mem::take(&mut *others);
@@ -331,7 +331,7 @@ impl Shared {
                 .collect()
         };
         for replica in gone {
-            if beat::remove(connection, replica).await? {
+            if poll::remove_silent(connection, replica).await? {
                 tracing::info!(
                     replica = %replica.0,
                     "a replica is silent: changes no longer wait for it"

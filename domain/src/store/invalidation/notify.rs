@@ -52,10 +52,13 @@ async fn listen_on_a_new_connection(
     let mut listener = PgListener::connect_with(&pool).await?;
     // What goes wrong is answered here, by a new connection.
     listener.eager_reconnect(false);
-    within(PATIENCE, listener.listen(CHANNEL)).await?;
+    with_timeout(PATIENCE, listener.listen(CHANNEL)).await?;
     // A pooler in between may say yes to this and hand the session to somebody else.
-    within(PATIENCE, listener.execute("NOTIFY latchkey_key_state")).await?;
-    let hears = matches!(within(PATIENCE, listener.try_recv()).await, Ok(Some(_)));
+    with_timeout(PATIENCE, listener.execute("NOTIFY latchkey_key_state")).await?;
+    let hears = matches!(
+        with_timeout(PATIENCE, listener.try_recv()).await,
+        Ok(Some(_))
+    );
     if *can_hear && !hears {
         tracing::warn!(
             "PostgreSQL's notices do not arrive, as behind a pooler in transaction mode: what changes elsewhere is found a quarter of a second later"
@@ -72,13 +75,13 @@ async fn listen_on_a_new_connection(
                 news.notify_one();
             }
             Err(_) => {
-                within(PATIENCE, listener.execute("SELECT 1")).await?;
+                with_timeout(PATIENCE, listener.execute("SELECT 1")).await?;
             }
         }
     }
 }
 
-async fn within<T>(
+async fn with_timeout<T>(
     patience: Duration,
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {

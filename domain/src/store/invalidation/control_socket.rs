@@ -43,7 +43,7 @@ const MOST_BYTES: usize = 107;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmation {
     /// It does: the server has noticed, or nobody serves this database, or nobody keeps anything of it.
-    Holds,
+    Confirmed,
     /// It is written, and a server runs that has not said that it noticed.
     NotConfirmed,
 }
@@ -56,10 +56,10 @@ impl Store {
     pub async fn confirm(&self) -> Result<Confirmation, Error> {
         let database = self.database();
         match database.file() {
-            Some(file) if database.has_written() && database.coherence().is_none() => {
+            Some(file) if database.has_written() && database.validity().is_none() => {
                 confirm(database, file, PATIENCE).await
             }
-            _ => Ok(Confirmation::Holds),
+            _ => Ok(Confirmation::Confirmed),
         }
     }
 
@@ -67,7 +67,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn confirmations(&self) -> Result<Option<Confirmations>, std::io::Error> {
+    pub fn open_control_socket(&self) -> Result<Option<ControlSocket>, std::io::Error> {
         let Some(file) = self.database().file() else {
             return Ok(None);
         };
@@ -78,7 +78,7 @@ impl Store {
         let listener = ShortPath::of(&unfinished)?.bind()?;
         restrict(&unfinished)?;
         fs::rename(&unfinished, &path)?;
-        Ok(Some(Confirmations {
+        Ok(Some(ControlSocket {
             listener,
             path,
             served: Served {
@@ -92,7 +92,7 @@ impl Store {
 
 /// The server's side. Dropped, it takes its socket away.
 #[derive(Debug)]
-pub struct Confirmations {
+pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
     served: Served,
@@ -107,9 +107,9 @@ struct Served {
     store: Store,
 }
 
-impl Confirmations {
+impl ControlSocket {
     /// Answers commands, for ever.
-    pub async fn answer(self) {
+    pub async fn serve(self) {
         let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
@@ -119,7 +119,7 @@ impl Confirmations {
                 Ok((stream, _)) => {
                     let served = self.served.clone();
                     tokio::spawn(async move {
-                        if let Err(error) = answer(stream, &served).await {
+                        if let Err(error) = serve_command(stream, &served).await {
                             tracing::debug!(%error, "a command went away");
                         }
                         drop(place);
@@ -135,14 +135,14 @@ impl Confirmations {
     }
 }
 
-impl Drop for Confirmations {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         // Left behind, it does no harm: nobody answers there, and the next server replaces it.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-async fn answer(stream: UnixStream, served: &Served) -> std::io::Result<()> {
+async fn serve_command(stream: UnixStream, served: &Served) -> std::io::Result<()> {
     let mut stream = BufReader::with_capacity(QUESTION.len(), stream);
     let mut said = [0; QUESTION.len()];
     timeout(
@@ -154,7 +154,7 @@ async fn answer(stream: UnixStream, served: &Served) -> std::io::Result<()> {
     if said != QUESTION.as_bytes() || identity(&served.file)? != served.identity {
         return Ok(());
     }
-    served.store.notice_changes().await;
+    served.store.poll_changes().await;
     timeout(SILENCE, stream.write_all(ANSWER.as_bytes())).await?
 }
 
@@ -168,11 +168,11 @@ async fn confirm(
     while Instant::now() < deadline {
         let rest = deadline.saturating_duration_since(Instant::now());
         if matches!(timeout(rest, ask(&socket)).await, Ok(Ok(()))) {
-            return Ok(Confirmation::Holds);
+            return Ok(Confirmation::Confirmed);
         }
         // Nobody answers: because nobody serves, or because one starts or ends just now.
         if !database.is_served()? {
-            return Ok(Confirmation::Holds);
+            return Ok(Confirmation::Confirmed);
         }
         sleep(RETRY_AFTER).await;
     }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::{
     Error,
     store::{
-        connection::{Database, Writer, within},
-        entity::key_state_change::{ActiveModel, Column, Entity, Model},
+        connection::{Database, Writer, with_timeout},
+        entity::key_state_change::{self, ActiveModel, Column, Model},
         random,
     },
 };
@@ -22,14 +22,14 @@ const DELETED_AT_ONCE: u32 = 1_000;
 
 /// That something changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Note {
+pub(super) struct Entry {
     /// Given once, in the order of the changes: SQLite has one writer.
     pub(super) seq: i64,
     /// The key, group or tenant; of a mark, nothing that there is.
     pub(super) subject: Uuid,
 }
 
-impl From<Model> for Note {
+impl From<Model> for Entry {
     fn from(model: Model) -> Self {
         Self {
             seq: model.seq,
@@ -39,55 +39,60 @@ impl From<Model> for Note {
 }
 
 /// What was noted since.
-pub(super) enum News {
+pub(super) enum Changes {
     /// All of it, in order.
     Some {
         /// The keys, groups and tenants.
-        changed: Vec<Note>,
+        changed: Vec<Entry>,
     },
     /// Very much.
     TooMany {
         /// The newest note.
-        newest: Note,
+        newest: Entry,
     },
     /// The note that was named is not there. The database was restored, or somebody has deleted notes: its numbers say nothing.
     Lost,
 }
 
 /// Notes that nothing has changed, as a place from which to read on.
-pub(super) async fn mark(writer: &Writer) -> Result<Note, Error> {
+pub(super) async fn mark(writer: &Writer) -> Result<Entry, Error> {
     let mark = ActiveModel {
         seq: NotSet,
         subject: Set(random::identifier()),
     };
     let transaction = writer.begin().await?;
-    let mark = within(Entity::insert(mark).exec_with_returning(&transaction)).await?;
+    let mark =
+        with_timeout(key_state_change::Entity::insert(mark).exec_with_returning(&transaction))
+            .await?;
     // Whoever waits no longer reads everything anew the next time.
     transaction.commit().await?;
     Ok(mark.into())
 }
 
 /// The notes that came after `seen`.
-pub(super) async fn after(connection: &impl ConnectionTrait, seen: Note) -> Result<News, Error> {
-    let notes = Entity::find()
+pub(super) async fn after(
+    connection: &impl ConnectionTrait,
+    seen: Entry,
+) -> Result<Changes, Error> {
+    let notes = key_state_change::Entity::find()
         .filter(Column::Seq.gte(seen.seq))
         .order_by_asc(Column::Seq)
         .limit(MOST + 2)
         .all(connection)
         .await?;
-    let mut notes = notes.into_iter().map(Note::from);
+    let mut notes = notes.into_iter().map(Entry::from);
     if notes.next() != Some(seen) {
-        return Ok(News::Lost);
+        return Ok(Changes::Lost);
     }
     let changed: Vec<_> = notes.collect();
     if changed.len() as u64 <= MOST {
-        return Ok(News::Some { changed });
+        return Ok(Changes::Some { changed });
     }
-    let newest = Entity::find()
+    let newest = key_state_change::Entity::find()
         .order_by_desc(Column::Seq)
         .one(connection)
         .await?;
-    Ok(newest.map_or(News::Lost, |newest| News::TooMany {
+    Ok(newest.map_or(Changes::Lost, |newest| Changes::TooMany {
         newest: newest.into(),
     }))
 }
@@ -96,14 +101,18 @@ pub(super) async fn after(connection: &impl ConnectionTrait, seen: Note) -> Resu
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub(super) async fn forget(database: &Database, seen: i64) -> Result<(), Error> {
-    let oldest = Entity::find()
+pub(super) async fn prune(database: &Database, seen: i64) -> Result<(), Error> {
+    let oldest = key_state_change::Entity::find()
         .select_only()
         .column(Column::Seq)
         .order_by_asc(Column::Seq)
         .into_tuple::<i64>()
         .one(database.checks());
-    if database.within(oldest).await?.is_none_or(|seq| seq >= seen) {
+    if database
+        .with_timeout(oldest)
+        .await?
+        .is_none_or(|seq| seq >= seen)
+    {
         return Ok(());
     }
     let transaction = database.begin_write().await?;
@@ -115,6 +124,8 @@ pub(super) async fn forget(database: &Database, seen: i64) -> Result<(), Error> 
         ),
         [seen.into()],
     );
-    database.within(transaction.execute_raw(forget)).await?;
+    database
+        .with_timeout(transaction.execute_raw(forget))
+        .await?;
     database.commit(transaction).await
 }

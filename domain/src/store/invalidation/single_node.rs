@@ -6,34 +6,34 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::{
-    Coherence,
+    CacheValidity,
+    change_log::{self, Changes, Entry},
     lease::Lease,
-    notes::{self, News, Note},
 };
 use crate::{
     Error,
-    store::connection::{Writer, within},
+    store::connection::{Writer, with_timeout},
 };
 
 /// The notes of what changed, and how far they were read.
 #[derive(Debug)]
-pub(crate) struct Alone {
-    coherence: Arc<Coherence>,
+pub(crate) struct SingleNode {
+    validity: Arc<CacheValidity>,
     /// Its own, so that it never waits for somebody's long list.
     reader: DatabaseConnection,
     writer: Writer,
     /// The newest note that was stamped. It stays in the database as a witness: where it is gone, the database is not what it was.
-    seen: Mutex<Note>,
+    seen: Mutex<Entry>,
     #[cfg(test)]
     pub(crate) pause: crate::pause::Pause,
 }
 
-impl Alone {
+impl SingleNode {
     /// What is noted by now is no news: nothing was kept before.
     pub(crate) async fn begin(reader: DatabaseConnection, writer: Writer) -> Result<Self, Error> {
-        let mark = notes::mark(&writer).await?;
+        let mark = change_log::mark(&writer).await?;
         Ok(Self {
-            coherence: Arc::new(Coherence::with(Lease::for_ever())),
+            validity: Arc::new(CacheValidity::with(Lease::permanent())),
             reader,
             writer,
             seen: Mutex::new(mark),
@@ -42,38 +42,38 @@ impl Alone {
         })
     }
 
-    pub(crate) const fn coherence(&self) -> &Arc<Coherence> {
-        &self.coherence
+    pub(crate) const fn validity(&self) -> &Arc<CacheValidity> {
+        &self.validity
     }
 
-    /// Stamps everything that was changed by anybody until now. When this returns, no request that is sent from now on is judged by
+    /// Versions everything that was changed by anybody until now. When this returns, no request that is sent from now on is judged by
     /// what was before; where the notes cannot be read, because nothing that was kept is used any more.
     pub(crate) async fn catch_up(&self) {
         let mut seen = self.seen.lock().await;
-        let lost = match within(notes::after(&self.reader, *seen)).await {
-            Ok(News::Some { changed }) => {
+        let lost = match with_timeout(change_log::after(&self.reader, *seen)).await {
+            Ok(Changes::Some { changed }) => {
                 if let Some(newest) = changed.last() {
-                    self.coherence
-                        .changed(changed.iter().map(|note| &note.subject));
+                    self.validity
+                        .invalidate(changed.iter().map(|entry| &entry.subject));
                     *seen = *newest;
                 }
                 return;
             }
-            Ok(News::TooMany { newest }) => {
-                self.coherence.everything_changed();
+            Ok(Changes::TooMany { newest }) => {
+                self.validity.invalidate_all();
                 *seen = newest;
                 return;
             }
-            Ok(News::Lost) => Error::Unavailable("another state of the database".into()),
+            Ok(Changes::Lost) => Error::Unavailable("another state of the database".into()),
             Err(error) => error,
         };
         tracing::warn!(
             error = &lost as &(dyn std::error::Error + 'static),
             "cannot say what changed: every key is read anew"
         );
-        self.coherence.everything_changed();
+        self.validity.invalidate_all();
         // What was noted before is stamped with everything else, also what cannot be read.
-        if let Ok(mark) = notes::mark(&self.writer).await {
+        if let Ok(mark) = change_log::mark(&self.writer).await {
             *seen = mark;
         }
     }

@@ -1,12 +1,12 @@
 //! When did the state of what last change? The one place that decides whether something that was read earlier still holds.
 //!
-//! Time is a counter that every change moves on: a [`Tick`]. Whoever wants to keep what the database says notes the tick *before*
+//! Time is a counter that every change moves on: a [`Version`]. Whoever wants to keep what the database says notes the tick *before*
 //! asking it. A change is committed first, then it stamps what it changed with a new tick, and only then is it answered. So what was
 //! noted before a stamp may have missed the change, and no longer holds; what was noted after it has seen the commit. A load that
 //! began before a change and ends after it needs no care at all: it is dead when it arrives. Nothing has to be found and removed
 //! anywhere, which is what goes wrong when caches are told to delete.
 //!
-//! Stamps are kept by the low bits of identifiers, which are random. Two things that share a slot are one for this purpose: a change
+//! Versions are kept by the low bits of identifiers, which are random. Two things that share a slot are one for this purpose: a change
 //! of one costs the other a read of the database, and nothing else. So there is a fixed number of them, for any number of keys.
 //!
 //! This file compiles against whatever atomics stand beside it, and so the model checker of the tests runs the very same lines.
@@ -15,7 +15,7 @@ use super::sync::{AtomicU64, Ordering};
 
 /// A moment between two changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Tick(u64);
+pub(crate) struct Version(u64);
 
 /// The low bits of an identifier: those of a version 7 UUID that are random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,32 +32,32 @@ impl Slot {
 
 /// When each thing changed last.
 #[derive(Debug)]
-pub(crate) struct Stamps {
-    now: AtomicU64,
+pub(crate) struct Versions {
+    current: AtomicU64,
     everything: AtomicU64,
     /// A power of two of them.
     slots: Box<[AtomicU64]>,
 }
 
-impl Stamps {
+impl Versions {
     /// With `2^bits` slots.
     #[must_use]
     pub(crate) fn new(bits: u32) -> Self {
         Self {
-            now: AtomicU64::new(0),
+            current: AtomicU64::new(0),
             everything: AtomicU64::new(0),
             slots: (0..1_u64 << bits).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
     /// Now. To be asked before the database is.
-    pub(crate) fn now(&self) -> Tick {
-        Tick(self.now.load(Ordering::Acquire))
+    pub(crate) fn current(&self) -> Version {
+        Version(self.current.load(Ordering::Acquire))
     }
 
     /// These have changed: what was read of them before does not hold any more. To be called after the commit, and before anybody is
     /// told of it.
-    pub(crate) fn changed(&self, slots: impl IntoIterator<Item = Slot>) {
+    pub(crate) fn invalidate(&self, slots: impl IntoIterator<Item = Slot>) {
         let tick = self.next();
         for slot in slots {
             self.slot(slot).fetch_max(tick, Ordering::AcqRel);
@@ -65,21 +65,21 @@ impl Stamps {
     }
 
     /// Anything may have changed: nothing that was read before holds any more.
-    pub(crate) fn everything_changed(&self) {
+    pub(crate) fn invalidate_all(&self) {
         let tick = self.next();
         self.everything.fetch_max(tick, Ordering::AcqRel);
     }
 
     /// Whether what was read after `noted` of what has these slots still holds.
-    pub(crate) fn hold(&self, noted: Tick, slots: &[Slot]) -> bool {
-        self.everything.load(Ordering::Acquire) <= noted.0
+    pub(crate) fn is_valid(&self, read_at: Version, slots: &[Slot]) -> bool {
+        self.everything.load(Ordering::Acquire) <= read_at.0
             && slots
                 .iter()
-                .all(|slot| self.slot(*slot).load(Ordering::Acquire) <= noted.0)
+                .all(|slot| self.slot(*slot).load(Ordering::Acquire) <= read_at.0)
     }
 
     fn next(&self) -> u64 {
-        self.now.fetch_add(1, Ordering::AcqRel) + 1
+        self.current.fetch_add(1, Ordering::AcqRel) + 1
     }
 
     fn slot(&self, Slot(bits): Slot) -> &AtomicU64 {

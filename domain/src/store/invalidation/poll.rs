@@ -24,17 +24,17 @@ const REGISTER: &str = "
 
 /// The listener of the same place is ours now, so the replica that had it is gone, or serves nothing any more. Only once in the life of
 /// a process: one that is just ending registers again when it is taken off, and the two must not take off each other.
-const SUCCEED: &str = "DELETE FROM replicas WHERE place = $2 AND id <> $1";
+const REPLACE_PREDECESSOR: &str = "DELETE FROM replicas WHERE place = $2 AND id <> $1";
 
 const PLACE: &str = "UPDATE replicas SET place = $2 WHERE id = $1";
 
-const LEAVE: &str = "DELETE FROM replicas WHERE id = $1";
+const DEREGISTER: &str = "DELETE FROM replicas WHERE id = $1";
 
 /// Counts also the questions whose answers were lost, so that nobody takes a replica that asks for one that is silent.
 ///
 /// One more than [`MOST`] is asked for, to see that there are more. A note from the future came with a dump of another cluster, and says
 /// nothing here.
-const BEAT: &str = "
+const POLL: &str = "
     WITH own AS (
         UPDATE replicas SET beat = beat + 1, applied = $3::text::pg_snapshot
         WHERE id = $1 AND beat >= $2
@@ -54,7 +54,7 @@ const REMOVE: &str = "DELETE FROM replicas WHERE id = $1 AND beat = $2";
 
 /// Up to where a replica has read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct Cursor {
     /// Under which name.
     pub(super) id: Uuid,
     /// How often it has asked.
@@ -65,24 +65,24 @@ pub(super) struct Seen {
 }
 
 /// What came of a question.
-pub(super) struct Answer {
+pub(super) struct PollResult {
     /// Up to where the replica has read once it has stamped what is new.
-    pub(super) seen: Seen,
+    pub(super) seen: Cursor,
     /// What is new.
-    pub(super) news: News,
+    pub(super) news: Changes,
     /// The database's clock.
     pub(super) at: DateTime<Utc>,
 }
 
 /// What has changed since a snapshot.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum Changes {
     /// Nothing.
-    Nothing,
+    None,
     /// These keys, groups and tenants.
     Some(Vec<Uuid>),
     /// Very much, or nobody can say what.
-    Everything,
+    All,
 }
 
 /// Makes the replica known, as one that has stamped nothing; under `id`, and no longer under the name before that.
@@ -90,13 +90,13 @@ pub(super) async fn register(
     connection: &mut PgConnection,
     before: Option<Uuid>,
     id: Uuid,
-) -> Result<Seen, sqlx::Error> {
+) -> Result<Cursor, sqlx::Error> {
     sqlx::query(REGISTER)
         .bind(before)
         .bind(id)
         .execute(connection)
         .await?;
-    Ok(Seen {
+    Ok(Cursor {
         id,
         beat: 0,
         snapshot: None,
@@ -104,12 +104,12 @@ pub(super) async fn register(
 }
 
 /// Takes off the list who served at that place before. Returns whether there was one.
-pub(super) async fn succeed(
+pub(super) async fn replace_predecessor(
     connection: &mut PgConnection,
     id: Uuid,
     place: &str,
 ) -> Result<bool, sqlx::Error> {
-    let removed = sqlx::query(SUCCEED)
+    let removed = sqlx::query(REPLACE_PREDECESSOR)
         .bind(id)
         .bind(place)
         .execute(connection)
@@ -118,7 +118,7 @@ pub(super) async fn succeed(
 }
 
 /// Notes where the replica serves.
-pub(super) async fn note_place(
+pub(super) async fn record_place(
     connection: &mut PgConnection,
     id: Uuid,
     place: &str,
@@ -132,35 +132,35 @@ pub(super) async fn note_place(
 }
 
 /// Takes the replica off the list: it uses nothing that it has in memory any more.
-pub(super) async fn leave(connection: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query(LEAVE).bind(id).execute(connection).await?;
+pub(super) async fn deregister(connection: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(DEREGISTER).bind(id).execute(connection).await?;
     Ok(())
 }
 
 /// Asks what is new since `seen`, and says that everything until then is stamped. `None` where the replica is not known, or not as it
 /// should be.
-pub(super) async fn ask(
+pub(super) async fn poll(
     connection: &mut PgConnection,
-    seen: &Seen,
-) -> Result<Option<Answer>, sqlx::Error> {
-    let answer: (Option<i64>, String, DateTime<Utc>, Vec<Option<Uuid>>) = sqlx::query_as(BEAT)
+    seen: &Cursor,
+) -> Result<Option<PollResult>, sqlx::Error> {
+    let answer: (Option<i64>, String, DateTime<Utc>, Vec<Option<Uuid>>) = sqlx::query_as(POLL)
         .bind(seen.id)
         .bind(seen.beat)
         .bind(&seen.snapshot)
         .fetch_one(connection)
         .await?;
     let (beat, snapshot, at, subjects) = answer;
-    Ok(beat.map(|beat| Answer {
+    Ok(beat.map(|beat| PollResult {
         news: if seen.snapshot.is_none() || subjects.len() > MOST {
-            News::Everything
+            Changes::All
         } else if subjects.is_empty() {
-            News::Nothing
+            Changes::None
         } else {
             // A note that names nothing means everything: a table was emptied.
             let subjects: Option<Vec<_>> = subjects.into_iter().collect();
-            subjects.map_or(News::Everything, News::Some)
+            subjects.map_or(Changes::All, Changes::Some)
         },
-        seen: Seen {
+        seen: Cursor {
             id: seen.id,
             beat,
             snapshot: Some(snapshot),
@@ -170,7 +170,7 @@ pub(super) async fn ask(
 }
 
 /// The other replicas, and how often each has asked.
-pub(super) async fn others(
+pub(super) async fn other_replicas(
     connection: &mut PgConnection,
     id: Uuid,
 ) -> Result<Vec<(Uuid, i64)>, sqlx::Error> {
@@ -178,7 +178,7 @@ pub(super) async fn others(
 }
 
 /// Takes another replica off the list, if it has not asked since. Returns whether it has not.
-pub(super) async fn remove(
+pub(super) async fn remove_silent(
     connection: &mut PgConnection,
     (id, beat): (Uuid, i64),
 ) -> Result<bool, sqlx::Error> {

@@ -2,7 +2,7 @@
 //!
 //! A change is answered when every replica on the list has said that it has stamped it, or when [`BOUND`] has gone by since the
 //! commit. A replica that has said nothing until then has no lease either: one that was given after the commit would have come with
-//! the note of it (`beat.rs`), and one from before has run out. So the answer is true of every replica, also of one that is cut off,
+//! the note of it (`poll.rs`), and one from before has run out. So the answer is true of every replica, also of one that is cut off,
 //! and costs who makes the change a second at most.
 
 use sea_orm::{
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::{clock, lease::BOUND, replica::Replica};
-use crate::{Error, receipt::Receipt, store::connection::within};
+use crate::{Error, receipt::Receipt, store::connection::with_timeout};
 
 /// How long after the commit the replicas are asked the second time: most have answered by then.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -35,7 +35,7 @@ const PENDING: &str = "
 
 /// Those that everybody on the list has stamped, and those from the future, which came with a dump of another cluster. Who has said
 /// nothing yet may need any of the others. A transaction that stays open holds up none but its own.
-const FORGET: &str = "
+const PRUNE: &str = "
     DELETE FROM key_state_changes WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM key_state_changes
         WHERE NOT pg_visible_in_snapshot(xid, pg_current_snapshot())
@@ -53,12 +53,12 @@ const ASK: &str = "
 
 /// Changes that are to hold everywhere.
 #[derive(Debug)]
-pub(crate) struct Changes {
+pub(crate) struct Barrier {
     /// The numbers of their transactions.
     transactions: Vec<String>,
 }
 
-impl Changes {
+impl Barrier {
     /// Those that `transaction` has made; with those that others have made and that do not hold everywhere yet, where it `waits_for_all`.
     pub(crate) async fn of(
         transaction: &DatabaseTransaction,
@@ -73,19 +73,19 @@ impl Changes {
         Ok(Self { transactions })
     }
 
-    pub(crate) const fn are_none(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.transactions.is_empty()
     }
 
     /// Waits until they hold on every replica. To be called when they are committed. `own` is the replica that this process is.
-    pub(crate) async fn hold_everywhere(
+    pub(crate) async fn wait(
         &self,
         connection: &DatabaseConnection,
         own: Option<&Replica>,
     ) -> Receipt {
         let committed = clock::now();
         if let Some(own) = own {
-            own.has_news();
+            own.poll_now();
         }
         let mut receipt = Receipt {
             // Before anybody has said how many: 0 of 0 would be all of them.
@@ -151,7 +151,7 @@ struct Counts {
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub(super) async fn forget(connection: &DatabaseConnection) -> Result<(), Error> {
-    within(connection.execute_unprepared(FORGET)).await?;
+pub(super) async fn prune(connection: &DatabaseConnection) -> Result<(), Error> {
+    with_timeout(connection.execute_unprepared(PRUNE)).await?;
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Every order in which a load and a change can run beside each other, by a model checker that knows what processors may reorder:
-//! <https://docs.rs/loom>. What is checked are the very lines of `store/coherence/stamps.rs`.
+//! <https://docs.rs/loom>. What is checked are the very lines of `store/invalidation/versions.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "../src/store/coherence/stamps.rs"]
-mod stamps;
+#[path = "../src/store/invalidation/versions.rs"]
+mod versions;
 
 /// The atomics of the model checker, which runs through what theirs may answer.
 mod sync {
@@ -15,23 +15,23 @@ use loom::{
     sync::{Arc, Mutex},
     thread,
 };
-use stamps::{Slot, Stamps, Tick};
 use sync::{AtomicU64, Ordering};
+use versions::{Slot, Version, Versions};
 
 const KEY: Slot = Slot::of(1);
 const GROUP: Slot = Slot::of(2);
 
 /// A database with one fact in it, and a cache of what was read of it.
 struct World {
-    stamps: Stamps,
+    versions: Versions,
     fact: AtomicU64,
-    cache: Mutex<Option<(Tick, u64)>>,
+    cache: Mutex<Option<(Version, u64)>>,
 }
 
 impl World {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            stamps: Stamps::new(1),
+            versions: Versions::new(1),
             fact: AtomicU64::new(0),
             cache: Mutex::new(None),
         })
@@ -39,9 +39,9 @@ impl World {
 
     /// As `verify.rs` does it: note the tick, ask the database, keep the answer.
     fn load(&self) -> u64 {
-        let noted = self.stamps.now();
+        let read_at = self.versions.current();
         let fact = self.fact.load(Ordering::Acquire);
-        *self.cache.lock().unwrap() = Some((noted, fact));
+        *self.cache.lock().unwrap() = Some((read_at, fact));
         fact
     }
 
@@ -49,7 +49,7 @@ impl World {
     fn judge(&self) -> u64 {
         let cached = *self.cache.lock().unwrap();
         match cached {
-            Some((noted, fact)) if self.stamps.hold(noted, &[KEY, GROUP]) => fact,
+            Some((read_at, fact)) if self.versions.is_valid(read_at, &[KEY, GROUP]) => fact,
             _ => self.load(),
         }
     }
@@ -57,7 +57,7 @@ impl World {
     /// As the store does it: commit, stamp, answer.
     fn change(&self, slot: Slot) {
         self.fact.fetch_add(1, Ordering::AcqRel);
-        self.stamps.changed([slot]);
+        self.versions.invalidate([slot]);
     }
 }
 
@@ -105,7 +105,7 @@ fn nothing_holds_when_everything_may_have_changed() {
         let world = World::new();
         let loader = late_load(&world);
         world.fact.fetch_add(1, Ordering::AcqRel);
-        world.stamps.everything_changed();
+        world.versions.invalidate_all();
         assert_eq!(world.judge(), 1);
         loader.join().unwrap();
         assert_eq!(world.judge(), 1);
@@ -119,7 +119,7 @@ fn a_stamp_before_the_commit_would_be_too_early() {
     loom::model(|| {
         let world = World::new();
         let loader = late_load(&world);
-        world.stamps.changed([KEY]);
+        world.versions.invalidate([KEY]);
         world.fact.fetch_add(1, Ordering::AcqRel);
         assert_eq!(world.judge(), 1, "sent after the answer");
         loader.join().unwrap();

@@ -13,7 +13,7 @@ mod binary;
 mod load;
 #[path = "support/people.rs"]
 mod people;
-#[path = "coherence/scene.rs"]
+#[path = "invalidation/scene.rs"]
 mod scene;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/server.rs"]
