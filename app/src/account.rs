@@ -10,8 +10,8 @@ use crate::{
         Callout, FieldErrors, Icon, Tone,
         field::{described_by, invalid},
     },
+    current_tenant::{use_named_tenant, use_tenant},
     error::AppError,
-    layout::{use_named_tenant, use_tenant},
     status_pages::Failure,
     urls,
 };

@@ -1,41 +1,43 @@
-//! The keys of a tenant.
+//! The keys of a tenant: the list page, the form that creates a key, and the dialogs.
 //!
-//! | question | room |
+//! | topic | module |
 //! | --- | --- |
-//! | which keys, how many, which dialog is open? | [`list`], [`header`], [`pager`] |
-//! | search, filters | [`filters`] |
-//! | what does the table show of a key? | [`table`] |
-//! | what does the URL ask the list for? | [`list_query`], [`dialog_target`] |
-//! | the form that makes a key | [`generate`], [`form_state`], [`form_summary`], [`key_fields`], [`allowlist_field`] |
-//! | the dialogs | [`edit`], [`rotate`], [`revoke`], [`closing`] |
-//! | a form that was sent without a script | [`refused`], [`one_time_field`] |
-//! | the one place that shows a secret | [`secret_modal`] |
-//! | what do they ask the server for? | [`server_fns`] |
-//! | what does the server do then? (feature `ssr`) | `actions`, `secret_page` |
+//! | the list page with its dialogs | [`list`], [`list_header`], [`pager`] |
+//! | search and filters | [`filters`] |
+//! | the columns of the table | [`table`] |
+//! | what the URL requests: filters, order, dialog | [`list_query`], [`dialog_target`] |
+//! | the form that creates a key | [`generate`], [`form_state`], [`form_summary`], [`key_fields`], [`allowlist_field`] |
+//! | the dialogs | [`edit`], [`rotate`], [`revoke`], [`dialog_parts`], [`dialog_close`], [`date_input`] |
+//! | sending a change to the server | [`submission`], [`server_fns`], [`responses`] |
+//! | forms sent without a script | [`rejected_form`], [`idempotency_field`] |
+//! | showing a secret | [`secret_modal`]; without a script `secret_page` |
+//! | what the server does with a request (feature `ssr`) | `actions` |
 
 #[cfg(feature = "ssr")]
 pub mod actions;
 pub mod allowlist_field;
-pub mod change;
-pub mod closing;
 pub mod date_input;
+pub mod dialog_close;
+pub mod dialog_parts;
 pub mod dialog_target;
 pub mod edit;
 pub mod filters;
 pub mod form_state;
 pub mod form_summary;
 pub mod generate;
-pub mod header;
+pub mod idempotency_field;
 pub mod key_fields;
 pub mod list;
+pub mod list_header;
 pub mod list_query;
-pub mod one_time_field;
 pub mod pager;
-pub mod refused;
+pub mod rejected_form;
+pub mod responses;
 pub mod revoke;
 pub mod rotate;
 pub mod secret_modal;
 #[cfg(feature = "ssr")]
 pub mod secret_page;
 pub mod server_fns;
+pub mod submission;
 pub mod table;

@@ -1,14 +1,14 @@
 //! What only a browser does. On the server each of these does nothing: no effect and no event handler runs there.
 
 #[cfg(feature = "hydrate")]
-#[path = "browser/page.rs"]
-mod page;
+#[path = "browser/dom.rs"]
+mod dom;
 #[cfg(not(feature = "hydrate"))]
-#[path = "browser/nothing.rs"]
-mod page;
+#[path = "browser/no_dom.rs"]
+mod dom;
 #[cfg(feature = "hydrate")]
 mod press;
 
-pub use page::*;
+pub use dom::*;
 #[cfg(feature = "hydrate")]
 pub use press::*;

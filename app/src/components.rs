@@ -6,13 +6,13 @@ pub mod date;
 pub mod dialog;
 pub mod field;
 pub mod icon;
+pub mod key_quota;
 pub mod text_area;
-pub mod usage;
 
 pub use badge::{ExpirationBadge, StatusBadge};
 pub use callout::{Callout, Tone};
 pub use dialog::Dialog;
 pub use field::FieldErrors;
 pub use icon::Icon;
+pub use key_quota::KeyQuotaMeter;
 pub use text_area::text_area_content;
-pub use usage::UsageMeter;

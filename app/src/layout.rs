@@ -1,92 +1,23 @@
 //! The frame of every page behind sign-in: sidebar, top bar, and where the page stands.
 
+pub mod console;
 mod focus;
 pub mod sidebar;
 
-use domain::{tenant::TenantRef, user::Role};
+use domain::user::Role;
 use leptos::prelude::*;
-use leptos_router::{
-    components::Outlet,
-    hooks::{use_location, use_query_map},
-};
-use serde::{Deserialize, Serialize};
+use leptos_router::{components::Outlet, hooks::use_location};
 
 use crate::{
     browser,
     components::Icon,
+    current_tenant::{use_named_tenant, use_tenant},
     error::AppError,
     status_pages::WholePageFailure,
     urls::{self, TenantQuery},
 };
+use console::{Console, get_console};
 use sidebar::Sidebar;
-
-/// Whose console it is. The same for every page of one tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Console {
-    /// Who is signed in.
-    pub email: String,
-    /// As whom.
-    pub role: Role,
-    /// The user's own tenant, or the one that a super user named.
-    pub tenant: Option<TenantRef>,
-    /// Tenants that a super user may change to; at most [`MAX_SWITCHER_TENANTS`] of them, by name.
-    pub tenants: Vec<TenantRef>,
-}
-
-/// A menu with more entries than this is a list to search in: the page of the tenants.
-pub const MAX_SWITCHER_TENANTS: usize = 20;
-
-/// What the frame needs to know.
-///
-/// # Errors
-/// [`crate::error::ErrorCode::NotSignedIn`].
-#[server(prefix = "/api/pages", endpoint = "get_console", input = crate::page_json::PageJson, output = crate::page_json::PageJson)]
-pub async fn get_console(tenant: Option<String>) -> Result<Console, AppError> {
-    use crate::ssr;
-
-    ssr::answer(async {
-        let request = ssr::request()?;
-        let user = ssr::signed_in(&request).await?;
-        let (mut current, mut tenants) = (user.tenant.as_ref().map(TenantRef::from), Vec::new());
-        if let Some(operator) = user.operator() {
-            let all = request.store.tenants(&operator).list().await?;
-            current = all
-                .iter()
-                .find(|(each, _)| Some(each.slug.as_str()) == tenant.as_deref())
-                .map(|(each, _)| TenantRef::from(each));
-            tenants.extend(
-                all.iter()
-                    .take(MAX_SWITCHER_TENANTS)
-                    .map(|(each, _)| TenantRef::from(each)),
-            );
-        }
-        Ok(Console {
-            email: user.user.email.to_string(),
-            role: user.user.role,
-            tenant: current,
-            tenants,
-        })
-    })
-    .await
-}
-
-/// The tenant that the URL names, whoever asks.
-pub fn use_named_tenant() -> Memo<Option<String>> {
-    let query = use_query_map();
-    Memo::new(move |_| query.with(|query| query.get("tenant")))
-}
-
-/// The tenant that links of this console carry; `None` outside of the console's frame.
-#[must_use]
-pub fn use_console_tenant() -> Option<Signal<TenantQuery>> {
-    use_context::<Signal<TenantQuery>>()
-}
-
-/// The same within the frame, where there always is one.
-#[must_use]
-pub fn use_tenant() -> Signal<TenantQuery> {
-    use_console_tenant().unwrap_or_default()
-}
 
 /// What came of asking for the console.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ pub mod account;
 pub mod api_keys;
 pub mod browser;
 pub mod components;
+pub mod current_tenant;
 pub mod error;
 pub mod layout;
 pub mod page_json;

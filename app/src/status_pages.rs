@@ -5,24 +5,10 @@ use leptos_meta::Title;
 
 use crate::{
     browser,
+    current_tenant::use_console_tenant,
     error::{AppError, ErrorCode},
-    layout::use_console_tenant,
-    tenants::TenantsPage,
     urls,
 };
-
-/// Whether a failure leaves nothing to show the frame of the console with.
-#[must_use]
-pub const fn takes_whole_page(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::NotSignedIn
-            | ErrorCode::Unavailable
-            | ErrorCode::OutcomeUnknown
-            | ErrorCode::Internal
-            | ErrorCode::Unreachable
-    )
-}
 
 /// What stands in the place of a page that could not be made.
 #[component]
@@ -31,7 +17,6 @@ pub fn Failure(
     error: AppError,
 ) -> impl IntoView {
     match error.code {
-        ErrorCode::TenantNeeded => view! { <TenantsPage /> }.into_any(),
         ErrorCode::NotSignedIn => view! { <SignInAgain /> }.into_any(),
         code => view! { <div class="page"><Status code message=error.message /></div> }.into_any(),
     }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     api_keys::dialog_target::page_of,
-    components::UsageMeter,
-    error::AppError,
+    components::KeyQuotaMeter,
+    error::{AppError, ErrorCode},
     status_pages::Failure,
     urls::{self, TenantQuery},
 };
@@ -33,7 +33,7 @@ pub struct TenantLine {
 /// [`crate::error::ErrorCode::Forbidden`] for everybody else.
 #[server(prefix = "/api/pages", endpoint = "list_tenants", input = crate::page_json::PageJson, output = crate::page_json::PageJson)]
 pub async fn list_tenants() -> Result<Vec<TenantLine>, AppError> {
-    use crate::{error::ErrorCode, ssr};
+    use crate::ssr;
 
     ssr::answer(async {
         let request = ssr::request()?;
@@ -55,9 +55,23 @@ pub async fn list_tenants() -> Result<Vec<TenantLine>, AppError> {
     .await
 }
 
+/// Replaces a page that acts in one tenant and could not be loaded: where the URL has to name a tenant and does not, the list of tenants;
+/// otherwise the failure.
+#[component]
+pub fn TenantPageFailure(
+    /// The failure.
+    error: AppError,
+) -> impl IntoView {
+    if error.code == ErrorCode::TenantNeeded {
+        view! { <TenantsPage /> }.into_any()
+    } else {
+        view! { <Failure error /> }.into_any()
+    }
+}
+
 /// The tenants, each a link to the page that was asked for.
 #[component]
-pub fn TenantsPage() -> impl IntoView {
+fn TenantsPage() -> impl IntoView {
     let path = use_location().pathname;
     let tenants = Resource::new(|| (), |()| list_tenants());
     let list = move || {
@@ -118,7 +132,7 @@ fn TenantLink(tenant: TenantLine, path: Memo<String>) -> impl IntoView {
             <a href=href>
                 <span class="tenant-name">{tenant.name}</span>
                 <span class="tenant-slug">{slug}</span>
-                <span class="tenant-usage"><UsageMeter usage /></span>
+                <span class="tenant-usage"><KeyQuotaMeter usage /></span>
             </a>
         </li>
     }

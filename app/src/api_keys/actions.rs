@@ -10,8 +10,8 @@ use domain::{
 use uuid::Uuid;
 
 use super::{
+    responses::{Conflict, Edited, Issued, KeyDetail, KeyFormContext},
     rotate::rotated_expiry,
-    server_fns::{Conflict, Edited, Issued, KeyDetail, KeyFormContext},
 };
 use crate::{
     error::{AppError, ErrorCode},

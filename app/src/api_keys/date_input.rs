@@ -9,9 +9,6 @@ use crate::{
     components::field::{described_by, invalid},
 };
 
-/// Stands for what a date field holds where that is not a date: its value reads as empty then, which would mean never.
-pub const INCOMPLETE_DATE: &str = "incomplete";
-
 /// The date field of a dialog, judged like those of the form.
 #[component]
 pub fn DateInput(
@@ -30,14 +27,7 @@ pub fn DateInput(
     /// The identifier of its hint.
     hint: &'static str,
 ) -> impl IntoView {
-    let read = move || {
-        let text = browser::value(id);
-        value.set(if browser::is_incomplete(id) {
-            INCOMPLETE_DATE.to_owned()
-        } else {
-            text
-        });
-    };
+    let read = move || value.set(browser::date_value(id));
     view! {
         <input
             class="input input-date"

@@ -10,21 +10,22 @@ use uuid::Uuid;
 
 use super::{
     allowlist_field::AllowlistField,
-    change::Change,
-    closing::{CancelLink, CloseLink, Closing},
+    dialog_close::{CancelLink, CloseLink, DialogClose},
+    dialog_parts::AlreadyRevoked,
     dialog_target::{DialogKind, DialogTarget},
     form_state::{FormState, rules_of_edit},
     form_summary::FormSummary,
     key_fields::{DescriptionField, GroupField, NameField},
-    refused::{Refused, hidden},
-    revoke::AlreadyRevoked,
-    server_fns::{Conflict, EditContext, Edited, KeyDetail, edit_api_key},
+    rejected_form::{RejectedForm, hidden},
+    responses::{Conflict, EditContext, Edited, KeyDetail},
+    server_fns::edit_api_key,
+    submission::Submission,
 };
 use crate::{
     browser,
     components::{Dialog, Icon, field::flag},
+    current_tenant::use_tenant,
     error::AppError,
-    layout::use_tenant,
     urls,
 };
 
@@ -37,9 +38,9 @@ pub fn EditDialog(
     /// The key, and what its form needs.
     context: EditContext,
     /// What was sent without a script and not done.
-    refused: Option<Refused>,
+    refused: Option<RejectedForm>,
     /// Leaves for the list.
-    close: Closing,
+    close: DialogClose,
     /// The key is saved: reads the list again.
     saved: Callback<Option<Receipt>>,
 ) -> impl IntoView {
@@ -72,17 +73,17 @@ pub fn EditDialog(
         opened: StoredValue::new(opened),
         version: RwSignal::new(conflict.as_ref().map_or(version, |theirs| theirs.version)),
         conflict: RwSignal::new(conflict),
-        change: Change::new("changed", failure, Some(close.is_stale)),
+        submission: Submission::new("changed", failure, Some(close.is_stale)),
         form_id,
         is_asking: RwSignal::new(false),
     };
     // What was typed before the script came, or what the browser put back after a reload.
     Effect::new(move |_| state.read());
-    let leave = Closing {
+    let leave = DialogClose {
         run: Callback::new(move |()| form_state.leave(close)),
         ..close
     }
-    .unless(form_state.change.is_busy);
+    .unless(form_state.submission.is_busy);
     let on_cancel = leave.run;
     // This dialog once more, over the same list.
     let path = DialogTarget {
@@ -111,7 +112,7 @@ pub fn EditDialog(
                     <CloseLink close=leave />
                 </div>
                 <div class="dialog-body">
-                    {move || form_state.change.failure.get().map(|failure| view! { <FormSummary failure /> })}
+                    {move || form_state.submission.failure.get().map(|failure| view! { <FormSummary failure /> })}
                     <ConflictNotice form_state groups=groups.clone() url=again />
                     <NameField state />
                     <DescriptionField state />
@@ -135,7 +136,7 @@ struct EditState {
     version: RwSignal<i64>,
     /// Somebody else's change since then.
     conflict: RwSignal<Option<Conflict>>,
-    change: Change,
+    submission: Submission,
     form_id: Uuid,
     /// Whether it asks if what was typed may go.
     is_asking: RwSignal<bool>,
@@ -143,7 +144,7 @@ struct EditState {
 
 impl EditState {
     /// Leaves, unless something was typed that would be lost.
-    fn leave(self, close: Closing) {
+    fn leave(self, close: DialogClose) {
         let typed = self.fields.form.get_untracked();
         if self.opened.with_value(|opened| *opened == typed) {
             close.run.run(());
@@ -160,13 +161,13 @@ impl EditState {
         let tenant = use_tenant();
         move |event: SubmitEvent| {
             event.prevent_default();
-            if self.change.is_busy.get_untracked() {
+            if self.submission.is_busy.get_untracked() {
                 return;
             }
             self.is_asking.set(false);
             let errors = self.fields.judge_all();
             if !errors.is_empty() {
-                self.change.failure.set(Some(AppError::invalid(errors)));
+                self.submission.failure.set(Some(AppError::invalid(errors)));
                 return;
             }
             let (tenant, id) = (tenant.get_untracked().0, id.clone());
@@ -174,7 +175,7 @@ impl EditState {
                 self.version.get_untracked(),
                 self.fields.form.get_untracked(),
             );
-            self.change.send(async move {
+            self.submission.send(async move {
                 let result = edit_api_key(tenant, id, version, form, Some(self.form_id)).await;
                 self.fields.refuse_fields_of(&result);
                 match result? {
@@ -195,7 +196,7 @@ impl EditState {
         let form = KeyForm::of(&theirs.key);
         self.opened.set_value(form.clone());
         self.fields.replace(form);
-        self.change.failure.set(None);
+        self.submission.failure.set(None);
         self.conflict.set(None);
         browser::focus(super::form_state::NAME.id);
     }
@@ -286,7 +287,7 @@ fn differences(typed: &KeyForm, theirs: &ApiKey, groups: &[AuthorizationGroup]) 
 
 /// Cancel and Save, or the question whether what was typed may go.
 #[component]
-fn Actions(form_state: EditState, leave: Closing, close: Closing) -> impl IntoView {
+fn Actions(form_state: EditState, leave: DialogClose, close: DialogClose) -> impl IntoView {
     let save = move || {
         if form_state.conflict.with(Option::is_some) {
             "Save anyway"
@@ -303,7 +304,7 @@ fn Actions(form_state: EditState, leave: Closing, close: Closing) -> impl IntoVi
                 <CancelLink close=leave />
                 <button
                     class="button button-primary"
-                    aria-busy=flag(form_state.change.is_busy)
+                    aria-busy=flag(form_state.submission.is_busy)
                 >
                     {save}
                 </button>
@@ -314,7 +315,7 @@ fn Actions(form_state: EditState, leave: Closing, close: Closing) -> impl IntoVi
 }
 
 #[component]
-fn AskBeforeClosing(is_asking: RwSignal<bool>, close: Closing) -> impl IntoView {
+fn AskBeforeClosing(is_asking: RwSignal<bool>, close: DialogClose) -> impl IntoView {
     Effect::new(|_| {
         browser::focus("edit-keep");
     });

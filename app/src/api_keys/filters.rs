@@ -15,7 +15,7 @@ use leptos::{
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::list_query::ListQuery;
-use crate::{browser, components::Icon, layout::use_tenant, urls};
+use crate::{browser, components::Icon, current_tenant::use_tenant, urls};
 
 /// The search field's identifier.
 const SEARCH: &str = "key-search";

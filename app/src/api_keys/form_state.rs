@@ -6,7 +6,6 @@ use chrono::NaiveDate;
 use domain::{FieldError, key::form::KeyForm};
 use leptos::prelude::*;
 
-use super::date_input::INCOMPLETE_DATE;
 use crate::{browser, error::AppError};
 
 /// A field: its name in the JSON API, its identifier in the page, its label.
@@ -128,16 +127,11 @@ impl FormState {
 
     /// Reads every control.
     pub fn read(self) {
-        let expires_on = if browser::is_incomplete(EXPIRES.id) {
-            INCOMPLETE_DATE.to_owned()
-        } else {
-            browser::value(EXPIRES.id)
-        };
         self.form.set(KeyForm {
             name: browser::value(NAME.id),
             description: browser::value(DESCRIPTION.id),
             authorization_group_id: browser::value(GROUP.id),
-            expires_on,
+            expires_on: browser::date_value(EXPIRES.id),
             ip_allowlist: browser::value(ALLOWLIST.id),
         });
     }

@@ -3,7 +3,7 @@
 use domain::FieldError;
 use leptos::prelude::*;
 
-use super::{form_state::FIELDS, rotate::WayOn};
+use super::{dialog_parts::NextStepLink, form_state::FIELDS};
 use crate::{
     browser,
     components::Icon,
@@ -28,7 +28,8 @@ pub fn FormSummary(
     let content = if failure.code == ErrorCode::Invalid && !failure.fields.is_empty() {
         broken_rules(&failure.fields).into_any()
     } else {
-        view! { <div><p>{failure.message}" "<WayOn code=failure.code /></p></div> }.into_any()
+        view! { <div><p>{failure.message}" "<NextStepLink code=failure.code /></p></div> }
+            .into_any()
     };
     view! {
         <div class="callout" data-tone="danger" role="alert" tabindex="-1" id=SUMMARY>

@@ -13,20 +13,21 @@ use uuid::Uuid;
 
 use super::{
     allowlist_field::AllowlistField,
-    change::Change,
     form_state::{FormState, rules_of_new},
     form_summary::FormSummary,
+    idempotency_field::IdempotencyField,
     key_fields::{DescriptionField, ExpiresField, GroupField, NameField},
-    one_time_field::OneTimeField,
-    refused::{Refused, use_refused},
+    rejected_form::{RejectedForm, use_rejected_form},
+    responses::{Issued, KeyFormContext},
     secret_modal::SecretModal,
-    server_fns::{Issued, KeyFormContext, generate_api_key, open_key_form},
+    server_fns::{generate_api_key, open_key_form},
+    submission::Submission,
 };
 use crate::{
-    components::{UsageMeter, field::flag},
+    components::{KeyQuotaMeter, field::flag},
+    current_tenant::{use_named_tenant, use_tenant},
     error::{AppError, key_limit_reached},
-    layout::{use_named_tenant, use_tenant},
-    status_pages::Failure,
+    tenants::TenantPageFailure,
     urls,
 };
 
@@ -34,11 +35,11 @@ use crate::{
 #[component]
 pub fn GeneratePage() -> impl IntoView {
     let tenant = use_named_tenant();
-    let refused = StoredValue::new(use_refused());
+    let refused = StoredValue::new(use_rejected_form());
     let context = Resource::new(move || tenant.get(), open_key_form);
     let page = move || {
         context.get().map(|context| match context {
-            Err(error) => view! { <Failure error /> }.into_any(),
+            Err(error) => view! { <TenantPageFailure error /> }.into_any(),
             Ok(context) => view! { <Page context refused=refused.get_value() /> }.into_any(),
         })
     };
@@ -46,7 +47,7 @@ pub fn GeneratePage() -> impl IntoView {
 }
 
 #[component]
-fn Page(context: KeyFormContext, refused: Option<Refused>) -> impl IntoView {
+fn Page(context: KeyFormContext, refused: Option<RejectedForm>) -> impl IntoView {
     let KeyFormContext {
         groups,
         usage,
@@ -95,7 +96,7 @@ fn Page(context: KeyFormContext, refused: Option<Refused>) -> impl IntoView {
                 <div>
                     <h1 tabindex="-1">"Generate API Key"</h1>
                     <div class="page-meta">
-                        <UsageMeter usage />
+                        <KeyQuotaMeter usage />
                         <FormNotice usage />
                     </div>
                 </div>
@@ -127,10 +128,10 @@ fn GenerateForm(
     form_id: Uuid,
 ) -> impl IntoView {
     let tenant = use_tenant();
-    let change = Change::new("created", failure, None);
-    let Change {
+    let submission = Submission::new("created", failure, None);
+    let Submission {
         is_busy, failure, ..
-    } = change;
+    } = submission;
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         // A second press while the first is on its way would make a second key.
@@ -143,7 +144,7 @@ fn GenerateForm(
             return;
         }
         let (tenant, form) = (tenant.get_untracked().0, state.form.get_untracked());
-        change.send(async move {
+        submission.send(async move {
             let result = generate_api_key(tenant, form, Some(form_id)).await;
             state.refuse_fields_of(&result);
             // The page may be gone by now.
@@ -154,7 +155,7 @@ fn GenerateForm(
     let cancel = move || tenant.get().url(urls::API_KEYS);
     view! {
         <form class="form" method="post" novalidate on:submit=submit>
-            <OneTimeField form_id />
+            <IdempotencyField form_id />
             {move || failure.get().map(|failure| view! { <FormSummary failure /> })}
             <NameField state />
             <DescriptionField state />

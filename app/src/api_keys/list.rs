@@ -13,25 +13,26 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::{
-    closing::Closing,
+    dialog_close::DialogClose,
     dialog_target::{DialogKind, DialogTarget},
     edit::EditDialog,
     filters::FilterBar,
-    header::{GenerateButton, ListHeader},
+    list_header::{GenerateButton, ListHeader},
     list_query::ListQuery,
     pager::{Pager, ResultCount},
-    refused::{Refused, use_refused},
+    rejected_form::{RejectedForm, use_rejected_form},
+    responses::{EditContext, KeyDetail, KeyList},
     revoke::RevokeDialog,
     rotate::RotateDialog,
-    server_fns::{EditContext, KeyDetail, KeyList, get_api_key, list_api_keys, open_edit_form},
+    server_fns::{get_api_key, list_api_keys, open_edit_form},
     table::{KeyTable, TableSkeleton},
 };
 use crate::{
     browser,
     components::Icon,
+    current_tenant::{use_named_tenant, use_tenant},
     error::{AppError, ErrorCode},
-    layout::{use_named_tenant, use_tenant},
-    status_pages::Failure,
+    tenants::TenantPageFailure,
     urls,
 };
 
@@ -88,7 +89,7 @@ pub fn ApiKeysPage() -> impl IntoView {
         move || (tenant.get(), target.get()),
         |(tenant, target)| open_dialog(tenant, target),
     );
-    let refused = StoredValue::new(use_refused());
+    let refused = StoredValue::new(use_rejected_form());
     // It is about the page as it came, and about no dialog that is opened later.
     Effect::new(move |_| request_animation_frame(move || refused.set_value(None)));
     // Of the browser alone: the server sends what it waited for, so nothing is pending there.
@@ -124,7 +125,7 @@ fn Keys(
     query: Memo<ListQuery>,
     target: Memo<Option<DialogTarget>>,
     is_busy: Signal<bool>,
-    refused: StoredValue<Option<Refused>>,
+    refused: StoredValue<Option<RejectedForm>>,
 ) -> impl IntoView {
     let failure = Memo::new(move |_| {
         let of_list = list
@@ -148,7 +149,7 @@ fn Keys(
     });
     let reload = Callback::new(move |()| list.refetch());
     move || match failure.get() {
-        Some(error) => view! { <Failure error /> }.into_any(),
+        Some(error) => view! { <TenantPageFailure error /> }.into_any(),
         None => {
             view! { <Page loaded held_back open query target reload is_busy refused /> }.into_any()
         }
@@ -169,13 +170,13 @@ fn Page(
     target: Memo<Option<DialogTarget>>,
     reload: Callback<()>,
     is_busy: Signal<bool>,
-    refused: StoredValue<Option<Refused>>,
+    refused: StoredValue<Option<RejectedForm>>,
 ) -> impl IntoView {
     let tenant = use_tenant();
     let navigate = use_navigate();
     let url = Signal::derive(move || query.with(|query| query.url(&tenant.get(), urls::API_KEYS)));
     let is_stale = RwSignal::new(false);
-    let close = Closing {
+    let close = DialogClose {
         url,
         run: Callback::new(move |()| {
             let options = NavigateOptions {

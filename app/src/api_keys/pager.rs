@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::{list_query::ListQuery, server_fns::KeyList};
-use crate::{layout::use_tenant, urls, words};
+use super::{list_query::ListQuery, responses::KeyList};
+use crate::{current_tenant::use_tenant, urls, words};
 
 /// "1–25 of 1,284 keys", Previous, Next.
 #[component]

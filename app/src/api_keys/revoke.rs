@@ -1,22 +1,19 @@
 //! The dialog that revokes a key.
 
-use chrono::{DateTime, Utc};
-use domain::{
-    key::{ApiKey, KeyStatus},
-    receipt::Receipt,
-};
+use domain::{key::KeyStatus, receipt::Receipt};
 use leptos::{prelude::*, web_sys::SubmitEvent};
 
 use super::{
-    change::Change,
-    closing::{CancelLink, CloseLink, Closing},
-    refused::Refused,
-    rotate::SubmitFailure,
-    server_fns::{KeyDetail, revoke_api_key},
+    dialog_close::{CancelLink, CloseLink, DialogClose},
+    dialog_parts::{AlreadyRevoked, KeyFacts, SubmitFailure},
+    rejected_form::RejectedForm,
+    responses::KeyDetail,
+    server_fns::revoke_api_key,
+    submission::Submission,
 };
 use crate::{
-    components::{Dialog, date::Ago, field::flag},
-    layout::use_tenant,
+    components::{Dialog, field::flag},
+    current_tenant::use_tenant,
 };
 
 /// The dialog. The list is read again before it closes.
@@ -25,9 +22,9 @@ pub fn RevokeDialog(
     /// The key.
     detail: KeyDetail,
     /// What was sent without a script and not done.
-    refused: Option<Refused>,
+    refused: Option<RejectedForm>,
     /// Leaves for the list.
-    close: Closing,
+    close: DialogClose,
     /// The key is revoked, and this is what the replicas said of it.
     revoked: Callback<Option<Receipt>>,
 ) -> impl IntoView {
@@ -39,14 +36,14 @@ pub fn RevokeDialog(
         return view! { <AlreadyRevoked title="Revoke API key" name close /> }.into_any();
     }
     let tenant = use_tenant();
-    let change = Change::new(
+    let submission = Submission::new(
         "revoked",
         refused.map(|refused| refused.error),
         Some(close.is_stale),
     );
-    let Change {
+    let Submission {
         is_busy, failure, ..
-    } = change;
+    } = submission;
     let close = close.unless(is_busy);
     let id = key.id.to_string();
     let submit = move |event: SubmitEvent| {
@@ -55,7 +52,7 @@ pub fn RevokeDialog(
             return;
         }
         let (tenant, id) = (tenant.get_untracked().0, id.clone());
-        change.send(async move {
+        submission.send(async move {
             revoked.run(revoke_api_key(tenant, id, Some(form_id)).await?);
             Ok(())
         });
@@ -94,53 +91,4 @@ pub fn RevokeDialog(
         </Dialog>
     }
     .into_any()
-}
-
-/// The hint of the secret, and when and from where it was last used.
-#[component]
-pub fn KeyFacts(
-    /// The key.
-    key: ApiKey,
-    /// The server's time.
-    now: DateTime<Utc>,
-    /// What the hint is called.
-    label: &'static str,
-) -> impl IntoView {
-    let from = key
-        .last_used_ip
-        .map(|address| view! { " from "<code>{address}</code> });
-    view! {
-        <dl class="facts facts-row">
-            <div><dt>{label}</dt><dd><code>{key.hint}</code></dd></div>
-            <div><dt>"Last used"</dt><dd><Ago at=key.last_used_at now />{from}</dd></div>
-        </dl>
-    }
-}
-
-/// In the place of a dialog whose key is revoked: there is nothing to do.
-#[component]
-pub fn AlreadyRevoked(
-    /// What was asked for.
-    title: &'static str,
-    /// The key's name.
-    name: String,
-    /// Leaves for the list.
-    close: Closing,
-) -> impl IntoView {
-    view! {
-        <Dialog id="dialog" labelled_by="revoked-title" described_by="revoked-text" on_cancel=close.run>
-            <div class="dialog-header">
-                <div>
-                    <h2 id="revoked-title">{title}</h2>
-                    <p class="muted" dir="auto">{name}</p>
-                </div>
-            </div>
-            <div class="dialog-body">
-                <p id="revoked-text">"This key is revoked. Nothing re-activates a revoked key."</p>
-            </div>
-            <div class="dialog-actions">
-                <CancelLink close has_focus=true label="Close" />
-            </div>
-        </Dialog>
-    }
 }

@@ -13,21 +13,21 @@ use domain::{
 use leptos::{prelude::*, web_sys::SubmitEvent};
 
 use super::{
-    change::Change,
-    closing::{CancelLink, CloseLink, Closing},
-    date_input::{DateInput, INCOMPLETE_DATE},
-    one_time_field::OneTimeField,
-    refused::Refused,
-    revoke::{AlreadyRevoked, KeyFacts},
+    date_input::DateInput,
+    dialog_close::{CancelLink, CloseLink, DialogClose},
+    dialog_parts::{AlreadyRevoked, KeyFacts, SubmitFailure},
+    idempotency_field::IdempotencyField,
+    rejected_form::RejectedForm,
+    responses::{Issued, KeyDetail},
     secret_modal::SecretModal,
-    server_fns::{Issued, KeyDetail, rotate_api_key},
+    server_fns::rotate_api_key,
+    submission::Submission,
 };
 use crate::{
     browser,
-    components::{Callout, Dialog, FieldErrors, Icon, Tone, field::flag},
-    error::{AppError, ErrorCode},
-    layout::use_tenant,
-    urls, words,
+    components::{Callout, Dialog, FieldErrors, Tone, field::flag},
+    current_tenant::use_tenant,
+    words,
 };
 
 /// The field's identifier.
@@ -63,9 +63,9 @@ pub fn RotateDialog(
     /// The key.
     detail: KeyDetail,
     /// What was sent without a script and not done.
-    refused: Option<Refused>,
+    refused: Option<RejectedForm>,
     /// Leaves for the list.
-    close: Closing,
+    close: DialogClose,
     /// Reads the list again.
     reload: Callback<()>,
 ) -> impl IntoView {
@@ -97,8 +97,8 @@ pub fn RotateDialog(
 #[component]
 fn Asking(
     detail: KeyDetail,
-    refused: Option<Refused>,
-    close: Closing,
+    refused: Option<RejectedForm>,
+    close: DialogClose,
     issued: Callback<Issued>,
 ) -> impl IntoView {
     let tenant = use_tenant();
@@ -114,10 +114,10 @@ fn Asking(
     let initial = typed.or_else(|| current.filter(|_| !is_expired).map(|date| date.to_string()));
     let expires = RwSignal::new(initial.clone().unwrap_or_default());
     let is_judged = RwSignal::new(false);
-    let change = Change::new("rotated", failed, Some(close.is_stale));
-    let Change {
+    let submission = Submission::new("rotated", failed, Some(close.is_stale));
+    let Submission {
         is_busy, failure, ..
-    } = change;
+    } = submission;
     let close = close.unless(is_busy);
     let errors = Signal::derive(move || {
         let judged = is_judged
@@ -139,11 +139,7 @@ fn Asking(
             return;
         }
         // What was typed before the script came is in the field alone.
-        if browser::is_incomplete(EXPIRES) {
-            expires.set(INCOMPLETE_DATE.to_owned());
-        } else {
-            expires.set(browser::value(EXPIRES));
-        }
+        expires.set(browser::date_value(EXPIRES));
         is_judged.set(true);
         failure.set(None);
         if rotated_expiry(&expires.read_untracked(), current, day).is_err() {
@@ -155,7 +151,7 @@ fn Asking(
             id.clone(),
             expires.get_untracked(),
         );
-        change.send(async move {
+        submission.send(async move {
             issued.run(rotate_api_key(tenant, id, expires, Some(form_id)).await?);
             Ok(())
         });
@@ -167,7 +163,7 @@ fn Asking(
     view! {
         <Dialog id="dialog" labelled_by="rotate-title" described_by="rotate-warning" on_cancel=close.run>
             <form method="post" novalidate on:submit=submit>
-                <OneTimeField form_id />
+                <IdempotencyField form_id />
                 <div class="dialog-header">
                     <div>
                         <h2 id="rotate-title">"Rotate API key"</h2>
@@ -216,48 +212,4 @@ fn Asking(
             </form>
         </Dialog>
     }
-}
-
-/// Why a dialog's form was not done; the errors of its fields stand under them.
-#[component]
-pub fn SubmitFailure(
-    /// What came of it.
-    failure: RwSignal<Option<AppError>>,
-) -> impl IntoView {
-    move || {
-        let failure = failure
-            .get()
-            .filter(|failure| failure.code != ErrorCode::Invalid)?;
-        Some(view! {
-            <div class="callout" data-tone="danger" role="alert">
-                <Icon name="alert" />
-                <p>{failure.message}" "<WayOn code=failure.code /></p>
-            </div>
-        })
-    }
-}
-
-/// The link below a failed form: to a new sign-in if the session ended, which keeps the typed text; to the list if the change was made or
-/// may have been made.
-#[component]
-pub fn WayOn(
-    /// Why the form was not done.
-    code: ErrorCode,
-) -> impl IntoView {
-    let (href, text, target, rest) = match code {
-        ErrorCode::NotSignedIn => (
-            urls::sign_in(urls::ACCOUNT),
-            "Sign in in a new tab",
-            Some("_blank"),
-            ", then try again here.",
-        ),
-        ErrorCode::OutcomeUnknown | ErrorCode::AlreadyDone => (
-            use_tenant().get_untracked().url(urls::API_KEYS),
-            "Go to API Keys",
-            None,
-            "",
-        ),
-        _ => return None,
-    };
-    Some(view! { <a href=href target=target>{text}</a>{rest} })
 }

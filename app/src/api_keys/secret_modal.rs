@@ -5,7 +5,7 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 use domain::receipt::Receipt;
 use leptos::{ev, prelude::*, task::spawn_local};
 
-use super::server_fns::Issued;
+use super::responses::Issued;
 use crate::{
     browser,
     components::{Callout, Dialog, Icon, Tone},
@@ -30,7 +30,7 @@ enum CopyState {
     ByHand,
 }
 
-/// The new secret with a button to copy it, and a command to try it. Closing asks first while nothing was copied.
+/// The new secret with a button to copy it, and a command to try it. DialogClose asks first while nothing was copied.
 #[component]
 pub fn SecretModal(
     /// The key with its secret.

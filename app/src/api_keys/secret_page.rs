@@ -8,8 +8,8 @@ use leptos::prelude::*;
 
 use super::{
     dialog_target::DialogTarget,
+    responses::Issued,
     secret_modal::{curl_command, old_secret},
-    server_fns::Issued,
 };
 use crate::{
     api_keys::dialog_target::DialogKind,

@@ -8,14 +8,14 @@ use super::{
     dialog_target::{DialogKind, DialogTarget},
     filters::FilterBar,
     list_query::ListQuery,
-    server_fns::KeyList,
+    responses::KeyList,
 };
 use crate::{
     components::{
         ExpirationBadge, Icon, StatusBadge,
         date::{Ago, Day, Expires},
     },
-    layout::use_tenant,
+    current_tenant::use_tenant,
     urls,
 };
 

@@ -3,11 +3,11 @@
 use domain::{tenant::TenantRef, user::Role};
 use leptos::prelude::*;
 
-use super::Console;
+use super::console::Console;
 use crate::{
     api_keys::dialog_target::page_of,
     components::Icon,
-    layout::use_tenant,
+    current_tenant::use_tenant,
     urls::{self, TenantQuery},
 };
 

@@ -92,7 +92,7 @@ const leave = (event) => {
 // Before the router: browsers call the window's listeners to popstate in the order in which they came.
 for (const type of ['click', 'keydown', 'cancel', 'popstate', 'beforeunload']) listen.call(window, type, leave, true);
 
-// What the bundle calls (`frontend/src/main.rs`, `browser/page.rs`). It hydrates the whole page in the task that asks: nothing happens in between.
+// What the bundle calls (`frontend/src/main.rs`, `browser/dom.rs`). It hydrates the whole page in the task that asks: nothing happens in between.
 window.latchkey = {
   mayHydrate: () => {
     const isAsSent = shape() === '%shape%' && [...document.head.childNodes].some(({ nodeType, data }) => nodeType === 8 && data === 'HEAD');

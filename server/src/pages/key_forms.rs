@@ -5,9 +5,9 @@ use app::{
     api_keys::{
         actions,
         list_query::ListQuery,
-        refused::Refused,
+        rejected_form::RejectedForm,
+        responses::{Conflict, Edited, Issued},
         secret_page::{already_shown_page, secret_page},
-        server_fns::{Conflict, Edited, Issued},
     },
     error::{AppError, ErrorCode},
     ssr::{self, CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS, RequestContext, status_of},
@@ -274,7 +274,7 @@ impl Sent {
             return Redirect::to(&urls::sign_in(address)).into_response();
         }
         let status = status_of(error.code);
-        let refused = Refused {
+        let refused = RejectedForm {
             form,
             error,
             conflict,

@@ -3,11 +3,11 @@
 use domain::tenant::Usage;
 use leptos::prelude::*;
 
-use super::{list_query::ListQuery, server_fns::KeyList};
+use super::{list_query::ListQuery, responses::KeyList};
 use crate::{
-    components::{Icon, UsageMeter},
+    components::{Icon, KeyQuotaMeter},
+    current_tenant::use_tenant,
     error::key_limit_reached,
-    layout::use_tenant,
     urls, words,
 };
 
@@ -22,7 +22,7 @@ pub fn ListHeader(
     let usage = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.summary.usage)));
     let facts = move || {
         usage.get().map(|usage| {
-            view! { <UsageMeter usage /> }
+            view! { <KeyQuotaMeter usage /> }
         })
     };
     let reason = move || {

@@ -7,7 +7,7 @@ use crate::words;
 
 /// `2/10 keys` with a meter, which only illustrates the text: amber from 90 %, red when full.
 #[component]
-pub fn UsageMeter(
+pub fn KeyQuotaMeter(
     /// The tenant's usage.
     usage: Usage,
 ) -> impl IntoView {

@@ -6,7 +6,7 @@ use crate::components::{Icon, field::flag};
 
 /// The way out of a dialog.
 #[derive(Clone, Copy)]
-pub struct Closing {
+pub struct DialogClose {
     /// The list under the dialog.
     pub url: Signal<String>,
     /// Leaves for it.
@@ -17,7 +17,7 @@ pub struct Closing {
     pub is_stale: RwSignal<bool>,
 }
 
-impl Closing {
+impl DialogClose {
     /// The same, shown as closed while an answer is awaited: what came of the change would never be told (`browser::hold`).
     #[must_use]
     pub fn unless(self, is_busy: RwSignal<bool>) -> Self {
@@ -39,7 +39,7 @@ impl Closing {
 #[component]
 pub fn CancelLink(
     /// The way out.
-    close: Closing,
+    close: DialogClose,
     /// Whether the focus starts here.
     #[prop(optional)]
     has_focus: bool,
@@ -64,7 +64,7 @@ pub fn CancelLink(
 #[component]
 pub fn CloseLink(
     /// The way out.
-    close: Closing,
+    close: DialogClose,
 ) -> impl IntoView {
     view! {
         <a

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(35);
 
 /// The state of a form that sends a change. While an answer is awaited, the page is not left without a question.
 #[derive(Clone, Copy)]
-pub struct Change {
+pub struct Submission {
     /// Whether an answer is awaited.
     pub is_busy: RwSignal<bool>,
     /// Why the change was not made, or that nobody knows.
@@ -25,7 +25,7 @@ pub struct Change {
     is_stale: Option<RwSignal<bool>>,
 }
 
-impl Change {
+impl Submission {
     /// A form that was not sent yet, or that the server refused with `failure`. `is_stale` is set when nobody knows whether the change was
     /// made: the list is to be read again then.
     #[must_use]

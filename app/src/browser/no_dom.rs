@@ -37,8 +37,8 @@ pub fn set_value(_id: &str, _value: &str) {}
 
 /// See the browser's half.
 #[must_use]
-pub fn is_incomplete(_id: &str) -> bool {
-    false
+pub fn date_value(_id: &str) -> String {
+    String::new()
 }
 
 /// See the browser's half.

@@ -94,10 +94,15 @@ pub fn set_value(id: &str, value: &str) {
     }
 }
 
-/// Whether the input of that id holds something that is not a value, e.g. half a date: its value reads as empty then.
+/// The value of the date input with this id. The browser reports an incompletely typed date as an empty value, which would mean "never":
+/// it is returned as a text that is no date, so that validation rejects it.
 #[must_use]
-pub fn is_incomplete(id: &str) -> bool {
-    element::<HtmlInputElement>(id).is_some_and(|input| input.validity().bad_input())
+pub fn date_value(id: &str) -> String {
+    match element::<HtmlInputElement>(id) {
+        Some(input) if input.validity().bad_input() => "incomplete".to_owned(),
+        Some(input) => input.value(),
+        None => String::new(),
+    }
 }
 
 /// Takes the text out of the element of that id.

@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use uuid::Uuid;
 
-use super::refused::hidden;
+use super::rejected_form::hidden;
 
 /// The form's one-time id. Only a form that is sent without a script needs it: with one, no button works twice.
 #[component]
-pub fn OneTimeField(
+pub fn IdempotencyField(
     /// Made by the server with the page.
     form_id: Uuid,
 ) -> impl IntoView {

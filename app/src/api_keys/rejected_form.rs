@@ -4,12 +4,12 @@ use domain::key::form::KeyForm;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::server_fns::Conflict;
+use super::responses::Conflict;
 use crate::error::AppError;
 
 /// What the server provides as context to the page that answers a form which it refused. It holds what was typed, and so no secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Refused {
+pub struct RejectedForm {
     /// What stood in the fields; of a dialog, in those that it has.
     pub form: KeyForm,
     /// Why it was not done.
@@ -20,8 +20,8 @@ pub struct Refused {
 
 /// The refused form that this page answers, on both sides of hydration; `None` on every page that was merely asked for.
 #[must_use]
-pub fn use_refused() -> Option<Refused> {
-    SharedValue::new(use_context::<Refused>).into_inner()
+pub fn use_rejected_form() -> Option<RejectedForm> {
+    SharedValue::new(use_context::<RejectedForm>).into_inner()
 }
 
 /// The names of what a form carries besides its fields.
