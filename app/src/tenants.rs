@@ -1,6 +1,6 @@
 //! What a super user sees where the URL names no tenant: the tenants.
 
-use domain::tenant::Usage;
+use domain::tenant::KeyQuota;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
@@ -24,7 +24,7 @@ pub struct TenantLine {
     /// Whether all of its keys are refused.
     pub is_suspended: bool,
     /// How much of its key limit is used.
-    pub usage: Usage,
+    pub usage: KeyQuota,
 }
 
 /// Every tenant with its usage, by name; for a super user.

@@ -16,7 +16,7 @@ use crate::{
     actor::ActorRef,
     group::GroupRef,
     id::{GroupId, KeyId},
-    receipt::Receipt,
+    propagation::Propagation,
 };
 use allowlist::Allowlist;
 use expiry::{ExpirationDate, ExpirationState};
@@ -167,7 +167,7 @@ pub struct ChangedKey {
     pub key: ApiKey,
     /// Who refuses what it was before; `null` where one server has its database to itself.
     #[cfg_attr(feature = "openapi", schema(required))]
-    pub receipt: Option<Receipt>,
+    pub receipt: Option<Propagation>,
 }
 
 /// A key with a new secret: the one answer that carries it.
@@ -181,7 +181,7 @@ pub struct RotatedKey {
     pub secret: Secret,
     /// Who refuses the old secret; `null` where one server has its database to itself.
     #[cfg_attr(feature = "openapi", schema(required))]
-    pub receipt: Option<Receipt>,
+    pub receipt: Option<Propagation>,
 }
 
 /// Today, UTC, at `now`: the day that every rule about dates means.

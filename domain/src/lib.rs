@@ -23,7 +23,7 @@ pub mod id;
 pub mod key;
 pub mod page;
 pub mod permission;
-pub mod receipt;
+pub mod propagation;
 pub mod session;
 pub mod tenant;
 pub mod text;

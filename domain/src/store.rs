@@ -18,10 +18,10 @@ mod error;
 #[cfg(feature = "bench")]
 mod filling;
 pub mod groups;
+pub mod idempotency;
 pub mod invalidation;
 pub mod keys;
 mod migration;
-pub mod one_time;
 pub mod own_password;
 pub mod password;
 pub(crate) mod random;

@@ -47,15 +47,15 @@ impl From<&Tenant> for TenantRef {
 
 /// How much of its key limit a tenant uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Usage {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Usage))]
+pub struct KeyQuota {
     /// Keys that are not revoked, expired ones too.
     pub used: u32,
     /// The key limit. It can be below `used`, where it was lowered.
     pub limit: u32,
 }
 
-impl Usage {
+impl KeyQuota {
     /// Whether no further key can be made.
     #[must_use]
     pub const fn is_full(self) -> bool {

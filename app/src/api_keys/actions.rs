@@ -4,8 +4,8 @@
 use domain::{
     Error,
     key::{IssuedKey, RotatedKey, form::KeyForm, today},
-    receipt::Receipt,
-    store::one_time::{Once, OneTime},
+    propagation::Propagation,
+    store::idempotency::{IdempotencyKey, Idempotent},
 };
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ pub async fn form_context(
     let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
     Ok(KeyFormContext {
         groups: request.store.groups(&scope).list_for_keys().await?,
-        usage: request.store.keys(&scope).usage().await?,
+        usage: request.store.keys(&scope).quota().await?,
         now: request.now,
         client: request.client,
         form_id: Uuid::now_v7(),
@@ -68,18 +68,19 @@ pub async fn generate(
     tenant: Option<&str>,
     form: &KeyForm,
     form_id: Option<Uuid>,
-) -> Result<Once<Issued>, AppError> {
+) -> Result<Idempotent<Issued>, AppError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
     let new = form
         .validate(today(request.now))
         .map_err(AppError::invalid)?;
     let keys = request.store.keys(&scope);
     let outcome = match form_id {
-        None => Once::Done(keys.create(new, request.now).await?),
+        None => Idempotent::Done(keys.create(new, request.now).await?),
         Some(form_id) => {
             let content = content("generate", form);
-            let one_time = OneTime::form(user.user.id, form_id, content.as_bytes(), request.now)?;
-            keys.create_once(new, &one_time, request.now).await?
+            let idempotency =
+                IdempotencyKey::form(user.user.id, form_id, content.as_bytes(), request.now)?;
+            keys.create_once(new, &idempotency, request.now).await?
         }
     };
     Ok(outcome.map(|IssuedKey { key, secret }| Issued {
@@ -110,18 +111,25 @@ pub async fn edit(
         None => keys
             .update(id, changes.clone(), Some(version), request.now)
             .await
-            .map(Once::Done),
+            .map(Idempotent::Done),
         Some(form_id) => {
             let content = format!("{}\0{id}\0{version}", content("edit", form));
-            let one_time = OneTime::form(user.user.id, form_id, content.as_bytes(), request.now)?;
-            keys.update_once(id, changes.clone(), Some(version), &one_time, request.now)
-                .await
+            let idempotency =
+                IdempotencyKey::form(user.user.id, form_id, content.as_bytes(), request.now)?;
+            keys.update_once(
+                id,
+                changes.clone(),
+                Some(version),
+                &idempotency,
+                request.now,
+            )
+            .await
         }
     };
     match saved {
-        Ok(Once::Done(changed)) => Ok(Edited::Saved(changed.receipt)),
+        Ok(Idempotent::Done(changed)) => Ok(Edited::Saved(changed.receipt)),
         // It was saved by an earlier sending, and perhaps changed by somebody since: nothing is to be undone.
-        Ok(Once::Repeated { .. }) => Ok(Edited::Saved(None)),
+        Ok(Idempotent::Repeated { .. }) => Ok(Edited::Saved(None)),
         Err(Error::Stale) => {
             let key = keys.get(id, request.now).await?;
             // A form that was sent twice, or two people who did the same: it is as it was meant to be.
@@ -156,7 +164,7 @@ pub async fn rotate(
     id: &str,
     expires_on: &str,
     form_id: Option<Uuid>,
-) -> Result<Once<Issued>, AppError> {
+) -> Result<Idempotent<Issued>, AppError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
     let keys = request.store.keys(&scope);
     let id = key_id(id)?;
@@ -164,11 +172,13 @@ pub async fn rotate(
     let expiry = rotated_expiry(expires_on, current, today(request.now))
         .map_err(|error| AppError::invalid(vec![error]))?;
     let outcome = match form_id {
-        None => Once::Done(keys.rotate(id, expiry, request.now).await?),
+        None => Idempotent::Done(keys.rotate(id, expiry, request.now).await?),
         Some(form_id) => {
             let content = format!("rotate\0{id}\0{expires_on}");
-            let one_time = OneTime::form(user.user.id, form_id, content.as_bytes(), request.now)?;
-            keys.rotate_once(id, expiry, &one_time, request.now).await?
+            let idempotency =
+                IdempotencyKey::form(user.user.id, form_id, content.as_bytes(), request.now)?;
+            keys.rotate_once(id, expiry, &idempotency, request.now)
+                .await?
         }
     };
     Ok(outcome.map(|rotated| {
@@ -195,21 +205,22 @@ pub async fn revoke(
     tenant: Option<&str>,
     id: &str,
     form_id: Option<Uuid>,
-) -> Result<Option<Receipt>, AppError> {
+) -> Result<Option<Propagation>, AppError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
     let keys = request.store.keys(&scope);
     let id = key_id(id)?;
     let revoked = match form_id {
-        None => Once::Done(keys.revoke(id, request.now).await?),
+        None => Idempotent::Done(keys.revoke(id, request.now).await?),
         Some(form_id) => {
             let content = format!("revoke\0{id}");
-            let one_time = OneTime::form(user.user.id, form_id, content.as_bytes(), request.now)?;
-            keys.revoke_once(id, &one_time, request.now).await?
+            let idempotency =
+                IdempotencyKey::form(user.user.id, form_id, content.as_bytes(), request.now)?;
+            keys.revoke_once(id, &idempotency, request.now).await?
         }
     };
     Ok(match revoked {
-        Once::Done(revoked) => revoked.receipt,
-        Once::Repeated { .. } => None,
+        Idempotent::Done(revoked) => revoked.receipt,
+        Idempotent::Repeated { .. } => None,
     })
 }
 
@@ -217,10 +228,10 @@ pub async fn revoke(
 ///
 /// # Errors
 /// [`ErrorCode::AlreadyDone`]: the form was sent before, and its secret is not told again.
-pub fn done<T>(outcome: Once<T>, done: &str) -> Result<T, AppError> {
+pub fn done<T>(outcome: Idempotent<T>, done: &str) -> Result<T, AppError> {
     match outcome {
-        Once::Done(done) => Ok(done),
-        Once::Repeated { key } => Err(AppError {
+        Idempotent::Done(done) => Ok(done),
+        Idempotent::Repeated { key } => Err(AppError {
             message: format!(
                 "This secret was already shown, or it was lost on its way to you. The key “{}” was {done} once, and not again. \
                  To get a new secret, rotate it from the list.",

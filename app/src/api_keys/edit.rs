@@ -3,7 +3,7 @@
 use domain::{
     group::AuthorizationGroup,
     key::{ApiKey, KeyStatus, form::KeyForm, today},
-    receipt::Receipt,
+    propagation::Propagation,
 };
 use leptos::{prelude::*, web_sys::SubmitEvent};
 use uuid::Uuid;
@@ -42,7 +42,7 @@ pub fn EditDialog(
     /// Leaves for the list.
     close: DialogClose,
     /// The key is saved: reads the list again.
-    saved: Callback<Option<Receipt>>,
+    saved: Callback<Option<Propagation>>,
 ) -> impl IntoView {
     let EditContext { detail, form } = context;
     let KeyDetail {
@@ -156,7 +156,7 @@ impl EditState {
     fn submit(
         self,
         id: String,
-        saved: Callback<Option<Receipt>>,
+        saved: Callback<Option<Propagation>>,
     ) -> impl Fn(SubmitEvent) + Clone + 'static {
         let tenant = use_tenant();
         move |event: SubmitEvent| {

@@ -4,7 +4,7 @@ use domain::{
     client_address::ClientAddress,
     group::AuthorizationGroup,
     key::{form::KeyForm, today},
-    tenant::Usage,
+    tenant::KeyQuota,
 };
 use leptos::{prelude::*, web_sys::SubmitEvent};
 use leptos_meta::Title;
@@ -109,7 +109,7 @@ fn Page(context: KeyFormContext, refused: Option<RejectedForm>) -> impl IntoView
 }
 
 #[component]
-fn FormNotice(usage: Usage) -> impl IntoView {
+fn FormNotice(usage: KeyQuota) -> impl IntoView {
     let text = if usage.is_full() {
         key_limit_reached(usage.limit)
     } else {

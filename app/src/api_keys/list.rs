@@ -1,6 +1,6 @@
 //! The page of the keys: the list, and the dialog that the URL opens over it.
 
-use domain::{key::query::KeyQuery, receipt::Receipt};
+use domain::{key::query::KeyQuery, propagation::Propagation};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{
@@ -204,7 +204,7 @@ fn Page(
             said.set(String::new());
         }
     });
-    let done = move |what: &str, receipt: Option<Receipt>| {
+    let done = move |what: &str, receipt: Option<Propagation>| {
         reload.run(());
         close.run.run(());
         said.set(receipt.map_or_else(String::new, |receipt| receipt.sentence(what)));
@@ -354,7 +354,7 @@ fn HeldBack(message: String, url: Signal<String>) -> impl IntoView {
 #[component]
 fn NothingYet(list: Memo<Option<KeyList>>) -> impl IntoView {
     let button = move || {
-        let usage = list.with(|list| list.as_ref().map(|list| list.summary.usage));
+        let usage = list.with(|list| list.as_ref().map(|list| list.summary.quota));
         usage.map(|usage| view! { <GenerateButton usage /> })
     };
     view! {

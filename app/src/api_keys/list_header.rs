@@ -1,6 +1,6 @@
 //! The head of the list: title, usage, what expires, and the page's one primary button.
 
-use domain::tenant::Usage;
+use domain::tenant::KeyQuota;
 use leptos::prelude::*;
 
 use super::{list_query::ListQuery, responses::KeyList};
@@ -19,7 +19,7 @@ pub fn ListHeader(
     /// Whether the tenant has no key at all.
     is_empty: Memo<bool>,
 ) -> impl IntoView {
-    let usage = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.summary.usage)));
+    let usage = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.summary.quota)));
     let facts = move || {
         usage.get().map(|usage| {
             view! { <KeyQuotaMeter usage /> }
@@ -70,7 +70,7 @@ fn expiring_soon(list: &KeyList) -> impl IntoView + use<> {
 #[component]
 pub fn GenerateButton(
     /// The tenant's usage.
-    usage: Usage,
+    usage: KeyQuota,
 ) -> impl IntoView {
     let tenant = use_tenant();
     if usage.is_full() {

@@ -9,8 +9,8 @@ use domain::{
         format::Secret,
         query::{KeyPage, KeySummary},
     },
-    receipt::Receipt,
-    tenant::Usage,
+    propagation::Propagation,
+    tenant::KeyQuota,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -54,7 +54,7 @@ pub struct EditContext {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Edited {
     /// It is saved; what the replicas said of it, where there are any.
-    Saved(Option<Receipt>),
+    Saved(Option<Propagation>),
     /// Somebody else changed the key since it was opened. Nothing was saved.
     Conflict(Box<Conflict>),
 }
@@ -76,7 +76,7 @@ pub struct KeyFormContext {
     /// The groups to choose from, by name.
     pub groups: Vec<AuthorizationGroup>,
     /// How much of the key limit is used.
-    pub usage: Usage,
+    pub usage: KeyQuota,
     /// The server's time, whose day dates are judged by.
     pub now: DateTime<Utc>,
     /// From where the server sees the person coming.
@@ -95,5 +95,5 @@ pub struct Issued {
     /// For the command to try it: the server's public address, where it knows one.
     pub origin: Option<String>,
     /// Who refuses the old secret, where there was one and there are replicas.
-    pub receipt: Option<Receipt>,
+    pub receipt: Option<Propagation>,
 }

@@ -1,6 +1,6 @@
 //! The dialog that revokes a key.
 
-use domain::{key::KeyStatus, receipt::Receipt};
+use domain::{key::KeyStatus, propagation::Propagation};
 use leptos::{prelude::*, web_sys::SubmitEvent};
 
 use super::{
@@ -26,7 +26,7 @@ pub fn RevokeDialog(
     /// Leaves for the list.
     close: DialogClose,
     /// The key is revoked, and this is what the replicas said of it.
-    revoked: Callback<Option<Receipt>>,
+    revoked: Callback<Option<Propagation>>,
 ) -> impl IntoView {
     let KeyDetail {
         key, now, form_id, ..

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use domain::receipt::Receipt;
+use domain::propagation::Propagation;
 use leptos::{ev, prelude::*, task::spawn_local};
 
 use super::responses::Issued;
@@ -137,7 +137,7 @@ pub fn curl_command(origin: &str, secret: &str) -> String {
 }
 
 /// Where the old secret is refused by now.
-pub(super) fn old_secret(receipt: Receipt) -> impl IntoView {
+pub(super) fn old_secret(receipt: Propagation) -> impl IntoView {
     let text = receipt.sentence("Old secret refused");
     view! { <p class="muted">{text}</p> }
 }

@@ -2,7 +2,7 @@
 
 use domain::{
     key::{form::KeyForm, query::KeyQuery},
-    receipt::Receipt,
+    propagation::Propagation,
 };
 use leptos::prelude::*;
 use uuid::Uuid;
@@ -156,7 +156,7 @@ pub async fn revoke_api_key(
     tenant: Option<String>,
     id: String,
     form_id: Option<Uuid>,
-) -> Result<Option<Receipt>, AppError> {
+) -> Result<Option<Propagation>, AppError> {
     ssr::answer(async { actions::revoke(&ssr::request()?, tenant.as_deref(), &id, form_id).await })
         .await
 }

@@ -1,6 +1,6 @@
 //! How much of the key limit is used.
 
-use domain::tenant::Usage;
+use domain::tenant::KeyQuota;
 use leptos::prelude::*;
 
 use crate::words;
@@ -9,7 +9,7 @@ use crate::words;
 #[component]
 pub fn KeyQuotaMeter(
     /// The tenant's usage.
-    usage: Usage,
+    usage: KeyQuota,
 ) -> impl IntoView {
     let level = if usage.is_full() {
         "full"

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ApiKey, KeyStatus, expiry::ExpirationState};
-use crate::{page, tenant::Usage};
+use crate::{page, tenant::KeyQuota};
 
 /// A column to sort by. Names are compared lower-cased; empty values come last in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ pub struct KeyPage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySummary {
     /// Keys that are not revoked, of how many.
-    pub usage: Usage,
+    pub quota: KeyQuota,
     /// Active keys that expire soon.
     pub expiring_soon: u64,
     /// The tenant's keys, whatever their state.

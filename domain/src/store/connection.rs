@@ -28,7 +28,7 @@ use super::{
     invalidation::{CacheValidity, barrier::Barrier, replica::Replica, single_node::SingleNode},
     migration, password,
 };
-use crate::{Error, id::TenantId, key::format::KeyPrefix, receipt::Receipt};
+use crate::{Error, id::TenantId, key::format::KeyPrefix, propagation::Propagation};
 use lists::{ListConnection, Lists};
 
 /// How a store is opened, and the settings that its rules depend on. Its `Debug` form leaves the URL out: it can hold a password.
@@ -336,7 +336,7 @@ impl Database {
         &self,
         transaction: WriteTransaction,
         made: Result<T, Error>,
-    ) -> Result<(T, Option<Receipt>), Error> {
+    ) -> Result<(T, Option<Propagation>), Error> {
         match made {
             Ok(made) => Ok((made, self.commit_change(transaction).await?)),
             Err(error @ (Error::KeyRevoked | Error::Stale)) => {
@@ -366,7 +366,7 @@ impl Database {
     pub(crate) async fn commit_change(
         &self,
         transaction: WriteTransaction,
-    ) -> Result<Option<Receipt>, Error> {
+    ) -> Result<Option<Propagation>, Error> {
         self.commit_until(transaction, Until::AllChangesHold).await
     }
 
@@ -386,7 +386,7 @@ impl Database {
         &self,
         transaction: WriteTransaction,
         until: Until,
-    ) -> Result<Option<Receipt>, Error> {
+    ) -> Result<Option<Propagation>, Error> {
         let is_file = transaction.get_database_backend() == DbBackend::Sqlite;
         let committing = self.start_commit(transaction, until, Some(DATABASE_TIMEOUT));
         if !is_file {
@@ -410,7 +410,7 @@ impl Database {
         transaction: WriteTransaction,
         until: Until,
         patience: Option<Duration>,
-    ) -> JoinHandle<Result<Option<Receipt>, Error>> {
+    ) -> JoinHandle<Result<Option<Propagation>, Error>> {
         self.has_written.store(true, Ordering::Relaxed);
         match transaction.get_database_backend() {
             DbBackend::Sqlite => {
@@ -439,15 +439,15 @@ impl Database {
 
 /// What came of a commit in a task of its own.
 fn finished(
-    committed: Result<Result<Option<Receipt>, Error>, JoinError>,
-) -> Result<Option<Receipt>, Error> {
+    committed: Result<Result<Option<Propagation>, Error>, JoinError>,
+) -> Result<Option<Propagation>, Error> {
     committed.unwrap_or_else(|error| Err(Error::OutcomeUnknown(Box::new(error))))
 }
 
 async fn commit_to_file(
     transaction: WriteTransaction,
     node: Option<Arc<SingleNode>>,
-) -> Result<Option<Receipt>, Error> {
+) -> Result<Option<Propagation>, Error> {
     let committed = transaction.commit().await;
     // Also where it failed: perhaps it did not.
     if let Some(node) = node {
@@ -465,7 +465,7 @@ async fn commit_to_postgres(
     patience: Option<Duration>,
     reader: DatabaseConnection,
     replica: Option<Arc<Replica>>,
-) -> Result<Option<Receipt>, Error> {
+) -> Result<Option<Propagation>, Error> {
     let waits_for_all = until == Until::AllChangesHold;
     let barrier = with_timeout(Barrier::of(&transaction, waits_for_all)).await?;
     let committing = transaction.commit();

@@ -1,8 +1,7 @@
 //! The keys of one tenant.
 
 mod archive;
-#[cfg(test)]
-mod at_scale;
+mod bulk_insert;
 mod by_secret;
 mod counts;
 mod create;
@@ -11,7 +10,8 @@ mod filter;
 mod group;
 mod last_used;
 mod list;
-mod many_rows;
+#[cfg(test)]
+mod list_with_100k_keys;
 mod order;
 mod own_grant;
 mod revoke;
@@ -38,7 +38,7 @@ use super::{
     audit::{self, NewEvent},
     connection::{Database, lists::ListConnection},
     entity::{api_key, tenant},
-    one_time::{self, Once, OneTime},
+    idempotency::{self, IdempotencyKey, Idempotent},
     scope::TenantScope,
 };
 use crate::{
@@ -50,7 +50,7 @@ use crate::{
         ApiKey, ChangedKey, IssuedKey, KeyChanges, NewKey, RotatedExpiry, RotatedKey,
         query::{KeyPage, KeyQuery, KeySummary},
     },
-    tenant::Usage,
+    tenant::KeyQuota,
 };
 
 const NOT_FOUND: Error = Error::NotFound("API key");
@@ -80,18 +80,18 @@ impl<'a> Keys<'a> {
         Ok(list::list(self, query, &lists, now).await?.0)
     }
 
-    /// [`Self::list`] and [`Self::usage`].
+    /// [`Self::list`] and [`Self::quota`].
     ///
     /// # Errors
     /// Those of [`Self::list`].
-    pub async fn list_with_usage(
+    pub async fn list_with_quota(
         &self,
         query: &KeyQuery,
         now: DateTime<Utc>,
-    ) -> Result<(KeyPage, Usage), Error> {
+    ) -> Result<(KeyPage, KeyQuota), Error> {
         let lists = self.lists().await?;
         let (page, _) = list::list(self, query, &lists, now).await?;
-        Ok((page, self.usage_on(&lists).await?))
+        Ok((page, self.quota_on(&lists).await?))
     }
 
     /// [`Self::list`] and [`Self::summary`]: for a search, every key is looked at once for both.
@@ -122,16 +122,16 @@ impl<'a> Keys<'a> {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn usage(&self) -> Result<Usage, Error> {
-        self.usage_on(&self.lists().await?).await
+    pub async fn quota(&self) -> Result<KeyQuota, Error> {
+        self.quota_on(&self.lists().await?).await
     }
 
-    async fn usage_on(&self, lists: &ListConnection) -> Result<Usage, Error> {
+    async fn quota_on(&self, lists: &ListConnection) -> Result<KeyQuota, Error> {
         let connection: &DatabaseConnection = lists;
         lists
             .with_timeout(async {
                 let tenant = self.tenant(connection).await?;
-                counts::usage(self, &tenant, connection).await
+                counts::quota(self, &tenant, connection).await
             })
             .await
     }
@@ -170,10 +170,10 @@ impl<'a> Keys<'a> {
     pub async fn create_once(
         &self,
         new: NewKey,
-        one_time: &OneTime,
+        idempotency: &IdempotencyKey,
         now: DateTime<Utc>,
-    ) -> Result<Once<IssuedKey>, Error> {
-        create::create(self, new, Some(one_time), now).await
+    ) -> Result<Idempotent<IssuedKey>, Error> {
+        create::create(self, new, Some(idempotency), now).await
     }
 
     /// The key that came of a request that counts once, where it was done before. For one that could not be done again: what was a
@@ -183,13 +183,13 @@ impl<'a> Keys<'a> {
     /// [`Error::RequestReused`], [`Error::RequestInFlight`], [`Error::Unavailable`].
     pub async fn find_once(
         &self,
-        one_time: &OneTime,
+        idempotency: &IdempotencyKey,
         now: DateTime<Utc>,
     ) -> Result<Option<ApiKey>, Error> {
         let transaction = self.database.begin_write().await?;
         let found = self
             .database
-            .with_timeout(self.find_done(&transaction, Some(one_time), now))
+            .with_timeout(self.find_done(&transaction, Some(idempotency), now))
             .await;
         self.database.end(transaction, found).await
     }
@@ -219,10 +219,10 @@ impl<'a> Keys<'a> {
         id: KeyId,
         changes: KeyChanges,
         expected_version: Option<i64>,
-        one_time: &OneTime,
+        idempotency: &IdempotencyKey,
         now: DateTime<Utc>,
-    ) -> Result<Once<ChangedKey>, Error> {
-        update::update(self, id, changes, expected_version, Some(one_time), now).await
+    ) -> Result<Idempotent<ChangedKey>, Error> {
+        update::update(self, id, changes, expected_version, Some(idempotency), now).await
     }
 
     /// Who made the newest change of a key, its making included: whose work a stale edit would have undone. `None` where there is
@@ -263,10 +263,10 @@ impl<'a> Keys<'a> {
         &self,
         id: KeyId,
         expiry: RotatedExpiry,
-        one_time: &OneTime,
+        idempotency: &IdempotencyKey,
         now: DateTime<Utc>,
-    ) -> Result<Once<RotatedKey>, Error> {
-        rotate::rotate(self, id, expiry, Some(one_time), now).await
+    ) -> Result<Idempotent<RotatedKey>, Error> {
+        rotate::rotate(self, id, expiry, Some(idempotency), now).await
     }
 
     /// The key that acts gives itself a new secret; the old one is dead with the same commit. Everything else stays.
@@ -292,10 +292,10 @@ impl<'a> Keys<'a> {
     pub async fn revoke_once(
         &self,
         id: KeyId,
-        one_time: &OneTime,
+        idempotency: &IdempotencyKey,
         now: DateTime<Utc>,
-    ) -> Result<Once<ChangedKey>, Error> {
-        revoke::revoke(self, id, Some(one_time), now).await
+    ) -> Result<Idempotent<ChangedKey>, Error> {
+        revoke::revoke(self, id, Some(idempotency), now).await
     }
 
     /// How often requests with a key were refused, by day and code, the newest day first; up to 5 seconds late.
@@ -354,14 +354,14 @@ impl<'a> Keys<'a> {
     async fn find_done(
         &self,
         transaction: &DatabaseTransaction,
-        one_time: Option<&OneTime>,
+        idempotency: Option<&IdempotencyKey>,
         now: DateTime<Utc>,
     ) -> Result<Option<ApiKey>, Error> {
-        let Some(one_time) = one_time else {
+        let Some(idempotency) = idempotency else {
             return Ok(None);
         };
         let tenant = self.scope.tenant_id();
-        match one_time::find_done(transaction, tenant, one_time, now).await? {
+        match idempotency::find_done(transaction, tenant, idempotency, now).await? {
             Some(id) => self.read(transaction, id, now).await.map(Some),
             None => Ok(None),
         }
@@ -371,14 +371,14 @@ impl<'a> Keys<'a> {
     async fn remember(
         &self,
         transaction: &DatabaseTransaction,
-        one_time: Option<&OneTime>,
+        idempotency: Option<&IdempotencyKey>,
         key: KeyId,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let Some(one_time) = one_time else {
+        let Some(idempotency) = idempotency else {
             return Ok(());
         };
-        one_time::remember(transaction, self.scope.tenant_id(), one_time, key, now).await
+        idempotency::remember(transaction, self.scope.tenant_id(), idempotency, key, now).await
     }
 
     /// The row of a key.
@@ -448,10 +448,10 @@ impl<'a> Keys<'a> {
 }
 
 /// What came of a request without a token: it cannot be a repeat.
-fn done<T>(once: Once<T>) -> Result<T, Error> {
-    match once {
-        Once::Done(done) => Ok(done),
-        Once::Repeated { .. } => Err(Error::RequestReused),
+fn done<T>(outcome: Idempotent<T>) -> Result<T, Error> {
+    match outcome {
+        Idempotent::Done(done) => Ok(done),
+        Idempotent::Repeated { .. } => Err(Error::RequestReused),
     }
 }
 

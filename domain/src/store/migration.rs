@@ -225,7 +225,7 @@ mod tests {
         let expected = [GROUPS[3], GROUPS[1], GROUPS[0], GROUPS[2]];
         assert_eq!(groups, expected.map(|name| [name, name]).concat());
         let summary = keys.summary(&query, now).await.expect("a summary");
-        assert_eq!((summary.total, summary.usage.used), (8, 4));
+        assert_eq!((summary.total, summary.quota.used), (8, 4));
         assert_eq!((summary.matching, summary.expiring_soon), (8, 4));
         // Counting goes on from there, and a new key stands beside the old ones.
         let active = page
@@ -235,11 +235,11 @@ mod tests {
         let id = active.expect("a key").id;
         keys.revoke(id, now).await.expect("revoked");
         let summary = keys.summary(&query, now).await.expect("a summary");
-        assert_eq!((summary.usage.used, summary.expiring_soon), (3, 3));
+        assert_eq!((summary.quota.used, summary.expiring_soon), (3, 3));
         // Revoked ones of then are archived as those of now.
         while store.archive_revoked_keys(2, now).await.expect("archived") {}
         let summary = keys.summary(&query, now).await.expect("a summary");
-        assert_eq!((summary.total, summary.usage.used), (5, 3));
+        assert_eq!((summary.total, summary.quota.used), (5, 3));
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ use crate::{
     Error, FieldError,
     audit::{AuditAction, AuditTarget},
     id::KeyId,
-    tenant::{MAX_KEY_LIMIT, Slug, Tenant, TenantRef, Usage},
+    tenant::{KeyQuota, MAX_KEY_LIMIT, Slug, Tenant, TenantRef},
     text,
 };
 
@@ -52,7 +52,7 @@ impl<'a> Tenants<'a> {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn list(&self) -> Result<Vec<(Tenant, Usage)>, Error> {
+    pub async fn list(&self) -> Result<Vec<(Tenant, KeyQuota)>, Error> {
         let lists = self.database.lists(None).await?;
         let reader: &DatabaseConnection = &lists;
         let (rows, used) = lists
@@ -76,7 +76,7 @@ impl<'a> Tenants<'a> {
             .map(|row| {
                 let used = used.get(&row.id).copied().unwrap_or_default();
                 let tenant = from_row(row)?;
-                let usage = Usage {
+                let usage = KeyQuota {
                     used: u32::try_from(used).map_err(|_| damaged("number of keys"))?,
                     limit: tenant.key_limit,
                 };

@@ -9,7 +9,7 @@ use domain::{
     key::{IssuedKey, format::Secret, query::KeyQuery, verdict::Refusal},
     store::{
         TenantScope,
-        one_time::{Once, OneTime},
+        idempotency::{IdempotencyKey, Idempotent},
     },
     verify::{Owner, Question, Verifier},
 };
@@ -124,7 +124,7 @@ async fn the_keys_that_were_revoked_last_are_listed_and_older_ones_stay_refused(
         };
         let events = fixture.store.audit(&scope).list(&query).await.unwrap();
         assert_eq!(events.items.len(), 2, "made and revoked");
-        assert_eq!(of_acme.usage().await.unwrap().used, 1);
+        assert_eq!(of_acme.quota().await.unwrap().used, 1);
 
         // Nothing more is done where nothing more is to be done.
         let again = fixture.store.archive_revoked_keys(2, fixture.now).await;
@@ -171,9 +171,9 @@ async fn a_key_that_a_repeat_may_ask_for_stays_for_a_day() {
         let group = fixture.group(&scope, "Ordering", &[]).await;
         let keys = fixture.store.keys(&scope);
         let asks = KeyId::from(Uuid::nil());
-        let token = OneTime::idempotency_key(asks, "create", b"content").unwrap();
+        let token = IdempotencyKey::header(asks, "create", b"content").unwrap();
         let made = keys.create_once(new_key("once", &group), &token, fixture.now);
-        let Once::Done(made) = made.await.unwrap() else {
+        let Idempotent::Done(made) = made.await.unwrap() else {
             panic!("no repeat");
         };
         keys.revoke(made.key.id, fixture.now).await.unwrap();
@@ -181,7 +181,7 @@ async fn a_key_that_a_repeat_may_ask_for_stays_for_a_day() {
         archive(fixture, 0, TimeDelta::hours(23)).await;
         assert_eq!(names(fixture, &scope, "").await, ["once"]);
         let again = keys.create_once(new_key("once", &group), &token, fixture.now);
-        assert!(matches!(again.await.unwrap(), Once::Repeated { .. }));
+        assert!(matches!(again.await.unwrap(), Idempotent::Repeated { .. }));
 
         archive(fixture, 0, TimeDelta::hours(25)).await;
         assert_eq!(names(fixture, &scope, "").await, Vec::<String>::new());

@@ -12,7 +12,7 @@ use domain::{
     },
     page::MAX_LIMIT,
     store::TenantScope,
-    tenant::Usage,
+    tenant::KeyQuota,
     verify::Verifier,
 };
 use std::cmp::Ordering;
@@ -201,7 +201,7 @@ async fn filters_are_independent_of_each_other_and_agree_with_what_the_keys_say(
                 assert_eq!(shown.len(), expected, "{query:?}");
                 let summary = keys.summary(&query, fixture.now).await.unwrap();
                 let expected = KeySummary {
-                    usage: Usage {
+                    quota: KeyQuota {
                         used: 5,
                         limit: 100,
                     },
@@ -521,9 +521,9 @@ async fn counts_follow_every_change() {
         let counts = async || {
             let summary = keys.summary(&KeyQuery::default(), fixture.now).await;
             let summary = summary.unwrap();
-            assert_eq!(summary.usage, keys.usage().await.unwrap());
+            assert_eq!(summary.quota, keys.quota().await.unwrap());
             assert_eq!(summary.matching, summary.total);
-            (summary.usage.used, summary.expiring_soon, summary.total)
+            (summary.quota.used, summary.expiring_soon, summary.total)
         };
         assert_eq!(counts().await, (0, 0, 0));
         let mut soon = new_key("ERP", &group);

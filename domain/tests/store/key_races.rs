@@ -65,7 +65,7 @@ async fn p43_of_fifty_creates_at_once_at_nine_of_ten_exactly_one_succeeds() {
                 }
             }
             assert_eq!(made.len(), 1, "round {round}");
-            assert_eq!(keys.usage().await.unwrap().used, 10);
+            assert_eq!(keys.quota().await.unwrap().used, 10);
             keys.revoke(made[0].key.id, fixture.now).await.unwrap();
         }
     })

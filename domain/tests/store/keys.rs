@@ -149,7 +149,7 @@ async fn a_group_that_is_not_the_tenants_own_for_keys_and_a_day_that_is_not_in_t
             late.group_id = foreign.id;
             assert_eq!(fields(late).await, [GROUP, DATE]);
         }
-        assert_eq!(keys.usage().await.unwrap().used, 0);
+        assert_eq!(keys.quota().await.unwrap().used, 0);
     })
     .await;
 }
@@ -186,7 +186,7 @@ async fn p26_another_tenants_key_does_not_exist() {
         }
         let page = keys.list(&KeyQuery::default(), fixture.now).await.unwrap();
         assert_eq!(page.items, [own]);
-        assert_eq!(keys.usage().await.unwrap().used, 1);
+        assert_eq!(keys.quota().await.unwrap().used, 1);
         let query = KeyQuery::default();
         let of_acme = keys.summary(&query, fixture.now).await.unwrap();
         assert_eq!((of_acme.total, of_acme.expiring_soon), (1, 0));
@@ -257,7 +257,7 @@ async fn p33_the_limit_counts_every_key_that_is_not_revoked() {
         let operator = fixture.store.as_cli();
         let tenants = fixture.store.tenants(&operator);
         tenants.set_limit("acme", 3, later).await.unwrap();
-        let usage = keys.usage().await.unwrap();
+        let usage = keys.quota().await.unwrap();
         assert_eq!((usage.used, usage.limit), (10, 3));
         let all = keys.list(&KeyQuery::default(), later).await.unwrap();
         assert_eq!(all.items.len(), 10);

@@ -5,7 +5,7 @@ use domain::{
     client_address::ClientAddress,
     group::AuthorizationGroup,
     key::{IssuedKey, RotatedExpiry, format::Secret, verdict::Refusal},
-    receipt::Receipt,
+    propagation::Propagation,
     store::{Store, StoreOptions, TenantScope},
     verify::Verifier,
 };
@@ -123,7 +123,7 @@ async fn p62_each_kind_of_change_is_answered_when_every_replica_has_applied_it()
         cluster.replicas[0].judge(&secret).await.unwrap();
         assert_eq!(cluster.replicas[0].store.statements(), statements);
 
-        let whole = |receipt: Option<Receipt>| {
+        let whole = |receipt: Option<Propagation>| {
             let receipt = receipt.expect("a receipt");
             assert_eq!((receipt.replicas, receipt.refused_on), (3, 3));
         };

@@ -199,7 +199,7 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
     }
     // Counted as everything that the store itself does.
     let summary = keys.summary(&KeyQuery::default(), later).await.unwrap();
-    assert_eq!((summary.total, summary.usage.used), (4, 1));
+    assert_eq!((summary.total, summary.quota.used), (4, 1));
     issue(&fixture, &scope, &group, "made afterwards").await;
 
     // The other way round: what was replaced is a backup as any other.

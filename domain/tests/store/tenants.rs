@@ -6,7 +6,7 @@ use domain::{
     actor::ActorKind,
     audit::AuditAction,
     store::tenants::NewTenant,
-    tenant::{MAX_KEY_LIMIT, Usage},
+    tenant::{KeyQuota, MAX_KEY_LIMIT},
 };
 use serde_json::json;
 
@@ -236,8 +236,8 @@ async fn the_list_is_by_name_and_counts_the_keys_that_are_not_revoked() {
         assert_eq!(
             listed,
             [
-                ("acme".to_owned(), Usage { used: 2, limit: 10 }),
-                ("zeta".to_owned(), Usage { used: 0, limit: 10 }),
+                ("acme".to_owned(), KeyQuota { used: 2, limit: 10 }),
+                ("zeta".to_owned(), KeyQuota { used: 0, limit: 10 }),
             ]
         );
     })

@@ -10,12 +10,12 @@ use domain::{
     Error,
     id::KeyId,
     key::{ApiKey, format::Secret, today},
-    receipt::Receipt,
+    propagation::Propagation,
     store::{
+        idempotency::{IdempotencyKey, Idempotent},
         keys::Keys,
-        one_time::{Once, OneTime},
     },
-    tenant::Usage,
+    tenant::KeyQuota,
     verify::VerifiedKey,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
@@ -44,7 +44,7 @@ pub(crate) struct KeyList {
     /// Hand it back as `cursor` to get what follows; `null` at the end.
     #[schema(required)]
     next_cursor: Option<String>,
-    usage: Usage,
+    usage: KeyQuota,
 }
 
 /// The key that was made. Its secret is in the first answer, and in that of no repeat.
@@ -66,7 +66,7 @@ pub(crate) struct EditedKey {
     key: ApiKey,
     /// Who refuses what it was before; `null` where one server has its database to itself. In the answer to no repeat.
     #[schema(required = false)]
-    receipt: Option<Receipt>,
+    receipt: Option<Propagation>,
 }
 
 /// The key with its new secret, which is in the first answer, and in that of no repeat.
@@ -80,7 +80,7 @@ pub(crate) struct KeyWithNewSecret {
     secret: Option<Secret>,
     /// Who refuses the old secret; `null` where one server has its database to itself. In the answer to no repeat.
     #[schema(required = false)]
-    receipt: Option<Receipt>,
+    receipt: Option<Propagation>,
 }
 
 /// The key in the path. What is no identifier names nothing.
@@ -124,7 +124,7 @@ pub(crate) async fn list_api_keys(
     let query = parse_key_query(query.as_deref().unwrap_or_default())?;
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
-    let (page, usage) = keys.list_with_usage(&query, clock::now()).await?;
+    let (page, usage) = keys.list_with_quota(&query, clock::now()).await?;
     Ok(ListJson(KeyList {
         items: page.items,
         next_cursor: page.next_cursor,
@@ -157,22 +157,22 @@ pub(crate) async fn create_api_key(
 ) -> Result<Response, ApiError> {
     let now = clock::now();
     let body = body.required()?;
-    let one_time = idempotency_key(&headers, &verified, "POST /api/v1/api-keys", &body)?;
+    let idempotency = idempotency_key(&headers, &verified, "POST /api/v1/api-keys", &body)?;
     let scope = verified.scope();
     let groups = state.store.groups(&scope);
     let new = NewKeyBody::read(body, &groups, today(now)).await;
     let keys = state.store.keys(&scope);
-    let made = match (new, one_time) {
-        (Ok(new), Some(one_time)) => keys.create_once(new, &one_time, now).await?,
-        (Ok(new), None) => Once::Done(keys.create(new, now).await?),
-        (Err(error), one_time) => done_before(&keys, one_time.as_ref(), error, now).await?,
+    let made = match (new, idempotency) {
+        (Ok(new), Some(idempotency)) => keys.create_once(new, &idempotency, now).await?,
+        (Ok(new), None) => Idempotent::Done(keys.create(new, now).await?),
+        (Err(error), idempotency) => done_before(&keys, idempotency.as_ref(), error, now).await?,
     };
     Ok(match made {
-        Once::Done(issued) => {
+        Idempotent::Done(issued) => {
             let location = location(&issued.key);
             (StatusCode::CREATED, location, TaggedKey::issued(issued)).into_response()
         }
-        Once::Repeated { key } => {
+        Idempotent::Repeated { key } => {
             let location = location(&key);
             (StatusCode::CREATED, location, replayed(key)).into_response()
         }
@@ -191,14 +191,14 @@ fn replayed(key: ApiKey) -> Response {
 /// `error`, where it is none.
 async fn done_before<T>(
     keys: &Keys<'_>,
-    one_time: Option<&OneTime>,
+    idempotency: Option<&IdempotencyKey>,
     error: Error,
     now: DateTime<Utc>,
-) -> Result<Once<T>, Error> {
-    if let Some(one_time) = one_time
-        && let Some(key) = keys.find_once(one_time, now).await?
+) -> Result<Idempotent<T>, Error> {
+    if let Some(idempotency) = idempotency
+        && let Some(key) = keys.find_once(idempotency, now).await?
     {
-        return Ok(Once::Repeated { key });
+        return Ok(Idempotent::Repeated { key });
     }
     Err(error)
 }
@@ -212,7 +212,7 @@ fn idempotency_key(
     verified: &VerifiedKey,
     action: &str,
     body: &Value,
-) -> Result<Option<OneTime>, Error> {
+) -> Result<Option<IdempotencyKey>, Error> {
     let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(line) = lines.next() else {
         return Ok(None);
@@ -224,7 +224,7 @@ fn idempotency_key(
     let token = line.to_str().unwrap_or_default();
     // As it reads, with the names of its members in order: spaces make no other request of it.
     let content = format!("{action} {body}");
-    OneTime::idempotency_key(verified.key().id, token, content.as_bytes()).map(Some)
+    IdempotencyKey::header(verified.key().id, token, content.as_bytes()).map(Some)
 }
 
 fn location(key: &ApiKey) -> [(HeaderName, String); 1] {
@@ -282,7 +282,7 @@ pub(crate) async fn update_api_key(
     let if_match = IfMatch::read(&headers)?;
     let body = body.required()?;
     let action = format!("PATCH /api/v1/api-keys/{id}");
-    let one_time = idempotency_key(&headers, &verified, &action, &body)?;
+    let idempotency = idempotency_key(&headers, &verified, &action, &body)?;
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
     let groups = state.store.groups(&scope);
@@ -291,19 +291,19 @@ pub(crate) async fn update_api_key(
         let changes = KeyChangesBody::read(body, &groups).await?;
         Ok((expected, changes))
     };
-    let edited = match (wanted.await, one_time) {
-        (Ok((expected, changes)), Some(one_time)) => {
-            keys.update_once(id, changes, expected, &one_time, now)
+    let edited = match (wanted.await, idempotency) {
+        (Ok((expected, changes)), Some(idempotency)) => {
+            keys.update_once(id, changes, expected, &idempotency, now)
                 .await?
         }
         (Ok((expected, changes)), None) => {
-            Once::Done(keys.update(id, changes, expected, now).await?)
+            Idempotent::Done(keys.update(id, changes, expected, now).await?)
         }
-        (Err(error), one_time) => done_before(&keys, one_time.as_ref(), error, now).await?,
+        (Err(error), idempotency) => done_before(&keys, idempotency.as_ref(), error, now).await?,
     };
     Ok(match edited {
-        Once::Done(changed) => TaggedKey::changed(changed).into_response(),
-        Once::Repeated { key } => replayed(key),
+        Idempotent::Done(changed) => TaggedKey::changed(changed).into_response(),
+        Idempotent::Repeated { key } => replayed(key),
     })
 }
 
@@ -337,20 +337,20 @@ pub(crate) async fn rotate_api_key(
     let now = clock::now();
     let action = format!("POST /api/v1/api-keys/{id}/rotate");
     let content = body.as_ref().unwrap_or(&Value::Null);
-    let one_time = idempotency_key(&headers, &verified, &action, content)?;
+    let idempotency = idempotency_key(&headers, &verified, &action, content)?;
     let body = RotateBody::read(body)?;
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
-    let rotated = match one_time {
-        Some(one_time) => {
-            keys.rotate_once(id, body.expires_on, &one_time, now)
+    let rotated = match idempotency {
+        Some(idempotency) => {
+            keys.rotate_once(id, body.expires_on, &idempotency, now)
                 .await?
         }
-        None => Once::Done(keys.rotate(id, body.expires_on, now).await?),
+        None => Idempotent::Done(keys.rotate(id, body.expires_on, now).await?),
     };
     Ok(match rotated {
-        Once::Done(rotated) => TaggedKey::rotated(rotated).into_response(),
-        Once::Repeated { key } => replayed(key),
+        Idempotent::Done(rotated) => TaggedKey::rotated(rotated).into_response(),
+        Idempotent::Repeated { key } => replayed(key),
     })
 }
 
@@ -381,15 +381,15 @@ pub(crate) async fn revoke_api_key(
 ) -> Result<Response, ApiError> {
     let now = clock::now();
     let action = format!("POST /api/v1/api-keys/{id}/revoke");
-    let one_time = idempotency_key(&headers, &verified, &action, &Value::Null)?;
+    let idempotency = idempotency_key(&headers, &verified, &action, &Value::Null)?;
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
-    let revoked = match one_time {
-        Some(one_time) => keys.revoke_once(id, &one_time, now).await?,
-        None => Once::Done(keys.revoke(id, now).await?),
+    let revoked = match idempotency {
+        Some(idempotency) => keys.revoke_once(id, &idempotency, now).await?,
+        None => Idempotent::Done(keys.revoke(id, now).await?),
     };
     Ok(match revoked {
-        Once::Done(revoked) => TaggedKey::changed(revoked).into_response(),
-        Once::Repeated { key } => replayed(key),
+        Idempotent::Done(revoked) => TaggedKey::changed(revoked).into_response(),
+        Idempotent::Repeated { key } => replayed(key),
     })
 }

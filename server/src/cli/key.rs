@@ -13,7 +13,7 @@ use domain::{
         today,
     },
     page,
-    receipt::Receipt,
+    propagation::Propagation,
     store::TenantScope,
 };
 use serde::Serialize;
@@ -230,7 +230,7 @@ impl Session {
         self.output.secret(secret.expose(), whole)
     }
 
-    fn print_receipt(&self, what: &str, receipt: Option<Receipt>) {
+    fn print_receipt(&self, what: &str, receipt: Option<Propagation>) {
         if let Some(receipt) = receipt {
             self.output.note(&receipt.sentence(what));
         }

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use domain::{
     Error,
     store::tenants::NewTenant,
-    tenant::{MAX_KEY_LIMIT, Slug, Tenant, Usage},
+    tenant::{KeyQuota, MAX_KEY_LIMIT, Slug, Tenant},
 };
 use serde::Serialize;
 
@@ -61,7 +61,7 @@ struct TenantRow {
     #[serde(flatten)]
     tenant: Tenant,
     #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Usage>,
+    usage: Option<KeyQuota>,
 }
 
 impl Row for TenantRow {

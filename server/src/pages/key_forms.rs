@@ -17,7 +17,7 @@ use axum::{
     extract::{Path, Query, Request, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use domain::{key::form::KeyForm, store::one_time::Once};
+use domain::{key::form::KeyForm, store::idempotency::Idempotent};
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use leptos::prelude::provide_context;
 use leptos_router::params::ParamsMap;
@@ -243,14 +243,14 @@ impl Sent {
     }
 
     /// The new secret, in an answer that nothing keeps; or that it was shown before.
-    fn show(&self, outcome: Once<Issued>, title: &'static str) -> Response {
+    fn show(&self, outcome: Idempotent<Issued>, title: &'static str) -> Response {
         let bundle = &self.state.bundle;
         let (status, page) = match outcome {
-            Once::Done(issued) => (
+            Idempotent::Done(issued) => (
                 StatusCode::OK,
                 secret_page(bundle, self.list(), issued, title),
             ),
-            Once::Repeated { key } => (
+            Idempotent::Repeated { key } => (
                 StatusCode::CONFLICT,
                 already_shown_page(bundle, self.list(), &key),
             ),

@@ -319,7 +319,7 @@ impl TestApp {
     pub(crate) async fn used_keys(&self) -> u32 {
         let cli = self.store.as_cli();
         let scope = self.store.tenants(&cli).scope("acme").await.unwrap();
-        self.store.keys(&scope).usage().await.unwrap().used
+        self.store.keys(&scope).quota().await.unwrap().used
     }
 
     /// Whether the session of this cookie opens a page.

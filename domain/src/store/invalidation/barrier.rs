@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::{clock, lease::BOUND, replica::Replica};
-use crate::{Error, receipt::Receipt, store::connection::with_timeout};
+use crate::{Error, propagation::Propagation, store::connection::with_timeout};
 
 /// How long after the commit the replicas are asked the second time: most have answered by then.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -82,12 +82,12 @@ impl Barrier {
         &self,
         connection: &DatabaseConnection,
         own: Option<&Replica>,
-    ) -> Receipt {
+    ) -> Propagation {
         let committed = clock::now();
         if let Some(own) = own {
             own.poll_now();
         }
-        let mut receipt = Receipt {
+        let mut receipt = Propagation {
             // Before anybody has said how many: 0 of 0 would be all of them.
             replicas: 1,
             refused_on: 0,

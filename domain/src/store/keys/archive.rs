@@ -18,8 +18,8 @@ use crate::{
     id::{KeyId, TenantId},
     store::{
         Store, clock,
-        entity::{api_key, api_key_count, archived_api_key, one_time_request},
-        one_time,
+        entity::{api_key, api_key_count, archived_api_key, idempotent_request},
+        idempotency,
         random::Digest,
     },
 };
@@ -87,10 +87,10 @@ impl Store {
     ) -> Result<Vec<Uuid>, Error> {
         use api_key::{Column, Entity};
         let remembered = Query::select()
-            .column(one_time_request::Column::KeyId)
-            .from(one_time_request::Entity)
-            .cond_where(one_time_request::Column::TenantId.eq(tenant.as_uuid()))
-            .and_where(one_time_request::Column::CreatedAt.gt(now - one_time::REMEMBERED))
+            .column(idempotent_request::Column::KeyId)
+            .from(idempotent_request::Entity)
+            .cond_where(idempotent_request::Column::TenantId.eq(tenant.as_uuid()))
+            .and_where(idempotent_request::Column::CreatedAt.gt(now - idempotency::REMEMBERED))
             .take();
         let lists = self.database().lists(Some(tenant)).await?;
         let ids = Entity::find()
@@ -172,9 +172,9 @@ async fn move_rows(
     archived_api_key::Entity::insert_many(rows)
         .exec_without_returning(transaction)
         .await?;
-    one_time_request::Entity::delete_many()
-        .filter(one_time_request::Column::KeyId.is_in(moved.iter().copied()))
-        .filter(one_time_request::Column::CreatedAt.lte(now - one_time::REMEMBERED))
+    idempotent_request::Entity::delete_many()
+        .filter(idempotent_request::Column::KeyId.is_in(moved.iter().copied()))
+        .filter(idempotent_request::Column::CreatedAt.lte(now - idempotency::REMEMBERED))
         .exec(transaction)
         .await?;
     let deleted = Entity::delete_many()

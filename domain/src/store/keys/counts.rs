@@ -28,7 +28,7 @@ use crate::{
         },
         error::damaged,
     },
-    tenant::Usage,
+    tenant::KeyQuota,
 };
 
 /// `matching` is the number of keys that a search finds, where it is known.
@@ -56,7 +56,7 @@ pub(super) async fn summary(
             };
             let active = Some(KeyStatus::Active);
             Ok::<_, Error>(KeySummary {
-                usage: usage_of(&tenant, counts.of(active, None))?,
+                quota: quota_of(&tenant, counts.of(active, None))?,
                 expiring_soon: counts.of(active, Some(ExpirationState::ExpiringSoon)),
                 total: counts.of(None, None),
                 matching,
@@ -66,11 +66,11 @@ pub(super) async fn summary(
 }
 
 /// How much of its key limit the tenant uses.
-pub(super) async fn usage(
+pub(super) async fn quota(
     keys: &Keys<'_>,
     tenant: &tenant::Model,
     connection: &impl ConnectionTrait,
-) -> Result<Usage, Error> {
+) -> Result<KeyQuota, Error> {
     let active = rows(keys)
         .select_only()
         .expr(sum(Expr::col(Column::Keys)))
@@ -78,11 +78,11 @@ pub(super) async fn usage(
         .into_tuple::<i64>()
         .one(connection)
         .await?;
-    usage_of(tenant, number(active.unwrap_or_default())?)
+    quota_of(tenant, number(active.unwrap_or_default())?)
 }
 
-fn usage_of(tenant: &tenant::Model, active: u64) -> Result<Usage, Error> {
-    Ok(Usage {
+fn quota_of(tenant: &tenant::Model, active: u64) -> Result<KeyQuota, Error> {
+    Ok(KeyQuota {
         used: u32::try_from(active).map_err(|_| damaged("number of keys"))?,
         limit: u32::try_from(tenant.key_limit).map_err(|_| damaged("key limit"))?,
     })

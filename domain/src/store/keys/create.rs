@@ -16,7 +16,7 @@ use crate::{
     store::{
         clock,
         entity::{api_key, tenant},
-        one_time::{Once, OneTime},
+        idempotency::{IdempotencyKey, Idempotent},
         random,
     },
 };
@@ -24,9 +24,9 @@ use crate::{
 pub(super) async fn create(
     keys: &Keys<'_>,
     new: NewKey,
-    one_time: Option<&OneTime>,
+    idempotency: Option<&IdempotencyKey>,
     now: DateTime<Utc>,
-) -> Result<Once<IssuedKey>, Error> {
+) -> Result<Idempotent<IssuedKey>, Error> {
     let now = clock::stored(now);
     let secret = Secret::generate(&keys.database.options().key_prefix, random::fill)?;
     let transaction = keys.database.begin_write().await?;
@@ -34,8 +34,8 @@ pub(super) async fn create(
         .database
         .with_timeout(async {
             let own_grant = keys.own_grant(&transaction, now).await?;
-            if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
-                return Ok(Once::Repeated { key });
+            if let Some(key) = keys.find_done(&transaction, idempotency, now).await? {
+                return Ok(Idempotent::Repeated { key });
             }
             check_limit(keys, &transaction).await?;
             let group = check_fields(keys, &transaction, &new, now).await?;
@@ -60,9 +60,9 @@ pub(super) async fn create(
                 now,
             )
             .await?;
-            keys.remember(&transaction, one_time, id, now).await?;
+            keys.remember(&transaction, idempotency, id, now).await?;
             let key = keys.read(&transaction, id, now).await?;
-            Ok::<_, Error>(Once::Done(IssuedKey { key, secret }))
+            Ok::<_, Error>(Idempotent::Done(IssuedKey { key, secret }))
         })
         .await;
     keys.database.end(transaction, made).await
@@ -76,7 +76,7 @@ async fn check_limit(keys: &Keys<'_>, transaction: &DatabaseTransaction) -> Resu
         .one(transaction)
         .await?
         .ok_or(Error::NotFound("tenant"))?;
-    let usage = counts::usage(keys, &tenant, transaction).await?;
+    let usage = counts::quota(keys, &tenant, transaction).await?;
     if usage.is_full() {
         return Err(Error::KeyLimitReached { limit: usage.limit });
     }

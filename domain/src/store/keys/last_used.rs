@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
-use super::many_rows::{pieces, placeholders};
+use super::bulk_insert::{pieces, placeholders};
 use crate::{
     Error,
     id::KeyId,

@@ -13,23 +13,23 @@ use crate::{
     store::{
         clock,
         entity::api_key,
-        one_time::{Once, OneTime},
+        idempotency::{IdempotencyKey, Idempotent},
     },
 };
 
 pub(super) async fn revoke(
     keys: &Keys<'_>,
     id: KeyId,
-    one_time: Option<&OneTime>,
+    idempotency: Option<&IdempotencyKey>,
     now: DateTime<Utc>,
-) -> Result<Once<ChangedKey>, Error> {
+) -> Result<Idempotent<ChangedKey>, Error> {
     let now = clock::stored(now);
     let transaction = keys.database.begin_write().await?;
     let revoked = keys
         .database
         .with_timeout(async {
-            if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
-                return Ok(Once::Repeated { key });
+            if let Some(key) = keys.find_done(&transaction, idempotency, now).await? {
+                return Ok(Idempotent::Repeated { key });
             }
             let before = keys.lock(&transaction, id).await?;
             // Revoking hands nothing out; all that counts is that the actor is still good.
@@ -50,9 +50,9 @@ pub(super) async fn revoke(
                 )
                 .await?;
             }
-            keys.remember(&transaction, one_time, id, now).await?;
+            keys.remember(&transaction, idempotency, id, now).await?;
             let key = keys.read(&transaction, id, now).await?;
-            Ok::<_, Error>(Once::Done(key))
+            Ok::<_, Error>(Idempotent::Done(key))
         })
         .await;
     // Also where it was revoked before: whoever did that is perhaps not answered yet.

@@ -19,7 +19,7 @@ use crate::{
     store::{
         clock,
         entity::api_key,
-        one_time::{Once, OneTime},
+        idempotency::{IdempotencyKey, Idempotent},
         random,
     },
 };
@@ -28,19 +28,19 @@ pub(super) async fn rotate(
     keys: &Keys<'_>,
     id: KeyId,
     expiry: RotatedExpiry,
-    one_time: Option<&OneTime>,
+    idempotency: Option<&IdempotencyKey>,
     now: DateTime<Utc>,
-) -> Result<Once<RotatedKey>, Error> {
+) -> Result<Idempotent<RotatedKey>, Error> {
     let check =
         |own: &OwnGrant, before: &Reach, after: &Reach| own.check_changed(id, before, after);
-    give_secret(keys, id, expiry, check, one_time, now).await
+    give_secret(keys, id, expiry, check, idempotency, now).await
 }
 
 /// The key that acts gives itself a new secret, and keeps everything else: nothing is handed out that it has not.
 pub(super) async fn rotate_self(
     keys: &Keys<'_>,
     now: DateTime<Utc>,
-) -> Result<Once<RotatedKey>, Error> {
+) -> Result<Idempotent<RotatedKey>, Error> {
     let allow = |_: &OwnGrant, _: &Reach, _: &Reach| Ok(());
     give_secret(keys, keys.own_id()?, RotatedExpiry::Keep, allow, None, now).await
 }
@@ -50,17 +50,17 @@ async fn give_secret(
     id: KeyId,
     expiry: RotatedExpiry,
     check: impl Fn(&OwnGrant, &Reach, &Reach) -> Result<(), Error>,
-    one_time: Option<&OneTime>,
+    idempotency: Option<&IdempotencyKey>,
     now: DateTime<Utc>,
-) -> Result<Once<RotatedKey>, Error> {
+) -> Result<Idempotent<RotatedKey>, Error> {
     let now = clock::stored(now);
     let secret = Secret::generate(&keys.database.options().key_prefix, random::fill)?;
     let transaction = keys.database.begin_write().await?;
     let rotated = keys
         .database
         .with_timeout(async {
-            if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
-                return Ok(Once::Repeated { key });
+            if let Some(key) = keys.find_done(&transaction, idempotency, now).await? {
+                return Ok(Idempotent::Repeated { key });
             }
             let before = keys.lock(&transaction, id).await?;
             let own_grant = keys.own_grant(&transaction, now).await?;
@@ -101,9 +101,9 @@ async fn give_secret(
                 now,
             )
             .await?;
-            keys.remember(&transaction, one_time, id, now).await?;
+            keys.remember(&transaction, idempotency, id, now).await?;
             let key = keys.read(&transaction, id, now).await?;
-            Ok(Once::Done(IssuedKey { key, secret }))
+            Ok(Idempotent::Done(IssuedKey { key, secret }))
         })
         .await;
     let (rotated, receipt) = keys.database.end_change(transaction, rotated).await?;

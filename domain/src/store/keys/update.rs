@@ -18,7 +18,7 @@ use crate::{
     store::{
         clock,
         entity::api_key,
-        one_time::{Once, OneTime},
+        idempotency::{IdempotencyKey, Idempotent},
     },
 };
 
@@ -27,16 +27,16 @@ pub(super) async fn update(
     id: KeyId,
     changes: KeyChanges,
     expected_version: Option<i64>,
-    one_time: Option<&OneTime>,
+    idempotency: Option<&IdempotencyKey>,
     now: DateTime<Utc>,
-) -> Result<Once<ChangedKey>, Error> {
+) -> Result<Idempotent<ChangedKey>, Error> {
     let now = clock::stored(now);
     let transaction = keys.database.begin_write().await?;
     let edited = keys
         .database
         .with_timeout(async {
-            if let Some(key) = keys.find_done(&transaction, one_time, now).await? {
-                return Ok(Once::Repeated { key });
+            if let Some(key) = keys.find_done(&transaction, idempotency, now).await? {
+                return Ok(Idempotent::Repeated { key });
             }
             let before = keys.lock(&transaction, id).await?;
             let own_grant = keys.own_grant(&transaction, now).await?;
@@ -74,8 +74,8 @@ pub(super) async fn update(
                 )
                 .await?;
             }
-            keys.remember(&transaction, one_time, id, now).await?;
-            Ok(Once::Done(keys.read(&transaction, id, now).await?))
+            keys.remember(&transaction, idempotency, id, now).await?;
+            Ok(Idempotent::Done(keys.read(&transaction, id, now).await?))
         })
         .await;
     let (edited, receipt) = keys.database.end_change(transaction, edited).await?;

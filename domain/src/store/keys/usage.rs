@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Keys,
-    many_rows::{pieces, placeholders},
+    bulk_insert::{pieces, placeholders},
 };
 use crate::{
     Error,

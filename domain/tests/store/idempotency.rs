@@ -8,7 +8,7 @@ use domain::{
     key::{ApiKey, KeyChanges, KeyStatus, RotatedExpiry, query::KeyQuery},
     store::{
         TenantScope,
-        one_time::{Once, OneTime},
+        idempotency::{IdempotencyKey, Idempotent},
     },
 };
 use sea_orm::{ConnectionTrait, Statement};
@@ -21,17 +21,17 @@ use crate::{
     test_store::{TestStore, on_every_database},
 };
 
-fn done<T: std::fmt::Debug>(once: Once<T>) -> T {
-    match once {
-        Once::Done(done) => done,
-        Once::Repeated { .. } => panic!("a repeat: {once:?}"),
+fn done<T: std::fmt::Debug>(outcome: Idempotent<T>) -> T {
+    match outcome {
+        Idempotent::Done(done) => done,
+        Idempotent::Repeated { .. } => panic!("a repeat: {outcome:?}"),
     }
 }
 
-fn repeated<T: std::fmt::Debug>(once: Once<T>) -> ApiKey {
-    match once {
-        Once::Repeated { key } => key,
-        Once::Done(_) => panic!("no repeat: {once:?}"),
+fn repeated<T: std::fmt::Debug>(outcome: Idempotent<T>) -> ApiKey {
+    match outcome {
+        Idempotent::Repeated { key } => key,
+        Idempotent::Done(_) => panic!("no repeat: {outcome:?}"),
     }
 }
 
@@ -45,9 +45,9 @@ fn form_shown_at(time: DateTime<Utc>) -> Uuid {
     ))
 }
 
-fn token(text: &str) -> OneTime {
+fn token(text: &str) -> IdempotencyKey {
     let key = KeyId::from(Uuid::nil());
-    OneTime::idempotency_key(key, text, b"content").expect("a token")
+    IdempotencyKey::header(key, text, b"content").expect("a token")
 }
 
 fn renamed(name: &str) -> KeyChanges {
@@ -90,7 +90,7 @@ async fn a_repeat_changes_nothing_and_is_audited_once() {
         let made = done(keys.create_once(new(), &create, fixture.now).await.unwrap());
         let again = keys.create_once(new(), &create, later).await.unwrap();
         assert_eq!(repeated(again), made.key);
-        assert_eq!(keys.usage().await.unwrap().used, 1);
+        assert_eq!(keys.quota().await.unwrap().used, 1);
 
         let id = made.key.id;
         let (rotate, keep) = (token("rotate"), RotatedExpiry::Keep);
@@ -135,7 +135,7 @@ async fn the_same_token_with_something_else_is_refused_until_it_is_forgotten() {
         let group = fixture.group(&scope, "Ordering", &[]).await;
         let keys = fixture.store.keys(&scope);
         let key = KeyId::from(Uuid::now_v7());
-        let with = |content: &[u8]| OneTime::idempotency_key(key, "token", content).unwrap();
+        let with = |content: &[u8]| IdempotencyKey::header(key, "token", content).unwrap();
         let create = async |content: &[u8], now| {
             let new = new_key("ERP", &group);
             keys.create_once(new, &with(content), now).await
@@ -147,7 +147,7 @@ async fn the_same_token_with_something_else_is_refused_until_it_is_forgotten() {
             assert!(matches!(refused, Err(Error::RequestReused)), "{refused:?}");
             assert_eq!(repeated(create(b"ERP", now).await.unwrap()), first.key);
         }
-        assert_eq!(keys.usage().await.unwrap().used, 1);
+        assert_eq!(keys.quota().await.unwrap().used, 1);
         let forgotten = fixture.now + TimeDelta::hours(24);
         let second = done(create(b"CRM", forgotten).await.unwrap());
         assert_ne!(second.key.id, first.key.id);
@@ -178,8 +178,8 @@ async fn outdated_tokens_of_the_tenant_go_in_passing_so_many_at_once() {
         let page = keys.list(&KeyQuery::default(), later).await.unwrap();
         let edit = async |text: &str| {
             let id = page.items[0].id;
-            let one_time = token(text);
-            let edited = keys.update_once(id, renamed("ERP"), None, &one_time, later);
+            let idempotency = token(text);
+            let edited = keys.update_once(id, renamed("ERP"), None, &idempotency, later);
             done(edited.await.unwrap());
         };
         edit("later").await;
@@ -232,19 +232,28 @@ async fn the_same_token_of_somebody_else_is_another_request() {
         let globex = fixture.tenant("globex").await;
         let (mira, jon) = (Uuid::now_v7(), Uuid::now_v7());
         let form_id = form_shown_at(fixture.now);
-        let form =
-            |user: Uuid| OneTime::form(UserId::from(user), form_id, b"", fixture.now).unwrap();
-        let of_key = OneTime::idempotency_key(mira.into(), &form_id.to_string(), b"").unwrap();
+        let form = |user: Uuid| {
+            IdempotencyKey::form(UserId::from(user), form_id, b"", fixture.now).unwrap()
+        };
+        let of_key = IdempotencyKey::header(mira.into(), &form_id.to_string(), b"").unwrap();
         for scope in [&acme, &globex] {
             let group = fixture.group(scope, "Ordering", &[]).await;
-            for one_time in [form(mira), form(jon), of_key.clone()] {
+            for idempotency in [form(mira), form(jon), of_key.clone()] {
                 let new = new_key("ERP", &group);
                 let keys = fixture.store.keys(scope);
-                done(keys.create_once(new, &one_time, fixture.now).await.unwrap());
+                done(
+                    keys.create_once(new, &idempotency, fixture.now)
+                        .await
+                        .unwrap(),
+                );
                 let new = new_key("ERP", &group);
-                repeated(keys.create_once(new, &one_time, fixture.now).await.unwrap());
+                repeated(
+                    keys.create_once(new, &idempotency, fixture.now)
+                        .await
+                        .unwrap(),
+                );
             }
-            let usage = fixture.store.keys(scope).usage().await;
+            let usage = fixture.store.keys(scope).quota().await;
             assert_eq!(usage.unwrap().used, 3);
         }
     })
@@ -255,7 +264,7 @@ async fn the_same_token_of_somebody_else_is_another_request() {
 fn forms_that_are_too_old_or_not_ours_are_refused() {
     let now: DateTime<Utc> = "2026-03-02T12:00:00Z".parse().unwrap();
     let user = UserId::from(Uuid::nil());
-    let form = |id: Uuid| OneTime::form(user, id, b"", now);
+    let form = |id: Uuid| IdempotencyKey::form(user, id, b"", now);
     for shown_at in [
         now,
         now - TimeDelta::hours(23),
@@ -278,7 +287,7 @@ fn forms_that_are_too_old_or_not_ours_are_refused() {
 
 #[test]
 fn idempotency_keys_are_printable_ascii_of_a_bounded_length() {
-    let parse = |text: &str| OneTime::idempotency_key(Uuid::nil().into(), text, b"");
+    let parse = |text: &str| IdempotencyKey::header(Uuid::nil().into(), text, b"");
     for good in ["1", "a \"b\"", "~", &"x".repeat(255)] {
         parse(good).expect("a token");
     }
@@ -299,21 +308,21 @@ async fn of_fifty_at_once_with_one_token_exactly_one_makes_a_key() {
         for round in 1..=5 {
             let outcomes = at_once(50, fixture, &scope, |store, scope| {
                 let (new, now) = (new_key("raced", &group), fixture.now);
-                let one_time = token(&format!("round-{round}"));
-                async move { store.keys(&scope).create_once(new, &one_time, now).await }
+                let idempotency = token(&format!("round-{round}"));
+                async move { store.keys(&scope).create_once(new, &idempotency, now).await }
             })
             .await;
             let mut made = 0;
             for outcome in outcomes {
                 match outcome {
-                    Ok(Once::Done(_)) => made += 1,
-                    Ok(Once::Repeated { key }) => assert_eq!(key.name.as_str(), "raced"),
+                    Ok(Idempotent::Done(_)) => made += 1,
+                    Ok(Idempotent::Repeated { key }) => assert_eq!(key.name.as_str(), "raced"),
                     Err(Error::RequestInFlight) if !is_sqlite => {}
                     Err(error) => panic!("round {round}: {error:?}"),
                 }
             }
             assert_eq!(made, 1, "round {round}");
-            let usage = fixture.store.keys(&scope).usage().await.unwrap();
+            let usage = fixture.store.keys(&scope).quota().await.unwrap();
             assert_eq!(usage.used, round);
         }
         assert_eq!(events(fixture, &scope, AuditAction::ApiKeyCreated).await, 5);

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// What the replicas said of a change before it was answered. The old state is refused on all of them: by those that are not among
 /// `refused_on` because they use nothing that they have in memory any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Receipt {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Receipt))]
+pub struct Propagation {
     /// How many replicas serve.
     pub replicas: u32,
     /// How many of them said that they have applied the change.
@@ -15,7 +15,7 @@ pub struct Receipt {
     pub after_ms: u64,
 }
 
-impl Receipt {
+impl Propagation {
     /// In words, such as "Refused on 3 of 3 replicas after 12 ms." `what` is what they do with the old state.
     #[must_use]
     pub fn sentence(self, what: &str) -> String {
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn it_says_how_many_refuse_and_what_the_others_do() {
-        let mut receipt = Receipt {
+        let mut receipt = Propagation {
             replicas: 3,
             refused_on: 3,
             after_ms: 12,
@@ -51,7 +51,7 @@ mod tests {
             receipt.sentence("Refused"),
             "Refused on 3 of 3 replicas after 12 ms."
         );
-        let alone = Receipt {
+        let alone = Propagation {
             replicas: 0,
             refused_on: 0,
             after_ms: 1,

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    entity::one_time_request::{ActiveModel, Column, Entity},
+    entity::idempotent_request::{ActiveModel, Column, Entity},
     error::damaged,
 };
 use crate::{
@@ -32,7 +32,7 @@ const FORGOTTEN_AT_ONCE: u64 = 100;
 
 /// What marks a request as one that counts once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OneTime {
+pub struct IdempotencyKey {
     /// Whose token it is: the same one of somebody else is another one.
     scope: String,
     token: String,
@@ -40,7 +40,7 @@ pub struct OneTime {
     digest: [u8; 32],
 }
 
-impl OneTime {
+impl IdempotencyKey {
     /// Longest `Idempotency-Key`, in characters.
     pub const MAX_KEY_LENGTH: usize = 255;
 
@@ -71,7 +71,7 @@ impl OneTime {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not 1–255 printable characters of ASCII.
-    pub fn idempotency_key(key: KeyId, token: &str, content: &[u8]) -> Result<Self, Error> {
+    pub fn header(key: KeyId, token: &str, content: &[u8]) -> Result<Self, Error> {
         let length = 1..=Self::MAX_KEY_LENGTH;
         let printable = token.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         if !length.contains(&token.len()) || !printable {
@@ -115,7 +115,7 @@ fn shown_at(form_id: Uuid) -> Option<DateTime<Utc>> {
     clippy::large_enum_variant,
     reason = "one in a request, taken apart where it arrives"
 )]
-pub enum Once<T> {
+pub enum Idempotent<T> {
     /// It was done now.
     Done(T),
     /// It had been done before, and nothing was changed. A secret that was shown then is not shown again.
@@ -125,13 +125,13 @@ pub enum Once<T> {
     },
 }
 
-impl<T> Once<T> {
+impl<T> Idempotent<T> {
     /// With what was done made into something else.
     #[must_use]
-    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Once<U> {
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Idempotent<U> {
         match self {
-            Self::Done(done) => Once::Done(make(done)),
-            Self::Repeated { key } => Once::Repeated { key },
+            Self::Done(done) => Idempotent::Done(make(done)),
+            Self::Repeated { key } => Idempotent::Repeated { key },
         }
     }
 }
@@ -143,7 +143,7 @@ impl<T> Once<T> {
 pub(crate) async fn find_done(
     transaction: &DatabaseTransaction,
     tenant: TenantId,
-    one_time: &OneTime,
+    idempotency: &IdempotencyKey,
     now: DateTime<Utc>,
 ) -> Result<Option<KeyId>, Error> {
     // SQLite's transactions that write wait for each other anyway.
@@ -152,7 +152,7 @@ pub(crate) async fn find_done(
             .query_one_raw(Statement::from_sql_and_values(
                 DbBackend::Postgres,
                 "SELECT pg_try_advisory_xact_lock($1)",
-                [one_time.lock_number(tenant).into()],
+                [idempotency.lock_number(tenant).into()],
             ))
             .await?
             .ok_or_else(|| damaged("lock"))?;
@@ -162,14 +162,14 @@ pub(crate) async fn find_done(
     }
     let done = Entity::find_by_id((
         tenant.as_uuid(),
-        one_time.scope.clone(),
-        one_time.token.clone(),
+        idempotency.scope.clone(),
+        idempotency.token.clone(),
     ))
     .one(transaction)
     .await?;
     match done {
         Some(done) if is_outdated(done.created_at, now) => Ok(None),
-        Some(done) if done.digest == one_time.digest => Ok(Some(done.key_id.into())),
+        Some(done) if done.digest == idempotency.digest => Ok(Some(done.key_id.into())),
         Some(_) => Err(Error::RequestReused),
         None => Ok(None),
     }
@@ -179,24 +179,24 @@ pub(crate) async fn find_done(
 pub(crate) async fn remember(
     transaction: &DatabaseTransaction,
     tenant: TenantId,
-    one_time: &OneTime,
+    idempotency: &IdempotencyKey,
     key: KeyId,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     // An outdated row of the same token gives its place up.
     Entity::delete_by_id((
         tenant.as_uuid(),
-        one_time.scope.clone(),
-        one_time.token.clone(),
+        idempotency.scope.clone(),
+        idempotency.token.clone(),
     ))
     .exec(transaction)
     .await?;
     forget_outdated(transaction, tenant, now).await?;
     let row = ActiveModel {
         tenant_id: Set(tenant.as_uuid()),
-        scope: Set(one_time.scope.clone()),
-        token: Set(one_time.token.clone()),
-        digest: Set(one_time.digest.to_vec()),
+        scope: Set(idempotency.scope.clone()),
+        token: Set(idempotency.token.clone()),
+        digest: Set(idempotency.digest.to_vec()),
         key_id: Set(key.as_uuid()),
         created_at: Set(now),
     };
