@@ -1,11 +1,5 @@
 //! `docs/api.md` tells the truth: its commands are run against the real server, one after the other, and answer what it says.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[expect(dead_code, reason = "no command of ours has to fail here")]
-#[path = "support/binary.rs"]
-mod binary;
-
 use std::{
     collections::BTreeMap,
     fs,
@@ -14,8 +8,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use binary::Latchkey;
 use serde_json::Value;
+
+use crate::support::binary::Latchkey;
 
 /// Stands for whatever there is.
 const ANYTHING: char = '…';

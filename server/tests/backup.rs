@@ -1,24 +1,7 @@
 //! `latchkey backup` beside a server that is written to, and `latchkey restore`: what an operator does on a bad day. PostgreSQL's way is in
 //! `backup/runbook.rs`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[path = "support/binary.rs"]
-mod binary;
-#[path = "support/manager.rs"]
-mod manager;
-#[path = "support/people.rs"]
-mod people;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/postgres.rs"]
-mod postgres;
-#[path = "backup/runbook.rs"]
 mod runbook;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/server.rs"]
-mod server;
-#[path = "support/sql.rs"]
-mod sql;
 
 use std::{
     fs,
@@ -33,10 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use binary::Latchkey;
-use manager::Manager;
 use serde_json::Value;
-use server::{Server, connect};
+
+use crate::support::{
+    binary::Latchkey,
+    manager::Manager,
+    server::{Server, connect},
+};
 
 /// More than a loaded machine needs for anything here.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -1,20 +1,12 @@
 //! The command line, as a script sees it: the real binary, a database of its own, what it prints and how it ends.
 
-#[path = "cli/answers.rs"]
 mod answers;
-#[path = "support/binary.rs"]
-mod binary;
-#[path = "cli/refusals.rs"]
 mod refusals;
-#[expect(dead_code, reason = "commands change what is in it")]
-#[path = "support/sql.rs"]
-mod sql;
-#[path = "cli/version.rs"]
 mod version;
 
 use std::{io::Write as _, process::Stdio};
 
-use binary::{Latchkey, Run};
+use crate::support::binary::{Latchkey, Run};
 
 /// Runs a command that reads `input`.
 fn run_with_input(latchkey: &Latchkey, arguments: &[&str], input: &str) -> Run {

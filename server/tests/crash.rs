@@ -3,44 +3,18 @@
 //!
 //! `TEST_ROUNDS` is how often each kind of change is cut short; `cargo xtask soak` does it more often.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/binary.rs"]
-mod binary;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/cluster.rs"]
-mod cluster;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/load.rs"]
-mod load;
-#[path = "support/manager.rs"]
-mod manager;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/postgres.rs"]
-mod postgres;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/server.rs"]
-mod server;
-#[path = "support/sql.rs"]
-mod sql;
-#[path = "support/until.rs"]
-mod until;
-
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use binary::Latchkey;
-use cluster::Cluster;
-use load::Connection;
-use manager::Manager;
-use postgres::Postgres;
 use serde_json::Value;
-use server::Server;
-use until::until;
+
+use crate::support::{
+    binary::Latchkey, cluster::Cluster, load::Connection, manager::Manager, postgres::Postgres,
+    server::Server, sql, until::until,
+};
 
 /// Who changes keys at once.
 const CLIENTS: usize = 4;

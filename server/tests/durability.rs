@@ -1,40 +1,17 @@
 //! What is answered is on the disk; and a disk that is full stops changes, and nothing else.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/binary.rs"]
-mod binary;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/disk.rs"]
-mod disk;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/load.rs"]
-mod load;
-#[path = "support/manager.rs"]
-mod manager;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/server.rs"]
-mod server;
-#[path = "support/skip.rs"]
-mod skip;
-#[path = "support/until.rs"]
-mod until;
-
 use std::{
     fs,
     process::{Command, Stdio},
 };
 
-use binary::Latchkey;
-use disk::SmallDisk;
-use load::Connection;
-use manager::Manager;
 use serde_json::Value;
-use server::Server;
-use skip::skip;
 use tempfile::TempDir;
-use until::until;
+
+use crate::support::{
+    binary::Latchkey, disk::SmallDisk, load::Connection, manager::Manager, server::Server,
+    skip::skip, until::until,
+};
 
 fn create(address: &str, group: &str, secret: &str, description: &str) -> (u16, String) {
     let body = format!(

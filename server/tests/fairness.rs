@@ -2,42 +2,23 @@
 //!
 //! `TEST_ROUNDS` makes the floods as long and as wide as the acceptance says, and asserts its figures; they are printed in any case.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/binary.rs"]
-mod binary;
-#[path = "fairness/flood.rs"]
 mod flood;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/load.rs"]
-mod load;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/people.rs"]
-mod people;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/postgres.rs"]
-mod postgres;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/server.rs"]
-mod server;
-#[path = "support/sql.rs"]
-mod sql;
-#[path = "support/until.rs"]
-mod until;
 
 use std::{
     io::{Read as _, Write as _},
     time::{Duration, Instant},
 };
 
-use binary::Latchkey;
+use crate::support::{
+    binary::Latchkey,
+    load::Connection,
+    people::{PASSWORD, add_administrator_of, sign_in},
+    postgres::Postgres,
+    server::Server,
+    sql,
+    until::until,
+};
 use flood::{Answers, Flood};
-use load::Connection;
-use people::{PASSWORD, add_administrator_of, sign_in};
-use postgres::Postgres;
-use server::Server;
-use until::until;
 
 /// A tenant with a key that may do everything with keys, and an administrator.
 struct Tenant {

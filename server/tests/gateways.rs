@@ -3,28 +3,9 @@
 //!
 //! `cargo xtask test` installs the programs and asks for these tests by `TEST_PROGRAMS`; without it, one that is missing is left out.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[expect(dead_code, reason = "no command has to fail here")]
-#[path = "support/binary.rs"]
-mod binary;
-#[path = "gateways/console.rs"]
 mod console;
-#[expect(dead_code, reason = "nobody looks into the database here")]
-#[path = "support/postgres.rs"]
-mod postgres;
-#[path = "gateways/program.rs"]
 mod program;
-#[expect(dead_code, reason = "every client comes through a proxy")]
-#[path = "support/server.rs"]
-mod server;
-#[path = "support/sql.rs"]
-mod sql;
-#[path = "support/until.rs"]
-mod until;
-#[path = "gateways/upstream.rs"]
 mod upstream;
-#[path = "gateways/world.rs"]
 mod world;
 
 use std::path::{Path, PathBuf};

@@ -3,25 +3,12 @@
 //!
 //! `TEST_ROUNDS` is how often each change is made; `cargo xtask soak` makes them more often.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[expect(dead_code, reason = "no command has to fail here")]
-#[path = "support/binary.rs"]
-mod binary;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/load.rs"]
-mod load;
-#[path = "support/people.rs"]
-mod people;
-#[path = "invalidation/scene.rs"]
 mod scene;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/server.rs"]
-mod server;
 
-use load::Target;
-use scene::{OUTSIDE, Scene};
 use serde_json::json;
+
+use crate::support::load::Target;
+use scene::{OUTSIDE, Scene};
 
 /// How a change is asked for.
 #[derive(Clone, Copy)]

@@ -1,7 +1,5 @@
 //! P53: the real binary at `RUST_LOG=trace`, and no secret in what it writes: neither its log nor its database.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
@@ -15,6 +13,8 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::turns::wait_for_turn;
+
 const ADMIN: &str = "mira@acme.example";
 const PASSWORD: &str = "violet canoe 7 orbit/lantern+é";
 const WRONG_PASSWORD: &str = "amber kettle 3 willow/harbour+é";
@@ -27,6 +27,7 @@ struct Installation {
 
 impl Installation {
     fn new() -> Self {
+        wait_for_turn();
         Self {
             folder: tempfile::tempdir().unwrap(),
             written: Vec::new(),

@@ -13,54 +13,22 @@
 //! `TEST_ROUNDS` is how often keys are changed; `cargo xtask soak` changes them more often. Without `TEST_DATABASE_URL` there is nothing
 //! to test on.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/binary.rs"]
-mod binary;
-#[path = "replicas/clocks.rs"]
 mod clocks;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/cluster.rs"]
-mod cluster;
-#[path = "replicas/failover.rs"]
 mod failover;
-#[path = "replicas/faults.rs"]
 mod faults;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/load.rs"]
-mod load;
-#[path = "support/people.rs"]
-mod people;
-#[path = "support/postgres.rs"]
-mod postgres;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "replicas/proxy.rs"]
-mod proxy;
-#[path = "replicas/scene.rs"]
 mod scene;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/server.rs"]
-mod server;
-#[path = "replicas/shared_state.rs"]
 mod shared_state;
-#[path = "support/sql.rs"]
-mod sql;
-#[path = "replicas/starting.rs"]
 mod starting;
-#[path = "support/until.rs"]
-mod until;
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-use load::Servers;
-use proxy::Which;
-use scene::{Key, Receipt, Scene};
 use serde_json::{Value, json};
-use until::until;
+
+use crate::support::{load::Servers, people, proxy::Which, until::until};
+use scene::{Key, Receipt, Scene};
 
 /// The bound of the acceptance checks, and what an answer may take on top.
 const BOUND: Duration = Duration::from_millis(1_000);

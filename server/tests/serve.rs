@@ -1,10 +1,5 @@
 //! `latchkey serve`, as an operator runs it: it listens, it ends when it is told to, and nothing of what was used is lost.
 
-#[path = "support/binary.rs"]
-mod binary;
-#[path = "support/server.rs"]
-mod server;
-
 use std::{
     io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::TcpStream,
@@ -12,9 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use binary::{Latchkey, Run};
 use serde_json::Value;
-use server::{Server, get};
+
+use crate::support::{
+    binary::{Latchkey, Run},
+    server::{Server, connect, get},
+};
 
 /// A database with one key, and the key's secret.
 fn with_a_key() -> (Latchkey, String) {
@@ -503,7 +501,7 @@ fn p71_a_log_that_nobody_reads_stops_nothing() {
     let [metrics, address] = &addresses[..] else {
         panic!("{addresses:?}");
     };
-    let mut stream = server::connect(address);
+    let mut stream = connect(address);
     let mut answers = BufReader::new(stream.try_clone().expect("a second handle"));
     for _ in 0..REFUSALS {
         write!(stream, "GET /api/v1/whoami HTTP/1.1\r\nhost: x\r\n\r\n").expect("sent");

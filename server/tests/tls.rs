@@ -1,39 +1,13 @@
 //! The way to a PostgreSQL that wants TLS, as a managed one does.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[path = "support/binary.rs"]
-mod binary;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/cluster.rs"]
-mod cluster;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/load.rs"]
-mod load;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/manager.rs"]
-mod manager;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/postgres.rs"]
-mod postgres;
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "support/server.rs"]
-mod server;
-#[path = "support/sql.rs"]
-mod sql;
-#[path = "support/until.rs"]
-mod until;
-
 use std::{fs, thread};
 
-use binary::Latchkey;
-use cluster::Cluster;
-use load::Connection;
-use manager::Manager;
-use postgres::Postgres;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use server::Server;
-use until::until;
+
+use crate::support::{
+    binary::Latchkey, cluster::Cluster, load::Connection, manager::Manager, postgres::Postgres,
+    server::Server, sql, until::until,
+};
 
 /// The name in the server's certificate.
 const HOST: &str = "localhost";

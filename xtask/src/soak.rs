@@ -1,6 +1,6 @@
 //! The long forms of what the suite does in short.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use crate::bundle::Profile;
@@ -8,6 +8,7 @@ use crate::command;
 use crate::contract;
 use crate::progress;
 use crate::serve;
+use crate::suite;
 use crate::test::TestPostgres;
 use crate::tools;
 use crate::workspace::Workspace;
@@ -94,14 +95,17 @@ pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
         return Ok(());
     }
     let postgres = TestPostgres::start()?;
-    for (part, what, estimate, test, rounds) in tests {
+    for (part, what, estimate, module, rounds) in tests {
         if wanted(part) {
             progress::step(what, estimate, || {
-                let mut command = command::cargo(&workspace.root);
-                command.args(["test", "--package", "server", "--test", test]);
-                command.args(["--", "--show-output"]);
-                postgres.tell(command.env("TEST_ROUNDS", rounds));
-                command::run(&mut command)
+                let tests = || {
+                    let mut tests = command::cargo(&workspace.root);
+                    postgres.tell(tests.arg("test").env("TEST_ROUNDS", rounds));
+                    tests
+                };
+                let (mut command, count) = suite::select_in_modules(tests, &[module], &[])?;
+                ensure!(count > 0, "no test in {module}");
+                command::run(command.arg("--show-output"))
             })?;
         }
     }

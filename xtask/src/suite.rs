@@ -1,6 +1,8 @@
 //! The steps of `cargo xtask test`, and which of them are asked for.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -39,7 +41,16 @@ impl Step {
 /// Every unit test of the workspace, as one part.
 const UNIT: &str = "unit";
 
-/// The tests over HTTP, which run on both engines.
+/// The test target of the package `server`. Its modules are the parts.
+pub(crate) const SERVER: &str = "all";
+
+/// Where that target lists its modules.
+const SERVER_MODULES: &str = "server/tests/main.rs";
+
+/// Its module that holds fixtures instead of tests.
+const SUPPORT: &str = "support";
+
+/// Its module of tests over HTTP, which run on both engines.
 pub(crate) const HTTP: &str = "http";
 
 /// What is asked for.
@@ -48,6 +59,8 @@ pub(crate) struct Selection {
     pub(crate) steps: Vec<Step>,
     /// Test targets of cargo, and [`UNIT`].
     pub(crate) targets: Vec<String>,
+    /// Modules of [`SERVER`]; the whole target where names alone are given.
+    pub(crate) modules: Vec<String>,
     /// Parts of the names of tests; all where there are none.
     pub(crate) names: Vec<String>,
 }
@@ -58,23 +71,32 @@ impl Selection {
     /// # Errors
     /// For a part that is neither a step nor a target.
     pub(crate) fn new(workspace: &Workspace, only: &[String], names: &[String]) -> Result<Self> {
-        let known = targets(workspace)?;
+        let targets = targets(workspace)?;
+        let modules = server_modules(workspace)?;
         let mut selection = Self {
             names: names.to_vec(),
             ..Self::default()
         };
         if only.is_empty() {
-            selection.targets = known.into_iter().collect();
+            selection.targets = targets.into_iter().collect();
             return Ok(selection);
         }
+        let parts = || targets.iter().filter(|name| *name != SERVER);
+        ensure!(
+            parts().all(|name| !modules.contains(name)),
+            "a test target and a module of {SERVER_MODULES} have the same name"
+        );
         for part in only {
             if let Some((_, step)) = Step::ALL.iter().find(|(name, _)| name == part) {
                 selection.steps.push(*step);
-            } else if known.contains(part) {
+            } else if modules.contains(part) {
+                selection.modules.push(part.clone());
+            } else if parts().any(|name| name == part) {
                 selection.targets.push(part.clone());
             } else {
                 let steps = Step::ALL.iter().map(|(name, _)| *name);
-                let all: Vec<_> = steps.chain(known.iter().map(String::as_str)).collect();
+                let tests = parts().chain(&modules).map(String::as_str);
+                let all: Vec<_> = steps.chain(tests).collect();
                 bail!("there is no part {part}: choose from {}", all.join(", "));
             }
         }
@@ -85,7 +107,13 @@ impl Selection {
         self.steps.contains(&step)
     }
 
-    /// What `cargo test` is told. No `--package`: it would choose other features for the dependencies, and compile them again.
+    /// Whether tests over HTTP are among the selected ones.
+    pub(crate) fn has_http(&self) -> bool {
+        let has = |list: &[String], name| list.iter().any(|item| item == name);
+        has(&self.targets, SERVER) || has(&self.modules, HTTP)
+    }
+
+    /// The arguments of `cargo test` for the targets. No `--package`: it would choose other features for the dependencies, and compile them again.
     pub(crate) fn target_arguments(&self) -> Vec<&str> {
         let mut arguments = Vec::new();
         for target in &self.targets {
@@ -127,6 +155,53 @@ fn targets(workspace: &Workspace) -> Result<BTreeSet<String>> {
     Ok(targets)
 }
 
+/// The modules of [`SERVER`] that hold tests.
+fn server_modules(workspace: &Workspace) -> Result<BTreeSet<String>> {
+    let file = workspace.root.join(SERVER_MODULES);
+    let source = fs::read_to_string(&file).with_context(|| format!("no {SERVER_MODULES}"))?;
+    let modules = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    Ok(modules
+        .filter(|module| *module != SUPPORT)
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Makes `tests`, a `cargo test` up to `--`, run the tests of those modules of [`SERVER`] whose names contain one of `names` (all where
+/// there are none). Returns how many; the command runs every test where there are none.
+///
+/// Each test is named in full: the test runner would look for `faults::` in the middle of a name as well.
+///
+/// # Errors
+/// When the tests do not compile.
+pub(crate) fn select_in_modules(
+    mut tests: impl FnMut() -> Command,
+    modules: &[&str],
+    names: &[String],
+) -> Result<(Command, usize)> {
+    let mut command = tests();
+    command.args(["--test", SERVER, "--"]);
+    let list = crate::command::output(
+        tests().args(["--test", SERVER, "--", "--list", "--format", "terse"]),
+    )?;
+    let selected = tests_in_modules(&list, modules, names);
+    command.arg("--exact").args(&selected);
+    Ok((command, selected.len()))
+}
+
+/// The selected ones of a test runner's terse list.
+fn tests_in_modules<'a>(list: &'a str, modules: &[&str], names: &[String]) -> Vec<&'a str> {
+    let tests = list.lines().filter_map(|line| line.strip_suffix(": test"));
+    tests
+        .filter(|test| {
+            let module = test.split_once("::").map(|(module, _)| module);
+            module.is_some_and(|module| modules.contains(&module))
+                && (names.is_empty() || names.iter().any(|name| test.contains(name)))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,20 +213,33 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_a_step_or_a_test_target() {
-        let chosen = selection(&["clippy", HTTP, UNIT]).expect("they are there");
+    fn a_part_is_a_step_a_test_target_or_a_module_of_the_server_s_tests() {
+        let chosen = selection(&["clippy", HTTP, "store", UNIT]).expect("they are there");
         assert_eq!(chosen.steps, [Step::Clippy]);
+        assert_eq!(chosen.modules, [HTTP]);
+        assert!(chosen.has_http());
         assert_eq!(
             chosen.target_arguments(),
-            ["--test", "http", "--lib", "--bins"]
+            ["--test", "store", "--lib", "--bins"]
         );
+        let refused = selection(&[SUPPORT]).expect_err("it has no tests");
+        assert!(refused.to_string().contains("no part support"));
+    }
+
+    #[test]
+    fn a_module_selects_the_tests_below_it_and_no_test_of_a_module_of_the_same_name_elsewhere() {
+        let list = "faults::sqlite::a: test\nreplicas::faults::a: test\nhttp::b: test\n";
+        let selected = |names: &[String]| tests_in_modules(list, &["faults", "http"], names);
+        assert_eq!(selected(&[]), ["faults::sqlite::a", "http::b"]);
+        assert_eq!(selected(&["::b".to_owned()]), ["http::b"]);
     }
 
     #[test]
     fn without_parts_every_target_is_chosen_and_an_unknown_one_is_refused_with_those_that_exist() {
-        let all = selection(&[]).expect("they are there").targets;
-        for name in [UNIT, HTTP, "store", "rules", "replicas", "documents"] {
-            assert!(all.iter().any(|target| target == name), "{name}");
+        let all = selection(&[]).expect("they are there");
+        assert!(all.has_http());
+        for name in [UNIT, SERVER, "store", "rules", "documents"] {
+            assert!(all.targets.iter().any(|target| target == name), "{name}");
         }
         let refused = selection(&["stroe"])
             .expect_err("a typing error")

@@ -97,7 +97,7 @@ pub(crate) fn test_some(workspace: &Workspace, selection: &Selection) -> Result<
         tools::for_checks(workspace)?;
         clippy(workspace)?;
     }
-    if !selection.targets.is_empty() {
+    if !selection.targets.is_empty() || !selection.modules.is_empty() {
         some_cargo_tests(workspace, selection)?;
     }
     if selection.has(Step::Size) {
@@ -322,25 +322,45 @@ fn cargo_tests(workspace: &Workspace, envoy: &Path) -> Result<()> {
 }
 
 fn some_cargo_tests(workspace: &Workspace, selection: &Selection) -> Result<()> {
-    let Selection { targets, names, .. } = selection;
+    let Selection {
+        targets,
+        modules,
+        names,
+        ..
+    } = selection;
     tools::process_tools()?;
     tools::gateways()?;
     let envoy = tools::envoy(workspace)?;
     progress::announce("Rust tests, as asked for", "seconds to minutes");
     let postgres = TestPostgres::start()?;
-    let tests = || {
-        let mut tests = cargo_test(workspace, &postgres, &envoy);
-        tests.args(selection.target_arguments()).arg("--");
-        tests
-    };
-    if !names.is_empty() {
-        let list = command::output(tests().args(["--list", "--format", "terse"]).args(names))?;
+    let tests = || cargo_test(workspace, &postgres, &envoy);
+    let mut commands = Vec::new();
+    if !targets.is_empty() {
+        let in_targets = || {
+            let mut tests = tests();
+            tests.args(selection.target_arguments()).arg("--");
+            tests
+        };
+        let terse = ["--list", "--format", "terse"];
+        let list = command::output(in_targets().args(terse).args(names))?;
         let count = list.lines().filter(|line| line.ends_with(": test")).count();
-        ensure!(count > 0, "no test is called {}", names.join(" or "));
-        progress::say(&format!("{count} tests"));
+        let mut command = in_targets();
+        command.args(names);
+        commands.push((command, count));
     }
-    command::run(tests().args(names))?;
-    if targets.iter().any(|target| target == suite::HTTP) {
+    if !modules.is_empty() {
+        let modules: Vec<_> = modules.iter().map(String::as_str).collect();
+        commands.push(suite::select_in_modules(tests, &modules, names)?);
+    }
+    let count: usize = commands.iter().map(|(_, count)| count).sum();
+    ensure!(count > 0, "no test is called {}", names.join(" or "));
+    progress::say(&format!("{count} tests"));
+    for (mut command, count) in commands {
+        if count > 0 {
+            command::run(&mut command)?;
+        }
+    }
+    if selection.has_http() {
         http_on_postgres(workspace, &postgres, &envoy, names)?;
     }
     Ok(())
@@ -353,8 +373,11 @@ fn http_on_postgres(
     names: &[String],
 ) -> Result<()> {
     progress::announce("The tests over HTTP once more, on PostgreSQL", "1 min");
-    let mut tests = cargo_test(workspace, postgres, envoy);
-    tests.args(["--test", suite::HTTP, "--"]).args(names);
+    let tests = || cargo_test(workspace, postgres, envoy);
+    let (mut tests, count) = suite::select_in_modules(tests, &[suite::HTTP], names)?;
+    if count == 0 {
+        return Ok(());
+    }
     command::run(tests.env(ENGINE_SETTING, "postgres"))
 }
 

@@ -7,13 +7,13 @@ use std::{
     process::Command,
 };
 
-use super::{
-    Key, Scene, ask,
+use super::{Key, Scene, ask, stop, whoami};
+use crate::support::{
     binary::Latchkey,
     people::{PASSWORD, add_administrator, sign_in},
-    postgres::{Postgres, skip::skip},
+    postgres::Postgres,
     server::{Server, get},
-    stop, whoami,
+    skip::skip,
 };
 
 /// PostgreSQL's own programs, in a folder where they leave their files.

@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    binary::{Latchkey, Run},
-    days_from_today, run_with_input, with_acme,
-};
+use super::{days_from_today, run_with_input, with_acme};
+use crate::support::binary::{Latchkey, Run};
 
 #[test]
 fn from_a_tenant_to_a_key_everything_is_made_and_changed() {

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{
+use super::{days_from_today, with_acme};
+use crate::support::{
     binary::{Latchkey, Run},
-    days_from_today, sql, with_acme,
+    sql,
 };
 
 #[test]

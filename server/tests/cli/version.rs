@@ -1,6 +1,6 @@
 //! `latchkey --version`.
 
-use super::binary::Latchkey;
+use crate::support::binary::Latchkey;
 
 #[test]
 fn the_version_names_commit_and_licence_and_needs_no_database() {

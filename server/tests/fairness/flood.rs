@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::load::Connection;
+use crate::support::load::Connection;
 
 /// How often each status came; 0 stands for a connection that ended.
 pub(crate) type Statuses = BTreeMap<u16, u64>;

@@ -11,15 +11,17 @@ use std::{
 };
 
 use super::{
-    binary::Latchkey,
     ledger::{Answer, Ledger, Target},
+    strace::Fault,
+};
+use crate::support::{
+    binary::Latchkey,
     load::Connection,
     manager::Manager,
     postgres::Postgres,
     programs,
     proxy::{Commit, Proxy, Which},
     server::Server,
-    strace::Fault,
     until::until,
 };
 

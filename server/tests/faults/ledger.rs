@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{binary::Latchkey, load::Connection, manager::Manager};
+use crate::support::{binary::Latchkey, load::Connection, manager::Manager};
 
 /// What another process has to see.
 #[derive(Clone, Debug)]

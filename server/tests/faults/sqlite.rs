@@ -5,14 +5,11 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::{
-    binary::Latchkey,
-    disk::SmallDisk,
     ledger::{Answer, Ledger},
-    manager::Manager,
-    programs,
-    server::Server,
     strace::Fault,
-    until::until,
+};
+use crate::support::{
+    binary::Latchkey, disk::SmallDisk, manager::Manager, programs, server::Server, until::until,
 };
 
 /// Within which changes are made again once nothing fails any more.

@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::{binary::Latchkey, server::Server, until::until};
+use crate::support::{binary::Latchkey, server::Server, until::until};
 
 /// Has calls of a server fail until it is dropped.
 pub(crate) struct Fault {

@@ -18,12 +18,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
+    program::{self, Program},
+    world::connect,
+};
+use crate::support::{
     binary::Latchkey,
     postgres::Postgres,
-    program::{self, Program},
     server::{Server, get},
     until::until,
-    world::connect,
 };
 
 const CLIENT: &str = "127.0.0.2";

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::postgres::skip::skip;
+use crate::support::skip::skip;
 
 /// Names Envoy, which `cargo xtask test` installs from PyPI.
 const ENVOY: &str = "TEST_ENVOY";

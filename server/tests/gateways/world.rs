@@ -17,10 +17,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
-    binary::Latchkey,
     program::{self, Program},
     upstream::Upstream,
 };
+use crate::support::binary::Latchkey;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 

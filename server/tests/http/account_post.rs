@@ -1,6 +1,6 @@
 //! `POST /account`: a new password.
 
-use crate::{
+use super::{
     exchange::Answer,
     world::{ADMIN, PASSWORD, TestApp},
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::world::{KeySpec, TestApp, day};
+use super::world::{KeySpec, TestApp, day};
 
 /// Acme with keys of these names beside the one that asks, which is called Reader.
 async fn with_names(names: &[&str]) -> (TestApp, String) {

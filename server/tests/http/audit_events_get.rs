@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{KeySpec, TestApp, day};
+use super::world::{KeySpec, TestApp, day};
 
 async fn events(app: &TestApp, secret: &str, query: &str) -> Vec<Value> {
     let path = format!("/api/v1/audit-events?{query}");

@@ -6,7 +6,7 @@ use domain::key::IssuedKey;
 use serde_json::{Value, json};
 use server::router::{Caller, routes};
 
-use crate::{
+use super::{
     exchange::{Answer, Ask},
     world::{ADMIN, KeySpec, TestApp, day},
 };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::TestApp;
+use super::world::TestApp;
 
 #[tokio::test]
 async fn lists_the_groups_of_its_own_tenant_by_name_in_pages() {
@@ -99,14 +99,14 @@ async fn p26_a_cursor_of_another_tenant_shows_ones_own_rows() {
         "audit-log:read",
         "authorization-groups:read",
     ];
-    let spec = crate::world::KeySpec {
+    let spec = super::world::KeySpec {
         permissions,
-        ..crate::world::KeySpec::default()
+        ..super::world::KeySpec::default()
     };
     let mut secrets = Vec::new();
     for tenant in ["acme", "globex"] {
         for _ in 0..2 {
-            app.issue(crate::world::KeySpec {
+            app.issue(super::world::KeySpec {
                 tenant,
                 name: format!("Key of {tenant}"),
                 ..spec.clone()
@@ -115,7 +115,7 @@ async fn p26_a_cursor_of_another_tenant_shows_ones_own_rows() {
         }
         app.group(tenant, &["a:read"]).await;
         let key = app
-            .issue(crate::world::KeySpec {
+            .issue(super::world::KeySpec {
                 tenant,
                 ..spec.clone()
             })

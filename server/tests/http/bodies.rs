@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use futures_util::stream;
 
-use crate::{exchange::Ask, world::TestApp};
+use super::{exchange::Ask, world::TestApp};
 
 /// A body of that many bytes that does not say how long it is.
 fn chunked(length: usize) -> Body {
@@ -29,7 +29,7 @@ async fn statuses(ask: impl Fn() -> Ask, length: usize) -> [u16; 3] {
 #[tokio::test]
 async fn p22_a_body_over_the_limit_is_refused_on_every_door() {
     let (app, key) = TestApp::start().await.with_admin().await.with_key().await;
-    let session = app.sign_in(crate::world::ADMIN).await;
+    let session = app.sign_in(super::world::ADMIN).await;
     let api = || app.get("/api/v1/whoami").key(key.secret.expose());
     assert_eq!(statuses(api, 64 * 1024 + 1).await, [413; 3]);
     assert_eq!(statuses(api, 64 * 1024).await, [200; 3]);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::{KeySpec, TestApp};
+use super::world::{KeySpec, TestApp};
 
 const HEADERS: [&str; 6] = [
     "x-forwarded-for",
@@ -113,8 +113,8 @@ async fn p38_audit_and_allowlist_see_the_same_address() {
         .from("10.0.0.1")
         .header("x-forwarded-for", "192.0.2.66, ::ffff:198.51.100.1")
         .form(&[
-            ("email", crate::world::ADMIN),
-            ("password", crate::world::PASSWORD),
+            ("email", super::world::ADMIN),
+            ("password", super::world::PASSWORD),
         ])
         .send()
         .await;

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use serde_json::json;
 
-use crate::{
+use super::{
     exchange::{Answer, Ask},
     world::{ADMIN, KeySpec, TestApp},
 };

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{
+use super::{
     exchange::Ask,
     world::{ADMIN, PASSWORD, TestApp},
 };

@@ -4,7 +4,7 @@
 
 use domain::key::IssuedKey;
 
-use crate::{
+use super::{
     exchange::Ask,
     world::{KeySpec, TestApp, day},
 };

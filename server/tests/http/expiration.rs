@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{ADMIN, KeySpec, TestApp, day};
+use super::world::{ADMIN, KeySpec, TestApp, day};
 
 #[tokio::test]
 async fn p40_a_key_works_on_its_last_day_and_not_on_the_day_after() {

@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use futures_util::stream;
 use serde_json::Value;
 
-use crate::{
+use super::{
     exchange::Answer,
     world::{KeySpec, TestApp, day},
 };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::{
+use super::{
     exchange::Answer,
     world::{ADMIN, TestApp},
 };

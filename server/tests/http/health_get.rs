@@ -1,6 +1,6 @@
 //! `GET /healthz`, `GET /readyz`
 
-use crate::world::TestApp;
+use super::world::TestApp;
 
 #[tokio::test]
 async fn the_process_is_up_and_the_database_answers() {

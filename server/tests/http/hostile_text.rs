@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use server::router::{Caller, Route, routes};
 use uuid::Uuid;
 
-use crate::{
+use super::{
     exchange::{Answer, Ask},
     route_table::{arguments, method_of, with_path_filled},
     world::{SUPER_USER, TestApp},

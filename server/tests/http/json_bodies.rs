@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::{
+use super::{
     exchange::Ask,
     world::{KeySpec, TestApp},
 };

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{
+use super::{
     exchange::Answer,
     world::{ADMIN, KeySpec, TestApp, day},
 };

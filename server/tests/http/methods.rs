@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::Method;
 use server::router::routes;
 
-use crate::{
+use super::{
     route_table::with_path_filled,
     world::{ADMIN, TestApp},
 };

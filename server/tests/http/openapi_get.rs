@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, fs, path::Path};
 use serde_json::Value;
 use server::router::{Caller, routes};
 
-use crate::world::TestApp;
+use super::world::TestApp;
 
-/// The document as it is meant to be. Where it is meant to change: `UPDATE_SNAPSHOTS=1 cargo test --test http openapi`.
+/// The document as it is meant to be. Where it is meant to change: `UPDATE_SNAPSHOTS=1 cargo test -p server --test all openapi`.
 const SNAPSHOT: &str = "tests/http/openapi.json";
 
 /// Those that the document lists where any will do. Not TRACE: clients that are generated with it do not compile (C08).
@@ -30,7 +30,7 @@ async fn the_document_is_the_one_that_is_meant() {
     let meant = fs::read_to_string(&snapshot).unwrap_or_default();
     assert!(
         meant == text,
-        "the document differs from {SNAPSHOT}; look at what changed: UPDATE_SNAPSHOTS=1 cargo test --test http openapi"
+        "the document differs from {SNAPSHOT}; look at what changed: UPDATE_SNAPSHOTS=1 cargo test -p server --test all openapi"
     );
 }
 

@@ -3,7 +3,7 @@
 use domain::key::IssuedKey;
 use serde_json::{Value, json};
 
-use crate::{
+use super::{
     exchange::Answer,
     world::{KeySpec, TestApp, day},
 };

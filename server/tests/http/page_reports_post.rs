@@ -1,6 +1,6 @@
 //! `POST /page-reports`: why a page goes on without its script.
 
-use crate::world::{ADMIN, TestApp};
+use super::world::{ADMIN, TestApp};
 
 #[tokio::test]
 async fn a_report_is_short_from_our_own_page_and_one_of_the_known_ones() {

@@ -2,7 +2,7 @@
 
 use domain::user::Role;
 
-use crate::world::{ADMIN, KeySpec, MEMBER, SUPER_USER, TestApp};
+use super::world::{ADMIN, KeySpec, MEMBER, SUPER_USER, TestApp};
 
 #[tokio::test]
 async fn the_root_leads_to_the_keys_and_keeps_the_tenant() {

@@ -8,7 +8,7 @@ use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
 use server::router::{Caller, PAGES, Route, routes};
 
-use crate::{
+use super::{
     exchange::Answer,
     world::{ADMIN, MEMBER, SUPER_USER, TestApp},
 };

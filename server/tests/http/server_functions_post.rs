@@ -3,7 +3,7 @@
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::{Value, json};
 
-use crate::world::{ADMIN, KeySpec, TestApp};
+use super::world::{ADMIN, KeySpec, TestApp};
 
 fn functions() -> impl Iterator<Item = &'static str> {
     server_fn_paths().map(|(path, _)| path)
@@ -43,7 +43,7 @@ async fn p21_what_cannot_be_read_is_the_callers_fault() {
         .await
         .with_super_user()
         .await;
-    let session = app.sign_in(crate::world::SUPER_USER).await;
+    let session = app.sign_in(super::world::SUPER_USER).await;
     for path in functions() {
         // What is no JSON is refused by each; of a wrong type only by those that take such an argument.
         let bodies: [(&str, Vec<u8>, bool); 8] = [
@@ -116,7 +116,7 @@ async fn p21_a_form_post_is_not_redirected_to_where_it_claims_to_come_from() {
     }
 }
 
-async fn generate(app: &TestApp, session: &str, name: &str) -> crate::exchange::Answer {
+async fn generate(app: &TestApp, session: &str, name: &str) -> super::exchange::Answer {
     let group = app.group("acme", &["orders:read", "api-keys:read"]).await;
     let form = json!({
         "tenant": null,

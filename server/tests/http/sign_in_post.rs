@@ -2,7 +2,7 @@
 
 use domain::user::Role;
 
-use crate::{
+use super::{
     exchange::{Answer, Ask},
     world::{ADMIN, PASSWORD, TestApp},
 };

@@ -3,7 +3,7 @@
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
 
-use crate::world::{ADMIN, TestApp};
+use super::world::{ADMIN, TestApp};
 
 #[tokio::test]
 async fn p10_after_sign_out_the_old_cookie_opens_nothing() {

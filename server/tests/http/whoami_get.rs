@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{KeySpec, TestApp, day};
+use super::world::{KeySpec, TestApp, day};
 
 #[tokio::test]
 async fn says_what_the_key_is_and_from_where_it_asks() {
@@ -103,7 +103,7 @@ async fn p07_a_key_anywhere_but_in_its_header_is_no_key() {
 #[tokio::test]
 async fn p19_a_session_cookie_is_no_key_and_has_no_effect_beside_one() {
     let (app, key) = TestApp::start().await.with_admin().await.with_key().await;
-    let session = app.sign_in(crate::world::ADMIN).await;
+    let session = app.sign_in(super::world::ADMIN).await;
     let answer = app.get("/api/v1/whoami").cookie(&session).send().await;
     answer.assert_problem(401, "missing_api_key");
     let alone = app

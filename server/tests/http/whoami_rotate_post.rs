@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{KeySpec, TestApp, day};
+use super::world::{KeySpec, TestApp, day};
 
 #[tokio::test]
 async fn a_job_rotates_its_own_key_and_keeps_everything_else() {

@@ -22,7 +22,8 @@ use server::{
 };
 use tempfile::TempDir;
 
-use crate::{exchange::Ask, postgres::Postgres};
+use super::exchange::Ask;
+use crate::support::{postgres::Postgres, turns::wait_for_turn};
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "violet canoe 7 orbit lantern";
@@ -83,6 +84,7 @@ impl TestApp {
 
     /// With these variables set, beside the database's.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        wait_for_turn();
         let folder = tempfile::tempdir().unwrap();
         let postgres = postgres_if_asked();
         let database = postgres.as_ref().map_or_else(

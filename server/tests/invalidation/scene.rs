@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{
+use crate::support::{
     binary::Latchkey,
     load::{Connection, Load, Servers, Target},
     people::{PASSWORD, add_administrator, sign_in},

@@ -4,13 +4,11 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::{
-    NO_SETTINGS, assert_heals, assert_whole, faults,
+use super::{NO_SETTINGS, assert_heals, assert_whole, faults, rounds, scene::Scene};
+use crate::support::{
     load::Servers,
-    postgres::skip::skip,
     proxy::{Proxy, Which},
-    rounds,
-    scene::Scene,
+    skip::skip,
     until::until,
 };
 

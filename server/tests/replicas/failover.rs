@@ -8,13 +8,13 @@ use std::{
 };
 
 use super::{
-    BOUND, NO_SETTINGS, SLACK, assert_heals, assert_whole,
+    BOUND, NO_SETTINGS, SLACK, assert_heals, assert_whole, note_duration, rounds,
+    scene::{Key, Scene},
+};
+use crate::support::{
     cluster::{Cluster, Instance},
     load::Servers,
-    note_duration,
     postgres::Postgres,
-    rounds,
-    scene::{Key, Scene},
     sql,
     until::until,
 };

@@ -12,11 +12,12 @@ use std::{
 
 use super::{
     HEALED, NO_SETTINGS, assert_heals, assert_in_time, assert_nearly_all, assert_whole,
-    load::{Connection, Servers},
-    note_duration,
-    proxy::{Proxy, Which},
-    rounds,
+    note_duration, rounds,
     scene::{Key, Receipt, Replica, Scene},
+};
+use crate::support::{
+    load::{Connection, Servers},
+    proxy::{Proxy, Which},
     server::connect,
     sql,
     until::until,

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{
+use crate::support::{
     binary::Latchkey,
     load::{Connection, Load, Servers, Target},
     postgres::Postgres,

@@ -4,10 +4,9 @@ use std::thread;
 
 use serde_json::Value;
 
-use super::{
-    NO_SETTINGS,
+use super::{NO_SETTINGS, scene::Scene};
+use crate::support::{
     people::{PASSWORD, add_administrator, sign_in},
-    scene::Scene,
     server::get,
 };
 

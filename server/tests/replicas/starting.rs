@@ -3,15 +3,10 @@
 use std::{process::Stdio, thread, time::Duration};
 
 use super::{
-    Which,
-    binary::Latchkey,
-    note_duration,
-    postgres::Postgres,
+    Which, note_duration,
     scene::{Replica, alone},
-    server::Server,
-    sql,
-    until::until,
 };
+use crate::support::{binary::Latchkey, postgres::Postgres, server::Server, sql, until::until};
 
 /// Within which a replica is ready again, from the end of a fault on.
 const READY_AGAIN: Duration = Duration::from_secs(5);

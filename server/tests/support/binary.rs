@@ -9,6 +9,8 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::turns::wait_for_turn;
+
 /// `latchkey` with a temporary folder, which holds its database and is gone when this is dropped.
 pub(crate) struct Latchkey {
     folder: TempDir,
@@ -18,6 +20,7 @@ pub(crate) struct Latchkey {
 impl Latchkey {
     /// On an empty database; a server listens on any free port.
     pub(crate) fn new() -> Self {
+        wait_for_turn();
         let folder = TempDir::new().expect("a temporary folder");
         let database = folder.path().join("latchkey.db");
         let environment = BTreeMap::from([

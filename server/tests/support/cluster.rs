@@ -13,7 +13,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{postgres::skip::skip, sql, until::until};
+use super::{skip::skip, sql, turns::wait_for_turn, until::until};
 
 /// Two servers. Dropped, they are killed and their files are gone.
 pub(crate) struct Cluster {
@@ -59,6 +59,7 @@ impl Cluster {
 
     /// A primary without a standby; `None` where the programs are not named.
     pub(crate) fn alone() -> Option<Self> {
+        wait_for_turn();
         #[expect(
             clippy::disallowed_methods,
             reason = "xtask says so by the environment"

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-#[path = "skip.rs"]
-pub(crate) mod skip;
-
-use super::sql::{execute, number};
+use super::{
+    skip::skip,
+    sql::{execute, number},
+};
 
 /// A fresh database; gone when this is dropped, also after a failure.
 pub(crate) struct Postgres {
@@ -24,7 +24,7 @@ impl Postgres {
         )]
         let url = std::env::var("TEST_DATABASE_URL");
         let Ok(url) = url else {
-            skip::skip("a PostgreSQL server (TEST_DATABASE_URL)");
+            skip("a PostgreSQL server (TEST_DATABASE_URL)");
             return None;
         };
         Some(Self::fresh_on(&url))

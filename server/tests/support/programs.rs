@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::postgres::skip::skip;
+use super::skip::skip;
 
 /// Whether `program` is there; otherwise the test is reported as skipped. In the whole suite it has to be there.
 pub(crate) fn has(program: &str, version: &str) -> bool {

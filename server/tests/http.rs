@@ -1,8 +1,6 @@
 //! The built router over a real SQLite file, or over PostgreSQL where `TEST_ENGINE` says so, filed by URL and verb. Names that begin with `p`
 //! and a number are guarantees of `docs/guarantees.md`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 mod account_post;
 mod api_keys_get;
 mod api_keys_id;
@@ -37,9 +35,3 @@ mod verify_post;
 mod whoami_get;
 mod whoami_rotate_post;
 mod world;
-
-#[expect(dead_code, reason = "other tests use more of it")]
-#[path = "../support/postgres.rs"]
-mod postgres;
-#[path = "../support/sql.rs"]
-mod sql;

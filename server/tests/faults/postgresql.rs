@@ -3,9 +3,10 @@
 
 use serde_json::Value;
 
-use super::{
+use super::ledger::{Answer, Ledger, Target};
+use crate::support::{
     binary::Latchkey,
-    ledger::{Answer, Ledger, Target},
+    load::Connection,
     manager::Manager,
     postgres::Postgres,
     proxy::{Commit, Proxy},
@@ -176,7 +177,7 @@ fn p67_a_key_that_rotated_itself_and_heard_nothing_is_refused() {
         let request = format!(
             "POST /api/v1/whoami/rotate HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\ncontent-length: 0\r\n\r\n"
         );
-        let (status, body) = super::load::Connection::open(&world.ledger.address)
+        let (status, body) = Connection::open(&world.ledger.address)
             .send(&request)
             .unwrap();
         let problem: Value = serde_json::from_str(&body).unwrap();

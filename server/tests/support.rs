@@ -1,0 +1,14 @@
+pub(crate) mod binary;
+pub(crate) mod cluster;
+pub(crate) mod disk;
+pub(crate) mod load;
+pub(crate) mod manager;
+pub(crate) mod people;
+pub(crate) mod postgres;
+pub(crate) mod programs;
+pub(crate) mod proxy;
+pub(crate) mod server;
+pub(crate) mod skip;
+pub(crate) mod sql;
+pub(crate) mod turns;
+pub(crate) mod until;
