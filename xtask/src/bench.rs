@@ -22,8 +22,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::bundle::{self, Profile};
+use crate::bundle;
 use crate::command;
+use crate::profile::Profile;
 use crate::progress;
 use crate::tools;
 use crate::workspace::Workspace;

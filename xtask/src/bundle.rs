@@ -8,34 +8,11 @@ use anyhow::{Context, Result, ensure};
 
 use crate::command;
 use crate::precompress;
+use crate::profile::Profile;
 use crate::progress;
 use crate::stylesheet;
 use crate::tools;
 use crate::workspace::Workspace;
-
-/// How the bundle and the server are compiled.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Profile {
-    Debug,
-    Release,
-}
-
-impl Profile {
-    /// The name of its folder in `dist` and in cargo's target folder.
-    pub(crate) fn folder(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Release => "release",
-        }
-    }
-
-    fn usually(self) -> &'static str {
-        match self {
-            Self::Debug => "2 min the first time, then seconds",
-            Self::Release => "3 min the first time, then half a minute",
-        }
-    }
-}
 
 /// Brings `dist/debug` or `dist/release` up to date and returns that folder.
 ///
@@ -48,7 +25,7 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> 
     }
     progress::step(
         &format!("Building the browser's {} bundle", profile.folder()),
-        profile.usually(),
+        usually(profile),
         || {
             stylesheet::join(workspace)?;
             // Trunk empties its folder at each build. The server's compilation depends on the files it takes in, so those
@@ -60,6 +37,13 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> 
             Ok(dist)
         },
     )
+}
+
+fn usually(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Debug => "2 min the first time, then seconds",
+        Profile::Release => "3 min the first time, then half a minute",
+    }
 }
 
 fn trunk(

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::bundle::Profile;
 use crate::command;
 use crate::contract::{Installation, Server};
+use crate::profile::Profile;
 use crate::serve;
 use crate::tools;
 use crate::workspace::Workspace;

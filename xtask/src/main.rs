@@ -14,6 +14,7 @@ mod deny;
 mod dependencies;
 mod postgres;
 mod precompress;
+mod profile;
 mod progress;
 mod scratch;
 mod screenshots;
@@ -34,7 +35,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use bench::Effort;
-use bundle::Profile;
+use profile::Profile;
 use suite::Selection;
 use workspace::Workspace;
 

@@ -9,7 +9,7 @@ use brotli::enc::BrotliEncoderParams;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::bundle::Profile;
+use crate::profile::Profile;
 
 /// Endings of the text-like files; others (pictures, fonts) are compressed already.
 const ENDINGS: [&str; 4] = ["js", "wasm", "css", "svg"];

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::bundle::Profile;
 use crate::command;
+use crate::profile::Profile;
 use crate::serve;
 use crate::tools;
 use crate::workspace::Workspace;

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use anyhow::{Result, anyhow};
 
-use crate::bundle::{self, Profile};
+use crate::bundle;
 use crate::command;
+use crate::profile::Profile;
 use crate::progress;
 use crate::tools;
 use crate::workspace::Workspace;

@@ -9,8 +9,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::bundle::{self, Profile};
+use crate::bundle;
 use crate::precompress::with_ending;
+use crate::profile::Profile;
 use crate::workspace::Workspace;
 
 /// Most bytes of JavaScript and WebAssembly together, with brotli.

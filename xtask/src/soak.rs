@@ -3,9 +3,9 @@
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
-use crate::bundle::Profile;
 use crate::command;
 use crate::contract;
+use crate::profile::Profile;
 use crate::progress;
 use crate::serve;
 use crate::suite;

@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, ensure};
 
-use crate::bundle::{self, Profile};
+use crate::bundle;
 use crate::clients;
 use crate::command;
 use crate::contract;
 use crate::deny;
 use crate::dependencies;
 use crate::postgres::Postgres;
+use crate::profile::Profile;
 use crate::progress;
 use crate::scratch;
 use crate::serve;
@@ -154,6 +155,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
         "rules",
         "--test",
         "documents",
+        "--test",
+        "layering",
     ];
     command::run(
         command::cargo(&workspace.root)

@@ -1,0 +1,110 @@
+//! The layers of `domain`.
+
+use std::{collections::BTreeSet, path::Path};
+
+use crate::imports::Imports;
+
+/// The modules of `domain`, from the top down: each may import from those below it only, never from those above or beside it.
+///
+/// A module stands for its descendants too, unless one of them has a line: then each child has one.
+pub(crate) const LAYERS: &[&str] = &[
+    // What serves requests.
+    "store::filling",
+    "verify",
+    // The store, by what it is asked for.
+    "store",
+    "store::restore",
+    "store::own_password",
+    "store::sessions",
+    "store::keys",
+    "store::groups",
+    "store::sign_in",
+    "store::users",
+    "store::tenants",
+    "store::audit",
+    // What each of them uses.
+    "store::one_time",
+    "store::scope",
+    "store::cursor",
+    "store::migration",
+    "store::connection",
+    "store::backup",
+    "store::coherence",
+    "store::password",
+    "store::entity",
+    "store::clock",
+    "store::random",
+    "store::error",
+    "fair_share",
+    // The rules, without a database.
+    "key::form",
+    "key::own_grant",
+    "key::query",
+    "key",
+    "audit",
+    "actor",
+    "session",
+    "group",
+    "user",
+    "tenant",
+    "error",
+    "key::verdict",
+    "key::allowlist",
+    "client_address",
+    "key::expiry",
+    "key::format",
+    "key::name",
+    "permission",
+    "receipt",
+    "text",
+    "id",
+    "page",
+];
+
+/// The imports that go upwards, and the files without a place. `folder` is that of the crate's root file.
+pub(crate) fn violations(imports: &Imports, folder: &str, layers: &[&str]) -> Vec<String> {
+    let mut violations = Vec::new();
+    for (file, targets) in imports {
+        let Some(own) = place(file, folder, layers) else {
+            violations.push(format!("{} has no place in the layers", file.display()));
+            continue;
+        };
+        for (target, import) in targets {
+            if place(target, folder, layers).is_some_and(|target| target < own) {
+                violations.push(import.describe(file, target));
+            }
+        }
+    }
+    violations
+}
+
+/// The file's place from the top: 0 for the crate's root.
+fn place(file: &Path, folder: &str, layers: &[&str]) -> Option<usize> {
+    let path = file.strip_prefix(folder).ok()?.with_extension("");
+    let module = path.to_str()?.replace('/', "::");
+    if module == "lib" {
+        return Some(0);
+    }
+    let covers = |layer: &&&str| {
+        let is_below = |module: &str| {
+            let rest = module.strip_prefix(**layer);
+            rest.is_some_and(|rest| rest.starts_with("::"))
+        };
+        module == **layer || (is_below(&module) && !layers.iter().any(|other| is_below(other)))
+    };
+    layers
+        .iter()
+        .position(|layer| covers(&layer))
+        .map(|place| place + 1)
+}
+
+/// The lines of `layers` that no file belongs to.
+pub(crate) fn unused<'a>(imports: &Imports, folder: &str, layers: &[&'a str]) -> Vec<&'a str> {
+    let places: BTreeSet<_> = imports
+        .keys()
+        .filter_map(|file| place(file, folder, layers))
+        .collect();
+    let unused = layers.iter().enumerate();
+    let unused = unused.filter(|(index, _)| !places.contains(&(index + 1)));
+    unused.map(|(_, layer)| *layer).collect()
+}
