@@ -29,7 +29,7 @@ pub(crate) async fn admit_key(
         .answer(
             question,
             presented_key(request.headers()),
-            client::of(request.extensions()),
+            client::address_of(request.extensions()),
             clock::now(),
         )
         .await??;

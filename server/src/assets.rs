@@ -133,7 +133,7 @@ impl Assets {
         let Some(variant) = asset.best_variant(request) else {
             return StatusCode::NOT_FOUND.into_response();
         };
-        let mut response = if is_known(request, &variant.etag) {
+        let mut response = if matches_if_none_match(request, &variant.etag) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             Body::from(variant.content.clone()).into_response()
@@ -168,7 +168,7 @@ pub async fn serve_asset(uri: Uri, headers: HeaderMap) -> Response {
 impl Asset {
     /// The form that the request likes best; the plain one where it likes none that there is.
     fn best_variant(&self, request: &HeaderMap) -> Option<&Variant> {
-        let accepted = Accepted::of(request);
+        let accepted = Accepted::from_headers(request);
         let mut best: Option<(&Variant, u16)> = None;
         for variant in &self.variants {
             let quality = accepted.quality(variant.encoding);
@@ -181,7 +181,7 @@ impl Asset {
 }
 
 /// Whether the browser has these bytes already. Tags are compared weakly, as RFC 9110 asks for `If-None-Match`.
-fn is_known(request: &HeaderMap, etag: &HeaderValue) -> bool {
+fn matches_if_none_match(request: &HeaderMap, etag: &HeaderValue) -> bool {
     request
         .get_all(header::IF_NONE_MATCH)
         .iter()

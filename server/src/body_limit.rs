@@ -20,7 +20,7 @@ pub(crate) const SIGN_IN: usize = 16 * 1024;
 pub(crate) const PAGE_REPORT: usize = 256;
 
 /// How long the whole body may take. Less than any request may, whose end says that the server is at fault.
-const PATIENCE: Duration = Duration::from_secs(20);
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Refuses a body that says itself that it is larger than the limit, or packed.
 ///
@@ -48,16 +48,16 @@ pub(crate) fn check_body(limit: usize, headers: &HeaderMap) -> Result<(), Status
 /// # Errors
 /// The refusal: of a body that does not come in time, is too large, or breaks off.
 pub(crate) async fn receive_body(limit: usize, request: &mut Request) -> Result<(), Response> {
-    receive_within(PATIENCE, limit, request).await
+    receive_with_timeout(BODY_TIMEOUT, limit, request).await
 }
 
-async fn receive_within(
-    patience: Duration,
+async fn receive_with_timeout(
+    timeout: Duration,
     limit: usize,
     request: &mut Request,
 ) -> Result<(), Response> {
     let body = mem::take(request.body_mut());
-    let refusal = match tokio::time::timeout(patience, read_body(limit, body)).await {
+    let refusal = match tokio::time::timeout(timeout, collect_body(limit, body)).await {
         Ok(Ok(body)) => {
             *request.body_mut() = body;
             return Ok(());
@@ -79,7 +79,7 @@ async fn receive_within(
 ///
 /// # Errors
 /// The refusal.
-async fn read_body(limit: usize, body: Body) -> Result<Body, StatusCode> {
+async fn collect_body(limit: usize, body: Body) -> Result<Body, StatusCode> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(Body::from(collected.to_bytes())),
         Err(error) if is_length_limit(error.as_ref()) => Err(StatusCode::PAYLOAD_TOO_LARGE),
@@ -116,14 +116,14 @@ mod tests {
     async fn a_body_that_does_not_come_in_time_is_its_clients_fault() {
         let endless = stream::pending::<Result<Bytes, std::io::Error>>();
         let mut request = Request::new(Body::from_stream(endless));
-        let refusal = receive_within(Duration::from_millis(1), API, &mut request)
+        let refusal = receive_with_timeout(Duration::from_millis(1), API, &mut request)
             .await
             .unwrap_err();
         assert_eq!(refusal.status(), StatusCode::REQUEST_TIMEOUT);
         assert_eq!(refusal.headers()[header::CONNECTION], "close");
 
         let mut request = Request::new(Body::from("all of it"));
-        receive_within(Duration::from_secs(60), API, &mut request)
+        receive_with_timeout(Duration::from_secs(60), API, &mut request)
             .await
             .unwrap();
         let body = to_bytes(request.into_body(), API).await.unwrap();

@@ -3,30 +3,28 @@
 //! Standard output holds the answer alone; log lines, notes and prompts go to standard error.
 
 mod backup;
-mod failure;
+mod context;
 mod group;
 mod key;
-pub(crate) mod output;
 mod restore;
 mod tenant;
 mod user;
 
 use std::process::ExitCode;
 
-use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
-use domain::store::{
-    OperatorScope, Store, TenantScope, invalidation::control_socket::Confirmation,
-};
+use domain::store::invalidation::control_socket::Confirmation;
 
-pub(crate) use failure::Failure;
-use failure::NameWhatIsMissing as _;
-use output::Output;
+use context::CommandContext;
 
 use crate::{
     clock,
     config::{self, Config, ConfigError, DEFAULT_FILE},
-    logging, serve, version,
+    database::open_store,
+    failure::Failure,
+    logging,
+    output::Output,
+    serve, version,
 };
 
 /// Self-hosted API keys: a console for people, a check on every request.
@@ -85,22 +83,6 @@ struct ServeArguments {
     /// Serve a tenant to play with, in a fresh database that is gone at exit, and print how to sign in
     #[arg(long)]
     demo: bool,
-}
-
-/// What every command but `serve`, `backup` and `restore` works with.
-struct Session {
-    store: Store,
-    operator: OperatorScope,
-    output: Output,
-    now: DateTime<Utc>,
-}
-
-impl Session {
-    /// Acts in the tenant of that slug.
-    async fn tenant(&self, slug: &str) -> Result<TenantScope, Failure> {
-        let tenants = self.store.tenants(&self.operator);
-        tenants.scope(slug).await.or_tenant_is_missing(slug)
-    }
 }
 
 /// What a command ends with whose change is written, and of which the running server has not said that it noticed.
@@ -162,7 +144,7 @@ async fn execute(
     }
     let person = config.person.clone();
     let store = open_store(&config, false).await?;
-    let session = Session {
+    let context = CommandContext {
         operator: store.as_person_at_cli(person.as_deref()),
         store,
         output,
@@ -170,13 +152,13 @@ async fn execute(
     };
     let done = match command {
         Command::Serve(_) | Command::Backup(_) | Command::Restore(_) => Ok(()),
-        Command::Tenant(command) => command.run(&session).await,
-        Command::User(command) => command.run(&session).await,
-        Command::Group(command) => command.run(&session).await,
-        Command::Key(command) => command.run(&session).await,
+        Command::Tenant(command) => command.run(&context).await,
+        Command::User(command) => command.run(&context).await,
+        Command::Group(command) => command.run(&context).await,
+        Command::Key(command) => command.run(&context).await,
     };
     // After the answer, which may be a secret that nobody can print again; and also where it could not be printed.
-    let confirmation = session.store.confirm().await.unwrap_or_else(|error| {
+    let confirmation = context.store.confirm().await.unwrap_or_else(|error| {
         tracing::warn!(
             error = &error as &(dyn std::error::Error + 'static),
             "cannot find out whether a server runs"
@@ -189,11 +171,4 @@ async fn execute(
         );
     }
     done.map(|()| confirmation)
-}
-
-/// Opens the database and brings its schema up to date.
-pub(crate) async fn open_store(config: &Config, serves: bool) -> Result<Store, Failure> {
-    Store::open(config.store_options(serves))
-        .await
-        .map_err(|error| Failure::at_database(&config.masked_database_url(), &error))
 }

@@ -24,7 +24,7 @@ pub(crate) fn remember_client(config: &Config, request: &mut Request) -> ClientA
 }
 
 /// The address that [`remember_client`] found.
-pub(crate) fn of(extensions: &Extensions) -> ClientAddress {
+pub(crate) fn address_of(extensions: &Extensions) -> ClientAddress {
     extensions
         .get::<ClientAddress>()
         .copied()

@@ -1,6 +1,7 @@
 //! The settings: the only reader of the environment. A wrong value is refused before anything else happens.
 
 mod display;
+mod error;
 mod names;
 
 use std::{
@@ -14,6 +15,7 @@ use domain::{
 use url::Url;
 
 pub(crate) use display::masked;
+pub use error::ConfigError;
 
 /// Everything that an operator can set, read and judged.
 #[derive(Clone)]
@@ -44,14 +46,6 @@ pub struct Config {
     pub names_database: bool,
     /// Who is at the command line: `SUDO_USER`, `DOAS_USER` or the login name. For the audit trail alone.
     pub person: Option<String>,
-}
-
-/// A setting whose value is refused: one line that names the variable, the value and what would do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{variable}: {problem}")]
-pub struct ConfigError {
-    variable: String,
-    problem: String,
 }
 
 /// The database where no setting names one, in the working folder.

@@ -18,7 +18,7 @@ use http_body_util::BodyExt as _;
 use serde::Serialize;
 
 /// A shorter body, in bytes, does not get smaller by much.
-const SHORTEST: usize = 1_024;
+const MIN_COMPRESSED_SIZE: usize = 1_024;
 /// Brotli's quality from 0 to 11. Above 5 the time rises faster than the size falls.
 const BROTLI_QUALITY: i32 = 4;
 /// The logarithm of brotli's window: 256 KiB, more than the largest page.
@@ -82,7 +82,7 @@ pub(crate) async fn compress(accepted: Option<HeaderValue>, response: Response) 
     parts
         .headers
         .insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    let encoding = Accepted::of_lines(&accepted).best();
+    let encoding = Accepted::from_lines(&accepted).best();
     if encoding == Encoding::Identity {
         return Response::from_parts(parts, body);
     }
@@ -92,15 +92,15 @@ pub(crate) async fn compress(accepted: Option<HeaderValue>, response: Response) 
         return http::StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let content = collected.to_bytes();
-    if content.len() < SHORTEST {
+    if content.len() < MIN_COMPRESSED_SIZE {
         return Response::from_parts(parts, Body::from(content));
     }
-    match pack(encoding, &content) {
-        Ok(packed) => {
+    match compress_bytes(encoding, &content) {
+        Ok(compressed) => {
             parts.headers.remove(header::CONTENT_LENGTH);
             let name = HeaderValue::from_static(encoding.name());
             parts.headers.insert(header::CONTENT_ENCODING, name);
-            Response::from_parts(parts, Body::from(packed))
+            Response::from_parts(parts, Body::from(compressed))
         }
         Err(error) => {
             tracing::warn!(%error, "an answer could not be compressed: sent as it is");
@@ -109,8 +109,8 @@ pub(crate) async fn compress(accepted: Option<HeaderValue>, response: Response) 
     }
 }
 
-fn pack(encoding: Encoding, content: &Bytes) -> std::io::Result<Vec<u8>> {
-    let mut packed = Vec::with_capacity(content.len() / 4);
+fn compress_bytes(encoding: Encoding, content: &Bytes) -> std::io::Result<Vec<u8>> {
+    let mut compressed = Vec::with_capacity(content.len() / 4);
     match encoding {
         Encoding::Brotli => {
             let parameters = BrotliEncoderParams {
@@ -119,16 +119,16 @@ fn pack(encoding: Encoding, content: &Bytes) -> std::io::Result<Vec<u8>> {
                 size_hint: content.len(),
                 ..BrotliEncoderParams::default()
             };
-            brotli::BrotliCompress(&mut content.as_ref(), &mut packed, &parameters)?;
+            brotli::BrotliCompress(&mut content.as_ref(), &mut compressed, &parameters)?;
         }
         Encoding::Gzip => {
-            let mut encoder = GzEncoder::new(packed, Compression::default());
+            let mut encoder = GzEncoder::new(compressed, Compression::default());
             encoder.write_all(content)?;
-            packed = encoder.finish()?;
+            compressed = encoder.finish()?;
         }
-        Encoding::Identity => packed.extend_from_slice(content),
+        Encoding::Identity => compressed.extend_from_slice(content),
     }
-    Ok(packed)
+    Ok(compressed)
 }
 
 /// What `Accept-Encoding` says (RFC 9110, section 12.5.3), qualities in thousandths.
@@ -137,12 +137,12 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
-    pub(crate) fn of(request: &HeaderMap) -> Self {
-        Self::of_lines(request.get_all(header::ACCEPT_ENCODING))
+    pub(crate) fn from_headers(request: &HeaderMap) -> Self {
+        Self::from_lines(request.get_all(header::ACCEPT_ENCODING))
     }
 
     /// Reads the lines of the header.
-    fn of_lines<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>) -> Self {
+    fn from_lines<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>) -> Self {
         let named = lines
             .into_iter()
             .filter_map(|line| line.to_str().ok())

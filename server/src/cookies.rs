@@ -50,7 +50,7 @@ impl Cookies {
     }
 
     /// The token in `cookie`. None where the browser sends two of that name: one of them was planted, and nothing says which.
-    pub(crate) fn read(self, cookie: Cookie, request: &HeaderMap) -> Option<SessionToken> {
+    pub(crate) fn token(self, cookie: Cookie, request: &HeaderMap) -> Option<SessionToken> {
         let mut values = self.values(cookie, request);
         match (values.next(), values.next()) {
             (Some(value), None) => SessionToken::parse(value),

@@ -16,11 +16,9 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::{
-    cli::{
-        Failure,
-        output::{Output, table},
-    },
     config::Config,
+    failure::Failure,
+    output::{Output, table},
 };
 use content::{DemoKey, DemoTenant, DemoUser};
 

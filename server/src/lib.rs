@@ -2,11 +2,11 @@
 //!
 //! | question | room |
 //! | --- | --- |
-//! | which routes are there, who may call them, and who sees to that? | [`router`], [`door`] |
+//! | which routes are there, who may call them, and who sees to that? | [`router`], [`route_guard`] |
 //! | who is asking, and from where? | [`api_key_layer`], [`client`], [`cookies`], [`csrf`] |
 //! | what does an answer of the JSON API look like? | [`api`] |
 //! | how does a page get to the browser? | [`pages`], [`assets`] |
-//! | what do all answers have? | [`answer`], [`security_headers`], [`request_id`], [`body_limit`], [`content_coding`] |
+//! | what do all answers have? | [`service`], [`security_headers`], [`request_id`], [`body_limit`], [`content_coding`] |
 //! | how does it listen, and how does it end? | [`serve`], [`drain`], [`health`], [`metrics`], [`runtime`] |
 //! | which commands are there? | [`cli`] |
 //! | which settings are there, and what may they be? | [`config`] |
@@ -16,13 +16,13 @@
 // The types of the pages nest deeply, and the compiler lays them out here.
 #![recursion_limit = "512"]
 
-pub mod answer;
 mod api;
 mod api_key_layer;
 pub mod assets;
 #[cfg(feature = "bench")]
 pub mod bench;
 mod body_limit;
+pub mod caller;
 pub mod cli;
 mod client;
 pub mod clock;
@@ -30,19 +30,23 @@ pub mod config;
 mod content_coding;
 mod cookies;
 mod csrf;
+mod database;
 mod demo;
-mod door;
 pub mod drain;
+mod failure;
 mod health;
 mod host;
 pub mod logging;
 mod metrics;
+mod output;
 mod pages;
 mod request_id;
+mod route_guard;
 pub mod router;
 pub mod runtime;
 mod security_headers;
 mod serve;
+pub mod service;
 pub mod state;
 mod urlencoded;
 mod version;

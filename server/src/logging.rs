@@ -23,7 +23,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::request_id::{NamedRequest, current};
+use crate::request_id::{RequestContext, current};
 
 /// Log lines that wait for standard error. Further ones are dropped and counted: a log that nobody reads must not stop the service.
 const MAX_WAITING_LINES: usize = 8_192;
@@ -90,7 +90,7 @@ pub fn start(filter: &str) -> Log {
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     // A second call changes nothing: the first subscriber stays.
     let _ = if io::stderr().is_terminal() {
-        let lines = lines.with_target(false).fmt_fields(FieldsOfRequest);
+        let lines = lines.with_target(false).fmt_fields(WithRequestFields);
         registry.with(lines).try_init()
     } else {
         let lines = lines
@@ -98,7 +98,7 @@ pub fn start(filter: &str) -> Log {
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(true)
-            .map_event_format(ObjectOfRequest);
+            .map_event_format(JsonWithRequest);
         registry.with(lines).try_init()
     };
     // A panic is a log line like the others: the default hook would write several, and none of them JSON.
@@ -113,9 +113,9 @@ pub fn start(filter: &str) -> Log {
 }
 
 /// Lines for people, each with the request that it is about at its end.
-struct FieldsOfRequest;
+struct WithRequestFields;
 
-impl<'writer> FormatFields<'writer> for FieldsOfRequest {
+impl<'writer> FormatFields<'writer> for WithRequestFields {
     fn format_fields<R: RecordFields>(
         &self,
         mut writer: Writer<'writer>,
@@ -137,9 +137,9 @@ impl<'writer> FormatFields<'writer> for FieldsOfRequest {
 }
 
 /// Lines for programs, each with the request that it is about among its fields.
-struct ObjectOfRequest<Format>(Format);
+struct JsonWithRequest<Format>(Format);
 
-impl<S, N, Format> FormatEvent<S, N> for ObjectOfRequest<Format>
+impl<S, N, Format> FormatEvent<S, N> for JsonWithRequest<Format>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'writer> FormatFields<'writer> + 'static,
@@ -165,7 +165,7 @@ where
     }
 }
 
-fn in_json(request: &NamedRequest) -> String {
+fn in_json(request: &RequestContext) -> String {
     #[derive(Serialize)]
     struct Shown<'a> {
         request_id: String,

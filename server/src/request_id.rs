@@ -33,17 +33,17 @@ impl fmt::Display for RequestId {
 
 /// What every log line of a request says of it: which route was meant, never the URL itself. People put secrets into queries, and the
 /// path of an unknown route can be anything.
-pub(crate) struct NamedRequest {
+pub(crate) struct RequestContext {
     pub(crate) id: RequestId,
     pub(crate) method: Method,
     route: OnceCell<MatchedPath>,
     pub(crate) client: ClientAddress,
     is_routine: bool,
     /// Whether its outcome is in the log already.
-    is_told: Cell<bool>,
+    is_logged: Cell<bool>,
 }
 
-impl NamedRequest {
+impl RequestContext {
     /// Names the request.
     pub(crate) fn new(request: &Request, client: ClientAddress) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl NamedRequest {
             route: OnceCell::new(),
             client,
             is_routine: is_routine(request),
-            is_told: Cell::new(false),
+            is_logged: Cell::new(false),
         }
     }
 
@@ -64,23 +64,23 @@ impl NamedRequest {
 
 tokio::task_local! {
     // No span of `tracing`: that is put into words when it is opened, for each request, whether it has anything to say or not.
-    static CURRENT: NamedRequest;
+    static CURRENT: RequestContext;
 }
 
 /// What `read` makes of the request that this task answers; `None` where it answers none.
-pub(crate) fn current<T>(read: impl FnOnce(&NamedRequest) -> T) -> Option<T> {
+pub(crate) fn current<T>(read: impl FnOnce(&RequestContext) -> T) -> Option<T> {
     CURRENT.try_with(read).ok()
 }
 
 /// Notes which route was meant, for the log lines from now on.
-pub(crate) fn note_route(path: &MatchedPath) {
+pub(crate) fn set_route(path: &MatchedPath) {
     // Noted once: a request has one route.
     let _ = CURRENT.try_with(|request| request.route.set(path.clone()));
 }
 
 /// Notes that the log says already how the request ended, as it does of a refused key.
-pub(crate) fn note_told() {
-    let _ = CURRENT.try_with(|request| request.is_told.set(true));
+pub(crate) fn mark_logged() {
+    let _ = CURRENT.try_with(|request| request.is_logged.set(true));
 }
 
 /// Whether there may be thousands of these a second: what integrations read, and what is asked about their keys; and what a proxy asks
@@ -98,8 +98,8 @@ fn is_routine(request: &Request) -> bool {
 
 /// Answers the request under its name, in which each of its log lines stands, and writes one when it is answered: that of a routine
 /// request that went well is for who looks closely.
-pub(crate) fn named(
-    context: NamedRequest,
+pub(crate) fn with_request(
+    context: RequestContext,
     answer: impl Future<Output = Response>,
 ) -> impl Future<Output = Response> {
     let (id, is_routine) = (context.id, context.is_routine);
@@ -112,8 +112,8 @@ pub(crate) fn named(
         let status = response.status();
         // A wider number would be written as a text.
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let is_told = current(|request| request.is_told.get()) == Some(true);
-        if is_told || (is_routine && status.is_success()) {
+        let is_logged = current(|request| request.is_logged.get()) == Some(true);
+        if is_logged || (is_routine && status.is_success()) {
             tracing::debug!(status = status.as_u16(), milliseconds, "answered");
         } else {
             tracing::info!(status = status.as_u16(), milliseconds, "answered");

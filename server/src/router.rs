@@ -13,14 +13,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{self, MethodRouter},
 };
-use domain::user::Role;
 use http::{Method, StatusCode};
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
 
 #[cfg(feature = "bench")]
-use crate::bench;
+use crate::bench::guard;
 use crate::{
-    answer::Latchkey,
     api::{
         self, api_keys, audit_events, authorization_groups, docs,
         document::{self, Documented},
@@ -28,45 +26,17 @@ use crate::{
     },
     assets::{Assets, serve_asset},
     body_limit,
-    door::{Asks, Door, Takes, pass},
+    caller::Caller,
     health,
     pages::{
-        home, key_forms, page_reports, password, render, server_functions::call_server_function,
+        home, key_forms, page_reports, password, render, server_functions::run_server_function,
         sign_in, sign_out,
     },
-    request_id::note_route,
+    request_id::set_route,
+    route_guard::{BodyPolicy, Requirement, RouteGuard, guard_request},
+    service::LatchkeyService,
     state::AppState,
 };
-
-/// Who may call a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// Everybody.
-    Anyone,
-    /// An integration with a good key whose group has this permission; any good key where it is `None`.
-    Key(Option<&'static str>),
-    /// A gateway, with the good key of the request that it asks about.
-    Gateway,
-    /// Who is signed in.
-    SignedIn,
-    /// A tenant administrator in the own tenant, a super user in the one that the URL names.
-    KeyManager,
-    /// Who runs the installation.
-    SuperUser,
-}
-
-impl Caller {
-    /// Whether a signed-in user of that role may call; the tenant is not judged by this.
-    #[must_use]
-    pub const fn admits(self, role: Role) -> bool {
-        match self {
-            Self::Anyone | Self::SignedIn => true,
-            Self::Key(_) | Self::Gateway => false,
-            Self::KeyManager => role.manages_keys(),
-            Self::SuperUser => matches!(role, Role::SuperUser),
-        }
-    }
-}
 
 /// A row of the table. A route that answers GET answers HEAD too.
 pub struct Route {
@@ -202,12 +172,12 @@ pub fn routes() -> Vec<Route> {
         ),
     ];
     // People: what their pages call.
-    routes.extend(SERVER_FUNCTIONS.map(|(path, caller)| post(path, caller, call_server_function)));
+    routes.extend(SERVER_FUNCTIONS.map(|(path, caller)| post(path, caller, run_server_function)));
     // Benchmarks. Both bring their own guard, or none: it is what they differ in from `/api/v1/whoami`.
     #[cfg(feature = "bench")]
     routes.extend([
-        get(bench::TWIN, Anyone, whoami::read_whoami),
-        get(bench::UNCACHED, Anyone, whoami::read_whoami),
+        get(guard::TWIN, Anyone, whoami::read_whoami),
+        get(guard::UNCACHED, Anyone, whoami::read_whoami),
     ]);
     // The browser's files.
     routes.extend(
@@ -246,7 +216,7 @@ pub static PAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 /// The whole service. It has to be served with `ConnectInfo<SocketAddr>` among the extensions of each request.
-pub fn router(state: AppState) -> Latchkey {
+pub fn router(state: AppState) -> LatchkeyService {
     let routes = routes();
     for path in PAGES.iter() {
         if !routes.iter().any(|route| route.path == *path) {
@@ -258,71 +228,71 @@ pub fn router(state: AppState) -> Latchkey {
     }
     let mut router = Router::new();
     for route in routes {
-        let door = Arc::new(door(&route, &state));
-        let door = from_fn_with_state(door, pass);
+        let guard = Arc::new(guard_of(&route, &state));
+        let guard = from_fn_with_state(guard, guard_request);
         // Before methods that the row does not name there is no door: nothing is behind them.
         let handler = match route.method {
-            Some(_) => route.handler.route_layer(door),
-            None => route.handler.layer(door),
+            Some(_) => route.handler.route_layer(guard),
+            None => route.handler.layer(guard),
         };
         router = router.route(&route.path, handler);
     }
     let router = router
-        .method_not_allowed_fallback(answer_method_not_allowed)
-        .fallback(answer_not_found)
+        .method_not_allowed_fallback(refuse_method)
+        .fallback(render_unknown_path)
         .with_state(state.clone());
-    Latchkey::new(router, state)
+    LatchkeyService::new(router, state)
 }
 
 /// What its row asks for. The pages ask for nothing: what they show to whom is theirs to say.
-fn door(route: &Route, state: &AppState) -> Door {
+fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
     let is_api = api::is_api(&route.path);
-    let asks = match route.caller {
-        Caller::Key(permission) => Asks::Key(permission.map(|text| {
+    let requirement = match route.caller {
+        Caller::Key(permission) => Requirement::Key(permission.map(|text| {
             text.parse()
                 .expect("the route table names permissions that are some")
         })),
         Caller::SignedIn | Caller::KeyManager | Caller::SuperUser
             if route.path.starts_with(app::SERVER_FUNCTIONS) =>
         {
-            Asks::Session(route.caller)
+            Requirement::Session(route.caller)
         }
         #[cfg(feature = "bench")]
         Caller::Anyone if is_api => {
-            bench::Guard::of(&route.path).map_or(Asks::Nothing, Asks::Bench)
+            guard::BenchGuard::for_path(&route.path).map_or(Requirement::None, Requirement::Bench)
         }
         // What a gateway asks for stands in its URL, so that the handler itself judges the key.
         Caller::Anyone
         | Caller::Gateway
         | Caller::SignedIn
         | Caller::KeyManager
-        | Caller::SuperUser => Asks::Nothing,
+        | Caller::SuperUser => Requirement::None,
     };
-    let is_page = !is_api && !matches!(asks, Asks::Session(_));
+    let is_page = !is_api && !matches!(requirement, Requirement::Session(_));
     let body = if route.caller == Caller::Gateway {
-        Takes::Nothing
+        BodyPolicy::Ignored
     } else if is_api {
-        Takes::Body(body_limit::API)
+        BodyPolicy::ReadFirst(body_limit::API)
     } else if route.path == app::urls::SIGN_IN {
-        Takes::Body(body_limit::SIGN_IN)
+        BodyPolicy::ReadFirst(body_limit::SIGN_IN)
     } else if route.path == PAGE_REPORTS {
-        Takes::Body(body_limit::PAGE_REPORT)
+        BodyPolicy::ReadFirst(body_limit::PAGE_REPORT)
     } else if is_page && route.caller != Caller::Anyone {
-        Takes::BodyAfterSession(body_limit::PAGES)
+        BodyPolicy::ReadByHandler(body_limit::PAGES)
     } else {
-        Takes::Body(body_limit::PAGES)
+        BodyPolicy::ReadFirst(body_limit::PAGES)
     };
-    Door {
+    RouteGuard {
         state: state.clone(),
         body,
-        asks,
-        names_tenant: !is_api && !route.path.starts_with(app::SERVER_FUNCTIONS),
+        requirement,
+        takes_tenant: !is_api && !route.path.starts_with(app::SERVER_FUNCTIONS),
     }
 }
 
 /// A route of the JSON API. Method and path are the handler's own; the path stands in the table too, to be found there.
 fn api(path: &str, caller: Caller, route: UtoipaMethodRouter<AppState>) -> Route {
-    let (documented, handler) = Documented::split(path, route);
+    let (documented, handler) = Documented::from_handler(path, route);
     Route {
         method: Some(documented.method()),
         path: path.to_owned(),
@@ -338,7 +308,7 @@ where
     H: Handler<T, AppState>,
     T: 'static,
 {
-    let (documented, _) = Documented::split(path, route);
+    let (documented, _) = Documented::from_handler(path, route);
     Route {
         documented: Some(documented),
         ..any_undocumented(path, caller, handler)
@@ -391,7 +361,7 @@ fn page(path: &str, caller: Caller) -> Route {
     get(path, caller, render::render_page)
 }
 
-async fn answer_not_found(State(state): State<AppState>, request: Request) -> Response {
+async fn render_unknown_path(State(state): State<AppState>, request: Request) -> Response {
     if api::is_api(request.uri().path()) {
         return StatusCode::NOT_FOUND.into_response();
     }
@@ -399,7 +369,7 @@ async fn answer_not_found(State(state): State<AppState>, request: Request) -> Re
 }
 
 /// axum adds `Allow`. There is no door, which would have noted the route.
-async fn answer_method_not_allowed(path: MatchedPath) -> impl IntoResponse {
-    note_route(&path);
+async fn refuse_method(path: MatchedPath) -> impl IntoResponse {
+    set_route(&path);
     (StatusCode::METHOD_NOT_ALLOWED, "Not with this method.\n")
 }

@@ -1,8 +1,8 @@
 //! `latchkey serve`: what runs while it runs, and how it ends.
 
+mod connection_slots;
 mod connections;
 mod lingering;
-mod places;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,12 +17,15 @@ use tokio::{
 
 use crate::{
     assets::Assets,
-    cli::{self, Failure, output::Output},
     clock,
     config::Config,
+    database::open_store,
     demo::Demo,
     drain::Drain,
-    metrics, router,
+    failure::Failure,
+    metrics,
+    output::Output,
+    router,
     state::{AppState, Shared},
 };
 
@@ -36,7 +39,7 @@ const ARCHIVE_INTERVAL: Duration = Duration::from_secs(60);
 const ARCHIVED_BATCHES: u32 = 10;
 
 /// How often it is looked for what somebody changed by hand. The command line does not wait for it.
-const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves until the process is told to end, then finishes what runs and writes when keys were last used.
 ///
@@ -45,21 +48,21 @@ const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Failure> {
     let mut stop_signals = StopSignals::listen()?;
     let demo = demo.then(|| Demo::prepare(&mut config)).transpose()?;
-    let store = cli::open_store(&config, true).await?;
+    let store = open_store(&config, true).await?;
     let verifier = Verifier::new(store.clone());
-    let mut helpers = Helpers::default();
+    let mut background = BackgroundTasks::default();
     match store.open_control_socket() {
-        Ok(Some(socket)) => helpers.spawn(socket.serve()),
+        Ok(Some(socket)) => background.spawn(socket.serve()),
         Ok(None) => {}
         Err(error) => tracing::warn!(
             %error,
             "cannot listen beside the database: commands will say that what they changed is not confirmed"
         ),
     }
-    helpers.spawn(poll_changes(store.clone()));
+    background.spawn(poll_changes(store.clone()));
     let (listener, address) = bind("LATCHKEY_LISTEN", config.listen).await?;
-    if let Some(place) = place(address) {
-        store.set_place(place);
+    if let Some(id) = listener_id(address) {
+        store.set_place(id);
     }
     let metrics = match config.metrics_listen {
         Some(address) => Some(bind("LATCHKEY_METRICS_LISTEN", address).await?),
@@ -107,7 +110,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         drain.clone(),
     )));
     let (end, ended) = watch::channel(());
-    let writer = spawn(write_down(
+    let writer = spawn(run_maintenance(
         store.clone(),
         verifier.clone(),
         revoked_keys_kept,
@@ -148,7 +151,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         );
     }
     // Commands are answered as long as anything was served.
-    drop(helpers);
+    drop(background);
     written?;
     tracing::info!("stopped");
     Ok(())
@@ -172,7 +175,7 @@ async fn bind(variable: &str, address: SocketAddr) -> Result<(TcpListener, Socke
 }
 
 /// A name for an open listener. Within one network namespace of a running system, an address has one listener at a time.
-fn place(address: SocketAddr) -> Option<String> {
+fn listener_id(address: SocketAddr) -> Option<String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = std::fs::read_link("/proc/self/ns/net").ok()?;
     Some(format!("{} {} {address}", boot.trim(), namespace.display()))
@@ -180,7 +183,7 @@ fn place(address: SocketAddr) -> Option<String> {
 
 /// Writes every few seconds which keys were used and which refused, and deletes what is too old or has done its work, until told to
 /// stop. What fails is kept and tried again the next time.
-async fn write_down(
+async fn run_maintenance(
     store: Store,
     verifier: Verifier,
     revoked_keys_kept: u32,
@@ -234,7 +237,7 @@ async fn flush(verifier: &Verifier) {
 
 /// Looks every second for what somebody changed by hand, for ever.
 async fn poll_changes(store: Store) {
-    let mut ticks = interval(NOTICE_INTERVAL);
+    let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -244,15 +247,15 @@ async fn poll_changes(store: Store) {
 
 /// Tasks that end when this is dropped.
 #[derive(Default)]
-struct Helpers(Vec<JoinHandle<()>>);
+struct BackgroundTasks(Vec<JoinHandle<()>>);
 
-impl Helpers {
+impl BackgroundTasks {
     fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         self.0.push(spawn(work));
     }
 }
 
-impl Drop for Helpers {
+impl Drop for BackgroundTasks {
     fn drop(&mut self) {
         for task in &self.0 {
             task.abort();
@@ -275,7 +278,7 @@ async fn finish(task: JoinHandle<()>) {
 enum Stop {
     /// A service manager stops it: proxies are given time to notice.
     AfterDrain,
-    /// Somebody at a terminal waits for it.
+    /// Somebody at a terminal idle for it.
     AtOnce,
 }
 

@@ -160,12 +160,12 @@ pub(crate) async fn create_api_key(
     let idempotency = idempotency_key(&headers, &verified, "POST /api/v1/api-keys", &body)?;
     let scope = verified.scope();
     let groups = state.store.groups(&scope);
-    let new = NewKeyBody::read(body, &groups, today(now)).await;
+    let new = NewKeyBody::parse(body, &groups, today(now)).await;
     let keys = state.store.keys(&scope);
     let made = match (new, idempotency) {
         (Ok(new), Some(idempotency)) => keys.create_once(new, &idempotency, now).await?,
         (Ok(new), None) => Idempotent::Done(keys.create(new, now).await?),
-        (Err(error), idempotency) => done_before(&keys, idempotency.as_ref(), error, now).await?,
+        (Err(error), idempotency) => earlier_result(&keys, idempotency.as_ref(), error, now).await?,
     };
     Ok(match made {
         Idempotent::Done(issued) => {
@@ -189,7 +189,7 @@ fn replayed(key: ApiKey) -> Response {
 ///
 /// # Errors
 /// `error`, where it is none.
-async fn done_before<T>(
+async fn earlier_result<T>(
     keys: &Keys<'_>,
     idempotency: Option<&IdempotencyKey>,
     error: Error,
@@ -279,7 +279,7 @@ pub(crate) async fn update_api_key(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let now = clock::now();
-    let if_match = IfMatch::read(&headers)?;
+    let if_match = IfMatch::from_headers(&headers)?;
     let body = body.required()?;
     let action = format!("PATCH /api/v1/api-keys/{id}");
     let idempotency = idempotency_key(&headers, &verified, &action, &body)?;
@@ -288,7 +288,7 @@ pub(crate) async fn update_api_key(
     let groups = state.store.groups(&scope);
     let wanted = async {
         let expected = if_match.expected_version(&keys.get(id, now).await?)?;
-        let changes = KeyChangesBody::read(body, &groups).await?;
+        let changes = KeyChangesBody::parse(body, &groups).await?;
         Ok((expected, changes))
     };
     let edited = match (wanted.await, idempotency) {
@@ -299,7 +299,7 @@ pub(crate) async fn update_api_key(
         (Ok((expected, changes)), None) => {
             Idempotent::Done(keys.update(id, changes, expected, now).await?)
         }
-        (Err(error), idempotency) => done_before(&keys, idempotency.as_ref(), error, now).await?,
+        (Err(error), idempotency) => earlier_result(&keys, idempotency.as_ref(), error, now).await?,
     };
     Ok(match edited {
         Idempotent::Done(changed) => TaggedKey::changed(changed).into_response(),
@@ -338,7 +338,7 @@ pub(crate) async fn rotate_api_key(
     let action = format!("POST /api/v1/api-keys/{id}/rotate");
     let content = body.as_ref().unwrap_or(&Value::Null);
     let idempotency = idempotency_key(&headers, &verified, &action, content)?;
-    let body = RotateBody::read(body)?;
+    let body = RotateBody::parse(body)?;
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
     let rotated = match idempotency {

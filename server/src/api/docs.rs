@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, header};
 use serde_json::Value;
 
-use super::{document::DOCUMENT, error::KINDS};
+use super::{document::DOCUMENT, error::PROBLEM_KINDS};
 use crate::content_coding::compressible;
 
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -148,7 +148,7 @@ fn contents(entries: &[Entry<'_>], document: &Value) -> String {
 
 /// Every code, with what to do about it.
 fn codes() -> String {
-    let rows: Vec<_> = KINDS
+    let rows: Vec<_> = PROBLEM_KINDS
         .iter()
         .map(|kind| {
             (

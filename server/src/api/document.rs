@@ -23,12 +23,8 @@ use utoipa::{
 };
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use super::error::{KINDS, Kind, ProblemBody};
-use crate::{
-    content_coding::compressible,
-    router::{self, Caller},
-    state::AppState,
-};
+use super::error::{PROBLEM_KINDS, ProblemBody, ProblemKind};
+use crate::{caller::Caller, content_coding::compressible, router, state::AppState};
 
 /// What the security scheme is called in the document.
 const SCHEME: &str = "api_key";
@@ -65,7 +61,7 @@ impl Documented {
     ///
     /// # Panics
     /// Where the handler says another path: the server does not start then.
-    pub(crate) fn split(
+    pub(crate) fn from_handler(
         path: &str,
         (schemas, paths, handler): UtoipaMethodRouter<AppState>,
     ) -> (Self, MethodRouter<AppState>) {
@@ -104,7 +100,7 @@ impl Documented {
 }
 
 /// The document of these routes.
-pub(crate) fn of(routes: impl IntoIterator<Item = (Documented, Caller)>) -> OpenApi {
+pub(crate) fn build_document(routes: impl IntoIterator<Item = (Documented, Caller)>) -> OpenApi {
     let mut paths = Paths::new();
     let mut schemas = Vec::new();
     ProblemBody::schemas(&mut schemas);
@@ -216,12 +212,15 @@ fn complete(operation: &mut Operation, caller: Caller, method: &HttpMethod) {
     codes.extend(own.iter().map(String::as_str));
     for code in &codes {
         assert!(
-            KINDS.iter().any(|kind| kind.code == *code),
+            PROBLEM_KINDS.iter().any(|kind| kind.code == *code),
             "{code} is no code of a problem"
         );
     }
-    let mut refusals: BTreeMap<u16, Vec<&Kind>> = BTreeMap::new();
-    for kind in KINDS.iter().filter(|kind| codes.contains(&kind.code)) {
+    let mut refusals: BTreeMap<u16, Vec<&ProblemKind>> = BTreeMap::new();
+    for kind in PROBLEM_KINDS
+        .iter()
+        .filter(|kind| codes.contains(&kind.code))
+    {
         refusals.entry(kind.status.as_u16()).or_default().push(kind);
     }
     for (status, kinds) in refusals {
@@ -231,7 +230,7 @@ fn complete(operation: &mut Operation, caller: Caller, method: &HttpMethod) {
 }
 
 /// A refusal as the document describes it.
-fn refusal(status: u16, kinds: &[&Kind]) -> Described {
+fn refusal(status: u16, kinds: &[&ProblemKind]) -> Described {
     let schema = Ref::from_schema_name(ProblemBody::name());
     let text = |example: &str| {
         let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String));
@@ -357,9 +356,11 @@ fn sample(path: &str, method: &str, operation: &Value, schemas: &Value) -> Strin
 
 /// The document as JSON.
 pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let document = of(router::routes()
-        .into_iter()
-        .filter_map(router::Route::documented));
+    let document = build_document(
+        router::routes()
+            .into_iter()
+            .filter_map(router::Route::documented),
+    );
     let mut document = serde_json::to_value(document)
         .unwrap_or_else(|error| json!({ "error": error.to_string() }));
     name_shared_constants(&mut document);

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 
 /// The entity tag of a key: its version, which counts what an administrator changes and not when it was used.
-fn of(key: &ApiKey) -> HeaderValue {
+fn etag_of(key: &ApiKey) -> HeaderValue {
     HeaderValue::from_str(&tag(key.version))
         .expect("a number between quotation marks is a header value")
 }
@@ -27,28 +27,28 @@ pub(crate) struct TaggedKey<T>(HeaderValue, T);
 impl TaggedKey<ApiKey> {
     /// A key.
     pub(crate) fn new(key: ApiKey) -> Self {
-        Self(of(&key), key)
+        Self(etag_of(&key), key)
     }
 }
 
 impl TaggedKey<ChangedKey> {
     /// A key that was changed.
     pub(crate) fn changed(changed: ChangedKey) -> Self {
-        Self(of(&changed.key), changed)
+        Self(etag_of(&changed.key), changed)
     }
 }
 
 impl TaggedKey<RotatedKey> {
     /// A key with its new secret.
     pub(crate) fn rotated(rotated: RotatedKey) -> Self {
-        Self(of(&rotated.key), rotated)
+        Self(etag_of(&rotated.key), rotated)
     }
 }
 
 impl TaggedKey<IssuedKey> {
     /// A key with its secret.
     pub(crate) fn issued(issued: IssuedKey) -> Self {
-        Self(of(&issued.key), issued)
+        Self(etag_of(&issued.key), issued)
     }
 }
 
@@ -72,7 +72,7 @@ impl IfMatch {
     ///
     /// # Errors
     /// [`Error::Invalid`] where it is neither `*` nor a list of entity tags.
-    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Error> {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
         let mut lines = Vec::new();
         for line in headers.get_all(header::IF_MATCH) {
             lines.push(line.to_str().map_err(|_| malformed())?);

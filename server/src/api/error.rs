@@ -13,7 +13,7 @@ use crate::request_id::{self, RequestId};
 
 /// What never changes about a problem.
 #[derive(Debug)]
-pub(crate) struct Kind {
+pub(crate) struct ProblemKind {
     /// For programs, which branch on it.
     pub(crate) code: &'static str,
     pub(crate) status: StatusCode,
@@ -24,7 +24,7 @@ pub(crate) struct Kind {
 
 macro_rules! kinds {
     ($($name:ident = $status:ident, $code:literal, $title:literal, $remedy:literal;)*) => {
-        $(const $name: &Kind = &Kind {
+        $(const $name: &ProblemKind = &ProblemKind {
             code: $code,
             status: StatusCode::$status,
             title: $title,
@@ -32,7 +32,7 @@ macro_rules! kinds {
         };)*
 
         /// Every problem that the API answers with. The document and its page list them from here.
-        pub(crate) const KINDS: &[&Kind] = &[$($name),*];
+        pub(crate) const PROBLEM_KINDS: &[&ProblemKind] = &[$($name),*];
     };
 }
 
@@ -132,15 +132,15 @@ impl From<Error> for ApiError {
 /// What the body of a refusal says: its kind is for programs, the rest for people.
 #[derive(Clone, Debug)]
 struct Problem {
-    kind: &'static Kind,
+    kind: &'static ProblemKind,
     /// Instead of the kind's remedy.
     detail: Option<String>,
     permission: Option<String>,
     errors: Option<Vec<FieldError>>,
 }
 
-impl From<&'static Kind> for Problem {
-    fn from(kind: &'static Kind) -> Self {
+impl From<&'static ProblemKind> for Problem {
+    fn from(kind: &'static ProblemKind) -> Self {
         Self {
             kind,
             detail: None,
@@ -151,7 +151,7 @@ impl From<&'static Kind> for Problem {
 }
 
 impl Problem {
-    fn of_refusal(refusal: &Refusal) -> Self {
+    fn from_refusal(refusal: &Refusal) -> Self {
         let kind = match refusal {
             Refusal::MissingApiKey => MISSING_API_KEY,
             Refusal::AmbiguousApiKey => AMBIGUOUS_API_KEY,
@@ -174,7 +174,7 @@ impl Problem {
         kind.into()
     }
 
-    fn of_error(error: Error) -> Self {
+    fn from_error(error: Error) -> Self {
         match error {
             Error::Invalid(errors) => Self {
                 errors: Some(errors),
@@ -196,7 +196,7 @@ impl Problem {
             Error::FormTooOld => FORM_TOO_OLD.into(),
             Error::Forbidden => FORBIDDEN.into(),
             Error::ExceedsOwnGrant => EXCEEDS_OWN_GRANT.into(),
-            Error::ActorRefused(refusal) => Self::of_refusal(&refusal),
+            Error::ActorRefused(refusal) => Self::from_refusal(&refusal),
             Error::InvalidCursor => INVALID_CURSOR.into(),
             Error::TooManyRequests => TOO_MANY_REQUESTS.into(),
             Error::Unavailable(source) => {
@@ -215,7 +215,7 @@ impl Problem {
     }
 
     /// What is known where a layer or axum itself answered, and nothing but the status says why.
-    fn of_status(status: StatusCode) -> Self {
+    fn from_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => NOT_FOUND,
             StatusCode::METHOD_NOT_ALLOWED => METHOD_NOT_ALLOWED,
@@ -236,11 +236,11 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut accepted = None;
         if matches!(self, Self::Refused(_)) {
-            request_id::note_told();
+            request_id::mark_logged();
         }
         let problem = match self {
-            Self::Refused(refusal) => Problem::of_refusal(&refusal),
-            Self::Failed(error) => Problem::of_error(error),
+            Self::Refused(refusal) => Problem::from_refusal(&refusal),
+            Self::Failed(error) => Problem::from_error(error),
             Self::MalformedJson => MALFORMED_JSON.into(),
             Self::UnsupportedMediaType { method } => {
                 accepted = match method {
@@ -275,7 +275,7 @@ impl PartialSchema for ProblemCode {
             .description(Some(
                 "What a program branches on. A code never changes; new ones may be added.",
             ))
-            .enum_values(Some(KINDS.iter().map(|kind| kind.code)))
+            .enum_values(Some(PROBLEM_KINDS.iter().map(|kind| kind.code)))
             .into()
     }
 }
@@ -320,7 +320,7 @@ pub(crate) fn write_problem(response: Response, request_id: RequestId) -> Respon
         .extensions
         .get::<Problem>()
         .cloned()
-        .unwrap_or_else(|| Problem::of_status(status));
+        .unwrap_or_else(|| Problem::from_status(status));
     let body = ProblemBody {
         r#type: format!("urn:latchkey:problem:{}", problem.kind.code),
         title: problem.kind.title,

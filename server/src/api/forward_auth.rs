@@ -57,7 +57,7 @@ pub(crate) async fn forward_auth(
     RawQuery(query): RawQuery,
     parts: Parts,
 ) -> Result<Response, ApiError> {
-    let mut parameters = Parameters::read(
+    let mut parameters = Parameters::parse(
         query.as_deref().unwrap_or_default(),
         &["permission", "tenant"],
     );
@@ -65,7 +65,7 @@ pub(crate) async fn forward_auth(
     let permission = parameters.take_whole("permission", PERMISSION, |text| text.parse().ok());
     let tenant = parameters.take_whole("tenant", TENANT, |text| text.parse().ok());
     let (permission, tenant) = parameters.finish((permission, tenant))?;
-    answer(&state, permission, tenant, &parts).await
+    authorize(&state, permission, tenant, &parts).await
 }
 
 /// Ask whether a request may go on, for gateways that append the client's path
@@ -105,7 +105,7 @@ pub(crate) async fn forward_auth_for(
     if !errors.is_empty() {
         return Err(Error::Invalid(errors).into());
     }
-    answer(&state, permission, tenant, &parts).await
+    authorize(&state, permission, tenant, &parts).await
 }
 
 const PERMISSION: &str = "Must be a permission, such as orders:read";
@@ -126,7 +126,7 @@ fn segment<T: FromStr>(
         .ok()
 }
 
-async fn answer(
+async fn authorize(
     state: &AppState,
     permission: Option<Permission>,
     tenant: Option<Slug>,
@@ -137,17 +137,17 @@ async fn answer(
         owner: tenant.as_ref().map_or(Owner::Any, Owner::Named),
     };
     let presented = presented_key(&parts.headers);
-    let client = client::of(&parts.extensions);
+    let client = client::address_of(&parts.extensions);
     let verified = state
         .verifier
         .answer(question, presented, client, clock::now())
         .await??;
-    Ok((StatusCode::OK, identity(&verified)?).into_response())
+    Ok((StatusCode::OK, identity_headers(&verified)?).into_response())
 }
 
 /// Who it is. Each header is there whatever it says, empty too: a gateway copies those that it finds, and where one were missing it
 /// could let the client's own through.
-fn identity(verified: &VerifiedKey) -> Result<HeaderMap, Error> {
+fn identity_headers(verified: &VerifiedKey) -> Result<HeaderMap, Error> {
     let name = utf8_percent_encode(verified.key().name.as_str(), NOT_UNRESERVED).to_string();
     let permissions: Vec<_> = verified
         .permissions()

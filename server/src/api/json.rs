@@ -35,7 +35,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let bytes = read(body).await?;
+        let bytes = collect_body(body).await?;
         if bytes.is_empty() {
             return Ok(Self(None));
         }
@@ -68,8 +68,8 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
     }
 }
 
-/// `read_body` has read and measured it already.
-async fn read(body: Body) -> Result<Bytes, ApiError> {
+/// `body_limit::collect_body` has read and measured it already.
+async fn collect_body(body: Body) -> Result<Bytes, ApiError> {
     body::to_bytes(body, usize::MAX)
         .await
         .map_err(|_| ApiError::MalformedJson)

@@ -41,7 +41,7 @@ impl NewKeyBody {
     ///
     /// # Errors
     /// [`Error::Invalid`] with every broken rule, also those that the tenant's groups have a word in.
-    pub(crate) async fn read(
+    pub(crate) async fn parse(
         body: Value,
         groups: &Groups<'_>,
         today: NaiveDate,
@@ -114,8 +114,8 @@ impl KeyChangesBody {
     /// Reads a body.
     ///
     /// # Errors
-    /// As [`NewKeyBody::read`].
-    pub(crate) async fn read(body: Value, groups: &Groups<'_>) -> Result<KeyChanges, Error> {
+    /// As [`NewKeyBody::parse`].
+    pub(crate) async fn parse(body: Value, groups: &Groups<'_>) -> Result<KeyChanges, Error> {
         let mut fields = Fields::of(body);
         let body = Self {
             name: name(&mut fields),
@@ -154,7 +154,7 @@ impl RotateBody {
     ///
     /// # Errors
     /// [`Error::Invalid`] with every broken rule.
-    pub(crate) fn read(body: Option<Value>) -> Result<Self, Error> {
+    pub(crate) fn parse(body: Option<Value>) -> Result<Self, Error> {
         let body = body.filter(|body| !body.is_null());
         let mut fields = Fields::of(body.unwrap_or_else(|| json!({})));
         let expires_on = expires_on(&mut fields).map_or(RotatedExpiry::Keep, RotatedExpiry::Set);

@@ -31,7 +31,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        let parameters = Parameters::read(parts.uri.query().unwrap_or_default(), &[]);
+        let parameters = Parameters::parse(parts.uri.query().unwrap_or_default(), &[]);
         Ok(parameters.finish(Self)?)
     }
 }
@@ -44,7 +44,7 @@ pub(crate) struct Parameters {
 
 impl Parameters {
     /// Reads a query string. Whatever is not one of `known`, once, is an error.
-    pub(crate) fn read(query: &str, known: &[&str]) -> Self {
+    pub(crate) fn parse(query: &str, known: &[&str]) -> Self {
         let mut values = BTreeMap::new();
         let mut errors = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -125,7 +125,7 @@ impl Parameters {
 /// [`Error::Invalid`] with every parameter that is unknown, doubled, or has a value that is none of its own.
 pub(crate) fn parse_key_query(query: &str) -> Result<KeyQuery, Error> {
     const KNOWN: [&str; 6] = ["status", "expiration", "q", "sort", "limit", "cursor"];
-    let mut parameters = Parameters::read(query, &KNOWN);
+    let mut parameters = Parameters::parse(query, &KNOWN);
     let wanted = KeyQuery {
         status: parameters.take("status", "Must be active or revoked", KeyStatus::from_word),
         expiration: parameters.take(
@@ -160,7 +160,7 @@ pub(crate) fn parse_key_query(query: &str) -> Result<KeyQuery, Error> {
 pub(crate) fn parse_audit_query(query: &str) -> Result<AuditQuery, Error> {
     const KNOWN: [&str; 7] = ["action", "actor", "key_id", "from", "to", "limit", "cursor"];
     const TIME: &str = "Must be a date (2031-12-31) or a time (2031-12-31T23:59:59Z)";
-    let mut parameters = Parameters::read(query, &KNOWN);
+    let mut parameters = Parameters::parse(query, &KNOWN);
     let wanted = AuditQuery {
         action: parameters.take(
             "action",
@@ -184,7 +184,7 @@ pub(crate) fn parse_audit_query(query: &str) -> Result<AuditQuery, Error> {
 /// # Errors
 /// As [`parse_key_query`].
 pub(crate) fn parse_page_query(query: &str) -> Result<(u32, Option<String>), Error> {
-    let mut parameters = Parameters::read(query, &["limit", "cursor"]);
+    let mut parameters = Parameters::parse(query, &["limit", "cursor"]);
     let wanted = (parameters.limit(), parameters.cursor());
     parameters.finish(wanted)
 }

@@ -37,7 +37,7 @@ pub(crate) struct VerifyBody {
 }
 
 impl VerifyBody {
-    fn read(body: Value) -> Result<Self, Error> {
+    fn parse(body: Value) -> Result<Self, Error> {
         let mut fields = Fields::of(body);
         let secret = fields.required_text("secret", |text| Ok::<_, &str>(text.to_owned()));
         let ip = fields.nullable_text("ip", |text| {
@@ -92,7 +92,7 @@ pub(crate) async fn verify_api_key(
     _: NoParameters,
     body: JsonBody,
 ) -> Result<Json<VerifyAnswer>, ApiError> {
-    let body = VerifyBody::read(body.required()?)?;
+    let body = VerifyBody::parse(body.required()?)?;
     let question = Question {
         permission: body.permission.as_ref(),
         owner: Owner::Asking(verified.tenant().id),

@@ -6,8 +6,7 @@ use clap::Args;
 use domain::store::backup::back_up;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Failure, output::Output};
-use crate::{clock, config::Config};
+use crate::{clock, config::Config, failure::Failure, output::Output};
 
 #[derive(Debug, Args)]
 pub(super) struct BackupArguments {

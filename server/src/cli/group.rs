@@ -7,7 +7,11 @@ use domain::{
     store::groups::NewGroup,
 };
 
-use super::{Failure, Session, failure::NameWhatIsMissing as _, output::Row};
+use super::context::CommandContext;
+use crate::{
+    failure::{Failure, NotFoundMessage as _},
+    output::Row,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum GroupCommand {
@@ -69,7 +73,7 @@ impl Row for AuthorizationGroup {
 }
 
 impl GroupCommand {
-    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &CommandContext) -> Result<(), Failure> {
         match self {
             Self::Create {
                 tenant,
@@ -82,20 +86,20 @@ impl GroupCommand {
                     kind,
                     permissions: set_of(permissions)?,
                 };
-                let scope = session.tenant(&tenant).await?;
-                let groups = session.store.groups(&scope);
-                let created = groups.create(new, session.now).await?;
+                let scope = context.tenant(&tenant).await?;
+                let groups = context.store.groups(&scope);
+                let created = groups.create(new, context.now).await?;
                 if created.permissions.iter().next().is_none() {
-                    session.output.note(
+                    context.output.note(
                         "This group allows nothing yet: `latchkey group set-permissions` gives it permissions.",
                     );
                 }
-                session.output.one(&created)
+                context.output.one(&created)
             }
             Self::List { tenant } => {
-                let scope = session.tenant(&tenant).await?;
-                let groups = session.store.groups(&scope).list().await?;
-                session
+                let scope = context.tenant(&tenant).await?;
+                let groups = context.store.groups(&scope).list().await?;
+                context
                     .output
                     .list(&groups, "This tenant has no authorization group yet.")
             }
@@ -106,18 +110,18 @@ impl GroupCommand {
                 none: _,
             } => {
                 let permissions = set_of(permissions)?;
-                let scope = session.tenant(&tenant).await?;
-                let changed = session
+                let scope = context.tenant(&tenant).await?;
+                let changed = context
                     .store
                     .groups(&scope)
-                    .set_permissions(&group, permissions, session.now)
+                    .set_permissions(&group, permissions, context.now)
                     .await
-                    .or_is_missing(
+                    .or_not_found(
                         "authorization group",
                         &group,
                         &format!("latchkey group list --tenant {tenant}"),
                     )?;
-                session.output.one(&changed)
+                context.output.one(&changed)
             }
         }
     }

@@ -18,9 +18,9 @@ use domain::{
 };
 use serde::Serialize;
 
-use super::{
-    Failure, Session,
-    failure::NameWhatIsMissing as _,
+use super::context::CommandContext;
+use crate::{
+    failure::{Failure, NotFoundMessage as _},
     output::{Row, minute, minute_or_dash},
 };
 
@@ -126,7 +126,7 @@ impl Row for ChangedKey {
 }
 
 impl KeyCommand {
-    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &CommandContext) -> Result<(), Failure> {
         match self {
             Self::Create {
                 tenant,
@@ -143,30 +143,30 @@ impl KeyCommand {
                     expires_on: expires.unwrap_or_default(),
                     ip_allowlist: allowed.join("\n"),
                 };
-                let scope = session.tenant(&tenant).await?;
-                session.create_key(&scope, form, &group).await
+                let scope = context.tenant(&tenant).await?;
+                context.create_key(&scope, form, &group).await
             }
             Self::List { tenant } => {
-                let scope = session.tenant(&tenant).await?;
-                let keys = session.every_key(&scope).await?;
-                session.output.list(&keys, "This tenant has no key yet.")
+                let scope = context.tenant(&tenant).await?;
+                let keys = context.every_key(&scope).await?;
+                context.output.list(&keys, "This tenant has no key yet.")
             }
             Self::Rotate { id, expires } => {
                 let expiry = expires
                     .as_deref()
                     .map_or(Ok(RotatedExpiry::Keep), parse_expiry)?;
-                let scope = session.tenant_of_key(id).await?;
-                let keys = session.store.keys(&scope);
-                let rotated = keys.rotate(id, expiry, session.now).await?;
-                session.print_receipt("Old secret refused", rotated.receipt);
-                session.print_secret(&rotated.key, &rotated.secret, &rotated)
+                let scope = context.tenant_of_key(id).await?;
+                let keys = context.store.keys(&scope);
+                let rotated = keys.rotate(id, expiry, context.now).await?;
+                context.print_receipt("Old secret refused", rotated.receipt);
+                context.print_secret(&rotated.key, &rotated.secret, &rotated)
             }
             Self::Revoke { id } => {
-                let scope = session.tenant_of_key(id).await?;
-                let keys = session.store.keys(&scope);
-                let revoked = keys.revoke(id, session.now).await?;
-                session.print_receipt("Refused", revoked.receipt);
-                session.output.one(&revoked)
+                let scope = context.tenant_of_key(id).await?;
+                let keys = context.store.keys(&scope);
+                let revoked = keys.revoke(id, context.now).await?;
+                context.print_receipt("Refused", revoked.receipt);
+                context.output.one(&revoked)
             }
         }
     }
@@ -183,7 +183,7 @@ fn parse_expiry(text: &str) -> Result<RotatedExpiry, Error> {
         .map_err(|error| Error::invalid("expires_on", error.to_string()))
 }
 
-impl Session {
+impl CommandContext {
     async fn create_key(
         &self,
         scope: &TenantScope,
@@ -242,7 +242,7 @@ impl Session {
             .tenants(&self.operator)
             .scope_of_key(id)
             .await
-            .or_is_missing(
+            .or_not_found(
                 "API key",
                 &id.to_string(),
                 "latchkey key list --tenant SLUG",

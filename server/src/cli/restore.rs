@@ -9,11 +9,12 @@ use domain::{
     store::restore::{Restoration, Restored, Word, restore},
 };
 
-use super::{
-    Failure,
+use crate::{
+    clock,
+    config::Config,
+    failure::Failure,
     output::{Output, table},
 };
-use crate::{clock, config::Config};
 
 #[derive(Debug, Args)]
 pub(super) struct RestoreArguments {

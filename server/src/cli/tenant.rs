@@ -8,9 +8,9 @@ use domain::{
 };
 use serde::Serialize;
 
-use super::{
-    Failure, Session,
-    failure::NameWhatIsMissing as _,
+use super::context::CommandContext;
+use crate::{
+    failure::{Failure, NotFoundMessage as _},
     output::{Row, minute, minute_or_dash},
 };
 
@@ -84,9 +84,9 @@ impl Row for TenantRow {
 }
 
 impl TenantCommand {
-    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let tenants = session.store.tenants(&session.operator);
-        let now = session.now;
+    pub(super) async fn run(self, context: &CommandContext) -> Result<(), Failure> {
+        let tenants = context.store.tenants(&context.operator);
+        let now = context.now;
         let tenant = match self {
             Self::List => {
                 let rows: Vec<_> = tenants
@@ -98,7 +98,7 @@ impl TenantCommand {
                         usage: Some(usage),
                     })
                     .collect();
-                return session.output.list(
+                return context.output.list(
                     &rows,
                     "There is no tenant yet: `latchkey tenant create --name NAME` makes one.",
                 );
@@ -134,17 +134,17 @@ impl TenantCommand {
             Self::SetLimit { slug, limit } => tenants
                 .set_limit(&slug, limit, now)
                 .await
-                .or_tenant_is_missing(&slug)?,
+                .or_tenant_not_found(&slug)?,
             Self::Suspend { slug } => tenants
                 .suspend(&slug, now)
                 .await
-                .or_tenant_is_missing(&slug)?,
+                .or_tenant_not_found(&slug)?,
             Self::Resume { slug } => tenants
                 .resume(&slug, now)
                 .await
-                .or_tenant_is_missing(&slug)?,
+                .or_tenant_not_found(&slug)?,
         };
-        session.output.one(&TenantRow {
+        context.output.one(&TenantRow {
             tenant,
             usage: None,
         })

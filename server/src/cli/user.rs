@@ -11,18 +11,18 @@ use domain::{
 };
 use serde::Serialize;
 
-use super::{
-    Failure, Session,
-    failure::NameWhatIsMissing as _,
+use super::context::CommandContext;
+use crate::{
+    failure::{Failure, NotFoundMessage as _},
     output::{Row, minute, minute_or_dash},
 };
 
 /// The longest line that is read as a password, in bytes: more than any password may have.
-const LONGEST_LINE: u64 = 64 * 1024;
+const MAX_PASSWORD_LINE: u64 = 64 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
-    /// Make a user. Prints a password that it made, unless --password-stdin gives one
+    /// Make a user. Prints a password that it is_generated, unless --password-stdin gives one
     Create {
         /// The address to sign in with
         #[arg(long)]
@@ -57,7 +57,7 @@ pub(super) enum UserCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct PasswordSource {
-    /// Read the password from standard input, one line; without this, one is made and printed
+    /// Read the password from standard input, one line; without this, one is is_generated and printed
     #[arg(long)]
     password_stdin: bool,
 }
@@ -93,7 +93,7 @@ struct UserRow {
     tenant: Option<String>,
     disabled_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
-    /// Only where this command made it.
+    /// Only where this command is_generated it.
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
 }
@@ -135,18 +135,18 @@ impl Row for UserRow {
     }
 }
 
-/// A password, and whether this command made it.
+/// A password, and whether this command is_generated it.
 struct Password {
     text: String,
-    made: bool,
+    is_generated: bool,
 }
 
 impl PasswordSource {
-    fn read(self) -> Result<Password, Failure> {
+    fn read_password(self) -> Result<Password, Failure> {
         if !self.password_stdin {
             return Ok(Password {
                 text: password::generate()?,
-                made: true,
+                is_generated: true,
             });
         }
         if io::stdin().is_terminal() {
@@ -155,7 +155,7 @@ impl PasswordSource {
         let mut line = String::new();
         io::stdin()
             .lock()
-            .take(LONGEST_LINE)
+            .take(MAX_PASSWORD_LINE)
             .read_line(&mut line)
             .map_err(|error| Failure::new(format!("cannot read the password: {error}")))?;
         // White space belongs to a password, the end of its line does not.
@@ -163,14 +163,14 @@ impl PasswordSource {
         let text = text.strip_suffix('\r').unwrap_or(text);
         Ok(Password {
             text: text.to_owned(),
-            made: false,
+            is_generated: false,
         })
     }
 }
 
 impl UserCommand {
-    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let users = session.store.users(&session.operator);
+    pub(super) async fn run(self, context: &CommandContext) -> Result<(), Failure> {
+        let users = context.store.users(&context.operator);
         match self {
             Self::Create {
                 email,
@@ -180,17 +180,17 @@ impl UserCommand {
                 password,
             } => {
                 if let Some(slug) = &tenant {
-                    session.tenant(slug).await?;
+                    context.tenant(slug).await?;
                 }
-                let password = password.read()?;
+                let password = password.read_password()?;
                 let new = NewUser {
                     email,
                     name,
                     role,
                     tenant: tenant.clone(),
                 };
-                let user = users.create(new, &password.text, session.now).await?;
-                session.print_user(UserRow::new(user, tenant), &password)
+                let user = users.create(new, &password.text, context.now).await?;
+                context.print_user(UserRow::new(user, tenant), &password)
             }
             Self::List => {
                 let rows: Vec<_> = users
@@ -199,36 +199,36 @@ impl UserCommand {
                     .into_iter()
                     .map(|(user, tenant)| UserRow::new(user, tenant))
                     .collect();
-                session.output.list(
+                context.output.list(
                     &rows,
                     "There is no user yet: `latchkey user create --email EMAIL --role super_user` makes one.",
                 )
             }
             Self::SetPassword { user, password } => {
                 let email = user.email()?;
-                let password = password.read()?;
+                let password = password.read_password()?;
                 let user = users
-                    .set_password(&email, &password.text, session.now)
+                    .set_password(&email, &password.text, context.now)
                     .await
-                    .or_is_missing("user", email.as_str(), "latchkey user list")?;
-                let tenant = session.slug_of(&user).await?;
-                session.print_user(UserRow::new(user, tenant), &password)
+                    .or_not_found("user", email.as_str(), "latchkey user list")?;
+                let tenant = context.slug_of(&user).await?;
+                context.print_user(UserRow::new(user, tenant), &password)
             }
             Self::Disable { user } => {
                 let email = user.email()?;
-                let user = users.disable(&email, session.now).await.or_is_missing(
+                let user = users.disable(&email, context.now).await.or_not_found(
                     "user",
                     email.as_str(),
                     "latchkey user list",
                 )?;
-                let tenant = session.slug_of(&user).await?;
-                session.output.one(&UserRow::new(user, tenant))
+                let tenant = context.slug_of(&user).await?;
+                context.output.one(&UserRow::new(user, tenant))
             }
         }
     }
 }
 
-impl Session {
+impl CommandContext {
     /// The slug of a user's tenant.
     async fn slug_of(&self, user: &User) -> Result<Option<String>, Failure> {
         let users = self.store.users(&self.operator).list().await?;
@@ -239,7 +239,7 @@ impl Session {
     }
 
     fn print_user(&self, mut row: UserRow, password: &Password) -> Result<(), Failure> {
-        if !password.made {
+        if !password.is_generated {
             return self.output.one(&row);
         }
         self.output.note(&format!(

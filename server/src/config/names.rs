@@ -1,6 +1,6 @@
 //! The names of the settings. A `LATCHKEY_…` variable that is none of them is refused: a misspelt setting would do nothing, silently.
 
-use super::{ConfigError, display};
+use super::{display, error::ConfigError};
 
 /// Every variable that is read, with what the help says of it.
 pub(super) const SETTINGS: &[(&str, &str)] = &[

@@ -1,4 +1,4 @@
-//! The forms of keys, sent as forms: what a browser does without a script, and before the WebAssembly has come. Each does what the
+//! The forms of keys, submitted as forms: what a browser does without a script, and before the WebAssembly has come. Each does what the
 //! server function of the same name does, and answers with a page.
 
 use app::{
@@ -74,8 +74,8 @@ struct Address {
 
 /// `POST /tenant-api-keys/new`
 pub(crate) async fn generate(State(state): State<AppState>, request: Request) -> Response {
-    let (sent, fields) = match Sent::read::<GenerateForm>(&state, request).await {
-        Ok(sent) => sent,
+    let (submitted, fields) = match SubmittedForm::receive::<GenerateForm>(&state, request).await {
+        Ok(submitted) => submitted,
         Err(response) => return response,
     };
     let form = KeyForm {
@@ -85,11 +85,16 @@ pub(crate) async fn generate(State(state): State<AppState>, request: Request) ->
         expires_on: fields.expires_on,
         ip_allowlist: fields.ip_allowlist.replace(LINE_BREAK, "\n"),
     };
-    let outcome =
-        actions::generate(&sent.context, sent.tenant(), &form, Some(fields.form_id)).await;
+    let outcome = actions::generate(
+        &submitted.context,
+        submitted.tenant(),
+        &form,
+        Some(fields.form_id),
+    )
+    .await;
     match outcome {
-        Ok(outcome) => sent.show(outcome, "API key generated"),
-        Err(error) => sent.refuse(form, error, None).await,
+        Ok(outcome) => submitted.show(outcome, "API key generated"),
+        Err(error) => submitted.refuse(form, error, None).await,
     }
 }
 
@@ -99,8 +104,8 @@ pub(crate) async fn edit(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let (sent, fields) = match Sent::read::<EditForm>(&state, request).await {
-        Ok(sent) => sent,
+    let (submitted, fields) = match SubmittedForm::receive::<EditForm>(&state, request).await {
+        Ok(submitted) => submitted,
         Err(response) => return response,
     };
     let form = KeyForm {
@@ -111,8 +116,8 @@ pub(crate) async fn edit(
         ip_allowlist: fields.ip_allowlist.replace(LINE_BREAK, "\n"),
     };
     match actions::edit(
-        &sent.context,
-        sent.tenant(),
+        &submitted.context,
+        submitted.tenant(),
         &id,
         fields.version,
         &form,
@@ -120,12 +125,12 @@ pub(crate) async fn edit(
     )
     .await
     {
-        Ok(Edited::Saved(_)) => sent.back_to_list(),
+        Ok(Edited::Saved(_)) => submitted.back_to_list(),
         Ok(Edited::Conflict(theirs)) => {
             let error = AppError::new(ErrorCode::Conflict);
-            sent.refuse(form, error, Some(*theirs)).await
+            submitted.refuse(form, error, Some(*theirs)).await
         }
-        Err(error) => sent.refuse(form, error, None).await,
+        Err(error) => submitted.refuse(form, error, None).await,
     }
 }
 
@@ -135,27 +140,27 @@ pub(crate) async fn rotate(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let (sent, fields) = match Sent::read::<RotateForm>(&state, request).await {
-        Ok(sent) => sent,
+    let (submitted, fields) = match SubmittedForm::receive::<RotateForm>(&state, request).await {
+        Ok(submitted) => submitted,
         Err(response) => return response,
     };
     let form_id = Some(fields.form_id);
     let outcome = actions::rotate(
-        &sent.context,
-        sent.tenant(),
+        &submitted.context,
+        submitted.tenant(),
         &id,
         &fields.expires_on,
         form_id,
     )
     .await;
     match outcome {
-        Ok(outcome) => sent.show(outcome, "API key rotated"),
+        Ok(outcome) => submitted.show(outcome, "API key rotated"),
         Err(error) => {
             let form = KeyForm {
                 expires_on: fields.expires_on,
                 ..KeyForm::default()
             };
-            sent.refuse(form, error, None).await
+            submitted.refuse(form, error, None).await
         }
     }
 }
@@ -166,18 +171,19 @@ pub(crate) async fn revoke(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let (sent, RevokeForm {}) = match Sent::read::<RevokeForm>(&state, request).await {
-        Ok(sent) => sent,
-        Err(response) => return response,
-    };
-    match actions::revoke(&sent.context, sent.tenant(), &id, None).await {
-        Ok(_) => sent.back_to_list(),
-        Err(error) => sent.refuse(KeyForm::default(), error, None).await,
+    let (submitted, RevokeForm {}) =
+        match SubmittedForm::receive::<RevokeForm>(&state, request).await {
+            Ok(submitted) => submitted,
+            Err(response) => return response,
+        };
+    match actions::revoke(&submitted.context, submitted.tenant(), &id, None).await {
+        Ok(_) => submitted.back_to_list(),
+        Err(error) => submitted.refuse(KeyForm::default(), error, None).await,
     }
 }
 
-/// A form as it was sent.
-struct Sent {
+/// A form as it was submitted.
+struct SubmittedForm {
     state: AppState,
     context: RequestContext,
     /// The tenant in the address: a super user's.
@@ -185,14 +191,14 @@ struct Sent {
     parts: Parts,
 }
 
-impl Sent {
+impl SubmittedForm {
     /// Reads the form `T`, in which nothing may be missing and nothing may be more.
-    async fn read<T: DeserializeOwned>(
+    async fn receive<T: DeserializeOwned>(
         state: &AppState,
         request: Request,
     ) -> Result<(Self, T), Response> {
         let context = context_of(state, &request);
-        // Who may not do this is told so before what was sent is looked at.
+        // Who may not do this is told so before what was submitted is looked at.
         match ssr::signed_in(&context).await {
             Ok(user) if user.user.role.manages_keys() => {}
             // The page says so itself.
@@ -214,13 +220,13 @@ impl Sent {
         let (parts, body) = request.into_parts();
         let request = Request::from_parts(parts.clone(), body);
         let fields = read_form::<T>(request).await?;
-        let sent = Self {
+        let submitted = Self {
             state: state.clone(),
             context,
             tenant: TenantQuery(address.tenant),
             parts,
         };
-        Ok((sent, fields))
+        Ok((submitted, fields))
     }
 
     fn tenant(&self) -> Option<&str> {

@@ -17,13 +17,13 @@ use super::render::context_of;
 use crate::state::AppState;
 
 /// Reports for one reason that are logged in one [`WINDOW`], whoever sends them: a proxy that changes every page must not flood the log.
-const LOGGED: u32 = 20;
+const MAX_LOGGED: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(60);
-/// The longest place in the source, in bytes.
-const LONGEST_PLACE: usize = 120;
+/// The longest location in the source, in bytes.
+const MAX_LOCATION_LENGTH: usize = 120;
 
 /// One for each reason, so that a frequent one does not hide a rare one.
-static LIMITERS: Mutex<[Limiter; 4]> = Mutex::new([Limiter::NEW; 4]);
+static LIMITERS: Mutex<[LogLimiter; 4]> = Mutex::new([LogLimiter::NEW; 4]);
 
 /// Writes one line to the log for a report of somebody who is signed in. Strangers get the same answer, and no line.
 pub(crate) async fn report(State(state): State<AppState>, request: Request) -> Response {
@@ -35,17 +35,17 @@ pub(crate) async fn report(State(state): State<AppState>, request: Request) -> R
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();
     };
     if ssr::signed_in(&context).await.is_ok() {
-        let verdict = {
+        let decision = {
             let mut limiters = LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
             limiters[reason.index()].take(Instant::now())
         };
-        match verdict {
-            Verdict::Log => reason.log(),
-            Verdict::LogLast => {
+        match decision {
+            LogDecision::Log => reason.log(),
+            LogDecision::LogAndSuppress => {
                 reason.log();
                 tracing::warn!("further reports of this kind are not logged for a minute");
             }
-            Verdict::Drop => {}
+            LogDecision::Suppress => {}
         }
     }
     StatusCode::NO_CONTENT.into_response()
@@ -60,7 +60,7 @@ enum Reason<'a> {
     NotLoaded,
     /// Its script stopped.
     Trapped,
-    /// Its script panicked at this place in the source.
+    /// Its script panicked at this location in the source.
     Panicked(&'a str),
 }
 
@@ -71,11 +71,11 @@ impl<'a> Reason<'a> {
             "not loaded" => Some(Self::NotLoaded),
             "trapped" => Some(Self::Trapped),
             text => {
-                let place = text.strip_prefix("panicked ")?;
-                let is_place = place.len() <= LONGEST_PLACE
-                    && (place.bytes())
+                let location = text.strip_prefix("panicked ")?;
+                let is_location = location.len() <= MAX_LOCATION_LENGTH
+                    && (location.bytes())
                         .all(|byte| byte.is_ascii_alphanumeric() || b"/\\._-:".contains(&byte));
-                is_place.then_some(Self::Panicked(place))
+                is_location.then_some(Self::Panicked(location))
             }
         }
     }
@@ -103,9 +103,9 @@ impl<'a> Reason<'a> {
                     "page script stopped: a WebAssembly trap; the page works without it"
                 );
             }
-            Self::Panicked(place) => {
+            Self::Panicked(location) => {
                 tracing::error!(
-                    place,
+                    location,
                     "page script stopped: a panic; the page works without it"
                 );
             }
@@ -114,25 +114,25 @@ impl<'a> Reason<'a> {
 }
 
 /// Counts reports in windows of time.
-struct Limiter {
+struct LogLimiter {
     opened: Option<Instant>,
     count: u32,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum LogDecision {
     Log,
-    LogLast,
-    Drop,
+    LogAndSuppress,
+    Suppress,
 }
 
-impl Limiter {
+impl LogLimiter {
     const NEW: Self = Self {
         opened: None,
         count: 0,
     };
 
-    fn take(&mut self, now: Instant) -> Verdict {
+    fn take(&mut self, now: Instant) -> LogDecision {
         let is_over =
             (self.opened).is_none_or(|opened| now.saturating_duration_since(opened) >= WINDOW);
         if is_over {
@@ -141,9 +141,9 @@ impl Limiter {
         }
         self.count = self.count.saturating_add(1);
         match self.count {
-            ..LOGGED => Verdict::Log,
-            LOGGED => Verdict::LogLast,
-            _ => Verdict::Drop,
+            ..MAX_LOGGED => LogDecision::Log,
+            MAX_LOGGED => LogDecision::LogAndSuppress,
+            _ => LogDecision::Suppress,
         }
     }
 }
@@ -161,7 +161,7 @@ mod tests {
             Reason::parse(b"panicked app/src/a.rs:1:2"),
             Some(Reason::Panicked("app/src/a.rs:1:2"))
         );
-        let long = format!("panicked {}", "a".repeat(LONGEST_PLACE + 1));
+        let long = format!("panicked {}", "a".repeat(MAX_LOCATION_LENGTH + 1));
         for other in [
             "",
             "Changed",
@@ -178,13 +178,13 @@ mod tests {
 
     #[test]
     fn a_flood_is_logged_in_part_and_the_next_minute_anew() {
-        let mut limiter = Limiter::NEW;
+        let mut limiter = LogLimiter::NEW;
         let start = Instant::now();
-        for _ in 1..LOGGED {
-            assert_eq!(limiter.take(start), Verdict::Log);
+        for _ in 1..MAX_LOGGED {
+            assert_eq!(limiter.take(start), LogDecision::Log);
         }
-        assert_eq!(limiter.take(start), Verdict::LogLast);
-        assert_eq!(limiter.take(start + WINDOW / 2), Verdict::Drop);
-        assert_eq!(limiter.take(start + WINDOW), Verdict::Log);
+        assert_eq!(limiter.take(start), LogDecision::LogAndSuppress);
+        assert_eq!(limiter.take(start + WINDOW / 2), LogDecision::Suppress);
+        assert_eq!(limiter.take(start + WINDOW), LogDecision::Log);
     }
 }

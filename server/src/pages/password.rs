@@ -72,7 +72,7 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
         Err(refusal) => return refusal,
     };
     let cookies = Cookies::new(&state.config);
-    let device = cookies.read(Cookie::Device, &parts.headers);
+    let device = cookies.token(Cookie::Device, &parts.headers);
     let change = PasswordChange {
         user: &user.user,
         current: &form.current_password,

@@ -27,31 +27,31 @@ use crate::{
 
 /// Pages that are rendered at once, for each processor: a flood of sign-ins asks for hundreds, and more of them at once than there are
 /// processors are ready no sooner.
-const AT_ONCE: usize = 4;
+const RENDERS_PER_CPU: usize = 4;
 /// How many more of one asker may wait for that.
-const QUEUE: usize = 64;
+const QUEUE_LENGTH: usize = 64;
 /// How long a page may wait for its place: those before it may be waiting for the database, which has 3 seconds.
-const PATIENCE: Duration = Duration::from_secs(5);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
-static PLACES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(places()));
+static RENDER_SLOTS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(render_slots()));
 
 /// Half of the places for one asker: the other half is left to all others.
-static SHARES: LazyLock<FairShares<Asker>> = LazyLock::new(|| {
+static FAIR_SHARES: LazyLock<FairShares<Requester>> = LazyLock::new(|| {
     FairShares::new(Bounds {
-        at_once: (places() / 2).max(1),
-        queue: QUEUE,
-        patience: PATIENCE,
+        at_once: (render_slots() / 2).max(1),
+        queue: QUEUE_LENGTH,
+        patience: QUEUE_TIMEOUT,
     })
 });
 
-fn places() -> usize {
+fn render_slots() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    AT_ONCE * processors
+    RENDERS_PER_CPU * processors
 }
 
 /// Whose pages share the places that one asker may take.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Asker {
+enum Requester {
     /// The people of one tenant.
     Tenant(TenantId),
     /// The super users.
@@ -61,11 +61,11 @@ enum Asker {
 }
 
 /// How long it may take to find out who asks. A page that says that the database is away is not to wait for it twice.
-const ASKER_PATIENCE: Duration = Duration::from_millis(250);
+const IDENTIFY_TIMEOUT: Duration = Duration::from_millis(250);
 
-impl Asker {
-    async fn of(context: &RequestContext) -> Self {
-        let signed_in = tokio::time::timeout(ASKER_PATIENCE, app::ssr::signed_in(context));
+impl Requester {
+    async fn identify(context: &RequestContext) -> Self {
+        let signed_in = tokio::time::timeout(IDENTIFY_TIMEOUT, app::ssr::signed_in(context));
         match signed_in.await {
             Ok(Ok(user)) => user
                 .tenant
@@ -95,14 +95,14 @@ pub(crate) async fn render_not_found(state: &AppState, request: Request) -> Resp
     response
 }
 
-/// Renders the page at the request's path; `tell` provides, as context, what a form before it came to.
+/// Renders the page at the request's path; `provide_outcome` provides, as context, what a form before it came to.
 pub(crate) async fn render(
     state: &AppState,
     request: Request,
-    tell: impl Fn() + Clone + Send + Sync + 'static,
+    provide_outcome: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Response {
     let context = context_of(state, &request);
-    let Some(_share) = SHARES.enter(Asker::of(&context).await).await else {
+    let Some(_share) = FAIR_SHARES.enter(Requester::identify(&context).await).await else {
         return (
             StatusCode::TOO_MANY_REQUESTS,
             [(RETRY_AFTER, HeaderValue::from_static("5"))],
@@ -110,7 +110,7 @@ pub(crate) async fn render(
         )
             .into_response();
     };
-    let Ok(_place) = tokio::time::timeout(PATIENCE, PLACES.acquire()).await else {
+    let Ok(_slot) = tokio::time::timeout(QUEUE_TIMEOUT, RENDER_SLOTS.acquire()).await else {
         return (
             StatusCode::SERVICE_UNAVAILABLE,
             [(RETRY_AFTER, HeaderValue::from_static("5"))],
@@ -118,13 +118,13 @@ pub(crate) async fn render(
         )
             .into_response();
     };
-    let is_compressible = !is_asked_by_another_site(&request);
+    let is_compressible = !is_cross_site(&request);
     let provide = move || {
         provide_context(context.clone());
-        tell();
+        provide_outcome();
     };
     let response = leptos_axum::render_app_async_with_context(provide, app::shell)(request).await;
-    let response = complete(response).await;
+    let response = add_shape(response).await;
     if is_compressible {
         compressible(response)
     } else {
@@ -133,7 +133,7 @@ pub(crate) async fn render(
 }
 
 /// The whole document, with the shape that its script compares it with.
-async fn complete(response: Response) -> Response {
+async fn add_shape(response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let document = (body.collect().await.ok())
         .and_then(|collected| String::from_utf8(collected.to_bytes().into()).ok());
@@ -147,7 +147,7 @@ async fn complete(response: Response) -> Response {
 /// A page repeats what its address says beside what only the person who is signed in may see. Who has a browser ask for addresses of
 /// their choice, and sees how long the answers are, could guess the latter from how well they compress (BREACH). So an answer to another
 /// site's link is not compressed. Where a browser sends no `Sec-Fetch-Site`, the connection is plain HTTP and hides nothing anyway.
-fn is_asked_by_another_site(request: &Request) -> bool {
+fn is_cross_site(request: &Request) -> bool {
     let site = request.headers().get(SEC_FETCH_SITE);
     site.is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
@@ -172,8 +172,8 @@ pub(crate) fn context_of(state: &AppState, request: &Request) -> RequestContext 
     };
     RequestContext {
         store: state.store.clone(),
-        client: client::of(request.extensions()),
-        session: Cookies::new(&state.config).read(Cookie::Session, request.headers()),
+        client: client::address_of(request.extensions()),
+        session: Cookies::new(&state.config).token(Cookie::Session, request.headers()),
         bundle: state.bundle.clone(),
         now: clock::now(),
         origin,

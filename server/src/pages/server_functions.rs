@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use leptos::prelude::provide_context;
 
 use super::render::context_of;
-use crate::{body_limit, content_coding::compressible, router::Caller, state::AppState};
+use crate::{body_limit, caller::Caller, content_coding::compressible, state::AppState};
 
 /// The functions whose answers may be compressed: they can be long, and hold no secret.
 const COMPRESSIBLE: [&str; 4] = [
@@ -41,7 +41,7 @@ pub(crate) async fn admit_session(
 }
 
 /// Runs the server function at the request's path.
-pub(crate) async fn call_server_function(
+pub(crate) async fn run_server_function(
     State(state): State<AppState>,
     mut request: Request,
 ) -> Response {
@@ -61,7 +61,7 @@ pub(crate) async fn call_server_function(
     let response = leptos_axum::handle_server_fns_with_context(provide, request)
         .await
         .into_response();
-    let response = blame_the_input(response).await;
+    let response = reject_bad_arguments(response).await;
     if is_compressible {
         compressible(response)
     } else {
@@ -81,7 +81,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Arguments that cannot be read fail before the function runs, and then nothing gives the failure a status but the protocol's
 /// 500. Theirs is 422.
-async fn blame_the_input(response: Response) -> Response {
+async fn reject_bad_arguments(response: Response) -> Response {
     if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
         return response;
     }

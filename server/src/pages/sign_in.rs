@@ -50,12 +50,12 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
         Err(refusal) => return refusal,
     };
     let cookies = Cookies::new(&state.config);
-    let device = cookies.read(Cookie::Device, &parts.headers);
-    let previous = cookies.read(Cookie::Session, &parts.headers);
+    let device = cookies.token(Cookie::Device, &parts.headers);
+    let previous = cookies.token(Cookie::Session, &parts.headers);
     let attempt = Attempt {
         email: &form.email,
         password: &form.password,
-        client: client::of(&parts.extensions),
+        client: client::address_of(&parts.extensions),
         device: device.as_ref(),
         previous: previous.as_ref(),
     };
@@ -74,8 +74,8 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
             }
             return response;
         }
-        Ok(refused) => Failure::of_outcome(&refused),
-        Err(error) => Failure::of_error(&error),
+        Ok(refused) => Failure::from_outcome(&refused),
+        Err(error) => Failure::from_error(&error),
     };
     let uri = with_parameters(SIGN_IN, &[("return_to", &form.return_to)])
         .parse()
@@ -97,7 +97,7 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
 }
 
 impl Failure {
-    fn of_outcome(outcome: &SignInOutcome) -> Self {
+    fn from_outcome(outcome: &SignInOutcome) -> Self {
         match outcome {
             SignInOutcome::Throttled { retry_after } => Self {
                 status: StatusCode::TOO_MANY_REQUESTS,
@@ -123,7 +123,7 @@ impl Failure {
         }
     }
 
-    fn of_error(error: &domain::Error) -> Self {
+    fn from_error(error: &domain::Error) -> Self {
         // A session of which nobody got the secret is of no use: signing in again is right in both cases.
         if let domain::Error::Unavailable(source) | domain::Error::OutcomeUnknown(source) = error {
             tracing::warn!(error = %source, "the database is not available");

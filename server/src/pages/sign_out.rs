@@ -16,8 +16,8 @@ use crate::{
 /// Ends the session in the database, takes the cookie away, and leads to the sign-in page. Without a session it only leads there.
 pub(crate) async fn sign_out(State(state): State<AppState>, request: Request) -> Response {
     let cookies = Cookies::new(&state.config);
-    if let Some(token) = cookies.read(Cookie::Session, request.headers()) {
-        let client = client::of(request.extensions());
+    if let Some(token) = cookies.token(Cookie::Session, request.headers()) {
+        let client = client::address_of(request.extensions());
         let ended = state
             .store
             .sessions()

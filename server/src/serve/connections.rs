@@ -30,8 +30,8 @@ use tokio::{
 use tower::Service;
 
 use super::{
+    connection_slots::{ConnectionSlots, IdleClock, Slot},
     lingering::Lingering,
-    places::{Place, Places, Waits},
 };
 use crate::drain::Drain;
 
@@ -56,37 +56,37 @@ pub(super) async fn accept<S>(
     mut stopped: watch::Receiver<()>,
     drain: Drain,
 ) where
-    S: Service<Request<AwaitedBody>, Response = Response, Error = Infallible>
+    S: Service<Request<TimedBody>, Response = Response, Error = Infallible>
         + Clone
         + Send
         + 'static,
     S::Future: Send,
 {
     let connections = GracefulShutdown::new();
-    let places = Places::new(MAX_CONNECTIONS, proxies);
+    let slots = ConnectionSlots::new(MAX_CONNECTIONS, proxies);
     let lingers_until = stopped.clone();
-    let start = |place: Place, stream: TcpStream, peer: SocketAddr| {
+    let start = |slot: Slot, stream: TcpStream, peer: SocketAddr| {
         // Answers are written whole: waiting to fill a packet would only delay them. Where it fails, they come later.
         let _ = stream.set_nodelay(true);
         let stream = Lingering::new(stream, lingers_until.clone());
         let (service, drain) = (service.clone(), drain.clone());
         let watcher = connections.watcher();
-        tokio::spawn(serve(stream, peer, service, drain, watcher, place));
+        tokio::spawn(serve(stream, peer, service, drain, watcher, slot));
     };
     loop {
         let accepted = async {
             let (stream, peer) = accept_one(&listener).await;
-            (places.take(peer).await, stream, peer)
+            (slots.take(peer).await, stream, peer)
         };
-        let (place, stream, peer) = tokio::select! {
+        let (slot, stream, peer) = tokio::select! {
             accepted = accepted => accepted,
             _ = stopped.changed() => break,
         };
-        start(place, stream, peer);
+        start(slot, stream, peer);
     }
     for (stream, peer) in close(listener) {
-        if let Some(place) = places.try_take(peer.ip()) {
-            start(place, stream, peer);
+        if let Some(slot) = slots.try_take(peer.ip()) {
+            start(slot, stream, peer);
         }
     }
     if drain.has_begun() {
@@ -124,7 +124,7 @@ async fn accept_one(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if is_connection_error(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
@@ -133,7 +133,7 @@ async fn accept_one(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-fn is_of_one_connection(error: &io::Error) -> bool {
+fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused
@@ -149,29 +149,29 @@ async fn serve<S>(
     service: S,
     drain: Drain,
     watcher: Watcher,
-    place: Place,
+    slot: Slot,
 ) where
-    S: Service<Request<AwaitedBody>, Response = Response, Error = Infallible>
+    S: Service<Request<TimedBody>, Response = Response, Error = Infallible>
         + Clone
         + Send
         + 'static,
     S::Future: Send,
 {
-    let waits = place.waits();
+    let idle = slot.idle_clock();
     let service = service_fn(move |request: Request<Incoming>| {
-        waits.end();
-        let mut request = request.map(|body| AwaitedBody {
+        idle.stop();
+        let mut request = request.map(|body| TimedBody {
             body,
-            waits: waits.clone(),
-            is_awaited: false,
+            idle: idle.clone(),
+            has_waited: false,
         });
         request.extensions_mut().insert(ConnectInfo(peer));
-        let waits = waits.clone();
+        let idle = idle.clone();
         // Always ready: what it calls is chosen by the request.
         let answer = service.clone().call(request);
         let drain = drain.clone();
         answer.map_ok(move |mut response| {
-            waits.begin();
+            idle.start();
             drain.close_after(&mut response);
             response
         })
@@ -186,18 +186,18 @@ async fn serve<S>(
         ended = watcher.watch(connection) => if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
         },
-        () = place.closed() => {}
+        () = slot.closed() => {}
     }
 }
 
-/// A request's body. While it does not come, its connection waits.
-pub(super) struct AwaitedBody {
+/// A request's body. While it does not come, its connection idle.
+pub(super) struct TimedBody {
     body: Incoming,
-    waits: Waits,
-    is_awaited: bool,
+    idle: IdleClock,
+    has_waited: bool,
 }
 
-impl Body for AwaitedBody {
+impl Body for TimedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -207,13 +207,13 @@ impl Body for AwaitedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         // Since its first pause, whatever drips in: else a byte a second would be no wait.
-        if polled.is_pending() && !self.is_awaited {
-            self.is_awaited = true;
-            self.waits.begin();
+        if polled.is_pending() && !self.has_waited {
+            self.has_waited = true;
+            self.idle.start();
         }
         let frame = ready!(polled);
         if frame.is_none() || self.body.is_end_stream() {
-            self.waits.end();
+            self.idle.stop();
         }
         Poll::Ready(frame)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::key::IssuedKey;
 use serde_json::{Value, json};
-use server::router::{Caller, routes};
+use server::{caller::Caller, router::routes};
 
 use super::{
     exchange::{Answer, Ask},

@@ -6,12 +6,12 @@ use axum::{body::Body, extract::ConnectInfo};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use server::answer::Latchkey;
+use server::service::LatchkeyService;
 use tower::ServiceExt as _;
 
 /// A request that is being put together. Without anything else it comes from 203.0.113.9 and is no browser's.
 pub(crate) struct Ask {
-    router: Latchkey,
+    router: LatchkeyService,
     method: Method,
     path: String,
     headers: HeaderMap,
@@ -20,7 +20,7 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    pub(crate) fn new(router: Latchkey, method: &str, path: &str) -> Self {
+    pub(crate) fn new(router: LatchkeyService, method: &str, path: &str) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static("keys.test"));
         Self {

@@ -3,7 +3,10 @@
 use http::Method;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use server::router::{Caller, Route, routes};
+use server::{
+    caller::Caller,
+    router::{Route, routes},
+};
 use uuid::Uuid;
 
 use super::{

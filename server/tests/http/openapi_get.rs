@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
-use server::router::{Caller, routes};
+use server::{caller::Caller, router::routes};
 
 use super::world::TestApp;
 

@@ -6,7 +6,10 @@ use domain::user::Role;
 use http::Method;
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
-use server::router::{Caller, PAGES, Route, routes};
+use server::{
+    caller::Caller,
+    router::{PAGES, Route, routes},
+};
 
 use super::{
     exchange::Answer,

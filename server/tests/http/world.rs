@@ -13,11 +13,11 @@ use domain::{
     verify::Verifier,
 };
 use server::{
-    answer::Latchkey,
     clock,
     config::Config,
     drain::Drain,
     router::router,
+    service::LatchkeyService,
     state::{AppState, Shared},
 };
 use tempfile::TempDir;
@@ -35,7 +35,7 @@ pub(crate) const SUPER_USER: &str = "otis@latchkey.example";
 pub(crate) struct TestApp {
     pub(crate) store: Store,
     verifier: Verifier,
-    router: Latchkey,
+    router: LatchkeyService,
     folder: TempDir,
     /// After everything that uses it.
     _postgres: Option<Postgres>,

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::Failure;
+use crate::failure::Failure;
 
 /// Writes the answer of one command.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Output {
 }
 
 /// A thing as people see it in a table.
-pub(super) trait Row {
+pub(crate) trait Row {
     /// What stands above the columns.
     const HEADINGS: &'static [&'static str];
     /// One text for each column.
@@ -31,7 +31,7 @@ impl Output {
     }
 
     /// One thing: an object, or a table of one row.
-    pub(super) fn one<Thing: Row + Serialize>(self, thing: &Thing) -> Result<(), Failure> {
+    pub(crate) fn one<Thing: Row + Serialize>(self, thing: &Thing) -> Result<(), Failure> {
         if self.json {
             self.object(thing)
         } else {
@@ -40,7 +40,7 @@ impl Output {
     }
 
     /// Some things: an array, or a table. `none` is what a person is told where there are none.
-    pub(super) fn list<Thing: Row + Serialize>(
+    pub(crate) fn list<Thing: Row + Serialize>(
         self,
         things: &[Thing],
         none: &str,
@@ -57,7 +57,7 @@ impl Output {
     }
 
     /// A secret or a password, alone, so that a script can take it as it is; for programs the whole `object`.
-    pub(super) fn secret(self, secret: &str, object: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn secret(self, secret: &str, object: &impl Serialize) -> Result<(), Failure> {
         if self.json {
             self.object(object)
         } else {
@@ -82,7 +82,7 @@ impl Output {
     }
 
     /// Tells a person something that is not the answer.
-    pub(super) fn note(self, line: &str) {
+    pub(crate) fn note(self, line: &str) {
         if !self.json {
             eprintln!("{line}");
         }
@@ -124,12 +124,12 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// A time as tables show it; the heading says that it is UTC.
-pub(super) fn minute(time: DateTime<Utc>) -> String {
+pub(crate) fn minute(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M").to_string()
 }
 
 /// As [`minute`], with a dash where there is none.
-pub(super) fn minute_or_dash(time: Option<DateTime<Utc>>) -> String {
+pub(crate) fn minute_or_dash(time: Option<DateTime<Utc>>) -> String {
     time.map_or_else(|| "–".to_owned(), minute)
 }
 

@@ -120,20 +120,20 @@ fn with_causes(error: &Error) -> String {
 }
 
 /// Says which thing there is none of, and where its like can be seen.
-pub(super) trait NameWhatIsMissing<Value> {
+pub(crate) trait NotFoundMessage<Value> {
     /// Where the tenant of that slug is missing.
-    fn or_tenant_is_missing(self, slug: &str) -> Result<Value, Failure>;
+    fn or_tenant_not_found(self, slug: &str) -> Result<Value, Failure>;
 
     /// Where something else is: `what` it is, how it was called, and the command that lists those that there are.
-    fn or_is_missing(self, what: &str, name: &str, listed_by: &str) -> Result<Value, Failure>;
+    fn or_not_found(self, what: &str, name: &str, listed_by: &str) -> Result<Value, Failure>;
 }
 
-impl<Value> NameWhatIsMissing<Value> for Result<Value, Error> {
-    fn or_tenant_is_missing(self, slug: &str) -> Result<Value, Failure> {
-        self.or_is_missing("tenant", slug, "latchkey tenant list")
+impl<Value> NotFoundMessage<Value> for Result<Value, Error> {
+    fn or_tenant_not_found(self, slug: &str) -> Result<Value, Failure> {
+        self.or_not_found("tenant", slug, "latchkey tenant list")
     }
 
-    fn or_is_missing(self, what: &str, name: &str, listed_by: &str) -> Result<Value, Failure> {
+    fn or_not_found(self, what: &str, name: &str, listed_by: &str) -> Result<Value, Failure> {
         self.map_err(|error| match error {
             Error::NotFound(_) => Failure::new(format!(
                 "there is no {what} '{}': `{listed_by}` shows those that there are",

@@ -1,8 +1,8 @@
-//! What every answer has, whatever was asked: a name, a limit of time, headers, and a body where it is a refusal.
+//! Wraps the router: request id, client address, CSRF check, timeout, problem body, compression, security headers.
 //!
-//! One function around the router, and not a tower of layers in it: axum clones all layers below a layer for each request, so that
-//! eight of them cost more than everything that they do. For the same reason the functions here return futures and are not `async`:
-//! one that is keeps a future that it is given twice, once as it came and once as it is awaited, and both are moved.
+//! One function and no tower layers: axum clones all inner layers per request, and eight of them cost more than their work. The
+//! functions here return futures and are not `async`: an `async fn` stores a future argument twice (captured and awaited), which
+//! doubles its size.
 
 use std::{
     convert::Infallible,
@@ -29,38 +29,38 @@ use crate::{
     content_coding::{compress, is_compressible},
     csrf::refuse_other_origins,
     host::names_one_host,
-    request_id::{self, NamedRequest},
+    request_id::{self, RequestContext},
     security_headers::add_security_headers,
     state::AppState,
 };
 
-/// How long a request may take. The database's own limit is far below.
+/// The limit on a whole request. The database's own timeout is much shorter.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The whole service. It has to be served with `ConnectInfo<SocketAddr>` among the extensions of each request.
 #[derive(Clone, Debug)]
-pub struct Latchkey {
+pub struct LatchkeyService {
     router: Router,
     state: AppState,
 }
 
-impl Latchkey {
+impl LatchkeyService {
     pub(crate) const fn new(router: Router, state: AppState) -> Self {
         Self { router, state }
     }
 
-    fn answer(self, mut request: Request) -> impl Future<Output = Response> + Send {
+    fn serve_request(self, mut request: Request) -> impl Future<Output = Response> + Send {
         let Self { router, state } = self;
         let client = remember_client(&state.config, &mut request);
-        let named = NamedRequest::new(&request, client);
+        let named = RequestContext::new(&request, client);
         let (id, is_api) = (named.id, is_api(request.uri().path()));
         let is_head = request.method() == Method::HEAD;
-        // An answer to HEAD comes without its body, and so without what compressing it would come to.
+        // A response to HEAD is not compressed, because its body is dropped.
         let accepted = (request.headers().get(header::ACCEPT_ENCODING))
             .filter(|_| !is_head)
             .cloned();
-        request_id::named(named, async move {
-            // Not before the API, where gateways pass a browser's `Sec-Fetch-Site` on.
+        request_id::with_request(named, async move {
+            // The API is exempt: gateways forward a browser's `Sec-Fetch-Site`.
             let refusal = if !names_one_host(request.version(), request.headers()) {
                 Some(bad_host())
             } else if is_api {
@@ -70,7 +70,7 @@ impl Latchkey {
             };
             let mut response = match refusal {
                 Some(refusal) => refusal,
-                None => in_time(router.oneshot(request)).await,
+                None => with_timeout(router.oneshot(request)).await,
             };
             if is_api {
                 response = write_problem(response, id);
@@ -87,7 +87,7 @@ impl Latchkey {
     }
 }
 
-impl<B> Service<Request<B>> for Latchkey
+impl<B> Service<Request<B>> for LatchkeyService
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -101,12 +101,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let answer = self.clone().answer(request.map(Body::new));
-        Box::pin(answer.map(Ok))
+        let response = self.clone().serve_request(request.map(Body::new));
+        Box::pin(response.map(Ok))
     }
 }
 
-/// The answer where a request does not say which host it is for, or says it twice.
+/// Refuses a request without a valid `Host`, or with two.
 fn bad_host() -> Response {
     (
         StatusCode::BAD_REQUEST,
@@ -115,7 +115,7 @@ fn bad_host() -> Response {
         .into_response()
 }
 
-/// The answer to HEAD: that of GET, without its body, and with its length.
+/// The response to HEAD: that of GET with its `Content-Length` and without its body.
 fn without_body(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     if let Some(length) = body.size_hint().exact()
@@ -129,14 +129,14 @@ fn without_body(response: Response) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
-/// The answer; or that there was none in time, or that a panic stood in its place.
-fn in_time(
-    answer: impl Future<Output = Result<Response, Infallible>>,
+/// The response; 503 after [`TIMEOUT`], 500 if the handler panics.
+fn with_timeout(
+    response: impl Future<Output = Result<Response, Infallible>>,
 ) -> impl Future<Output = Response> {
-    let answer = AssertUnwindSafe(answer).catch_unwind();
-    tokio::time::timeout(TIMEOUT, answer).map(|answer| match answer {
+    let response = AssertUnwindSafe(response).catch_unwind();
+    tokio::time::timeout(TIMEOUT, response).map(|outcome| match outcome {
         Ok(Ok(Ok(response))) => response,
-        // The message of a panic is for the log, where the panic itself has written it.
+        // The panic hook has logged the message and its location.
         Ok(Err(_panic)) => {
             tracing::error!("a request panicked");
             (
@@ -157,10 +157,10 @@ mod tests {
         size_of::<F>()
     }
 
-    /// It is moved into a box for each request, whole.
+    /// This future is boxed per request.
     #[test]
-    fn what_every_request_moves_along_is_small() {
-        let size = size_of_future(Latchkey::answer);
+    fn the_future_of_a_request_is_small() {
+        let size = size_of_future(LatchkeyService::serve_request);
         assert!(size <= 1_536, "{size} bytes");
     }
 }

@@ -1,0 +1,86 @@
+//! What stands before the handlers of the two routes that only benchmarks call.
+
+use axum::extract::Request;
+use domain::{
+    client_address::ClientAddress,
+    verify::{Question, VerifiedKey},
+};
+use http::HeaderMap;
+use tokio::sync::OnceCell;
+
+use crate::{
+    api::error::ApiError,
+    api_key_layer::{admit_key, presented_key},
+    client, clock,
+    state::AppState,
+};
+
+/// `GET /api/v1/whoami` without the check: the same layers, the same handler, the same body. It is below `/api/v1` because some layers
+/// ask for that.
+pub(crate) const TWIN: &str = "/api/v1/bench/twin";
+
+/// `GET /api/v1/whoami` with the check, which takes nothing from memory.
+pub(crate) const UNCACHED: &str = "/api/v1/bench/uncached";
+
+/// What stands before the handler of the two routes above, in place of the check of the key.
+pub(crate) enum BenchGuard {
+    /// Every request passes with one and the same key: that of the first request, which is checked. The key of a later one is not even
+    /// looked at, nor where it comes from.
+    Twin(OnceCell<VerifiedKey>),
+    /// The check of a key that is not in memory.
+    Uncached,
+}
+
+impl BenchGuard {
+    /// That of a route; `None` for all but the two.
+    pub(crate) fn for_path(path: &str) -> Option<Self> {
+        match path {
+            TWIN => Some(Self::Twin(OnceCell::new())),
+            UNCACHED => Some(Self::Uncached),
+            _ => None,
+        }
+    }
+
+    pub(crate) async fn admit(
+        &self,
+        state: &AppState,
+        request: &mut Request,
+    ) -> Result<(), ApiError> {
+        match self {
+            Self::Twin(key) => {
+                let known = match key.get() {
+                    Some(known) => known,
+                    None => {
+                        let (headers, client) =
+                            (request.headers(), client::address_of(request.extensions()));
+                        Box::pin(first_key(key, state, headers, client)).await?
+                    }
+                };
+                let known = known.clone();
+                request.extensions_mut().insert(known);
+                Ok(())
+            }
+            Self::Uncached => {
+                if let Ok(presented) = presented_key(request.headers()) {
+                    state.verifier.forget(presented);
+                }
+                admit_key(state, None, request).await
+            }
+        }
+    }
+}
+
+/// The key of the first request, checked.
+async fn first_key<'a>(
+    key: &'a OnceCell<VerifiedKey>,
+    state: &AppState,
+    headers: &HeaderMap,
+    client: ClientAddress,
+) -> Result<&'a VerifiedKey, ApiError> {
+    let presented = presented_key(headers);
+    key.get_or_try_init(|| async {
+        let verdict = (state.verifier).answer(Question::default(), presented, client, clock::now());
+        Ok(verdict.await??)
+    })
+    .await
+}

@@ -1,0 +1,25 @@
+//! What the commands work with.
+
+use chrono::{DateTime, Utc};
+use domain::store::{OperatorScope, Store, TenantScope};
+
+use crate::{
+    failure::{Failure, NotFoundMessage as _},
+    output::Output,
+};
+
+/// What every command but `serve`, `backup` and `restore` works with.
+pub(super) struct CommandContext {
+    pub(super) store: Store,
+    pub(super) operator: OperatorScope,
+    pub(super) output: Output,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl CommandContext {
+    /// Acts in the tenant of that slug.
+    pub(super) async fn tenant(&self, slug: &str) -> Result<TenantScope, Failure> {
+        let tenants = self.store.tenants(&self.operator);
+        tenants.scope(slug).await.or_tenant_not_found(slug)
+    }
+}
