@@ -165,7 +165,9 @@ pub(crate) async fn create_api_key(
     let made = match (new, idempotency) {
         (Ok(new), Some(idempotency)) => keys.create_once(new, &idempotency, now).await?,
         (Ok(new), None) => Idempotent::Done(keys.create(new, now).await?),
-        (Err(error), idempotency) => earlier_result(&keys, idempotency.as_ref(), error, now).await?,
+        (Err(error), idempotency) => {
+            earlier_result(&keys, idempotency.as_ref(), error, now).await?
+        }
     };
     Ok(match made {
         Idempotent::Done(issued) => {
@@ -299,7 +301,9 @@ pub(crate) async fn update_api_key(
         (Ok((expected, changes)), None) => {
             Idempotent::Done(keys.update(id, changes, expected, now).await?)
         }
-        (Err(error), idempotency) => earlier_result(&keys, idempotency.as_ref(), error, now).await?,
+        (Err(error), idempotency) => {
+            earlier_result(&keys, idempotency.as_ref(), error, now).await?
+        }
     };
     Ok(match edited {
         Idempotent::Done(changed) => TaggedKey::changed(changed).into_response(),
