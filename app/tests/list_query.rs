@@ -1,4 +1,4 @@
-//! What the list's URL says, and what its links and its search carry along.
+//! The list's URL, and the parameters that its links and its search form carry.
 
 use app::{api_keys::list_query::ListQuery, urls::TenantQuery};
 use domain::key::{
@@ -28,7 +28,7 @@ fn acme() -> TenantQuery {
 }
 
 #[test]
-fn a_url_says_everything_and_reads_back_as_what_it_was() {
+fn a_list_query_round_trips_through_its_url() {
     let query = everything();
     let url = query.url(&acme(), PATH);
     assert_eq!(
@@ -53,7 +53,7 @@ fn a_url_says_everything_and_reads_back_as_what_it_was() {
 }
 
 #[test]
-fn a_word_that_is_not_known_asks_for_nothing() {
+fn unknown_filter_values_are_ignored() {
     let mut parameters = ParamsMap::new();
     for name in ["status", "expiration", "sort"] {
         parameters.insert(name, "sideways".to_owned());
@@ -63,7 +63,7 @@ fn a_word_that_is_not_known_asks_for_nothing() {
 }
 
 #[test]
-fn a_search_keeps_tenant_filters_and_order_and_begins_at_the_first_page() {
+fn a_search_keeps_tenant_filters_and_order_and_starts_at_the_first_page() {
     let query = everything();
     let carried = query.carried_by_search(&acme());
     assert_eq!(
@@ -85,7 +85,7 @@ fn a_search_keeps_tenant_filters_and_order_and_begins_at_the_first_page() {
 }
 
 #[test]
-fn clearing_takes_filters_and_search_away_and_keeps_the_order() {
+fn clearing_removes_filters_and_search_and_keeps_the_order() {
     let cleared = everything().without_filters();
     assert!(!cleared.filters());
     assert_eq!(cleared.sort, everything().sort);

@@ -1,4 +1,4 @@
-//! Where links lead, and where a redirect may.
+//! URLs of links and allowed targets of redirects.
 
 use app::{
     api_keys::dialog_target::{DialogKind, DialogTarget, page_of},
@@ -6,7 +6,7 @@ use app::{
 };
 
 #[test]
-fn sign_in_leads_back_to_pages_of_this_site_alone() {
+fn sign_in_redirects_only_to_pages_of_this_site() {
     for good in [
         "/",
         "/account",
@@ -36,7 +36,7 @@ fn sign_in_leads_back_to_pages_of_this_site_alone() {
 }
 
 #[test]
-fn the_page_that_was_asked_for_survives_its_own_query() {
+fn the_requested_page_keeps_its_query_through_sign_in() {
     assert_eq!(
         sign_in("/tenant-api-keys?tenant=acme&q=a b"),
         "/sign-in?return_to=%2Ftenant-api-keys%3Ftenant%3Dacme%26q%3Da%20b"
@@ -44,7 +44,7 @@ fn the_page_that_was_asked_for_survives_its_own_query() {
 }
 
 #[test]
-fn a_tenant_stands_in_every_link_of_a_super_user_and_in_nobody_elses() {
+fn only_links_of_a_super_user_name_the_tenant() {
     let named = TenantQuery(Some("acme".to_owned()));
     assert_eq!(named.url("/account"), "/account?tenant=acme");
     assert_eq!(
@@ -55,7 +55,7 @@ fn a_tenant_stands_in_every_link_of_a_super_user_and_in_nobody_elses() {
 }
 
 #[test]
-fn the_urls_of_dialogs_are_read_as_they_are_written() {
+fn dialog_urls_are_parsed_as_written() {
     for kind in DialogKind::ALL {
         let target = DialogTarget {
             kind,

@@ -1,4 +1,4 @@
-//! How numbers and times read on a page.
+//! Formatting of numbers, dates and times on pages.
 
 use app::words::{count, date, exact, grouped, machine, relative};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -24,7 +24,7 @@ fn large_numbers_are_grouped() {
 }
 
 #[test]
-fn dates_are_read_the_same_in_every_country() {
+fn dates_are_unambiguous_in_every_country() {
     assert_eq!(
         date(NaiveDate::from_ymd_opt(2027, 1, 31).unwrap()),
         "31 Jan 2027"
@@ -38,7 +38,7 @@ fn dates_are_read_the_same_in_every_country() {
 }
 
 #[test]
-fn times_are_counted_in_the_largest_unit_that_fits() {
+fn relative_times_use_the_largest_fitting_unit() {
     let cases = [
         (TimeDelta::seconds(-30), "Just now"),
         (TimeDelta::days(-3), "Just now"),

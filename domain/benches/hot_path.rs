@@ -1,6 +1,6 @@
-//! What the check of one request costs: `cargo bench -p domain --features bench`.
+//! The cost of verifying one request: `cargo bench -p domain --features bench`.
 //!
-//! The whole of it, as a request pays for it, is `check`; the others are parts of it.
+//! `check` is the whole cost of a request; the other benchmarks measure parts of it.
 
 #[path = "../tests/support/test_store.rs"]
 #[expect(
@@ -32,7 +32,7 @@ use std::{
 use test_store::TestStore;
 use tokio::runtime::Runtime;
 
-/// Bytes for every key that is kept in these benches.
+/// The cache size in bytes, large enough for every key of these benchmarks.
 const ROOM: u64 = 8 * 1024 * 1024 * 1024;
 
 fn permission() -> Permission {
@@ -46,7 +46,7 @@ fn networks(count: usize) -> Allowlist {
     Allowlist::parse_lines(&lines).expect("a list")
 }
 
-/// In the last network of each list.
+/// An address in the last network of the list.
 fn client(count: usize) -> ClientAddress {
     let last = count.saturating_sub(1);
     let address = format!("10.{}.{}.7", last / 250, last % 250);
@@ -57,15 +57,15 @@ fn now() -> DateTime<Utc> {
     "2026-03-02T12:00:00Z".parse().expect("a time")
 }
 
-/// The answer of a check that waits for nothing.
+/// Runs a future that has to complete without waiting.
 fn at_once<T>(work: impl Future<Output = T>) -> T {
     match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("it waits for the database"),
+        Poll::Pending => panic!("the check waits for the database"),
     }
 }
 
-/// A verifier with one key in memory, and copies of it under other digests.
+/// A verifier with one cached key and `copies` copies of it under other digests.
 fn verifier(runtime: &Runtime, count: usize, copies: u32) -> (Verifier, Secret) {
     runtime.block_on(async {
         let fixture = TestStore::on_sqlite().await;
@@ -94,7 +94,7 @@ fn verifier(runtime: &Runtime, count: usize, copies: u32) -> (Verifier, Secret) 
     })
 }
 
-/// One request, from the text of the header to the verdict, counted as use.
+/// Verifies one request, from the text of the header to the counted verdict.
 async fn check(verifier: &Verifier, secret: &Secret, count: usize) {
     let permission = permission();
     let verdict = verifier

@@ -1,4 +1,4 @@
-//! The verdict on a key that is in memory allocates nothing.
+//! A verdict on a cached key allocates no memory.
 
 #[path = "support/test_store.rs"]
 #[expect(
@@ -20,11 +20,11 @@ use std::{
 };
 use test_store::TestStore;
 
-/// The answer of a check that waits for nothing.
+/// Runs a future that has to complete without waiting.
 fn at_once<T>(work: impl Future<Output = T>) -> T {
     match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("it waits for the database"),
+        Poll::Pending => panic!("the check waits for the database"),
     }
 }
 
@@ -55,7 +55,7 @@ async fn a_verdict_from_memory_allocates_nothing() {
         let work = verifier.verify(secret.expose(), client, Some(&permission), fixture.now);
         async move { work.await.unwrap() }
     };
-    // The first check reads the key, and the first of each kind makes its place among what is counted.
+    // The first check loads the key, and the first of each outcome creates its counter.
     verify(inside).await.unwrap();
     verify(outside).await.unwrap_err();
 

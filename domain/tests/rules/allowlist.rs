@@ -18,7 +18,7 @@ fn client(address: &str) -> ClientAddress {
 }
 
 #[test]
-fn p36_accepts_and_echoes_canonically() {
+fn p36_entries_are_returned_in_canonical_form() {
     for (entry, expected) in [
         ("10.0.0.0/8", "10.0.0.0/8"),
         ("192.0.2.7", "192.0.2.7/32"),
@@ -37,7 +37,7 @@ fn p36_accepts_and_echoes_canonically() {
 }
 
 #[test]
-fn p36_refuses_what_people_misread() {
+fn p36_ambiguous_spellings_are_refused() {
     for entry in [
         "010.0.0.0/8",
         "10.0.0.0/08",
@@ -73,7 +73,7 @@ fn p36_refuses_what_people_misread() {
 }
 
 #[test]
-fn p36_names_each_bad_line_by_number_and_text() {
+fn p36_each_error_quotes_line_number_and_text() {
     let errors = Allowlist::parse_lines("10.0.0.0/8\n\n10.0.0.0/33\r\n  192.0.2.1  \nlocalhost")
         .expect_err("two bad lines");
     let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -87,7 +87,7 @@ fn p36_names_each_bad_line_by_number_and_text() {
 }
 
 #[test]
-fn p36_a_bad_line_is_quoted_short_and_harmless() {
+fn p36_a_quoted_line_is_shortened_and_escaped() {
     let errors = Allowlist::parse_lines(&format!("\u{202E}\0{}", "x".repeat(10_000)))
         .expect_err("a bad line");
     let message = errors[0].to_string();
@@ -98,7 +98,7 @@ fn p36_a_bad_line_is_quoted_short_and_harmless() {
 }
 
 #[test]
-fn c12_what_is_pasted_along_is_trimmed_and_what_cannot_be_seen_is_shown() {
+fn c12_invisible_characters_are_trimmed_or_shown_escaped() {
     let pasted =
         "\u{200b}10.0.0.1\u{feff}\n\u{a0}10.0.0.2\u{2060}\n\u{200b}\n\u{202a}10.0.0.3\u{202c}";
     assert_eq!(
@@ -144,7 +144,7 @@ fn p36_at_most_a_thousand_entries_and_duplicates_are_merged() {
 }
 
 #[test]
-fn p36_warns_of_a_range_that_admits_everyone() {
+fn p36_a_range_that_admits_every_address_gives_a_warning() {
     assert_eq!(
         list("0.0.0.0/0\n::/0\n10.0.0.0/8").warnings(),
         [
@@ -155,7 +155,7 @@ fn p36_warns_of_a_range_that_admits_everyone() {
 }
 
 #[test]
-fn p37_first_and_last_are_in_and_neighbours_out() {
+fn p37_a_network_admits_its_first_and_last_address_and_no_neighbour() {
     for (network, inside, outside) in [
         ("0.0.0.0/0", vec!["0.0.0.0", "255.255.255.255"], vec![]),
         (
@@ -205,7 +205,7 @@ fn p37_first_and_last_are_in_and_neighbours_out() {
 }
 
 #[test]
-fn p37_families_never_match_each_other_and_mapped_is_ipv4() {
+fn p37_ipv4_and_ipv6_never_match_and_mapped_addresses_are_ipv4() {
     assert!(list("10.0.0.0/8").admits(client("::ffff:10.1.2.3")));
     assert!(!list("0.0.0.0/0").admits(client("2001:db8::1")));
     assert!(!list("::/0").admits(client("10.1.2.3")));
@@ -213,7 +213,7 @@ fn p37_families_never_match_each_other_and_mapped_is_ipv4() {
 }
 
 #[test]
-fn p37_the_empty_list_admits_everyone_and_an_unknown_client_passes_it_alone() {
+fn p37_the_empty_list_admits_every_client_and_no_other_list_an_unknown_one() {
     assert!(list(" \n\n").admits(client("203.0.113.9")));
     assert!(list("").admits(ClientAddress::Unknown));
     assert!(!list("0.0.0.0/0\n::/0").admits(ClientAddress::Unknown));
@@ -221,7 +221,7 @@ fn p37_the_empty_list_admits_everyone_and_an_unknown_client_passes_it_alone() {
 
 proptest! {
     #[test]
-    fn reading_never_panics_and_what_is_read_is_its_own_canonical_form(entry in "\\PC{0,40}") {
+    fn parsing_never_panics_and_the_canonical_form_is_stable(entry in "\\PC{0,40}") {
         if let Some(network) = canonical(&entry) {
             prop_assert_eq!(canonical(&network), Some(network));
         }
@@ -247,7 +247,7 @@ proptest! {
     }
 
     #[test]
-    fn a_list_survives_its_way_through_text_and_json(addresses in proptest::collection::vec((any::<u32>(), 0_u8..=32), 0..20)) {
+    fn a_list_round_trips_through_text_and_json(addresses in proptest::collection::vec((any::<u32>(), 0_u8..=32), 0..20)) {
         let lines: Vec<String> = addresses.iter().map(|(address, prefix)| format!("{}/{prefix}", Ipv4Addr::from(*address))).collect();
         let list = list(&lines.join("\n"));
         prop_assert_eq!(&Allowlist::parse_lines(&list.to_lines()).expect("its own text"), &list);

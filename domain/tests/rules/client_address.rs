@@ -57,7 +57,7 @@ fn p38_the_right_most_untrusted_address_over_all_lines_wins() {
 }
 
 #[test]
-fn p38_a_trusted_proxy_that_names_no_usable_client_leaves_it_unknown() {
+fn p38_an_unusable_forwarded_address_makes_the_client_unknown() {
     for lines in [
         vec![],
         vec![""],
@@ -79,7 +79,7 @@ fn p38_a_trusted_proxy_that_names_no_usable_client_leaves_it_unknown() {
 }
 
 #[test]
-fn p13_an_ipv6_customer_is_one_client_of_the_throttle() {
+fn p13_the_throttle_counts_an_ipv6_slash_64_as_one_client() {
     let key =
         |address: &str| ClientAddress::known(address.parse().expect("an address")).throttle_key();
     assert_eq!(key("2001:db8:1:2:3:4:5:6"), key("2001:db8:1:2::"));
@@ -89,14 +89,14 @@ fn p13_an_ipv6_customer_is_one_client_of_the_throttle() {
 }
 
 #[test]
-fn a_list_of_proxies_is_refused_where_an_entry_is_wrong() {
+fn a_proxy_list_with_an_invalid_entry_is_refused() {
     assert!("10.0.0.0/8,proxy".parse::<TrustedProxies>().is_err());
     assert!("10.0.0.0/8, ::1".parse::<TrustedProxies>().is_ok());
 }
 
 proptest! {
     #[test]
-    fn what_an_attacker_prepends_never_wins(prepended in "[ -~]{0,60}", real: u32) {
+    fn prepended_addresses_never_win(prepended in "[ -~]{0,60}", real: u32) {
         let real = IpAddr::from(std::net::Ipv4Addr::from(real));
         let trusted: TrustedProxies = "192.0.2.0/24".parse().expect("networks");
         prop_assume!(!trusted.contains(real));

@@ -14,7 +14,7 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 #[test]
-fn p40_works_to_the_last_instant_of_its_day_and_no_longer() {
+fn p40_a_key_works_until_the_end_of_its_day_and_no_longer() {
     let last: ExpirationDate = "2027-01-31".parse().expect("a date");
     assert!(!last.is_over(at("2027-01-31T00:00:00Z")));
     assert!(!last.is_over(at("2027-01-31T23:59:59.999Z")));
@@ -23,7 +23,7 @@ fn p40_works_to_the_last_instant_of_its_day_and_no_longer() {
 }
 
 #[test]
-fn p41_only_a_future_date_in_its_one_form() {
+fn p41_only_future_dates_in_iso_form_are_accepted() {
     let today = date("2026-11-25");
     for text in ["2026-11-25", "2026-11-24", "1970-01-01"] {
         let error = parse_future(text, today).expect_err(text);
@@ -64,14 +64,14 @@ fn p41_only_a_future_date_in_its_one_form() {
 }
 
 #[test]
-fn the_end_of_the_calendar_is_no_trap() {
+fn the_last_date_of_the_calendar_does_not_overflow() {
     let last: ExpirationDate = "9999-12-31".parse().expect("a date");
     assert!(!last.is_over(at("9999-12-31T23:59:59Z")));
     assert_eq!(last.to_string(), "9999-12-31");
 }
 
 #[test]
-fn soon_is_the_setting_and_today_is_soon() {
+fn expiring_soon_follows_the_setting_and_includes_today() {
     let today = date("2026-11-25");
     let state =
         |days: i64| ExpirationState::on(Some((today + TimeDelta::days(days)).into()), today, 30);
@@ -84,7 +84,7 @@ fn soon_is_the_setting_and_today_is_soon() {
 
 proptest! {
     #[test]
-    fn expired_by_day_and_over_by_clock_are_the_same(days in 0_u64..200_000, second in 0_u32..86_400, offset in -3_i64..=3) {
+    fn expiry_by_date_equals_expiry_by_time(days in 0_u64..200_000, second in 0_u32..86_400, offset in -3_i64..=3) {
         let last = date("1970-01-01") + Days::new(days);
         let now = (last + TimeDelta::days(offset)).and_hms_opt(0, 0, 0).expect("midnight").and_utc() + TimeDelta::seconds(second.into());
         let expired = ExpirationState::on(Some(last.into()), now.date_naive(), 30) == ExpirationState::Expired;
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_a_date_never_panics(text in "\\PC{0,12}") {
+    fn parsing_a_date_never_panics(text in "\\PC{0,12}") {
         if let Ok(date) = text.parse::<ExpirationDate>() {
             prop_assert_eq!(date.to_string(), text);
         }

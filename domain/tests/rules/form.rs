@@ -16,14 +16,14 @@ fn good() -> KeyForm {
 }
 
 #[test]
-fn a_good_form_is_a_key() {
+fn a_valid_form_becomes_a_key() {
     let key = good().validate(today()).expect("a good form");
     assert_eq!(key.name.as_str(), "ERP nightly sync");
     assert_eq!(key.allowlist.to_lines(), "10.0.0.0/8");
 }
 
 #[test]
-fn every_message_of_the_forms_table_at_once() {
+fn an_invalid_form_reports_every_error_at_once() {
     let form = KeyForm {
         name: " x ".into(),
         description: "d".repeat(1_001),
@@ -58,7 +58,7 @@ fn every_message_of_the_forms_table_at_once() {
 }
 
 #[test]
-fn an_edit_takes_every_field_but_the_date() {
+fn an_edit_takes_every_field_except_the_date() {
     let form = KeyForm {
         expires_on: "2020-01-01".into(),
         ..good()
@@ -72,7 +72,7 @@ fn an_edit_takes_every_field_but_the_date() {
 }
 
 #[test]
-fn an_edit_breaks_the_same_rules_with_the_same_messages() {
+fn an_invalid_edit_reports_the_same_messages() {
     let form = KeyForm {
         name: " x ".into(),
         description: "d".repeat(1_001),
@@ -86,7 +86,7 @@ fn an_edit_breaks_the_same_rules_with_the_same_messages() {
 }
 
 #[test]
-fn the_messages_of_one_field_are_its_own() {
+fn errors_of_one_field_exclude_other_fields() {
     let form = KeyForm {
         name: "x".into(),
         ..good()

@@ -1,4 +1,4 @@
-//! The rules that browser and server share, by examples and by properties. No database.
+//! Tests of the rules that browser and server share, by example and by property. They need no database.
 
 mod allowlist;
 mod client_address;

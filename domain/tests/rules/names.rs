@@ -10,7 +10,7 @@ fn name(text: &str) -> Result<KeyName, InvalidText> {
 }
 
 #[test]
-fn p57_two_to_two_hundred_scalar_values_after_trim_and_nfc() {
+fn p57_a_name_has_2_to_200_scalar_values_after_trim_and_nfc() {
     for (text, good) in [
         ("a".to_owned(), false),
         ("a".repeat(2), true),
@@ -33,7 +33,7 @@ fn p57_two_to_two_hundred_scalar_values_after_trim_and_nfc() {
 }
 
 #[test]
-fn c13_a_name_has_two_characters_that_can_be_seen() {
+fn c13_a_name_has_two_visible_characters() {
     for text in [
         "\u{200b}\u{200b}",
         "a\u{200b}",
@@ -51,12 +51,12 @@ fn c13_a_name_has_two_characters_that_can_be_seen() {
     for text in ["a\u{200d}b", "\u{1f469}\u{200d}\u{1f4bb}", "क्\u{200d}ष"] {
         assert!(name(text).is_ok(), "{text:?}");
     }
-    // A key of an earlier version keeps its name.
+    // Names stored by an earlier version stay valid.
     assert!(KeyName::try_from("\u{200b}\u{200b}".to_owned()).is_ok());
 }
 
 #[test]
-fn c09_an_address_has_one_spelling() {
+fn c09_an_email_address_has_one_spelling() {
     for (typed, canonical) in [
         ("Ann@M\u{fc}nchen.Example", "ann@xn--mnchen-3ya.example"),
         ("ann@xn--mnchen-3ya.example", "ann@xn--mnchen-3ya.example"),
@@ -65,7 +65,7 @@ fn c09_an_address_has_one_spelling() {
             "j\u{f6}rg@xn--bro-hoa.example",
         ),
         ("a@stra\u{df}e.example", "a@xn--strae-oqa.example"),
-        // No domain name, and kept as it is.
+        // Not a domain name: kept unchanged.
         ("a@under_score.example", "a@under_score.example"),
         ("a@xn--\u{fc}", "a@xn--\u{fc}"),
         ("a@[192.0.2.1]", "a@[192.0.2.1]"),
@@ -94,7 +94,7 @@ fn p57_controls_nul_and_bidirectional_overrides_are_refused() {
 }
 
 #[test]
-fn a_description_may_have_lines_and_counts_them_alike_on_both_sides() {
+fn a_description_counts_line_breaks_as_one_character() {
     let description = |text: &str| text.parse::<KeyDescription>();
     assert_eq!(description("one\r\ntwo"), description("one\ntwo"));
     assert_eq!(KeyDescription::length_of("one\r\ntwo"), 7);
@@ -110,7 +110,7 @@ fn a_description_may_have_lines_and_counts_them_alike_on_both_sides() {
 }
 
 #[test]
-fn slugs_and_emails() {
+fn slugs_and_emails_are_validated() {
     assert_eq!(
         Slug::from_name("Acme Logistics GmbH & Co.")
             .expect("a slug")
@@ -143,7 +143,7 @@ fn slugs_and_emails() {
 
 proptest! {
     #[test]
-    fn a_name_is_its_own_normal_form(text in "\\PC{0,220}") {
+    fn normalising_a_name_twice_changes_nothing(text in "\\PC{0,220}") {
         if let Ok(name) = name(&text) {
             prop_assert_eq!(name.as_str().parse::<KeyName>(), Ok(name.clone()));
             prop_assert!((2..=200).contains(&name.as_str().chars().count()));

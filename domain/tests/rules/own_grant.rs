@@ -28,7 +28,7 @@ fn reach(permissions: &[&str], expires_on: Option<&str>, allowlist: &str) -> Rea
 }
 
 #[test]
-fn p28_permissions_expiry_and_addresses_have_to_lie_within() {
+fn p28_a_key_grants_no_wider_permissions_expiry_or_addresses() {
     let own = reach(
         &["a:b", "c:d"],
         Some("2031-06-30"),
@@ -57,12 +57,12 @@ fn p28_permissions_expiry_and_addresses_have_to_lie_within() {
     let unlimited = reach(&["a:b"], None, "");
     assert!(unlimited.covers(&reach(&["a:b"], None, "")));
     assert!(unlimited.covers(&reach(&[], Some("2031-01-01"), "0.0.0.0/0")));
-    // Everything listed is not everything: an unknown client passes the empty list alone.
+    // A list of every range is narrower than the empty list: only the empty list admits an unknown client.
     assert!(!reach(&[], None, "0.0.0.0/0\n::/0").covers(&reach(&[], None, "")));
 }
 
 #[test]
-fn p28_the_state_before_counts_as_well_and_no_key_changes_itself() {
+fn p28_the_current_grant_is_checked_too_and_no_key_changes_itself() {
     let own = OwnGrant {
         id: id(1),
         reach: reach(&["a:b"], None, ""),
@@ -79,7 +79,7 @@ fn p28_the_state_before_counts_as_well_and_no_key_changes_itself() {
     }
 }
 
-/// A list of ranges within 10.0.0.0/24, so that every address can be tried.
+/// A list of ranges within 10.0.0.0/24, so that a test can check every address.
 fn small_list() -> impl Strategy<Value = Allowlist> {
     proptest::collection::vec((any::<u8>(), 24_u8..=32), 0..6).prop_map(|ranges| {
         let lines: Vec<_> = ranges
@@ -92,7 +92,7 @@ fn small_list() -> impl Strategy<Value = Allowlist> {
 
 proptest! {
     #[test]
-    fn a_list_covers_another_exactly_where_it_admits_whomever_that_admits(own in small_list(), other in small_list()) {
+    fn an_allowlist_covers_another_exactly_if_it_admits_all_its_addresses(own in small_list(), other in small_list()) {
         let everybody = (0..=u8::MAX)
             .map(|last| ClientAddress::known(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))))
             .chain([ClientAddress::Unknown]);

@@ -6,7 +6,7 @@ fn permission(text: &str) -> Option<Permission> {
 }
 
 #[test]
-fn resource_and_action_and_nothing_else() {
+fn a_permission_is_resource_colon_action() {
     for text in ["orders:read", "a:b", "api-keys:rotate-self", "0:9"] {
         assert!(permission(text).is_some(), "{text}");
     }
@@ -29,7 +29,7 @@ fn resource_and_action_and_nothing_else() {
 }
 
 #[test]
-fn a_group_has_at_most_64() {
+fn a_group_has_at_most_64_permissions() {
     let set = |count: usize| {
         PermissionSet::new((0..count).filter_map(|n| permission(&format!("orders:{n}"))))
     };
@@ -45,7 +45,7 @@ fn a_group_has_at_most_64() {
 
 proptest! {
     #[test]
-    fn a_set_holds_what_was_put_in_letter_by_letter(words in proptest::collection::btree_set("[a-z]{1,4}:[a-z]{1,4}", 0..20), other in "[a-z]{1,4}:[a-z]{1,4}") {
+    fn a_permission_set_contains_exactly_its_members(words in proptest::collection::btree_set("[a-z]{1,4}:[a-z]{1,4}", 0..20), other in "[a-z]{1,4}:[a-z]{1,4}") {
         let set = PermissionSet::new(words.iter().filter_map(|word| permission(word))).expect("a small set");
         let other = permission(&other).expect("a permission");
         prop_assert_eq!(set.contains(&other), words.contains(other.as_str()));

@@ -13,21 +13,21 @@ fn secret_of(prefix: &str, bytes: &[u8]) -> Secret {
 }
 
 #[test]
-fn p30_the_known_token_of_the_specification() {
+fn p30_the_example_token_of_the_contract_is_generated() {
     let zeros = secret_of("lk", &[0]);
     assert_eq!(zeros.expose(), format!("lk_{}0dawgh", "0".repeat(32)));
     assert_eq!(zeros.hint(), "lk_…awgh");
 }
 
 #[test]
-fn p30_bytes_that_would_bias_a_character_are_thrown_away() {
-    // 248 to 255 would favour the first eight digits; between them stands the byte of digit `1`.
+fn p30_bytes_that_would_bias_a_character_are_discarded() {
+    // Bytes 248 to 255 would favour the first eight digits. The byte between them encodes digit `1`.
     let secret = secret_of("lk", &[248, 255, 250, 1]);
     assert!(secret.expose()[3..].starts_with(&"1".repeat(32)));
 }
 
 #[test]
-fn p32_anything_but_the_exact_token_is_refused_by_its_form() {
+fn p32_every_other_form_than_the_exact_token_is_refused() {
     let good = secret_of("lk", b"an example and not a real secret")
         .expose()
         .to_owned();
@@ -60,7 +60,7 @@ fn p32_anything_but_the_exact_token_is_refused_by_its_form() {
 }
 
 #[test]
-fn a_prefix_may_have_underscores_and_an_earlier_one_is_still_read() {
+fn prefixes_with_underscores_and_earlier_prefixes_are_parsed() {
     for prefix in ["lk", "acme_live", "a", "a123456789012345"] {
         let secret = secret_of(prefix, &[7, 99, 200]);
         assert_eq!(Secret::parse(secret.expose()), Some(secret.clone()));
@@ -72,13 +72,13 @@ fn a_prefix_may_have_underscores_and_an_earlier_one_is_still_read() {
 }
 
 #[test]
-fn p31_debug_shows_nothing_of_it() {
+fn p31_debug_output_hides_the_secret() {
     assert_eq!(format!("{:?}", secret_of("lk", &[9])), "Secret(…)");
 }
 
 proptest! {
     #[test]
-    fn every_secret_is_read_back_and_every_single_wrong_character_is_noticed(
+    fn every_secret_is_parsed_and_any_single_changed_character_is_detected(
         bytes in proptest::collection::vec(0_u8..248, 32..64),
         position in 0_usize..41,
         other in proptest::char::range('0', 'z'),
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_never_panics(text in "\\PC{0,80}") {
+    fn parsing_never_panics(text in "\\PC{0,80}") {
         let _ = Secret::parse(&text);
     }
 }

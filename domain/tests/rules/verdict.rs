@@ -17,7 +17,7 @@ fn permission(text: &str) -> Permission {
     text.parse().expect("a permission")
 }
 
-/// A grant in which the chosen checks fail, and the request that fails them.
+/// A grant and a request for which the chosen checks fail.
 fn grant(revoked: bool, expired: bool, suspended: bool, elsewhere: bool) -> Grant {
     Grant {
         revoked,
@@ -33,9 +33,9 @@ fn grant(revoked: bool, expired: bool, suspended: bool, elsewhere: bool) -> Gran
 }
 
 proptest! {
-    /// All 32 combinations: the first check of section 4 that fails is the one that answers.
+    /// All 32 combinations: the first failing check of section 4 determines the refusal.
     #[test]
-    fn the_first_check_that_fails_answers(revoked: bool, expired: bool, suspended: bool, elsewhere: bool, lacking: bool) {
+    fn the_first_failing_check_determines_the_refusal(revoked: bool, expired: bool, suspended: bool, elsewhere: bool, lacking: bool) {
         let asked = permission(if lacking { "orders:write" } else { "orders:read" });
         let client = ClientAddress::known("203.0.113.9".parse().expect("an address"));
         let expected = if revoked {
@@ -56,7 +56,7 @@ proptest! {
 }
 
 #[test]
-fn a_route_that_asks_for_no_permission_needs_none() {
+fn a_route_without_permission_requires_none() {
     let client = ClientAddress::known("203.0.113.9".parse().expect("an address"));
     let mut grant = grant(false, false, false, false);
     grant.permissions = PermissionSet::default();
@@ -64,7 +64,7 @@ fn a_route_that_asks_for_no_permission_needs_none() {
 }
 
 #[test]
-fn codes_are_those_of_the_specification() {
+fn refusal_codes_match_the_contract() {
     let codes = [
         (Refusal::MissingApiKey, "missing_api_key"),
         (Refusal::AmbiguousApiKey, "ambiguous_api_key"),

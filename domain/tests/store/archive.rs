@@ -1,4 +1,4 @@
-//! Revoked keys that are listed no more: as refused as they were, and never anybody's again.
+//! Archived keys: no longer listed, still refused, and their secrets never issued again.
 
 use chrono::TimeDelta;
 use domain::{
@@ -21,7 +21,7 @@ use crate::{
     test_store::{TestStore, on_every_database},
 };
 
-/// Archives until nothing is left to archive.
+/// Archives until no key is left to archive.
 async fn archive(fixture: &TestStore, kept: u32, after: TimeDelta) {
     let now = fixture.now + after;
     while fixture
@@ -38,7 +38,7 @@ async fn judge(verifier: &Verifier, fixture: &TestStore, secret: &Secret) -> Res
     verdict.await.expect("a verdict").map(|_| ())
 }
 
-/// Keys that are revoked one after the other, an hour between two.
+/// Creates `number` keys and revokes them one hour apart.
 async fn revoked_keys(fixture: &TestStore, scope: &TenantScope, number: i32) -> Vec<IssuedKey> {
     let group = fixture.group(scope, "Ordering", &["orders:read"]).await;
     let mut keys = Vec::new();
@@ -71,7 +71,7 @@ async fn names(fixture: &TestStore, scope: &TenantScope, q: &str) -> Vec<String>
 }
 
 #[tokio::test]
-async fn the_keys_that_were_revoked_last_are_listed_and_older_ones_stay_refused() {
+async fn the_last_revoked_keys_stay_listed_and_archived_ones_stay_refused() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let globex = fixture.tenant("globex").await;
@@ -80,7 +80,7 @@ async fn the_keys_that_were_revoked_last_are_listed_and_older_ones_stay_refused(
         let active = issue(fixture, &scope, &group, "active").await;
         let of_globex = revoked_keys(fixture, &globex, 2).await;
         let verifier = Verifier::new(fixture.store.clone());
-        // One of them is in memory when it goes.
+        // One of the keys is cached when it is archived.
         let revoked = Err(Refusal::RevokedApiKey);
         assert_eq!(judge(&verifier, fixture, &keys[0].secret).await, revoked);
 
@@ -99,7 +99,7 @@ async fn the_keys_that_were_revoked_last_are_listed_and_older_ones_stay_refused(
         }
         assert_eq!(judge(&verifier, fixture, &active.secret).await, Ok(()));
 
-        // For who asks on behalf of another tenant the key does not exist, as before.
+        // A caller of another tenant still gets `InvalidApiKey`.
         for (tenant, expected) in [
             (scope.tenant().id, Refusal::RevokedApiKey),
             (globex.tenant().id, Refusal::InvalidApiKey),
@@ -126,7 +126,7 @@ async fn the_keys_that_were_revoked_last_are_listed_and_older_ones_stay_refused(
         assert_eq!(events.items.len(), 2, "made and revoked");
         assert_eq!(of_acme.quota().await.unwrap().used, 1);
 
-        // Nothing more is done where nothing more is to be done.
+        // A second run archives nothing.
         let again = fixture.store.archive_revoked_keys(2, fixture.now).await;
         assert!(!again.unwrap());
     })
@@ -134,7 +134,7 @@ async fn the_keys_that_were_revoked_last_are_listed_and_older_ones_stay_refused(
 }
 
 #[tokio::test]
-async fn no_key_gets_the_secret_of_an_archived_one() {
+async fn no_key_reuses_the_secret_of_an_archived_key() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let archived = revoked_keys(fixture, &scope, 1).await;
@@ -165,7 +165,7 @@ async fn no_key_gets_the_secret_of_an_archived_one() {
 }
 
 #[tokio::test]
-async fn a_key_that_a_repeat_may_ask_for_stays_for_a_day() {
+async fn a_key_of_an_idempotent_request_is_not_archived_for_a_day() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;

@@ -1,4 +1,4 @@
-//! The audit trail: nothing changes without it, nobody changes it, each tenant reads its own.
+//! The audit log: every change writes an event, events are immutable, and each tenant reads only its own.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
@@ -9,7 +9,7 @@ use domain::{
 
 use crate::test_store::on_every_database;
 
-/// A cursor with the checksum that it has to have.
+/// A cursor with a valid checksum.
 fn forged_cursor(at: i64) -> String {
     let mut bytes =
         format!(r#"{{"at":{at},"event":"00000000-0000-0000-0000-000000000000"}}"#).into_bytes();
@@ -18,7 +18,7 @@ fn forged_cursor(at: i64) -> String {
 }
 
 #[tokio::test]
-async fn events_can_be_neither_changed_nor_removed() {
+async fn audit_events_cannot_be_changed_or_deleted() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let before = fixture.store.audit(&scope).newest(10).await.unwrap();
@@ -41,7 +41,7 @@ async fn events_can_be_neither_changed_nor_removed() {
 }
 
 #[tokio::test]
-async fn a_change_that_cannot_be_audited_does_not_happen() {
+async fn a_change_without_its_audit_event_is_rolled_back() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         fixture.group(&scope, "Ordering", &["orders:read"]).await;
@@ -76,7 +76,7 @@ async fn a_change_that_cannot_be_audited_does_not_happen() {
 }
 
 #[tokio::test]
-async fn the_newest_come_first_and_only_the_tenants_own() {
+async fn the_newest_events_come_first_and_only_of_the_tenant() {
     on_every_database(async |fixture| {
         let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
         let operator = fixture.store.as_cli();
@@ -85,7 +85,7 @@ async fn the_newest_come_first_and_only_the_tenants_own() {
             .suspend("acme", fixture.now + TimeDelta::hours(1))
             .await
             .unwrap();
-        // In the same moment as the one before: the order of writing decides.
+        // The same time as the event before: the order of writing decides.
         tenants
             .resume("acme", fixture.now + TimeDelta::hours(1))
             .await
@@ -109,7 +109,7 @@ async fn the_newest_come_first_and_only_the_tenants_own() {
 }
 
 #[tokio::test]
-async fn filters_and_pages_of_the_trail() {
+async fn the_audit_log_is_filtered_and_paged() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let other = fixture.tenant("globex").await;
@@ -175,7 +175,7 @@ async fn filters_and_pages_of_the_trail() {
             }
             assert_eq!(walked, all, "{limit}");
         }
-        // All but two are well-formed, and name a time that PostgreSQL cannot take or no event can have.
+        // All but two are well-formed and name a time that is out of PostgreSQL's or the events' range.
         let forged = [
             i64::MAX,
             i64::MIN,

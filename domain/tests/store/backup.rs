@@ -1,4 +1,4 @@
-//! Backups of SQLite: what one is, and what is none. (On SQLite alone: PostgreSQL has its own tools.) What comes back is in `restore.rs`.
+//! Making and checking backups of SQLite. PostgreSQL is backed up by its own tools. `restore.rs` tests the restore.
 
 use chrono::TimeDelta;
 use domain::{
@@ -52,7 +52,7 @@ pub(crate) async fn try_restore(
     restore(&fixture.options().database_url, file, word, later).await
 }
 
-/// What the one thing is that is wrong.
+/// The message of the only error.
 pub(crate) fn message(refused: &Error) -> String {
     match refused {
         Error::Invalid(errors) => errors[0].message.clone(),
@@ -61,7 +61,7 @@ pub(crate) fn message(refused: &Error) -> String {
     }
 }
 
-/// What stands in that file, by a connection of the test's own.
+/// Runs a statement on the file, bypassing the store.
 async fn execute_in(file: &Path, sql: &str) {
     let url = format!("sqlite://{}", file.display());
     let connection = Database::connect(url).await.expect("a connection");
@@ -69,7 +69,7 @@ async fn execute_in(file: &Path, sql: &str) {
     connection.close().await.expect("closed");
 }
 
-/// Every file beside the database.
+/// The names of all files in the folder of the database.
 pub(crate) fn files(fixture: &TestStore) -> Vec<String> {
     let folder = fixture.sqlite_file().expect("SQLite");
     let folder = folder.parent().expect("a folder").read_dir();
@@ -83,7 +83,7 @@ pub(crate) fn files(fixture: &TestStore) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
+async fn p31_p55_a_backup_is_complete_private_and_without_secrets() {
     let fixture = TestStore::on_sqlite().await;
     let scope = fixture.tenant("acme").await;
     let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -103,7 +103,7 @@ async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
         std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777,
         0o600
     );
-    // One file, with nothing beside it that it would need.
+    // The backup is one file without a write-ahead log beside it.
     let expected = [
         "backup.db",
         "latchkey.db",
@@ -121,7 +121,7 @@ async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
     assert!(holds("A name to find") && holds(&key.hint));
     assert!(!holds(secret.expose()) && !holds(&secret.expose()[3..19]));
 
-    // A second one does not take its place.
+    // A second backup does not overwrite the first.
     let refused = back_up(&fixture.options().database_url, &file, fixture.now)
         .await
         .unwrap_err();
@@ -142,9 +142,9 @@ async fn p31_p55_a_backup_is_whole_its_owners_alone_and_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn a_backup_that_fails_leaves_nothing_behind() {
+async fn a_failed_backup_leaves_no_file() {
     let fixture = TestStore::on_sqlite().await;
-    // A table whose first page is one of an index: found out when its rows are copied.
+    // The table's root page is an index page: the error appears when rows are copied.
     execute_in(
         &fixture.sqlite_file().unwrap(),
         "PRAGMA writable_schema = on; UPDATE sqlite_schema SET rootpage = \
@@ -160,7 +160,7 @@ async fn a_backup_that_fails_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn p55_a_backup_in_the_place_of_the_database_is_refused() {
+async fn p55_a_backup_used_as_the_database_is_refused() {
     let fixture = TestStore::on_sqlite().await;
     fixture.tenant("acme").await;
     let file = backup_of(&fixture).await;
@@ -178,7 +178,7 @@ async fn p55_a_backup_in_the_place_of_the_database_is_refused() {
         );
     }
     assert_eq!(fs::read(&file).unwrap(), bytes, "not touched");
-    // Where it was copied to, it can be made a database as well, but not without a word.
+    // A copied backup can become a database, but only by an explicit restore.
     let url = format!("sqlite://{}", file.display());
     let refused = restore(&url, &file, &Word::default(), fixture.now)
         .await
@@ -197,7 +197,7 @@ async fn p55_a_backup_in_the_place_of_the_database_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
+async fn an_invalid_backup_is_refused_and_changes_nothing() {
     let fixture = TestStore::on_sqlite().await;
     fixture.tenant("acme").await;
     let file = backup_of(&fixture).await;
@@ -237,7 +237,7 @@ async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
          UPDATE sqlite_schema SET sql = 'CREATE INDEX tenants_slug ON tenants (key_limit)' WHERE name = 'tenants_slug'").await;
     assert!(try_it(&damaged).await.contains("is damaged"));
 
-    // Nor is everything replaced that there is.
+    // An unrelated file at the database's path is not replaced.
     let theirs = copy("theirs.db");
     fs::remove_file(&theirs).unwrap();
     fs::write(&theirs, "").unwrap();
@@ -296,7 +296,7 @@ async fn what_is_no_good_backup_is_refused_and_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn postgres_has_its_own_tools() {
+async fn backup_and_restore_of_postgresql_are_refused_with_a_hint_at_pg_dump() {
     on_every_database(async |fixture| {
         if fixture.sqlite_file().is_some() {
             return;

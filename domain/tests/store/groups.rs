@@ -1,4 +1,4 @@
-//! Authorization groups: unique in their tenant, invisible outside it.
+//! Authorization groups: unique names in a tenant, not visible outside it.
 
 use chrono::TimeDelta;
 use domain::{Error, audit::AuditAction, group::GroupType, store::groups::NewGroup};
@@ -15,7 +15,7 @@ fn named(name: &str, kind: GroupType) -> NewGroup {
 }
 
 #[tokio::test]
-async fn a_group_is_found_by_its_name_and_by_its_identifier() {
+async fn a_group_is_found_by_name_and_by_identifier() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let groups = fixture.store.groups(&scope);
@@ -48,7 +48,7 @@ async fn a_group_is_found_by_its_name_and_by_its_identifier() {
 }
 
 #[tokio::test]
-async fn a_name_that_reads_as_an_identifier_is_found_as_a_name() {
+async fn a_group_name_that_looks_like_an_identifier_is_found_as_a_name() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let name = "0190b1a0-0000-7000-8000-000000000001";
@@ -60,7 +60,7 @@ async fn a_name_that_reads_as_an_identifier_is_found_as_a_name() {
 }
 
 #[tokio::test]
-async fn lists_are_by_name_and_keys_are_offered_their_own_type_alone() {
+async fn groups_are_listed_by_name_and_keys_are_offered_only_their_group_type() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let groups = fixture.store.groups(&scope);
@@ -90,7 +90,7 @@ async fn lists_are_by_name_and_keys_are_offered_their_own_type_alone() {
 }
 
 #[tokio::test]
-async fn a_name_is_taken_once_in_each_tenant() {
+async fn group_names_are_unique_in_each_tenant() {
     on_every_database(async |fixture| {
         let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
         fixture.group(&acme, "Ordering", &[]).await;
@@ -117,7 +117,7 @@ async fn a_name_is_taken_once_in_each_tenant() {
 }
 
 #[tokio::test]
-async fn permissions_are_replaced_and_the_same_ones_change_nothing() {
+async fn setting_permissions_replaces_them_and_equal_ones_change_nothing() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let groups = fixture.store.groups(&scope);
@@ -146,7 +146,7 @@ async fn permissions_are_replaced_and_the_same_ones_change_nothing() {
 }
 
 #[tokio::test]
-async fn the_group_of_another_tenant_does_not_exist() {
+async fn a_group_of_another_tenant_is_not_found() {
     on_every_database(async |fixture| {
         let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
         let group = fixture.group(&acme, "Ordering", &["orders:read"]).await;
@@ -172,7 +172,7 @@ async fn the_group_of_another_tenant_does_not_exist() {
 }
 
 #[tokio::test]
-async fn pages_of_groups_by_name() {
+async fn groups_are_paged_by_name() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let other = fixture.tenant("globex").await;

@@ -1,4 +1,4 @@
-//! Edits: what was asked for and nothing else, one editor at a time, never without an event.
+//! Edits of keys: only the named fields change, versions prevent lost updates, every edit is audited.
 
 use chrono::TimeDelta;
 use domain::{
@@ -26,7 +26,7 @@ fn renamed(name: &str) -> KeyChanges {
     }
 }
 
-/// Everything that an edit of `key` can say, and nothing that differs.
+/// An edit that names every field of `key` with its current value.
 fn unchanged(key: &ApiKey) -> KeyChanges {
     KeyChanges {
         name: Some(key.name.clone()),
@@ -37,7 +37,7 @@ fn unchanged(key: &ApiKey) -> KeyChanges {
 }
 
 #[tokio::test]
-async fn an_edit_changes_what_it_names_and_its_event_lists_what_differs() {
+async fn an_edit_changes_only_named_fields_and_audits_the_differences() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let old_group = fixture.group(&scope, "Ordering", &[]).await;
@@ -117,7 +117,7 @@ async fn an_edit_that_changes_nothing_writes_nothing() {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
         let key = issue(fixture, &scope, &group, "ERP").await.key;
-        // Keys cannot be given such a group any more; one that has it keeps it.
+        // Keys cannot be moved into such a group any more; a key that is in it stays in it.
         fixture
             .execute("UPDATE authorization_groups SET kind = 'user'", [])
             .await
@@ -135,7 +135,7 @@ async fn an_edit_that_changes_nothing_writes_nothing() {
 }
 
 #[tokio::test]
-async fn an_edit_is_refused_for_revoked_keys_old_versions_and_groups_that_are_not_for_keys() {
+async fn an_edit_of_a_revoked_key_an_old_version_or_into_a_wrong_group_is_refused() {
     on_every_database(async |fixture| {
         let acme = fixture.tenant("acme").await;
         let globex = fixture.tenant("globex").await;
@@ -198,7 +198,7 @@ async fn an_edit_is_refused_for_revoked_keys_old_versions_and_groups_that_are_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p48_of_two_editors_who_saw_the_same_version_one_wins_and_the_other_is_told() {
+async fn p48_the_second_of_two_edits_of_one_version_is_refused() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -243,7 +243,7 @@ async fn p48_of_two_editors_who_saw_the_same_version_one_wins_and_the_other_is_t
 }
 
 #[tokio::test]
-async fn the_last_editor_is_who_changed_the_key_last() {
+async fn the_last_editor_is_the_actor_of_the_newest_change() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let globex = fixture.tenant("globex").await;
@@ -272,7 +272,7 @@ async fn the_last_editor_is_who_changed_the_key_last() {
 }
 
 #[tokio::test]
-async fn an_edited_name_and_description_are_what_a_search_finds() {
+async fn a_search_finds_edited_names_and_descriptions() {
     let fixture = TestStore::on_sqlite().await;
     let scope = fixture.tenant("acme").await;
     let group = fixture.group(&scope, "Ordering", &[]).await;

@@ -1,4 +1,4 @@
-//! The list of keys: every order, every page, every filter, the same on both databases.
+//! The list of keys: sort orders, pages and filters, identical on both databases.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,7 +22,7 @@ use crate::{
     test_store::{TestStore, on_every_database},
 };
 
-/// Twenty-four keys with many equal and many empty values, names in both cases and beyond ASCII; each third is revoked.
+/// Creates 24 keys with many equal and empty values and names in both cases and beyond ASCII; every third is revoked.
 async fn many_keys(fixture: &TestStore, scope: &TenantScope) {
     let operator = fixture.store.as_cli();
     let tenants = fixture.store.tenants(&operator);
@@ -49,7 +49,7 @@ async fn many_keys(fixture: &TestStore, scope: &TenantScope) {
         let created_at = fixture.now + TimeDelta::milliseconds(index / 2 * 100);
         let issued = keys.create(new, created_at).await.expect("an answer");
         if index % 5 < 2 {
-            // Whole seconds and fractions of them, which SQLite keeps as texts of different lengths.
+            // Whole and fractional seconds, which SQLite stores as texts of different lengths.
             let used_at = fixture.now + TimeDelta::microseconds(index % 7 * 250_000);
             let client = ClientAddress::known("192.0.2.7".parse().expect("an answer"));
             let verdict = verifier.verify(issued.secret.expose(), client, None, used_at);
@@ -64,7 +64,7 @@ async fn many_keys(fixture: &TestStore, scope: &TenantScope) {
     verifier.flush().await.expect("an answer");
 }
 
-/// Every key that `query` shows: from the first page to the last one, and back again over the same pages.
+/// Returns every key of `query`: pages from first to last, then back, and compares the pages.
 async fn walk(fixture: &TestStore, scope: &TenantScope, mut query: KeyQuery) -> Vec<ApiKey> {
     let list = async |query: &KeyQuery| {
         let page = fixture.store.keys(scope).list(query, fixture.now).await;
@@ -104,7 +104,7 @@ async fn walk(fixture: &TestStore, scope: &TenantScope, mut query: KeyQuery) -> 
     items
 }
 
-/// What the specification says of the order, written down once more and without a database.
+/// The order that section 2 specifies, implemented independently of the database.
 fn compare(a: &ApiKey, b: &ApiKey, sort: KeySort) -> Ordering {
     fn values<T: Ord>(a: Option<T>, b: Option<T>, descending: bool) -> Ordering {
         match (a, b) {
@@ -131,7 +131,7 @@ fn compare(a: &ApiKey, b: &ApiKey, sort: KeySort) -> Ordering {
 }
 
 #[tokio::test]
-async fn every_order_walks_every_key_once_with_empty_values_last_in_both_directions() {
+async fn every_sort_order_lists_each_key_once_with_empty_values_last() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         many_keys(fixture, &scope).await;
@@ -162,7 +162,7 @@ async fn every_order_walks_every_key_once_with_empty_values_last_in_both_directi
 }
 
 #[tokio::test]
-async fn filters_are_independent_of_each_other_and_agree_with_what_the_keys_say() {
+async fn filters_combine_and_match_the_listed_keys() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -221,7 +221,7 @@ async fn filters_are_independent_of_each_other_and_agree_with_what_the_keys_say(
 }
 
 #[tokio::test]
-async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_the_case() {
+async fn p60_a_search_matches_names_and_descriptions_literally_in_any_case() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -253,7 +253,7 @@ async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_th
             };
             let keys = fixture.store.keys(&scope);
             let summary = keys.summary(&query, fixture.now).await.unwrap();
-            // Both of one statement say the same as each alone.
+            // The combined statement returns the same as the two single ones.
             let (page, of_both) = keys.list_with_summary(&query, fixture.now).await.unwrap();
             assert_eq!(of_both, summary);
             assert_eq!(page, keys.list(&query, fixture.now).await.unwrap());
@@ -293,7 +293,7 @@ async fn p60_a_search_is_literal_and_looks_at_names_and_descriptions_whatever_th
 }
 
 #[tokio::test]
-async fn a_search_finds_the_end_of_a_hint_whatever_the_case() {
+async fn a_search_finds_the_end_of_a_hint_in_any_case() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -319,7 +319,7 @@ async fn a_search_finds_the_end_of_a_hint_whatever_the_case() {
 }
 
 #[tokio::test]
-async fn p72_a_search_has_a_greatest_length() {
+async fn p72_the_length_of_a_search_text_is_bounded() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let keys = fixture.store.keys(&scope);
@@ -345,9 +345,9 @@ async fn p72_a_search_has_a_greatest_length() {
     .await;
 }
 
-/// One walk of SQLite's or PostgreSQL's over the keys serves the page and its numbers.
+/// One scan of the keys yields both the page and its counts.
 #[tokio::test]
-async fn p72_a_page_with_a_search_looks_at_the_keys_once() {
+async fn p72_a_page_with_a_search_scans_the_keys_once() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         many_keys(fixture, &scope).await;
@@ -364,7 +364,7 @@ async fn p72_a_page_with_a_search_looks_at_the_keys_once() {
             };
             let before = fixture.store.statements();
             keys.list_with_summary(&query, fixture.now).await.unwrap();
-            // The search; the tenant and its counters.
+            // Three statements: the search, the tenant, the tenant's counters.
             assert_eq!(fixture.store.statements() - before, 3, "{column:?}");
         }
     })
@@ -372,7 +372,7 @@ async fn p72_a_page_with_a_search_looks_at_the_keys_once() {
 }
 
 #[tokio::test]
-async fn p26_a_cursor_is_data_and_a_changed_one_is_refused() {
+async fn p26_a_foreign_cursor_shows_only_own_keys_and_a_changed_one_is_refused() {
     on_every_database(async |fixture| {
         let acme = fixture.tenant("acme").await;
         let globex = fixture.tenant("globex").await;
@@ -433,10 +433,10 @@ async fn p26_a_cursor_is_data_and_a_changed_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_the_version_before_is_refused() {
+async fn a_cursor_of_the_previous_format_is_refused() {
     let fixture = TestStore::on_sqlite().await;
     let scope = fixture.tenant("acme").await;
-    // What it handed out: {"sort":"-created_at","value":"1772452800000000","id":"…"} and its checksum.
+    // The previous format: {"sort":"-created_at","value":"1772452800000000","id":"…"} and a checksum.
     let json = r#"{"sort":"-created_at","value":"1772452800000000","id":"019cad50-5c00-7000-8000-000000000000"}"#;
     let checksum = crc32fast::hash(json.as_bytes()).to_be_bytes();
     let cursor = URL_SAFE_NO_PAD.encode([json.as_bytes(), &checksum].concat());
@@ -449,7 +449,7 @@ async fn a_cursor_of_the_version_before_is_refused() {
 }
 
 #[tokio::test]
-async fn the_way_back_ends_at_the_first_key_though_keys_came_and_went_meanwhile() {
+async fn paging_back_ends_at_the_first_key_after_inserts_and_removals() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -477,13 +477,13 @@ async fn the_way_back_ends_at_the_first_key_though_keys_came_and_went_meanwhile(
         let (_, third) = page(second.next_cursor.as_ref(), 2).await;
         assert_eq!((third.first, &third.next_cursor), (5, &None));
 
-        // A longer page: it has what there is before.
+        // A longer page back starts at the first key.
         let (names, before) = page(third.previous_cursor.as_ref(), 25).await;
         assert_eq!(names, "key 0, key 1, key 2, key 3");
         assert_eq!((before.first, &before.previous_cursor), (1, &None));
         assert_eq!(page(before.next_cursor.as_ref(), 2).await.1, third);
 
-        // More before than was counted: none of them is out of reach.
+        // A key was added before the page: paging back still reaches it.
         issue(fixture, &scope, &group, "a new one").await;
         let (names, before) = page(second.previous_cursor.as_ref(), 2).await;
         assert_eq!((names.as_str(), before.first), ("a new one, key 0", 1));
@@ -493,7 +493,7 @@ async fn the_way_back_ends_at_the_first_key_though_keys_came_and_went_meanwhile(
         let (names, before) = page(before.previous_cursor.as_ref(), 2).await;
         assert_eq!((names.as_str(), before.first), ("a new one, key 0", 1));
 
-        // Fewer before than was counted, and then none.
+        // Keys were removed before the page: paging back ends at the first key left.
         for id in &made[..3] {
             keys.revoke(*id, fixture.now).await.unwrap();
         }
@@ -510,7 +510,7 @@ async fn the_way_back_ends_at_the_first_key_though_keys_came_and_went_meanwhile(
 }
 
 #[tokio::test]
-async fn counts_follow_every_change() {
+async fn summary_counts_follow_every_change() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let globex = fixture.tenant("globex").await;
@@ -552,7 +552,7 @@ async fn counts_follow_every_change() {
 }
 
 #[tokio::test]
-async fn p60_only_the_columns_of_the_list_are_sorted_by() {
+async fn p60_only_listed_columns_are_sortable() {
     for word in [
         "",
         "-",
@@ -575,7 +575,7 @@ async fn p60_only_the_columns_of_the_list_are_sorted_by() {
 }
 
 #[tokio::test]
-async fn p26_a_page_has_at_most_so_many_keys_and_at_least_one() {
+async fn p26_the_page_size_is_bounded() {
     let fixture = TestStore::on_sqlite().await;
     let scope = fixture.tenant("acme").await;
     let operator = fixture.store.as_cli();
@@ -596,7 +596,7 @@ async fn p26_a_page_has_at_most_so_many_keys_and_at_least_one() {
 }
 
 #[tokio::test]
-async fn a_longest_name_has_a_cursor_that_is_read_back() {
+async fn cursors_of_the_longest_names_are_accepted() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, &"🔑".repeat(200), &[]).await;
@@ -617,7 +617,7 @@ async fn a_longest_name_has_a_cursor_that_is_read_back() {
 }
 
 #[tokio::test]
-async fn p40_the_states_change_at_midnight_utc() {
+async fn p40_expiration_states_change_at_midnight_utc() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;

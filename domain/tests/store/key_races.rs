@@ -1,4 +1,4 @@
-//! Changes to keys at the same time, and changes that fail half-way.
+//! Concurrent changes of keys, and changes that fail half-way.
 
 use domain::{
     Error,
@@ -26,7 +26,7 @@ async fn accepts(verifier: &Verifier, secret: &Secret, fixture: &TestStore) -> b
         .is_ok()
 }
 
-/// Runs `work` so many times at once, and returns what came of each.
+/// Runs `work` `times` times in parallel and returns the results.
 pub(crate) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     times: usize,
     fixture: &TestStore,
@@ -41,7 +41,7 @@ pub(crate) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 's
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p43_of_fifty_creates_at_once_at_nine_of_ten_exactly_one_succeeds() {
+async fn p43_fifty_parallel_creates_at_nine_of_ten_keys_make_exactly_one() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -73,7 +73,7 @@ async fn p43_of_fifty_creates_at_once_at_nine_of_ten_exactly_one_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p44_after_fifty_rotations_at_once_exactly_one_secret_works() {
+async fn p44_after_fifty_parallel_rotations_exactly_one_secret_works() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -109,7 +109,7 @@ async fn p44_after_fifty_rotations_at_once_exactly_one_secret_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p45_rotating_and_revoking_at_once_ends_revoked_and_the_trail_tells_it_in_order() {
+async fn p45_rotate_against_revoke_ends_revoked_and_is_audited_in_order() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -166,7 +166,7 @@ const NO_AUDIT_POSTGRES: &str = "
 ";
 
 #[tokio::test]
-async fn p51_what_cannot_be_audited_does_not_happen_and_the_old_secret_works_on() {
+async fn p51_a_rotation_without_its_audit_event_is_rolled_back_and_the_old_secret_still_works() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -201,7 +201,7 @@ async fn p51_what_cannot_be_audited_does_not_happen_and_the_old_secret_works_on(
 }
 
 #[tokio::test]
-async fn p34_the_old_secret_is_dead_and_the_new_one_works_when_the_call_returns() {
+async fn p34_after_a_rotation_returns_only_the_new_secret_works() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;

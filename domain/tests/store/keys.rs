@@ -1,4 +1,4 @@
-//! Keys: made, rotated, revoked; never another tenant's, never without an event, never over the limit.
+//! Creating, rotating and revoking keys: scoped to the tenant, audited, within the key limit.
 
 use chrono::{Days, TimeDelta};
 use domain::{
@@ -14,7 +14,7 @@ use std::fs;
 
 use crate::test_store::{TestStore, on_every_database, permission_set};
 
-/// A key of that name in `group`, without description, date and allowlist.
+/// A new key in `group` without description, date and allowlist.
 pub(crate) fn new_key(name: &str, group: &AuthorizationGroup) -> NewKey {
     NewKey {
         name: name.parse().expect("a name"),
@@ -25,7 +25,7 @@ pub(crate) fn new_key(name: &str, group: &AuthorizationGroup) -> NewKey {
     }
 }
 
-/// Reads an allowlist where a test writes one.
+/// Parses an allowlist literal.
 pub(crate) trait ParseAllowlist {
     fn parse_allowlist(&self) -> domain::key::allowlist::Allowlist;
 }
@@ -36,12 +36,12 @@ impl ParseAllowlist for str {
     }
 }
 
-/// The day `days` after the fixture's today.
+/// The date `days` after the fixture's current date.
 pub(crate) fn in_days(fixture: &TestStore, days: i64) -> ExpirationDate {
     (fixture.now + TimeDelta::days(days)).date_naive().into()
 }
 
-/// Makes a key.
+/// Creates a key.
 pub(crate) async fn issue(
     fixture: &TestStore,
     scope: &TenantScope,
@@ -67,7 +67,7 @@ async fn actions(fixture: &TestStore, scope: &TenantScope) -> Vec<AuditAction> {
 }
 
 #[tokio::test]
-async fn a_new_key_reads_back_as_it_was_made_and_its_event_says_so() {
+async fn a_new_key_is_stored_as_requested_and_audited() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
@@ -109,8 +109,7 @@ async fn a_new_key_reads_back_as_it_was_made_and_its_event_says_so() {
 }
 
 #[tokio::test]
-async fn a_group_that_is_not_the_tenants_own_for_keys_and_a_day_that_is_not_in_the_future_are_refused()
- {
+async fn a_foreign_or_wrong_group_and_a_date_not_in_the_future_are_refused() {
     on_every_database(async |fixture| {
         let acme = fixture.tenant("acme").await;
         let globex = fixture.tenant("globex").await;
@@ -155,7 +154,7 @@ async fn a_group_that_is_not_the_tenants_own_for_keys_and_a_day_that_is_not_in_t
 }
 
 #[tokio::test]
-async fn p26_another_tenants_key_does_not_exist() {
+async fn p26_a_key_of_another_tenant_is_not_found() {
     on_every_database(async |fixture| {
         let acme = fixture.tenant("acme").await;
         let globex = fixture.tenant("globex").await;
@@ -202,7 +201,7 @@ async fn p26_another_tenants_key_does_not_exist() {
 }
 
 #[tokio::test]
-async fn p31_at_rest_there_is_the_digest_and_never_the_secret() {
+async fn p31_the_database_stores_the_digest_and_never_the_secret() {
     let fixture = TestStore::on_sqlite().await;
     let scope = fixture.tenant("acme").await;
     let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -221,7 +220,7 @@ async fn p31_at_rest_there_is_the_digest_and_never_the_secret() {
             .windows(text.len())
             .any(|window| window == text.as_bytes())
     };
-    // The search is one that finds things.
+    // The byte search works: it finds the name and the hint.
     assert!(holds("A name to find"));
     assert!(holds(&second.key.hint));
     for secret in [first.secret, second.secret] {
@@ -242,7 +241,7 @@ async fn p33_the_limit_counts_every_key_that_is_not_revoked() {
         let mut expiring = new_key("expires", &group);
         expiring.expires_on = Some(in_days(fixture, 1));
         let first = keys.create(expiring, fixture.now).await.unwrap().key;
-        // From here on, the first one is expired, and counts.
+        // From here on the first key is expired and still counts.
         let later = fixture.now + Days::new(5);
         for number in 2..=10 {
             let new = new_key(&format!("key {number}"), &group);
@@ -317,7 +316,7 @@ async fn p34_rotation_changes_the_secret_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn rotation_keeps_the_date_or_takes_the_current_one_a_future_one_or_none() {
+async fn rotation_accepts_the_current_date_a_future_date_or_none() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -368,7 +367,7 @@ async fn rotation_keeps_the_date_or_takes_the_current_one_a_future_one_or_none()
 }
 
 #[tokio::test]
-async fn p34_revoking_is_for_ever_and_a_second_time_changes_nothing() {
+async fn p34_revoking_is_permanent_and_idempotent() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -393,7 +392,7 @@ async fn p34_revoking_is_for_ever_and_a_second_time_changes_nothing() {
 }
 
 #[tokio::test]
-async fn p57_two_hundred_emoji_are_a_name() {
+async fn p57_a_name_may_have_two_hundred_emoji() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;

@@ -1,4 +1,4 @@
-//! The store on real databases: SQLite always, PostgreSQL where `TEST_DATABASE_URL` names a server.
+//! Tests of the store on real databases: SQLite always, PostgreSQL where `TEST_DATABASE_URL` names a server.
 
 #[path = "../support/test_store.rs"]
 mod test_store;

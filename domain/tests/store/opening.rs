@@ -1,4 +1,4 @@
-//! How a store is opened: the schema, the locks, and what a database that does not answer means.
+//! Opening a store: schema, locks, and databases that do not respond.
 
 use domain::{
     Error,
@@ -18,7 +18,7 @@ fn reason(error: &Error) -> String {
 }
 
 #[tokio::test]
-async fn an_open_store_answers_and_a_second_one_finds_the_schema_there() {
+async fn a_second_store_opens_a_migrated_database() {
     on_every_database(async |fixture| {
         fixture.store.ping().await.unwrap();
         fixture.tenant("acme").await;
@@ -30,7 +30,7 @@ async fn an_open_store_answers_and_a_second_one_finds_the_schema_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stores_that_are_opened_at_once_migrate_once() {
+async fn stores_opened_in_parallel_migrate_once() {
     for round in 0..5 {
         let folder = tempfile::TempDir::new().unwrap();
         let options = StoreOptions {
@@ -44,7 +44,7 @@ async fn stores_that_are_opened_at_once_migrate_once() {
     }
     if let Some(fixture) = TestStore::on_postgres_if_any().await {
         for round in 0..5 {
-            // Not the tables that the fixture made, but none.
+            // Starts without the tables that the fixture created.
             fixture
                 .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
                 .await;
@@ -65,7 +65,7 @@ async fn open_at_once(options: StoreOptions, round: u32) {
 }
 
 #[tokio::test]
-async fn one_server_serves_a_sqlite_file_and_the_command_line_works_beside_it() {
+async fn one_server_holds_a_sqlite_file_and_commands_work_beside_it() {
     let fixture = TestStore::on_sqlite().await;
     let server = StoreOptions {
         serves: true,
@@ -96,7 +96,7 @@ async fn one_server_serves_a_sqlite_file_and_the_command_line_works_beside_it() 
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_files_of_sqlite_are_their_owners_alone() {
+async fn sqlite_files_are_accessible_to_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
 
     let fixture = TestStore::on_sqlite().await;
@@ -128,7 +128,7 @@ async fn the_files_of_sqlite_are_their_owners_alone() {
 }
 
 #[tokio::test]
-async fn urls_that_name_no_lasting_database_are_refused() {
+async fn urls_of_temporary_or_unsupported_databases_are_refused() {
     let options = TestStore::on_sqlite().await.options();
     for url in [
         "sqlite::memory:",
@@ -152,7 +152,7 @@ async fn urls_that_name_no_lasting_database_are_refused() {
 }
 
 #[tokio::test]
-async fn the_password_in_the_url_is_not_shown() {
+async fn the_password_of_the_url_is_in_no_output() {
     let options = StoreOptions {
         database_url: "postgres://latchkey:correct-horse@127.0.0.1:1/latchkey".to_owned(),
         ..TestStore::on_sqlite().await.options()
@@ -163,7 +163,7 @@ async fn the_password_in_the_url_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_server_that_accepts_and_never_answers_is_unavailable_within_seconds() {
+async fn a_database_that_never_responds_is_unavailable_within_seconds() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
     let options = StoreOptions {
@@ -180,7 +180,7 @@ async fn a_server_that_accepts_and_never_answers_is_unavailable_within_seconds()
 }
 
 #[tokio::test]
-async fn a_database_that_somebody_else_keeps_locked_is_unavailable_and_then_works_again() {
+async fn a_locked_database_is_unavailable_and_recovers() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let holder = fixture.lock_tenants().await;
@@ -205,7 +205,7 @@ async fn a_database_that_somebody_else_keeps_locked_is_unavailable_and_then_work
 }
 
 #[tokio::test]
-async fn a_schema_from_a_later_version_is_refused_in_plain_words() {
+async fn a_newer_schema_is_refused_with_a_reason() {
     on_every_database(async |fixture| {
         fixture
             .execute(

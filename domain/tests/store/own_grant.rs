@@ -1,4 +1,4 @@
-//! What a key may do to others is judged in the transaction of the change, by what is stored then.
+//! Changes made by a key are checked against its own stored grant within the transaction of the change.
 
 use domain::{
     Error,
@@ -18,7 +18,7 @@ fn write() -> Permission {
     "api-keys:write".parse().expect("a permission")
 }
 
-/// The scope of a request with that key to a route that asks for `api-keys:write`.
+/// The scope of a request with this key to a route that requires `api-keys:write`.
 async fn scope_of(fixture: &TestStore, secret: &Secret) -> TenantScope {
     let client = ClientAddress::known("192.0.2.7".parse().expect("an address"));
     Verifier::new(fixture.store.clone())
@@ -30,7 +30,7 @@ async fn scope_of(fixture: &TestStore, secret: &Secret) -> TenantScope {
 }
 
 #[tokio::test]
-async fn p28_a_key_makes_edits_and_rotates_within_its_own_grant() {
+async fn p28_a_key_creates_edits_and_rotates_within_its_own_grant() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let own_group = fixture
@@ -79,7 +79,7 @@ async fn p28_a_key_makes_edits_and_rotates_within_its_own_grant() {
             .rotate(own.key.id, RotatedExpiry::Keep, fixture.now)
             .await;
         assert!(matches!(itself, Err(Error::ExceedsOwnGrant)));
-        // A person is limited by none of this.
+        // These limits do not apply to a user.
         keys.create(beyond, fixture.now).await.unwrap();
 
         let rotated = by_key.rotate_self(fixture.now).await.unwrap();
@@ -92,8 +92,8 @@ async fn p28_a_key_makes_edits_and_rotates_within_its_own_grant() {
 }
 
 #[tokio::test]
-async fn p39_who_was_good_at_the_door_and_is_no_longer_changes_nothing() {
-    /// What happens between the door and the transaction.
+async fn p39_an_acting_key_that_became_invalid_after_the_route_guard_changes_nothing() {
+    /// A change between the route guard's check and the transaction.
     #[derive(Clone, Copy, Debug)]
     enum Meanwhile {
         Revoked,
@@ -169,7 +169,7 @@ async fn p39_who_was_good_at_the_door_and_is_no_longer_changes_nothing() {
                 by_key.rotate_self(now).await.err(),
             ] {
                 match refused {
-                    // Its own rotation stumbles over what it is before over who asks.
+                    // Every change fails on the state of the acting key.
                     Some(Error::ActorRefused(refusal)) => assert_eq!(refusal, expected),
                     other => panic!("{meanwhile:?}: {other:?}"),
                 }
@@ -182,7 +182,7 @@ async fn p39_who_was_good_at_the_door_and_is_no_longer_changes_nothing() {
 }
 
 #[tokio::test]
-async fn p39_a_key_of_another_tenant_is_not_there_for_the_one_that_acts() {
+async fn p39_an_acting_key_does_not_find_keys_of_another_tenant() {
     on_every_database(async |fixture| {
         let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
         let group = fixture.group(&acme, "Own", &["api-keys:write"]).await;

@@ -1,4 +1,4 @@
-//! Several servers on one PostgreSQL database: what one changes, the others do not let through.
+//! Several servers on one PostgreSQL database: all of them refuse what one of them changed.
 
 use chrono::DateTime;
 use domain::{
@@ -17,13 +17,13 @@ use std::{
 
 use crate::{keys::issue, test_store::TestStore};
 
-/// The bound of the acceptance checks.
+/// The bound of P63.
 const BOUND: Duration = Duration::from_millis(1_000);
-/// What a loaded machine needs on top.
+/// Allowance for a loaded machine.
 const SLACK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One server.
+/// One serving store and its verifier.
 struct Replica {
     store: Store,
     verifier: Verifier,
@@ -51,7 +51,7 @@ impl Replica {
         verdict.await.expect("a verdict").map(|_| ())
     }
 
-    /// Judges a good key until it comes from memory.
+    /// Verifies a valid key until the verdict comes from the cache.
     async fn keep(&self, secret: &Secret) {
         until(async || {
             let before = self.verifier.database_reads();
@@ -62,7 +62,7 @@ impl Replica {
     }
 }
 
-/// Waits for a condition that has to come true.
+/// Waits for a condition, at most `PATIENCE`.
 async fn until(condition: impl AsyncFn() -> bool) {
     let started = Instant::now();
     while !condition().await {
@@ -71,7 +71,7 @@ async fn until(condition: impl AsyncFn() -> bool) {
     }
 }
 
-/// A database with three replicas, and a key that all of them have in memory.
+/// A database with three replicas.
 struct Cluster {
     fixture: TestStore,
     scope: TenantScope,
@@ -115,7 +115,7 @@ async fn on_three_replicas<T: Future<Output = ()>>(test: impl FnOnce(Cluster) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p62_each_kind_of_change_is_answered_when_every_replica_has_applied_it() {
+async fn p62_every_kind_of_change_returns_after_all_replicas_have_applied_it() {
     on_three_replicas(async |cluster| {
         let now = cluster.fixture.now;
         let IssuedKey { key, secret } = cluster.key().await;
@@ -148,21 +148,21 @@ async fn p62_each_kind_of_change_is_answered_when_every_replica_has_applied_it()
             replica.keep(&rotated.secret).await;
         }
 
-        // By a process that does not serve, as the command line is.
+        // Changed by a process that does not serve, such as the command line.
         let keys = cluster.fixture.store.keys(&cluster.scope);
         let revoked = keys.revoke(key.id, now).await.unwrap();
         cluster
             .assert_refused(&rotated.secret, Refusal::RevokedApiKey)
             .await;
         whole(revoked.receipt);
-        // Once more: nothing is changed, and it is as true.
+        // A repeat changes nothing and reports the same propagation.
         whole(keys.revoke(key.id, now).await.unwrap().receipt);
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_changed_by_hand_in_psql_counts_too() {
+async fn changes_made_by_plain_sql_are_applied_by_every_replica() {
     on_three_replicas(async |cluster| {
         for sql in [
             "UPDATE api_keys SET revoked_at = now()",
@@ -193,7 +193,7 @@ async fn p63_a_transaction_that_commits_late_is_not_missed() {
         let second = cluster.key().await;
         let connection = cluster.fixture.connection().await;
         let late = connection.begin().await.unwrap();
-        // It has its number and its note before the other one begins.
+        // This transaction has its id and its change log row before the other one begins.
         late.execute_unprepared(&format!(
             "UPDATE api_keys SET ip_allowlist = '203.0.113.0/24' WHERE id = '{}'",
             first.key.id
@@ -210,7 +210,7 @@ async fn p63_a_transaction_that_commits_late_is_not_missed() {
         for replica in &cluster.replicas {
             assert_eq!(replica.judge(&first.secret).await, Ok(()));
         }
-        // A third change, so that every replica has read on beyond both.
+        // A third change moves every replica's read position beyond both.
         let third = cluster.key().await;
         keys.revoke(third.key.id, cluster.fixture.now)
             .await
@@ -226,9 +226,9 @@ async fn p63_a_transaction_that_commits_late_is_not_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p63_a_replica_that_is_gone_costs_the_bound_at_most_and_is_forgotten() {
+async fn p63_a_lost_replica_delays_one_change_by_at_most_the_bound() {
     on_three_replicas(async |mut cluster| {
-        // Without a word.
+        // The replica stops without signing off.
         drop(cluster.replicas.pop());
         let keys = cluster.fixture.store.keys(&cluster.scope);
         let key = cluster.key().await;
@@ -246,7 +246,7 @@ async fn p63_a_replica_that_is_gone_costs_the_bound_at_most_and_is_forgotten() {
             again.receipt.is_some_and(|receipt| receipt.replicas == 2)
         })
         .await;
-        // And one that says goodbye costs nothing.
+        // A replica that signs off causes no delay.
         cluster.replicas[0].store.deregister().await.unwrap();
         let again = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
         let receipt = again.receipt.expect("a receipt");
@@ -257,12 +257,12 @@ async fn p63_a_replica_that_is_gone_costs_the_bound_at_most_and_is_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_state_of_the_database_is_noticed_by_the_replicas_own_rows() {
+async fn a_replica_detects_a_replaced_database_by_its_own_row() {
     on_three_replicas(async |cluster| {
         for sql in [
-            // As a dump from before.
+            // As after restoring an earlier dump.
             "UPDATE replicas SET beat = 0",
-            // And as one from when nobody served.
+            // As after restoring a dump taken while no replica ran.
             "DELETE FROM replicas",
         ] {
             let secret = cluster.key().await.secret;
@@ -282,7 +282,8 @@ async fn another_state_of_the_database_is_noticed_by_the_replicas_own_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notes_go_when_every_replica_has_read_them_and_those_of_another_cluster_do_no_harm() {
+async fn the_change_log_is_trimmed_after_every_replica_has_read_it_despite_rows_of_another_cluster()
+{
     on_three_replicas(async |cluster| {
         let key = cluster.key().await;
         let from_elsewhere =

@@ -1,4 +1,4 @@
-//! What comes back when a backup of SQLite is restored: never what was taken away since.
+//! Restoring a backup of SQLite: data returns, access that was removed since the backup does not.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -26,7 +26,7 @@ use crate::{
     users::{OTHER_PASSWORD, PASSWORD, add_user, email, number},
 };
 
-/// Restores, which has to go well.
+/// Restores and expects success.
 pub(crate) async fn restored(fixture: &TestStore, file: &Path, word: &Word) -> Restored {
     match try_restore(fixture, file, word).await.expect("restored") {
         Restoration::Done(restored) => restored,
@@ -34,7 +34,7 @@ pub(crate) async fn restored(fixture: &TestStore, file: &Path, word: &Word) -> R
     }
 }
 
-/// What is there now says nothing about that backup, so that the operator is asked.
+/// Asserts that the current database is unrelated to the backup, so that the operator has to decide.
 async fn assert_of_another_past(fixture: &TestStore, file: &Path) {
     let refused = try_restore(fixture, file, &Word::default())
         .await
@@ -82,7 +82,7 @@ async fn archive(fixture: &TestStore, now: DateTime<Utc>) {
 }
 
 #[tokio::test]
-async fn p55_a_key_that_was_archived_since_is_revoked_and_one_that_was_before_stays_so() {
+async fn p55_keys_archived_before_and_after_the_backup_stay_refused() {
     let fixture = TestStore::on_sqlite().await;
     let scope = fixture.tenant("acme").await;
     let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
@@ -117,7 +117,7 @@ async fn p55_a_key_that_was_archived_since_is_revoked_and_one_that_was_before_st
 }
 
 #[tokio::test]
-async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_was() {
+async fn p55_keys_revoked_or_rotated_since_the_backup_are_revoked_and_the_rest_is_restored() {
     let fixture = TestStore::on_sqlite().await;
     let scope = fixture.tenant("acme").await;
     let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
@@ -197,12 +197,12 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
             "{reason}"
         );
     }
-    // Counted as everything that the store itself does.
+    // The restored rows are counted by the same triggers as all changes.
     let summary = keys.summary(&KeyQuery::default(), later).await.unwrap();
     assert_eq!((summary.total, summary.quota.used), (4, 1));
     issue(&fixture, &scope, &group, "made afterwards").await;
 
-    // The other way round: what was replaced is a backup as any other.
+    // The replaced database can be restored like any backup.
     let replaced = restored.replaced.unwrap();
     assert_eq!(
         replaced.file_name().unwrap().to_str().unwrap(),
@@ -213,7 +213,7 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
     let other = backup_file(&fixture).with_file_name("other.db");
     self::restored(&fixture, &other, &NOTHING).await;
     assert_eq!(statuses(&fixture, &scope).await.len(), 5);
-    // Whatever was said: the database that was there knew that this key is revoked.
+    // The replaced database records that this key is revoked, so the key stays revoked.
     assert_eq!(
         judge(&fixture.store, &fixture, &new.secret).await,
         Err(Refusal::RevokedApiKey)
@@ -221,7 +221,7 @@ async fn p55_what_was_revoked_or_rotated_since_is_revoked_and_the_rest_is_as_it_
 }
 
 #[tokio::test]
-async fn p55_a_revocation_that_another_past_knows_of_counts_whatever_is_said() {
+async fn p55_a_revocation_in_an_unrelated_database_is_kept_even_if_the_operator_names_none() {
     let fixture = TestStore::on_sqlite().await;
     let scope = fixture.tenant("acme").await;
     let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -229,11 +229,11 @@ async fn p55_a_revocation_that_another_past_knows_of_counts_whatever_is_said() {
     let kept = issue(&fixture, &scope, &group, "kept").await;
     let first = backup_file(&fixture).with_file_name("first.db");
     fs::rename(backup_of(&fixture).await, &first).unwrap();
-    // So that the second backup has an event that the first has not.
+    // Gives the second backup an event that the first one lacks.
     issue(&fixture, &scope, &group, "between").await;
     let second = backup_of(&fixture).await;
     let replaced = restored(&fixture, &first, &NOTHING).await.replaced;
-    // The clock of these tests stands still, and so would its name.
+    // The file name contains the time, which does not advance in this test.
     fs::remove_file(replaced.unwrap()).unwrap();
     let keys = fixture.store.keys(&scope);
     let later = fixture.now + TimeDelta::hours(3);
@@ -247,7 +247,7 @@ async fn p55_a_revocation_that_another_past_knows_of_counts_whatever_is_said() {
 }
 
 #[tokio::test]
-async fn p55_who_may_do_what_is_as_it_is_now() {
+async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup() {
     let fixture = TestStore::on_sqlite().await;
     let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
     let group = fixture
@@ -336,7 +336,7 @@ async fn p55_who_may_do_what_is_as_it_is_now() {
     let events = fixture.store.audit(&globex).newest(1).await.unwrap();
     assert_eq!(events[0].action, AuditAction::TenantSuspended);
 
-    // A session that the backup had, and that the new password had ended.
+    // A session in the backup that the password change ended since.
     assert_eq!(number(&fixture, "SELECT count(*) FROM sessions").await, 0);
     let day = fixture.now + TimeDelta::days(1);
     assert!(
@@ -354,7 +354,7 @@ async fn p55_who_may_do_what_is_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() {
+async fn p55_without_a_current_database_the_operator_has_to_name_the_revocations() {
     let fixture = TestStore::on_sqlite().await;
     let scope = fixture.tenant("acme").await;
     let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -409,7 +409,7 @@ async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() 
     );
     assert_eq!(judge(&store, &fixture, &second.secret).await, Ok(()));
 
-    // It has every event of the backup, and so the backup may come again: what the operator has said, stays.
+    // The database has every event of the backup, so the backup can be restored again; the operator's revocations stay.
     let Restoration::Done(again) = try_there(&Word::default()).await.unwrap() else {
         panic!("not restored");
     };
@@ -425,7 +425,7 @@ async fn p55_where_no_database_knows_the_operator_has_to_say_what_was_revoked() 
             .collect::<Vec<_>>()
     );
 
-    // A database of another past, such as an empty one that a server has made in place of the lost one, knows nothing.
+    // An unrelated database, such as an empty one that a server created in place of the lost one, has no revocations.
     let stranger = TestStore::on_sqlite().await;
     assert_of_another_past(&stranger, &file).await;
     let before = files(&stranger);

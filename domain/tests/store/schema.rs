@@ -1,4 +1,4 @@
-//! What the database itself refuses, whatever the code above it does.
+//! Constraints that the database enforces by itself.
 
 use domain::error::Error;
 use sea_orm::{DbErr, SqlErr};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::test_store::{TestStore, on_every_database};
 
 #[tokio::test]
-async fn a_key_cannot_have_another_tenants_group() {
+async fn a_key_cannot_reference_a_group_of_another_tenant() {
     on_every_database(async |fixture| {
         let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
         let group = fixture.group(&acme, "Ordering", &["orders:read"]).await;
@@ -28,7 +28,7 @@ async fn a_key_cannot_have_another_tenants_group() {
 }
 
 #[tokio::test]
-async fn two_keys_cannot_have_one_secret() {
+async fn two_keys_cannot_share_a_secret() {
     on_every_database(async |fixture| {
         let acme = fixture.tenant("acme").await;
         let group = fixture.group(&acme, "Ordering", &["orders:read"]).await;
@@ -68,7 +68,7 @@ async fn insert_user(fixture: &TestStore, role: &str, tenant: Option<Uuid>) -> R
 }
 
 #[tokio::test]
-async fn super_users_have_no_tenant_and_everybody_else_has_one() {
+async fn super_users_have_no_tenant_and_all_others_have_one() {
     on_every_database(async |fixture| {
         let acme = fixture.tenant("acme").await.tenant().id.as_uuid();
         insert_user(fixture, "super_user", None).await.unwrap();
@@ -87,7 +87,7 @@ async fn super_users_have_no_tenant_and_everybody_else_has_one() {
 }
 
 #[tokio::test]
-async fn a_damaged_row_is_an_error_of_ours_and_no_panic() {
+async fn a_damaged_row_is_an_internal_error_and_no_panic() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         fixture.group(&scope, "Ordering", &[]).await;

@@ -1,4 +1,4 @@
-//! Sessions: how long they last, and what ends them.
+//! Sessions: timeouts and the changes that end them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -31,7 +31,7 @@ async fn ask(store: &Store, token: &SessionToken, at: DateTime<Utc>) -> Option<S
 }
 
 #[tokio::test]
-async fn a_session_says_who_is_signed_in() {
+async fn a_session_identifies_its_user_and_tenant() {
     on_every_database(async |fixture| {
         let mira = add_mira(fixture).await;
         let token = begin(fixture, MIRA).await;
@@ -63,7 +63,7 @@ async fn a_session_says_who_is_signed_in() {
 }
 
 #[tokio::test]
-async fn p10_an_ended_session_is_gone_and_audited_once() {
+async fn p10_an_ended_session_is_deleted_and_audited_once() {
     on_every_database(async |fixture| {
         let mira = add_mira(fixture).await;
         let (token, other) = (begin(fixture, MIRA).await, begin(fixture, MIRA).await);
@@ -96,7 +96,7 @@ async fn p11_an_idle_session_ends_at_the_limit() {
         let limit = fixture.now + IDLE_TIMEOUT;
         assert!(ask(&fixture.store, &token, limit).await.is_none());
         assert!(ask(&fixture.store, &token, limit - SECOND).await.is_some());
-        // That was use: the next limit is counted from there.
+        // The check above counts as use and restarts the idle timeout.
         let next = limit - SECOND + IDLE_TIMEOUT;
         assert!(ask(&fixture.store, &token, next).await.is_none());
         assert!(ask(&fixture.store, &token, next - SECOND).await.is_some());
@@ -122,7 +122,7 @@ async fn p11_activity_never_extends_the_absolute_limit() {
 }
 
 #[tokio::test]
-async fn p11_use_is_written_once_a_minute_and_never_backwards() {
+async fn p11_session_use_is_written_once_a_minute_and_never_goes_back() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let token = begin(fixture, MIRA).await;
@@ -142,7 +142,7 @@ async fn p11_use_is_written_once_a_minute_and_never_backwards() {
 }
 
 #[tokio::test]
-async fn p11_a_session_is_good_while_its_use_cannot_be_written() {
+async fn p11_a_session_stays_valid_while_its_use_cannot_be_written() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let token = begin(fixture, MIRA).await;
@@ -179,7 +179,7 @@ async fn p12_a_new_password_ends_every_session_of_that_user_on_every_replica() {
 }
 
 #[tokio::test]
-async fn p12_disabled_suspended_and_lowered_hold_on_the_next_request() {
+async fn p12_disabling_suspending_and_lowering_a_role_apply_to_the_next_request() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         add_user(
@@ -218,11 +218,11 @@ async fn p12_disabled_suspended_and_lowered_hold_on_the_next_request() {
 }
 
 #[tokio::test]
-async fn p12_an_already_disabled_users_session_is_refused_wherever_it_comes_from() {
+async fn p12_a_session_of_a_disabled_user_is_refused() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let token = begin(fixture, MIRA).await;
-        // The row alone, as a restored backup may have it.
+        // Only the session row, as after a restore.
         fixture
             .execute("UPDATE users SET disabled_at = $1", [fixture.now.into()])
             .await

@@ -1,4 +1,4 @@
-//! Sign-in: fresh tokens, and one answer for every refusal.
+//! Sign-in: new tokens, and one result for all refusals.
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc::PasswordHash,
@@ -24,7 +24,7 @@ use crate::{
 pub(crate) const MIRA: &str = "mira@acme.example";
 pub(crate) const HOME: &str = "198.51.100.4";
 
-/// What the tests ask of an outcome.
+/// A sign-in outcome with the questions that tests ask.
 pub(crate) struct Tried(pub(crate) SignInOutcome);
 
 impl Tried {
@@ -40,7 +40,7 @@ impl Tried {
         matches!(self.0, SignInOutcome::Throttled { .. })
     }
 
-    /// How long the next try has to wait.
+    /// The time until the next attempt is allowed.
     #[track_caller]
     pub(crate) fn wait(self) -> TimeDelta {
         match self.0 {
@@ -90,7 +90,7 @@ pub(crate) async fn try_password(
     attempt(&fixture.store, typed(email, password, address), at).await
 }
 
-/// Whether Mira signs in from home with that password.
+/// Signs Mira in from [`HOME`]; returns whether the password was accepted.
 pub(crate) async fn sign_in(fixture: &TestStore, password: &str) -> bool {
     try_password(fixture, MIRA, password, HOME, fixture.now)
         .await
@@ -166,7 +166,7 @@ async fn c09_an_internationalised_domain_is_one_account_in_every_spelling() {
         }
         let listed = fixture.store.users(&scope).list().await.unwrap();
         assert_eq!(listed[0].0.email.as_str(), "ann@xn--mnchen-3ya.example");
-        // One bucket, too.
+        // Both spellings share one throttle bucket.
         for spelling in ["ann@m\u{fc}nchen.example", "ann@xn--mnchen-3ya.example"].repeat(5) {
             let tried = try_password(fixture, spelling, "wrong", HOME, fixture.now).await;
             assert!(tried.refused());
@@ -184,7 +184,7 @@ async fn c09_an_internationalised_domain_is_one_account_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn p08_tokens_and_outcomes_hide_themselves_in_debug_output() {
+async fn p08_debug_output_hides_tokens_and_outcomes() {
     let fixture = TestStore::on_sqlite().await;
     add_mira(&fixture).await;
     let tried = try_password(&fixture, MIRA, PASSWORD, HOME, fixture.now).await;
@@ -249,7 +249,7 @@ async fn p09_a_planted_token_never_authenticates() {
 }
 
 #[tokio::test]
-async fn p14_every_refusal_is_the_same() {
+async fn p14_all_refusals_are_identical() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         add_user(fixture, "gone@acme.example", Role::Member, Some("acme")).await;
@@ -300,7 +300,7 @@ async fn p14_every_refusal_is_the_same() {
 async fn p14_an_unknown_user_takes_as_long_as_a_wrong_password() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
-        // What else the machine does can weigh on one side for a while; a missing hash would, every time.
+        // Other load can skew one trial; a missing hash would skew every trial.
         for trial in 1..=4 {
             let (wrong, unknown) = medians_of_refusals(fixture, trial).await;
             let (less, more) = (wrong.min(unknown), wrong.max(unknown));
@@ -318,12 +318,12 @@ async fn p14_an_unknown_user_takes_as_long_as_a_wrong_password() {
     .await;
 }
 
-/// How long a wrong password and an unknown user take, each 40 times.
+/// The median durations of 40 refusals of a wrong password and of an unknown user.
 async fn medians_of_refusals(fixture: &TestStore, trial: u8) -> (Duration, Duration) {
     fixture.execute_script("DELETE FROM sign_in_accounts").await;
     let (mut wrong, mut unknown) = (Vec::new(), Vec::new());
     for host in 0..40 {
-        // By turns, and in turns, so that what else the machine does falls on both.
+        // The two alternate, so that other load affects both.
         for is_known in [host % 2 == 0, host % 2 == 1] {
             let (email, times) = if is_known {
                 (MIRA, &mut wrong)
@@ -388,7 +388,7 @@ async fn p14_the_stored_hash_is_argon2id_and_weak_parameters_are_raised() {
 }
 
 #[tokio::test]
-async fn p15_too_long_is_said_before_anything_is_counted_or_hashed() {
+async fn p15_an_overlong_password_is_refused_before_counting_and_hashing() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let long = "x".repeat(1_025);
@@ -413,7 +413,7 @@ async fn p15_too_long_is_said_before_anything_is_counted_or_hashed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p16_of_two_hundred_at_once_some_are_busy_and_none_hang() {
+async fn p16_of_two_hundred_parallel_sign_ins_some_are_busy_and_none_hang() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let asked = Instant::now();

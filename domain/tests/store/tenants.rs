@@ -1,4 +1,4 @@
-//! Tenants: what is made, changed, refused, and what the trail says of it.
+//! Tenants: creation, changes, refusals and their audit events.
 
 use chrono::TimeDelta;
 use domain::{
@@ -21,7 +21,7 @@ fn named(name: &str) -> NewTenant {
 }
 
 #[tokio::test]
-async fn a_tenant_gets_its_slug_from_its_name_and_the_default_limit() {
+async fn a_new_tenant_derives_its_slug_and_takes_the_default_limit() {
     on_every_database(async |fixture| {
         let operator = fixture.store.as_cli();
         let tenants = fixture.store.tenants(&operator);
@@ -60,7 +60,7 @@ async fn a_tenant_gets_its_slug_from_its_name_and_the_default_limit() {
 }
 
 #[tokio::test]
-async fn times_are_kept_to_the_microsecond() {
+async fn times_are_stored_to_the_microsecond() {
     on_every_database(async |fixture| {
         let operator = fixture.store.as_cli();
         let tenants = fixture.store.tenants(&operator);
@@ -76,7 +76,7 @@ async fn times_are_kept_to_the_microsecond() {
 }
 
 #[tokio::test]
-async fn a_slug_is_taken_once() {
+async fn slugs_are_unique() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let operator = fixture.store.as_cli();
@@ -97,7 +97,7 @@ async fn a_slug_is_taken_once() {
 }
 
 #[tokio::test]
-async fn every_rule_that_a_new_tenant_breaks_is_named_at_once() {
+async fn an_invalid_tenant_reports_every_error_at_once() {
     on_every_database(async |fixture| {
         let operator = fixture.store.as_cli();
         let tenants = fixture.store.tenants(&operator);
@@ -125,7 +125,7 @@ async fn every_rule_that_a_new_tenant_breaks_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn the_limit_can_be_changed_and_a_change_to_the_same_is_none() {
+async fn the_key_limit_can_be_changed_and_an_equal_value_changes_nothing() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let operator = fixture.store.as_cli();
@@ -152,7 +152,7 @@ async fn the_limit_can_be_changed_and_a_change_to_the_same_is_none() {
 }
 
 #[tokio::test]
-async fn suspending_and_resuming_twice_is_as_good_as_once() {
+async fn suspending_and_resuming_are_idempotent() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let operator = fixture.store.as_cli();
@@ -190,7 +190,7 @@ async fn suspending_and_resuming_twice_is_as_good_as_once() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_not_there_is_not_found() {
+async fn an_unknown_tenant_is_not_found() {
     on_every_database(async |fixture| {
         let operator = fixture.store.as_cli();
         let tenants = fixture.store.tenants(&operator);
@@ -211,7 +211,7 @@ async fn a_tenant_that_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn the_list_is_by_name_and_counts_the_keys_that_are_not_revoked() {
+async fn tenants_are_listed_by_name_with_the_number_of_unrevoked_keys() {
     on_every_database(async |fixture| {
         fixture.tenant("zeta").await;
         let scope = fixture.tenant("acme").await;

@@ -1,4 +1,4 @@
-//! The bound on guessing: by account and address, by address alone, and by failures in a row.
+//! The sign-in throttle: by account and address, by address alone, and by consecutive failures.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -37,7 +37,7 @@ async fn p13_ten_failures_refuse_the_right_password_too_until_the_window_ends() 
             panic!("{:?}", tried.0);
         };
         assert_eq!(retry_after, TimeDelta::minutes(10));
-        // Writing it otherwise is the same account, and it is asked in the same bucket.
+        // Another spelling is the same account and the same bucket.
         assert!(
             try_password(fixture, "MIRA@acme.example", PASSWORD, HOME, soon)
                 .await
@@ -127,7 +127,7 @@ async fn p13_a_slash_64_is_one_client_and_a_mapped_address_is_its_ipv4_address()
 }
 
 #[tokio::test]
-async fn p13_one_address_cannot_spray_over_many_accounts() {
+async fn p13_failures_over_many_accounts_throttle_their_address() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         for account in 0..50 {
@@ -154,7 +154,7 @@ async fn p13_one_address_cannot_spray_over_many_accounts() {
 }
 
 #[tokio::test]
-async fn p13_a_success_starts_anew_and_leaves_nothing_counted() {
+async fn p13_a_success_clears_the_failures_of_the_account() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         for round in 0..2 {
@@ -168,14 +168,14 @@ async fn p13_a_success_starts_anew_and_leaves_nothing_counted() {
             assert!(sign_in(fixture, PASSWORD).await, "round {round}");
         }
         for _ in 0..60 {
-            // Colleagues behind one address who mistype nothing are never in each other's way.
+            // Successful sign-ins from one address do not throttle each other.
             assert!(sign_in(fixture, PASSWORD).await);
         }
         assert_eq!(
             number(fixture, "SELECT count(*) FROM sign_in_accounts").await,
             0
         );
-        // What failed from the address stays counted there.
+        // The failures of the address stay counted.
         assert_eq!(
             number(fixture, "SELECT failures FROM sign_in_buckets").await,
             18
@@ -185,7 +185,7 @@ async fn p13_a_success_starts_anew_and_leaves_nothing_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p13_tries_at_the_same_time_do_not_exceed_the_bound() {
+async fn p13_parallel_attempts_do_not_exceed_the_limit() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let mut tries = JoinSet::new();
@@ -200,7 +200,7 @@ async fn p13_tries_at_the_same_time_do_not_exceed_the_bound() {
     .await;
 }
 
-/// As many failures in a row as `failures` for every account that has failed before.
+/// Sets the number of consecutive failures of every account that has failed before.
 async fn set_failures(fixture: &TestStore, failures: i64) {
     fixture
         .execute(
@@ -212,11 +212,11 @@ async fn set_failures(fixture: &TestStore, failures: i64) {
 }
 
 #[tokio::test]
-async fn p13_p74_past_a_hundred_failures_in_a_row_a_new_address_gets_one_try_a_day() {
+async fn p13_p74_after_100_consecutive_failures_a_new_address_gets_one_attempt_a_day() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         add_user(fixture, "noor@acme.example", Role::Member, Some("acme")).await;
-        // Ten strangers, each within their own limit.
+        // Ten addresses, each within its own limit.
         for host in 1..=10 {
             fail_ten_times(fixture, &format!("192.0.2.{host}"), fixture.now).await;
         }
@@ -321,7 +321,7 @@ async fn p74_known_browsers_and_known_addresses_keep_the_usual_limit() {
                 .signed_in()
         );
 
-        // Forgotten after a year.
+        // Known browsers and addresses expire after a year.
         let later = fixture.now + TimeDelta::days(366);
         try_password(fixture, MIRA, "wrong", "192.0.2.1", later).await;
         set_failures(fixture, 100).await;
@@ -346,7 +346,7 @@ async fn p74_known_browsers_and_known_addresses_keep_the_usual_limit() {
 }
 
 #[tokio::test]
-async fn p74_an_account_that_does_not_exist_is_limited_as_one_that_does() {
+async fn p74_unknown_accounts_are_limited_like_known_ones() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         add_user(fixture, "gone@acme.example", Role::Member, Some("acme")).await;
@@ -391,7 +391,7 @@ async fn p74_an_account_that_does_not_exist_is_limited_as_one_that_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p74_tries_at_the_same_time_are_one_try() {
+async fn p74_parallel_attempts_count_as_one() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         try_password(fixture, MIRA, "wrong", "192.0.2.1", fixture.now).await;
@@ -409,10 +409,10 @@ async fn p74_tries_at_the_same_time_are_one_try() {
 }
 
 #[tokio::test]
-async fn p74_what_is_counted_expires_and_is_bounded_in_rows() {
+async fn p74_failure_counters_expire_and_their_rows_are_bounded() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
-        // The sweep runs for one digest in so many.
+        // The sweep runs only for digests whose first byte is divisible by 64.
         let sweeping = (0_u32..)
             .map(|number| format!("nobody-{number}@acme.example"))
             .find(|email| {
@@ -451,7 +451,7 @@ async fn p74_what_is_counted_expires_and_is_bounded_in_rows() {
         let month = soon + TimeDelta::days(31);
         try_password(fixture, &sweeping, "wrong", HOME, month).await;
         assert_eq!(number(fixture, accounts).await, 1);
-        // A month without a failure starts anew, whether or not the row was cleared away.
+        // A month without a failure resets the count, even if the row still exists.
         set_failures(fixture, 100).await;
         let months = month + TimeDelta::days(31);
         for _ in 0..2 {
@@ -476,7 +476,7 @@ async fn p74_what_is_counted_expires_and_is_bounded_in_rows() {
 }
 
 #[tokio::test]
-async fn p13_old_windows_and_sessions_are_cleared_away() {
+async fn p13_expired_windows_and_sessions_are_deleted() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         for host in 0..20 {
@@ -502,7 +502,7 @@ async fn p13_old_windows_and_sessions_are_cleared_away() {
                 .await
                 .signed_in()
         );
-        // The address of the last sign-in, with no failure in it.
+        // The address of the last sign-in, without a failure.
         assert_eq!(
             number(fixture, "SELECT count(*) FROM sign_in_buckets").await,
             1
@@ -513,7 +513,7 @@ async fn p13_old_windows_and_sessions_are_cleared_away() {
 }
 
 #[tokio::test]
-async fn p13_a_refusal_is_audited_once_for_each_bucket_and_window() {
+async fn p13_a_throttled_sign_in_is_audited_once_for_each_bucket_and_window() {
     on_every_database(async |fixture| {
         let mira = add_mira(fixture).await;
         fail_ten_times(fixture, HOME, fixture.now).await;
@@ -549,7 +549,7 @@ async fn p13_a_refusal_is_audited_once_for_each_bucket_and_window() {
             number(fixture, &format!("{unknown}'nobody@acme.example'")).await,
             1
         );
-        // What is no email may be a password in the wrong field.
+        // Text that is not an email address may be a password in the wrong field.
         assert_eq!(number(fixture, &format!("{unknown}'unknown'")).await, 1);
     })
     .await;

@@ -1,4 +1,4 @@
-//! How keys were used and refused, added up by key and day.
+//! Counters of uses and refusals by key and day.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -18,7 +18,7 @@ fn client(address: &str) -> ClientAddress {
     ClientAddress::known(address.parse().expect("an address"))
 }
 
-/// A request that is accepted.
+/// Verifies a key and expects acceptance.
 async fn use_key(verifier: &Verifier, secret: &Secret, client: ClientAddress, now: DateTime<Utc>) {
     let verdict = verifier.verify(secret.expose(), client, None, now).await;
     verdict.expect("a verdict").expect("a good key");
@@ -31,7 +31,7 @@ fn shown(uses: &[AddressUse]) -> Vec<(String, &str, u64)> {
 }
 
 #[tokio::test]
-async fn uses_add_up_by_key_day_and_address() {
+async fn uses_are_counted_by_key_day_and_address() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -39,7 +39,7 @@ async fn uses_add_up_by_key_day_and_address() {
         let idle = issue(fixture, &scope, &group, "Idle").await;
         let before_midnight = "2026-03-02T23:59:59.9Z".parse().unwrap();
         let after_midnight = "2026-03-03T00:00:00.1Z".parse().unwrap();
-        // Two replicas, each of which writes twice.
+        // Two replicas, each writing twice.
         for verifier in [(); 2].map(|()| Verifier::new(fixture.store.clone())) {
             for _ in 0..2 {
                 for address in ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1"] {
@@ -75,7 +75,7 @@ async fn uses_add_up_by_key_day_and_address() {
 }
 
 #[tokio::test]
-async fn so_many_addresses_a_day_are_told_apart_and_the_rest_counted_together() {
+async fn the_addresses_of_a_day_are_bounded_and_the_rest_share_one_counter() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -102,7 +102,7 @@ async fn so_many_addresses_a_day_are_told_apart_and_the_rest_counted_together() 
         assert!(told_apart.clone().all(|of| of.count == 2));
         assert_eq!(told_apart.count() as u32, MOST_ADDRESSES);
 
-        // The next day they are counted anew.
+        // The next day starts with new counters.
         let tomorrow = fixture.now + TimeDelta::days(1);
         use_key(&verifier, &key.secret, address(200), tomorrow).await;
         verifier.flush().await.unwrap();
@@ -124,7 +124,7 @@ async fn days(fixture: &TestStore, table: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn what_is_older_than_ninety_days_goes() {
+async fn counters_older_than_ninety_days_are_deleted() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -156,7 +156,7 @@ async fn what_is_older_than_ninety_days_goes() {
 }
 
 #[tokio::test]
-async fn p03_refusals_add_up_by_key_code_and_day() {
+async fn p03_refusals_are_counted_by_key_code_and_day() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;

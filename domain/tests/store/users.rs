@@ -1,4 +1,4 @@
-//! Users: who may be made, and what a new password and being disabled mean.
+//! Users: creation rules, password changes and disabling.
 
 use domain::{
     Error,
@@ -15,9 +15,9 @@ use crate::{
     test_store::{TestStore, on_every_database},
 };
 
-/// A good password.
+/// An accepted password.
 pub(crate) const PASSWORD: &str = "copper walrus thirteen violins";
-/// Another one.
+/// A second accepted password.
 pub(crate) const OTHER_PASSWORD: &str = "kestrel harbour 47 tundra";
 
 pub(crate) fn email(text: &str) -> Email {
@@ -33,7 +33,7 @@ fn new_user(address: &str, role: Role, tenant: Option<&str>) -> NewUser {
     }
 }
 
-/// Makes a user whose password is [`PASSWORD`].
+/// Creates a user whose password is [`PASSWORD`].
 pub(crate) async fn add_user(
     fixture: &TestStore,
     address: &str,
@@ -48,7 +48,7 @@ pub(crate) async fn add_user(
         .expect("a user")
 }
 
-/// Makes the tenant `acme` and its administrator `mira@acme.example`.
+/// Creates the tenant `acme` and its administrator `mira@acme.example`.
 pub(crate) async fn add_mira(fixture: &TestStore) -> User {
     fixture.tenant("acme").await;
     add_user(
@@ -60,7 +60,7 @@ pub(crate) async fn add_mira(fixture: &TestStore) -> User {
     .await
 }
 
-/// The one number that a query past the store answers with.
+/// Runs a query that returns one number, bypassing the store.
 pub(crate) async fn number(fixture: &TestStore, sql: &str) -> i64 {
     let connection = fixture.connection().await;
     let backend = connection.get_database_backend();
@@ -73,7 +73,7 @@ pub(crate) async fn number(fixture: &TestStore, sql: &str) -> i64 {
     row.try_get_by_index(0).expect("a number")
 }
 
-/// The one text that a query past the store answers with.
+/// Runs a query that returns one text, bypassing the store.
 pub(crate) async fn one_text(fixture: &TestStore, sql: &str) -> String {
     let connection = fixture.connection().await;
     let backend = connection.get_database_backend();
@@ -119,7 +119,7 @@ async fn a_user_is_listed_with_the_slug_of_its_tenant_and_audited() {
 }
 
 #[tokio::test]
-async fn role_and_tenant_have_to_fit() {
+async fn super_users_take_no_tenant_and_other_roles_require_one() {
     on_every_database(async |fixture| {
         fixture.tenant("acme").await;
         let scope = fixture.store.as_cli();
@@ -148,7 +148,7 @@ async fn role_and_tenant_have_to_fit() {
 }
 
 #[tokio::test]
-async fn p15_a_bad_password_is_refused_together_with_what_else_is_wrong() {
+async fn p15_a_weak_password_is_reported_with_all_other_errors() {
     on_every_database(async |fixture| {
         let scope = fixture.store.as_cli();
         let users = fixture.store.users(&scope);
@@ -192,14 +192,14 @@ async fn p15_1025_bytes_are_refused_without_hashing() {
                 .unwrap_err();
             assert_eq!(fields(refused), ["password"]);
         }
-        // One hash takes 15 ms and more: 200 would take 3 s.
+        // One hash takes at least 15 ms, so 200 would take 3 s.
         assert!(asked.elapsed().as_millis() < 2_000, "{:?}", asked.elapsed());
     })
     .await;
 }
 
 #[tokio::test]
-async fn p15_every_character_counts_and_both_spellings_sign_in() {
+async fn p15_every_character_counts_and_nfc_and_nfd_sign_in() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let scope = fixture.store.as_cli();
@@ -239,7 +239,7 @@ async fn p15_every_character_counts_and_both_spellings_sign_in() {
 }
 
 #[tokio::test]
-async fn p17_there_is_no_user_before_one_is_made() {
+async fn p17_a_new_database_has_no_user() {
     on_every_database(async |fixture| {
         assert!(fixture.store.sign_in().has_no_users().await.unwrap());
         add_user(fixture, "ada@example.org", Role::SuperUser, None).await;
@@ -272,7 +272,7 @@ async fn p17_fifty_parallel_creations_of_one_user_make_exactly_one() {
                 Err(Error::AlreadyExists { what: "user", name }) => {
                     assert_eq!(name, "ada@example.org");
                 }
-                // Told to come again; nothing was changed.
+                // Refused as busy; nothing was changed.
                 Err(Error::Unavailable(_)) => {}
                 Err(error) => panic!("{error:?}"),
             }
@@ -286,7 +286,7 @@ async fn p17_fifty_parallel_creations_of_one_user_make_exactly_one() {
 }
 
 #[tokio::test]
-async fn a_new_password_replaces_the_old_one_and_clears_what_throttled_the_account() {
+async fn a_new_password_replaces_the_old_one_and_clears_the_throttle() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let mira = email("mira@acme.example");
@@ -331,7 +331,7 @@ async fn a_new_password_replaces_the_old_one_and_clears_what_throttled_the_accou
 }
 
 #[tokio::test]
-async fn disabling_twice_is_disabling_once() {
+async fn disabling_a_user_is_idempotent() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let scope = fixture.store.as_cli();
@@ -351,7 +351,7 @@ async fn disabling_twice_is_disabling_once() {
 }
 
 #[tokio::test]
-async fn a_generated_password_can_be_given() {
+async fn a_generated_password_is_accepted() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let generated = password::generate().unwrap();

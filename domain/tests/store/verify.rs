@@ -1,4 +1,4 @@
-//! The check on every request, against what is stored; and when a key was last used.
+//! Verification of requests against stored keys, and the time of last use.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -30,7 +30,7 @@ async fn judge(
 }
 
 #[tokio::test]
-async fn an_accepted_key_brings_its_tenant_and_its_permissions() {
+async fn an_accepted_key_returns_its_tenant_and_permissions() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture
@@ -53,7 +53,7 @@ async fn an_accepted_key_brings_its_tenant_and_its_permissions() {
 }
 
 #[tokio::test]
-async fn each_refusal_by_what_is_stored() {
+async fn each_stored_state_causes_its_refusal() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
@@ -95,7 +95,7 @@ async fn each_refusal_by_what_is_stored() {
 }
 
 #[tokio::test]
-async fn p30_a_wrong_checksum_asks_no_database_and_an_unknown_secret_asks_once() {
+async fn p30_a_wrong_checksum_causes_no_query_and_an_unknown_secret_causes_one() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -151,7 +151,7 @@ async fn p40_a_key_works_until_the_end_of_its_day() {
 }
 
 #[tokio::test]
-async fn a_damaged_allowlist_or_group_lets_nobody_in() {
+async fn a_damaged_allowlist_or_group_refuses_every_request() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -197,7 +197,7 @@ async fn read(fixture: &TestStore, scope: &TenantScope, key: &ApiKey) -> ApiKey 
 }
 
 #[tokio::test]
-async fn p54_uses_are_written_in_batches_as_no_change_and_never_backwards() {
+async fn p54_last_use_is_written_in_batches_without_a_new_version_and_never_goes_back() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -228,7 +228,7 @@ async fn p54_uses_are_written_in_batches_as_no_change_and_never_backwards() {
         assert_eq!(newest.target.id, Some(key.id.as_uuid()));
         assert_eq!(newest.at, fixture.now, "no event");
 
-        // Another replica, whose clock is behind.
+        // Another replica with a clock that is behind.
         let other = Verifier::new(fixture.store.clone());
         let unknown = ClientAddress::Unknown;
         let earlier = fixture.now + TimeDelta::milliseconds(900);
@@ -237,7 +237,7 @@ async fn p54_uses_are_written_in_batches_as_no_change_and_never_backwards() {
         other.flush().await.unwrap();
         assert_eq!(read(fixture, &scope, &key).await, expected);
 
-        // An unknown address takes the place of a known one when it is the newer one.
+        // A newer unknown address replaces a known one.
         let newest = fixture.now + TimeDelta::seconds(5);
         let verdict = other.verify(secret.expose(), unknown, None, newest);
         verdict.await.unwrap().unwrap();
@@ -245,7 +245,7 @@ async fn p54_uses_are_written_in_batches_as_no_change_and_never_backwards() {
         let used = read(fixture, &scope, &key).await;
         assert_eq!((used.last_used_at, used.last_used_ip), (Some(newest), None));
 
-        // Rotation keeps it.
+        // Rotation keeps the last use.
         let keys = fixture.store.keys(&scope);
         let rotated = keys.rotate(key.id, RotatedExpiry::Keep, newest).await;
         assert_eq!(rotated.unwrap().key.last_used_at, Some(newest));
@@ -254,7 +254,7 @@ async fn p54_uses_are_written_in_batches_as_no_change_and_never_backwards() {
 }
 
 #[tokio::test]
-async fn a_refused_request_is_no_use() {
+async fn a_refused_request_does_not_count_as_use() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -271,7 +271,7 @@ async fn a_refused_request_is_no_use() {
 }
 
 #[tokio::test]
-async fn p54_what_could_not_be_written_is_written_the_next_time() {
+async fn p54_uses_that_could_not_be_written_are_written_later() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -296,7 +296,7 @@ async fn p54_what_could_not_be_written_is_written_the_next_time() {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_answer_is_no_verdict() {
+async fn an_unavailable_database_is_an_error_and_no_verdict() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -313,7 +313,7 @@ async fn a_database_that_cannot_answer_is_no_verdict() {
 }
 
 #[tokio::test]
-async fn whose_a_key_has_to_be() {
+async fn verification_checks_the_tenant_that_owns_the_key() {
     on_every_database(async |fixture| {
         let (acme, globex) = (fixture.tenant("acme").await, fixture.tenant("globex").await);
         let group = fixture.group(&acme, "Ordering", &["orders:read"]).await;
