@@ -1,4 +1,4 @@
-//! What the field Expiration Date of the rotate dialog may hold.
+//! Validation of the field Expiration Date of the rotate dialog.
 
 use app::api_keys::rotate::rotated_expiry;
 use chrono::NaiveDate;
@@ -13,7 +13,7 @@ fn date(text: &str) -> ExpirationDate {
 }
 
 #[test]
-fn the_current_date_is_kept_also_on_its_last_day() {
+fn the_current_date_is_accepted_on_its_last_day_too() {
     for current in ["2026-11-24", "2027-01-31"] {
         assert_eq!(
             rotated_expiry(current, Some(date(current)), today()),
@@ -23,7 +23,7 @@ fn the_current_date_is_kept_also_on_its_last_day() {
 }
 
 #[test]
-fn another_date_lies_in_the_future() {
+fn any_other_date_must_lie_in_the_future() {
     let current = Some(date("2026-11-24"));
     assert_eq!(
         rotated_expiry("2026-11-25", current, today()),
@@ -45,13 +45,13 @@ fn another_date_lies_in_the_future() {
 }
 
 #[test]
-fn the_date_of_an_expired_key_is_not_kept() {
+fn the_date_of_an_expired_key_is_not_accepted() {
     let past = "2026-11-10";
     assert!(rotated_expiry(past, Some(date(past)), today()).is_err());
 }
 
 #[test]
-fn an_empty_field_is_never() {
+fn an_empty_field_means_no_expiration() {
     for current in [None, Some(date("2026-11-10")), Some(date("2027-01-31"))] {
         assert_eq!(
             rotated_expiry(" ", current, today()),

@@ -1,4 +1,4 @@
-//! Requests that count once: however often and however much at once they are sent, one change and one event.
+//! Idempotency: a repeated or parallel duplicate request makes one change and one audit event.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -35,7 +35,7 @@ fn repeated<T: std::fmt::Debug>(outcome: Idempotent<T>) -> ApiKey {
     }
 }
 
-/// The identifier of a form that was shown at that time.
+/// The identifier of a form that was rendered at `time`.
 fn form_shown_at(time: DateTime<Utc>) -> Uuid {
     let seconds = time.timestamp().try_into().expect("after 1970");
     Uuid::new_v7(Timestamp::from_unix(
@@ -78,7 +78,7 @@ async fn remembered(fixture: &TestStore) -> i64 {
 }
 
 #[tokio::test]
-async fn a_repeat_changes_nothing_and_is_audited_once() {
+async fn a_repeated_request_changes_nothing_and_is_audited_once() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -103,11 +103,11 @@ async fn a_repeat_changes_nothing_and_is_audited_once() {
         let edited = keys.update_once(id, changes(), version, &edit, later).await;
         let edited = done(edited.unwrap()).key;
         assert_eq!((edited.version, edited.name.as_str()), (3, "CRM"));
-        // The version is another one by now, which is the edit's own doing.
+        // The repeated edit names an old version: the edit itself has raised it.
         let again = keys.update_once(id, changes(), version, &edit, later).await;
         assert_eq!(repeated(again.unwrap()), edited);
 
-        // A repeat shows the key as it is now.
+        // A repeat returns the key's current state.
         let revoke = token("revoke");
         let revoked = done(keys.revoke_once(id, &revoke, later).await.unwrap()).key;
         let again = keys.revoke_once(id, &revoke, later).await.unwrap();
@@ -129,7 +129,7 @@ async fn a_repeat_changes_nothing_and_is_audited_once() {
 }
 
 #[tokio::test]
-async fn the_same_token_with_something_else_is_refused_until_it_is_forgotten() {
+async fn a_token_reused_for_another_request_is_refused_until_it_expires() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -158,7 +158,7 @@ async fn the_same_token_with_something_else_is_refused_until_it_is_forgotten() {
 }
 
 #[tokio::test]
-async fn outdated_tokens_of_the_tenant_go_in_passing_so_many_at_once() {
+async fn expired_tokens_of_the_tenant_are_deleted_in_bounded_batches() {
     on_every_database(async |fixture| {
         let acme = fixture.tenant("acme").await;
         let globex = fixture.tenant("globex").await;
@@ -191,7 +191,7 @@ async fn outdated_tokens_of_the_tenant_go_in_passing_so_many_at_once() {
 }
 
 #[tokio::test]
-async fn what_fails_leaves_the_token_unused() {
+async fn a_failed_request_leaves_its_token_unused() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -226,7 +226,7 @@ async fn what_fails_leaves_the_token_unused() {
 }
 
 #[tokio::test]
-async fn the_same_token_of_somebody_else_is_another_request() {
+async fn a_token_counts_for_one_actor_only() {
     on_every_database(async |fixture| {
         let acme = fixture.tenant("acme").await;
         let globex = fixture.tenant("globex").await;
@@ -261,7 +261,7 @@ async fn the_same_token_of_somebody_else_is_another_request() {
 }
 
 #[test]
-fn forms_that_are_too_old_or_not_ours_are_refused() {
+fn form_identifiers_that_are_too_old_or_not_issued_are_refused() {
     let now: DateTime<Utc> = "2026-03-02T12:00:00Z".parse().unwrap();
     let user = UserId::from(Uuid::nil());
     let form = |id: Uuid| IdempotencyKey::form(user, id, b"", now);
@@ -300,7 +300,7 @@ fn idempotency_keys_are_printable_ascii_of_a_bounded_length() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_fifty_at_once_with_one_token_exactly_one_makes_a_key() {
+async fn fifty_parallel_creates_with_one_token_make_exactly_one_key() {
     on_every_database(async |fixture| {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
@@ -331,7 +331,7 @@ async fn of_fifty_at_once_with_one_token_exactly_one_makes_a_key() {
 }
 
 #[tokio::test]
-async fn a_request_whose_twin_is_at_work_is_told_so() {
+async fn a_request_whose_duplicate_is_running_is_refused() {
     let Some(fixture) = TestStore::on_postgres_if_any().await else {
         return;
     };
@@ -343,7 +343,7 @@ async fn a_request_whose_twin_is_at_work_is_told_so() {
         let keys = fixture.store.keys(&scope);
         keys.create_once(new, &token("create"), fixture.now).await
     };
-    // One of them has the token and waits for the tenant; the other one does not wait for it.
+    // One request holds the token and waits for the tenant's lock; the other is refused at once.
     let (mut one, mut other) = (pin!(create()), pin!(create()));
     let (told, waiting) = tokio::select! {
         told = &mut one => (told, other),
