@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     components::{
-        Callout, FieldErrors, Icon, Tone,
+        Breadcrumb, Callout, FieldErrors, Icon, Tone,
         field::{described_by, invalid},
     },
     current_tenant::{use_named_tenant, use_tenant},
     error::AppError,
+    page::MenuSection,
     status_pages::Failure,
     urls,
 };
@@ -130,9 +131,7 @@ fn Facts(account: Account, notice: PasswordNotice) -> impl IntoView {
     view! {
         <Title text="My account – Latchkey" />
         <div class="page">
-            <nav aria-label="Breadcrumb">
-                <ol class="breadcrumbs"><li aria-current="page">"My account"</li></ol>
-            </nav>
+            <Breadcrumb section=MenuSection::Account page="My account" />
             <header class="page-header">
                 <div><h1 tabindex="-1">"My account"</h1></div>
                 <form method="post" action=urls::SIGN_OUT>

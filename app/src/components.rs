@@ -1,6 +1,7 @@
 //! The parts that pages are made of. Class names are those of `style/`.
 
 pub mod badge;
+pub mod breadcrumb;
 pub mod callout;
 pub mod date;
 pub mod dialog;
@@ -10,6 +11,7 @@ pub mod key_quota;
 pub mod text_area;
 
 pub use badge::{ExpirationBadge, StatusBadge};
+pub use breadcrumb::Breadcrumb;
 pub use callout::{Callout, Tone};
 pub use dialog::Dialog;
 pub use field::FieldErrors;

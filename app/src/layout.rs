@@ -13,6 +13,7 @@ use crate::{
     components::Icon,
     current_tenant::{use_named_tenant, use_tenant},
     error::AppError,
+    page::Page,
     status_pages::WholePageFailure,
     urls::{self, TenantQuery},
 };
@@ -29,7 +30,10 @@ enum State {
 
 /// The frame, with the page that the URL asks for in it.
 #[component]
-pub fn Layout() -> impl IntoView {
+pub fn Layout(
+    /// The page table, for the menu.
+    pages: &'static [Page],
+) -> impl IntoView {
     let tenant = use_named_tenant();
     let console = Resource::new(move || tenant.get(), get_console);
     focus::follow_navigation();
@@ -41,7 +45,7 @@ pub fn Layout() -> impl IntoView {
                 // What derives from the resource is made when it is there: on the server, where it comes on another thread, a memo made
                 // before could still say that nothing came.
                 let _ = console.await;
-                view! { <Frame console tenant /> }
+                view! { <Frame pages console tenant /> }
             })}
         </Transition>
     }
@@ -50,6 +54,7 @@ pub fn Layout() -> impl IntoView {
 
 #[component]
 fn Frame(
+    pages: &'static [Page],
     console: Resource<Result<Console, AppError>>,
     tenant: Memo<Option<String>>,
 ) -> impl IntoView {
@@ -73,13 +78,13 @@ fn Frame(
         Unsuspend::new(move || match state {
             State::Waiting => ().into_any(),
             State::Failed(error) => view! { <WholePageFailure error /> }.into_any(),
-            State::Ready => view! { <Shell console=loaded /> }.into_any(),
+            State::Ready => view! { <Shell pages console=loaded /> }.into_any(),
         })
     }
 }
 
 #[component]
-fn Shell(console: Memo<Option<Console>>) -> impl IntoView {
+fn Shell(pages: &'static [Page], console: Memo<Option<Console>>) -> impl IntoView {
     let tenant = use_tenant();
     let path = use_location().pathname;
     let home = move || {
@@ -105,7 +110,7 @@ fn Shell(console: Memo<Option<Console>>) -> impl IntoView {
             </header>
             <aside class="sidebar" id="sidebar" popover="auto" aria-label="Console">
                 <a class="brand" href=home><Icon name="key" large=true />"Latchkey"</a>
-                {move || console.get().map(|console| view! { <Sidebar console path /> })}
+                {move || console.get().map(|console| view! { <Sidebar pages console path /> })}
             </aside>
             <main class="main" id="main" tabindex="-1">
                 <Outlet />

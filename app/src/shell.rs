@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
-use crate::{App, ssr};
+use crate::{pages::App, ssr};
 pub use shape::with_shape;
 
 /// The icons that `components/icon.rs` refers to; in the document, so that the browser's bundle does not carry them.

@@ -140,7 +140,7 @@ pub async fn answer<T>(work: impl Future<Output = Result<T, AppError>>) -> Resul
     let response = use_context::<ResponseOptions>();
     let page = use_context::<Parts>()
         .and_then(|parts| parts.uri.path_and_query().map(ToString::to_string))
-        .filter(|path| !path.starts_with(crate::SERVER_FUNCTIONS));
+        .filter(|path| !path.starts_with(urls::SERVER_FUNCTIONS));
     let result = work.await;
     if let (Err(error), Some(response)) = (&result, response) {
         match (error.code, page) {
@@ -200,18 +200,23 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
     }
 }
 
+/// The value of `Retry-After` for a failure that passes by itself.
+#[must_use]
+pub const fn retry_after_of(code: ErrorCode) -> Option<HeaderValue> {
+    match code {
+        ErrorCode::TooManyRequests => Some(HeaderValue::from_static("1")),
+        ErrorCode::Unavailable | ErrorCode::OutcomeUnknown => Some(HeaderValue::from_static("5")),
+        _ => None,
+    }
+}
+
 fn set_status(response: &ResponseOptions, code: ErrorCode, is_page: bool) {
     // The page that lists the tenants is an answer; a server function without its tenant is not.
     if code == ErrorCode::TenantNeeded && is_page {
         return;
     }
-    let retry_after = match code {
-        ErrorCode::TooManyRequests => Some("1"),
-        ErrorCode::Unavailable | ErrorCode::OutcomeUnknown => Some("5"),
-        _ => None,
-    };
-    if let Some(seconds) = retry_after {
-        response.insert_header(RETRY_AFTER, HeaderValue::from_static(seconds));
+    if let Some(seconds) = retry_after_of(code) {
+        response.insert_header(RETRY_AFTER, seconds);
     }
     response.set_status(status_of(code));
 }

@@ -13,7 +13,10 @@ pub const SIGN_IN: &str = "/sign-in";
 /// The target of the button Sign out.
 pub const SIGN_OUT: &str = "/sign-out";
 
-/// What needs no escape in a query.
+/// The prefix of every server function.
+pub const SERVER_FUNCTIONS: &str = "/api/pages";
+
+/// The characters that are not escaped in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')

@@ -20,7 +20,7 @@ extern "C" {
 fn main() {
     std::panic::set_hook(Box::new(leave_the_page));
     if may_hydrate() {
-        leptos::mount::hydrate_body(app::App);
+        leptos::mount::hydrate_body(app::pages::App);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may call a route.
 
+use app::page::Access;
 use domain::user::Role;
 
 /// Who may call a route.
@@ -17,6 +18,17 @@ pub enum Caller {
     KeyManager,
     /// Who runs the installation.
     SuperUser,
+}
+
+impl From<Access> for Caller {
+    fn from(access: Access) -> Self {
+        match access {
+            Access::Anyone => Self::Anyone,
+            Access::SignedIn => Self::SignedIn,
+            Access::KeyManager => Self::KeyManager,
+            Access::SuperUser => Self::SuperUser,
+        }
+    }
 }
 
 impl Caller {

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use app::{page::Access, urls};
 use axum::{
     Router,
     extract::{MatchedPath, Request, State},
@@ -143,21 +144,13 @@ pub fn routes() -> Vec<Route> {
         get("/api/docs", Anyone, docs::read_docs),
         get("/api/docs/style.css", Anyone, docs::read_style),
         // People: in and out.
-        page("/sign-in", Anyone),
         post("/sign-in", Anyone, sign_in::sign_in),
         post("/sign-out", Anyone, sign_out::sign_out),
         // Their pages, about themselves.
         post(PAGE_REPORTS, Anyone, page_reports::report),
-        // People: pages. Who may not see one is told so by the page itself.
         get("/", Anyone, home::redirect_home),
-        get("/account", SignedIn, password::read_account),
+        // People: the pages' forms, sent without a script.
         post("/account", SignedIn, password::change_password),
-        page("/tenant-api-keys", KeyManager),
-        page("/tenant-api-keys/new", KeyManager),
-        page("/tenant-api-keys/{id}/edit", KeyManager),
-        page("/tenant-api-keys/{id}/rotate", KeyManager),
-        page("/tenant-api-keys/{id}/revoke", KeyManager),
-        // People: the pages' forms, where no script sends them.
         post("/tenant-api-keys/new", KeyManager, key_forms::generate),
         post("/tenant-api-keys/{id}/edit", KeyManager, key_forms::edit),
         post(
@@ -171,8 +164,15 @@ pub fn routes() -> Vec<Route> {
             key_forms::revoke,
         ),
     ];
-    // People: what their pages call.
-    routes.extend(SERVER_FUNCTIONS.map(|(path, caller)| post(path, caller, run_server_function)));
+    // People: pages, and the server functions that they call. A page itself renders the refusal for a user who may not open it.
+    routes.extend(app::pages::PAGES.iter().flat_map(|page| {
+        let paths = page.paths();
+        paths.map(|path| self::page(&path, page.access))
+    }));
+    routes.extend(
+        (app::pages::SERVER_FUNCTIONS.iter())
+            .map(|function| post(function.path, function.access.into(), run_server_function)),
+    );
     // Benchmarks. Both bring their own guard, or none: it is what they differ in from `/api/v1/whoami`.
     #[cfg(feature = "bench")]
     routes.extend([
@@ -191,34 +191,19 @@ pub fn routes() -> Vec<Route> {
 /// Where a page reports that it goes on without its script.
 const PAGE_REPORTS: &str = "/page-reports";
 
-/// The server functions of `app`.
-const SERVER_FUNCTIONS: [(&str, Caller); 11] = [
-    ("/api/pages/get_account", Caller::SignedIn),
-    ("/api/pages/get_console", Caller::SignedIn),
-    ("/api/pages/list_tenants", Caller::SuperUser),
-    ("/api/pages/list_api_keys", Caller::KeyManager),
-    ("/api/pages/get_api_key", Caller::KeyManager),
-    ("/api/pages/open_key_form", Caller::KeyManager),
-    ("/api/pages/open_edit_form", Caller::KeyManager),
-    ("/api/pages/generate_api_key", Caller::KeyManager),
-    ("/api/pages/edit_api_key", Caller::KeyManager),
-    ("/api/pages/rotate_api_key", Caller::KeyManager),
-    ("/api/pages/revoke_api_key", Caller::KeyManager),
-];
-
-/// The paths of `app`'s pages. Asking for them also makes leptos find the runtime that it renders on.
+/// The paths of the pages that leptos routes. Listing them also makes leptos find the runtime that it renders on.
 ///
 /// Once in a process: while leptos makes the list, a page that is rendered beside it waits for ever for what it loads
 /// (<https://github.com/leptos-rs/leptos/issues/4773>).
-pub static PAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let pages = leptos_axum::generate_route_list(app::App);
+pub static ROUTED_PAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let pages = leptos_axum::generate_route_list(app::pages::App);
     pages.iter().map(|page| page.path().to_owned()).collect()
 });
 
 /// The whole service. It has to be served with `ConnectInfo<SocketAddr>` among the extensions of each request.
 pub fn router(state: AppState) -> LatchkeyService {
     let routes = routes();
-    for path in PAGES.iter() {
+    for path in ROUTED_PAGES.iter() {
         if !routes.iter().any(|route| route.path == *path) {
             tracing::error!(
                 path,
@@ -253,7 +238,7 @@ fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
                 .expect("the route table names permissions that are some")
         })),
         Caller::SignedIn | Caller::KeyManager | Caller::SuperUser
-            if route.path.starts_with(app::SERVER_FUNCTIONS) =>
+            if route.path.starts_with(urls::SERVER_FUNCTIONS) =>
         {
             Requirement::Session(route.caller)
         }
@@ -273,7 +258,7 @@ fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
         BodyPolicy::Ignored
     } else if is_api {
         BodyPolicy::ReadFirst(body_limit::API)
-    } else if route.path == app::urls::SIGN_IN {
+    } else if route.path == urls::SIGN_IN {
         BodyPolicy::ReadFirst(body_limit::SIGN_IN)
     } else if route.path == PAGE_REPORTS {
         BodyPolicy::ReadFirst(body_limit::PAGE_REPORT)
@@ -286,7 +271,7 @@ fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
         state: state.clone(),
         body,
         requirement,
-        takes_tenant: !is_api && !route.path.starts_with(app::SERVER_FUNCTIONS),
+        takes_tenant: !is_api && !route.path.starts_with(urls::SERVER_FUNCTIONS),
     }
 }
 
@@ -357,8 +342,12 @@ where
     }
 }
 
-fn page(path: &str, caller: Caller) -> Route {
-    get(path, caller, render::render_page)
+/// A page of `app`. The account's page also shows what its form did.
+fn page(path: &str, access: Access) -> Route {
+    match path {
+        urls::ACCOUNT => get(path, access.into(), password::read_account),
+        _ => get(path, access.into(), render::render_page),
+    }
 }
 
 async fn render_unknown_path(State(state): State<AppState>, request: Request) -> Response {

@@ -15,6 +15,9 @@ pub enum DialogKind {
     Revoke,
 }
 
+/// The path of each dialog below that of the list.
+pub const DIALOGS: &[&str] = &["/{id}/edit", "/{id}/rotate", "/{id}/revoke"];
+
 impl DialogKind {
     /// Every dialog.
     pub const ALL: [Self; 3] = [Self::Edit, Self::Rotate, Self::Revoke];

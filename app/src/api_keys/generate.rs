@@ -24,9 +24,10 @@ use super::{
     submission::Submission,
 };
 use crate::{
-    components::{KeyQuotaMeter, field::flag},
+    components::{Breadcrumb, KeyQuotaMeter, field::flag},
     current_tenant::{use_named_tenant, use_tenant},
     error::{AppError, key_limit_reached},
+    page::MenuSection,
     tenants::TenantPageFailure,
     urls,
 };
@@ -76,6 +77,7 @@ fn Page(context: KeyFormContext, refused: Option<RejectedForm>) -> impl IntoView
         };
         navigate(&tenant.get_untracked().url(urls::API_KEYS), options);
     });
+    let list = Signal::derive(move || tenant.get().url(urls::API_KEYS));
     let secret = move || {
         issued.get().map(|issued| {
             view! { <SecretModal issued title="API key generated" on_close=leave /> }
@@ -84,14 +86,7 @@ fn Page(context: KeyFormContext, refused: Option<RejectedForm>) -> impl IntoView
     view! {
         <Title text="Generate API Key – Latchkey" />
         <div class="page">
-            <nav aria-label="Breadcrumb">
-                <ol class="breadcrumbs">
-                    <li>"Settings"</li>
-                    <li>"Data & Monitoring"</li>
-                    <li><a href=move || tenant.get().url(urls::API_KEYS)>"API Keys"</a></li>
-                    <li aria-current="page">"Generate"</li>
-                </ol>
-            </nav>
+            <Breadcrumb section=MenuSection::DataAndMonitoring parent=("API Keys", list) page="Generate" />
             <header class="page-header">
                 <div>
                     <h1 tabindex="-1">"Generate API Key"</h1>

@@ -29,9 +29,10 @@ use super::{
 };
 use crate::{
     browser,
-    components::Icon,
+    components::{Breadcrumb, Icon},
     current_tenant::{use_named_tenant, use_tenant},
     error::{AppError, ErrorCode},
+    page::MenuSection,
     tenants::TenantPageFailure,
     urls,
 };
@@ -265,13 +266,7 @@ fn Page(
     view! {
         {title}
         <div class="page">
-            <nav aria-label="Breadcrumb">
-                <ol class="breadcrumbs">
-                    <li>"Settings"</li>
-                    <li>"Data & Monitoring"</li>
-                    <li aria-current="page">"API Keys"</li>
-                </ol>
-            </nav>
+            <Breadcrumb section=MenuSection::DataAndMonitoring page="API Keys" />
             <ListHeader list=loaded is_empty />
             {keys}
         </div>

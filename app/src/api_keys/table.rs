@@ -12,10 +12,11 @@ use super::{
 };
 use crate::{
     components::{
-        ExpirationBadge, Icon, StatusBadge,
+        Breadcrumb, ExpirationBadge, Icon, StatusBadge,
         date::{Ago, Day, Expires},
     },
     current_tenant::use_tenant,
+    page::MenuSection,
     urls,
 };
 
@@ -264,13 +265,7 @@ pub fn TableSkeleton(
         .collect_view();
     view! {
         <div class="page">
-            <nav aria-label="Breadcrumb">
-                <ol class="breadcrumbs">
-                    <li>"Settings"</li>
-                    <li>"Data & Monitoring"</li>
-                    <li aria-current="page">"API Keys"</li>
-                </ol>
-            </nav>
+            <Breadcrumb section=MenuSection::DataAndMonitoring page="API Keys" />
             <header class="page-header">
                 <div>
                     <h1>"API Keys"</h1>

@@ -1,4 +1,4 @@
-//! The menu: tenant, pages, account.
+//! The menu: tenant, pages by section, account.
 
 use domain::{tenant::TenantRef, user::Role};
 use leptos::prelude::*;
@@ -8,13 +8,20 @@ use crate::{
     api_keys::dialog_target::page_of,
     components::Icon,
     current_tenant::use_tenant,
+    page::{MenuSection, Page},
     urls::{self, TenantQuery},
 };
 
-/// What stands in the sidebar under the brand.
+/// The sidebar below the brand. Lists the pages that the user's role may open.
 #[component]
-pub fn Sidebar(console: Console, path: Memo<String>) -> impl IntoView {
-    let tenant = use_tenant();
+pub fn Sidebar(
+    /// The page table.
+    pages: &'static [Page],
+    /// The signed-in user.
+    console: Console,
+    /// The path that is shown.
+    path: Memo<String>,
+) -> impl IntoView {
     let is_super_user = console.role == Role::SuperUser;
     let current = console.tenant.clone();
     let switcher = if is_super_user {
@@ -26,43 +33,29 @@ pub fn Sidebar(console: Console, path: Memo<String>) -> impl IntoView {
         }
         .into_any()
     };
-    let settings = console.role.manages_keys().then(|| {
-        let here = move || path.get().starts_with(urls::API_KEYS).then_some("page");
-        view! {
-            <nav class="nav" aria-label="Settings">
-                <p class="nav-root">"Settings"</p>
-                <div>
-                    <h2 class="nav-title" id="nav-data">"Data & Monitoring"</h2>
-                    <ul aria-labelledby="nav-data">
-                        <li>
-                            <a href=move || tenant.get().url(urls::API_KEYS) aria-current=here>
-                                <Icon name="key" />
-                                "API Keys"
-                            </a>
-                        </li>
-                    </ul>
-                </div>
-            </nav>
-        }
-    });
     let tenants = is_super_user.then(|| {
         view! { <TenantMenu current tenants=console.tenants path /> }
     });
+    let role = console.role;
+    let menu = MenuSection::SIDEBAR
+        .into_iter()
+        .filter_map(|sections| nav(pages, sections, role, path))
+        .collect_view();
     let email = console.email;
     view! {
         {switcher}
-        {settings}
+        {menu}
         <button class="account" type="button" popovertarget="account">
             <Icon name="user" />
             <span class="account-who truncate">
                 {email}
-                <span class="muted truncate">{console.role.label()}</span>
+                <span class="muted truncate">{role.label()}</span>
             </span>
             <Icon name="chevrons" />
         </button>
         {tenants}
         <div class="menu menu-account" id="account" popover="auto">
-            <a href=move || tenant.get().url(urls::ACCOUNT)><Icon name="user" />"My account"</a>
+            {links(pages, MenuSection::Account, role, path)}
             <a href="/api/docs" rel="external"><Icon name="info" />"API documentation"</a>
             <form method="post" action=urls::SIGN_OUT>
                 <button><Icon name="exit" />"Sign out"</button>
@@ -70,6 +63,68 @@ pub fn Sidebar(console: Console, path: Memo<String>) -> impl IntoView {
         </div>
     }
     .into_any()
+}
+/// One part of the menu, e.g. Settings with its sections. Nothing where the role may open none of its pages.
+fn nav(
+    pages: &'static [Page],
+    sections: &'static [MenuSection],
+    role: Role,
+    path: Memo<String>,
+) -> Option<impl IntoView> {
+    let title = *sections.first()?.titles().first()?;
+    let lists: Vec<_> = sections
+        .iter()
+        .filter_map(|section| {
+            let links = links(pages, *section, role, path);
+            let id = format!("nav-{}", *section as u8);
+            let heading = section.titles().get(1).map(|heading| {
+                view! { <h2 class="nav-title" id=id.clone()>{*heading}</h2> }
+            });
+            let labelled_by = heading.is_some().then_some(id);
+            (!links.is_empty()).then(|| {
+                let links = links.into_iter().map(|link| view! { <li>{link}</li> });
+                view! { <div>{heading}<ul aria-labelledby=labelled_by>{links.collect_view()}</ul></div> }
+            })
+        })
+        .collect();
+    (!lists.is_empty()).then(|| {
+        view! {
+            <nav class="nav" aria-label=title>
+                <p class="nav-root">{title}</p>
+                {lists}
+            </nav>
+        }
+    })
+}
+
+/// The links of a section that the role may open.
+fn links(
+    pages: &'static [Page],
+    section: MenuSection,
+    role: Role,
+    path: Memo<String>,
+) -> Vec<impl IntoView> {
+    let tenant = use_tenant();
+    let entries = pages
+        .iter()
+        .filter(|page| page.access.admits(role))
+        .filter_map(|page| Some((page, page.menu?)));
+    entries
+        .filter(|(_, entry)| entry.section == section)
+        .map(|(page, entry)| {
+            let href = move || {
+                if section.is_of_tenant() {
+                    tenant.get().url(page.path)
+                } else {
+                    page.path.to_owned()
+                }
+            };
+            let current = move || path.with(|path| page.contains(path)).then_some("page");
+            view! {
+                <a href=href aria-current=current><Icon name=entry.icon />{entry.label}</a>
+            }
+        })
+        .collect()
 }
 
 #[component]

@@ -2,7 +2,8 @@
 
 use app::{
     error::{AppError, ErrorCode},
-    ssr::RequestContext,
+    pages::SERVER_FUNCTIONS,
+    ssr::{self, RequestContext},
 };
 use axum::{
     Json,
@@ -16,14 +17,6 @@ use leptos::prelude::provide_context;
 use super::render::context_of;
 use crate::{body_limit, caller::Caller, content_coding::compressible, state::AppState};
 
-/// The functions whose answers may be compressed: they can be long, and hold no secret.
-const COMPRESSIBLE: [&str; 4] = [
-    "/api/pages/list_api_keys",
-    "/api/pages/list_tenants",
-    "/api/pages/open_edit_form",
-    "/api/pages/open_key_form",
-];
-
 /// Lets through who is signed in and has the role that the route table asks for, before the arguments are looked at. The function
 /// itself asks again, and for the tenant too.
 ///
@@ -33,7 +26,7 @@ pub(crate) async fn admit_session(
     context: &RequestContext,
     caller: Caller,
 ) -> Result<(), Response> {
-    match app::ssr::signed_in(context).await {
+    match ssr::signed_in(context).await {
         Ok(user) if caller.admits(user.user.role) => Ok(()),
         Ok(_) => Err(refusal(&AppError::new(ErrorCode::Forbidden))),
         Err(error) => Err(refusal(&error)),
@@ -55,7 +48,9 @@ pub(crate) async fn run_server_function(
         .headers_mut()
         .insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     request.headers_mut().remove(header::REFERER);
-    let is_compressible = COMPRESSIBLE.contains(&request.uri().path());
+    let path = request.uri().path();
+    let is_compressible =
+        (SERVER_FUNCTIONS.iter()).any(|function| function.path == path && function.is_compressible);
     let context = context_of(&state, &request);
     let provide = move || provide_context(context.clone());
     let response = leptos_axum::handle_server_fns_with_context(provide, request)
@@ -97,16 +92,8 @@ async fn reject_bad_arguments(response: Response) -> Response {
 
 /// A failure in the form in which server functions tell theirs.
 fn refusal(error: &AppError) -> Response {
-    let status = match error.code {
-        ErrorCode::NotSignedIn => StatusCode::UNAUTHORIZED,
-        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
-        ErrorCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorCode::Unavailable | ErrorCode::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    let mut response = (status, Json(error)).into_response();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        let seconds = HeaderValue::from_static("5");
+    let mut response = (ssr::status_of(error.code), Json(error)).into_response();
+    if let Some(seconds) = ssr::retry_after_of(error.code) {
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response

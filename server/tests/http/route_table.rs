@@ -8,7 +8,7 @@ use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
 use server::{
     caller::Caller,
-    router::{PAGES, Route, routes},
+    router::{ROUTED_PAGES, Route, routes},
 };
 
 use super::{
@@ -26,7 +26,9 @@ fn table(method: &str, belongs: impl Fn(&str) -> bool) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn every_page_has_a_row() {
-    let pages: BTreeSet<String> = PAGES.iter().cloned().collect();
+    let pages: BTreeSet<String> = ROUTED_PAGES.iter().cloned().collect();
+    let listed = app::pages::PAGES.iter().flat_map(app::page::Page::paths);
+    assert_eq!(listed.collect::<BTreeSet<_>>(), pages, "the app's table");
     let rows = table("GET", |path| pages.contains(path));
     assert_eq!(rows, pages);
     assert!(pages.contains("/tenant-api-keys"), "{pages:?}");

@@ -1,0 +1,34 @@
+//! Where a page is in the menu.
+
+use leptos::prelude::*;
+
+use crate::page::MenuSection;
+
+/// The menu's titles down to the page, e.g. Settings, Data & Monitoring, API Keys, Generate.
+#[component]
+pub fn Breadcrumb(
+    /// The section of the menu.
+    section: MenuSection,
+    /// The page above and its URL, where there is one between the section and this page.
+    #[prop(optional)]
+    parent: Option<(&'static str, Signal<String>)>,
+    /// The page's own name.
+    page: &'static str,
+) -> impl IntoView {
+    let titles = section
+        .titles()
+        .iter()
+        .map(|title| view! { <li>{*title}</li> })
+        .collect_view();
+    let parent = parent.map(|(name, url)| view! { <li><a href=url>{name}</a></li> });
+    view! {
+        <nav aria-label="Breadcrumb">
+            <ol class="breadcrumbs">
+                {titles}
+                {parent}
+                <li aria-current="page">{page}</li>
+            </ol>
+        </nav>
+    }
+    .into_any()
+}

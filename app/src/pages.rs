@@ -1,0 +1,164 @@
+//! The table of pages and of server functions. Routes, menu and the server's route table are made from it.
+
+use leptos::{children::ToChildren, prelude::*, tachys::view::iterators::StaticVec};
+use leptos_meta::provide_meta_context;
+use leptos_router::{
+    NestedRoute, SsrMode,
+    any_nested_route::{AnyNestedRoute, IntoAnyNestedRoute as _},
+    components::{RouteChildren, Router, Routes, RoutesProps},
+};
+
+#[cfg(feature = "ssr")]
+use crate::sign_in::SignInPage;
+use crate::{
+    account::AccountPage,
+    api_keys::{dialog_target::DIALOGS, generate::GeneratePage, list::ApiKeysPage},
+    layout::Layout,
+    page::{Access, MenuEntry, MenuSection, Page, PagePath},
+    status_pages::NotFoundPage,
+    urls,
+};
+
+/// Every page, in the order of the menu. Where two paths match a URL, the first wins.
+pub static PAGES: &[Page] = &[
+    Page {
+        path: urls::SIGN_IN,
+        access: Access::Anyone,
+        menu: None,
+        dialogs: &[],
+        view: || view! { <SignInPage /> }.into_any(),
+    },
+    Page {
+        path: urls::GENERATE,
+        access: Access::KeyManager,
+        menu: None,
+        dialogs: &[],
+        view: || view! { <GeneratePage /> }.into_any(),
+    },
+    Page {
+        path: urls::API_KEYS,
+        access: Access::KeyManager,
+        menu: Some(MenuEntry {
+            section: MenuSection::DataAndMonitoring,
+            label: "API Keys",
+            icon: "key",
+        }),
+        dialogs: DIALOGS,
+        view: || view! { <ApiKeysPage /> }.into_any(),
+    },
+    Page {
+        path: urls::ACCOUNT,
+        access: Access::SignedIn,
+        menu: Some(MenuEntry {
+            section: MenuSection::Account,
+            label: "My account",
+            icon: "user",
+        }),
+        dialogs: &[],
+        view: || view! { <AccountPage /> }.into_any(),
+    },
+];
+
+/// The sign-in page has no script (`shell.rs`): the browser's bundle does not contain it.
+#[cfg(not(feature = "ssr"))]
+#[component]
+fn SignInPage() -> impl IntoView {}
+
+/// A server function: a row of [`SERVER_FUNCTIONS`].
+#[cfg(feature = "ssr")]
+#[derive(Clone, Copy, Debug)]
+pub struct ServerFunction {
+    /// Its URL, e.g. `/api/pages/get_account`.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// Whether its response may be compressed: it can be long, and never contains a secret.
+    pub is_compressible: bool,
+}
+
+#[cfg(feature = "ssr")]
+const fn function<F: leptos::server_fn::ServerFn>(access: Access) -> ServerFunction {
+    ServerFunction {
+        path: F::PATH,
+        access,
+        is_compressible: false,
+    }
+}
+
+#[cfg(feature = "ssr")]
+const fn compressible<F: leptos::server_fn::ServerFn>(access: Access) -> ServerFunction {
+    ServerFunction {
+        is_compressible: true,
+        ..function::<F>(access)
+    }
+}
+
+/// Every server function. The type of a function is its name in camel case.
+#[cfg(feature = "ssr")]
+pub static SERVER_FUNCTIONS: &[ServerFunction] = {
+    use crate::{
+        account::GetAccount,
+        api_keys::server_fns::{
+            EditApiKey, GenerateApiKey, GetApiKey, ListApiKeys, OpenEditForm, OpenKeyForm,
+            RevokeApiKey, RotateApiKey,
+        },
+        layout::console::GetConsole,
+        tenants::ListTenants,
+    };
+
+    &[
+        function::<GetAccount>(Access::SignedIn),
+        function::<GetConsole>(Access::SignedIn),
+        compressible::<ListTenants>(Access::SuperUser),
+        compressible::<ListApiKeys>(Access::KeyManager),
+        function::<GetApiKey>(Access::KeyManager),
+        compressible::<OpenKeyForm>(Access::KeyManager),
+        compressible::<OpenEditForm>(Access::KeyManager),
+        function::<GenerateApiKey>(Access::KeyManager),
+        function::<EditApiKey>(Access::KeyManager),
+        function::<RotateApiKey>(Access::KeyManager),
+        function::<RevokeApiKey>(Access::KeyManager),
+    ]
+};
+
+/// The application: every page at its path, those behind sign-in within the console's layout. A page is rendered as a whole before it is
+/// sent, so that it is complete without a script and has the right status.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    let props = RoutesProps::builder()
+        .fallback(NotFoundPage)
+        .children(RouteChildren::to_children(routes))
+        .build();
+    view! { <Router>{Routes(props)}</Router> }
+}
+
+fn routes() -> StaticVec<AnyNestedRoute> {
+    let (open, in_console): (Vec<&Page>, Vec<&Page>) =
+        PAGES.iter().partition(|page| page.access == Access::Anyone);
+    let console = NestedRoute::new(PagePath(""), || view! { <Layout pages=PAGES /> })
+        .ssr_mode(SsrMode::Async)
+        .child(StaticVec::from(
+            in_console.into_iter().map(route).collect::<Vec<_>>(),
+        ));
+    let mut routes: Vec<_> = open.into_iter().map(route).collect();
+    routes.push(console.into_any_nested_route());
+    StaticVec::from(routes)
+}
+
+fn route(page: &Page) -> AnyNestedRoute {
+    let route = NestedRoute::new(PagePath(page.path), page.view).ssr_mode(SsrMode::Async);
+    if page.dialogs.is_empty() {
+        return route.into_any_nested_route();
+    }
+    let dialogs = std::iter::once("").chain(page.dialogs.iter().copied());
+    let children: Vec<_> = dialogs
+        .map(|path| {
+            let empty: fn() = || ();
+            NestedRoute::new(PagePath(path), empty).ssr_mode(SsrMode::Async)
+        })
+        .collect();
+    route
+        .child(StaticVec::from(children))
+        .into_any_nested_route()
+}
