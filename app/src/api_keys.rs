@@ -10,7 +10,7 @@
 //! | the dialogs | [`edit`], [`rotate`], [`revoke`], [`dialog_parts`], [`dialog_close`], [`date_input`] |
 //! | sending a change to the server | [`submission`], [`server_fns`], [`responses`] |
 //! | forms sent without a script | [`rejected_form`], [`idempotency_field`] |
-//! | showing a secret | [`secret_modal`]; without a script `secret_page` |
+//! | showing a secret | [`secret_facts`], [`secret_modal`]; without a script `secret_page` |
 //! | what the server does with a request (feature `ssr`) | `actions` |
 
 #[cfg(feature = "ssr")]
@@ -35,6 +35,7 @@ pub mod rejected_form;
 pub mod responses;
 pub mod revoke;
 pub mod rotate;
+pub mod secret_facts;
 pub mod secret_modal;
 #[cfg(feature = "ssr")]
 pub mod secret_page;

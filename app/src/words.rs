@@ -79,3 +79,10 @@ pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
         _ => ago(days / 365, "year", "years"),
     }
 }
+
+/// A command for a shell that tries the secret. The origin may be what a client sent as `Host`, so it is quoted.
+#[must_use]
+pub fn curl_command(origin: &str, secret: &str) -> String {
+    let origin = origin.replace('\'', r"'\''");
+    format!("curl '{origin}/api/v1/whoami' \\\n  -H 'X-API-Key: {secret}'")
+}

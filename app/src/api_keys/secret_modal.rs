@@ -2,19 +2,17 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use domain::propagation::Propagation;
 use leptos::{ev, prelude::*, task::spawn_local};
 
-use super::responses::Issued;
+use super::{
+    responses::Issued,
+    secret_facts::{COMMAND, SECRET, SecretFacts},
+};
 use crate::{
     browser,
-    components::{Callout, Dialog, Icon, Tone},
+    components::{Dialog, Icon},
+    words,
 };
-
-/// The element with the secret.
-const SECRET: &str = "secret-value";
-/// The element with the command.
-const COMMAND: &str = "secret-command";
 
 /// How long the browser may take to copy before the text is selected for the person to copy it.
 const CLIPBOARD_PATIENCE: Duration = Duration::from_secs(2);
@@ -42,9 +40,8 @@ pub fn SecretModal(
 ) -> impl IntoView {
     let name = issued.key.name.to_string();
     let secret = issued.secret.expose().to_owned();
-    let receipt = issued.receipt.map(old_secret);
     let origin = issued.origin.unwrap_or_else(browser::origin);
-    let command = curl_command(&origin, &secret);
+    let command = words::curl_command(&origin, &secret);
     let of_secret = RwSignal::new(CopyState::Ready);
     let of_command = RwSignal::new(CopyState::Ready);
     let is_asking = RwSignal::new(false);
@@ -77,6 +74,9 @@ pub fn SecretModal(
         (CopyState::Ready, CopyState::Ready) => "",
         _ => "Copied",
     };
+    let shown = secret.clone();
+    let beside_secret = view! { <CopySecret secret state=of_secret is_asking /> }.into_any();
+    let beside_command = view! { <CopyCommand command state=of_command is_asking /> }.into_any();
     view! {
         <Dialog id="secret-dialog" labelled_by="secret-title" wide=true on_cancel=close>
             <div class="dialog-header">
@@ -86,30 +86,8 @@ pub fn SecretModal(
                 </div>
             </div>
             <div class="dialog-body" on:copy=by_hand>
-                <Callout tone=Tone::Warning>
-                    <p>
-                        <strong>"This secret will not be shown again."</strong>
-                        " Copy it now and keep it in a secret manager. If you lose it, rotate the key."
-                    </p>
-                </Callout>
-                <div class="field">
-                    <span class="label" id="secret-label">"Secret"</span>
-                    <div class="secret">
-                        <code id=SECRET tabindex="0" role="textbox" aria-readonly="true" aria-labelledby="secret-label">
-                            {secret.clone()}
-                        </code>
-                        <CopySecret secret=secret.clone() state=of_secret is_asking />
-                    </div>
-                    <p class="visually-hidden" role="status">{announcement}</p>
-                </div>
-                <div class="field">
-                    <span class="label">"Try it"</span>
-                    <div class="snippet">
-                        <pre><code id=COMMAND>{command.clone()}</code></pre>
-                        <CopyCommand command state=of_command is_asking />
-                    </div>
-                </div>
-                {receipt}
+                <SecretFacts secret=shown propagation=issued.receipt origin=Some(origin) beside_secret beside_command />
+                <p class="visually-hidden" role="status">{announcement}</p>
             </div>
             {move || {
                 if is_asking.get() {
@@ -127,19 +105,6 @@ pub fn SecretModal(
         </Dialog>
     }
     .into_any()
-}
-
-/// A command for a shell that tries the secret. The origin may be what a client sent as `Host`, so it is quoted.
-#[must_use]
-pub fn curl_command(origin: &str, secret: &str) -> String {
-    let origin = origin.replace('\'', r"'\''");
-    format!("curl '{origin}/api/v1/whoami' \\\n  -H 'X-API-Key: {secret}'")
-}
-
-/// Where the old secret is refused by now.
-pub(super) fn old_secret(receipt: Propagation) -> impl IntoView {
-    let text = receipt.sentence("Old secret refused");
-    view! { <p class="muted">{text}</p> }
 }
 
 /// Copies and remembers what came of it.

@@ -6,34 +6,22 @@
 use domain::key::ApiKey;
 use leptos::prelude::*;
 
-use super::{
-    dialog_target::DialogTarget,
-    responses::Issued,
-    secret_modal::{curl_command, old_secret},
-};
+use super::{dialog_target::DialogTarget, responses::Issued, secret_facts::SecretFacts};
 use crate::{
-    api_keys::dialog_target::DialogKind,
-    components::{Callout, Icon, Tone},
-    shell::ICONS,
-    ssr::Bundle,
-    urls,
+    api_keys::dialog_target::DialogKind, components::Icon, shell::ICONS, ssr::Bundle, urls,
 };
 
 /// The document that shows a new secret, once. `title` says what was done; `list` is the URL of the list to go back to.
 #[must_use]
 pub fn secret_page(bundle: &Bundle, list: String, issued: Issued, title: &'static str) -> String {
-    let secret = issued.secret.expose().to_owned();
-    let command = issued.origin.map(|origin| {
-        let command = curl_command(&origin, &secret);
-        view! {
-            <div class="field">
-                <span class="label">"Try it"</span>
-                <div class="snippet"><pre><code>{command}</code></pre></div>
-            </div>
-        }
-    });
-    let name = issued.key.name.to_string();
-    let receipt = issued.receipt.map(old_secret);
+    let Issued {
+        key,
+        secret,
+        origin,
+        receipt,
+    } = issued;
+    let name = key.name.to_string();
+    let secret = secret.expose().to_owned();
     document(bundle, title, move || {
         view! {
             <section class="card card-wide" aria-labelledby="secret-title">
@@ -41,22 +29,7 @@ pub fn secret_page(bundle: &Bundle, list: String, issued: Issued, title: &'stati
                     <h1 id="secret-title">{title}</h1>
                     <p class="muted" dir="auto">{name}</p>
                 </div>
-                <Callout tone=Tone::Warning>
-                    <p>
-                        <strong>"This secret will not be shown again."</strong>
-                        " Copy it now and keep it in a secret manager. If you lose it, rotate the key."
-                    </p>
-                </Callout>
-                <div class="field">
-                    <span class="label" id="secret-label">"Secret"</span>
-                    <div class="secret">
-                        <code id="secret-value" tabindex="0" role="textbox" aria-readonly="true" aria-labelledby="secret-label">
-                            {secret}
-                        </code>
-                    </div>
-                </div>
-                {command}
-                {receipt}
+                <SecretFacts secret propagation=receipt origin />
                 <a class="button" href=list>"Close"</a>
             </section>
         }

@@ -33,11 +33,14 @@ pub fn KeyTable(
 ) -> impl IntoView {
     let rows = move || {
         list.get().map(|list| {
-            let now = list.now;
+            let context = RowContext {
+                now: list.now,
+                query,
+            };
             list.page
                 .items
-                .into_iter()
-                .map(|key| row(key, now, query))
+                .iter()
+                .map(|key| row(key, &context))
                 .collect_view()
         })
     };
@@ -73,7 +76,7 @@ fn NoMatch(query: Memo<ListQuery>) -> impl IntoView {
     };
     view! {
         <tr class="table-empty" role="row">
-            <td role="cell" colspan="7">
+            <td role="cell" colspan=COLUMNS.len()>
                 <section class="empty">
                     <h2>"No key matches these filters"</h2>
                     {shown}
@@ -84,92 +87,186 @@ fn NoMatch(query: Memo<ListQuery>) -> impl IntoView {
     }
 }
 
-/// The column heads, each a link that sorts.
+/// A column of the table.
+struct Column {
+    /// Its class, which sets its width in `style/table.css`; a column without a rule there shares what is left.
+    class: &'static str,
+    /// Its heading.
+    title: &'static str,
+    /// Its label in the narrow table, where a row is a card. Nothing where the content needs none.
+    label: Option<&'static str>,
+    /// The order that a click on the heading requests. Nothing where the column is not sortable.
+    sort: Option<KeySortColumn>,
+    /// The content of a cell.
+    cell: fn(&ApiKey, &RowContext) -> AnyView,
+    /// The widths of the bars, in pixels, that stand for the content while the list is loading.
+    skeleton: &'static [&'static str],
+}
+
+/// What a cell needs besides its key.
+struct RowContext {
+    /// The server's time.
+    now: DateTime<Utc>,
+    /// What the URL requests, which links to dialogs keep.
+    query: Memo<ListQuery>,
+}
+
+/// The columns, from left to right. Heading, rows, placeholders and the width of an empty table are made from this list.
+const COLUMNS: &[Column] = &[
+    Column {
+        class: "col-name",
+        title: "Name",
+        label: None,
+        sort: Some(KeySortColumn::Name),
+        cell: name_cell,
+        skeleton: &["180", "240"],
+    },
+    Column {
+        class: "col-status",
+        title: "Status",
+        label: None,
+        sort: Some(KeySortColumn::Status),
+        cell: |key, _| view! { <StatusBadge status=key.status /> }.into_any(),
+        skeleton: &["64"],
+    },
+    Column {
+        class: "col-group",
+        title: "Authorization group",
+        label: Some("Group"),
+        sort: Some(KeySortColumn::AuthorizationGroup),
+        cell: |key, _| {
+            let name = key.authorization_group.name.clone();
+            view! { <span class="truncate" title=name.clone()>{name.clone()}</span> }.into_any()
+        },
+        skeleton: &["110"],
+    },
+    Column {
+        class: "col-expires",
+        title: "Expires",
+        label: Some("Expires"),
+        sort: Some(KeySortColumn::ExpiresOn),
+        cell: |key, _| {
+            view! {
+                <Expires on=key.expires_on />
+                <ExpirationBadge state=key.expiration status=key.status />
+            }
+            .into_any()
+        },
+        skeleton: &["84"],
+    },
+    Column {
+        class: "col-used",
+        title: "Last used",
+        label: Some("Last used"),
+        sort: Some(KeySortColumn::LastUsedAt),
+        cell: |key, row| view! { <Ago at=key.last_used_at now=row.now /> }.into_any(),
+        skeleton: &["80"],
+    },
+    Column {
+        class: "col-created",
+        title: "Created",
+        label: Some("Created"),
+        sort: Some(KeySortColumn::CreatedAt),
+        cell: |key, _| view! { <Day at=key.created_at /> }.into_any(),
+        skeleton: &["84"],
+    },
+    Column {
+        class: "col-actions",
+        title: "Actions",
+        label: None,
+        sort: None,
+        cell: actions_cell,
+        skeleton: &[],
+    },
+];
+
+/// The column headings; those of sortable columns are links.
 #[component]
 pub fn Head(
-    /// What the URL asks for.
+    /// What the URL requests.
     query: Memo<ListQuery>,
 ) -> impl IntoView {
     let tenant = use_tenant();
-    let head = move |class: &'static str, label: &'static str, column: KeySortColumn| {
+    let sortable = move |column: &'static Column, by: KeySortColumn| {
         let sorted = move || {
             let sort = query.with(|query| query.sort);
-            (sort.column == column).then_some(if sort.descending {
+            (sort.column == by).then_some(if sort.descending {
                 "descending"
             } else {
                 "ascending"
             })
         };
         let href =
-            move || query.with(|query| query.sorted_by(column).url(&tenant.get(), urls::API_KEYS));
+            move || query.with(|query| query.sorted_by(by).url(&tenant.get(), urls::API_KEYS));
         view! {
-            <th role="columnheader" scope="col" class=class aria-sort=sorted>
-                <a href=href data-noscroll="">{label}<Icon name="arrow-down" /></a>
+            <th role="columnheader" scope="col" class=column.class aria-sort=sorted>
+                <a href=href data-noscroll="">{column.title}<Icon name="arrow-down" /></a>
             </th>
         }
+        .into_any()
     };
-    view! {
-        <thead role="rowgroup">
-            <tr role="row">
-                {head("col-name", "Name", KeySortColumn::Name)}
-                {head("col-status", "Status", KeySortColumn::Status)}
-                {head("col-group", "Authorization group", KeySortColumn::AuthorizationGroup)}
-                {head("col-expires", "Expires", KeySortColumn::ExpiresOn)}
-                {head("col-used", "Last used", KeySortColumn::LastUsedAt)}
-                {head("col-created", "Created", KeySortColumn::CreatedAt)}
-                <th role="columnheader" scope="col" class="col-actions">
-                    <span class="visually-hidden">"Actions"</span>
+    let heads = COLUMNS
+        .iter()
+        .map(|column| match column.sort {
+            Some(by) => sortable(column, by),
+            None => view! {
+                <th role="columnheader" scope="col" class=column.class>
+                    <span class="visually-hidden">{column.title}</span>
                 </th>
-            </tr>
-        </thead>
-    }
-    .into_any()
+            }
+            .into_any(),
+        })
+        .collect_view();
+    view! { <thead role="rowgroup"><tr role="row">{heads}</tr></thead> }.into_any()
 }
 
-fn row(key: ApiKey, now: DateTime<Utc>, query: Memo<ListQuery>) -> impl IntoView {
-    let name = key.name.to_string();
-    let group = key.authorization_group.name;
+fn row(key: &ApiKey, context: &RowContext) -> impl IntoView + use<> {
+    let cells = COLUMNS
+        .iter()
+        .map(|column| {
+            let content = (column.cell)(key, context);
+            view! { <td role="cell" class=column.class data-label=column.label>{content}</td> }
+        })
+        .collect_view();
+    view! { <tr role="row" data-status=key.status.as_str()>{cells}</tr> }
+}
+
+/// The name with hint and description below it.
+fn name_cell(key: &ApiKey, context: &RowContext) -> AnyView {
     let description = key.description.as_str().to_owned();
     let description = (!description.is_empty()).then(|| {
         let title = description.clone();
         view! { <span class="truncate" title=title>{description}</span> }
     });
     let is_active = key.status == KeyStatus::Active;
-    let actions = is_active.then(|| {
-        let action = |kind, verb: &'static str, icon, class| {
-            let target = DialogTarget {
-                kind,
-                id: key.id.to_string(),
-            };
-            action(&target, verb, icon, class, &name, query)
-        };
-        view! {
-            <div class="actions">
-                {action(DialogKind::Edit, "Edit", "pencil", "icon-button")}
-                {action(DialogKind::Rotate, "Rotate", "rotate", "icon-button")}
-                {action(DialogKind::Revoke, "Revoke", "trash", "icon-button icon-button-danger")}
-            </div>
-        }
-    });
+    let edit = is_active.then(|| edit_path(&key.id.to_string()));
     view! {
-        <tr role="row" data-status=key.status.as_str()>
-            <td role="cell" class="col-name">
-                {key_name(&name, is_active.then(|| edit_path(&key.id.to_string())), query)}
-                <span class="key-about"><code>{key.hint}</code>{description}</span>
-            </td>
-            <td role="cell" class="col-status"><StatusBadge status=key.status /></td>
-            <td role="cell" class="col-group" data-label="Group">
-                <span class="truncate" title=group.clone()>{group.clone()}</span>
-            </td>
-            <td role="cell" class="col-expires" data-label="Expires">
-                <Expires on=key.expires_on />
-                <ExpirationBadge state=key.expiration status=key.status />
-            </td>
-            <td role="cell" class="col-used" data-label="Last used"><Ago at=key.last_used_at now /></td>
-            <td role="cell" class="col-created" data-label="Created"><Day at=key.created_at /></td>
-            <td role="cell" class="col-actions">{actions}</td>
-        </tr>
+        {key_name(key.name.as_str(), edit, context.query)}
+        <span class="key-about"><code>{key.hint.clone()}</code>{description}</span>
     }
+    .into_any()
+}
+
+/// The links to the dialogs of an active key.
+fn actions_cell(key: &ApiKey, context: &RowContext) -> AnyView {
+    if key.status != KeyStatus::Active {
+        return ().into_any();
+    }
+    let action = |kind, verb: &'static str, icon, class| {
+        let target = DialogTarget {
+            kind,
+            id: key.id.to_string(),
+        };
+        action(&target, verb, icon, class, key.name.as_str(), context.query)
+    };
+    view! {
+        <div class="actions">
+            {action(DialogKind::Edit, "Edit", "pencil", "icon-button")}
+            {action(DialogKind::Rotate, "Rotate", "rotate", "icon-button")}
+            {action(DialogKind::Revoke, "Revoke", "trash", "icon-button icon-button-danger")}
+        </div>
+    }
+    .into_any()
 }
 
 /// A name that is wider may be cut: it is whole in a tooltip then, which the pointer and the focus show. In the narrowest table, of
@@ -248,21 +345,18 @@ pub fn TableSkeleton(
     query: Memo<ListQuery>,
 ) -> impl IntoView {
     let bar = |width: &'static str| view! { <svg class="skeleton" width=width height="12"></svg> };
-    let rows = (0..5)
-        .map(|_| {
-            view! {
-                <tr role="row">
-                    <td role="cell" class="col-name">{bar("180")}{bar("240")}</td>
-                    <td role="cell" class="col-status">{bar("64")}</td>
-                    <td role="cell" class="col-group">{bar("110")}</td>
-                    <td role="cell" class="col-expires">{bar("84")}</td>
-                    <td role="cell" class="col-used">{bar("80")}</td>
-                    <td role="cell" class="col-created">{bar("84")}</td>
-                    <td role="cell" class="col-actions"></td>
-                </tr>
-            }
-        })
-        .collect_view();
+    let row = || {
+        let cells = COLUMNS.iter().map(|column| {
+            let bars = column
+                .skeleton
+                .iter()
+                .map(|width| bar(width))
+                .collect_view();
+            view! { <td role="cell" class=column.class>{bars}</td> }
+        });
+        view! { <tr role="row">{cells.collect_view()}</tr> }
+    };
+    let rows = (0..5).map(|_| row()).collect_view();
     view! {
         <div class="page">
             <Breadcrumb section=MenuSection::DataAndMonitoring page="API Keys" />
