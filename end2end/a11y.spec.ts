@@ -1,12 +1,12 @@
-// axe finds no violation on any page and any dialog, light and dark, narrow and wide; nothing scrolls sideways at 320 pixels; and
-// nothing moves by itself.
+// Accessibility of every page and dialog: no axe violation in light and dark, narrow and wide; no horizontal scrolling at 320 pixels;
+// no layout shift.
 
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
 import { ConsolePage, open } from './console_page';
-import { test as stockedTest } from './stocked_world';
-import { createPerson, daysFromToday, expect, signIn, test } from './world';
+import { test as stockedTest } from './stocked_fixtures';
+import { createPerson, daysFromToday, expect, signIn, test } from './fixtures';
 
 interface Screen {
   width: number;
@@ -20,15 +20,15 @@ const SCREENS: Screen[] = [
   { width: 1440, colorScheme: 'dark' },
 ];
 const NARROW_SCREENS = SCREENS.filter(({ width }) => width === 375);
-/** A page that is zoomed to 400 % on a screen of 1280. */
+/** The viewport of a page at 400 % zoom on a screen 1280 pixels wide. */
 const NARROWEST = 320;
 
-/** Judges what the page shows now, on each of some screens. */
+/** Checks the current page with axe on each of `screens`. */
 async function expectAccessible(page: Page, what: string, screens = SCREENS): Promise<void> {
   for (const { width, colorScheme } of screens) {
     await page.setViewportSize({ width, height: 800 });
     await page.emulateMedia({ colorScheme });
-    // Entries fade in and colours change slowly, and half-faded text has half the contrast.
+    // Waits for animations and transitions: text that is still fading in has too little contrast.
     await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))));
     const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
     const found = violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map((node) => node.html) }));
@@ -44,16 +44,16 @@ async function expectAccessible(page: Page, what: string, screens = SCREENS): Pr
   await page.setViewportSize({ width: 1280, height: 800 });
 }
 
-test('signing in', async ({ noise, page }) => {
-  noise.expectStatus(422);
+test('sign-in has no accessibility violation', async ({ browserLog, page }) => {
+  browserLog.expectStatus(422);
   await open(page, '/sign-in');
   await expectAccessible(page, 'the sign-in page');
-  await new ConsolePage(page).signIn({ email: 'nobody@acme.example', password: 'not a password of anybody' });
+  await new ConsolePage(page).signIn({ email: 'nobody@acme.example', password: 'not a valid password' });
   await expect(page.getByText('Email or password is wrong.')).toBeVisible();
   await expectAccessible(page, 'the sign-in page after a refusal');
 });
 
-test('the list: empty, with keys, where none matches, at its limit', async ({ adminPage: page, server, tenant }) => {
+test('the list has no violation: empty, with keys, without a match, at the limit', async ({ adminPage: page, server, tenant }) => {
   const keys = new ConsolePage(page);
   await keys.openList();
   await expectAccessible(page, 'the empty list');
@@ -70,7 +70,7 @@ test('the list: empty, with keys, where none matches, at its limit', async ({ ad
   await expectAccessible(page, 'the list at its limit');
 });
 
-test('the menu and the sheet of filters of a narrow screen', async ({ adminPage: page, tenant }) => {
+test('the menu and the filter sheet of a narrow screen have no violation', async ({ adminPage: page, tenant }) => {
   await page.setViewportSize({ width: 375, height: 800 });
   await tenant.key('ERP nightly sync');
   const keys = new ConsolePage(page);
@@ -85,8 +85,8 @@ test('the menu and the sheet of filters of a narrow screen', async ({ adminPage:
   await expectAccessible(page, 'the menu', NARROW_SCREENS);
 });
 
-test('the dialogs of a key', async ({ adminPage: page, noise, server, tenant }) => {
-  noise.expectStatus(409);
+test('the dialogs of a key have no violation', async ({ adminPage: page, browserLog, server, tenant }) => {
+  browserLog.expectStatus(409);
   const key = await tenant.key('ERP nightly sync', { description: 'Ask Jonas', expires: daysFromToday(3) });
   const keys = new ConsolePage(page);
   await keys.openList();
@@ -105,7 +105,7 @@ test('the dialogs of a key', async ({ adminPage: page, noise, server, tenant }) 
   await expectAccessible(page, 'the dialog of a key that is revoked');
 });
 
-test('the edit dialog: as it opens, with errors, with a conflict, with its question', async ({ adminPage: page, openContext, server, tenant }) => {
+test('the edit dialog has no violation: unchanged, with errors, with a conflict, with the question to discard', async ({ adminPage: page, openContext, server, tenant }) => {
   const key = await tenant.key('ERP nightly sync', { description: 'Ask Jonas' });
   const keys = new ConsolePage(page);
   await open(page, `/tenant-api-keys/${key.id}/edit`);
@@ -131,7 +131,7 @@ test('the edit dialog: as it opens, with errors, with a conflict, with its quest
   await expectAccessible(page, 'the edit dialog with its question');
 });
 
-test('the form and the secret modal', async ({ adminPage: page, tenant }) => {
+test('the form and the secret modal have no violation', async ({ adminPage: page, tenant }) => {
   const keys = new ConsolePage(page);
   await keys.openForm();
   await expectAccessible(page, 'the form');
@@ -146,13 +146,13 @@ test('the form and the secret modal', async ({ adminPage: page, tenant }) => {
   await expectAccessible(page, 'the question of the secret modal');
 });
 
-test('without a script: the page with the secret, and the one that says that it was shown', async ({ noise, openContext, server, tenant }) => {
-  noise.expectStatus(409);
-  noise.expect(/\.js csp$|preloaded using link preload but not used/);
-  // axe itself is a script; it is the pages' own that are missing.
+test('without script, the page with the secret and the page after it have no violation', async ({ browserLog, openContext, server, tenant }) => {
+  browserLog.expectStatus(409);
+  browserLog.expect(/\.js csp$|preloaded using link preload but not used/);
+  // axe needs scripts; only the pages' own scripts are blocked.
   const context = await openContext({ bypassCSP: true });
   await context.route('**/*.wasm', (route) => route.abort());
-  noise.expect(/\.wasm|Failed to fetch|ERR_FAILED/);
+  browserLog.expect(/\.wasm|Failed to fetch|ERR_FAILED/);
   await signIn(context, server.origin, tenant.administrator);
   const page = await context.newPage();
   const keys = new ConsolePage(page);
@@ -163,11 +163,11 @@ test('without a script: the page with the secret, and the one that says that it 
   await expectAccessible(page, 'the page with the secret');
   await page.reload();
   await expect(keys.heading('This secret was already shown')).toBeVisible();
-  await expectAccessible(page, 'the page that says that it was shown');
+  await expectAccessible(page, 'the page after the secret was shown');
 });
 
-test('the account, and a password that is not changed', async ({ adminPage: page, noise, tenant }) => {
-  noise.expectStatus(422);
+test('the account page and its refused form have no violation', async ({ adminPage: page, browserLog, tenant }) => {
+  browserLog.expectStatus(422);
   await open(page, '/account');
   await expectAccessible(page, 'the account');
   const change = async (current: string, fresh: string): Promise<void> => {
@@ -186,9 +186,9 @@ test('the account, and a password that is not changed', async ({ adminPage: page
   await expectAccessible(page, 'the account after the change');
 });
 
-test('the other pages', async ({ adminPage: page, noise, openContext, server, tenant }) => {
-  noise.expectStatus(403);
-  noise.expectStatus(404);
+test('the other pages have no violation', async ({ adminPage: page, browserLog, openContext, server, tenant }) => {
+  browserLog.expectStatus(403);
+  browserLog.expectStatus(404);
   await open(page, '/nothing/here');
   await expectAccessible(page, 'the 404 page');
   for (const person of [await tenant.member(), await createPerson(server, 'super_user')]) {
@@ -200,7 +200,7 @@ test('the other pages', async ({ adminPage: page, noise, openContext, server, te
   }
 });
 
-/** Has a page remember how much of it has moved since it was loaded, and what. */
+/** Records the layout shifts of a page since it was loaded, with their elements. */
 async function watchShifts(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const shifts: { value: number; what: string[] }[] = [];
@@ -220,7 +220,7 @@ for (const width of [375, 1440]) {
     await watchShifts(page);
     const keys = new ConsolePage(page);
     const expectNoShift = async (what: string): Promise<void> => {
-      // What was drawn is reported with the frame after it.
+      // Layout shifts are reported in the following frame.
       await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
       expect(await page.evaluate(() => (window as unknown as { shifts: unknown[] }).shifts), what).toEqual([]);
     };
@@ -229,16 +229,16 @@ for (const width of [375, 1440]) {
       await page.evaluate(() => document.fonts.ready);
       await expectNoShift(`${path} while it loads`);
     }
-    // By script: what a person does excuses what moves after it. A narrow screen hides some of the links.
+    // Clicked by script: shifts after user input do not count. A narrow screen hides some of the links.
     const clickFirst = (name: string): Promise<void> =>
       page.getByRole('link', { name, exact: true, includeHidden: true }).first().evaluate((link) => (link as HTMLElement).click());
-    // From one full page to another: fewer rows move what stands under them.
+    // Both pages are full: fewer rows would move the elements below them.
     await clickFirst('Next');
     await expect(keys.pager()).toContainText('26–50 of 60 keys');
     await clickFirst('Previous');
     await expect(keys.pager()).toContainText('1–25 of 60 keys');
     await expectNoShift('pages that are turned');
-    // From one filter to another: the first one makes room for what clears it. The card of an active key is higher than of a revoked one.
+    // Filter to filter: the first filter adds the button that clears it. The card of an active key is higher than that of a revoked one.
     await keys.openList('?status=active');
     await clickFirst('Name');
     await expect(keys.names().first()).toHaveText('Scanner 01');

@@ -1,12 +1,12 @@
-// Who gets where: strangers, members, administrators, super users, and who has signed out.
+// Access to pages by role: signed out, member, administrator, super user.
 
 import type { Page } from '@playwright/test';
 
 import { ConsolePage, open } from './console_page';
 import { send, whoami } from './support/request';
-import { Tenant, createPerson, expect, signIn, test } from './world';
+import { Tenant, createPerson, expect, signIn, test } from './fixtures';
 
-test('a stranger signs in and is back where they wanted to be', async ({ page, tenant }) => {
+test('sign-in leads back to the requested page', async ({ page, tenant }) => {
   const keys = new ConsolePage(page);
   await open(page, '/tenant-api-keys/new');
   await expect(page).toHaveURL(/\/sign-in\?return_to=(%2F|\/)tenant-api-keys(%2F|\/)new$/);
@@ -16,7 +16,7 @@ test('a stranger signs in and is back where they wanted to be', async ({ page, t
   await expect(keys.heading('Generate API Key')).toBeVisible();
 });
 
-test('a stranger to a dialog is back in it, query and all', async ({ page, tenant }) => {
+test('sign-in leads back to the requested dialog with its query', async ({ page, tenant }) => {
   const key = await tenant.key('ERP nightly sync');
   const keys = new ConsolePage(page);
   await open(page, `/tenant-api-keys/${key.id}/rotate?status=active`);
@@ -26,7 +26,7 @@ test('a stranger to a dialog is back in it, query and all', async ({ page, tenan
   await expect(keys.rotateDialog()).toBeVisible();
 });
 
-test('return_to leads to no other site', async ({ context, page, server, tenant }) => {
+test('return_to never leads to another site', async ({ context, page, server, tenant }) => {
   const foreign: string[] = [];
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== server.origin) foreign.push(request.url());
@@ -42,9 +42,9 @@ test('return_to leads to no other site', async ({ context, page, server, tenant 
   }
 });
 
-test('a wrong password is told in one sentence that gives nothing away, and the email is kept', async ({ noise, page, tenant }) => {
-  noise.expectStatus(401);
-  noise.expectStatus(422);
+test('a wrong password shows one message that does not reveal the account, and keeps the email', async ({ browserLog, page, tenant }) => {
+  browserLog.expectStatus(401);
+  browserLog.expectStatus(422);
   const keys = new ConsolePage(page);
   const { email, password } = tenant.administrator;
   await open(page, '/sign-in?return_to=%2Ftenant-api-keys%2Fnew');
@@ -55,13 +55,13 @@ test('a wrong password is told in one sentence that gives nothing away, and the 
     await expect(page.getByLabel('Password')).toHaveValue('');
     await expect(page.getByLabel('Password')).toBeFocused();
   }
-  // The way back survives the refusals.
+  // The return path is kept through refusals.
   await keys.signIn({ email, password });
   await expect(page).toHaveURL('/tenant-api-keys/new');
 });
 
-test('a member gets the 403 page, and a menu of their account alone', async ({ context, noise, page, server, tenant }) => {
-  noise.expectStatus(403);
+test('a member gets the 403 page and a menu with only the account', async ({ context, browserLog, page, server, tenant }) => {
+  browserLog.expectStatus(403);
   const key = await tenant.key('ERP nightly sync');
   const member = await tenant.member();
   const keys = new ConsolePage(page);
@@ -71,9 +71,9 @@ test('a member gets the 403 page, and a menu of their account alone', async ({ c
   await expect(page.getByRole('link', { name: 'API Keys', exact: true })).toHaveCount(0);
 
   for (const path of ['', '/new', `/${key.id}/rotate`, `/${key.id}/revoke`]) {
-    const answer = await page.goto(`/tenant-api-keys${path}`);
-    expect(answer?.status(), path).toBe(403);
-    expect(await answer?.text()).not.toContain('ERP nightly sync');
+    const response = await page.goto(`/tenant-api-keys${path}`);
+    expect(response?.status(), path).toBe(403);
+    expect(await response?.text()).not.toContain('ERP nightly sync');
     await expect(page.getByRole('heading', { name: 'You can’t open API Keys' })).toBeVisible();
   }
   await page.getByRole('link', { name: 'Go to My account' }).click();
@@ -82,46 +82,46 @@ test('a member gets the 403 page, and a menu of their account alone', async ({ c
   expect((await context.cookies(server.origin)).length).toBeGreaterThan(0);
 });
 
-test('a key of another tenant does not exist', async ({ adminPage, noise, openContext, server, tenant }) => {
-  noise.expectStatus(404);
+test('a key of another tenant is not found', async ({ adminPage, browserLog, openContext, server, tenant }) => {
+  browserLog.expectStatus(404);
   const key = await tenant.key('ERP nightly sync');
   const northwind = await Tenant.create(server, { name: 'Northwind' });
   const context = await openContext();
   await signIn(context, server.origin, northwind.administrator);
   const page = await context.newPage();
   for (const dialog of ['rotate', 'revoke']) {
-    const answer = await page.goto(`/tenant-api-keys/${key.id}/${dialog}`);
-    expect(answer?.status()).toBe(404);
-    expect(await answer?.text()).not.toContain('ERP nightly sync');
+    const response = await page.goto(`/tenant-api-keys/${key.id}/${dialog}`);
+    expect(response?.status()).toBe(404);
+    expect(await response?.text()).not.toContain('ERP nightly sync');
   }
-  // To its own administrator it does.
-  const answer = await adminPage.goto(`/tenant-api-keys/${key.id}/rotate`);
-  expect(answer?.status()).toBe(200);
+  // The administrator of its own tenant finds it.
+  const response = await adminPage.goto(`/tenant-api-keys/${key.id}/rotate`);
+  expect(response?.status()).toBe(200);
 });
 
-test('a tenant administrator may name no tenant', async ({ adminPage, noise, server }) => {
-  noise.expectStatus(403);
+test('a tenant administrator cannot choose a tenant by URL', async ({ adminPage, browserLog, server }) => {
+  browserLog.expectStatus(403);
   const northwind = await Tenant.create(server, { name: 'Northwind' });
   await northwind.key('Northwind shop');
   for (const path of ['/tenant-api-keys', '/tenant-api-keys/new']) {
-    const answer = await adminPage.goto(`${path}?tenant=${northwind.slug}`);
-    expect(answer?.status()).toBe(403);
-    expect(await answer?.text()).not.toContain('Northwind shop');
+    const response = await adminPage.goto(`${path}?tenant=${northwind.slug}`);
+    expect(response?.status()).toBe(403);
+    expect(await response?.text()).not.toContain('Northwind shop');
   }
 });
 
-test('a page that does not exist answers 404 and leads back', async ({ adminPage, noise }) => {
-  noise.expectStatus(404);
+test('an unknown page is 404 with a link back', async ({ adminPage, browserLog }) => {
+  browserLog.expectStatus(404);
   for (const path of ['/nothing/here', '/tenant-api-keys/not-an-id/rotate', '/tenant-api-keys/00000000-0000-7000-8000-000000000000/revoke']) {
-    const answer = await adminPage.goto(path);
-    expect(answer?.status(), path).toBe(404);
+    const response = await adminPage.goto(path);
+    expect(response?.status(), path).toBe(404);
     await expect(adminPage.getByRole('heading', { name: 'This page does not exist' })).toBeVisible();
   }
   await adminPage.getByRole('link', { name: 'Go to API Keys' }).click();
   await expect(adminPage).toHaveURL('/tenant-api-keys');
 });
 
-test('a super user chooses a tenant, and every link stays in it', async ({ page, server, tenant, context }) => {
+test('a super user chooses a tenant and every link keeps it', async ({ page, server, tenant, context }) => {
   const northwind = await Tenant.create(server, { name: `Northwind ${tenant.slug}` });
   await northwind.key('Northwind shop');
   await signIn(context, server.origin, await createPerson(server, 'super_user'));
@@ -135,7 +135,7 @@ test('a super user chooses a tenant, and every link stays in it', async ({ page,
   const toKeys = links.map((href) => new URL(href)).filter((url) => url.pathname.startsWith('/tenant-api-keys'));
   expect(toKeys.length).toBeGreaterThan(2);
   for (const url of toKeys) {
-    // The switcher alone leads to other tenants.
+    // Only the tenant switcher leads to other tenants.
     expect(url.searchParams.get('tenant'), url.href).not.toBeNull();
   }
   await keys.row('Northwind shop').getByRole('link', { name: 'Revoke Northwind shop' }).click();
@@ -145,9 +145,9 @@ test('a super user chooses a tenant, and every link stays in it', async ({ page,
   await expect(keys.row('Northwind shop')).toContainText('Revoked');
 });
 
-test('a super user in two tabs and two tenants never mixes them', async ({ context, noise, server, tenant }) => {
-  // A tenant that does not exist is asked for at the end.
-  noise.expectStatus(404);
+test('two tabs of a super user in two tenants stay separate', async ({ context, browserLog, server, tenant }) => {
+  // The last step requests an unknown tenant.
+  browserLog.expectStatus(404);
   const northwind = await Tenant.create(server, { name: 'Northwind' });
   await tenant.key('Acme scanner');
   await northwind.key('Northwind shop');
@@ -158,7 +158,7 @@ test('a super user in two tabs and two tenants never mixes them', async ({ conte
   await acmeTab.openForm(`?tenant=${tenant.slug}`);
   await acmeTab.fill({ name: 'Typed in the Acme tab', group: tenant.group });
 
-  // While that form is open, the other tab works in the other tenant, through links alone.
+  // While this form is open, the other tab works in the other tenant, using links only.
   await northwindTab.page.bringToFront();
   await northwindTab.openList(`?tenant=${northwind.slug}`);
   await northwindTab.generateLink().click();
@@ -182,8 +182,8 @@ test('a super user in two tabs and two tenants never mixes them', async ({ conte
   await expectOnly(acmeTab, ['Acme scanner'], ['Northwind shop']);
   await expectOnly(northwindTab, ['Northwind shop'], ['Acme scanner']);
 
-  const answer = await acmeTab.page.goto('/tenant-api-keys?tenant=nobody-has-this');
-  expect(answer?.status()).toBe(404);
+  const response = await acmeTab.page.goto('/tenant-api-keys?tenant=nobody-has-this');
+  expect(response?.status()).toBe(404);
 });
 
 async function expectOnly(tab: ConsolePage, own: string[], foreign: string[]): Promise<void> {
@@ -192,7 +192,7 @@ async function expectOnly(tab: ConsolePage, own: string[], foreign: string[]): P
   for (const name of foreign) await expect(tab.page.getByText(name)).toHaveCount(0);
 }
 
-test('p08: the cookie of a session is HttpOnly, for the whole site, Lax, without a domain, and unguessable', async ({ context, page, server, tenant }) => {
+test('p08: the session cookie is HttpOnly, Path=/, SameSite=Lax, without a domain, and random', async ({ context, page, server, tenant }) => {
   await open(page, '/sign-in');
   await new ConsolePage(page).signIn(tenant.administrator);
   await expect(page).toHaveURL('/tenant-api-keys');
@@ -216,12 +216,12 @@ test('p09: a planted cookie is no session, and signing in replaces it', async ({
   await new ConsolePage(page).signIn(tenant.administrator);
   await expect(page).toHaveURL('/tenant-api-keys');
   expect((await sessionCookie(page)).value).not.toBe(planted);
-  const answer = await send(`${server.origin}/tenant-api-keys`, { headers: { Cookie: `${name}=${planted}` } });
-  expect(answer.headers.location).toMatch(/^\/sign-in\?/);
+  const response = await send(`${server.origin}/tenant-api-keys`, { headers: { Cookie: `${name}=${planted}` } });
+  expect(response.headers.location).toMatch(/^\/sign-in\?/);
 });
 
-test('p10: after signing out the old cookie is refused everywhere, and Back shows no data', async ({ adminPage, noise, server, tenant }) => {
-  noise.expectStatus(401);
+test('p10: after signing out the old cookie is refused everywhere, and Back shows no data', async ({ adminPage, browserLog, server, tenant }) => {
+  browserLog.expectStatus(401);
   const key = await tenant.key('ERP nightly sync');
   const calls: { url: string; headers: Record<string, string>; body: string }[] = [];
   adminPage.on('request', (request) => {
@@ -245,21 +245,21 @@ test('p10: after signing out the old cookie is refused everywhere, and Back show
   await expect(adminPage.getByText('ERP nightly sync')).toHaveCount(0);
 
   for (const path of ['/', '/account', '/tenant-api-keys', '/tenant-api-keys/new', `/tenant-api-keys/${key.id}/rotate`]) {
-    const answer = await send(`${server.origin}${path}`, { headers: cookie });
-    expect([302, 303], path).toContain(answer.status);
-    expect(answer.body).not.toContain('ERP nightly sync');
+    const response = await send(`${server.origin}${path}`, { headers: cookie });
+    expect([302, 303], path).toContain(response.status);
+    expect(response.body).not.toContain('ERP nightly sync');
   }
   expect(calls.length, 'the page has called server functions').toBeGreaterThan(0);
   for (const call of calls) {
     const headers = { ...call.headers, ...cookie, 'Sec-Fetch-Site': 'same-origin', Origin: server.origin };
-    const answer = await send(call.url, { method: 'POST', headers, body: call.body });
-    expect(answer.status, call.url).toBe(401);
-    expect(answer.body).not.toContain('ERP nightly sync');
+    const response = await send(call.url, { method: 'POST', headers, body: call.body });
+    expect(response.status, call.url).toBe(401);
+    expect(response.body).not.toContain('ERP nightly sync');
   }
   expect((await send(`${server.origin}/api/v1/api-keys`, { headers: cookie })).status).toBe(401);
 });
 
-/** The session's cookie, among those of the page. */
+/** Returns the session cookie of the page. */
 async function sessionCookie(page: Page): Promise<{ name: string; value: string }> {
   const cookies = await page.context().cookies();
   const session = cookies.find((cookie) => /session/.test(cookie.name));

@@ -1,4 +1,4 @@
-// The user's own page, and what ends a session. Every session of a user is asked about on its very next request.
+// The account page, and the changes that end sessions with the next request.
 
 import { randomBytes } from 'node:crypto';
 
@@ -6,7 +6,7 @@ import type { BrowserContext, Page } from '@playwright/test';
 
 import { ConsolePage, open } from './console_page';
 import { send } from './support/request';
-import { type Person, Tenant, createPerson, expect, signIn, test } from './world';
+import { type Person, Tenant, createPerson, expect, signIn, test } from './fixtures';
 
 const CHANGED = 'Password changed. You are signed out everywhere else.';
 
@@ -20,14 +20,14 @@ async function changePassword(page: Page, current: string, fresh: string): Promi
   await page.getByRole('button', { name: 'Change password', exact: true }).click();
 }
 
-/** The session's cookie of a context. */
+/** Returns the session cookie of a browser context. */
 async function sessionOf(context: BrowserContext, origin: string): Promise<string> {
   const session = (await context.cookies(origin)).find(({ name }) => /session/.test(name));
   expect(session).toBeDefined();
   return `${session!.name}=${session!.value}`;
 }
 
-/** What a session gets for a page, and for what a page calls: 200 and 200, or the way to sign in and 401. */
+/** Checks a session with a page and a server function: 200 and 200, or a redirect to sign-in and 401. */
 async function expectSession(origin: string, cookie: string, state: 'good' | 'over'): Promise<void> {
   const page = await send(`${origin}/account`, { headers: { Cookie: cookie } });
   const call = await send(`${origin}/api/pages/get_console`, {
@@ -39,7 +39,7 @@ async function expectSession(origin: string, cookie: string, state: 'good' | 'ov
   if (state === 'over') expect(page.headers.location).toBe('/sign-in?return_to=%2Faccount');
 }
 
-/** Three sessions of one person, of which the first has a page. */
+/** Starts three sessions of one person; the first one has a page. */
 async function sessions(open: () => Promise<BrowserContext>, origin: string, person: Person): Promise<[BrowserContext, string, string, string]> {
   const contexts = [await open(), await open(), await open()] as const;
   const cookies: string[] = [];
@@ -52,12 +52,12 @@ async function sessions(open: () => Promise<BrowserContext>, origin: string, per
 
 for (const javaScriptEnabled of [true, false]) {
   test(`p12: a changed password ends every other session of its user at once${javaScriptEnabled ? '' : ', without a script'}`, async ({
-    noise,
+    browserLog,
     openContext,
     server,
     tenant,
   }) => {
-    noise.expect(/\.js csp$|preloaded using link preload but not used/);
+    browserLog.expect(/\.js csp$|preloaded using link preload but not used/);
     const [context, own, second, third] = await sessions(() => openContext({ javaScriptEnabled }), server.origin, tenant.administrator);
     const [, colleague] = await sessions(openContext, server.origin, await tenant.anotherAdministrator('Jonas Weber'));
     const page = await context.newPage();
@@ -67,7 +67,7 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(page.getByRole('status').filter({ hasText: CHANGED })).toBeVisible();
     await expectSession(server.origin, second, 'over');
     await expectSession(server.origin, third, 'over');
-    // The one that changed it goes on under a new token; the old one is worth nothing.
+    // The session that changed the password continues with a new token; its old token is refused.
     await expectSession(server.origin, own, 'over');
     const renewed = await sessionOf(context, server.origin);
     expect(renewed).not.toBe(own);
@@ -87,14 +87,14 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
-test('a password is not changed with a wrong one, or to one that is guessed; both are told, and the page stays live', async ({
+test('a wrong current password and a guessable new one are refused with messages, and the page stays hydrated', async ({
   adminPage: page,
   context,
-  noise,
+  browserLog,
   server,
   tenant,
 }) => {
-  noise.expectStatus(422);
+  browserLog.expectStatus(422);
   const { email, password } = tenant.administrator;
   const before = await sessionOf(context, server.origin);
   const current = page.getByLabel('Current password', { exact: true });
@@ -116,16 +116,16 @@ test('a password is not changed with a wrong one, or to one that is guessed; bot
     await expect(fresh).toHaveAccessibleDescription(message);
     await expect(page.getByText(CHANGED)).toHaveCount(0);
   }
-  // The refused form is a page like every other one.
+  // The refused form is a full page.
   await expect(page.getByRole('heading', { level: 1, name: 'My account' })).toBeVisible();
   await page.getByRole('link', { name: 'API Keys', exact: true }).click();
   await expect(new ConsolePage(page).heading('API Keys')).toBeVisible();
   await expectSession(server.origin, before, 'good');
 });
 
-test('wrong current passwords are throttled as those of a sign-in are', async ({ adminPage: page, context, noise, server, tenant }) => {
-  noise.expectStatus(422);
-  noise.expectStatus(429);
+test('wrong current passwords are throttled like sign-ins', async ({ adminPage: page, context, browserLog, server, tenant }) => {
+  browserLog.expectStatus(422);
+  browserLog.expectStatus(429);
   const cookie = await sessionOf(context, server.origin);
   const attempt = (current: string) =>
     send(`${server.origin}/account`, {
@@ -144,8 +144,8 @@ test('wrong current passwords are throttled as those of a sign-in are', async ({
   await expect(page.getByRole('alert')).toContainText(/Too many attempts\. Try again in \d+ minutes?\./);
 });
 
-test('a super user’s tenant stays in the address of the account’s form', async ({ context, noise, page, server, tenant }) => {
-  noise.expectStatus(422);
+test('the account form of a super user keeps the tenant in its URL', async ({ context, browserLog, page, server, tenant }) => {
+  browserLog.expectStatus(422);
   const operator = await createPerson(server, 'super_user');
   await signIn(context, server.origin, operator);
   await open(page, `/account?tenant=${tenant.slug}`);
@@ -157,7 +157,7 @@ test('a super user’s tenant stays in the address of the account’s form', asy
   await expect(page).toHaveURL((url) => url.pathname === '/account' && url.searchParams.get('tenant') === tenant.slug);
 });
 
-test('p12: a user who is disabled is out with the very next request', async ({ openContext, server, tenant }) => {
+test('p12: the next request of a disabled user is refused', async ({ openContext, server, tenant }) => {
   const [context, own, second] = await sessions(openContext, server.origin, tenant.administrator);
   const page = await context.newPage();
   const keys = new ConsolePage(page);
@@ -169,8 +169,8 @@ test('p12: a user who is disabled is out with the very next request', async ({ o
   await expect(keys.heading('Sign in')).toBeVisible();
 });
 
-test('p12: under an open page, the next thing that is done leads to signing in and back', async ({ adminPage: page, noise, server, tenant }) => {
-  noise.expectStatus(401);
+test('p12: after the session has ended, the next action on an open page leads to sign-in and back', async ({ adminPage: page, browserLog, server, tenant }) => {
+  browserLog.expectStatus(401);
   await tenant.key('ERP nightly sync');
   const keys = new ConsolePage(page);
   await keys.openList();
@@ -183,7 +183,7 @@ test('p12: under an open page, the next thing that is done leads to signing in a
   await expect(keys.names()).toHaveText(['ERP nightly sync']);
 });
 
-test('p12: a suspended tenant’s people are out with the very next request, and nobody else', async ({ openContext, server, tenant }) => {
+test('p12: the next request of every user of a suspended tenant is refused, and of no other user', async ({ openContext, server, tenant }) => {
   const northwind = await Tenant.create(server, { name: 'Northwind' });
   const [, own, second] = await sessions(openContext, server.origin, tenant.administrator);
   const [, member] = await sessions(openContext, server.origin, await tenant.member());
@@ -193,9 +193,9 @@ test('p12: a suspended tenant’s people are out with the very next request, and
   await expectSession(server.origin, elsewhere, 'good');
 });
 
-test('p12: a role that was lowered is what the next request is judged by', async ({ noise, page, startServer }) => {
-  noise.expectStatus(403);
-  // No command lowers a role, and nothing but SQL on a server that is stopped: the session lives through that.
+test('p12: the next request is judged by the lowered role', async ({ browserLog, page, startServer }) => {
+  browserLog.expectStatus(403);
+  // No command lowers a role, so SQL does while the server is stopped. The session survives the restart.
   const server = await startServer();
   const tenant = await Tenant.create(server);
   await tenant.key('ERP nightly sync');
@@ -206,8 +206,8 @@ test('p12: a role that was lowered is what the next request is judged by', async
   await server.restartOn((database) => {
     database.run("UPDATE users SET role = 'member' WHERE email = ?", [tenant.administrator.email]);
   });
-  const answer = await page.goto(`${server.origin}/tenant-api-keys`);
-  expect(answer?.status()).toBe(403);
+  const response = await page.goto(`${server.origin}/tenant-api-keys`);
+  expect(response?.status()).toBe(403);
   await expect(page.getByRole('heading', { name: 'You can’t open API Keys' })).toBeVisible();
   await expectSession(server.origin, await sessionOf(page.context(), server.origin), 'good');
 });

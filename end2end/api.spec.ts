@@ -1,11 +1,11 @@
-// An integration keeps the tenant's keys with a client that was generated from the API's document, and an administrator sees it. That the
-// client's types fit is checked by `npm run client`, before any journey: the journey runs what the compiler has agreed to.
+// An integration manages the tenant's keys with a client generated from the OpenAPI document, and an administrator sees the changes.
+// `npm run client` checks the client's types before the tests run.
 
 import createClient, { type Client } from 'openapi-fetch';
 
 import { ConsolePage } from './console_page';
 import type { paths } from './support/api.generated';
-import { expect, test } from './world';
+import { expect, test } from './fixtures';
 
 const PERMISSIONS = [
   'api-keys:read',

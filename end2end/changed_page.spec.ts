@@ -1,5 +1,5 @@
-// P66: a page whose HTML is not the one that the server sent, because of a browser extension, a translator or a proxy. It works as a page
-// without a script does.
+// P66: a page whose HTML was changed by a browser extension, a translator or a proxy works as a page
+// without script does.
 
 import { type Page, expect } from '@playwright/test';
 
@@ -7,23 +7,23 @@ import { ConsolePage } from './console_page';
 import { hydrated, scriptOf } from './support/hydration';
 import { whoami } from './support/request';
 import type { Server } from './support/server';
-import { type Tenant, test } from './world';
+import { type Tenant, test } from './fixtures';
 
-/** How something changes a page: in the browser before the script comes, or its HTML on the way. */
+/** A change of a page: in the browser before its script starts, or of its HTML in transit. */
 interface Change {
   /** Runs in the page. */
   inBrowser?: () => void;
-  /** The document as a proxy hands it on. `email` is the address of the person who is signed in. */
+  /** Returns the document as a proxy forwards it. `email` is the address of the signed-in user. */
   onTheWay?: (html: string, email: string) => string;
-  /** Whether some pages have nothing that it changes, and hydrate. */
+  /** Whether the change leaves some pages unchanged, so that they hydrate. */
   isPartial?: true;
 }
 
-/** What Cloudflare puts in the place of an address. */
+/** Cloudflare's replacement of an email address. */
 const PROTECTED =
   '<a href="/cdn-cgi/l/email-protection" class="__cf_email__" data-cfemail="00">[email&#160;protected]</a>';
 
-/** Applies `change` to everything of a document but its scripts. */
+/** Applies `change` to a document outside of its scripts. */
 function outsideOfScripts(html: string, change: (part: string) => string): string {
   const parts = html.split(/(<script[^]*?<\/script>)/);
   return parts.map((part) => (part.startsWith('<script') ? part : change(part))).join('');
@@ -90,7 +90,7 @@ const CHANGES: Record<string, Change> = {
   },
 };
 
-/** Changes each document that the page loads, before its script comes. */
+/** Changes each document that the page loads, before its script starts. */
 async function changeEach(page: Page, { inBrowser, onTheWay }: Change, email: string): Promise<void> {
   if (inBrowser) {
     await page.route('**/*.wasm', async (route) => {
@@ -101,10 +101,10 @@ async function changeEach(page: Page, { inBrowser, onTheWay }: Change, email: st
   if (onTheWay) {
     await page.route('**/*', async (route) => {
       if (route.request().resourceType() !== 'document' || route.request().method() !== 'GET') return route.fallback();
-      const answer = await route.fetch({ maxRedirects: 0 });
-      if (!(answer.headers()['content-type'] ?? '').startsWith('text/html')) return route.fulfill({ response: answer });
-      const body = onTheWay(await answer.text(), email);
-      return route.fulfill({ response: answer, body, headers: withoutLength(answer.headers()) });
+      const response = await route.fetch({ maxRedirects: 0 });
+      if (!(response.headers()['content-type'] ?? '').startsWith('text/html')) return route.fulfill({ response });
+      const body = onTheWay(await response.text(), email);
+      return route.fulfill({ response, body, headers: withoutLength(response.headers()) });
     });
   }
 }
@@ -113,14 +113,14 @@ function withoutLength({ 'content-length': _length, 'content-encoding': _coding,
   return headers;
 }
 
-/** Waits until the page's script has decided to leave the page alone, or has taken it over where nothing was `changed`. */
+/** Waits until the page's script has decided not to hydrate the page, or has hydrated it if it was not changed. */
 async function settled(page: Page, isChanged = true): Promise<void> {
   await page.waitForFunction(() => document.documentElement.dataset.script !== undefined, undefined, { polling: 50 });
   expect(isChanged ? ['off'] : ['off', 'on'], page.url()).toContain(await scriptOf(page));
 }
 
-/** The list after a form was sent: the browser fetches it by a redirect, which no route of Playwright sees, and so once more. */
-async function back(page: Page): Promise<void> {
+/** Reloads the list after a form was sent: Playwright routes do not see the redirect by which the browser fetched it. */
+async function reloadList(page: Page): Promise<void> {
   await page.waitForURL(/\/tenant-api-keys(\?|$)/);
   await page.goto(page.url());
 }
@@ -129,13 +129,13 @@ async function keysOf(server: Server, tenant: Tenant): Promise<{ name: string; s
   return server.json(['key', 'list', '--tenant', tenant.slug]);
 }
 
-/** Everything that the pages of keys are for, each step on a page of its own. */
+/** Uses every link and form of the key pages, each step on a newly loaded page. */
 async function useConsole(page: Page, server: Server, tenant: Tenant, isPartial: boolean): Promise<void> {
   const settle = (): Promise<void> => settled(page, !isPartial);
   const keys = new ConsolePage(page);
   const old = await tenant.key('ERP nightly sync', { description: 'Ask Jonas' });
 
-  // The list: a filter, a head, a row's actions.
+  // The list: a filter, a column head, a row's actions.
   await page.goto('/tenant-api-keys');
   await settle();
   await page.locator('a[href*="status=active"]').first().click();
@@ -151,7 +151,7 @@ async function useConsole(page: Page, server: Server, tenant: Tenant, isPartial:
   await settle();
   await keys.name().fill('ERP hourly sync');
   await page.locator('dialog button.button-primary').click();
-  await back(page);
+  await reloadList(page);
   expect((await keysOf(server, tenant)).map(({ name }) => name)).toEqual(['ERP hourly sync']);
   await settle();
 
@@ -181,7 +181,7 @@ async function useConsole(page: Page, server: Server, tenant: Tenant, isPartial:
   expect((await whoami(server.origin, generated)).status).toBe(200);
   expect(await keysOf(server, tenant)).toHaveLength(2);
 
-  // The dialog that cannot be undone.
+  // The revoke dialog.
   await page.goto(`/tenant-api-keys/${old.id}/revoke`);
   await settle();
   await page.locator('dialog button.button-danger').click();
@@ -206,8 +206,8 @@ async function secretOf(page: Page): Promise<string> {
 }
 
 for (const [what, change] of Object.entries(CHANGES)) {
-  test(`p66 ${what}: every link and form works, and every secret is shown`, async ({ adminPage: page, noise, server, tenant }) => {
-    noise.expectStatus(422); // The wrong password.
+  test(`p66 ${what}: every link and form works, and every secret is shown`, async ({ adminPage: page, browserLog, server, tenant }) => {
+    browserLog.expectStatus(422); // The wrong password.
     const documents: string[] = [];
     const reports: string[] = [];
     page.on('request', (request) => {
@@ -219,7 +219,7 @@ for (const [what, change] of Object.entries(CHANGES)) {
     await changeEach(page, change, tenant.administrator.email);
     page.on('dialog', (dialog) => dialog.accept());
     await useConsole(page, server, tenant, change.isPartial === true);
-    // Silence (world.ts), and one report for each page that would have had a script.
+    // No console message (fixtures.ts), and one report for each page with a script.
     expect(reports.length).toBeLessThanOrEqual(documents.length);
     expect(new Set(reports)).toEqual(new Set(['changed']));
     await expect.poll(() => logged() > loggedBefore || server.log.includes('further reports of this kind')).toBe(true);
@@ -227,7 +227,7 @@ for (const [what, change] of Object.entries(CHANGES)) {
   });
 }
 
-test('p66 attributes, and elements at the end of the body, change nothing: the page hydrates', async ({ adminPage: page, tenant }) => {
+test('p66 added attributes and elements at the end of the body do not prevent hydration', async ({ adminPage: page, tenant }) => {
   await tenant.key('ERP nightly sync');
   const keys = new ConsolePage(page);
   await changeEach(
@@ -248,7 +248,7 @@ test('p66 attributes, and elements at the end of the body, change nothing: the p
   expect(await keys.revokeDialog().evaluate((dialog) => dialog.matches(':modal'))).toBe(true);
 });
 
-test('p66 a panic long after hydration leaves a page whose links and forms work, and no listener', async ({ adminPage: page, server, tenant }) => {
+test('p66 after a late panic links and forms work and no listener remains', async ({ adminPage: page, server, tenant }) => {
   const key = await tenant.key('ERP nightly sync');
   const keys = new ConsolePage(page);
   const reports: string[] = [];
@@ -272,7 +272,7 @@ test('p66 a panic long after hydration leaves a page whose links and forms work,
   expect(reports).toEqual(['panicked app/src/nowhere.rs:1']);
   await expect.poll(() => server.log.includes('page script stopped: a panic')).toBe(true);
 
-  // A dialog that the script opened is one of the browser's own after that.
+  // A dialog that the script had opened becomes a plain one.
   await keys.openList();
   await keys.action('Revoke', 'ERP nightly sync').click();
   await expect(keys.revokeDialog()).toBeVisible();
@@ -282,8 +282,8 @@ test('p66 a panic long after hydration leaves a page whose links and forms work,
   expect((await whoami(server.origin, key.secret)).status).toBe(401);
 });
 
-test('p66 a script that does not come leaves the page as it is, and says so once', async ({ adminPage: page, noise, server, tenant }) => {
-  noise.expect(/request failed: \S+\.wasm|Failed to load resource/);
+test('p66 a script that fails to load leaves the page unchanged and is reported once', async ({ adminPage: page, browserLog, server, tenant }) => {
+  browserLog.expect(/request failed: \S+\.wasm|Failed to load resource/);
   await tenant.key('ERP nightly sync');
   const keys = new ConsolePage(page);
   await page.route('**/*.wasm', (route) => route.abort('connectionreset'));

@@ -1,11 +1,11 @@
-// The console as a person finds their way in it: by roles, labels and texts. One place to change when a word changes.
+// Page object of the console: locators by role, label and text, so that a changed text is changed in one place.
 
 import { type Locator, type Page, expect } from '@playwright/test';
 
 import { hydrated } from './support/hydration';
-import type { Person } from './world';
+import type { Person } from './fixtures';
 
-/** What a person types into the form of a key. */
+/** Input of the key form. */
 export interface KeyInput {
   name?: string;
   description?: string;
@@ -14,7 +14,7 @@ export interface KeyInput {
   allowlist?: string;
 }
 
-/** Opens a page and waits until it is live. */
+/** Opens a page and waits until it is hydrated. */
 export async function open(page: Page, path: string): Promise<void> {
   await page.goto(path);
   await hydrated(page);
@@ -51,7 +51,7 @@ export class ConsolePage {
   readonly clearAll = (): Locator => this.page.getByRole('link', { name: 'Clear all', exact: true });
   readonly noMatch = (): Locator =>
     this.page.getByRole('cell').filter({ has: this.page.getByRole('heading', { name: 'No key matches these filters' }) });
-  /** What is announced to who does not see how many keys are left. */
+  /** The live region that announces the number of matching keys to screen readers. */
   readonly resultCount = (): Locator => this.page.getByRole('status').filter({ hasText: /^[\d,]+ keys?$/ });
   readonly pager = (): Locator => this.page.getByRole('navigation', { name: 'Pages' });
   readonly previous = (): Locator => this.pager().getByRole('link', { name: 'Previous', exact: true });
@@ -94,7 +94,7 @@ export class ConsolePage {
     await open(this.page, `/tenant-api-keys/new${query}`);
   }
 
-  /** Fills what is given and leaves the rest. */
+  /** Fills the given fields and leaves the others. */
   async fill({ name, description, group, expires, allowlist }: KeyInput): Promise<void> {
     if (name !== undefined) await this.name().fill(name);
     if (description !== undefined) await this.description().fill(description);
@@ -103,14 +103,14 @@ export class ConsolePage {
     if (allowlist !== undefined) await this.allowlist().fill(allowlist);
   }
 
-  /** From the open form to the open secret modal; returns the secret. */
+  /** Submits the open form, waits for the secret modal, and returns the secret. */
   async generate(input: KeyInput): Promise<string> {
     await this.fill(input);
     await this.submit().click();
     return this.readSecret();
   }
 
-  /** The secret that the modal shows. */
+  /** Returns the secret from the modal. */
   async readSecret(): Promise<string> {
     await expect(this.secretDialog()).toBeVisible();
     await expect(this.secretText()).toHaveText(/^lk_[0-9A-Za-z]{38}$/);

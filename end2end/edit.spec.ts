@@ -1,19 +1,19 @@
-// An administrator edits a key: alone, and at the same time as somebody else.
+// Editing a key, alone and concurrently.
 
 import type { Page } from '@playwright/test';
 
 import { ConsolePage, open } from './console_page';
 import { whoami } from './support/request';
-import { type IssuedKey, type Person, daysFromToday, expect, signIn, test } from './world';
+import { type IssuedKey, type Person, daysFromToday, expect, signIn, test } from './fixtures';
 
-/** What `GET /whoami` says of a key, as of now. */
+/** Returns the current fields of a key from `GET /whoami`. */
 async function fields(origin: string, { secret }: IssuedKey): Promise<Record<string, unknown>> {
   const { status, body } = await whoami(origin, secret);
   expect(status).toBe(200);
   return JSON.parse(body);
 }
 
-test('name, description, group and allowlist are changed, in the row and for the very next request', async ({ adminPage, server, tenant }) => {
+test('an edit of name, description, group and allowlist shows in the row and applies to the next request', async ({ adminPage, server, tenant }) => {
   await tenant.addGroup('Reports', ['reports:read']);
   const expires = daysFromToday(90);
   const key = await tenant.key('ERP nightly sync', { description: 'Ask Jonas', expires });
@@ -34,7 +34,7 @@ test('name, description, group and allowlist are changed, in the row and for the
   await keys.fill({ name: '  ERP hourly sync ', description: 'Ask Mira', group: 'Reports', allowlist: '127.0.0.1\n10.1.2.3/8' });
   await keys.save().click();
   await expect(keys.editDialog()).toBeHidden();
-  // With the answer, not some time after it.
+  // In effect when the response arrives, not later.
   const after = await fields(server.origin, key);
   expect(after).toMatchObject({
     name: 'ERP hourly sync',
@@ -59,7 +59,7 @@ test('name, description, group and allowlist are changed, in the row and for the
   await expect(keys.row('ERP hourly sync')).toContainText('Ask Mira');
 });
 
-test('an allowlist that does not admit the caller refuses the very next request', async ({ adminPage, server, tenant }) => {
+test('an allowlist without the caller refuses its next request', async ({ adminPage, server, tenant }) => {
   const key = await tenant.key('Warehouse');
   expect((await whoami(server.origin, key.secret)).status).toBe(200);
   const keys = new ConsolePage(adminPage);
@@ -80,13 +80,13 @@ test('an allowlist that does not admit the caller refuses the very next request'
   expect((await whoami(server.origin, key.secret)).status).toBe(200);
 });
 
-test('each field says what is wrong with it, and nothing typed is lost', async ({ adminPage, server, tenant }) => {
+test('each invalid field shows its message and keeps its input', async ({ adminPage, server, tenant }) => {
   const key = await tenant.key('Airflow');
   const keys = new ConsolePage(adminPage);
   await open(adminPage, `/tenant-api-keys/${key.id}/edit`);
   const wrong = { name: 'x', description: 'd'.repeat(1_001), allowlist: '192.0.2.7\n\n10.0.0.0/33' };
 
-  // When it is left, and again with each key.
+  // Checked on blur, and then on each keystroke.
   await keys.name().fill(wrong.name);
   await expect(keys.name()).not.toHaveAttribute('aria-invalid', 'true');
   await keys.name().blur();
@@ -117,7 +117,7 @@ test('each field says what is wrong with it, and nothing typed is lost', async (
   expect(await fields(server.origin, key)).toMatchObject({ name: 'Airflow', ip_allowlist: [] });
 });
 
-test('who typed something is asked before it goes; who did not is not', async ({ adminPage, server, tenant }) => {
+test('closing a dialog with unsaved input asks first, closing one without does not', async ({ adminPage, server, tenant }) => {
   const key = await tenant.key('Shopify connector', { expires: daysFromToday(90), description: 'Ask Mira', allow: ['127.0.0.0/8'] });
   const keys = new ConsolePage(adminPage);
   await keys.openList();
@@ -152,7 +152,7 @@ test('who typed something is asked before it goes; who did not is not', async ({
     await expect(opener).toBeFocused();
   }
 
-  // What was typed and taken back is nothing typed.
+  // Input that was reverted does not count as unsaved.
   await opener.click();
   await keys.name().fill('Something else');
   await keys.name().fill('Shopify connector');
@@ -161,11 +161,11 @@ test('who typed something is asked before it goes; who did not is not', async ({
   expect(await fields(server.origin, key)).toMatchObject({ name: 'Shopify connector', description: 'Ask Mira' });
 });
 
-test('the name of an active key opens it, too; it shows neither the expiration date nor the secret', async ({ adminPage, tenant }) => {
+test('the name of an active key opens the dialog, which has neither the expiration date nor the secret', async ({ adminPage, tenant }) => {
   const key = await tenant.key('Grafana', { expires: daysFromToday(12) });
   const keys = new ConsolePage(adminPage);
-  const answer = await adminPage.goto(`/tenant-api-keys/${key.id}/edit`);
-  expect(await answer?.text()).not.toContain(key.secret);
+  const response = await adminPage.goto(`/tenant-api-keys/${key.id}/edit`);
+  expect(await response?.text()).not.toContain(key.secret);
   await keys.openList('?status=active');
   await adminPage.getByRole('link', { name: 'Grafana', exact: true }).click();
   await expect(keys.editDialog()).toBeVisible();
@@ -177,7 +177,7 @@ test('the name of an active key opens it, too; it shows neither the expiration d
   await expect(adminPage).toHaveURL('/tenant-api-keys?status=active');
 });
 
-/** Signs somebody in on a page of their own, and opens the key's dialog there. */
+/** Signs a person in on a new page and opens the key's dialog. */
 async function openAs(page: Page, origin: string, person: Person, key: IssuedKey): Promise<ConsolePage> {
   await signIn(page.context(), origin, person);
   await open(page, `/tenant-api-keys/${key.id}/edit`);
@@ -186,7 +186,7 @@ async function openAs(page: Page, origin: string, person: Person, key: IssuedKey
   return keys;
 }
 
-test('p48: of two who edit at once the second is told who was first; nothing typed is lost, and may be saved anyway', async ({
+test('p48: the second of two concurrent edits sees who saved first, keeps its input and can save anyway', async ({
   openContext,
   page,
   server,
@@ -210,7 +210,7 @@ test('p48: of two who edit at once the second is told who was first; nothing typ
   await expect(second.conflict()).toContainText('Description is now empty.');
   await expect(second.conflict()).toContainText('Reports');
   await expect(second.conflict()).toBeFocused();
-  // Nothing is saved, and nothing is lost.
+  // The input is neither saved nor lost.
   expect(await fields(server.origin, key)).toMatchObject({ name: 'Typed by Jonas', ip_allowlist: [] });
   await expect(second.name()).toHaveValue('Typed by Mira');
   await expect(second.description()).toHaveValue('Ask Jonas');
@@ -228,7 +228,7 @@ test('p48: of two who edit at once the second is told who was first; nothing typ
   await expect(second.row('Typed by Mira')).toBeVisible();
 });
 
-test('p48: or theirs is used, and a third change is told again', async ({ openContext, page, server, tenant }) => {
+test('p48: the second edit can take over the first one, and a third change is a new conflict', async ({ openContext, page, server, tenant }) => {
   const key = await tenant.key('ERP nightly sync', { description: 'Ask Jonas', expires: daysFromToday(90) });
   const jonas = await tenant.anotherAdministrator('Jonas Weber');
   const second = await openAs(page, server.origin, tenant.administrator, key);
@@ -255,7 +255,7 @@ test('p48: or theirs is used, and a third change is told again', async ({ openCo
   await expect(second.name()).toBeFocused();
   await expect(second.description()).toHaveValue('Ask Jonas');
   await expect(second.allowlist()).toHaveValue(/^127\.0\.0\.0\/8\n::1\/128\n?$/);
-  // Theirs is what there is: it can be left without a question, or worked on.
+  // The dialog now shows the saved values: it can be closed without a question, or edited.
   await second.description().fill('Ask both');
   await second.save().click();
   await expect(second.editDialog()).toBeHidden();
@@ -266,7 +266,7 @@ test('p48: or theirs is used, and a third change is told again', async ({ openCo
   });
 });
 
-test('p48: two who typed the same, or one form sent twice, have no conflict', async ({ openContext, page, server, tenant }) => {
+test('p48: equal edits, or one form sent twice, are no conflict', async ({ openContext, page, server, tenant }) => {
   const key = await tenant.key('Zapier');
   const jonas = await tenant.anotherAdministrator('Jonas Weber');
   const second = await openAs(page, server.origin, tenant.administrator, key);
@@ -279,8 +279,8 @@ test('p48: two who typed the same, or one form sent twice, have no conflict', as
   }
 });
 
-test('a key that is revoked meanwhile is not edited, and its dialog says so', async ({ adminPage, noise, server, tenant }) => {
-  noise.expectStatus(409);
+test('an edit of a key that was revoked meanwhile is refused with a message', async ({ adminPage, browserLog, server, tenant }) => {
+  browserLog.expectStatus(409);
   const key = await tenant.key('Contractor laptop');
   const keys = new ConsolePage(adminPage);
   await open(adminPage, `/tenant-api-keys/${key.id}/edit`);
@@ -295,12 +295,12 @@ test('a key that is revoked meanwhile is not edited, and its dialog says so', as
   await expect(keys.name()).toHaveCount(0);
   await keys.editDialog().getByRole('link', { name: 'Close', exact: true }).click();
   await expect(adminPage).toHaveURL('/tenant-api-keys');
-  // Its name is no link any more.
+  // The name of a revoked key is not a link.
   await expect(keys.row('Contractor laptop').getByRole('link')).toHaveCount(0);
 });
 
-test('a session that ended under an open dialog loses nothing that was typed', async ({ adminPage, context, noise, server, tenant }) => {
-  noise.expectStatus(401);
+test('a session that ends under an open dialog keeps the input', async ({ adminPage, context, browserLog, server, tenant }) => {
+  browserLog.expectStatus(401);
   const key = await tenant.key('Billing export');
   const keys = new ConsolePage(adminPage);
   await open(adminPage, `/tenant-api-keys/${key.id}/edit`);

@@ -1,14 +1,14 @@
-// Filters and search: by URL and by click, alone and together, back and forward.
+// Filters and search: by URL and by click, alone and combined, with Back and Forward.
 
 import type { Page } from '@playwright/test';
 
 import { ConsolePage } from './console_page';
-import { KEYS, expirationOf, expect, namesOf, test } from './stocked_world';
-import { createPerson, signIn } from './world';
+import { KEYS, expirationOf, expect, namesOf, test } from './stocked_fixtures';
+import { createPerson, signIn } from './fixtures';
 
 const STATUSES = ['', 'active', 'revoked'];
 const EXPIRATIONS = ['', 'valid', 'expiring_soon', 'expired'];
-/** The words of the segments. */
+/** The labels of the segments. */
 const WORDS: Record<string, string> = {
   '': 'All',
   active: 'Active',
@@ -18,21 +18,21 @@ const WORDS: Record<string, string> = {
   expired: 'Expired',
 };
 
-/** Where the list is, with these filters. */
+/** The URL of the list with these filters. */
 function listUrl(filters: Record<string, string>): string {
   const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== ''));
   return `/tenant-api-keys${query.size > 0 ? `?${query.toString().replaceAll('+', '%20')}` : ''}`;
 }
 
-/** What a pair of filters leaves, newest first. */
-function left(status: string, expiration: string): string[] {
+/** The names of the keys that match both filters, newest first. */
+function matchingNames(status: string, expiration: string): string[] {
   return namesOf((key) => (status === '' || key.status === status) && (expiration === '' || expirationOf(key) === expiration));
 }
 
-/** The list shows these keys, and its segments, its URL and its live region say so. */
+/** Expects the filtered keys in the list, and matching segments, URL and live region. */
 async function expectFiltered(page: Page, status: string, expiration: string): Promise<void> {
   const keys = new ConsolePage(page);
-  const expected = left(status, expiration);
+  const expected = matchingNames(status, expiration);
   await expect(page).toHaveURL(listUrl({ status, expiration }));
   await expect(keys.names()).toHaveText(expected);
   await expect(keys.currentSegment('Status')).toHaveText([WORDS[status] ?? '']);
@@ -43,7 +43,7 @@ async function expectFiltered(page: Page, status: string, expiration: string): P
   else await expect(keys.resultCount()).toHaveCount(0);
 }
 
-test('every filter, alone and with every other one, by its URL', async ({ adminPage }) => {
+test('every combination of filters works by URL', async ({ adminPage }) => {
   for (const status of STATUSES) {
     for (const expiration of EXPIRATIONS) {
       await adminPage.goto(listUrl({ status, expiration }));
@@ -52,7 +52,7 @@ test('every filter, alone and with every other one, by its URL', async ({ adminP
   }
 });
 
-test('every filter by a click, and all of them back and forward, in one document', async ({ adminPage }) => {
+test('every filter works by click, Back and Forward, without loading a document', async ({ adminPage }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openList();
   await adminPage.evaluate(() => Object.assign(window, { sameDocument: true }));
@@ -60,7 +60,7 @@ test('every filter by a click, and all of them back and forward, in one document
   for (const status of STATUSES) {
     for (const expiration of EXPIRATIONS) {
       const before = visited.at(-1);
-      // A row up, then along it: one filter at a time, and never the one that is chosen already.
+      // Changes one filter at a time, and never chooses the current one.
       if (before?.status !== status) {
         await keys.segment('Status', WORDS[status] ?? '').click();
         visited.push({ status, expiration: before?.expiration ?? '' });
@@ -84,11 +84,11 @@ test('every filter by a click, and all of them back and forward, in one document
   expect(await adminPage.evaluate(() => 'sameDocument' in window), 'no document was loaded').toBe(true);
 });
 
-test('the search applies after typing, in the place of what stands in the history; a segment is a step of it', async ({ adminPage }) => {
+test('a search replaces the history entry after typing, a segment adds one', async ({ adminPage }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openList('?status=active');
   await keys.segment('Expiration', 'Expiring Soon').click();
-  await expect(keys.names()).toHaveText(left('active', 'expiring_soon'));
+  await expect(keys.names()).toHaveText(matchingNames('active', 'expiring_soon'));
   const steps = await adminPage.evaluate(() => history.length);
 
   await keys.search().pressSequentially('ERP', { delay: 30 });
@@ -109,19 +109,19 @@ test('the search applies after typing, in the place of what stands in the histor
   await adminPage.goBack();
   await expect(adminPage).toHaveURL(listUrl({ status: 'active' }));
   await expect(keys.search()).toHaveValue('');
-  await expect(keys.names()).toHaveText(left('active', ''));
+  await expect(keys.names()).toHaveText(matchingNames('active', ''));
   await adminPage.goForward();
   await expect(keys.search()).toHaveValue('ERP n');
   await expect(keys.names()).toHaveText(['ERP nightly sync']);
 });
 
-test('Enter applies a search at once, and an emptied field ends it', async ({ adminPage }) => {
+test('Enter applies a search at once, and clearing the field ends it', async ({ adminPage }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openList();
   await keys.search().fill('nightly');
   await keys.search().press('Enter');
   await expect(adminPage).toHaveURL(listUrl({ q: 'nightly' }));
-  // In a name, and in a description.
+  // Matches in a name and in a description.
   await expect(keys.names()).toHaveText(['ERP nightly sync', 'Airflow']);
   await keys.search().fill('');
   await expect(adminPage).toHaveURL('/tenant-api-keys');
@@ -129,7 +129,7 @@ test('Enter applies a search at once, and an emptied field ends it', async ({ ad
   await expect(keys.resultCount()).toHaveCount(0);
 });
 
-test('p60: what means something to LIKE, to SQL or to HTML is searched for as it stands', async ({ adminPage }) => {
+test('p60: characters special to LIKE, SQL or HTML are searched for literally', async ({ adminPage }) => {
   const keys = new ConsolePage(adminPage);
   const found: Record<string, string[]> = {
     '100%': ['Grafana 100%'],
@@ -157,17 +157,17 @@ test('p60: what means something to LIKE, to SQL or to HTML is searched for as it
   }
 });
 
-test('where no key matches, the page says which filters are set, and clears them', async ({ adminPage }) => {
+test('without a match the page names the set filters and clears them', async ({ adminPage }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openList('?status=active&expiration=expired&q=%3Ci%3Eerp&sort=name');
   await expect(keys.noMatch()).toContainText('Active, Expired, matching “<i>erp”');
-  // Filters and column heads stay.
+  // Filters and column heads remain.
   await expect(keys.currentSegment('Status')).toHaveText(['Active']);
   await expect(keys.head('Name')).toHaveAttribute('aria-sort', 'ascending');
   await expect(keys.pager()).toBeHidden();
   await expect(keys.resultCount()).toHaveText('0 keys');
   await keys.noMatch().getByRole('link', { name: 'Clear all filters', exact: true }).click();
-  // The order is no filter.
+  // The sort order is not a filter.
   await expect(adminPage).toHaveURL(listUrl({ sort: 'name' }));
   await expect(keys.names()).toHaveCount(KEYS.length);
   await expect(keys.search()).toHaveValue('');
@@ -178,16 +178,16 @@ test('where no key matches, the page says which filters are set, and clears them
   await expect(keys.clearAll()).toHaveCount(0);
 });
 
-test('what expires soon is counted over the list, as a link to that filter', async ({ adminPage }) => {
+test('the number of keys that expire soon links to that filter', async ({ adminPage }) => {
   const keys = new ConsolePage(adminPage);
-  // Whatever the list shows: the notice is about the tenant.
+  // The notice counts the tenant's keys, independent of the list's filters.
   await keys.openList('?status=revoked');
   await adminPage.getByRole('link', { name: '3 keys expire within 30 days', exact: true }).click();
   await expectFiltered(adminPage, 'active', 'expiring_soon');
 });
 
-test('a value that the list does not know asks for nothing, and is not carried on', async ({ adminPage }) => {
-  // Wide enough for every column.
+test('unknown filter values are ignored and not carried on', async ({ adminPage }) => {
+  // Wide enough to show every column.
   await adminPage.setViewportSize({ width: 1440, height: 900 });
   const keys = new ConsolePage(adminPage);
   for (const query of ['?status=on&expiration=soon&sort=secret_digest', '?status=ACTIVE&sort=-id', '?foo=bar&status=&q=']) {
@@ -202,12 +202,12 @@ test('a value that the list does not know asks for nothing, and is not carried o
   await expect(adminPage).toHaveURL(listUrl({ status: 'active' }));
 });
 
-test('a super user stays in the tenant, whatever is filtered, searched, sorted and cleared', async ({ context, page, server, tenant }) => {
+test('filtering, searching, sorting and clearing keep the tenant of a super user', async ({ context, page, server, tenant }) => {
   await signIn(context, server.origin, await createPerson(server, 'super_user'));
   const keys = new ConsolePage(page);
   await keys.openList(`?tenant=${tenant.slug}&status=active&q=nothing-like-this`);
   const links = await page.getByRole('main').getByRole('link').evaluateAll((all) => all.map((link) => (link as HTMLAnchorElement).href));
-  // Segments, heads, Clear all, Clear all filters, Generate.
+  // Segments, column heads, Clear all, Clear all filters, Generate.
   expect(links.length).toBeGreaterThan(15);
   for (const href of links) {
     expect(new URL(href).searchParams.get('tenant'), href).toBe(tenant.slug);
@@ -221,7 +221,7 @@ test('a super user stays in the tenant, whatever is filtered, searched, sorted a
   await expect(page).toHaveURL(listUrl({ tenant: tenant.slug }));
   await page.getByRole('link', { name: '3 keys expire within 30 days' }).click();
   await expect(page).toHaveURL(listUrl({ tenant: tenant.slug, status: 'active', expiration: 'expiring_soon' }));
-  await expect(keys.names()).toHaveText(left('active', 'expiring_soon'));
+  await expect(keys.names()).toHaveText(matchingNames('active', 'expiring_soon'));
 });
 
 test('a dialog opens over the filtered list and leads back to it', async ({ adminPage }) => {
@@ -237,7 +237,7 @@ test('a dialog opens over the filtered list and leads back to it', async ({ admi
   }
 });
 
-test('on a narrow screen filters and sorting are a sheet', async ({ adminPage }) => {
+test('on a narrow screen filters and sorting are in a sheet', async ({ adminPage }) => {
   await adminPage.setViewportSize({ width: 375, height: 800 });
   const keys = new ConsolePage(adminPage);
   await keys.openList();
@@ -252,7 +252,7 @@ test('on a narrow screen filters and sorting are a sheet', async ({ adminPage })
     await expect(keys.segment(filter, word)).toBeVisible();
     await keys.segment(filter, word).click();
     await expect(adminPage).toHaveURL(`/tenant-api-keys${url}`);
-    // What was chosen is seen.
+    // The chosen option is visible.
     await expect(keys.segment(filter, word)).toBeHidden();
   }
   await expect(keys.names()).toHaveText(['Fax gateway']);

@@ -1,4 +1,4 @@
-// The first start of an installation: nobody can sign in, and the page says what to do about it.
+// The first start of an installation: no user exists, and the sign-in page names the command that creates one.
 
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,15 +6,15 @@ import path from 'node:path';
 
 import { ConsolePage, open } from './console_page';
 import { BINARY } from './support/server';
-import { expect, test } from './world';
+import { expect, test } from './fixtures';
 
-test('p17: without a user the sign-in page says which command makes the first one, and that one can sign in', async ({ page, startServer }) => {
+test('p17: without users the sign-in page names the command that creates one, and that user can sign in', async ({ page, startServer }) => {
   const server = await startServer();
   await open(page, `${server.origin}/`);
   await expect(page).toHaveURL(/\/sign-in/);
   const command = (await page.getByText(/^latchkey user create /).innerText()).trim();
 
-  // Exactly as it stands there, by somebody whose shell finds the program.
+  // Runs exactly the shown command in a shell that finds the program.
   const folder = await mkdtemp(path.join(tmpdir(), 'latchkey-path-'));
   await symlink(BINARY, path.join(folder, 'latchkey'));
   const { code, stdout, stderr } = await server.shell(command, folder);
@@ -22,7 +22,7 @@ test('p17: without a user the sign-in page says which command makes the first on
   expect(code, stderr).toBe(0);
 
   const email = /--email\s+(\S+)/.exec(command)?.[1] ?? '';
-  // The password was made for them and is the whole answer.
+  // The output is only the generated password.
   const password = stdout.replace(/\n$/, '');
   const keys = new ConsolePage(page);
   await page.reload();
@@ -33,9 +33,9 @@ test('p17: without a user the sign-in page says which command makes the first on
   await expect(page.getByRole('button', { name: email })).toBeVisible();
 });
 
-test('p17: there is no account and no secret that comes with the program', async ({ noise, page, startServer }) => {
-  noise.expectStatus(401);
-  noise.expectStatus(422);
+test('p17: there is no default account and no default secret', async ({ browserLog, page, startServer }) => {
+  browserLog.expectStatus(401);
+  browserLog.expectStatus(422);
   const server = await startServer();
   expect(await server.json(['user', 'list'])).toEqual([]);
   expect(await server.json(['tenant', 'list'])).toEqual([]);

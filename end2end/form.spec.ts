@@ -1,12 +1,12 @@
-// The form of a key: what it says of what a person types, and that it loses nothing of it.
+// The key form: messages of each field, and keeping the input.
 
 import type { Locator, Page } from '@playwright/test';
 
 import { ConsolePage } from './console_page';
 import { whoami } from './support/request';
-import { daysFromToday, expect, signIn, test } from './world';
+import { daysFromToday, expect, signIn, test } from './fixtures';
 
-/** Each field with what breaks its rule and what the form then says. */
+/** For each field: an invalid input and its message. */
 const BROKEN = [
   { field: 'Key Name', value: ' x ', message: 'Must be 2–200 characters' },
   { field: 'Description', value: 'd'.repeat(1_001), message: 'Must be at most 1,000 characters' },
@@ -22,7 +22,7 @@ function labelled(page: Page, field: string): Locator {
   return page.getByLabel(new RegExp(`^${field}`));
 }
 
-/** A field says exactly these sentences, and says them to a screen reader too. */
+/** Expects exactly these messages at a field, linked to it for screen readers. */
 async function expectMessages(field: Locator, messages: string[]): Promise<void> {
   await expect(field).toHaveAttribute('aria-invalid', 'true');
   for (const message of messages) {
@@ -38,7 +38,7 @@ function escape(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }
 
-test('each field is judged when it is left, and again on each key after that', async ({ adminPage }) => {
+test('each field is checked on blur, and then on each keystroke', async ({ adminPage }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
   const good = { 'Key Name': 'xy', Description: 'd', 'Expiration Date': daysFromToday(1), 'IP Allowlist': '::1' };
@@ -56,10 +56,10 @@ test('each field is judged when it is left, and again on each key after that', a
   }
 });
 
-test('an empty form says what is required when it is submitted, and lists it with links to the fields', async ({ adminPage, tenant }) => {
+test('submitting an empty form lists the required fields with links to them', async ({ adminPage, tenant }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
-  // Nothing is chosen for anybody: a group is a decision.
+  // No group is preselected.
   await expect(keys.group().getByRole('option', { selected: true })).not.toHaveText(tenant.group);
   await keys.submit().click();
 
@@ -78,7 +78,7 @@ test('an empty form says what is required when it is submitted, and lists it wit
   await expect(adminPage).toHaveURL(/\/tenant-api-keys\/new/);
 });
 
-test('a refused submit names every field at once and loses nothing that was typed', async ({ adminPage, tenant }) => {
+test('a refused submit shows every error at once and keeps the input', async ({ adminPage, tenant }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
   for (const { field, value } of BROKEN) {
@@ -102,11 +102,11 @@ test('a refused submit names every field at once and loses nothing that was type
   }
   await expect(keys.group().getByRole('option', { selected: true })).toHaveText(tenant.group);
 
-  // Put right, the same form generates the key.
+  // The corrected form generates the key.
   await keys.generate({ name: 'xy', description: 'd', expires: daysFromToday(1), allowlist: '192.0.2.7' });
 });
 
-test('the counter of the description counts characters as one types, past the limit too', async ({ adminPage }) => {
+test('the description counter counts characters while typing, also beyond the limit', async ({ adminPage }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
   await expect(adminPage.getByText('0/1,000', { exact: true })).toBeVisible();
@@ -121,11 +121,11 @@ test('the counter of the description counts characters as one types, past the li
   await expectMessages(keys.description(), ['Must be at most 1,000 characters']);
 });
 
-test('an allowlist of 1,001 entries is refused, of 1,000 it is kept', async ({ noise, openContext, server, tenant }) => {
-  noise.expectStatus(422);
-  noise.expect(/\.js csp$|preloaded using link preload but not used/);
+test('an allowlist of 1,001 entries is refused, one of 1,000 is stored', async ({ browserLog, openContext, server, tenant }) => {
+  browserLog.expectStatus(422);
+  browserLog.expect(/\.js csp$|preloaded using link preload but not used/);
   const lines = Array.from({ length: 1_001 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
-  // Without a script: the browser's half of a debug build takes half a minute for as many lines.
+  // Without script: a debug build of the WebAssembly takes half a minute for this many lines.
   const context = await openContext({ javaScriptEnabled: false });
   await signIn(context, server.origin, tenant.administrator);
   const page = await context.newPage();
@@ -136,15 +136,15 @@ test('an allowlist of 1,001 entries is refused, of 1,000 it is kept', async ({ n
   await expect(page.getByRole('alert').getByRole('link')).toHaveText(['IP Allowlist: Must be at most 1,000 entries']);
   await expectMessages(keys.allowlist(), ['Must be at most 1,000 entries']);
   await expect(keys.allowlist()).toHaveValue(lines.join('\n'));
-  // Of 1,000 entries and a repetition, one collapses.
+  // 1,000 entries and one duplicate: the duplicate is merged.
   await keys.allowlist().fill(['127.0.0.1', ...lines.slice(0, 999), '127.0.0.1/32'].join('\n'));
   await keys.submit().click();
-  const answer = await whoami(server.origin, (await page.getByRole('textbox', { name: 'Secret' }).innerText()).trim());
-  expect(answer.status).toBe(200);
-  expect(JSON.parse(answer.body).ip_allowlist).toHaveLength(1_000);
+  const response = await whoami(server.origin, (await page.getByRole('textbox', { name: 'Secret' }).innerText()).trim());
+  expect(response.status).toBe(200);
+  expect(JSON.parse(response.body).ip_allowlist).toHaveLength(1_000);
 });
 
-test('the form warns of a range that admits everyone, and takes it', async ({ adminPage, tenant }) => {
+test('the form warns about a range that admits every address, and accepts it', async ({ adminPage, tenant }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
   await keys.allowlist().fill('192.0.2.7\n0.0.0.0/0');
@@ -155,7 +155,7 @@ test('the form warns of a range that admits everyone, and takes it', async ({ ad
   await keys.generate({ name: 'Load test', group: tenant.group });
 });
 
-test('the form shows the address it is reached from, says when the list would refuse it, and adds it', async ({ adminPage }) => {
+test('the form shows the own address, warns when the allowlist excludes it, and adds it', async ({ adminPage }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
   const connection = adminPage.getByText(/You are connecting from/);
@@ -168,7 +168,7 @@ test('the form shows the address it is reached from, says when the list would re
   await expect(connection).not.toContainText('would refuse');
 });
 
-test('only groups for keys, of this tenant, are offered; the form says when the expiration date ends', async ({ adminPage, tenant }) => {
+test('only key groups of this tenant are offered, and the form explains when the expiration date ends', async ({ adminPage, tenant }) => {
   await tenant.groupOfPeople('Console people');
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
@@ -177,12 +177,12 @@ test('only groups for keys, of this tenant, are offered; the form says when the 
   await expect(keys.expires()).toHaveAccessibleDescription(/The key works until the end of that day, UTC\./);
 });
 
-test('p57: a name of 200 emoji is typed, kept and shown; of 201 it is refused', async ({ adminPage, server, tenant }) => {
+test('p57: a name of 200 emoji is accepted and shown, one of 201 is refused', async ({ adminPage, server, tenant }) => {
   const longest = '😀'.repeat(200);
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
   await keys.name().focus();
-  // As an input method types: what limits a field counts here.
+  // Inserted like an input method does, so that a `maxlength` would apply.
   await adminPage.keyboard.insertText(`${longest}😀`);
   await keys.name().blur();
   await expectMessages(keys.name(), ['Must be 2–200 characters']);

@@ -1,11 +1,11 @@
-// An administrator issues a key in the page, and an integration uses it.
+// An administrator generates a key in the console, and an integration uses it.
 
 import { ConsolePage, open } from './console_page';
 import { PLAIN_HTTP_NAME } from './support/chromium';
 import { hydrated } from './support/hydration';
 import { whoami } from './support/request';
 import { run } from './support/server';
-import { daysFromToday, expect, test } from './world';
+import { daysFromToday, expect, test } from './fixtures';
 
 const CLIPBOARD = ['clipboard-read', 'clipboard-write'];
 
@@ -41,7 +41,7 @@ test('an administrator signs in, generates a key, copies its secret, and an inte
   await keys.copy().click();
   await expect(keys.copied()).toBeVisible();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(secret);
-  // It stays so, as proof, and the close is not asked about any more.
+  // The button keeps its state, and closing no longer asks.
   await keys.close().click();
   await expect(keys.secretDialog()).toBeHidden();
   await expect(page).toHaveURL('/tenant-api-keys');
@@ -54,9 +54,9 @@ test('an administrator signs in, generates a key, copies its secret, and an inte
   await expect(row.locator(`time[datetime="${expires}"]`)).toBeVisible();
   await expect(keys.counter('1/10 keys')).toBeVisible();
 
-  const answer = await whoami(server.origin, secret);
-  expect(answer.status).toBe(200);
-  expect(JSON.parse(answer.body)).toMatchObject({
+  const response = await whoami(server.origin, secret);
+  expect(response.status).toBe(200);
+  expect(JSON.parse(response.body)).toMatchObject({
     name: 'ERP nightly sync',
     description: 'Pulls orders into the ERP at 02:00 UTC',
     status: 'active',
@@ -69,7 +69,7 @@ test('an administrator signs in, generates a key, copies its secret, and an inte
   });
 });
 
-test('closing before anything was copied asks first, by the button and by Escape', async ({ adminPage, tenant }) => {
+test('closing before copying asks first, by the button and by Escape', async ({ adminPage, tenant }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
   const secret = await keys.generate({ name: 'Zapier', group: tenant.group });
@@ -90,7 +90,7 @@ test('closing before anything was copied asks first, by the button and by Escape
   await expect(keys.row('Zapier')).toBeVisible();
 });
 
-test('a copy by hand counts as a copy', async ({ adminPage, context, server, tenant }) => {
+test('a manual copy counts as a copy', async ({ adminPage, context, server, tenant }) => {
   await context.grantPermissions(CLIPBOARD, { origin: server.origin });
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
@@ -102,7 +102,7 @@ test('a copy by hand counts as a copy', async ({ adminPage, context, server, ten
   await expect(keys.secretDialog()).toBeHidden();
 });
 
-test('the curl line of the modal counts as a copy, and answers 200 when it is pasted into a shell', async ({ adminPage, context, server, tenant }) => {
+test('copying the curl command counts as a copy, and the command gets 200 in a shell', async ({ adminPage, context, server, tenant }) => {
   await context.grantPermissions(CLIPBOARD, { origin: server.origin });
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
@@ -118,15 +118,15 @@ test('the curl line of the modal counts as a copy, and answers 200 when it is pa
   await expect(keys.secretDialog()).toBeHidden();
 });
 
-test('on a plain-HTTP page of a local network, where there is no clipboard API, the copy works all the same', async ({
+test('copying works on a plain-HTTP page of a local network, which has no clipboard API', async ({
   context,
-  noise,
+  browserLog,
   page,
   server,
   tenant,
 }) => {
-  // Chromium says that it ignores headers that want a page it trusts.
-  noise.expect(/Cross-Origin-Opener-Policy header has been ignored/);
+  // Chromium logs that it ignores headers that require a secure context.
+  browserLog.expect(/Cross-Origin-Opener-Policy header has been ignored/);
   await context.grantPermissions(CLIPBOARD, { origin: server.origin });
   const origin = server.origin.replace('127.0.0.1', PLAIN_HTTP_NAME);
   const keys = new ConsolePage(page);
@@ -144,7 +144,7 @@ test('on a plain-HTTP page of a local network, where there is no clipboard API, 
     await page.keyboard.press('Control+C');
     await expect(keys.copied()).toBeVisible();
   }
-  // A page that is trusted may read the clipboard.
+  // Only a page in a secure context may read the clipboard.
   const reader = await context.newPage();
   await reader.goto(`${server.origin}/healthz`);
   await reader.bringToFront();
@@ -156,7 +156,7 @@ test('on a plain-HTTP page of a local network, where there is no clipboard API, 
   await expect(keys.row('Warehouse')).toBeVisible();
 });
 
-test('a clipboard that refuses leaves the secret selected and says which keys to press', async ({
+test('if the clipboard refuses, the secret is selected and the page names the keys to press', async ({
   adminPage,
   context,
   server,
@@ -173,7 +173,7 @@ test('a clipboard that refuses leaves the secret selected and says which keys to
   await keys.copy().click();
   await expect(keys.secretDialog().getByRole('button', { name: 'Press Ctrl+C' })).toBeVisible();
   expect(await adminPage.evaluate(() => getSelection()?.toString().trim())).toBe(secret);
-  // Nothing was copied yet: the close still asks.
+  // Nothing was copied yet, so closing still asks.
   await keys.close().click();
   await expect(keys.closeQuestion()).toBeVisible();
   await keys.secretDialog().getByRole('button', { name: 'Go back', exact: true }).click();
@@ -194,7 +194,7 @@ test('the new key is in the list of another tab after its reload, and focus is o
   const keys = new ConsolePage(adminPage);
   const other = new ConsolePage(await context.newPage());
   await other.openList();
-  // What is covered by another tab draws nothing, and takes its time.
+  // A background tab draws no frames and is slower.
   await adminPage.bringToFront();
   await keys.openForm();
   await keys.generate({ name: 'Contractor laptop', group: tenant.group });

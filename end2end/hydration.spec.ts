@@ -1,13 +1,13 @@
-// Every page becomes live, in silence, under the strict Content Security Policy. Run against the debug and the release build.
+// Every page hydrates without console messages under the strict Content Security Policy. Run against the debug and the release build.
 
 import type { Page, Response } from '@playwright/test';
 
 import { ConsolePage } from './console_page';
 import { hydrated } from './support/hydration';
 import { send } from './support/request';
-import { createPerson, expect, signIn, test } from './world';
+import { createPerson, expect, signIn, test } from './fixtures';
 
-/** A policy as names and values. */
+/** Parses a policy into names and values. */
 function policyOf(response: Response): Map<string, string> {
   const header = response.headers()['content-security-policy'] ?? '';
   return new Map(
@@ -18,7 +18,7 @@ function policyOf(response: Response): Map<string, string> {
   );
 }
 
-/** Loads a page, sees it hydrate, and judges its policy. Complaints of the browser fail the test by themselves (world.ts). */
+/** Loads a page, waits for hydration, and checks its policy. Console messages fail the test (fixtures.ts). */
 async function expectLive(page: Page, path: string, status = 200): Promise<void> {
   const bundle: string[] = [];
   const listen = (response: Response): void => {
@@ -46,7 +46,7 @@ async function expectLive(page: Page, path: string, status = 200): Promise<void>
   expect(again.headers()['content-security-policy'], 'the nonce is fresh').not.toContain(nonce);
 }
 
-/** Marks the document: a navigation that loads another one loses the mark. */
+/** Marks the document: loading another document removes the mark. */
 async function markDocument(page: Page): Promise<void> {
   await page.evaluate(() => Object.assign(window, { sameDocument: true }));
 }
@@ -55,13 +55,13 @@ async function expectSameDocument(page: Page): Promise<void> {
   expect(await page.evaluate(() => 'sameDocument' in window), 'no document was loaded').toBe(true);
 }
 
-test('the sign-in page, which has no script and needs none', async ({ page }) => {
+test('the sign-in page has no script', async ({ page }) => {
   const response = await page.goto('/sign-in');
   expect(response!.status()).toBe(200);
   await expect(page.locator('script[src], script[type="module"], link[rel="modulepreload"]')).toHaveCount(0);
 });
 
-test('the list, empty and with keys, and its dialogs without loading a document', async ({ adminPage, tenant }) => {
+test('the list hydrates, empty and with keys, and opens its dialogs without loading a document', async ({ adminPage, tenant }) => {
   await expectLive(adminPage, '/tenant-api-keys');
   const key = await tenant.key('ERP nightly sync', { expires: '2999-12-31' });
   await tenant.key('Zapier');
@@ -84,7 +84,7 @@ test('the list, empty and with keys, and its dialogs without loading a document'
   await expect(keys.revokeDialog()).toBeVisible();
 });
 
-test('the form, which counts as one types, and the secret modal', async ({ adminPage, tenant }) => {
+test('the form and the secret modal hydrate', async ({ adminPage, tenant }) => {
   await expectLive(adminPage, '/tenant-api-keys/new');
   await markDocument(adminPage);
   const keys = new ConsolePage(adminPage);
@@ -96,27 +96,27 @@ test('the form, which counts as one types, and the secret modal', async ({ admin
   await expectSameDocument(adminPage);
 });
 
-test('the account, and the 404 page', async ({ adminPage, noise, tenant }) => {
-  noise.expectStatus(404);
+test('the account page and the 404 page hydrate', async ({ adminPage, browserLog, tenant }) => {
+  browserLog.expectStatus(404);
   await expectLive(adminPage, '/account');
   await expect(adminPage.getByText(tenant.administrator.email).first()).toBeVisible();
   await expectLive(adminPage, '/nothing/here', 404);
 });
 
-test('the list of tenants, and a tenant from it', async ({ context, page, server, tenant }) => {
+test('the list of tenants and a tenant hydrate', async ({ context, page, server, tenant }) => {
   await signIn(context, server.origin, await createPerson(server, 'super_user'));
   await expectLive(page, '/tenant-api-keys');
   await expectLive(page, `/tenant-api-keys?tenant=${tenant.slug}`);
   await expectLive(page, `/tenant-api-keys/new?tenant=${tenant.slug}`);
 });
 
-test('the 403 page', async ({ context, noise, page, server, tenant }) => {
-  noise.expectStatus(403);
+test('the 403 page hydrates', async ({ context, browserLog, page, server, tenant }) => {
+  browserLog.expectStatus(403);
   await signIn(context, server.origin, await tenant.member());
   await expectLive(page, '/tenant-api-keys', 403);
 });
 
-test('pages come whole, however many are asked for at once', async ({ context, server, tenant }) => {
+test('pages are complete under concurrent requests', async ({ context, server, tenant }) => {
   const key = await tenant.key('ERP nightly sync');
   await signIn(context, server.origin, tenant.administrator);
   const cookies = await context.cookies(server.origin);
@@ -127,7 +127,7 @@ test('pages come whole, however many are asked for at once', async ({ context, s
     { path: `/tenant-api-keys/${key.id}/rotate`, whole: /<h1[^]*<dialog[^]*ERP nightly sync[^]*<\/html>/ },
     { path: `/tenant-api-keys/${key.id}/revoke`, whole: /<h1[^]*<dialog[^]*ERP nightly sync[^]*<\/html>/ },
   ];
-  // What a page waits for comes sooner or later, on one thread or another: a race shows in one answer of a hundred.
+  // The parts of a page resolve in any order and on any thread: a race shows in about one response of a hundred.
   const broken: string[] = [];
   for (let round = 0; round < 30; round += 1) {
     await Promise.all(

@@ -1,22 +1,22 @@
-// From signing in to revoking with the keyboard alone.
+// From sign-in to revoking with the keyboard only.
 
 import type { Locator, Page } from '@playwright/test';
 
 import { ConsolePage } from './console_page';
 import { hydrated } from './support/hydration';
 import { whoami } from './support/request';
-import { daysFromToday, expect, test as base } from './world';
+import { daysFromToday, expect, test as base } from './fixtures';
 
 const MOUSE_EVENTS = ['mousedown', 'mouseup', 'mousemove', 'mouseover', 'pointerdown', 'pointermove', 'touchstart', 'wheel'];
 
 const test = base.extend<{ keyboardPage: Page }>({
-  /** A page that counts what comes from anything but a keyboard; there is nothing to count. */
+  /** A page that counts pointer events and expects none. */
   keyboardPage: async ({ context, page }, use) => {
-    const heard: string[] = [];
-    await context.exposeFunction('heardFromPointer', (event: string) => heard.push(event));
+    const messages: string[] = [];
+    await context.exposeFunction('heardFromPointer', (event: string) => messages.push(event));
     await context.addInitScript((events: string[]) => {
       const report = (event: Event): void => {
-        // A key that presses a button makes a click, which no pointer belongs to.
+        // A key press on a button causes a click without a pointer type.
         if (event.type !== 'click' || (event as PointerEvent).pointerId >= 0) {
           (window as unknown as { heardFromPointer: (event: string) => void }).heardFromPointer(event.type);
         }
@@ -24,19 +24,19 @@ const test = base.extend<{ keyboardPage: Page }>({
       for (const event of [...events, 'click']) addEventListener(event, report, { capture: true });
     }, MOUSE_EVENTS);
     await use(page);
-    expect(heard, 'events of a pointer').toEqual([]);
+    expect(messages, 'events of a pointer').toEqual([]);
   },
 });
 
-/** The focus is on an element that shows it, and that is on the screen, where nothing covers it. */
+/** Expects the focused element to show its focus, to be on the screen and not to be covered. */
 async function expectFocusSeen(page: Page): Promise<void> {
   const focus = await page.evaluate(() => {
     const element = document.activeElement;
     if (!element || element === document.body) return { element: 'nothing' };
-    // A field with numbered lines is marked with its numbers.
+    // A field with line numbers shows the focus on its frame.
     const marks = [element, element.parentElement!].map((marked) => getComputedStyle(marked));
     const isMarked = marks.some((style) => style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2);
-    // The button within Chromium's date field is marked by Chromium, in a tree of its own.
+    // Chromium marks the button of its date field itself, in a shadow tree.
     const isPicker = element.matches('input[type=date]:not(:focus-visible)');
     const { left, right, top, bottom } = element.getBoundingClientRect();
     const [x, y] = [(left + right) / 2, (top + bottom) / 2];
@@ -51,12 +51,12 @@ async function expectFocusSeen(page: Page): Promise<void> {
   expect(focus, focus.element).toMatchObject({ marked: true, onScreen: true, uncovered: true });
 }
 
-/** Past the last stop of a modal dialog comes the browser itself, then the dialog again: never the page under it. */
+/** Whether the focus is in the browser itself, which follows the last stop of a modal dialog; the page below is never reached. */
 function isInBrowserItself(page: Page): Promise<boolean> {
   return page.evaluate(() => document.activeElement === document.body && document.querySelector('dialog:modal') !== null);
 }
 
-/** Presses Tab (or Shift+Tab) until `target` has the focus; at every stop on the way the focus is seen. */
+/** Presses Tab (or Shift+Tab) until `target` has the focus, and expects a visible focus at every stop. */
 async function tabTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
   await expect(target).toBeVisible();
   for (let stops = 0; stops < 40; stops += 1) {
@@ -70,7 +70,7 @@ async function tabTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Ta
   throw new Error(`no way to ${target} by ${key}`);
 }
 
-test('from signing in to revoking without a mouse, the focus seen everywhere and returned to where it came from', async ({
+test('every step from sign-in to revoking works by keyboard, with a visible focus that returns to its origin', async ({
   keyboardPage: page,
   context,
   server,
@@ -92,7 +92,7 @@ test('from signing in to revoking without a mouse, the focus seen everywhere and
   await expect(keys.heading('API Keys')).toBeVisible();
   await hydrated(page);
 
-  // The first stop skips the menu.
+  // The first stop is the link that skips the menu.
   await tabTo(page, page.getByRole('link', { name: 'Skip to content' }));
   await keyboard.press('Enter');
   await expect(page.getByRole('main')).toBeFocused();
@@ -116,7 +116,7 @@ test('from signing in to revoking without a mouse, the focus seen everywhere and
   await tabTo(page, keys.expires());
   const expires = daysFromToday(90);
   const [year = '', month = '', day = ''] = expires.split('-');
-  // As the field asks for it in Chromium's English.
+  // In the format of Chromium's English date field.
   await keyboard.type(`${month}${day}${year}`);
   await expect(keys.expires()).toHaveValue(expires);
   await tabTo(page, keys.allowlist());
@@ -133,12 +133,12 @@ test('from signing in to revoking without a mouse, the focus seen everywhere and
   await keyboard.press('Enter');
   await expect(keys.secretDialog()).toBeHidden();
   await expect(page).toHaveURL('/tenant-api-keys');
-  // The list is there, and the focus goes on from its page.
+  // The list is shown, and the focus continues from its page.
   await expect(keys.action('Edit', 'ERP nightly sync')).toBeVisible();
   await expect(page.getByRole('main')).toBeFocused();
   expect((await whoami(server.origin, secret)).status).toBe(200);
 
-  // Filters and sorting, and the focus stays on what was chosen.
+  // Filters and sorting: the focus stays on the chosen element.
   await tabTo(page, keys.search());
   await keyboard.type('erp');
   await expect(page).toHaveURL('/tenant-api-keys?q=erp');
@@ -165,7 +165,7 @@ test('from signing in to revoking without a mouse, the focus seen everywhere and
   await expect(keys.discardQuestion().getByRole('button', { name: 'Keep editing' })).toBeFocused();
   await keyboard.press('Enter');
   await expect(keys.name()).toBeFocused();
-  // Within the dialog alone, round to where it began.
+  // The focus cycles within the dialog.
   await tabTo(page, keys.save());
   await tabTo(page, keys.name());
   await keyboard.press('Enter');
@@ -210,7 +210,7 @@ test('from signing in to revoking without a mouse, the focus seen everywhere and
   await expect(keys.noMatch()).toBeVisible();
   expect((await whoami(server.origin, rotated)).status).toBe(401);
 
-  // The menus, which are popovers, and the way out.
+  // The menus, which are popovers, and signing out.
   const account = page.getByRole('button', { name: email });
   await tabTo(page, account, 'Shift+Tab');
   await keyboard.press('Enter');
@@ -222,7 +222,7 @@ test('from signing in to revoking without a mouse, the focus seen everywhere and
   await expect(keys.heading('Sign in')).toBeVisible();
 });
 
-test('on a narrow screen the menu and the sheet of filters open and close by keys, and give the focus back', async ({ adminPage, keyboardPage: page, tenant }) => {
+test('on a narrow screen the menu and the filter sheet open and close by keyboard and return the focus', async ({ adminPage, keyboardPage: page, tenant }) => {
   expect(adminPage).toBe(page);
   await page.setViewportSize({ width: 375, height: 700 });
   await tenant.key('ERP nightly sync');

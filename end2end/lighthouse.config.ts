@@ -1,4 +1,4 @@
-// Lighthouse on the release build, apart from the journeys: it wants the machine for itself.
+// Lighthouse on the release build, separate from the other tests because it needs the machine alone.
 
 import { defineConfig } from '@playwright/test';
 

@@ -1,11 +1,11 @@
-// Lighthouse, mobile profile, on the release build: accessibility and best practices 100, nothing that shifts, and no more bytes and requests
-// than the limits. None of these depends on the machine; the performance score does (lighthouse_performance.ts).
+// Lighthouse, mobile profile, on the release build: accessibility and best practices 100, no layout shift, and bytes and requests within
+// their limits. None of these depends on the machine; the performance score does (lighthouse_performance.ts).
 
 import { expect, test } from '@playwright/test';
 
 import { PAGES, audit, startStockedServer, type StockedServer } from './support/audit';
 
-/** Everything that a first visit downloads, compressed as it is sent. */
+/** The total transfer size of a first visit, compressed. */
 const MAX_BYTES = 400_000;
 const MAX_REQUESTS = 8;
 

@@ -1,13 +1,13 @@
-// A tenant has used every key of its limit.
+// A tenant at its key limit.
 
 import { ConsolePage } from './console_page';
-import { expect, test } from './world';
+import { expect, test } from './fixtures';
 
 const REASON = 'You have reached your limit of 10 keys. Contact support to raise it.';
 
-test('at 10/10 the button is disabled and says why; a revoked key frees a place', async ({ adminPage, noise, tenant }) => {
-  // Pages at the limit may answer /new with a conflict.
-  noise.expectStatus(409);
+test('at 10/10 keys the button is disabled with a reason, and revoking a key enables it', async ({ adminPage, browserLog, tenant }) => {
+  // Pages at the limit may respond to /new with a conflict.
+  browserLog.expectStatus(409);
   for (let number = 1; number <= 10; number += 1) {
     await tenant.key(`Scanner ${number}`);
   }
@@ -19,7 +19,7 @@ test('at 10/10 the button is disabled and says why; a revoked key frees a place'
   await expect(button).toHaveAttribute('aria-disabled', 'true');
   await expect(button).toHaveAccessibleDescription(REASON);
   await expect(keys.generateLink()).toHaveCount(0);
-  // It can be reached, and does nothing.
+  // The button is focusable and has no effect.
   await button.focus();
   await expect(button).toBeFocused();
   await adminPage.keyboard.press('Enter');
@@ -28,7 +28,7 @@ test('at 10/10 the button is disabled and says why; a revoked key frees a place'
   await expect(adminPage).toHaveURL('/tenant-api-keys');
   await expect(keys.heading('API Keys')).toBeVisible();
 
-  // Who comes to the form all the same is told there.
+  // The form opened by URL shows the reason, too.
   await keys.openForm();
   await expect(adminPage.getByText(REASON)).toBeVisible();
 
@@ -41,8 +41,8 @@ test('at 10/10 the button is disabled and says why; a revoked key frees a place'
   await keys.generate({ name: 'Scanner 11', group: tenant.group });
 });
 
-test('a form that was open when the last place was taken says so and loses nothing', async ({ adminPage, noise, tenant }) => {
-  noise.expectStatus(409);
+test('a form submitted after the limit was reached shows the reason and keeps its input', async ({ adminPage, browserLog, tenant }) => {
+  browserLog.expectStatus(409);
   await tenant.setLimit(1);
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
@@ -55,7 +55,7 @@ test('a form that was open when the last place was taken says so and loses nothi
   await expect(keys.allowlist()).toHaveValue('192.0.2.7');
 });
 
-test('a limit that was lowered under what is used keeps every key', async ({ adminPage, tenant }) => {
+test('a limit lowered below the number of keys deletes none', async ({ adminPage, tenant }) => {
   for (const name of ['Metabase', 'Airflow', 'Zapier']) {
     await tenant.key(name);
   }

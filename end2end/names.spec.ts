@@ -1,10 +1,10 @@
-// Long names, right-to-left names and names of markup: text everywhere, whole somewhere, and nothing scrolls sideways.
+// Long names, right-to-left names and names with markup: shown as text, complete in a tooltip or card, without horizontal scrolling.
 
 import type { Page } from '@playwright/test';
 
 import { ConsolePage, open } from './console_page';
 import { whoami } from './support/request';
-import { expect, test } from './world';
+import { expect, test } from './fixtures';
 
 const EMOJI = '😀'.repeat(200);
 const WORD = 'Lieferkettensorgfaltspflichtenüberwachung'.repeat(5).slice(0, 200);
@@ -13,7 +13,7 @@ const HEBREW = 'סנכרון הזמנות לילי של מערכת ה־ERP אל 
 const ARABIC = 'مزامنة الطلبات الليلية (ERP) 2027';
 const MARKUP = '<img src=/never onerror="document.title=`owned`">';
 
-test('p57: an edit refuses control and bidirectional-override characters and 201 emoji, and takes 200', async ({ adminPage, server, tenant }) => {
+test('p57: an edit refuses control and bidirectional-override characters and 201 emoji, and accepts 200', async ({ adminPage, server, tenant }) => {
   const key = await tenant.key('Warehouse');
   const keys = new ConsolePage(adminPage);
   await open(adminPage, `/tenant-api-keys/${key.id}/edit`);
@@ -37,7 +37,7 @@ test('p57: an edit refuses control and bidirectional-override characters and 201
   expect(JSON.parse((await whoami(server.origin, key.secret)).body).name).toBe(EMOJI);
 });
 
-test('p57: a name of markup is text in the dialog, its title, its conflict and the list', async ({ adminPage, openContext, server, tenant }) => {
+test('p57: a name with markup is text in the dialog, its title, its conflict and the list', async ({ adminPage, openContext, server, tenant }) => {
   const key = await tenant.key(MARKUP, { description: '</textarea><script>document.title="owned"</script>' });
   const asked: string[] = [];
   adminPage.on('request', (request) => asked.push(new URL(request.url()).pathname));
@@ -68,7 +68,7 @@ async function expectNoSidewaysScrolling(page: Page, what: string): Promise<void
   expect(overflow, `${what} is wider than the screen`).toEqual([]);
 }
 
-test('long and right-to-left names break no page: at 375 and 1440 pixels nothing scrolls sideways', async ({ adminPage, server, tenant }) => {
+test('with long and right-to-left names no page scrolls horizontally at 375 and 1440 pixels', async ({ adminPage, server, tenant }) => {
   const names = [WORD, SENTENCE, HEBREW, ARABIC, EMOJI];
   const keys = new ConsolePage(adminPage);
   const issued = await Promise.all(names.map((name) => tenant.key(name, { description: 'w'.repeat(1_000) })));
@@ -83,14 +83,14 @@ test('long and right-to-left names break no page: at 375 and 1440 pixels nothing
       await expect(adminPage.locator('dialog')).toContainText(key.name);
       await expectNoSidewaysScrolling(adminPage, `${dialog} at ${width}`);
     }
-    // The words of a search may have 100 characters.
+    // A search text has at most 100 characters.
     await adminPage.goto(`/tenant-api-keys?q=${WORD.slice(0, 99)}x`);
     await expect(keys.noMatch()).toBeVisible();
     await expectNoSidewaysScrolling(adminPage, `no match at ${width}`);
   }
 });
 
-test('a right-to-left name reads from its own side, and does not turn what stands around it', async ({ adminPage, tenant }) => {
+test('a right-to-left name is isolated from the text around it', async ({ adminPage, tenant }) => {
   const key = await tenant.key(ARABIC);
   const keys = new ConsolePage(adminPage);
   await keys.openList();
@@ -108,7 +108,7 @@ test('a right-to-left name reads from its own side, and does not turn what stand
   expect(await keys.name().evaluate((field) => getComputedStyle(field).direction), 'the field').toBe('rtl');
 });
 
-/** What the tooltip of a name says; empty while none is shown. */
+/** The text of a name's tooltip; empty while none is shown. */
 function tooltip(page: Page, name: number): Promise<string> {
   return new ConsolePage(page).names().nth(name).evaluate((element) => {
     const { content, visibility } = getComputedStyle(element, '::after');
@@ -116,7 +116,7 @@ function tooltip(page: Page, name: number): Promise<string> {
   });
 }
 
-/** Whether the name's end is not seen. */
+/** Whether the name is truncated. */
 function isCut(page: Page, name: number): Promise<boolean> {
   return new ConsolePage(page).names().nth(name).evaluate((element) => {
     const text = element.querySelector('.truncate') ?? element;
@@ -124,7 +124,7 @@ function isCut(page: Page, name: number): Promise<boolean> {
   });
 }
 
-test('a name that is cut stands whole in a tooltip, under the pointer and with the focus, until Escape', async ({ adminPage, server, tenant }) => {
+test('a truncated name has a tooltip on hover and on focus, closed by Escape', async ({ adminPage, server, tenant }) => {
   await tenant.key('Zapier');
   const revoked = await tenant.key(SENTENCE);
   await server.run(['key', 'revoke', revoked.id]);
@@ -140,25 +140,25 @@ test('a name that is cut stands whole in a tooltip, under the pointer and with t
     await adminPage.keyboard.press('Escape');
     await expect.poll(() => tooltip(adminPage, name), 'Escape').toBe('');
     await adminPage.mouse.move(1, 1);
-    // As the keyboard does it: a mouse would not show the focus.
+    // By keyboard, because a mouse does not show the focus.
     await adminPage.keyboard.press('Tab');
     await keys.names().nth(name).focus();
     await expect.poll(() => tooltip(adminPage, name), 'focus').toContain(text);
   }
-  // A name that is not cut needs none.
+  // A name that fits has no tooltip.
   await keys.names().nth(2).hover();
   expect(await isCut(adminPage, 2)).toBe(false);
   expect(await tooltip(adminPage, 2)).toBe('');
-  // On a narrow screen the whole name stands in the card.
+  // On a narrow screen the card shows the whole name.
   await adminPage.setViewportSize({ width: 375, height: 800 });
   for (const name of [0, 1, 2]) expect(await isCut(adminPage, name), 'a card wraps the name').toBe(false);
 });
 
-test('a name of few and wide letters that is cut has its tooltip, too', async ({ adminPage, tenant }) => {
+test('a truncated name of few wide letters has a tooltip, too', async ({ adminPage, tenant }) => {
   const names = ['Warehouse management sys', 'WAREHOUSE MAIN ERP', '受注データ夜間同期バッチ'];
   for (const name of names) await tenant.key(name);
   const keys = new ConsolePage(adminPage);
-  // Where the column of the names is at its narrowest: just wide enough for a table, and for a menu beside it.
+  // The width at which the name column is narrowest: just wide enough for the table and the menu.
   for (const width of [700, 961]) {
     await adminPage.setViewportSize({ width, height: 800 });
     await keys.openList();

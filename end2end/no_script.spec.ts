@@ -1,46 +1,46 @@
-// Everything without JavaScript: links are links, forms are forms, and a secret is shown once.
+// The console without JavaScript: links, forms, and secrets that are shown once.
 
 import type { Page, Response } from '@playwright/test';
 
 import { ConsolePage } from './console_page';
 import { send, whoami } from './support/request';
-import { MANY_KEYS, expect, namesOf, test as stockedTest } from './stocked_world';
-import { createPerson, daysFromToday, signIn, test as base } from './world';
+import { MANY_KEYS, expect, namesOf, test as stockedTest } from './stocked_fixtures';
+import { createPerson, daysFromToday, signIn, test as base } from './fixtures';
 
 const WITHOUT_SCRIPT = { javaScriptEnabled: false };
 
-/** Chromium says of each page's script, and of what is fetched for it, that it is not used. */
+/** Chromium warns that each page's script and its preloads are unused. */
 const UNUSED = [/^request failed: \S+\.js csp$/, /^console warning: The resource \S+\.wasm was preloaded using link preload but not used/];
 
 const test = base.extend({
-  noise: async ({ noise }, use) => {
-    for (const complaint of UNUSED) noise.expect(complaint);
-    await use(noise);
+  browserLog: async ({ browserLog }, use) => {
+    for (const complaint of UNUSED) browserLog.expect(complaint);
+    await use(browserLog);
   },
   context: async ({ openContext }, use) => use(await openContext(WITHOUT_SCRIPT)),
 });
 
 const ALREADY_SHOWN = 'This secret was already shown';
 
-/** The page that shows a new secret: no dialog, and nothing in it that runs. */
+/** The page that shows a new secret: no dialog and no script. */
 class SecretPage {
   constructor(readonly page: Page) {}
 
   readonly secret = () => this.page.getByRole('textbox', { name: 'Secret' });
   readonly close = () => this.page.getByRole('link', { name: 'Close', exact: true });
 
-  /** Clicks what makes a secret, judges the answer, and returns the secret. */
+  /** Clicks a button that creates a secret, checks the response, and returns the secret. */
   async from(click: () => Promise<void>): Promise<string> {
-    const answer = this.page.waitForResponse((response) => response.request().method() === 'POST');
+    const response = this.page.waitForResponse((response) => response.request().method() === 'POST');
     await click();
     await expect(this.page.getByText('This secret will not be shown again.')).toBeVisible();
     await expect(this.secret()).toHaveText(/^lk_[0-9A-Za-z]{38}$/);
-    await expectNothingKeptOrRun(await answer);
+    await expectNothingKeptOrRun(await response);
     return (await this.secret().innerText()).trim();
   }
 }
 
-/** An answer with a secret: nothing keeps it, and nothing in it runs. */
+/** Expects a response with a secret to be uncacheable and without script. */
 async function expectNothingKeptOrRun(response: Response): Promise<void> {
   const headers = await response.allHeaders();
   expect(headers['cache-control']).toBe('no-store, no-transform');
@@ -51,10 +51,10 @@ async function expectNothingKeptOrRun(response: Response): Promise<void> {
   expect(body).not.toMatch(/<script|modulepreload|\.wasm|\son\w+=|javascript:/i);
 }
 
-/** Chromium does not send a form again by itself. */
+/** Chromium's error when a history step would resend a form. */
 const REFUSED_RESEND = /ERR_CACHE_MISS/;
 
-/** A step in the history, which may lead to the answer to a form: it brings no secret. */
+/** Goes one step in the history, possibly to the response of a form, and expects no secret. */
 async function goInHistory(page: Page, step: 'Back' | 'Forward', secret: string): Promise<void> {
   const refused = (error: Error): void => expect(error.message).toMatch(REFUSED_RESEND);
   await (step === 'Back' ? page.goBack() : page.goForward()).catch(refused);
@@ -65,8 +65,8 @@ async function tableOf(server: { json: (command: string[]) => Promise<unknown> }
   return (await server.json(['key', 'list', '--tenant', slug])) as { name: string; status: string }[];
 }
 
-test('signing in and out, and the way back to the page that was asked for', async ({ noise, page, tenant }) => {
-  noise.expectStatus(422);
+test('sign-in leads to the requested page, and signing out works', async ({ browserLog, page, tenant }) => {
+  browserLog.expectStatus(422);
   const keys = new ConsolePage(page);
   const { email, password } = tenant.administrator;
   await page.goto('/tenant-api-keys/new');
@@ -82,15 +82,15 @@ test('signing in and out, and the way back to the page that was asked for', asyn
   await expect(keys.heading('Sign in')).toBeVisible();
 });
 
-test('a key is generated: every message at once, what was typed kept, the secret once, not on reload and not on Back', async ({
+test('generating a key shows all errors at once, keeps the input, and shows the secret once, not on reload or Back', async ({
   adminPage: page,
-  noise,
+  browserLog,
   server,
   tenant,
 }) => {
-  noise.expectStatus(422);
-  noise.expectStatus(409);
-  noise.expect(REFUSED_RESEND);
+  browserLog.expectStatus(422);
+  browserLog.expectStatus(409);
+  browserLog.expect(REFUSED_RESEND);
   const keys = new ConsolePage(page);
   await page.goto('/tenant-api-keys');
   await keys.generateLink().click();
@@ -127,12 +127,12 @@ test('a key is generated: every message at once, what was typed kept, the secret
   const shown = new SecretPage(page);
   const secret = await shown.from(() => keys.submit().click());
   expect(page.url()).not.toContain(secret);
-  const answer = await whoami(server.origin, secret);
-  expect(answer.status).toBe(200);
-  expect(JSON.parse(answer.body)).toMatchObject({ name: 'ERP nightly sync', description: 'Two\nlines', ip_allowlist: ['127.0.0.1/32'] });
+  const response = await whoami(server.origin, secret);
+  expect(response.status).toBe(200);
+  expect(JSON.parse(response.body)).toMatchObject({ name: 'ERP nightly sync', description: 'Two\nlines', ip_allowlist: ['127.0.0.1/32'] });
   await expect(page.getByText(/^curl /)).toContainText(secret);
 
-  // A reload sends the form again.
+  // A reload resends the form.
   const repeated = page.waitForResponse((response) => response.request().method() === 'POST');
   await page.reload();
   await expect(keys.heading(ALREADY_SHOWN)).toBeVisible();
@@ -148,8 +148,8 @@ test('a key is generated: every message at once, what was typed kept, the secret
   expect(await page.content()).not.toContain(secret);
 });
 
-test('Close leads from the secret to the list, Back from there not to the secret', async ({ adminPage: page, noise, tenant }) => {
-  noise.expect(REFUSED_RESEND);
+test('Close leads from the secret to the list, and Back from there does not show the secret', async ({ adminPage: page, browserLog, tenant }) => {
+  browserLog.expect(REFUSED_RESEND);
   const keys = new ConsolePage(page);
   await page.goto('/tenant-api-keys/new');
   await keys.fill({ name: 'Zapier', group: tenant.group });
@@ -163,8 +163,8 @@ test('Close leads from the secret to the list, Back from there not to the secret
   }
 });
 
-test('the form at the limit says so, and keeps what was typed', async ({ adminPage: page, noise, tenant }) => {
-  noise.expectStatus(409);
+test('the form at the key limit shows the reason and keeps the input', async ({ adminPage: page, browserLog, tenant }) => {
+  browserLog.expectStatus(409);
   await tenant.setLimit(1);
   const keys = new ConsolePage(page);
   await page.goto('/tenant-api-keys/new');
@@ -176,9 +176,9 @@ test('the form at the limit says so, and keeps what was typed', async ({ adminPa
   await expect(keys.description()).toHaveValue('Typed with care');
 });
 
-test('a key is edited, with messages, and with the conflict of two editors', async ({ adminPage: page, noise, openContext, server, tenant }) => {
-  noise.expectStatus(422);
-  noise.expectStatus(409);
+test('editing a key shows errors and the conflict with a concurrent edit', async ({ adminPage: page, browserLog, openContext, server, tenant }) => {
+  browserLog.expectStatus(422);
+  browserLog.expectStatus(409);
   await tenant.addGroup('Reports', ['reports:read']);
   const key = await tenant.key('ERP nightly sync', { description: 'Ask Jonas', expires: daysFromToday(90) });
   const keys = new ConsolePage(page);
@@ -195,7 +195,7 @@ test('a key is edited, with messages, and with the conflict of two editors', asy
   await expect(keys.allowlist()).toHaveValue('10.0.0.0/33');
   await keys.fill({ name: 'Typed by Mira', allowlist: '127.0.0.1' });
 
-  // Meanwhile, without a script as well.
+  // A concurrent edit, also without script.
   const jonas = await openContext(WITHOUT_SCRIPT);
   await signIn(jonas, server.origin, await tenant.anotherAdministrator('Jonas Weber'));
   const first = new ConsolePage(await jonas.newPage());
@@ -212,14 +212,14 @@ test('a key is edited, with messages, and with the conflict of two editors', asy
   await expect(keys.name()).toHaveValue('Typed by Mira');
   await expect(keys.allowlist()).toHaveValue('127.0.0.1');
   await expect(keys.group().getByRole('option', { selected: true })).toHaveText(tenant.group);
-  // Theirs: the dialog as it is opened now.
+  // Taking over the other edit reopens the dialog with the saved values.
   await keys.conflict().getByRole('link', { name: 'Use theirs', exact: true }).click();
   await expect(keys.editDialog()).toBeVisible();
   await expect(keys.name()).toHaveValue('Typed by Jonas');
 });
 
-test('a conflict may be saved anyway', async ({ adminPage: page, noise, openContext, server, tenant }) => {
-  noise.expectStatus(409);
+test('a conflicting edit can be saved anyway', async ({ adminPage: page, browserLog, openContext, server, tenant }) => {
+  browserLog.expectStatus(409);
   const key = await tenant.key('ERP nightly sync');
   const keys = new ConsolePage(page);
   await page.goto(`/tenant-api-keys/${key.id}/edit?q=erp`);
@@ -232,15 +232,15 @@ test('a conflict may be saved anyway', async ({ adminPage: page, noise, openCont
   await first.save().click();
   await keys.save().click();
   await keys.saveAnyway().click();
-  // The list that the dialog stood over.
+  // The list with the filters from which the dialog was opened.
   await expect(page).toHaveURL('/tenant-api-keys?q=erp');
   await expect(keys.names()).toHaveText(['ERP by Mira']);
   expect(JSON.parse((await whoami(server.origin, key.secret)).body).name).toBe('ERP by Mira');
 });
 
-test('a key is rotated, once, and its expiry with it', async ({ adminPage: page, noise, server, tenant }) => {
-  noise.expectStatus(422);
-  noise.expectStatus(409);
+test('a key is rotated once, together with its expiry', async ({ adminPage: page, browserLog, server, tenant }) => {
+  browserLog.expectStatus(422);
+  browserLog.expectStatus(409);
   const key = await tenant.key('ERP nightly sync', { expires: daysFromToday(10) });
   const keys = new ConsolePage(page);
   await page.goto('/tenant-api-keys');
@@ -262,7 +262,7 @@ test('a key is rotated, once, and its expiry with it', async ({ adminPage: page,
   await page.reload();
   await expect(keys.heading(ALREADY_SHOWN)).toBeVisible();
   expect(await page.content()).not.toContain(secret);
-  // Nothing was rotated by it.
+  // The resent form rotated nothing.
   expect((await whoami(server.origin, secret)).status).toBe(200);
   await page.getByRole('link', { name: 'Rotate', exact: true }).click();
   await expect(keys.rotateDialog()).toContainText('ERP nightly sync');
@@ -272,8 +272,8 @@ test('a key is rotated, once, and its expiry with it', async ({ adminPage: page,
   await expect(page).toHaveURL('/tenant-api-keys');
 });
 
-test('a key is revoked, and a form of it that is still open says so', async ({ adminPage: page, noise, openContext, server, tenant }) => {
-  noise.expectStatus(409);
+test('revoking a key, and a second open form reports that it is revoked', async ({ adminPage: page, browserLog, openContext, server, tenant }) => {
+  browserLog.expectStatus(409);
   const key = await tenant.key('Zapier');
   const keys = new ConsolePage(page);
   const other = await openContext(WITHOUT_SCRIPT);
@@ -294,7 +294,7 @@ test('a key is revoked, and a form of it that is still open says so', async ({ a
   await expect(open.page.getByText('This key is revoked. Nothing re-activates a revoked key.')).toBeVisible();
 });
 
-test('every Cancel and every × leads back to the list that the dialog stood over', async ({ adminPage: page, tenant }) => {
+test('every Cancel and every × leads back to the list with its filters', async ({ adminPage: page, tenant }) => {
   await tenant.key('Airflow');
   const keys = new ConsolePage(page);
   const list = '/tenant-api-keys?status=active&q=air&sort=name';
@@ -313,9 +313,9 @@ test('every Cancel and every × leads back to the list that the dialog stood ove
   await expect(keys.row('Airflow')).toContainText('Active');
 });
 
-test('a super user stays in the tenant through every form', async ({ context, noise, page, server, tenant }) => {
-  noise.expectStatus(422);
-  noise.expectStatus(409);
+test('every form keeps the tenant of a super user', async ({ context, browserLog, page, server, tenant }) => {
+  browserLog.expectStatus(422);
+  browserLog.expectStatus(409);
   await signIn(context, server.origin, await createPerson(server, 'super_user'));
   const inTenant = `tenant=${tenant.slug}`;
   const key = await tenant.key('ERP nightly sync');
@@ -360,7 +360,7 @@ test('a super user stays in the tenant through every form', async ({ context, no
   await expect(keys.names()).toHaveText(['Made by the operator']);
 });
 
-test('a form whose session is over leads to signing in, and makes nothing', async ({ adminPage: page, context, server, tenant }) => {
+test('a form after the session has ended leads to sign-in and changes nothing', async ({ adminPage: page, context, server, tenant }) => {
   const keys = new ConsolePage(page);
   await page.goto('/tenant-api-keys/new');
   await keys.fill({ name: 'Too late', group: tenant.group });
@@ -370,7 +370,7 @@ test('a form whose session is over leads to signing in, and makes nothing', asyn
   expect(await tableOf(server, tenant.slug)).toEqual([]);
 });
 
-test('a form from another site, or with something more or less in it, changes nothing', async ({ adminPage: page, context, server, tenant }) => {
+test('a form from another site, or with extra or missing fields, changes nothing', async ({ adminPage: page, context, server, tenant }) => {
   await page.goto('/tenant-api-keys/new');
   const id = await page.locator('input[name=form_id]').inputValue();
   const group = await new ConsolePage(page).group().getByRole('option', { name: tenant.group }).getAttribute('value');
@@ -391,14 +391,14 @@ test('a form from another site, or with something more or less in it, changes no
   expect((await post({ ...fields, tenant: 'acme' }, own)).status).toBe(422);
   expect((await post({ ...fields, form_id: 'not-an-id' }, own)).status).toBe(422);
   expect(await tableOf(server, tenant.slug)).toEqual([]);
-  // The same, as it should be.
+  // The same form unchanged is accepted.
   expect((await post(fields, own)).status).toBe(200);
   expect((await post(fields, own)).status).toBe(409);
   expect(await tableOf(server, tenant.slug)).toHaveLength(1);
 });
 
-stockedTest('filters, search, sorting and pages are links and a form', async ({ noise, openContext, server, stocked, tenant }) => {
-  for (const complaint of UNUSED) noise.expect(complaint);
+stockedTest('filters, search, sorting and pages are links and a form', async ({ browserLog, openContext, server, stocked, tenant }) => {
+  for (const complaint of UNUSED) browserLog.expect(complaint);
   const context = await openContext(WITHOUT_SCRIPT);
   const page = await context.newPage();
   const keys = new ConsolePage(page);
@@ -423,7 +423,7 @@ stockedTest('filters, search, sorting and pages are links and a form', async ({ 
   await page.getByRole('link', { name: '3 keys expire within 30 days' }).click();
   await expect(keys.names()).toHaveText(['ERP nightly sync', 'Data lake', 'CI smoke tests']);
 
-  // The sheet of a narrow screen opens without a script, too.
+  // The sheet of a narrow screen opens without script, too.
   await page.setViewportSize({ width: 375, height: 800 });
   await page.getByRole('button', { name: 'Filters', exact: true }).click();
   await keys.segment('Expiration', 'Valid').click();

@@ -1,13 +1,13 @@
-// Sorting by the heads of the columns, and the pages of a list, up to the 100,000 keys that a tenant may have.
+// Sorting by column heads and paging, with up to 100,000 keys.
 
 import type { Page } from '@playwright/test';
 
 import { ConsolePage, open } from './console_page';
-import { KEYS, MANY_KEYS, daysFromToday, expect, expirationOf, namesOf, test } from './stocked_world';
+import { KEYS, MANY_KEYS, daysFromToday, expect, expirationOf, namesOf, test } from './stocked_fixtures';
 import { type StoredKey, addKeys } from './support/stored_keys';
-import { Tenant, test as emptyTest, signIn } from './world';
+import { Tenant, test as emptyTest, signIn } from './fixtures';
 
-/** Each column: its word in the URL, what it compares, and whether its head asks for the largest first. */
+/** Each column: its value in the URL, its sort key, and whether the first click sorts descending. */
 const COLUMNS: { head: string; sort: string; value: (key: StoredKey) => string | null; largestFirst: boolean }[] = [
   { head: 'Name', sort: 'name', value: ({ name }) => name.toLowerCase(), largestFirst: false },
   { head: 'Status', sort: 'status', value: ({ status }) => status, largestFirst: false },
@@ -17,21 +17,21 @@ const COLUMNS: { head: string; sort: string; value: (key: StoredKey) => string |
   { head: 'Created', sort: 'created_at', value: ({ created }) => created.toISOString(), largestFirst: true },
 ];
 
-/** The values in the order of the list, empty ones last in both directions. */
+/** Sorts values like the list: empty ones last in both directions. */
 function sorted(values: (string | null)[], descending: boolean): (string | null)[] {
   const present = values.filter((value) => value !== null).sort();
   return [...(descending ? present.reverse() : present), ...values.filter((value) => value === null)];
 }
 
-test('each head sorts by its column, first one way, then the other', async ({ adminPage }) => {
-  // Wide enough for every column.
+test('each column head sorts by its column in both directions', async ({ adminPage }) => {
+  // Wide enough to show every column.
   await adminPage.setViewportSize({ width: 1440, height: 900 });
   const byName = new Map(KEYS.map((key) => [key.name, key]));
   const keys = new ConsolePage(adminPage);
   await keys.openList('?status=&q=');
   await expect(keys.head('Created')).toHaveAttribute('aria-sort', 'descending');
 
-  /** Which of several keys with the same value comes first is nobody's business; that each is there, is. */
+  /** Compares values instead of keys, because the order of keys with equal values is not specified. */
   const expectSorted = async (column: (typeof COLUMNS)[number], descending: boolean): Promise<void> => {
     await expect(keys.head(column.head)).toHaveAttribute('aria-sort', descending ? 'descending' : 'ascending');
     await expect(adminPage.locator('th[aria-sort]')).toHaveCount(1);
@@ -49,26 +49,26 @@ test('each head sorts by its column, first one way, then the other', async ({ ad
     for (const descending of [column.largestFirst, !column.largestFirst]) {
       await keys.head(column.head).getByRole('link').click();
       const word = `${descending ? '-' : ''}${column.sort}`;
-      // The usual order needs no word.
+      // The default order is not in the URL.
       await expect(adminPage).toHaveURL(word === '-created_at' ? '/tenant-api-keys' : `/tenant-api-keys?sort=${word}`);
       await expectSorted(column, descending);
     }
   }
-  // The same by URL, as it comes from the server; and a step back.
+  // The same order by URL, rendered on the server, and after Back.
   await adminPage.goBack();
   await expectSorted(COLUMNS[5]!, true);
   await adminPage.goto('/tenant-api-keys?sort=-expires_on');
   await expectSorted(COLUMNS[3]!, true);
 });
 
-/** The list shows these keys and says where in the list they stand. */
+/** Expects these keys in the list and `text` as their position. */
 async function expectPage(page: Page, names: string[], text: string): Promise<void> {
   const keys = new ConsolePage(page);
   await expect(keys.pager()).toContainText(text);
   await expect(keys.names()).toHaveText(names);
 }
 
-test('pages follow each other, back and forward, by links and by the browser', async ({ context, page, server, stocked }) => {
+test('paging works by links and by the browser’s Back and Forward', async ({ context, page, server, stocked }) => {
   await signIn(context, server.origin, stocked.tenantOfMany.administrator);
   const keys = new ConsolePage(page);
   const all = namesOf(() => true, MANY_KEYS);
@@ -102,7 +102,7 @@ test('pages follow each other, back and forward, by links and by the browser', a
   await page.goForward();
   await expectPage(page, ...pages[1]);
 
-  // A page has a URL; whatever else is asked for begins at the first one.
+  // A page has a URL; changing filters or order starts at the first page.
   await page.goto(lastPage);
   await expectPage(page, ...pages[2]);
   await keys.openList();
@@ -122,7 +122,7 @@ test('pages follow each other, back and forward, by links and by the browser', a
 const HUNDRED_THOUSAND = 100_000;
 
 emptyTest('a tenant of 100,000 keys: every sort and filter, and from page to page', async ({ context, page, startServer }) => {
-  // Most of it is the filling.
+  // Most of the time is spent on inserting the keys.
   test.setTimeout(150_000);
   const server = await startServer({ LATCHKEY_REVOKED_KEYS_KEPT: `${HUNDRED_THOUSAND}` });
   const tenant = await Tenant.create(server, { keyLimit: HUNDRED_THOUSAND });
@@ -164,7 +164,7 @@ emptyTest('a tenant of 100,000 keys: every sort and filter, and from page to pag
     await expectPage(page, expected.slice(0, 25), `1–${Math.min(25, expected.length)} of ${expected.length.toLocaleString('en')} keys`);
   }
 
-  // By script now: forth, back, and forth again.
+  // With script: forward, back, and forward again.
   const newest = stored.map(({ name }) => name).reverse();
   await open(page, listOf(''));
   const firsts = [0, 25, 50, 75, 50, 25, 0, 25];
@@ -175,7 +175,7 @@ emptyTest('a tenant of 100,000 keys: every sort and filter, and from page to pag
   }
 });
 
-/** Key number `index` of very many: every state, every group, and an order of its own in each column. */
+/** Key number `index` of many: all states, and a different order in each column. */
 function manyfold(index: number, group: string): StoredKey {
   const scattered = (index * 7_919) % HUNDRED_THOUSAND;
   return {
@@ -189,7 +189,7 @@ function manyfold(index: number, group: string): StoredKey {
   };
 }
 
-/** The index of the key of that name. */
+/** The index of the key with this name. */
 function numberOf(name: string): number {
   return Number(/ of (\d+)$/.exec(name)?.[1]);
 }

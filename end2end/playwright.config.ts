@@ -5,10 +5,10 @@ import { CHROMIUM, CHROMIUM_ARGUMENTS } from './support/chromium';
 export default defineConfig({
   testDir: '.',
   testMatch: '*.spec.ts',
-  // Two, because the machines that run this have two cores. Each worker has a server of its own.
+  // Two, because the machines that run the tests have two cores. Each worker starts its own server.
   workers: 2,
   fullyParallel: true,
-  // A journey that passes at the second try has found something.
+  // No retries: a test that passes on the second try has found a bug.
   retries: 0,
   forbidOnly: true,
   timeout: 60_000,
@@ -18,7 +18,7 @@ export default defineConfig({
     browserName: 'chromium',
     actionTimeout: 15_000,
     navigationTimeout: 20_000,
-    // A trace, a video or a screenshot of these journeys would hold secrets.
+    // Traces, videos and screenshots of these tests would contain secrets.
     trace: 'off',
     video: 'off',
     screenshot: 'off',

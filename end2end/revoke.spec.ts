@@ -1,10 +1,10 @@
-// An administrator revokes a key, for ever.
+// Revoking a key, which is permanent.
 
 import { ConsolePage, open } from './console_page';
 import { whoami } from './support/request';
-import { expect, test } from './world';
+import { expect, test } from './fixtures';
 
-test('revoking refuses the very next request, and the row reads Revoked', async ({ adminPage, server, tenant }) => {
+test('revoking a key refuses its next request, and the row shows Revoked', async ({ adminPage, server, tenant }) => {
   const key = await tenant.key('Zapier');
   await tenant.key('ERP nightly sync');
   const keys = new ConsolePage(adminPage);
@@ -35,7 +35,7 @@ test('revoking refuses the very next request, and the row reads Revoked', async 
   await expect(row.getByRole('link', { name: /^(Edit|Rotate|Revoke) / })).toHaveCount(0);
   await expect(row.getByRole('button')).toHaveCount(0);
   await expect(keys.counter('1/10 keys')).toBeVisible();
-  // The row's button is gone: focus is on the page's title, not lost.
+  // The row's button is gone, so the focus is on the page's title.
   await expect(keys.heading('API Keys')).toBeFocused();
 });
 
@@ -57,7 +57,7 @@ test('cancelling revokes nothing', async ({ adminPage, server, tenant }) => {
   expect((await whoami(server.origin, key.secret)).status).toBe(200);
 });
 
-test('the question has a URL of its own: it can be opened, reloaded and left to the list', async ({ adminPage, tenant }) => {
+test('the revoke dialog has a URL that can be opened and reloaded, and leads back to the list', async ({ adminPage, tenant }) => {
   const key = await tenant.key('Airflow');
   const keys = new ConsolePage(adminPage);
   await open(adminPage, `/tenant-api-keys/${key.id}/revoke`);

@@ -2,9 +2,9 @@
 
 import { ConsolePage, open } from './console_page';
 import { whoami } from './support/request';
-import { daysFromToday, expect, test } from './world';
+import { daysFromToday, expect, test } from './fixtures';
 
-test('rotating kills the old secret and gives a new one, with the very next requests', async ({ adminPage, context, server, tenant }) => {
+test('after rotating, the next requests are refused with the old secret and accepted with the new one', async ({ adminPage, context, server, tenant }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.origin });
   const key = await tenant.key('ERP nightly sync', { allow: ['127.0.0.0/8'] });
   const before = await whoami(server.origin, key.secret);
@@ -27,7 +27,7 @@ test('rotating kills the old secret and gives a new one, with the very next requ
   expect(old.status).toBe(401);
   expect(JSON.parse(old.body).code).toBe('invalid_api_key');
   expect(fresh.status).toBe(200);
-  // Everything but the secret is kept.
+  // All fields but the secret are unchanged.
   const kept = ['id', 'name', 'description', 'expires_on', 'ip_allowlist', 'authorization_group', 'created_at', 'status'];
   const pick = (body: string): unknown => Object.fromEntries(kept.map((field) => [field, JSON.parse(body)[field]]));
   expect(pick(fresh.body)).toEqual(pick(before.body));
@@ -43,7 +43,7 @@ test('rotating kills the old secret and gives a new one, with the very next requ
   await expect(keys.counter('1/10 keys')).toBeVisible();
 });
 
-test('cancelling rotates nothing and returns to the list and to the button', async ({ adminPage, server, tenant }) => {
+test('cancelling rotates nothing and returns to the list with the focus on the button', async ({ adminPage, server, tenant }) => {
   const key = await tenant.key('Zapier');
   const keys = new ConsolePage(adminPage);
   await keys.openList();
@@ -61,7 +61,7 @@ test('cancelling rotates nothing and returns to the list and to the button', asy
   expect((await whoami(server.origin, key.secret)).status).toBe(200);
 });
 
-test('the expiry is offered, filled with the current one, and can be kept, moved and taken away', async ({ adminPage, server, tenant }) => {
+test('the rotate dialog offers the current expiry, which can be kept, changed or removed', async ({ adminPage, server, tenant }) => {
   const current = daysFromToday(10);
   const key = await tenant.key('CI smoke tests', { expires: current });
   const keys = new ConsolePage(adminPage);
@@ -83,7 +83,7 @@ test('the expiry is offered, filled with the current one, and can be kept, moved
   await expect(keys.row('CI smoke tests')).toContainText('Never');
 });
 
-test('a date that is not in the future is refused, and the old secret goes on working', async ({ adminPage, server, tenant }) => {
+test('a date that is not in the future is refused, and the old secret still works', async ({ adminPage, server, tenant }) => {
   const key = await tenant.key('Airflow');
   const keys = new ConsolePage(adminPage);
   await open(adminPage, `/tenant-api-keys/${key.id}/rotate`);
@@ -95,21 +95,21 @@ test('a date that is not in the future is refused, and the old secret goes on wo
   expect((await whoami(server.origin, key.secret)).status).toBe(200);
 });
 
-test('the dialog says when and from where the current secret was last used', async ({ adminPage, server, tenant }) => {
+test('the dialog shows when and from where the current secret was last used', async ({ adminPage, server, tenant }) => {
   const key = await tenant.key('Metabase dashboards');
   const keys = new ConsolePage(adminPage);
   await open(adminPage, `/tenant-api-keys/${key.id}/rotate`);
   await expect(keys.rotateDialog()).toContainText(/Last used\s*Never/);
   expect((await whoami(server.origin, key.secret)).status).toBe(200);
-  // Uses are written within 5 seconds.
+  // Last use is written within 5 seconds.
   await expect(async () => {
     await adminPage.reload();
     await expect(keys.rotateDialog()).toContainText('from 127.0.0.1', { timeout: 1_000 });
   }).toPass({ timeout: 15_000 });
 });
 
-test('what somebody else revoked meanwhile is not rotated', async ({ adminPage, noise, server, tenant }) => {
-  noise.expectStatus(409);
+test('a key that was revoked meanwhile is not rotated', async ({ adminPage, browserLog, server, tenant }) => {
+  browserLog.expectStatus(409);
   const key = await tenant.key('Shopify connector');
   const keys = new ConsolePage(adminPage);
   await open(adminPage, `/tenant-api-keys/${key.id}/rotate`);

@@ -1,4 +1,4 @@
-// Takes pictures of the console, from `latchkey serve --demo`:
+// Takes screenshots of the console, served by `latchkey serve --demo`:
 //
 //     node screenshots.mjs FILE              the list, as the README shows it
 //     node screenshots.mjs --all FOLDER      every page and dialog, light and dark, wide and narrow
@@ -26,7 +26,7 @@ if (!target) {
   process.exit(2);
 }
 
-// The server refuses a setting that it does not know.
+// The server refuses unknown LATCHKEY_ variables.
 const { LATCHKEY_BIN: _binary, LATCHKEY_CHROMIUM: _chromium, ...environment } = process.env;
 const server = spawn(binary, ['serve', '--demo'], {
   env: { ...environment, LATCHKEY_DRAIN_SECONDS: '0', LATCHKEY_LISTEN: '127.0.0.1:0', RUST_LOG: 'info' },
@@ -109,7 +109,7 @@ function ready(child) {
     const read = (chunk) => {
       output += chunk;
       const origin = /Latchkey is ready on (http:\/\/[^\s"\\]+)/.exec(output)?.[1]?.replace(/\/$/, '');
-      // A line of the table of who can sign in.
+      // A row of the printed table of users.
       const [, email, password] = /^(\S+@\S+) +(\S+) +Tenant administrator$/m.exec(output) ?? [];
       if (origin && email && password) {
         clearTimeout(late);

@@ -1,4 +1,4 @@
-// The secret is shown once. Where could it be found afterwards? Nowhere.
+// A secret is shown once and is not found anywhere afterwards.
 
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,9 +8,9 @@ import type { BrowserContext, Page, Response } from '@playwright/test';
 import { ConsolePage, open } from './console_page';
 import { hydrated } from './support/hydration';
 import { send, whoami } from './support/request';
-import { Tenant, expect, test } from './world';
+import { Tenant, expect, test } from './fixtures';
 
-/** Forms in which a value might be written down. */
+/** Encodings in which a value might be stored. */
 function spellings(value: string): string[] {
   const bytes = Buffer.from(value);
   return [
@@ -31,7 +31,7 @@ function expectWithout(where: string, text: string, values: Record<string, strin
   }
 }
 
-/** Everything that a page of the browser holds and a script could read, as one text. */
+/** All content of a page that a script can read, as one text. */
 async function everythingIn(page: Page): Promise<string> {
   return page.evaluate(async () => {
     const fields = [...document.querySelectorAll('input, textarea, select')].map((field) => (field as HTMLInputElement).value);
@@ -60,25 +60,25 @@ async function everythingIn(page: Page): Promise<string> {
   });
 }
 
-/** An answer that a context received; bodies are read at once, since a navigation throws them away. */
+/** A response that a context received. The body is read at once, because a navigation discards it. */
 interface Received {
   response: Response;
   body: Promise<Buffer>;
 }
 
-function recordAnswers(context: BrowserContext): Received[] {
-  const answers: Received[] = [];
+function recordResponses(context: BrowserContext): Received[] {
+  const responses: Received[] = [];
   context.on('response', (response) => {
-    // A redirect has no body to read.
-    answers.push({ response, body: response.body().catch(() => Buffer.alloc(0)) });
+    // A redirect has no body.
+    responses.push({ response, body: response.body().catch(() => Buffer.alloc(0)) });
   });
-  return answers;
+  return responses;
 }
 
-/** The paths of the answers that have the value in body, address, headers, or in what they answer to. */
-async function answersWith(answers: Received[], value: string): Promise<string[]> {
+/** The paths of the responses that contain the value in body, URL, headers, or request. */
+async function responsesWith(responses: Received[], value: string): Promise<string[]> {
   const found: string[] = [];
-  for (const { response, body } of answers) {
+  for (const { response, body } of responses) {
     const request = response.request();
     const head = [response.url(), response.headers(), request.headers(), request.postData()];
     if ((await body).includes(value) || JSON.stringify(head).includes(value)) {
@@ -88,7 +88,7 @@ async function answersWith(answers: Received[], value: string): Promise<string[]
   return found;
 }
 
-test('p31, p53: after Close the secret is in no page, storage, log or database, and was in one answer alone', async ({
+test('p31, p53: after Close the secret is in no page, storage, log or database, and was in exactly one response', async ({
   context,
   page,
   startServer,
@@ -97,7 +97,7 @@ test('p31, p53: after Close the secret is in no page, storage, log or database, 
   const server = await startServer({ RUST_LOG: 'trace' });
   const tenant = await Tenant.create(server);
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.origin });
-  const answers = recordAnswers(context);
+  const responses = recordResponses(context);
   const keys = new ConsolePage(page);
   await open(page, `${server.origin}/tenant-api-keys/new`);
   await keys.signIn(tenant.administrator);
@@ -117,13 +117,13 @@ test('p31, p53: after Close the secret is in no page, storage, log or database, 
   await keys.copyAndClose();
   const secrets = { 'the generated secret': generated, 'the rotated secret': rotated };
 
-  // Wherever the browser goes from here.
+  // On every page that the browser visits next.
   expectWithout('the list after Close', await everythingIn(page), secrets);
   for (const direction of ['Back', 'Back', 'Back', 'Forward', 'Forward', 'Forward'] as const) {
     const from = page.url();
     await (direction === 'Back' ? page.goBack() : page.goForward());
     await page.waitForLoadState();
-    // Before the first page of all stands an empty one, which has no storage to look into.
+    // The history starts with an empty page, which has no storage.
     if (page.url() === 'about:blank') continue;
     await expect(keys.secretDialog()).toHaveCount(0);
     expectWithout(`${page.url()}, ${direction} from ${from}`, await everythingIn(page), secrets);
@@ -139,10 +139,10 @@ test('p31, p53: after Close the secret is in no page, storage, log or database, 
   }
   expectWithout('the state of the browser', JSON.stringify(await context.storageState({ indexedDB: true })), secrets);
 
-  expect(await answersWith(answers, generated), 'answers with the generated secret').toHaveLength(1);
-  expect(await answersWith(answers, rotated), 'answers with the rotated secret').toHaveLength(1);
+  expect(await responsesWith(responses, generated), 'responses with the generated secret').toHaveLength(1);
+  expect(await responsesWith(responses, rotated), 'responses with the rotated secret').toHaveLength(1);
 
-  // What a caller puts in the wrong place is in no log either.
+  // A secret in the wrong place of a request is in no log either.
   await send(`${server.origin}/api/v1/whoami?api_key=${rotated}`);
   await send(`${server.origin}/api/v1/whoami`, { headers: { Cookie: `api_key=${rotated}`, Authorization: `Bearer ${rotated}` } });
   await send(`${server.origin}/api/v1/whoami`, { method: 'POST', body: rotated });
@@ -158,11 +158,11 @@ test('p31, p53: after Close the secret is in no page, storage, log or database, 
   await expectDatabaseWithout(server.folder, everything);
 });
 
-test('a secret that was on screen is gone after a reload, and Back does not bring it back', async ({ adminPage, tenant }) => {
+test('a shown secret is gone after a reload and after Back', async ({ adminPage, tenant }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
   const secret = { 'the secret': await keys.generate({ name: 'Zapier', group: tenant.group }) };
-  // The browser asks before it goes.
+  // The browser asks before it leaves the page.
   adminPage.on('dialog', (dialog) => dialog.accept());
   await adminPage.reload();
   await hydrated(adminPage);

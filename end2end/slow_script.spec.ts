@@ -1,13 +1,13 @@
-// The WebAssembly comes late, and nobody waits for it: clicks and forms in between do what they do without a script.
+// The WebAssembly loads late: until then, links and forms work as they do without script.
 
 import type { Page } from '@playwright/test';
 
 import { ConsolePage } from './console_page';
 import { hydrated, scriptOf } from './support/hydration';
 import { whoami } from './support/request';
-import { expect, test as base } from './world';
+import { expect, test as base } from './fixtures';
 
-/** The WebAssembly on its way: it comes when a test says so. */
+/** A WebAssembly response that is held back until a test releases it. */
 class Script {
   readonly came: Promise<void>;
   comes: () => void = () => {};
@@ -19,16 +19,16 @@ class Script {
 
 const test = base.extend<{ script: Script }>({
   script: async ({}, use) => use(new Script()),
-  noise: async ({ noise }, use) => {
-    // Chromium finds that late, too.
-    noise.expect(/^console warning: The resource \S+\.wasm was preloaded using link preload but not used/);
-    await use(noise);
+  browserLog: async ({ browserLog }, use) => {
+    // Chromium warns about a preload that is used late.
+    browserLog.expect(/^console warning: The resource \S+\.wasm was preloaded using link preload but not used/);
+    await use(browserLog);
   },
   context: async ({ openContext, script }, use) => {
     const context = await openContext();
     await context.route('**/*.wasm', async (route) => {
       await script.came;
-      // The page that asked for it may be gone by now.
+      // The page that requested it may be closed by now.
       await route.continue().catch(() => {});
     });
     await use(context);
@@ -37,17 +37,17 @@ const test = base.extend<{ script: Script }>({
   },
 });
 
-/** Opens a page without waiting for what it loads besides itself. */
+/** Opens a page without waiting for its subresources. */
 async function openEarly(page: Page, path: string): Promise<void> {
   await page.goto(path, { waitUntil: 'commit' });
 }
 
-/** The page is not live yet: what was done on it until now was done without a script. */
+/** Expects that the page is not hydrated yet, so that every step so far worked without script. */
 async function expectNotLive(page: Page): Promise<void> {
   expect(await scriptOf(page), 'the script has come already').toBe('');
 }
 
-test('links lead on: a row’s action to its dialog, a filter, a head, and the form', async ({ adminPage: page, tenant }) => {
+test('links work before hydration: a row’s action, a filter, a column head, and the form', async ({ adminPage: page, tenant }) => {
   const key = await tenant.key('ERP nightly sync');
   const keys = new ConsolePage(page);
   await openEarly(page, '/tenant-api-keys');
@@ -69,7 +69,7 @@ test('links lead on: a row’s action to its dialog, a filter, a head, and the f
   await expectNotLive(page);
 });
 
-test('a dialog that was opened before the script came becomes a modal one', async ({ adminPage: page, script, server, tenant }) => {
+test('a dialog opened before hydration becomes modal after it', async ({ adminPage: page, script, server, tenant }) => {
   const key = await tenant.key('ERP nightly sync', { description: 'Ask Jonas' });
   const keys = new ConsolePage(page);
   await openEarly(page, '/tenant-api-keys');
@@ -82,7 +82,7 @@ test('a dialog that was opened before the script came becomes a modal one', asyn
   await expect(keys.name()).toHaveValue('Typed before the script');
   await expect(keys.description()).toHaveValue('Ask Jonas');
   expect(await keys.editDialog().evaluate((dialog) => dialog.matches(':modal'))).toBe(true);
-  // It knows what was typed: it asks before that goes.
+  // The hydrated dialog has the input and asks before discarding it.
   await page.keyboard.press('Escape');
   await expect(keys.discardQuestion()).toBeVisible();
   await keys.discardQuestion().getByRole('button', { name: 'Keep editing' }).click();
@@ -91,7 +91,7 @@ test('a dialog that was opened before the script came becomes a modal one', asyn
   expect(JSON.parse((await whoami(server.origin, key.secret)).body).name).toBe('Typed before the script');
 });
 
-test('what was typed into the form before the script came is kept, and judged once it is there', async ({ adminPage: page, script, tenant }) => {
+test('input typed before hydration is kept, and checked after it', async ({ adminPage: page, script, tenant }) => {
   const keys = new ConsolePage(page);
   await openEarly(page, '/tenant-api-keys/new');
   await keys.fill({ name: 'x', description: 'seven!!', group: tenant.group, allowlist: '10.0.0.0/33' });
@@ -104,7 +104,7 @@ test('what was typed into the form before the script came is kept, and judged on
   await expect(keys.group().getByRole('option', { selected: true })).toHaveText(tenant.group);
   await expect(page.getByText('7/1,000', { exact: true })).toBeVisible();
   await expect(page.getByText('Grants orders:read, orders:write')).toBeVisible();
-  // Where the person types is not taken away.
+  // Hydration does not move the focus.
   await expect(keys.description()).toBeFocused();
   await keys.submit().click();
   await expect(page.getByRole('alert').getByRole('link')).toHaveText([
@@ -116,7 +116,7 @@ test('what was typed into the form before the script came is kept, and judged on
   await expect(keys.row('ERP nightly sync')).toBeVisible();
 });
 
-test('a form sent before the script came ends at the page without one, with the secret', async ({ adminPage: page, server, tenant }) => {
+test('a form sent before hydration leads to the page without script that shows the secret', async ({ adminPage: page, server, tenant }) => {
   const keys = new ConsolePage(page);
   await openEarly(page, '/tenant-api-keys/new');
   await keys.fill({ name: 'ERP nightly sync', group: tenant.group });
@@ -130,8 +130,8 @@ test('a form sent before the script came ends at the page without one, with the 
   await expect(keys.row('ERP nightly sync')).toBeVisible();
 });
 
-test('a refused form sent before the script came becomes a live one with its messages', async ({ adminPage: page, noise, script, tenant }) => {
-  noise.expectStatus(422);
+test('a refused form sent before hydration hydrates with its messages', async ({ adminPage: page, browserLog, script, tenant }) => {
+  browserLog.expectStatus(422);
   const keys = new ConsolePage(page);
   await openEarly(page, '/tenant-api-keys/new');
   await keys.fill({ name: 'x', description: 'Typed\nwith care', group: tenant.group });
@@ -149,7 +149,7 @@ test('a refused form sent before the script came becomes a live one with its mes
   await keys.generate({});
 });
 
-test('a search typed before the script came is applied when it is there', async ({ adminPage: page, script, tenant }) => {
+test('a search typed before hydration is applied after it', async ({ adminPage: page, script, tenant }) => {
   await tenant.key('ERP nightly sync');
   await tenant.key('Zapier');
   const keys = new ConsolePage(page);
@@ -163,7 +163,7 @@ test('a search typed before the script came is applied when it is there', async 
   await expect(keys.search()).toHaveValue('erp');
 });
 
-test('revoking and rotating do not wait for the script either', async ({ adminPage: page, server, tenant }) => {
+test('revoking and rotating work before hydration', async ({ adminPage: page, server, tenant }) => {
   const rotated = await tenant.key('ERP nightly sync');
   const revoked = await tenant.key('Zapier');
   const keys = new ConsolePage(page);

@@ -1,10 +1,10 @@
-// Pages as Lighthouse sees them: a server with a full list of keys, and one audit of one page.
+// Lighthouse audits of single pages on a server with a full list of keys.
 
 import { expect } from '@playwright/test';
 import { launch } from 'chrome-launcher';
 import lighthouse, { type Result } from 'lighthouse';
 
-import { type Person, Tenant, daysFromToday } from '../world';
+import { type Person, Tenant, daysFromToday } from '../fixtures';
 import { CHROMIUM, CHROMIUM_ARGUMENTS } from './chromium';
 import { send } from './request';
 import { Server } from './server';
@@ -23,7 +23,7 @@ export const PAGES: Page[] = [
 
 export interface StockedServer {
   server: Server;
-  /** The session of an administrator, as the header `Cookie` carries it. */
+  /** The `Cookie` header of an administrator's session. */
   cookie: string;
 }
 
@@ -35,10 +35,10 @@ export interface Audit {
   layoutShift: number;
   /** Milliseconds. */
   largestPaint: number;
-  /** As they are sent, with headers. */
+  /** Transferred bytes, compressed, with headers. */
   bytes: number;
   requests: number;
-  /** The audits of accessibility and best practices that found something. */
+  /** The failed audits of accessibility and best practices. */
   missed: string[];
 }
 
@@ -52,7 +52,7 @@ export async function startStockedServer(): Promise<StockedServer> {
   return { server, cookie: await sessionOf(server, tenant.administrator) };
 }
 
-/** Audits one page in a browser of its own, with an empty cache. */
+/** Audits one page in a new browser with an empty cache. */
 export async function audit({ server, cookie }: StockedServer, { path, signedIn }: Page): Promise<Audit> {
   const chrome = await launch({ chromePath: CHROMIUM, chromeFlags: ['--headless', ...CHROMIUM_ARGUMENTS] });
   try {
@@ -89,12 +89,12 @@ function auditOf(result: Result): Audit {
   };
 }
 
-/** The session's cookie of a sign-in without a browser. */
+/** Signs in without a browser and returns the session cookie. */
 async function sessionOf({ origin }: Server, { email, password }: Person): Promise<string> {
   const body = new URLSearchParams({ email, password, return_to: '/' }).toString();
   const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Origin: origin };
-  const answer = await send(`${origin}/sign-in`, { method: 'POST', headers, body });
-  expect(answer.status, 'sign-in answers with a redirect').toBe(303);
-  const set = answer.headers['set-cookie'] ?? [];
+  const response = await send(`${origin}/sign-in`, { method: 'POST', headers, body });
+  expect(response.status, 'sign-in responds with a redirect').toBe(303);
+  const set = response.headers['set-cookie'] ?? [];
   return set.map((line) => line.split(';')[0]).join('; ');
 }

@@ -1,12 +1,12 @@
-// The browser that the journeys run in: Debian's, since Playwright's own download is not to be had everywhere.
+// The tests run in Debian's Chromium, because Playwright's own download is not available everywhere.
 
 /** The path of Chromium; `LATCHKEY_CHROMIUM` names another. */
 export const CHROMIUM = process.env.LATCHKEY_CHROMIUM ?? '/usr/bin/chromium';
 
-/** A name of this machine that a browser does not trust as it trusts localhost: pages on it have no clipboard API. */
+/** A host name of this machine that is no secure context, unlike localhost: its pages have no clipboard API. */
 export const PLAIN_HTTP_NAME = 'keys.acme.example';
 
-/** What makes Chromium quiet, and start in a container. */
+/** Arguments that silence Chromium and let it start in a container. */
 export const CHROMIUM_ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',

@@ -1,4 +1,4 @@
-// The SQLite file of a server that is stopped, changed by SQL.
+// Changes the SQLite file of a stopped server by SQL.
 
 import { copyFile, mkdtemp, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -7,16 +7,16 @@ import sqlite from 'node-sqlite3-wasm';
 
 export type Database = InstanceType<typeof sqlite.Database>;
 
-/** Runs `change` on the database in `file`, which nothing else has open. */
+/** Runs `change` on the database in `file`, which no other process has open. */
 export async function changeDatabase(file: string, change: (database: Database) => void): Promise<void> {
-  // On a copy: this SQLite's own lock has the name of the file with which a server keeps the next one away.
+  // Works on a copy, because the lock file of this SQLite library has the name of the server's lock file.
   const folder = await mkdtemp(path.join(path.dirname(file), 'change-'));
   const copy = path.join(folder, 'copy.db');
   await copyFile(file, copy);
-  await copyFile(`${file}-wal`, `${copy}-wal`).catch(() => {}); // There need be none.
+  await copyFile(`${file}-wal`, `${copy}-wal`).catch(() => {}); // The write-ahead log may be absent.
   const database = new sqlite.Database(copy);
   try {
-    // It has no shared memory: only who is alone reads a write-ahead log without it.
+    // This library has no shared memory; a write-ahead log is readable without it only in exclusive mode.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE');
     database.exec('PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000; BEGIN');
     change(database);

@@ -1,15 +1,15 @@
-// When a server-rendered page has become a live one. Before that, a click on it does what it does without JavaScript.
+// Waiting for hydration. Before it, a click on a page works as without JavaScript.
 
 import type { Page } from '@playwright/test';
 
-/** What became of a page's script: it took over the page (`on`), or left it as the server sent it (`off`). Empty until that is known. */
+/** The state of a page's script: hydrated (`on`), or not hydrated on purpose (`off`). Empty until it is decided. */
 export async function scriptOf(page: Page): Promise<string> {
   return page.evaluate(() => document.documentElement.dataset.script ?? '');
 }
 
 /**
- * Waits until the page has hydrated; also in a tab that another one covers, where no frames are drawn. A page without a script, such as
- * sign-in, is as live as it gets.
+ * Waits until the page has hydrated, also in a background tab, which draws no frames. Returns at once for a page without a script, such
+ * as sign-in.
  */
 export async function hydrated(page: Page): Promise<void> {
   if ((await page.locator('script[type="module"]').count()) === 0) return;
@@ -17,6 +17,6 @@ export async function hydrated(page: Page): Promise<void> {
   await page.waitForFunction(isKnown, undefined, { timeout: 20_000, polling: 50 });
   const script = await scriptOf(page);
   if (script !== 'on') throw new Error(`the page does not hydrate: ${script}`);
-  // Hydration is one task of the browser, and what it puts off follows at once.
+  // Hydration is one browser task, followed directly by its deferred work.
   await page.evaluate(() => new Promise<void>((resolve) => setTimeout(resolve, 20)));
 }

@@ -1,19 +1,19 @@
-// Requests as an integration sends them: no browser, no cookie, a connection of their own.
+// Requests of an integration: no browser, no cookie, one connection each.
 
 import http from 'node:http';
 
-/** What a server answered. */
-export interface Answer {
+/** The response of a server. */
+export interface HttpResponse {
   status: number;
   headers: http.IncomingHttpHeaders;
   body: string;
 }
 
-/** Sends one request and reads its answer. */
+/** Sends one request and reads the response. */
 export function send(
   url: string,
   { method = 'GET', headers = {}, body }: { method?: string; headers?: http.OutgoingHttpHeaders; body?: string } = {},
-): Promise<Answer> {
+): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const request = http.request(url, { method, headers, agent: false }, (response) => {
       let text = '';
@@ -27,7 +27,7 @@ export function send(
   });
 }
 
-/** Asks `GET /api/v1/whoami` with a secret. */
-export function whoami(origin: string, secret: string): Promise<Answer> {
+/** Sends `GET /api/v1/whoami` with a secret. */
+export function whoami(origin: string, secret: string): Promise<HttpResponse> {
   return send(`${origin}/api/v1/whoami`, { headers: { 'X-API-Key': secret } });
 }

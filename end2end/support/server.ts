@@ -1,4 +1,4 @@
-// A server of our own: the built binary on a port of its own and a database of its own, and its command line beside it.
+// Starts the built binary on its own port and database, and runs its commands.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -18,7 +18,7 @@ const READY = /Latchkey is ready on (http:\/\/\S+?)\/?(?=[\s"\\]|$)/;
 const START_TIMEOUT = 30_000;
 const STOP_TIMEOUT = 20_000;
 
-/** What a program printed, and how it ended. */
+/** The output and exit status of a program. */
 export interface Finished {
   code: number;
   stdout: string;
@@ -29,12 +29,12 @@ export interface Finished {
 export class Server {
   private constructor(
     private running: Running,
-    /** Its temporary folder, which holds the database. */
+    /** The temporary folder with the database. */
     readonly folder: string,
     private readonly environment: NodeJS.ProcessEnv,
   ) {}
 
-  /** Starts one on an empty database. `settings` are environment variables besides its own. */
+  /** Starts a server on an empty database. `settings` are additional environment variables. */
   static async start(settings: Record<string, string> = {}): Promise<Server> {
     const folder = await mkdtemp(path.join(tmpdir(), 'latchkey-end2end-'));
     const environment = {
@@ -54,19 +54,19 @@ export class Server {
     }
   }
 
-  /** Where it listens, e.g. `http://127.0.0.1:41233`. */
+  /** The origin, e.g. `http://127.0.0.1:41233`. */
   get origin(): string {
     return this.running.origin;
   }
 
-  /** Everything it has printed so far: its log. */
+  /** The log so far. */
   get log(): string {
     return this.running.output.text;
   }
 
   /**
-   * Stops it, has its database changed by SQL, and starts it again, on another port. For what no command can do: to make a hundred
-   * thousand keys, or one that expired last week.
+   * Stops the server, changes its database by SQL, and starts it on another port. For states that no command creates: a hundred
+   * thousand keys, or a key that expired last week.
    */
   async restartOn(change: (database: Database) => void): Promise<void> {
     await this.stop({ keep: true });
@@ -79,22 +79,22 @@ export class Server {
     return run(BINARY, arguments_, { cwd: this.folder, env: this.environment, input });
   }
 
-  /** Runs a command as a person would in a shell that finds `latchkey` in `folder`. */
+  /** Runs a command line in a shell that finds `latchkey` in `folder`. */
   async shell(command: string, folder: string): Promise<Finished> {
     const env = { ...this.environment, PATH: `${folder}:${this.environment.PATH ?? ''}` };
     return run('sh', ['-c', command], { cwd: this.folder, env, input: '' });
   }
 
-  /** Runs a command with `--json` and returns its answer; fails where the command fails. */
-  async json<Answer>(arguments_: string[], input = ''): Promise<Answer> {
+  /** Runs a command with `--json` and returns its parsed output; throws if the command fails. */
+  async json<T>(arguments_: string[], input = ''): Promise<T> {
     const { code, stdout, stderr } = await this.run([...arguments_, '--json'], input);
     if (code !== 0) {
       throw new Error(`latchkey ${arguments_.slice(0, 2).join(' ')} ended with ${code}: ${stderr}`);
     }
-    return JSON.parse(stdout) as Answer;
+    return JSON.parse(stdout) as T;
   }
 
-  /** Stops it as an operator does, waits for it, and removes its folder; `keep` leaves the folder. */
+  /** Stops the server by SIGTERM, waits for its exit, and removes its folder unless `keep` is set. */
   async stop({ keep = false } = {}): Promise<void> {
     const { child } = this.running;
     if (child.exitCode === null && child.signalCode === null) {
@@ -113,7 +113,7 @@ export class Server {
   }
 }
 
-/** A process that serves. */
+/** A running server process. */
 interface Running {
   child: ChildProcess;
   output: { text: string };
@@ -131,7 +131,7 @@ async function serve(folder: string, environment: NodeJS.ProcessEnv): Promise<Ru
   }
 }
 
-/** Runs a program to its end, whatever that is. */
+/** Runs a program and returns its output, whether or not it succeeds. */
 export function run(
   program: string,
   arguments_: string[],
@@ -145,7 +145,7 @@ export function run(
         resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
       }
     });
-    child.stdin?.on('error', () => {}); // A program that reads no input closes it early.
+    child.stdin?.on('error', () => {}); // A program that reads no input closes its standard input early.
     child.stdin?.end(input);
   });
 }

@@ -1,21 +1,21 @@
-// Keys put into a database by SQL: in states that only time brings, and very many of them.
+// Inserts keys by SQL: many keys, and keys in past states.
 
 import type { Database } from './database';
 
-/** A key as it lies in the database. Nobody has its secret. */
+/** A stored key. Its secret does not exist. */
 export interface StoredKey {
   name: string;
   description: string;
   /** The name of its group. */
   group: string;
   status: 'active' | 'revoked';
-  /** A date as `YYYY-MM-DD`. */
+  /** A date in the form `YYYY-MM-DD`. */
   expires: string | null;
   lastUsed: Date | null;
   created: Date;
 }
 
-/** Gives a tenant these keys. Its groups are there already. */
+/** Inserts keys of a tenant, whose groups exist already. */
 export function addKeys(database: Database, slug: string, keys: StoredKey[]): void {
   const written = new Set(database.all('PRAGMA table_info(api_keys)').map((column) => column['name']));
   const values = Object.entries(COLUMNS).filter(([column]) => written.has(column));
@@ -29,7 +29,7 @@ export function addKeys(database: Database, slug: string, keys: StoredKey[]): vo
   );
 }
 
-/** Each column with the SQL of its value. Which of them there are depends on how far the schema has come. */
+/** Each column with the SQL of its value. Columns that the schema does not have are left out. */
 const COLUMNS: Record<string, string> = {
   id: 'randomblob(16)',
   tenant_id: 'tenants.id',
@@ -62,7 +62,7 @@ function row(key: StoredKey): Record<string, string | null> {
   };
 }
 
-/** As the program writes a time that has no fraction of a second: it compares times as texts. */
+/** Formats a time without fraction like the program does, which compares times as text. */
 function time(date: Date): string {
   return `${date.toISOString().slice(0, 19)}+00:00`;
 }

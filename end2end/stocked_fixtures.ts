@@ -1,10 +1,10 @@
-// A world whose tenant has keys in every state, some of which only time brings: those that expired last week. Read by many tests and
-// changed by none of them.
+// Fixtures with a tenant that has keys in every state, including keys that expired last week. Many tests read
+// this tenant, none changes it.
 
 import { type StoredKey, addKeys } from './support/stored_keys';
-import { Tenant, daysFromToday, test as base } from './world';
+import { Tenant, daysFromToday, test as base } from './fixtures';
 
-/** So many days ago, a different second for each. */
+/** A time `days` days ago, at a different second for each number. */
 function daysAgo(days: number): Date {
   return new Date(Date.now() - days * 86_400_000 - days * 1_000);
 }
@@ -13,7 +13,7 @@ const ORDERS = 'Orders read/write';
 const BILLING = 'Billing';
 const REPORTS = 'Reports';
 
-/** The newest one last. */
+/** Keys in order of creation. */
 export const KEYS: StoredKey[] = [
   key('Airflow', { group: REPORTS, description: 'Runs the nightly jobs', lastUsed: daysAgo(1) }),
   key('billing export', { group: BILLING, expires: daysFromToday(90), lastUsed: daysAgo(3) }),
@@ -32,10 +32,10 @@ function key(name: string, given: Partial<StoredKey>): StoredKey {
   return { name, description: '', group: ORDERS, status: 'active', expires: null, lastUsed: null, created: new Date(), ...given };
 }
 
-/** More than two pages. */
+/** Keys for more than two pages. */
 export const MANY_KEYS: StoredKey[] = Array.from({ length: 60 }, (_, index) =>
   key(`Scanner ${String(index + 1).padStart(2, '0')}`, {
-    // Every fifth.
+    // Every fifth key.
     status: index % 5 === 4 ? 'revoked' : 'active',
     created: daysAgo(60 - index),
   }),
@@ -43,22 +43,22 @@ export const MANY_KEYS: StoredKey[] = Array.from({ length: 60 }, (_, index) =>
 
 export type Expiration = 'valid' | 'expiring_soon' | 'expired';
 
-/** The expiration state of a key, by the rule of the specification. */
+/** The expiration state of a key by the rule of docs/behaviour.md. */
 export function expirationOf({ expires }: StoredKey): Expiration {
   if (expires === null || expires > daysFromToday(30)) return 'valid';
   return expires < daysFromToday(0) ? 'expired' : 'expiring_soon';
 }
 
-/** The names of the keys for which `matches` says so, newest first. */
+/** The names of the matching keys, newest first. */
 export function namesOf(matches: (key: StoredKey) => boolean, keys = KEYS): string[] {
   return keys.filter(matches).map(({ name }) => name).reverse();
 }
 
-interface StockedWorkerWorld {
+interface StockedFixtures {
   stocked: { tenant: Tenant; tenantOfMany: Tenant };
 }
 
-export const test = base.extend<object, StockedWorkerWorld>({
+export const test = base.extend<object, StockedFixtures>({
   stocked: [
     async ({ server }, use) => {
       const tenant = await Tenant.create(server, { keyLimit: 20 });
@@ -76,8 +76,8 @@ export const test = base.extend<object, StockedWorkerWorld>({
 
   tenant: async ({ stocked }, use) => use(stocked.tenant),
 
-  // Not before the server listens where it does after that.
+  // Depends on `stocked`, because its restart changes the server's port.
   baseURL: async ({ server, stocked: _stocked }, use) => use(server.origin),
 });
 
-export { daysFromToday, expect } from './world';
+export { daysFromToday, expect } from './fixtures';

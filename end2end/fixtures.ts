@@ -1,10 +1,10 @@
-// What every journey starts from: a server on a database of its own, a tenant of its own in it, and a watched browser.
+// Fixtures of all tests: a server on its own database, a tenant for each test, and browser contexts whose console is recorded.
 
 import { randomBytes } from 'node:crypto';
 
 import { type Browser, type BrowserContext, type BrowserContextOptions, type Page, test as base, expect } from '@playwright/test';
 
-import { Noise } from './support/noise';
+import { BrowserLog } from './support/browser_log';
 import { Server } from './support/server';
 
 /** A person who can sign in. */
@@ -13,7 +13,7 @@ export interface Person {
   password: string;
 }
 
-/** An API key as the command line prints it when it makes one. */
+/** The output of `latchkey key create --json`. */
 export interface IssuedKey {
   id: string;
   name: string;
@@ -21,7 +21,7 @@ export interface IssuedKey {
   secret: string;
 }
 
-/** What a key may be made with. */
+/** Options of a new key. */
 export interface NewKey {
   description?: string;
   group?: string;
@@ -29,7 +29,7 @@ export interface NewKey {
   allow?: string[];
 }
 
-/** A tenant with an authorization group and an administrator, made through the command line. */
+/** A tenant with an authorization group and an administrator, created by the command line. */
 export class Tenant {
   private constructor(
     private readonly server: Server,
@@ -39,7 +39,7 @@ export class Tenant {
     readonly administrator: Person,
   ) {}
 
-  /** Makes one that no other test knows. */
+  /** Creates a tenant with a unique slug. */
   static async create(server: Server, { name = 'Acme Logistics', keyLimit = 10 } = {}): Promise<Tenant> {
     const slug = unique('acme');
     const group = 'Orders read/write';
@@ -52,27 +52,27 @@ export class Tenant {
     return new Tenant(server, slug, name, group, administrator);
   }
 
-  /** Makes a member of the tenant. */
+  /** Creates a member of the tenant. */
   member(): Promise<Person> {
     return createPerson(this.server, 'member', this.slug);
   }
 
-  /** Makes a group of people, which no key may have. */
+  /** Creates a group of users, which keys cannot have. */
   async groupOfPeople(name: string): Promise<void> {
     await createGroup(this.server, this.slug, name, 'user', ['orders:read']);
   }
 
-  /** Makes a further administrator. */
+  /** Creates another administrator. */
   anotherAdministrator(name: string): Promise<Person> {
     return createPerson(this.server, 'tenant_admin', this.slug, name);
   }
 
-  /** Makes a further group that keys may have. */
+  /** Creates another group for keys. */
   async addGroup(name: string, permissions: string[]): Promise<void> {
     await createGroup(this.server, this.slug, name, 'tenant_api_key', permissions);
   }
 
-  /** Makes a key. `expires` is a date as `YYYY-MM-DD`. */
+  /** Creates a key. `expires` is a date in the form `YYYY-MM-DD`. */
   async key(name: string, { description, group = this.group, expires, allow = [] }: NewKey = {}): Promise<IssuedKey> {
     const options = [
       ...(description ? ['--description', description] : []),
@@ -88,7 +88,7 @@ export class Tenant {
   }
 }
 
-/** Makes a user with a password that nobody else has. */
+/** Creates a user with a random password. */
 export async function createPerson(server: Server, role: string, tenant?: string, name = 'Mira Albrecht'): Promise<Person> {
   const person = { email: `${unique('mira')}@acme.example`, password: randomBytes(18).toString('base64url') };
   const where = tenant ? ['--tenant', tenant] : [];
@@ -97,50 +97,50 @@ export async function createPerson(server: Server, role: string, tenant?: string
   return person;
 }
 
-/** Makes an authorization group. */
+/** Creates an authorization group. */
 async function createGroup(server: Server, tenant: string, name: string, type: string, permissions: string[]): Promise<void> {
   const allowed = permissions.flatMap((permission) => ['--permission', permission]);
   await server.json(['group', 'create', '--tenant', tenant, '--name', name, '--type', type, ...allowed]);
 }
 
-/** A day as `YYYY-MM-DD`, so many days from today (UTC). */
+/** The date `days` days from today (UTC) in the form `YYYY-MM-DD`. */
 export function daysFromToday(days: number): string {
   return new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
 }
 
-/** Signs a person in without the page: the context has the session's cookie afterwards. The page itself is in access.spec.ts. */
+/** Signs a person in by a request, so that the context has the session cookie. access.spec.ts tests the sign-in page. */
 export async function signIn(context: BrowserContext, origin: string, { email, password }: Person): Promise<void> {
-  const answer = await context.request.post(`${origin}/sign-in`, {
+  const response = await context.request.post(`${origin}/sign-in`, {
     form: { email, password, return_to: '/' },
     headers: { Origin: origin },
     maxRedirects: 0,
   });
-  expect(answer.status(), 'sign-in answers with a redirect').toBe(303);
+  expect(response.status(), 'sign-in responds with a redirect').toBe(303);
 }
 
 function unique(word: string): string {
   return `${word}-${randomBytes(5).toString('hex')}`;
 }
 
-interface World {
+interface Fixtures {
   /** This test's tenant on the worker's server. */
   tenant: Tenant;
-  /** Its administrator's page, signed in, on nothing yet. */
+  /** A page of the tenant's administrator, signed in, with no document loaded yet. */
   adminPage: Page;
-  /** What the browser complained about. */
-  noise: Noise;
-  /** Opens a further browser context, watched as the first is. */
+  /** Errors and warnings of the browser. */
+  browserLog: BrowserLog;
+  /** Opens another browser context, recorded like the first. */
   openContext: (options?: BrowserContextOptions) => Promise<BrowserContext>;
-  /** Starts a further server, on an empty database; it stops with the test. */
+  /** Starts another server on an empty database and stops it after the test. */
   startServer: (settings?: Record<string, string>) => Promise<Server>;
 }
 
-interface WorkerWorld {
+interface WorkerFixtures {
   /** The worker's server. */
   server: Server;
 }
 
-export const test = base.extend<World, WorkerWorld>({
+export const test = base.extend<Fixtures, WorkerFixtures>({
   server: [
     async ({}, use) => {
       const server = await Server.start();
@@ -152,16 +152,16 @@ export const test = base.extend<World, WorkerWorld>({
 
   baseURL: async ({ server }, use) => use(server.origin),
 
-  noise: async ({}, use) => {
-    const noise = new Noise();
-    await use(noise);
-    expect(noise.unexpected, 'the browser complains about nothing').toEqual([]);
+  browserLog: async ({}, use) => {
+    const browserLog = new BrowserLog();
+    await use(browserLog);
+    expect(browserLog.unexpected, 'unexpected errors and warnings of the browser').toEqual([]);
   },
 
-  openContext: async ({ browser, noise, baseURL }, use) => {
+  openContext: async ({ browser, browserLog, baseURL }, use) => {
     const contexts: BrowserContext[] = [];
     await use(async (options = {}) => {
-      const context = await watched(browser, noise, { baseURL, ...options });
+      const context = await watched(browser, browserLog, { baseURL, ...options });
       contexts.push(context);
       return context;
     });
@@ -188,9 +188,9 @@ export const test = base.extend<World, WorkerWorld>({
   },
 });
 
-async function watched(browser: Browser, noise: Noise, options: BrowserContextOptions): Promise<BrowserContext> {
+async function watched(browser: Browser, browserLog: BrowserLog, options: BrowserContextOptions): Promise<BrowserContext> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  noise.listen(context);
+  browserLog.listen(context);
   return context;
 }
 

@@ -1,27 +1,27 @@
-// P67: the server does what a dialog asks for, and its answer does not come back: the page says that nobody knows, reads the list again,
-// and a repeat is answered by what happened.
+// P67: the server executes a change and its response is lost. The page reports an unknown outcome and reloads the list,
+// and a repeat returns the outcome of the first request.
 
 import type { Page, Route } from '@playwright/test';
 
 import { ConsolePage } from './console_page';
 import { whoami } from './support/request';
 import type { Server } from './support/server';
-import { type Tenant, expect, test } from './world';
+import { type Tenant, expect, test } from './fixtures';
 
-/** How an answer gets lost after the server has given it. */
+/** The ways in which a response is lost after the server has sent it. */
 const LOSSES: Record<string, (route: Route) => Promise<void>> = {
   'the connection is reset': async (route) => {
     await route.fetch();
     await route.abort('connectionreset');
   },
-  'a proxy answers 504 with a page of its own': async (route) => {
+  'a proxy responds with 504 with a page of its own': async (route) => {
     await route.fetch();
     await route.fulfill({ status: 504, contentType: 'text/html', body: '<html><body><h1>504 Gateway Time-out</h1></body></html>' });
   },
 };
 
-/** Loses the next answer of a server function. */
-async function loseOnce(page: Page, name: string, loss: (route: Route) => Promise<void>): Promise<void> {
+/** Drops the next response of a server function. */
+async function dropNextResponse(page: Page, name: string, loss: (route: Route) => Promise<void>): Promise<void> {
   await page.route(`**/api/pages/${name}`, loss, { times: 1 });
 }
 
@@ -33,15 +33,15 @@ const unknown = (done: string): string => `Latchkey did not answer. The key may 
 
 for (const [what, loss] of Object.entries(LOSSES)) {
   test.describe(what, () => {
-    test.beforeEach(({ noise }) => {
-      noise.expect(/^request failed: |^answer 504|Failed to load resource/);
-      noise.expectStatus(409);
+    test.beforeEach(({ browserLog }) => {
+      browserLog.expect(/^request failed: |^response 504|Failed to load resource/);
+      browserLog.expectStatus(409);
     });
 
-    test('p67 Generate: one key, however often it is pressed, and its lost secret is said to be lost', async ({ adminPage: page, server, tenant }) => {
+    test('p67 Generate: repeated presses make one key, and the page states that its secret is lost', async ({ adminPage: page, server, tenant }) => {
       const keys = new ConsolePage(page);
       await keys.openForm();
-      await loseOnce(page, 'generate_api_key', loss);
+      await dropNextResponse(page, 'generate_api_key', loss);
       await keys.fill({ name: 'ERP nightly sync', group: tenant.group });
       await keys.submit().click();
       await expect(page.getByRole('alert')).toContainText(unknown('created'));
@@ -52,19 +52,19 @@ for (const [what, loss] of Object.entries(LOSSES)) {
       expect(await keysOf(server, tenant)).toHaveLength(1);
       await page.getByRole('alert').getByRole('link', { name: 'Go to API Keys' }).click();
       await expect(keys.row('ERP nightly sync')).toContainText('Active');
-      // The next form is another one.
+      // The next form has a new idempotency key.
       await keys.generateLink().click();
       await keys.generate({ name: 'Zapier', group: tenant.group });
       expect(await keysOf(server, tenant)).toHaveLength(2);
     });
 
-    test('p67 Rotate: the new hint is in the list, and a repeat does not rotate again', async ({ adminPage: page, server, tenant }) => {
+    test('p67 Rotate: the list shows the new hint, and a repeat does not rotate again', async ({ adminPage: page, server, tenant }) => {
       const key = await tenant.key('ERP nightly sync');
       const keys = new ConsolePage(page);
       await keys.openList();
       await expect(keys.row('ERP nightly sync')).toContainText(key.hint);
       await keys.action('Rotate', 'ERP nightly sync').click();
-      await loseOnce(page, 'rotate_api_key', loss);
+      await dropNextResponse(page, 'rotate_api_key', loss);
       const rotate = keys.rotateDialog().getByRole('button', { name: 'Rotate', exact: true });
       await rotate.click();
       await expect(keys.rotateDialog().getByRole('alert')).toContainText(unknown('rotated'));
@@ -82,12 +82,12 @@ for (const [what, loss] of Object.entries(LOSSES)) {
       expect((await whoami(server.origin, await keys.readSecret())).status).toBe(200);
     });
 
-    test('p67 Revoke: the row says Revoked when the dialog is closed', async ({ adminPage: page, server, tenant }) => {
+    test('p67 Revoke: the row shows Revoked after the dialog is closed', async ({ adminPage: page, server, tenant }) => {
       const key = await tenant.key('ERP nightly sync');
       const keys = new ConsolePage(page);
       await keys.openList();
       await keys.action('Revoke', 'ERP nightly sync').click();
-      await loseOnce(page, 'revoke_api_key', loss);
+      await dropNextResponse(page, 'revoke_api_key', loss);
       await keys.revokeDialog().getByRole('button', { name: 'Revoke', exact: true }).click();
       await expect(keys.revokeDialog().getByRole('alert')).toContainText(unknown('revoked'));
       expect((await whoami(server.origin, key.secret)).status).toBe(401);
@@ -96,13 +96,13 @@ for (const [what, loss] of Object.entries(LOSSES)) {
       await expect(keys.row('ERP nightly sync')).toContainText('Revoked');
     });
 
-    test('p67 Edit: a repeat saves nothing twice, and the list shows what was saved', async ({ adminPage: page, server, tenant }) => {
+    test('p67 Edit: a repeat does not save again, and the list shows the saved values', async ({ adminPage: page, server, tenant }) => {
       await tenant.key('ERP nightly sync');
       const keys = new ConsolePage(page);
       await keys.openList();
       await keys.action('Edit', 'ERP nightly sync').click();
       await keys.name().fill('ERP hourly sync');
-      await loseOnce(page, 'edit_api_key', loss);
+      await dropNextResponse(page, 'edit_api_key', loss);
       await keys.save().click();
       await expect(keys.editDialog().getByRole('alert')).toContainText(unknown('changed'));
       await expect(keys.name()).toHaveValue('ERP hourly sync');
@@ -114,7 +114,7 @@ for (const [what, loss] of Object.entries(LOSSES)) {
   });
 }
 
-test('while an answer is awaited, Cancel, Escape, Back and other links do not leave the page', async ({ adminPage: page, server, tenant }) => {
+test('while a response is pending, Cancel, Escape, Back and other links do not leave the page', async ({ adminPage: page, server, tenant }) => {
   const keys = new ConsolePage(page);
   await keys.openList();
   await keys.generateLink().click();
@@ -139,20 +139,20 @@ test('while an answer is awaited, Cancel, Escape, Back and other links do not le
   expect((await whoami(server.origin, secret)).status).toBe(200);
 });
 
-test('an uncopied secret is not left by Back, by reload or by closing the tab without a question', async ({ adminPage: page, tenant }) => {
+test('Back, reload and closing the tab ask before leaving an uncopied secret', async ({ adminPage: page, tenant }) => {
   const keys = new ConsolePage(page);
   await keys.openList();
   await keys.generateLink().click();
   const secret = await keys.generate({ name: 'ERP nightly sync', group: tenant.group });
 
-  // Back is a step of the router, and so the page itself asks.
+  // Back is handled by the router, so the page itself asks.
   await page.evaluate(() => history.back());
   await expect(keys.closeQuestion()).toBeVisible();
   await expect(page).toHaveURL('/tenant-api-keys/new');
   await expect(keys.secretText()).toHaveText(secret);
   await keys.secretDialog().getByRole('button', { name: 'Go back' }).click();
 
-  // A reload, and a closed tab, are the browser's to ask about.
+  // For a reload or a closed tab, the browser asks.
   const asked: string[] = [];
   page.on('dialog', async (dialog) => {
     asked.push(dialog.type());
@@ -178,7 +178,7 @@ test('an uncopied secret is not left by Back, by reload or by closing the tab wi
   expect(await page.content()).not.toContain(secret);
 });
 
-test('a browser without a clipboard interface copies the older way, or says which keys to press', async ({ adminPage: page, tenant }) => {
+test('without a clipboard API the page copies by execCommand, or names the keys to press', async ({ adminPage: page, tenant }) => {
   await page.addInitScript(() => {
     Reflect.deleteProperty(Navigator.prototype, 'clipboard');
   });
@@ -189,7 +189,7 @@ test('a browser without a clipboard interface copies the older way, or says whic
   await expect(keys.copied()).toBeVisible();
 });
 
-test('a clipboard that never answers leaves the secret selected and says which keys to press', async ({ adminPage: page, tenant }) => {
+test('if the clipboard never responds, the secret is selected and the page names the keys to press', async ({ adminPage: page, tenant }) => {
   await page.addInitScript(() => {
     Object.defineProperty(navigator.clipboard, 'writeText', { value: () => new Promise<void>(() => {}) });
   });
