@@ -3,7 +3,7 @@
 
 import { type Page, expect } from '@playwright/test';
 
-import { ConsolePage } from './console_page';
+import { ConsolePage, SECRET_FORM } from './console_page';
 import { hydrated, scriptOf } from './support/hydration';
 import { whoami } from './support/request';
 import type { Server } from './support/server';
@@ -201,7 +201,7 @@ async function useConsole(page: Page, server: Server, tenant: Tenant, isPartial:
 
 async function secretOf(page: Page): Promise<string> {
   const secret = page.locator('#secret-value');
-  await expect(secret).toHaveText(/^\s*lk_[0-9A-Za-z]{38}\s*$/);
+  await expect(secret).toHaveText(new RegExp(`^\\s*${SECRET_FORM}\\s*$`));
   return (await secret.innerText()).trim();
 }
 

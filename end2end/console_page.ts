@@ -5,6 +5,9 @@ import { type Locator, type Page, expect } from '@playwright/test';
 import { hydrated } from './support/hydration';
 import type { Person } from './fixtures';
 
+/** The form of a secret, as a regular expression (`domain/src/key/format.rs`). */
+export const SECRET_FORM = 'lk_[0-9A-Za-z]{38}';
+
 /** Input of the key form. */
 export interface KeyInput {
   name?: string;
@@ -113,7 +116,7 @@ export class ConsolePage {
   /** Returns the secret from the modal. */
   async readSecret(): Promise<string> {
     await expect(this.secretDialog()).toBeVisible();
-    await expect(this.secretText()).toHaveText(/^lk_[0-9A-Za-z]{38}$/);
+    await expect(this.secretText()).toHaveText(new RegExp(`^${SECRET_FORM}$`));
     return (await this.secretText().innerText()).trim();
   }
 

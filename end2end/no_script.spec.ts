@@ -2,7 +2,7 @@
 
 import type { Page, Response } from '@playwright/test';
 
-import { ConsolePage } from './console_page';
+import { ConsolePage, SECRET_FORM } from './console_page';
 import { send, whoami } from './support/request';
 import { MANY_KEYS, expect, namesOf, test as stockedTest } from './stocked_fixtures';
 import { createPerson, daysFromToday, signIn, test as base } from './fixtures';
@@ -34,7 +34,7 @@ class SecretPage {
     const response = this.page.waitForResponse((response) => response.request().method() === 'POST');
     await click();
     await expect(this.page.getByText('This secret will not be shown again.')).toBeVisible();
-    await expect(this.secret()).toHaveText(/^lk_[0-9A-Za-z]{38}$/);
+    await expect(this.secret()).toHaveText(new RegExp(`^${SECRET_FORM}$`));
     await expectNothingKeptOrRun(await response);
     return (await this.secret().innerText()).trim();
   }

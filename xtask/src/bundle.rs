@@ -1,4 +1,4 @@
-//! The browser's bundle: Trunk makes it, and what changed is put where the server takes it in.
+//! Builds the browser's bundle with Trunk and copies changed files to `dist`, from where the server embeds them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::stylesheet;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// Brings `dist/debug` or `dist/release` up to date and returns that folder.
+/// Brings `dist/debug` or `dist/release` up to date and returns its path.
 ///
 /// # Errors
-/// When a tool cannot be installed or the bundle does not compile.
+/// If a tool cannot be installed or the bundle does not compile.
 pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     let mut path = tools::for_bundle(workspace)?;
     if profile == Profile::Release {
@@ -28,8 +28,8 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> 
         usually(profile),
         || {
             stylesheet::join(workspace)?;
-            // Trunk empties its folder at each build. The server's compilation depends on the files it takes in, so those
-            // that did not change must stay untouched: hence a folder of Trunk's own, and a copy.
+            // Trunk empties its folder at each build, and a new modification time of an embedded file recompiles the server. Trunk therefore
+            // builds into a folder of its own, from where changed files only are copied.
             let built = workspace.target.join("trunk").join(profile.folder());
             command::run(&mut trunk(workspace, profile, &path, &built)?)?;
             let dist = workspace.root.join("dist").join(profile.folder());
@@ -63,7 +63,7 @@ fn trunk(
     if profile == Profile::Release {
         trunk.arg("--release");
     }
-    // Trunk wants "true" or "false" where everybody else accepts any value.
+    // Trunk accepts "true" and "false" only; the convention is any value.
     if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         trunk.env("NO_COLOR", "true");
     } else {
@@ -72,11 +72,11 @@ fn trunk(
     Ok(trunk)
 }
 
-/// Makes `dist` hold the files of `built`, each with its compressed forms, and nothing else. Writes only what differs.
+/// Makes `dist` contain exactly the files of `built` and their compressed forms. Writes changed files only.
 fn update(built: &Path, dist: &Path, profile: Profile) -> Result<()> {
     let mut wanted = BTreeSet::new();
     for file in files(built)? {
-        // Trunk's own page is never served: the server writes its pages.
+        // The server renders its pages; Trunk's page is never served.
         if file == Path::new("index.html") {
             continue;
         }
@@ -84,7 +84,7 @@ fn update(built: &Path, dist: &Path, profile: Profile) -> Result<()> {
             .with_context(|| format!("cannot read {}", built.join(&file).display()))?;
         let place = dist.join(&file);
         let unchanged = std::fs::read(&place).is_ok_and(|before| before == content);
-        // The compressed forms first: a file whose content is current then always has current ones beside it.
+        // The compressed forms come first: an interrupted run then never leaves a current file with outdated ones.
         for (name, compress) in precompress::forms(&file, profile) {
             if !unchanged || !dist.join(&name).is_file() {
                 write(&dist.join(&name), &compress(&content)?)?;
@@ -100,7 +100,7 @@ fn update(built: &Path, dist: &Path, profile: Profile) -> Result<()> {
         wanted
             .iter()
             .any(|file| file.extension().is_some_and(|ending| ending == "wasm")),
-        "Trunk made no WebAssembly in {}",
+        "Trunk built no WebAssembly in {}",
         built.display()
     );
     for stale in files(dist)?.difference(&wanted) {
@@ -110,11 +110,11 @@ fn update(built: &Path, dist: &Path, profile: Profile) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file under another name first: what the server takes in is never half a file.
+/// Writes a file atomically: the server must not embed half a file.
 fn write(place: &Path, content: &[u8]) -> Result<()> {
     let folder = place
         .parent()
-        .context("a file of the bundle has a folder")?;
+        .context("a file of the bundle has no folder")?;
     let unfinished = folder.join(".unfinished");
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(&unfinished, content))
@@ -122,7 +122,7 @@ fn write(place: &Path, content: &[u8]) -> Result<()> {
         .with_context(|| format!("cannot write {}", place.display()))
 }
 
-/// All files below a folder, with their paths from there.
+/// All files below a folder, as paths relative to it.
 fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
     let mut folders = vec![folder.to_owned()];
@@ -148,7 +148,7 @@ fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
 mod tests {
     use super::*;
 
-    /// A folder that is gone when the test is.
+    /// A temporary folder that is removed on drop.
     struct Folder(PathBuf);
 
     impl Folder {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_changed_is_written_and_what_is_gone_is_removed() {
+    fn changed_files_are_written_and_stale_ones_removed() {
         let (built, dist) = (Folder::new("built"), Folder::new("dist"));
         built.put("index.html", b"<!DOCTYPE html>");
         built.put("frontend-1_bg.wasm", b"first");
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(
             all.map(changed),
             before,
-            "an unchanged bundle must not compile the server again"
+            "an unchanged bundle must not recompile the server"
         );
 
         std::fs::remove_file(built.0.join("frontend-1_bg.wasm")).expect("there");
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_without_webassembly_is_no_bundle() {
+    fn a_build_without_webassembly_is_an_error() {
         let (built, dist) = (Folder::new("empty-built"), Folder::new("empty-dist"));
         built.put("main.css", b"body{}");
         assert!(update(&built.0, &dist.0, Profile::Debug).is_err());

@@ -1,5 +1,5 @@
-//! Do clients compile and work that popular generators make of the API's document, each without options (P76)? openapi-generator for Go,
-//! TypeScript, Python and Java, and openapi-python-client. The programs that use them are in `xtask/clients`.
+//! Generates clients from the OpenAPI document without options, compiles them and runs them (P76): openapi-generator for Go, TypeScript, Python and
+//! Java, and openapi-python-client. The programs that use the clients are in `xtask/clients`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::command;
-use crate::contract::{Installation, Server};
+use crate::instance::{Instance, Server};
 use crate::profile::Profile;
 use crate::serve;
 use crate::tools;
@@ -17,10 +17,10 @@ use crate::workspace::Workspace;
 /// The import path that openapi-generator gives a Go client without options.
 const GO_CLIENT: &str = "github.com/GIT_USER_ID/GIT_REPO_ID";
 
-/// [`check`] alone, with the debug build.
+/// Runs [`check`] with the debug build.
 ///
 /// # Errors
-/// As [`check`], and when something cannot be installed or does not compile.
+/// As [`check`], and if something cannot be installed or does not compile.
 pub(crate) fn clients(workspace: &Workspace) -> Result<()> {
     tools::npm_packages(workspace)?;
     tools::client_toolchains()?;
@@ -33,10 +33,10 @@ pub(crate) fn clients(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Generates, compiles and uses clients of the API of `binary`. `generators` is the environment of [`tools::client_generators`].
+/// Generates, compiles and runs clients of the API of `binary`. `generators` is the environment of [`tools::client_generators`].
 ///
 /// # Errors
-/// Where a client cannot be generated, does not compile, or gets another answer than its program expects.
+/// If a client cannot be generated, does not compile, or gets a response that its program does not expect.
 pub(crate) fn check(workspace: &Workspace, binary: &Path, generators: &Path) -> Result<()> {
     let clients = Clients::start(workspace, binary, generators)?;
     clients.go()?;
@@ -51,15 +51,15 @@ struct Clients<'a> {
     generators: &'a Path,
     key: String,
     group: String,
-    // Before the installation, whose folder it uses.
+    // Dropped before the instance, whose folder it uses.
     server: Server,
-    installation: Installation,
+    instance: Instance,
 }
 
 impl<'a> Clients<'a> {
     fn start(workspace: &'a Workspace, binary: &Path, generators: &'a Path) -> Result<Self> {
-        let installation = Installation::new(binary, "clients")?;
-        installation.answer(&["tenant", "create", "--name", "Acme"])?;
+        let instance = Instance::new(binary, "clients")?;
+        instance.json(&["tenant", "create", "--name", "Acme"])?;
         let mut group = vec!["group", "create", "--tenant", "acme", "--name", "All"];
         group.extend(["--type", "tenant_api_key"]);
         for permission in ["api-keys:read", "api-keys:write", "api-keys:verify"] {
@@ -67,28 +67,28 @@ impl<'a> Clients<'a> {
         }
         let text = |answer: serde_json::Value, member: &str| {
             let text = answer[member].as_str().map(str::to_owned);
-            text.with_context(|| format!("the command answers without {member}"))
+            text.with_context(|| format!("the command's output has no {member}"))
         };
-        let group = text(installation.answer(&group)?, "id")?;
+        let group = text(instance.json(&group)?, "id")?;
         let mut key = vec!["key", "create", "--tenant", "acme", "--name", "Admin"];
         key.extend(["--group", "All"]);
-        let key = text(installation.answer(&key)?, "secret")?;
+        let key = text(instance.json(&key)?, "secret")?;
         Ok(Self {
             workspace,
             generators,
             key,
             group,
-            server: installation.serve()?,
-            installation,
+            server: instance.serve()?,
+            instance,
         })
     }
 
-    /// Where the client of `name` goes.
+    /// The folder of a generated client.
     fn folder(&self, name: &str) -> PathBuf {
-        self.installation.folder.join("clients").join(name)
+        self.instance.folder.join("clients").join(name)
     }
 
-    /// The program that uses a client.
+    /// The path of a program that uses a client.
     fn program(&self, name: &str) -> PathBuf {
         self.workspace.root.join("xtask/clients").join(name)
     }
@@ -97,19 +97,19 @@ impl<'a> Clients<'a> {
         format!("{}/api/v1/openapi.json", self.server.url)
     }
 
-    /// Has openapi-generator make a client.
+    /// Generates a client with openapi-generator.
     fn generate(&self, generator: &str, folder: &Path) -> Result<()> {
         let mut generate = Command::new(self.generators.join("bin/openapi-generator-cli"));
         generate
             .args(["generate", "-i", &self.document(), "-g", generator, "-o"])
             .arg(folder);
-        // What it writes is many lines for each file.
+        // Its output, many lines for each file, is dropped.
         command::output(&mut generate)
             .map(drop)
             .with_context(|| format!("openapi-generator for {generator}"))
     }
 
-    /// Runs what compiles or uses a client.
+    /// Runs a program that compiles or uses a client.
     fn run(&self, command: &mut Command) -> Result<()> {
         command::run(
             command
@@ -126,7 +126,7 @@ impl<'a> Clients<'a> {
         let own = path.join("src/use");
         fs::create_dir_all(&own)?;
         fs::copy(self.program("use.go"), own.join("main.go"))?;
-        // By GOPATH, with Debian's libraries: modules would be downloaded, and want a newer Go than Debian has.
+        // GOPATH with Debian's libraries: modules would be downloaded, and need a newer Go than Debian's.
         let search = format!("{}:{}", path.display(), tools::GO_LIBRARIES);
         let go = |arguments: &[&str]| {
             let mut go = Command::new("go");
@@ -169,7 +169,7 @@ impl<'a> Clients<'a> {
         generate
             .args(["generate", "--url", &self.document(), "--output-path"])
             .arg(&folder)
-            // It formats what it has made with a program beside it.
+            // It formats its output with a program in the same folder.
             .env("PATH", command::path_with(&[programs])?);
         command::output(&mut generate).context("openapi-python-client")?;
         self.use_in_python(&folder, "latchkey_client", "use_openapi_python_client.py")
@@ -181,7 +181,7 @@ impl<'a> Clients<'a> {
             python.env("PYTHONPATH", folder);
             python
         };
-        // Also the modules that the program does not import.
+        // Compiles the modules that the program does not import, too.
         let package = folder.join(package);
         self.run(python().args(["-m", "compileall", "-q"]).arg(&package))
             .with_context(|| format!("{} does not compile", package.display()))?;
@@ -189,7 +189,7 @@ impl<'a> Clients<'a> {
             .with_context(|| format!("{program} with its client"))
     }
 
-    /// Debian's Java without a compiler generates; what comes of it is not compiled.
+    /// Generates only: Debian's headless Java has no compiler.
     fn java(&self) -> Result<()> {
         let folder = self.folder("java");
         self.generate("java", &folder)?;

@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// A cargo command in `folder`, the same cargo that runs us.
+/// A cargo command in `folder`, with the cargo that runs xtask.
 ///
-/// `cargo run` describes xtask's own crate in the environment. A build script that reads one of those would run again
-/// whenever the developer changes between `cargo` and `cargo xtask`, so they are not handed on.
+/// `cargo run` describes xtask's crate in the environment. These variables are removed: a build script that reads one would run again whenever the
+/// developer switches between `cargo` and `cargo xtask`.
 pub(crate) fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
@@ -25,24 +25,24 @@ pub(crate) fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// Runs a program whose output goes straight to the terminal.
+/// Runs a program with its output on the terminal.
 ///
 /// # Errors
-/// When it cannot be started or answers with anything but success.
+/// If it cannot be started or fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
         .map_err(|error| not_started(command, error))?;
     if !status.success() {
-        bail!("`{}` ended with {status}", written(command));
+        bail!("`{}` ended with {status}", command_line(command));
     }
     Ok(())
 }
 
-/// Runs a program quietly and returns its standard output.
+/// Runs a program and returns its stdout.
 ///
 /// # Errors
-/// As [`run`], with what the program wrote to standard error.
+/// As [`run`], with the program's stderr.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
@@ -51,16 +51,16 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     if !output.status.success() {
         bail!(
             "`{}` ended with {}\n{}",
-            written(command),
+            command_line(command),
             output.status,
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
     String::from_utf8(output.stdout)
-        .with_context(|| format!("`{}` wrote something that is no text", written(command)))
+        .with_context(|| format!("the output of `{}` is not UTF-8", command_line(command)))
 }
 
-/// Whether the program can be started and answers with success; its output is dropped.
+/// Whether the program can be started and succeeds. Its output is dropped.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -72,11 +72,11 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 
 /// Writes an executable file that can be run at once.
 ///
-/// Another process writes it. Were it open for writing in this one, a child that another thread forks meanwhile would keep it open until it
-/// becomes another program, and the kernel would refuse to run the file for as long (`ETXTBSY`).
+/// A child process writes it. If this process had the file open for writing while another thread forks, that child would keep it open until its exec,
+/// and until then the kernel refuses to run the file (`ETXTBSY`).
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub(crate) fn write_program(path: &Path, text: &str) -> Result<()> {
     let mut shell = Command::new("sh");
     shell
@@ -87,7 +87,7 @@ pub(crate) fn write_program(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The first of these programs that is on PATH.
+/// The path of the first of these programs that is on PATH.
 pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     names.iter().find_map(|name| {
@@ -97,14 +97,14 @@ pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
     })
 }
 
-/// PATH with these folders before all others.
+/// PATH with these folders in front.
 ///
 /// # Errors
-/// When one of them has a colon in its name.
+/// If the name of one has a colon.
 pub(crate) fn path_with(folders: &[PathBuf]) -> Result<OsString> {
     let rest = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(folders.iter().cloned().chain(std::env::split_paths(&rest)))
-        .context("a folder of the tools cannot stand in PATH")
+        .context("a tool's folder cannot be added to PATH")
 }
 
 fn not_started(command: &Command, error: std::io::Error) -> anyhow::Error {
@@ -115,8 +115,8 @@ fn not_started(command: &Command, error: std::io::Error) -> anyhow::Error {
     }
 }
 
-/// The command as one would type it: program name, then arguments.
-fn written(command: &Command) -> String {
+/// The command as in a shell: program name, then arguments.
+fn command_line(command: &Command) -> String {
     let program = Path::new(command.get_program())
         .file_name()
         .unwrap_or_else(|| command.get_program());
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_program_is_named_with_its_arguments_and_its_complaint() {
+    fn an_error_has_the_programs_name_arguments_and_stderr() {
         let error = output(Command::new("sh").args(["-c", "echo broken >&2; exit 3"]))
             .expect_err("exit 3 is a failure");
         let message = error.to_string();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_said_to_be_missing() {
+    fn an_error_names_a_missing_program() {
         let error = run(&mut Command::new("latchkey-no-such-program"))
             .expect_err("there is no such program");
         assert_eq!(

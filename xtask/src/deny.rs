@@ -1,4 +1,4 @@
-//! Licences, sources and advisories of the crates that we depend on, by cargo-deny and `deny.toml`.
+//! Checks licences, bans, sources and advisories of dependencies with cargo-deny and `deny.toml`.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,13 +10,13 @@ use crate::progress;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// Seconds after which the advisory database counts as out of reach. It is a git repository of some MB.
+/// Seconds after which the advisory database counts as unreachable. It is a git repository of some MB.
 const FETCH_TIMEOUT: &str = "120";
 
-/// Checks licences, bans and sources always, and advisories where their database can be fetched. Returns what was skipped, and why.
+/// Checks licences, bans and sources, and advisories if their database can be fetched. Returns what was skipped and why.
 ///
 /// # Errors
-/// When cargo-deny cannot be installed, or finds something.
+/// If cargo-deny cannot be installed or reports a problem.
 pub(crate) fn check(workspace: &Workspace) -> Result<Option<String>> {
     let program = tools::cargo_deny()?;
     progress::step("Licences, bans and sources of crates", "2 s", || {
@@ -26,7 +26,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Option<String>> {
             &["check", "licenses", "bans", "sources"],
         ))
     })?;
-    // cargo-deny asks git for the database, and git has no limit of time for a connection.
+    // cargo-deny fetches the database with git, whose connections have no timeout.
     let mut fetch = Command::new("timeout");
     fetch
         .arg(FETCH_TIMEOUT)
@@ -36,7 +36,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Option<String>> {
         .current_dir(&workspace.root);
     progress::announce("Fetching the advisory database", "5 s");
     if let Err(error) = command::output(&mut fetch) {
-        progress::say(&format!("{error}"));
+        progress::print(&format!("{error}"));
         return Ok(Some(
             "advisories of crates: their database cannot be fetched".to_owned(),
         ));

@@ -1,4 +1,4 @@
-//! Is there a server crate in the browser's bundle? It would be dead weight there, and a leak of the server's rooms.
+//! Checks that no crate of the server is in the browser's bundle, where it would only add bytes.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::command;
 use crate::workspace::Workspace;
 
-/// Crates that belong to the server alone.
+/// Crates for the server only.
 const SERVER_CRATES: [&str; 15] = [
     "argon2",
     "axum",
@@ -25,10 +25,10 @@ const SERVER_CRATES: [&str; 15] = [
     "tracing-subscriber",
     "zxcvbn",
 ];
-/// The same for whole families: `sqlx-core`, `sea-orm-migration` …
+/// Prefixes of such crates: `sqlx-core`, `sea-orm-migration` …
 const SERVER_FAMILIES: [&str; 4] = ["sea-orm", "sea-query", "sqlx", "tokio-"];
 
-/// Fails when the browser's bundle would hold a server crate.
+/// Fails if a server crate is among the dependencies of the browser's bundle.
 pub(crate) fn check_browser_bundle(workspace: &Workspace) -> Result<()> {
     let tree = command::output(command::cargo(&workspace.root).args([
         "tree",
@@ -44,7 +44,7 @@ pub(crate) fn check_browser_bundle(workspace: &Workspace) -> Result<()> {
         "{p}",
     ]))?;
     let names = crate_names(&tree);
-    // An empty answer would otherwise pass for a clean one.
+    // An empty list must not pass.
     if !names.contains("frontend") || !names.contains("app") {
         bail!("`cargo tree` did not list the browser's crates:\n{tree}");
     }
@@ -54,7 +54,7 @@ pub(crate) fn check_browser_bundle(workspace: &Workspace) -> Result<()> {
         .collect();
     if !found.is_empty() {
         bail!(
-            "the browser's bundle holds server crates: {}\n`cargo tree --package frontend --target wasm32-unknown-unknown --invert {}` shows who brought the first",
+            "server crates in the browser's bundle: {}\n`cargo tree --package frontend --target wasm32-unknown-unknown --invert {}` shows why the first one is there",
             found.join(", "),
             found[0]
         );
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_from_every_form_of_line() {
+    fn crate_names_are_read_from_every_form_of_line() {
         let tree = "frontend v0.1.0 (/somewhere/frontend)\nleptos v0.8.23\nleptos v0.8.23 (*)\n\nserde_derive v1.0.0 (proc-macro)\n";
         assert_eq!(
             crate_names(tree).into_iter().collect::<Vec<_>>(),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn server_crates_are_told_from_the_browsers_by_whole_names() {
+    fn server_crates_are_recognised_by_whole_names() {
         for name in [
             "sea-orm",
             "sea-orm-migration",

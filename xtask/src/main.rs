@@ -1,8 +1,8 @@
-//! `cargo xtask`: what the README's commands run. Each command installs what it lacks, says so, and shows its progress.
+//! `cargo xtask`: the commands of the README. Each command installs the tools that are missing and prints its progress.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "a build tool, not the product: it reads its own environment and polls other programs"
+    reason = "a build tool reads the environment and polls other programs"
 )]
 
 mod bench;
@@ -12,6 +12,7 @@ mod command;
 mod contract;
 mod deny;
 mod dependencies;
+mod instance;
 mod postgres;
 mod precompress;
 mod profile;
@@ -34,7 +35,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use bench::Effort;
+use bench::effort::Effort;
 use profile::Profile;
 use suite::Selection;
 use workspace::Workspace;
@@ -52,9 +53,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Make target/release/latchkey, with the browser's bundle inside it
+    /// Build target/release/latchkey with the browser's bundle in it
     Build,
-    /// Build, then run `latchkey serve`; what follows `--` goes to it (`cargo xtask serve -- --demo`)
+    /// Build and run `latchkey serve`, with the arguments after `--` (`cargo xtask serve -- --demo`)
     Serve {
         /// Serve the release build
         #[arg(long)]
@@ -63,9 +64,9 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Check what can be checked in a minute: format, clippy, rules and unit tests
+    /// Run what takes a minute: format, clippy, rules and unit tests
     Check,
-    /// Run every check and test, the quick ones first; or some: `cargo xtask test p34_ --only store,http`
+    /// Run every check and test, the quick ones first, or a selection: `cargo xtask test p34_ --only store,http`
     Test {
         /// Only tests whose names contain one of these
         #[arg(value_name = "NAME")]
@@ -74,31 +75,31 @@ enum Task {
         #[arg(long, value_name = "PART", value_delimiter = ',')]
         only: Vec<String>,
     },
-    /// Run the long forms of what the tests do in short: an hour and a half for all
+    /// Run the long forms of tests: an hour and a half for all
     Soak {
-        /// Those alone
+        /// These only
         #[arg(value_enum, value_name = "PART")]
         parts: Vec<soak::Part>,
     },
-    /// Measure what the check of a key costs, what the server takes and how quick its pages are; write docs/benchmarks.md, fail beyond a limit
+    /// Measure the check of a key, the server's memory and the pages; write docs/benchmarks.md and .json; fail if a figure is beyond its limit
     Bench {
-        /// Try the command itself, in the debug build: its figures mean nothing, are judged by no limit and written nowhere
+        /// Try the command itself with the debug build: no figure is judged or written
         #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
         quick: bool,
-        /// How often each load is measured
+        /// Number of rounds; each measures every load
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(5..))]
         rounds: u32,
         /// How long each load lasts, in seconds
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(2..))]
         seconds: u64,
     },
-    /// Generate clients from the API's document, compile and use them; `test` does it too
+    /// Generate clients from the OpenAPI document, compile and run them; `test` includes this
     Clients,
-    /// Print the bytes that a browser downloads; fail above the limit
+    /// Print how many bytes a browser downloads; fail above the limit
     Size,
-    /// Take the README's picture of the list; with `--all FOLDER`, one of every page and dialog
+    /// Take the README's screenshot of the list; with `--all FOLDER`, one of every page and dialog
     Screenshots {
-        /// Where to put pictures of everything instead
+        /// Folder for screenshots of every page and dialog
         #[arg(long, value_name = "FOLDER")]
         all: Option<PathBuf>,
     },
@@ -109,7 +110,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             for cause in error.chain() {
-                progress::say(&format!("error: {cause}"));
+                progress::print(&format!("error: {cause}"));
             }
             ExitCode::FAILURE
         }
@@ -121,7 +122,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Build => {
             let binary = serve::build_binary(&workspace, Profile::Release)?;
-            progress::say(&format!("made {}", binary.display()));
+            progress::print(&format!("built {}", binary.display()));
             Ok(())
         }
         Task::Serve { release, arguments } => {

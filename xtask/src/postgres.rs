@@ -1,4 +1,4 @@
-//! A PostgreSQL for the tests: in a temporary folder, on a free port of the loopback, gone with the suite.
+//! A PostgreSQL server for tests, in a temporary folder, on a free port of the loopback.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -12,12 +12,11 @@ use crate::command;
 use crate::scratch;
 use crate::tools;
 
-/// How long a server may take to accept connections, on a busy machine too.
+/// How long the server may take to accept connections, also on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs the server as long as xtask holds the pipe to its standard input open: however xtask ends, `read` returns then, the
-/// server is stopped and its folder removed. A server that fails leaves its log on the terminal. Arguments: folder, server,
-/// its arguments.
+/// Runs the server until the pipe to its stdin closes, which happens however xtask ends; then stops the server and removes the folder. Prints the
+/// server's log if the server fails. Arguments: folder, server, the server's arguments.
 const GUARDIAN: &str = r#"
 folder=$1; shift
 exec 3<&0
@@ -30,23 +29,23 @@ kill "$reader" 2>/dev/null
 cd / && rm -rf "$folder"
 "#;
 
-/// A running server; dropping it stops it and removes its folder.
+/// A running server. Dropping it stops the server and removes its folder.
 pub(crate) struct Postgres {
     guardian: Child,
-    /// `postgres://…` of a user that may create databases.
+    /// `postgres://…`, with a user that may create databases.
     pub(crate) url: String,
 }
 
 impl Postgres {
-    /// Makes a new cluster with the programs in `binaries` and waits until it answers.
+    /// Creates a cluster with the programs in `binaries` and waits until it accepts connections.
     ///
     /// # Errors
-    /// When the cluster cannot be made or does not answer; with the server's log then.
+    /// If the cluster cannot be created or does not accept connections.
     pub(crate) fn start(binaries: &Path) -> Result<Self> {
         let user = SystemUser::for_postgres()?;
         let folder = new_folder(user.as_ref())?;
         let data = folder.join("data");
-        // Tests' data outlives nothing: no flush to the disk anywhere.
+        // Test data need not survive a crash: nothing is flushed to the disk.
         command::output(
             as_user(binaries.join("initdb"), &folder, user.as_ref())
                 .args([
@@ -59,7 +58,7 @@ impl Postgres {
                 ])
                 .arg(&data),
         )?;
-        // Freed again for the server: between two lines of ours somebody may take it; the server then fails, and says so.
+        // Another process may take the port before the server does; the server then fails to start.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut start = as_user(PathBuf::from("sh"), &folder, user.as_ref());
         start
@@ -82,7 +81,7 @@ impl Postgres {
             .arg(format!("port={port}"))
             .arg("-c")
             .arg(format!("unix_socket_directories={}", folder.display()));
-        // A group of its own: Ctrl-C is for xtask, whose end the guardian notices.
+        // A process group of its own: Ctrl-C must reach xtask only, and the guardian stops the server when xtask ends.
         let guardian = start
             .stdin(Stdio::piped())
             .process_group(0)
@@ -103,11 +102,11 @@ impl Postgres {
                 .args(["--host=127.0.0.1", &format!("--port={port}")]),
         ) {
             if self.guardian.try_wait()?.is_some() {
-                bail!("PostgreSQL did not start; its log is above");
+                bail!("PostgreSQL did not start; see its log above");
             }
             if started.elapsed() > START_LIMIT {
                 bail!(
-                    "PostgreSQL did not answer within {} s",
+                    "PostgreSQL did not accept connections within {} s",
                     START_LIMIT.as_secs()
                 );
             }
@@ -119,13 +118,13 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Closing the pipe is the sign; waiting is for the folder to be gone when we are.
+        // Closing the pipe stops the server; waiting makes sure that the folder is removed.
         drop(self.guardian.stdin.take());
         self.guardian.wait().ok();
     }
 }
 
-/// PostgreSQL refuses to run as root; Debian's package comes with a user for it.
+/// The user that runs the server: PostgreSQL refuses to run as root, and Debian's package creates the user `postgres`.
 struct SystemUser {
     user: u32,
     group: u32,
@@ -138,10 +137,7 @@ impl SystemUser {
         }
         let number = |option: &str| -> Result<u32> {
             let number = command::output(Command::new("id").args([option, "postgres"]))?;
-            number
-                .trim()
-                .parse()
-                .context("`id` did not answer with a number")
+            number.trim().parse().context("`id` did not print a number")
         };
         Ok(Some(Self {
             user: number("-u")?,
@@ -161,10 +157,10 @@ fn as_user(program: PathBuf, folder: &Path, user: Option<&SystemUser>) -> Comman
 
 fn new_folder(user: Option<&SystemUser>) -> Result<PathBuf> {
     let folder = scratch::folder().join(format!("latchkey-postgres-{}", std::process::id()));
-    std::fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     if let Some(SystemUser { user, group }) = user {
         std::os::unix::fs::chown(&folder, Some(*user), Some(*group))
-            .with_context(|| format!("cannot give away {}", folder.display()))?;
+            .with_context(|| format!("cannot change the owner of {}", folder.display()))?;
     }
     Ok(folder)
 }

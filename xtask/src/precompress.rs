@@ -1,4 +1,4 @@
-//! The compressed forms of the bundle's files, made once at build time: `.br` and `.gz` beside each.
+//! Compresses the bundle's files at build time: `.br` and `.gz` beside each.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -11,12 +11,12 @@ use flate2::write::GzEncoder;
 
 use crate::profile::Profile;
 
-/// Endings of the text-like files; others (pictures, fonts) are compressed already.
+/// Extensions of files that are worth compressing; images and fonts are compressed already.
 const ENDINGS: [&str; 4] = ["js", "wasm", "css", "svg"];
 
 type Compress = Box<dyn Fn(&[u8]) -> Result<Vec<u8>>>;
 
-/// The names of a file's compressed forms, each with the function that makes it. None for what is not worth it.
+/// The names of a file's compressed forms, each with its compressor. Empty for a file that is not worth compressing.
 pub(crate) fn forms(file: &Path, profile: Profile) -> Vec<(PathBuf, Compress)> {
     if !file
         .extension()
@@ -24,7 +24,7 @@ pub(crate) fn forms(file: &Path, profile: Profile) -> Vec<(PathBuf, Compress)> {
     {
         return Vec::new();
     }
-    // A debug bundle is large, stays on this machine and is made after every edit: quick is better than small.
+    // A debug bundle is built after every edit and stays on this machine: fast is better than small.
     let (brotli_quality, gzip_level) = match profile {
         Profile::Debug => (5, Compression::fast()),
         Profile::Release => (11, Compression::best()),
@@ -41,7 +41,7 @@ pub(crate) fn forms(file: &Path, profile: Profile) -> Vec<(PathBuf, Compress)> {
     ]
 }
 
-/// `main.js` and `.br` make `main.js.br`.
+/// Appends to the file's name: `main.js` and `.br` give `main.js.br`.
 pub(crate) fn with_ending(file: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(file);
     name.push(ending);
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_unpacks_to_the_file() {
+    fn each_compressed_form_decompresses_to_the_file() {
         let content = b"let answer = 42; ".repeat(500);
         for profile in [Profile::Debug, Profile::Release] {
             let forms = forms(Path::new("snippets/main.js"), profile);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_and_fonts_stay_as_they_are() {
+    fn images_and_fonts_are_not_compressed() {
         for file in ["public/shot.png", "public/text.woff2", "readme"] {
             assert!(
                 forms(Path::new(file), Profile::Release).is_empty(),

@@ -1,25 +1,25 @@
-//! What the developer sees between the output of the programs that we run.
+//! xtask's own lines between the output of the programs that it runs.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-/// Prints one line, apart from the programs' own output.
-pub(crate) fn say(line: &str) {
+/// Prints one line to stderr, marked as xtask's.
+pub(crate) fn print(line: &str) {
     eprintln!("xtask: {line}");
 }
 
-/// Announces work that ends in closing lines of its own, with the time that it usually takes on two cores.
+/// Announces work whose output ends in a summary of its own, with its usual time on two cores.
 pub(crate) fn announce(what: &str, usually: &str) {
-    say(&format!("{what} (usually {usually})"));
+    print(&format!("{what} (usually {usually})"));
 }
 
-/// Announces a piece of work, does it, and says how long it took.
+/// Announces work, does it, and prints how long it took.
 pub(crate) fn step<T>(what: &str, usually: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     announce(what, usually);
     let started = Instant::now();
     let result = work().with_context(|| format!("failed: {what}"))?;
-    say(&format!(
+    print(&format!(
         "{what}: done in {}",
         human(started.elapsed().as_secs())
     ));

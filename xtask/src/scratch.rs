@@ -1,5 +1,5 @@
-//! Where the tests put what lives as long as they do, databases above all: into memory, where there is enough of it. There a commit
-//! waits for no disk, which may be busy taking in what the compiler wrote.
+//! The folder for temporary data of tests, such as databases: in memory if there is enough of it. A commit there does not wait for a disk, which may
+//! be busy with the compiler's output.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,13 +7,13 @@ use std::sync::OnceLock;
 
 use crate::command;
 
-/// The memory that Linux offers as a folder.
+/// Linux's folder in memory.
 const MEMORY: &str = "/dev/shm";
 
-/// What the suite fills at its largest is a tenth of that.
+/// Ten times the suite's peak usage.
 const ROOM_KIB: u64 = 4 * 1024 * 1024;
 
-/// The folder; programs that make temporary files are told it as `TMPDIR`.
+/// The folder. Programs get it as `TMPDIR`.
 pub(crate) fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -35,12 +35,12 @@ fn has_room(folder: &Path) -> bool {
     output.is_ok_and(|output| available(&output).is_some_and(|room| room >= ROOM_KIB))
 }
 
-/// The number below the heading.
+/// The number below the heading of `df`'s output.
 fn available(output: &str) -> Option<u64> {
     output.lines().nth(1)?.trim().parse().ok()
 }
 
-/// Containers often mount it such that it does not.
+/// Whether programs in the folder can be run; containers often mount it with `noexec`.
 fn runs_programs(folder: &Path) -> bool {
     let program = folder.join(format!("latchkey-xtask-{}", std::process::id()));
     let runs = command::write_program(&program, "#!/bin/sh\n").is_ok()
@@ -56,20 +56,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_room_is_the_number_below_the_heading() {
+    fn the_available_space_is_the_number_below_the_heading() {
         assert_eq!(available("   Avail\n24684096\n"), Some(24_684_096));
         assert_eq!(available("Avail\n"), None);
     }
 
     #[test]
-    fn a_folder_that_is_not_there_has_no_room() {
+    fn a_missing_folder_has_no_room() {
         assert!(!has_room(Path::new("/latchkey/no/such/folder")));
     }
 
-    /// A child that is forked while a file is open for writing keeps it open until it becomes another program, and as long the kernel runs
-    /// no program out of that file.
+    /// A child that is forked while a file is open for writing keeps the file open until its exec; until then the kernel refuses to run the file.
     #[test]
-    fn programs_run_also_while_other_threads_start_programs() {
+    fn a_written_program_runs_while_other_threads_start_programs() {
         let folder = std::env::temp_dir();
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Pictures of the pages, by a browser, from the demo. A command and no test, so that the tree stays clean.
+//! Takes screenshots of the demo's pages. This is a command and not a test, so that tests leave no changed files.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,13 +11,13 @@ use crate::serve;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// The README's picture.
-const README_PICTURE: &str = "docs/list.png";
+/// The README's screenshot.
+const README_SCREENSHOT: &str = "docs/list.png";
 
-/// Takes the README's picture, or, into `all`, one of every page and dialog.
+/// Takes the README's screenshot or, into the folder `all`, one of every page and dialog.
 ///
 /// # Errors
-/// When something cannot be installed, does not compile, or the pages do not come.
+/// If something cannot be installed, does not compile, or a page does not load.
 pub(crate) fn screenshots(workspace: &Workspace, all: Option<&Path>) -> Result<()> {
     tools::npm_packages(workspace)?;
     let chromium = tools::chromium()?;
@@ -29,7 +29,7 @@ pub(crate) fn screenshots(workspace: &Workspace, all: Option<&Path>) -> Result<(
         .env(tools::CHROMIUM_SETTING, chromium);
     match all {
         Some(folder) => take.arg("--all").arg(folder),
-        None => take.arg(README_PICTURE),
+        None => take.arg(README_SCREENSHOT),
     };
     command::run(&mut take)
 }

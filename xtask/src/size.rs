@@ -1,8 +1,5 @@
-//! How much a browser downloads: the bundle's JavaScript and WebAssembly, raw and compressed.
-#![expect(
-    clippy::print_stdout,
-    reason = "the table is what `cargo xtask size` is asked for"
-)]
+//! Measures how much a browser downloads: the bundle's JavaScript and WebAssembly, raw and compressed.
+#![expect(clippy::print_stdout, reason = "the command prints its table")]
 
 use std::fmt::Write;
 use std::path::Path;
@@ -14,10 +11,10 @@ use crate::precompress::with_ending;
 use crate::profile::Profile;
 use crate::workspace::Workspace;
 
-/// Most bytes of JavaScript and WebAssembly together, with brotli.
+/// The limit of JavaScript and WebAssembly together, in bytes with brotli.
 const LIMIT: u64 = 300_000;
 
-/// One file's bytes: as it is, with gzip, with brotli.
+/// The bytes of a file: raw, with gzip, with brotli.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     name: String,
@@ -29,14 +26,14 @@ struct Row {
 /// Brings the release bundle up to date, prints its sizes and fails above [`LIMIT`].
 ///
 /// # Errors
-/// When the bundle does not build or is too large.
+/// If the bundle does not compile or is too large.
 pub(crate) fn size(workspace: &Workspace) -> Result<()> {
     let rows = measure(&bundle::build(workspace, Profile::Release)?)?;
     let total = total(&rows);
     print!("{}", table(&rows, &total));
     ensure!(
         total.brotli <= LIMIT,
-        "the bundle takes {} bytes with brotli; at most {LIMIT} are allowed (xtask/src/size.rs)",
+        "the bundle has {} bytes with brotli; the limit is {LIMIT} (xtask/src/size.rs)",
         total.brotli
     );
     Ok(())
@@ -114,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_lines_up_and_ends_in_the_total() {
+    fn the_tables_columns_are_aligned_and_the_last_row_is_the_total() {
         let rows = [
             Row {
                 name: "frontend-0123456789abcdef.js".to_owned(),

@@ -1,4 +1,4 @@
-//! The long forms of what the suite does in short.
+//! Runs the long forms of tests of the suite.
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
@@ -13,36 +13,36 @@ use crate::test::TestPostgres;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// One of them.
+/// A test with a long form.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Part {
-    /// The API against its document
+    /// The API against its OpenAPI document
     Contract,
     /// Changes under load on one server
     Invalidation,
-    /// Servers and databases that are killed
+    /// Killed servers and databases
     Crash,
-    /// Changes on three replicas, also while something fails
+    /// Changes on three replicas, also during faults
     Replicas,
     /// Rolling restarts behind real proxies
     Gateways,
-    /// Disks and connections that fail every 20 seconds
+    /// Disks and connections with a fault every 20 seconds
     Faults,
     /// A tenant that floods the server with searches, and 10,000 clients without a key
     Fairness,
 }
 
-/// Runs those parts, or all where none is named; stops at the first that fails.
+/// Runs these parts, or all if there are none. Stops at the first failure.
 ///
 /// # Errors
-/// When something cannot be installed, does not compile, or fails.
+/// If something cannot be installed, does not compile, or fails.
 pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
     let wanted = |part| parts.is_empty() || parts.contains(&part);
     if wanted(Part::Contract) {
         let schemathesis = tools::schemathesis(workspace)?;
         let binary = serve::build_binary(workspace, Profile::Release)?;
         progress::step(
-            "The API against its document, 50,000 requests",
+            "The API against its OpenAPI document, 50,000 requests",
             "30 min",
             || contract::check(workspace, &binary, &schemathesis, contract::THOROUGH),
         )?;
@@ -50,35 +50,35 @@ pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
     let tests = [
         (
             Part::Invalidation,
-            "Changes under load, 200 of each by each door",
+            "Changes under load, 200 of each kind through each interface",
             "5 min",
             "invalidation",
             "200",
         ),
         (
             Part::Crash,
-            "600 servers and 300 databases killed in the middle of changes",
+            "600 servers and 300 databases killed during changes",
             "20 min",
             "crash",
             "100",
         ),
         (
             Part::Replicas,
-            "1,000 changes on three replicas, and 1,000 while each of eight things fails, 250 of two more",
+            "1,000 changes on three replicas, 1,000 during each of eight faults, 250 during two more",
             "40 min",
             "replicas",
             "1000",
         ),
         (
             Part::Gateways,
-            "Two replicas restarted one after the other, 200 requests a second",
+            "Two replicas restarted one after the other, at 200 requests per second",
             "2 min",
             "gateways",
             "1",
         ),
         (
             Part::Faults,
-            "Checks and changes for 10 minutes on one server and on three, with a fault every 20 seconds",
+            "Checks and changes for 10 minutes on one server and on three, a fault every 20 seconds",
             "11 min",
             "faults",
             "30",

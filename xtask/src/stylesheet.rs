@@ -1,5 +1,5 @@
-//! One stylesheet from the files of `style`, in the order of `style/main.css`'s imports: a browser fetches one file, and its
-//! name carries the hash of all of it. Trunk copies a stylesheet without following its imports.
+//! Joins the files of `style` into one stylesheet, in the order of the imports in `style/main.css`. A browser then fetches one file, and the hash in its
+//! name covers all of it. Trunk does not follow imports of a stylesheet.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 
-/// Where Trunk finds the joined stylesheet (`index.html` names it), below the repository's folder.
+/// The joined stylesheet, which `index.html` names.
 const JOINED: &str = "dist/main.css";
 
 /// Writes the joined stylesheet.
 ///
 /// # Errors
-/// When a file is missing, or an import is written in a form that this does not know.
+/// If a file is missing or an import has an unsupported form.
 pub(crate) fn join(workspace: &Workspace) -> Result<()> {
     let joined = join_imports(&workspace.read("style/main.css")?, |file| {
         workspace.read(&format!("style/{file}"))
@@ -24,7 +24,7 @@ pub(crate) fn join(workspace: &Workspace) -> Result<()> {
         .with_context(|| format!("cannot write {}", place.display()))
 }
 
-/// Replaces each line `@import "./file.css";` or `@import "./file.css" layer(name);` by the file.
+/// Replaces each line `@import "./file.css";` or `@import "./file.css" layer(name);` by the file's content.
 fn join_imports(main: &str, read: impl Fn(&str) -> Result<String>) -> Result<String> {
     let mut joined = String::new();
     for line in main.lines() {
@@ -40,9 +40,7 @@ fn join_imports(main: &str, read: impl Fn(&str) -> Result<String>) -> Result<Str
             .lines()
             .any(|line| line.trim_start().starts_with("@import"))
         {
-            bail!(
-                "style/{file} has an @import: list its files in style/main.css, where the order is seen"
-            );
+            bail!("style/{file} has an @import: import its files in style/main.css instead");
         }
         match layer {
             Some(layer) => joined.push_str(&format!("@layer {layer} {{\n{content}\n}}\n")),
@@ -52,7 +50,7 @@ fn join_imports(main: &str, read: impl Fn(&str) -> Result<String>) -> Result<Str
     Ok(joined)
 }
 
-/// What follows `@import`: the file's name and the layer, if any.
+/// Parses the text after `@import` into the file's name and its layer.
 fn parse_import(import: &str) -> Option<(&str, Option<&str>)> {
     let import = import.trim().strip_suffix(';')?.trim_end();
     let import = import
@@ -104,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_is_refused_rather_than_dropped() {
+    fn an_unsupported_import_is_an_error() {
         for main in [
             "@import \"missing.css\";",
             "@import \"table.css\" screen;",

@@ -1,4 +1,4 @@
-//! The steps of `cargo xtask test`, and which of them are asked for.
+//! The parts of `cargo xtask test` and the selection of them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::command;
 use crate::workspace::Workspace;
 
-/// A step that is no test target of cargo.
+/// A part that is not a test target of cargo.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
     Format,
@@ -38,7 +38,7 @@ impl Step {
     ];
 }
 
-/// Every unit test of the workspace, as one part.
+/// The part with every unit test of the workspace.
 const UNIT: &str = "unit";
 
 /// The test target of the package `server`. Its modules are the parts.
@@ -53,7 +53,7 @@ const SUPPORT: &str = "support";
 /// Its module of tests over HTTP, which run on both engines.
 pub(crate) const HTTP: &str = "http";
 
-/// What is asked for.
+/// The parts and tests to run.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct Selection {
     pub(crate) steps: Vec<Step>,
@@ -135,7 +135,7 @@ fn targets(workspace: &Workspace) -> Result<BTreeSet<String>> {
         "1",
     ]))?;
     let metadata: Value =
-        serde_json::from_str(&metadata).context("`cargo metadata` did not answer with JSON")?;
+        serde_json::from_str(&metadata).context("the output of `cargo metadata` is not JSON")?;
     let packages = metadata["packages"].as_array().context("no packages")?;
     let mut names: BTreeSet<_> = Step::ALL.iter().map(|(name, _)| *name).collect();
     let mut targets = BTreeSet::from([UNIT.to_owned()]);

@@ -1,4 +1,4 @@
-//! The whole suite, in the order in which it fails soonest. The runners' output is left as it is.
+//! Runs the suite, the quick steps first.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,19 +22,19 @@ use crate::suite::{self, Selection, Step};
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// Names the PostgreSQL of the store's tests: a user that may create databases.
+/// The URL of the tests' PostgreSQL server, with a user that may create databases.
 const DATABASE_SETTING: &str = "TEST_DATABASE_URL";
 
-/// Names the folder with PostgreSQL's programs, for tests that kill a server of their own.
+/// The folder with PostgreSQL's programs, for tests that kill a server of their own.
 const BINARIES_SETTING: &str = "TEST_POSTGRES_BINARIES";
 
-/// On which engine the tests over HTTP run, where it is not SQLite.
+/// The engine of the tests over HTTP; SQLite if unset.
 const ENGINE_SETTING: &str = "TEST_ENGINE";
 
-/// Names Envoy, which is on no PATH.
+/// The path of Envoy, which is not on PATH.
 const ENVOY_SETTING: &str = "TEST_ENVOY";
 
-/// Has tests fail where a program is missing that they need, instead of leaving it out.
+/// Makes tests fail instead of being skipped if a program that they need is missing.
 const PROGRAMS_SETTING: &str = "TEST_PROGRAMS";
 
 /// Runs every check and test; stops at the first that fails.
@@ -75,7 +75,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     let warned = ["hydration", "edit", "filters"];
     journeys(workspace, Profile::Debug, &chromium, &warned)?;
     if let Some(skipped) = skipped {
-        progress::say(&format!("skipped: {skipped}"));
+        progress::print(&format!("skipped: {skipped}"));
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ pub(crate) fn test_some(workspace: &Workspace, selection: &Selection) -> Result<
     if selection.has(Step::Dependencies)
         && let Some(skipped) = dependencies(workspace)?
     {
-        progress::say(&format!("skipped: {skipped}"));
+        progress::print(&format!("skipped: {skipped}"));
     }
     if selection.has(Step::Clippy) {
         tools::for_checks(workspace)?;
@@ -357,7 +357,7 @@ fn some_cargo_tests(workspace: &Workspace, selection: &Selection) -> Result<()> 
     }
     let count: usize = commands.iter().map(|(_, count)| count).sum();
     ensure!(count > 0, "no test is called {}", names.join(" or "));
-    progress::say(&format!("{count} tests"));
+    progress::print(&format!("{count} tests"));
     for (mut command, count) in commands {
         if count > 0 {
             command::run(&mut command)?;

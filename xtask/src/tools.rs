@@ -1,7 +1,7 @@
-//! What is missing on this machine, and how it is installed.
+//! Installs the tools that are missing on this machine.
 //!
-//! Every version is here, in `Cargo.lock` (wasm-bindgen) or in `end2end/package-lock.json` (wasm-opt, Playwright). Tools that
-//! are compiled go to the user's cache, named by version, so that a fresh clone finds them there.
+//! Versions are pinned here, in `Cargo.lock` (wasm-bindgen) and in `end2end/package-lock.json` (wasm-opt, Playwright). Compiled tools are in the
+//! user's cache, named by version, so that a fresh clone finds them.
 
 mod compiled;
 mod debian;
@@ -25,19 +25,19 @@ pub(crate) use debian::{
 pub(crate) use npm::{packages as npm_packages, wasm_opt};
 pub(crate) use python::{client_generators, envoy, schemathesis};
 
-/// Trunk, which makes the browser's bundle.
+/// Builds the browser's bundle.
 const TRUNK: &str = "0.21.14";
 /// The load generator of the benchmarks.
 pub(crate) const OHA: &str = "1.16.0";
 /// Checks licences, sources and advisories of crates.
 const CARGO_DENY: &str = "0.20.2";
-/// What the browser runs.
+/// The compiler's target for the browser.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// The folders to put on PATH while Trunk runs, after installing what is missing there.
+/// Installs what Trunk needs and returns the folders that must be on PATH while it runs.
 ///
 /// # Errors
-/// When something is missing and cannot be installed.
+/// If a tool is missing and cannot be installed.
 pub(crate) fn for_bundle(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     wasm_target(workspace)?;
     let trunk = compiled::folder_of(&Compiled {
@@ -45,17 +45,17 @@ pub(crate) fn for_bundle(workspace: &Workspace) -> Result<Vec<PathBuf>> {
         program: "trunk",
         version: TRUNK,
         options: &["--locked", "--no-default-features", "--features", "rustls"],
-        // It waits for the other programs: unoptimised it does so as fast, and compiles in half the time.
+        // It waits for other programs; without optimisation it compiles in half the time.
         optimisation: "0",
         usually: "2 min, once",
     })?;
-    // Trunk wants exactly the version that the bundle is linked with.
+    // Trunk requires the version that the bundle is linked with.
     let version = locked_version(&workspace.read("Cargo.lock")?, "wasm-bindgen")?;
     let wasm_bindgen = compiled::folder_of(&Compiled {
         package: "wasm-bindgen-cli",
         program: "wasm-bindgen",
         version: &version,
-        // Without --locked: the lock file in the package is not kept current.
+        // Without --locked: the package's lock file does not resolve.
         options: &["--bin", "wasm-bindgen"],
         optimisation: "1",
         usually: "2 min, once",
@@ -63,28 +63,28 @@ pub(crate) fn for_bundle(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     Ok(vec![trunk, wasm_bindgen])
 }
 
-/// oha, which puts load on a server, installed now when this version is not there yet.
+/// Installs oha if this version is missing, and returns its path.
 ///
 /// # Errors
-/// When it cannot be installed.
+/// If it cannot be installed.
 pub(crate) fn oha() -> Result<PathBuf> {
     let folder = compiled::folder_of(&Compiled {
         package: "oha",
         program: "oha",
         version: OHA,
-        // It does not compile without TLS.
+        // Default features: it does not compile without TLS.
         options: &["--locked"],
-        // It shares the machine with what it measures.
+        // It shares the machine with the server that it measures.
         optimisation: "2",
         usually: "5 min, once",
     })?;
     Ok(folder.join("oha"))
 }
 
-/// cargo-deny, installed now when this version is not there yet.
+/// Installs cargo-deny if this version is missing, and returns its path.
 ///
 /// # Errors
-/// When it cannot be installed.
+/// If it cannot be installed.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
     let folder = compiled::folder_of(&Compiled {
         package: "cargo-deny",
@@ -97,10 +97,10 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
     Ok(folder.join("cargo-deny"))
 }
 
-/// Clippy and rustfmt, which rustup's minimal profile lacks.
+/// Installs Clippy and rustfmt, which rustup's minimal profile lacks.
 ///
 /// # Errors
-/// When they are missing and rustup cannot add them.
+/// If they are missing and rustup cannot add them.
 pub(crate) fn for_checks(workspace: &Workspace) -> Result<()> {
     for (component, subcommand) in [("clippy", "clippy"), ("rustfmt", "fmt")] {
         if command::succeeds(command::cargo(&workspace.root).args([subcommand, "--version"])) {
@@ -117,10 +117,10 @@ pub(crate) fn for_checks(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The compiler's standard library for the browser.
+/// Installs the standard library for the browser's target.
 ///
 /// # Errors
-/// When it is missing and rustup cannot add it.
+/// If it is missing and rustup cannot add it.
 pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
     let sysroot = command::output(
         Command::new("rustc")
@@ -146,10 +146,10 @@ pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// The version of a package in the text of a `Cargo.lock`.
+/// The version of `package` in the text of a `Cargo.lock`.
 ///
 /// # Errors
-/// When it is not there, or there more than once.
+/// If the package is missing or has several versions.
 fn locked_version(lock: &str, package: &str) -> Result<String> {
     let name = format!("name = \"{package}\"");
     let mut lines = lock.lines();
@@ -159,15 +159,14 @@ fn locked_version(lock: &str, package: &str) -> Result<String> {
             .next()
             .and_then(|line| line.strip_prefix("version = \""))
             .and_then(|rest| rest.strip_suffix('"'));
-        versions.push(
-            version.with_context(|| format!("Cargo.lock names {package} without a version"))?,
-        );
+        versions
+            .push(version.with_context(|| format!("Cargo.lock has {package} without a version"))?);
     }
     match versions.as_slice() {
         [version] => Ok((*version).to_owned()),
-        [] => bail!("Cargo.lock holds no {package}"),
+        [] => bail!("Cargo.lock has no {package}"),
         _ => bail!(
-            "Cargo.lock holds {package} in several versions ({}); Trunk can serve one",
+            "Cargo.lock has several versions of {package} ({}); Trunk supports one",
             versions.join(", ")
         ),
     }
@@ -181,7 +180,7 @@ mod tests {
                         [[package]]\nname = \"wasm-bindgen-macro\"\nversion = \"0.2.131\"\n";
 
     #[test]
-    fn a_version_is_read_from_the_lock_file_by_its_whole_name() {
+    fn a_version_is_found_by_the_packages_whole_name() {
         assert_eq!(
             locked_version(LOCK, "wasm-bindgen").expect("it is there"),
             "0.2.130"
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn two_versions_are_refused() {
+    fn two_versions_of_a_package_are_an_error() {
         let twice = format!("{LOCK}\n[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.99\"\n");
         let message = locked_version(&twice, "wasm-bindgen")
             .expect_err("one is too many")
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_file_of_this_repository_names_one_wasm_bindgen_as_pinned() {
+    fn this_repositorys_lock_file_has_the_pinned_wasm_bindgen_only() {
         let workspace = Workspace::find().expect("tests run in the repository");
         let version = locked_version(
             &workspace.read("Cargo.lock").expect("committed"),

@@ -1,4 +1,4 @@
-//! Where things are: the repository and cargo's target folder.
+//! The paths of the repository and of cargo's target folder.
 
 use std::path::{Path, PathBuf};
 
@@ -11,18 +11,18 @@ use crate::command;
 pub(crate) struct Workspace {
     /// The repository's top folder.
     pub(crate) root: PathBuf,
-    /// Cargo's target folder: `target`, unless the developer moved it.
+    /// Cargo's target folder; `target` by default.
     pub(crate) target: PathBuf,
 }
 
 impl Workspace {
-    /// Asks cargo where it builds. The repository is the folder above this crate's.
+    /// Finds the repository, which is the parent folder of this crate, and asks cargo for its target folder.
     pub(crate) fn find() -> Result<Self> {
         let own_crate = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = own_crate
             .parent()
-            .context("xtask's crate must be inside the repository")?
+            .context("xtask's crate has no parent folder")?
             .to_owned();
         let metadata = command::output(command::cargo(&root).args([
             "metadata",
@@ -30,21 +30,21 @@ impl Workspace {
             "--format-version",
             "1",
         ]))?;
-        let metadata: Value =
-            serde_json::from_str(&metadata).context("`cargo metadata` did not answer with JSON")?;
+        let metadata: Value = serde_json::from_str(&metadata)
+            .context("the output of `cargo metadata` is not JSON")?;
         let target = metadata["target_directory"]
             .as_str()
-            .context("`cargo metadata` names no target folder")?
+            .context("the output of `cargo metadata` has no target folder")?
             .into();
         Ok(Self { root, target })
     }
 
-    /// The folder of the browser's cargo builds: apart from the host's, or the two would wait for each other's lock.
+    /// The target folder for the browser. It is separate from the host's, so that the builds do not wait for each other's lock.
     pub(crate) fn wasm_target(&self) -> PathBuf {
         self.target.join("wasm")
     }
 
-    /// The npm packages' folder: Playwright's tests, and wasm-opt.
+    /// The folder of the Playwright tests and npm packages.
     pub(crate) fn end2end(&self) -> PathBuf {
         self.root.join("end2end")
     }

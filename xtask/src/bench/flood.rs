@@ -1,172 +1,115 @@
-//! What a flood of sign-ins does to the check of keys: passwords are slow to check on purpose, and anybody may ask for it.
+//! A flood of sign-ins beside checks of keys: hashing a password is slow on purpose, and anybody can ask for it.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 
-use super::load::{Connection, percentile};
+use super::connection::{Connection, exchange};
+use super::figure::{Figure, Limit, MIB};
+use super::load::{in_parallel, percentile};
 use super::server::{GUARDED, Installation, Server};
 use crate::progress;
 
 /// Sign-ins at the same time.
-pub(crate) const SIGN_INS: usize = 200;
-/// Requests with a key, a second, whatever happens.
-pub(crate) const STEADY: u32 = 500;
-/// How long each of the two is measured.
+const SIGN_INS: usize = 200;
+/// Requests with a key, for each second.
+const STEADY: u32 = 500;
+/// How long the steady load lasts, alone and beside the flood.
 const TIME: Duration = Duration::from_secs(6);
-/// Connections that share the steady load: so many may be late before one waits for another.
+/// Connections that share the steady load: so many responses may be late before a request waits for another one.
 const CONNECTIONS: u32 = 16;
+/// Memory of one password hash, in MiB.
+const HASH_MEMORY: f64 = 19.0;
 
-/// What was found; times in seconds, memory in bytes.
-pub(crate) struct Flood {
-    /// The 99th percentile of the steady load alone.
-    pub(crate) calm: f64,
-    /// The same beside the flood.
-    pub(crate) flooded: f64,
-    /// Until the slowest sign-in was answered.
-    pub(crate) slowest: f64,
-    /// Before anybody signed in.
-    pub(crate) fresh: u64,
-    /// After as many as in the flood have, so that what rendering and hashing take once and keep is there.
-    pub(crate) before: u64,
-    /// In the flood, at the most.
-    pub(crate) most: u64,
+/// Measures on a server of its own, where every sign-in has another client address.
+pub(crate) fn measure(installation: &Installation) -> Result<Vec<Figure>> {
+    let proxy = [("LATCHKEY_TRUSTED_PROXIES", "127.0.0.1")];
+    let (server, _) = installation.start("serve", &proxy)?;
+    let key = installation.key_without_allowlist();
+    progress::announce("Sign-ins by hundreds, beside requests with a key", "20 s");
+    let (fresh, _) = server.memory()?;
+    // Loads code and tables that the first sign-ins need once.
+    wave(&server, 0)?;
+    let calm = 1e3 * steady(&server, key, || Ok(()))?;
+    let (before, _) = server.memory()?;
+    server.reset_peak()?;
+    let mut slowest = Duration::ZERO;
+    let flooded = steady(&server, key, || {
+        let started = Instant::now();
+        let mut number = 1;
+        while started.elapsed() < TIME {
+            slowest = slowest.max(wave(&server, number)?);
+            number += 1;
+        }
+        Ok(())
+    })?;
+    let (flooded, slowest) = (1e3 * flooded, slowest.as_secs_f64());
+    let (_, most) = server.memory()?;
+    // As many hashes at once as the server allows (`domain/src/store/password/slots.rs`).
+    let slots = (thread::available_parallelism()?.get() / 2).clamp(1, 4) as f64;
+    let memory = |name, bytes| Figure::new(name, bytes / MIB, "MiB");
+    let p99 = |name, time| Figure::new(format!("p99 of checks, {name}"), time, "ms");
+    Ok(vec![
+        p99("alone", calm),
+        p99(&format!("beside {SIGN_INS} sign-ins"), flooded),
+        p99("rise", flooded - calm).limit(Limit::AtMost(10.0)),
+        Figure::new("slowest sign-in", slowest, "s").limit(Limit::AtMost(5.0)),
+        memory("memory, before any sign-in", fresh),
+        memory("memory, most in the flood", most),
+        memory("memory, growth by the flood", most - before)
+            .limit(Limit::AtMost(slots * HASH_MEMORY)),
+    ])
 }
 
-/// Measures it on a server of its own, on which every sign-in comes from another address.
-///
-/// # Errors
-/// When a request with a key is refused, or a sign-in is answered with anything but 422, 429 and 503.
-pub(crate) fn measure(installation: &Installation) -> Result<Flood> {
-    let server = installation.serve_behind_proxy()?;
-    progress::step(
-        "Sign-ins by hundreds, beside requests with a key",
-        "20 s",
-        || {
-            let fresh = server.memory()?;
-            wave(&server, 0)?;
-            let calm = steady(&server, installation.key_for_anyone(), || Ok(()))?.0;
-            let before = server.memory()?;
-            let mut slowest = Duration::ZERO;
-            let mut most = before;
-            let (flooded, ()) = steady(&server, installation.key_for_anyone(), || {
-                let started = Instant::now();
-                let mut number = 1;
-                while started.elapsed() < TIME {
-                    let (time, memory) = wave(&server, number)?;
-                    slowest = slowest.max(time);
-                    most = most.max(memory);
-                    number += 1;
-                }
-                Ok(())
-            })?;
-            Ok(Flood {
-                calm,
-                flooded,
-                slowest: slowest.as_secs_f64(),
-                fresh,
-                before,
-                most,
-            })
-        },
-    )
-}
-
-/// The 99th percentile, in seconds, of a load that asks at fixed times, from when each request was due; while `beside` runs.
-fn steady<T>(server: &Server, key: &str, beside: impl FnOnce() -> Result<T>) -> Result<(f64, T)> {
-    let every = Duration::from_secs(1) / STEADY;
+/// The 99th percentile, in seconds, of a load with fixed send times, counted from when each request was due; `beside` runs meanwhile.
+fn steady(server: &Server, key: &str, beside: impl FnOnce() -> Result<()>) -> Result<f64> {
+    let interval = Duration::from_secs(1) / STEADY;
     let started = Instant::now();
-    let one = |first: u32| -> Result<Vec<Duration>> {
+    let one = |first: usize| -> Result<Vec<Duration>> {
         let mut connection = Connection::open(server.address)?;
         let mut times = Vec::new();
-        let mut due = started + every * first;
+        let mut due = started + interval * first as u32;
         while due < started + TIME {
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            let status = connection.ask(GUARDED, key)?;
+            let status = connection.get(GUARDED, key)?;
             times.push(due.elapsed());
-            ensure!(status == 200, "{GUARDED} answered {status}");
-            due += every * CONNECTIONS;
+            ensure!(status == 200, "{GUARDED} responded {status}");
+            due += interval * CONNECTIONS;
         }
         Ok(times)
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..CONNECTIONS)
-            .map(|first| scope.spawn(move || one(first)))
-            .collect();
-        let done = beside()?;
-        let mut times = Vec::new();
-        for thread in threads {
-            times.extend(thread.join().map_err(|_| anyhow!("a thread panicked"))??);
-        }
+        let load = scope.spawn(|| in_parallel(CONNECTIONS as usize, one));
+        beside()?;
+        let times = load.join().map_err(|_| anyhow!("a thread panicked"))?;
+        let mut times = times?.concat();
         times.sort_unstable();
-        Ok((percentile(&times, 99)?, done))
+        percentile(&times, 99)
     })
 }
 
-/// Signs in so many times at once, as nobody who is known. How long the slowest took, and the most memory meanwhile.
-fn wave(server: &Server, number: usize) -> Result<(Duration, u64)> {
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let watch = scope.spawn(|| -> Result<u64> {
-            let mut most = 0;
-            while !is_over.load(Ordering::Relaxed) {
-                most = most.max(server.memory()?);
-                thread::sleep(Duration::from_millis(10));
-            }
-            Ok(most)
-        });
-        let threads: Vec<_> = (0..SIGN_INS)
-            .map(|one| scope.spawn(move || sign_in(server, number * SIGN_INS + one)))
-            .collect();
-        let mut slowest = Duration::ZERO;
-        let mut failed = Ok(());
-        for thread in threads {
-            match thread
-                .join()
-                .unwrap_or_else(|_| Err(anyhow!("a thread panicked")))
-            {
-                Ok(time) => slowest = slowest.max(time),
-                Err(error) => failed = Err(error),
-            }
-        }
-        is_over.store(true, Ordering::Relaxed);
-        let most = watch.join().map_err(|_| anyhow!("a thread panicked"))??;
-        failed.map(|()| (slowest, most))
-    })
+/// Signs in so many times at once, with email addresses of no user. Returns the slowest time.
+fn wave(server: &Server, number: usize) -> Result<Duration> {
+    let times = in_parallel(SIGN_INS, |one| sign_in(server, number * SIGN_INS + one))?;
+    Ok(times.into_iter().max().unwrap_or_default())
 }
 
 fn sign_in(server: &Server, number: usize) -> Result<Duration> {
-    let address = format!(
-        "10.{}.{}.{}",
-        number >> 16 & 255,
-        number >> 8 & 255,
-        number & 255
-    );
+    let [_, high, middle, low] = (number as u32).to_be_bytes();
     let body = format!("email=nobody-{number}%40example.test&password=violet+canoe+7+orbit");
-    let started = Instant::now();
-    let mut stream = TcpStream::connect(server.address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    write!(
-        stream,
-        "POST /sign-in HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nx-forwarded-for: {address}\r\n\
+    let request = format!(
+        "POST /sign-in HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nx-forwarded-for: 10.{high}.{middle}.{low}\r\n\
          sec-fetch-site: same-origin\r\ncontent-type: application/x-www-form-urlencoded\r\n\
          content-length: {}\r\n\r\n{body}",
         server.address,
         body.len()
-    )?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let status = answer
-        .get(9..12)
-        .and_then(|status| str::from_utf8(status).ok())
-        .context("a sign-in was not answered")?;
+    );
+    let started = Instant::now();
+    let (status, _) = exchange(server.address, &request)?;
     ensure!(
-        ["422", "429", "503"].contains(&status),
-        "a sign-in was answered with {status}"
+        [422, 429, 503].contains(&status),
+        "a sign-in got status {status}"
     );
     Ok(started.elapsed())
 }

@@ -1,73 +1,65 @@
-//! How long Latchkey takes to start, and how much memory it takes.
+//! Start time and memory.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Effort;
-use super::load::{self, Extent, Keys};
-use super::rounds::median;
+use super::effort::Effort;
+use super::figure::{Figure, Limit, MIB, grouped, median};
+use super::load::{self, Keys};
 use super::server::{GUARDED, Installation, Server};
 use crate::progress;
 
 /// How often the start is measured.
-pub(crate) const STARTS: usize = 5;
+const STARTS: usize = 5;
 
-/// What was found.
-pub(crate) struct Footprint {
-    /// From the start of the process to the first key that is let through, in seconds; the median.
-    pub(crate) start: f64,
-    /// Bytes after the start.
-    pub(crate) idle: u64,
-    /// Bytes after every key was presented once.
-    pub(crate) cached: u64,
-    /// Bytes after very many keys that do not exist.
-    pub(crate) after_unknown: u64,
-}
-
-/// Starts Latchkey several times, shows the last one every key, then keys that do not exist. That one comes along.
-///
-/// # Errors
-/// When it does not start or answers otherwise.
-pub(crate) fn measure(installation: &Installation, effort: &Effort) -> Result<(Footprint, Server)> {
-    let (mut server, first) = installation.serve()?;
+/// Starts Latchkey several times; presents every key to the last one, then keys that do not exist. Also returns that server.
+pub(crate) fn measure(
+    installation: &Installation,
+    effort: &Effort,
+) -> Result<(Vec<Figure>, Server)> {
+    let (mut server, first) = installation.start("serve", &[])?;
     let mut starts = vec![first];
     while starts.len() < STARTS {
-        // One at a time: a second one would be refused the database.
+        // Two servers cannot have the same database.
         drop(server);
-        let (next, time) = installation.serve()?;
+        let (next, time) = installation.start("serve", &[])?;
         starts.push(time);
         server = next;
     }
     server.wait_until_at_rest()?;
-    let idle = server.memory()?;
-    let every_key = Keys::InTurn(&installation.secrets);
+    let (idle, _) = server.memory()?;
     let count = installation.secrets.len();
     let cached = progress::step("Presenting every key once", "30 s", || {
-        settled(&server, every_key, count, 200)
+        memory_after(&server, Keys::InTurn, &installation.secrets, count)
     })?;
     let after_unknown = progress::step("Presenting keys that do not exist", "3 min", || {
-        settled(&server, Keys::Unknown, effort.unknown, 401)
+        memory_after(&server, Keys::Unknown, &[], effort.unknown)
     })?;
-    let footprint = Footprint {
-        start: median(starts.iter().map(Duration::as_secs_f64).collect()),
-        idle,
-        cached,
-        after_unknown,
-    };
-    Ok((footprint, server))
+    let start = median(starts.iter().map(Duration::as_secs_f64)) * 1e3;
+    let growth = (after_unknown / cached - 1.0) * 100.0;
+    let (keys, unknown) = (grouped(count as u64), grouped(effort.unknown as u64));
+    let memory = |name: &str, bytes| Figure::new(format!("memory, {name}"), bytes / MIB, "MiB");
+    let figures = vec![
+        Figure::new("start", start, "ms").limit(Limit::Below(300.0)),
+        memory("idle", idle).limit(Limit::Below(40.0)),
+        memory(&format!("{keys} keys presented"), cached).limit(Limit::Below(150.0)),
+        Figure::new(
+            format!("memory, growth by {unknown} unknown keys"),
+            growth,
+            "%",
+        )
+        .limit(Limit::AtMost(10.0)),
+    ];
+    Ok((figures, server))
 }
 
-/// The memory after so many requests, once they are done with.
-fn settled(server: &Server, keys: Keys, count: usize, status: u16) -> Result<u64> {
-    load::run(
-        server.address,
-        GUARDED,
-        keys,
-        Extent::Requests(count),
-        status,
-    )?;
+/// The memory once so many requests are done and their usage is written.
+fn memory_after(server: &Server, keys: Keys, secrets: &[String], count: usize) -> Result<f64> {
+    load::run(server.address, GUARDED, keys, secrets, |number| {
+        number >= count
+    })?;
     server.wait_until_at_rest()?;
     server.empty_log()?;
-    server.memory()
+    Ok(server.memory()?.0)
 }

@@ -1,4 +1,4 @@
-//! Tools that are compiled from crates.io into the user's cache.
+//! Compiles tools of crates.io into the user's cache.
 
 use std::path::{Path, PathBuf};
 
@@ -7,25 +7,25 @@ use anyhow::{Context, Result, ensure};
 use crate::command;
 use crate::progress;
 
-/// A program of crates.io, in one version.
+/// A program of crates.io and its version.
 pub(crate) struct Compiled<'a> {
     pub(crate) package: &'a str,
     pub(crate) program: &'a str,
     pub(crate) version: &'a str,
-    /// Further arguments of `cargo install`.
+    /// Additional arguments of `cargo install`.
     pub(crate) options: &'a [&'a str],
     /// The compiler's `opt-level`.
     pub(crate) optimisation: &'a str,
-    /// How long the installation takes on two cores.
+    /// The usual time of the installation on two cores.
     pub(crate) usually: &'a str,
 }
 
-/// The folder with the program, which is installed when this version is not there yet.
+/// Installs the program if this version is missing, and returns its folder.
 ///
-/// The installation is made beside its place and renamed when complete: an interrupted one is not taken for a finished one.
+/// The installation is renamed to its final place when it is complete, so an interrupted one is never used.
 ///
 /// # Errors
-/// When it does not compile, or the cache cannot be written.
+/// If it does not compile or the cache cannot be written.
 pub(crate) fn folder_of(tool: &Compiled) -> Result<PathBuf> {
     let tools = cache()?;
     let name = format!("{}-{}", tool.program, tool.version);
@@ -55,27 +55,27 @@ fn install(tool: &Compiled, root: &Path) -> Result<()> {
         .args(["install", tool.package, "--version", tool.version, "--root"])
         .arg(root)
         .args(tool.options);
-    // Releases of these programs are tuned to run fast, for which one waits 10 minutes; ours run for seconds.
+    // The release profiles of these programs take 10 minutes to compile, for speed that a run of seconds does not need.
     install.envs([
         ("CARGO_PROFILE_RELEASE_LTO", "off"),
         ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
     ]);
     install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", tool.optimisation);
-    // Else cargo advises to change PATH for good.
+    // Without this, cargo advises to change PATH.
     install.env("PATH", command::path_with(&[root.join("bin")])?);
-    // It is no part of this repository's build.
+    // The tool is not part of this repository's build.
     install.env_remove("CARGO_TARGET_DIR");
     command::run(&mut install).context(
-        "compiling it needs the network (crates.io) and a C compiler (apt-get install gcc libc6-dev); run the command again when they are there",
+        "compiling it needs the network (crates.io) and a C compiler (apt-get install gcc libc6-dev)",
     )
 }
 
-/// Moves a complete installation to its place, unless another run of ours was there first.
+/// Moves a complete installation to its place, unless another run has already put one there.
 fn put(unfinished: &Path, place: &Path, program: &str) -> Result<()> {
     let file = Path::new("bin").join(program);
     ensure!(
         unfinished.join(&file).is_file(),
-        "cargo install made no {program}"
+        "cargo install built no {program}"
     );
     let superfluous = if place.join(&file).is_file() {
         unfinished
@@ -93,15 +93,16 @@ fn put(unfinished: &Path, place: &Path, program: &str) -> Result<()> {
     Ok(())
 }
 
-/// The tools' folder in the user's cache.
+/// The folder of the tools in the user's cache.
 pub(super) fn cache() -> Result<PathBuf> {
-    let cache = match std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()) {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(
-            std::env::var_os("HOME").context("HOME is not set: there is no place for the tools")?,
-        )
-        .join(".cache"),
-    };
+    let cache =
+        match std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()) {
+            Some(folder) => PathBuf::from(folder),
+            None => PathBuf::from(std::env::var_os("HOME").context(
+                "neither XDG_CACHE_HOME nor HOME is set, so there is no folder for tools",
+            )?)
+            .join(".cache"),
+        };
     Ok(cache.join("latchkey").join("tools"))
 }
 
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_installation_replaces_a_broken_one_and_only_that() {
+    fn a_complete_installation_replaces_an_incomplete_one_only() {
         let place = tree("place", "half-copied");
         put(&tree("second", "tool"), &place, "tool").expect("complete");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What the tests need of the system: a browser and a database, installed by apt where apt is.
+//! Installs programs of the tests with apt: browser, database, gateways, compilers.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,18 +8,18 @@ use anyhow::{Context, Result, bail};
 use crate::command;
 use crate::progress;
 
-/// Names the browser instead: no other is looked for, and none installed.
+/// The browser's path: none is searched for or installed then.
 pub(crate) const CHROMIUM_SETTING: &str = "LATCHKEY_CHROMIUM";
 
-/// The browser for Playwright: the setting's, or the one on PATH, or Debian's, installed now.
+/// The browser for Playwright: from the setting, from PATH, or installed from Debian.
 ///
 /// # Errors
-/// When there is none and apt cannot install it.
+/// If it is missing and apt cannot install it.
 pub(crate) fn chromium() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os(CHROMIUM_SETTING).map(PathBuf::from) {
         if !path.is_file() {
             bail!(
-                "{CHROMIUM_SETTING} names {}, which is no file",
+                "{CHROMIUM_SETTING} is {}, which is not a file",
                 path.display()
             );
         }
@@ -30,26 +30,25 @@ pub(crate) fn chromium() -> Result<PathBuf> {
         return Ok(path);
     }
     apt_install("chromium", "the tests' browser", "1 min, once")
-        .with_context(|| format!("install Chromium, or name one in {CHROMIUM_SETTING}"))?;
+        .with_context(|| format!("install Chromium, or set {CHROMIUM_SETTING} to its path"))?;
     installed().context("apt-get installed chromium, but it is not on PATH")
 }
 
-/// The folder with `initdb` and `postgres`, installed now when absent.
+/// The folder with `initdb` and `postgres`, which are installed if missing.
 ///
 /// # Errors
-/// When there is none and apt cannot install it.
+/// If it is missing and apt cannot install it.
 pub(crate) fn postgres_binaries() -> Result<PathBuf> {
     if let Some(folder) = installed_postgres() {
         return Ok(folder);
     }
     apt_install("postgresql", "the tests' second database", "30 s, once")
-        .context("install PostgreSQL, or name a server for tests in TEST_DATABASE_URL (a user that may create databases)")?;
+        .context("install PostgreSQL, or set TEST_DATABASE_URL to the URL of a server, with a user that may create databases")?;
     installed_postgres()
         .context("apt-get installed postgresql, but there is no initdb below /usr/lib/postgresql")
 }
 
-/// The folder with `initdb` and `postgres`, if there is one. Debian keeps a folder a version; the newest is taken. Elsewhere `initdb` is
-/// on PATH.
+/// The folder with `initdb` and `postgres`, if installed: the newest version of Debian's, else from PATH.
 pub(crate) fn installed_postgres() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -69,14 +68,14 @@ pub(crate) fn installed_postgres() -> Option<PathBuf> {
         .or_else(|| command::on_path(&["initdb"])?.parent().map(PathBuf::from))
 }
 
-/// Installs what tests do to processes: another wall clock, and a look at what they ask of the system.
+/// Installs the tools that tests apply to processes: faketime and strace.
 ///
 /// # Errors
-/// When one is missing and apt cannot install it.
+/// If one is missing and apt cannot install it.
 pub(crate) fn process_tools() -> Result<()> {
     for (program, purpose) in [
-        ("faketime", "other clocks for the tests"),
-        ("strace", "what a process asks of the system"),
+        ("faketime", "a wrong clock for tests"),
+        ("strace", "system calls of a process"),
     ] {
         if command::on_path(&[program]).is_none() {
             apt_install(program, purpose, "5 s, once")
@@ -86,10 +85,10 @@ pub(crate) fn process_tools() -> Result<()> {
     Ok(())
 }
 
-/// Installs the gateways that the tests run in front of a service.
+/// Installs the gateways that tests run in front of a service.
 ///
 /// # Errors
-/// When one is missing and apt cannot install it.
+/// If one is missing and apt cannot install it.
 pub(crate) fn gateways() -> Result<()> {
     for (program, package) in [
         ("nginx", "nginx-light"),
@@ -97,7 +96,7 @@ pub(crate) fn gateways() -> Result<()> {
         ("haproxy", "haproxy"),
         ("apache2", "apache2"),
     ] {
-        // Not every user has the first on PATH.
+        // /usr/sbin is not on every user's PATH.
         let installed = || {
             PathBuf::from("/usr/sbin").join(program).is_file()
                 || command::on_path(&[program]).is_some()
@@ -113,14 +112,13 @@ pub(crate) fn gateways() -> Result<()> {
     Ok(())
 }
 
-/// Where Debian keeps the source of Go's libraries.
+/// Debian's folder of Go libraries.
 pub(crate) const GO_LIBRARIES: &str = "/usr/share/gocode";
 
-/// Installs what clients of the API are generated and compiled with: Java for the generator, Go with the libraries that its client
-/// imports.
+/// Installs the toolchains of generated clients: Java for the generator; Go and the libraries that the Go client imports.
 ///
 /// # Errors
-/// When one is missing and apt cannot install it.
+/// If one is missing and apt cannot install it.
 pub(crate) fn client_toolchains() -> Result<()> {
     if command::on_path(&["java"]).is_none() {
         apt_install(
@@ -156,12 +154,10 @@ pub(crate) fn client_toolchains() -> Result<()> {
 
 pub(super) fn apt_install(package: &str, purpose: &str, usually: &str) -> Result<()> {
     if command::on_path(&["apt-get"]).is_none() {
-        bail!(
-            "{package} ({purpose}) is missing, and without apt-get it cannot be installed from here"
-        );
+        bail!("{package} ({purpose}) is missing, and there is no apt-get to install it");
     }
     let apt_get = |arguments: &[&str]| -> Result<()> {
-        // sudo forgets the environment, so it is told again behind it.
+        // sudo drops the environment, so `env` sets it again behind sudo.
         let mut command = if is_root()? {
             Command::new("env")
         } else {
@@ -187,10 +183,10 @@ pub(super) fn apt_install(package: &str, purpose: &str, usually: &str) -> Result
     .context("apt-get needs the network and the right to install packages")
 }
 
-/// Whether we run as root: some programs want it, PostgreSQL refuses it.
+/// Whether this process runs as root.
 ///
 /// # Errors
-/// When `id` cannot be run.
+/// If `id` cannot be run.
 pub(crate) fn is_root() -> Result<bool> {
     Ok(command::output(Command::new("id").arg("-u"))?.trim() == "0")
 }

@@ -1,4 +1,4 @@
-//! The npm packages of end2end: Playwright for the tests, binaryen's wasm-opt for release bundles.
+//! Installs the npm packages of end2end: Playwright for tests, binaryen for release bundles.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,13 +9,13 @@ use crate::command;
 use crate::progress;
 use crate::workspace::Workspace;
 
-/// Installs what `end2end/package-lock.json` names, unless exactly that was installed already.
+/// Installs the packages of `end2end/package-lock.json` unless they are already installed.
 ///
 /// # Errors
-/// Without Node.js, or when the installation fails.
+/// If there is no Node.js or the installation fails.
 pub(crate) fn packages(workspace: &Workspace) -> Result<()> {
     let wanted = workspace.read("end2end/package-lock.json")?;
-    // A copy of the lock file, written last: it says what a finished installation was made from.
+    // A copy of the lock file, written when the installation is complete.
     let installed = workspace
         .end2end()
         .join("node_modules/.installed-package-lock.json");
@@ -31,21 +31,20 @@ pub(crate) fn packages(workspace: &Workspace) -> Result<()> {
         "Installing the npm packages of end2end",
         "20 s, again when package-lock.json changes",
         || {
-            // The tests use Debian's Chromium.
+            // Tests use Debian's Chromium.
             let mut install = Command::new("npm");
             install
                 .args(["ci", "--no-audit", "--no-fund"])
                 .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
                 .current_dir(workspace.end2end());
-            command::run(&mut install)
-                .context("npm needs the network; run the command again when it is there")?;
+            command::run(&mut install).context("npm needs the network")?;
             std::fs::write(&installed, &wanted)
                 .with_context(|| format!("cannot write {}", installed.display()))
         },
     )
 }
 
-/// The folder with a `wasm-opt` that Trunk can start: ours, which uses the package's library (`bundle/shrink.mjs`).
+/// The folder with the `wasm-opt` that Trunk starts: a script that runs `bundle/shrink.mjs` with binaryen.
 ///
 /// # Errors
 /// As [`packages`].
@@ -55,7 +54,7 @@ pub(crate) fn wasm_opt(workspace: &Workspace) -> Result<PathBuf> {
     let library = package.join("index.js");
     if !library.is_file() {
         bail!(
-            "end2end/package-lock.json holds no binaryen: {} is missing",
+            "end2end/package-lock.json has no binaryen: {} is missing",
             library.display()
         );
     }
@@ -64,7 +63,7 @@ pub(crate) fn wasm_opt(workspace: &Workspace) -> Result<PathBuf> {
     let shim = folder.join("wasm-opt");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
-    // Trunk asks for the version first, to see whether there is one.
+    // Trunk first runs it with --version to test that it exists.
     let text = format!(
         "#!/bin/sh\n\
          if [ \"$1\" = --version ]; then exec node '{}' --version; fi\n\

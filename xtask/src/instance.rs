@@ -1,0 +1,125 @@
+//! A Latchkey instance in a temporary folder, on SQLite, for tests and benchmarks.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::command;
+use crate::scratch;
+
+/// A binary and its database; dropping it removes the folder.
+pub(crate) struct Instance {
+    binary: PathBuf,
+    pub(crate) folder: PathBuf,
+}
+
+impl Instance {
+    /// # Errors
+    /// If the folder cannot be made.
+    pub(crate) fn new(binary: &Path, name: &str) -> Result<Self> {
+        let folder = scratch::folder().join(format!("latchkey-{name}-{}", std::process::id()));
+        fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(Self {
+            binary: binary.to_path_buf(),
+            folder,
+        })
+    }
+
+    /// Sets the instance's database for `command` and removes the developer's own settings.
+    pub(crate) fn configure(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            if name
+                .to_str()
+                .is_some_and(|name| name.starts_with("LATCHKEY_"))
+            {
+                command.env_remove(name);
+            }
+        }
+        let database = self.folder.join("latchkey.db");
+        command
+            .env(
+                "DATABASE_URL",
+                format!("sqlite://{}?mode=rwc", database.display()),
+            )
+            .env("LATCHKEY_LISTEN", "127.0.0.1:0")
+            .env("LATCHKEY_DRAIN_SECONDS", "0")
+            .env_remove("RUST_LOG");
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        self.configure(command.args(arguments).current_dir(&self.folder));
+        command
+    }
+
+    /// Runs a command with `--json` and returns what it prints.
+    ///
+    /// # Errors
+    /// If the command fails.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let text = command::output(self.command(arguments).arg("--json"))?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Starts the server and waits until its log names the address.
+    ///
+    /// # Errors
+    /// If the server does not start.
+    pub(crate) fn serve(&self) -> Result<Server> {
+        let child = self
+            .command(&["serve"])
+            .env("RUST_LOG", "info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start the server")?;
+        let mut process = Process(child);
+        let mut lines = BufReader::new(process.0.stderr.take().context("stderr is piped")?);
+        let mut log = File::create(self.folder.join("log"))?;
+        let mut line = String::new();
+        let url = loop {
+            line.clear();
+            ensure!(lines.read_line(&mut line)? > 0, "the server ended early");
+            if let Some((_, rest)) = line.split_once("ready on ") {
+                break rest.split('"').next().unwrap_or_default().to_owned();
+            }
+        };
+        // The server blocks if nothing reads its log.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut log));
+        Ok(Server {
+            _process: process,
+            url,
+        })
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+/// A running server; dropping it stops it.
+pub(crate) struct Server {
+    _process: Process,
+    pub(crate) url: String,
+}
+
+/// A process that is terminated when it is dropped.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // SIGTERM closes the database in order, so the next start needs no recovery.
+        let pid = self.0.id().to_string();
+        if !command::succeeds(Command::new("kill").args(["-TERM", &pid])) {
+            self.0.kill().ok();
+        }
+        self.0.wait().ok();
+    }
+}
