@@ -8,7 +8,7 @@ use std::{
     str::FromStr,
 };
 
-use crate::key::allowlist::parse_network;
+use crate::network::parse_network;
 
 /// The address of the client of one request, in canonical form: an IPv4-mapped IPv6 address is its IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

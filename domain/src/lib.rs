@@ -21,6 +21,7 @@ pub mod error;
 pub mod group;
 pub mod id;
 pub mod key;
+pub mod network;
 pub mod page;
 pub mod permission;
 pub mod propagation;
@@ -33,6 +34,8 @@ pub mod user;
 pub mod fair_share;
 #[cfg(feature = "store")]
 pub mod store;
+#[cfg(feature = "store")]
+mod usage;
 #[cfg(feature = "store")]
 pub mod verify;
 

@@ -9,6 +9,7 @@ pub mod backup;
 pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod cursor;
+pub(crate) mod deadline;
 #[expect(
     unreachable_pub,
     reason = "what sea-orm derives beside an entity is public"
@@ -43,12 +44,18 @@ pub use connection::StoreOptions;
 pub use scope::{OperatorScope, TenantScope};
 
 use crate::{Error, actor::Actor};
+use chrono::TimeDelta;
+use connection::{Database, sqlite};
+use invalidation::{
+    CacheValidity, Invalidation, barrier, change_log,
+    control_socket::{self, Confirmation, ControlSocket},
+};
 use std::sync::Arc;
 
 /// The database, with what its rules depend on. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    inner: Arc<connection::Database>,
+    inner: Arc<Database>,
 }
 
 impl Store {
@@ -58,8 +65,14 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] where the database cannot be reached or another server holds it.
     pub async fn open(options: StoreOptions) -> Result<Self, Error> {
+        if options.database_url.starts_with("sqlite:") {
+            backup::mark::refuse(&sqlite::file_of(&options.database_url)?).await?;
+        }
+        let mut database = Database::connect(options).await?;
+        migration::bring_up_to_date(&database).await?;
+        database.start_invalidation().await?;
         Ok(Self {
-            inner: Arc::new(connection::Database::open(options).await?),
+            inner: Arc::new(database),
         })
     }
 
@@ -80,7 +93,7 @@ impl Store {
     }
 
     /// The connections, for the check of requests.
-    pub(crate) fn database(&self) -> &connection::Database {
+    pub(crate) fn database(&self) -> &Database {
         &self.inner
     }
 
@@ -153,5 +166,100 @@ impl Store {
     #[must_use]
     pub fn sign_in(&self) -> sign_in::SignIn<'_> {
         sign_in::SignIn::new(&self.inner)
+    }
+}
+
+/// Cached reads and other processes on the same database.
+impl Store {
+    /// Whether cached keys may be used now; `false` also where this process caches none.
+    #[must_use]
+    pub fn cache_is_valid(&self) -> bool {
+        self.inner.validity().is_some_and(CacheValidity::is_usable)
+    }
+
+    /// Applies what another program changed in the SQLite file. Changes by Latchkey's own processes are applied without it, and so are
+    /// those on PostgreSQL.
+    pub async fn poll_changes(&self) {
+        if let Invalidation::SingleNode(node) = self.inner.invalidation() {
+            node.catch_up().await;
+        }
+    }
+
+    /// Deletes some entries of the change log that every cache has applied. To be called again and again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn prune_change_log(&self) -> Result<(), Error> {
+        let database = &self.inner;
+        match database.invalidation() {
+            Invalidation::Off => Ok(()),
+            Invalidation::SingleNode(node) => {
+                let applied = node.applied().await;
+                let has_old = change_log::has_entries_before(database.checks(), applied);
+                if !database.with_timeout(has_old).await? {
+                    return Ok(());
+                }
+                let transaction = database.begin_write().await?;
+                let pruned = change_log::prune(&*transaction, applied);
+                database.with_timeout(pruned).await?;
+                database.commit(transaction).await
+            }
+            Invalidation::Replica(_) => barrier::prune(database.checks()).await,
+        }
+    }
+
+    /// Waits until the server that serves the same SQLite file has applied what this process changed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it cannot be determined whether a server runs.
+    pub async fn confirm(&self) -> Result<Confirmation, Error> {
+        let database = &self.inner;
+        match (database.file(), database.held_file()) {
+            (Some(file), Some(held)) if database.has_written() && database.validity().is_none() => {
+                control_socket::confirm(file, held).await
+            }
+            _ => Ok(Confirmation::Confirmed),
+        }
+    }
+
+    /// Opens the socket over which commands ask for a confirmation; `None` unless this process is the server of a SQLite file.
+    ///
+    /// # Errors
+    /// Errors of the file system.
+    pub fn open_control_socket(&self) -> Result<Option<ControlSocket>, std::io::Error> {
+        match (self.inner.file(), self.inner.invalidation()) {
+            (Some(file), Invalidation::SingleNode(node)) => {
+                ControlSocket::open(file, Arc::clone(node)).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// How far the database's clock is ahead of this machine's (negative: behind), if they differ by more than 2 seconds.
+    #[must_use]
+    pub fn clock_skew(&self) -> Option<TimeDelta> {
+        match self.inner.invalidation() {
+            Invalidation::Replica(replica) => replica.skew(),
+            Invalidation::Off | Invalidation::SingleNode(_) => None,
+        }
+    }
+
+    /// Sets where this server listens: a name that no other process can hold at the same time and that outlives this one. A replica that
+    /// is restarted there deregisters its crashed predecessor at once.
+    pub fn set_place(&self, place: String) {
+        if let Invalidation::Replica(replica) = self.inner.invalidation() {
+            replica.set_place(place);
+        }
+    }
+
+    /// Ends the use of cached keys and deregisters this replica, so that no change waits for it. For the end of a server.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: changes then wait for this replica for a few seconds.
+    pub async fn deregister(&self) -> Result<(), Error> {
+        match self.inner.invalidation() {
+            Invalidation::Replica(replica) => replica.deregister().await,
+            Invalidation::Off | Invalidation::SingleNode(_) => Ok(()),
+        }
     }
 }

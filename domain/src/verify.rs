@@ -32,9 +32,10 @@ use crate::{
         Store, TenantScope, clock, invalidation::versions::Version, keys::ArchivedKey, random,
     },
     tenant::{Slug, TenantRef},
+    usage::{LastUse, Outcome, UseKind},
 };
 use cache::{Entry, KeyCache};
-use usage::{LastUse, Outcome, UsageCounters, UseKind};
+use usage::UsageCounters;
 
 /// A key that was accepted for one request. Cheap to clone.
 #[derive(Clone)]

@@ -1,9 +1,6 @@
 //! IP Allowlist: numbered lines, since its errors name lines; the address that the person comes from, and whether the list admits it.
 
-use domain::{
-    client_address::ClientAddress,
-    key::allowlist::{Allowlist, parse_network},
-};
+use domain::{client_address::ClientAddress, key::allowlist::Allowlist, network::parse_network};
 use leptos::prelude::*;
 
 use super::{

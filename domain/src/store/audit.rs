@@ -14,7 +14,6 @@ use super::{
     cursor,
     entity::audit_event,
     error::damaged,
-    keys::AUDITED_KIND,
     random,
     scope::TenantScope,
 };
@@ -25,6 +24,9 @@ use crate::{
     id::TenantId,
     page::{self, Page},
 };
+
+/// Target kind of an API key's events.
+pub(crate) const AUDITED_KIND: &str = "api_key";
 
 /// An event that is to be written.
 pub(crate) struct NewEvent {

@@ -1,5 +1,6 @@
 //! Connections, by what they are for: checks, lookups, lists, changes. None of them waits for another.
 
+pub(crate) mod file;
 mod health;
 pub(crate) mod lists;
 mod postgres;
@@ -25,8 +26,11 @@ use tokio::task::{JoinError, JoinHandle};
 
 use self::server_lock::{HeldFile, ServerLock};
 use super::{
-    invalidation::{CacheValidity, barrier::Barrier, replica::Replica, single_node::SingleNode},
-    migration, password,
+    deadline::{self, DATABASE_TIMEOUT},
+    invalidation::{
+        CacheValidity, Invalidation, barrier::Barrier, replica::Replica, single_node::SingleNode,
+    },
+    password,
 };
 use crate::{Error, id::TenantId, key::format::KeyPrefix, propagation::Propagation};
 use lists::{ListConnection, Lists};
@@ -59,9 +63,6 @@ impl fmt::Debug for StoreOptions {
     }
 }
 
-/// How long anything may wait for the database before it counts as down.
-pub(crate) const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
-
 /// The open database.
 pub(crate) struct Database {
     options: StoreOptions,
@@ -69,17 +70,6 @@ pub(crate) struct Database {
     password_slots: password::Slots,
     invalidation: Invalidation,
     has_written: AtomicBool,
-}
-
-/// Who follows what changes, so that something that was read may be kept.
-#[derive(Debug)]
-pub(crate) enum Invalidation {
-    /// Nobody: this process does not serve.
-    Off,
-    /// A server that has its SQLite file to itself.
-    SingleNode(Arc<SingleNode>),
-    /// One of the servers on a PostgreSQL database.
-    Replica(Arc<Replica>),
 }
 
 /// What a commit waits for before it is answered.
@@ -102,8 +92,8 @@ struct Connections {
     writer: Writer,
     /// The file, on SQLite.
     file: Option<PathBuf>,
-    /// A reader more, for who holds off other servers.
-    notes: Option<DatabaseConnection>,
+    /// Reads the change log, on SQLite where this process holds the server lock.
+    change_reader: Option<DatabaseConnection>,
     /// How to make further connections, on PostgreSQL.
     postgres: Option<postgres::Postgres>,
     /// Holds off other servers until it is dropped.
@@ -142,7 +132,11 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    pub(crate) async fn open(options: StoreOptions) -> Result<Self, Error> {
+    /// Connects. The schema may be outdated, and nothing may be cached before [`Self::start_invalidation`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a URL of neither engine; [`Error::Unavailable`].
+    pub(crate) async fn connect(options: StoreOptions) -> Result<Self, Error> {
         let url = options.database_url.as_str();
         let connections = if url.starts_with("sqlite:") {
             sqlite::connect(url, options.serves).await?
@@ -151,40 +145,43 @@ impl Database {
         } else {
             return Err(invalid_url());
         };
-        let mut database = Self {
+        Ok(Self {
             options,
             connections: connections.counted(),
             password_slots: password::Slots::for_this_machine(),
             invalidation: Invalidation::Off,
             has_written: AtomicBool::new(false),
-        };
-        migration::bring_up_to_date(&database).await?;
-        // Who holds the lock is the only one who serves, and every other one says what it changed.
-        if let Some(reader) = database.connections.notes.take() {
-            let writer = database.connections.writer.clone();
-            database.invalidation =
-                Invalidation::SingleNode(Arc::new(SingleNode::begin(reader, writer).await?));
+        })
+    }
+
+    /// Starts to track changes if this process serves, so that it may cache reads. The schema must be up to date.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub(crate) async fn start_invalidation(&mut self) -> Result<(), Error> {
+        // Only the process that holds the server lock has this reader.
+        if let Some(reader) = self.connections.change_reader.take() {
+            let writer = self.connections.writer.clone();
+            let node = SingleNode::begin(reader, writer).await?;
+            self.invalidation = Invalidation::SingleNode(Arc::new(node));
         }
-        if let Some(postgres) = database.connections.postgres.take()
-            && database.options.serves
+        if let Some(postgres) = self.connections.postgres.take()
+            && self.options.serves
         {
             let replica = Replica::begin(postgres.options, postgres.primary);
-            database.invalidation = Invalidation::Replica(Arc::new(replica));
+            self.invalidation = Invalidation::Replica(Arc::new(replica));
         }
-        database.has_written = AtomicBool::new(false);
-        Ok(database)
+        // What a migration or the change log's marker wrote needs no confirmation.
+        *self.has_written.get_mut() = false;
+        Ok(())
     }
 
-    /// What says whether something that was read earlier still holds; `None` where nothing may be kept.
+    /// Decides whether a cached read is still valid; `None` where nothing may be cached.
     pub(crate) fn validity(&self) -> Option<&CacheValidity> {
-        match &self.invalidation {
-            Invalidation::Off => None,
-            Invalidation::SingleNode(node) => Some(node.validity()),
-            Invalidation::Replica(replica) => Some(replica.validity()),
-        }
+        self.invalidation.validity()
     }
 
-    /// Who follows what changes.
+    /// How this process learns of changes.
     pub(crate) const fn invalidation(&self) -> &Invalidation {
         &self.invalidation
     }
@@ -194,15 +191,9 @@ impl Database {
         self.connections.file.as_deref()
     }
 
-    /// Whether a server serves the file; on PostgreSQL, `false`.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] where that cannot be found out.
-    pub(crate) fn is_served(&self) -> Result<bool, Error> {
-        match (&self.connections.held, &self.connections.file) {
-            (Some(held), Some(file)) => held.is_served(file),
-            _ => Ok(false),
-        }
+    /// The handle on which the server lock of the file is held and tested, on SQLite.
+    pub(crate) const fn held_file(&self) -> Option<&HeldFile> {
+        self.connections.held.as_ref()
     }
 
     /// Whether anything was committed since it was opened.
@@ -276,7 +267,7 @@ impl Database {
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
-        with_timeout(work).await
+        deadline::with_timeout(work).await
     }
 
     /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite, one at a time. Dropped without [`Self::commit`], it is rolled
@@ -467,7 +458,7 @@ async fn commit_to_postgres(
     replica: Option<Arc<Replica>>,
 ) -> Result<Option<Propagation>, Error> {
     let waits_for_all = until == Until::AllChangesHold;
-    let barrier = with_timeout(Barrier::of(&transaction, waits_for_all)).await?;
+    let barrier = deadline::with_timeout(Barrier::of(&transaction, waits_for_all)).await?;
     let committing = transaction.commit();
     match patience {
         Some(patience) => tokio::time::timeout(patience, committing)
@@ -480,16 +471,6 @@ async fn commit_to_postgres(
     }
     let receipt = barrier.wait(&reader, replica.as_deref()).await;
     Ok(Some(receipt))
-}
-
-/// [`Database::with_timeout`], for who holds a connection alone.
-pub(crate) async fn with_timeout<T, E: Into<Error>>(
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, Error> {
-    match tokio::time::timeout(DATABASE_TIMEOUT, work).await {
-        Ok(result) => result.map_err(Into::into),
-        Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
-    }
 }
 
 fn invalid_url() -> Error {

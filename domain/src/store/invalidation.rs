@@ -14,7 +14,7 @@
 //! follows these notes and stamps what changed, and every commit waits for that before it is answered (`connection.rs`).
 
 pub(crate) mod barrier;
-mod change_log;
+pub(crate) mod change_log;
 mod clock;
 pub mod control_socket;
 mod lease;
@@ -30,16 +30,38 @@ mod sync {
     pub(super) use std::sync::atomic::{AtomicU64, Ordering};
 }
 
-use chrono::TimeDelta;
+use std::sync::Arc;
 use uuid::Uuid;
 
-use super::{Store, connection::Invalidation};
-use crate::Error;
 use lease::Lease;
+use replica::Replica;
+use single_node::SingleNode;
 use versions::{Slot, Version, Versions};
 
 /// 2^16 stamps: half a MiB. Among 100,000 keys, a change of one lets one or two others be read once more.
 const STAMP_BITS: u32 = 16;
+
+/// How this process learns of changes, so that it can cache reads.
+#[derive(Debug)]
+pub(crate) enum Invalidation {
+    /// It does not, and caches nothing: this process does not serve.
+    Off,
+    /// The only server of a SQLite file.
+    SingleNode(Arc<SingleNode>),
+    /// One of the servers of a PostgreSQL database.
+    Replica(Arc<Replica>),
+}
+
+impl Invalidation {
+    /// Decides whether a cached read is still valid; `None` where nothing may be cached.
+    pub(crate) fn validity(&self) -> Option<&CacheValidity> {
+        match self {
+            Self::Off => None,
+            Self::SingleNode(node) => Some(node.validity()),
+            Self::Replica(replica) => Some(replica.validity()),
+        }
+    }
+}
 
 /// What says whether something that was read earlier still holds. One for each store that may keep what it reads.
 #[derive(Debug)]
@@ -80,64 +102,5 @@ impl CacheValidity {
 
     fn invalidate_all(&self) {
         self.versions.invalidate_all();
-    }
-}
-
-impl Store {
-    /// Has this store notice what another process changed in a SQLite file: by hand, with a program that is not ours. Ours say it
-    /// themselves, and PostgreSQL does.
-    pub async fn poll_changes(&self) {
-        if let Invalidation::SingleNode(node) = self.database().invalidation() {
-            node.catch_up().await;
-        }
-    }
-
-    /// Deletes some of the notes that have done their work; to be called again and again.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn prune_change_log(&self) -> Result<(), Error> {
-        let database = self.database();
-        match database.invalidation() {
-            Invalidation::Off => Ok(()),
-            Invalidation::SingleNode(node) => change_log::prune(database, node.seen().await).await,
-            Invalidation::Replica(_) => barrier::prune(database.checks()).await,
-        }
-    }
-
-    /// Whether keys that were kept may be used now; `false` also where none are kept.
-    #[must_use]
-    pub fn cache_is_valid(&self) -> bool {
-        self.database()
-            .validity()
-            .is_some_and(CacheValidity::is_usable)
-    }
-
-    /// By how much the database's clock is ahead of this machine's, where that is more than 2 seconds.
-    #[must_use]
-    pub fn clock_skew(&self) -> Option<TimeDelta> {
-        match self.database().invalidation() {
-            Invalidation::Replica(replica) => replica.skew(),
-            Invalidation::Off | Invalidation::SingleNode(_) => None,
-        }
-    }
-
-    /// Says where this server listens, by a name that no other process can have at the same time and that outlives this one: a replica
-    /// that is started there again takes a crashed predecessor off the list at once.
-    pub fn set_place(&self, place: String) {
-        if let Invalidation::Replica(replica) = self.database().invalidation() {
-            replica.set_place(place);
-        }
-    }
-
-    /// Uses nothing that is kept any more, and tells the other replicas, so that no change waits for this one. For the end of a server.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]: then changes wait for it for a few seconds.
-    pub async fn deregister(&self) -> Result<(), Error> {
-        match self.database().invalidation() {
-            Invalidation::Replica(replica) => replica.deregister().await,
-            Invalidation::Off | Invalidation::SingleNode(_) => Ok(()),
-        }
     }
 }

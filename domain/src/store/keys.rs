@@ -35,7 +35,7 @@ use sea_orm::{
 use serde_json::Value;
 
 use super::{
-    audit::{self, NewEvent},
+    audit::{self, AUDITED_KIND, NewEvent},
     connection::{Database, lists::ListConnection},
     entity::{api_key, tenant},
     idempotency::{self, IdempotencyKey, Idempotent},
@@ -54,9 +54,6 @@ use crate::{
 };
 
 const NOT_FOUND: Error = Error::NotFound("API key");
-
-/// What the audit trail calls a key.
-pub(crate) const AUDITED_KIND: &str = "api_key";
 
 /// The keys of one tenant.
 pub struct Keys<'a> {

@@ -40,8 +40,9 @@ use super::{
     backup::{self, count, has_content, not_on_postgres},
     clock,
     connection::{
+        file::{beside, owner_file},
         server_lock::{HeldFile, ServerLock},
-        sqlite::{self, beside},
+        sqlite,
     },
 };
 use crate::{
@@ -148,7 +149,7 @@ pub async fn restore(
         return Ok(word_needed(&prepared, NoWitness::NoDatabase));
     }
     // A new one is its owner's alone.
-    let held = HeldFile::of(sqlite::owner_file(&file)?);
+    let held = HeldFile::of(owner_file(&file)?);
     lock.take_file(&file, &held).await?;
     let connection = sqlite::alone(&file).await?;
     let restored = replace(&connection, &file, &prepared, word, clock::stored(now)).await;

@@ -1,5 +1,6 @@
 //! Sign-in with email and password, and what keeps guessing slow.
 
+mod buckets;
 mod consecutive;
 mod opening;
 pub(super) mod throttle;
@@ -10,7 +11,7 @@ use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
 
-use self::throttle::{Buckets, Reservation};
+use self::{buckets::Buckets, throttle::Reservation};
 use super::{
     audit::{self, NewEvent},
     clock,

@@ -9,14 +9,16 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::usage::LastUse;
-use crate::store::{
-    invalidation::{
-        CacheValidity,
-        versions::{Slot, Version},
+use crate::{
+    store::{
+        invalidation::{
+            CacheValidity,
+            versions::{Slot, Version},
+        },
+        keys::KnownKey,
+        random::Digest,
     },
-    keys::KnownKey,
-    random::Digest,
+    usage::LastUse,
 };
 
 /// Bytes that all of it may take, about.

@@ -12,7 +12,7 @@ use crate::{
         verdict::Refusal,
     },
     permission::PermissionSet,
-    store::{Store, StoreOptions, TenantScope, connection::Invalidation, test_store::TestStore},
+    store::{Store, StoreOptions, TenantScope, invalidation::Invalidation, test_store::TestStore},
 };
 
 /// A server's store, which may keep what it reads, and one beside it, as the command line has it.

@@ -2,11 +2,10 @@
 //!
 //! No request waits for another one here: there are more shards than threads, and each takes the first that is free.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use std::{
     cell::Cell,
     collections::{HashMap, hash_map::Entry},
-    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicUsize, Ordering},
@@ -14,38 +13,10 @@ use std::{
     thread::available_parallelism,
 };
 
-use crate::{id::KeyId, store::keys::MOST_ADDRESSES};
-
-/// The most recent accepted request with a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LastUse {
-    /// When.
-    pub(crate) at: DateTime<Utc>,
-    /// From where; `None` where the address was unknown.
-    pub(crate) address: Option<IpAddr>,
-}
-
-/// What is counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct UseKind {
-    /// The key; `None` where none was presented, or none that there is.
-    pub(crate) key_id: Option<KeyId>,
-    /// UTC.
-    pub(crate) day: NaiveDate,
-    /// What came of it.
-    pub(crate) outcome: Outcome,
-}
-
-/// What came of a request with a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Outcome {
-    /// It was accepted from this address; `None` where that was unknown.
-    Accepted(Option<IpAddr>),
-    /// It was accepted from an address beyond those that are told apart.
-    AcceptedFromOthers,
-    /// It was refused with this code.
-    Refused(&'static str),
-}
+use crate::{
+    id::KeyId,
+    usage::{LastUse, MOST_ADDRESSES, Outcome, UseKind},
+};
 
 /// How often, and when last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,6 +231,7 @@ impl Drop for Taken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::IpAddr;
     use uuid::Uuid;
 
     fn kind(number: usize) -> UseKind {

@@ -1,6 +1,7 @@
 use domain::{
     client_address::ClientAddress,
-    key::allowlist::{Allowlist, InvalidAllowlist, parse_network},
+    key::allowlist::{Allowlist, InvalidAllowlist},
+    network::parse_network,
 };
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -3,7 +3,6 @@
 use ipnetwork::IpNetwork;
 use std::net::IpAddr;
 
-use super::Allowlist;
 use crate::client_address::ClientAddress;
 
 /// The addresses that an allowlist admits. Whether one is among them is found by bisection, without allocating.
@@ -28,6 +27,30 @@ pub struct Span<Number> {
 }
 
 impl Addresses {
+    /// The addresses of `networks`; all addresses if there are none.
+    pub(super) fn of_networks(networks: &[IpNetwork]) -> Self {
+        if networks.is_empty() {
+            return Self::All;
+        }
+        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
+        for network in networks {
+            match network {
+                IpNetwork::V4(network) => ipv4.push(Span {
+                    first: u32::from(network.network()),
+                    last: u32::from(network.broadcast()),
+                }),
+                IpNetwork::V6(network) => ipv6.push(Span {
+                    first: u128::from(network.network()),
+                    last: u128::from(network.broadcast()),
+                }),
+            }
+        }
+        Self::Listed {
+            ipv4: joined(ipv4, |number| number.saturating_add(1)),
+            ipv6: joined(ipv6, |number| number.saturating_add(1)),
+        }
+    }
+
     /// Whether a request from `client` is let through. An unknown client is in no list.
     #[must_use]
     pub fn admit(&self, client: ClientAddress) -> bool {
@@ -59,31 +82,6 @@ impl Addresses {
                 other_ipv4.iter().all(|span| has(ipv4, *span))
                     && other_ipv6.iter().all(|span| has(ipv6, *span))
             }
-        }
-    }
-}
-
-impl From<&Allowlist> for Addresses {
-    fn from(list: &Allowlist) -> Self {
-        if list.is_empty() {
-            return Self::All;
-        }
-        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
-        for network in list.networks() {
-            match network {
-                IpNetwork::V4(network) => ipv4.push(Span {
-                    first: u32::from(network.network()),
-                    last: u32::from(network.broadcast()),
-                }),
-                IpNetwork::V6(network) => ipv6.push(Span {
-                    first: u128::from(network.network()),
-                    last: u128::from(network.broadcast()),
-                }),
-            }
-        }
-        Self::Listed {
-            ipv4: joined(ipv4, |number| number.saturating_add(1)),
-            ipv6: joined(ipv6, |number| number.saturating_add(1)),
         }
     }
 }

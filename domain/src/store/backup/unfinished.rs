@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Error,
-    store::{connection::sqlite::beside, random},
+    store::{connection::file::beside, random},
 };
 
 /// A new, empty file beside the one that it is to become: its owner's alone. Dropped before it is finished, it goes.

@@ -8,8 +8,10 @@ use std::{
 };
 use tokio::{sync, time::error::Elapsed};
 
-use super::with_timeout;
-use crate::{Error, store::error::is_busy};
+use crate::{
+    Error,
+    store::{deadline::with_timeout, error::is_busy},
+};
 
 /// How long a commit proves that the next one succeeds, and how long a failed try is not repeated: readiness costs one commit a second
 /// at most, however often it is asked for.

@@ -17,11 +17,12 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{DATABASE_TIMEOUT, unavailable};
+use super::unavailable;
 use crate::{
     Error,
     fair_share::{Bounds, FairShares, Turn},
     id::TenantId,
+    store::deadline::DATABASE_TIMEOUT,
 };
 
 /// How many connections there are.

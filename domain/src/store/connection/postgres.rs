@@ -17,13 +17,13 @@ use std::{
 };
 
 use super::{
-    Connections, DATABASE_TIMEOUT, invalid_url,
+    Connections, invalid_url,
     lists::{LANES, Lists},
     primary::Primary,
     unavailable,
     writer::Writer,
 };
-use crate::Error;
+use crate::{Error, store::deadline::DATABASE_TIMEOUT};
 
 /// For checks, and the server's own upkeep.
 const CHECKS: u32 = 4;
@@ -105,7 +105,7 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         lists: Lists::new(lanes),
         writer: Writer::on_postgres(pool(WRITERS, None)),
         file: None,
-        notes: None,
+        change_reader: None,
         postgres: Some(Postgres { options, primary }),
         _lock: None,
         held: None,

@@ -11,7 +11,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    sqlite::{beside, owner_file},
+    file::{beside, owner_file},
     unavailable,
 };
 use crate::Error;

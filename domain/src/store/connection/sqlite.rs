@@ -11,8 +11,7 @@ use sea_orm::{
     },
 };
 use std::{
-    fs::{self, File, OpenOptions},
-    io::ErrorKind,
+    fs,
     path::{Path, PathBuf},
     str::FromStr,
     sync::{
@@ -24,7 +23,9 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Connections, DATABASE_TIMEOUT, invalid_url,
+    Connections,
+    file::{owner_file, real_path},
+    invalid_url,
     lists::{LANES, Lists},
     server_lock::{HeldFile, ServerLock},
     unavailable,
@@ -32,7 +33,7 @@ use super::{
 };
 use crate::{
     Error,
-    store::{backup::mark, error::is_busy},
+    store::{deadline::DATABASE_TIMEOUT, error::is_busy},
 };
 
 /// Readers do not wait for each other, nor for the writer. So many are for checks, and as many for lookups.
@@ -53,7 +54,6 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
         tracing::info!("created the database {}", file.display());
     }
     let held = HeldFile::open(&file)?;
-    mark::refuse(&file).await?;
     let lock = if serves {
         Some(ServerLock::take(&file, &held).await?)
     } else {
@@ -76,7 +76,7 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
             open_lane(options.clone()).await?,
         ));
     }
-    let notes = match lock {
+    let change_reader = match lock {
         Some(_) => Some(open(pool(1), options).await?),
         None => None,
     };
@@ -86,7 +86,7 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
         lists: Lists::new(lanes),
         writer: Writer::on_sqlite(SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), guard),
         file: Some(file),
-        notes: notes.map(SqlxSqliteConnector::from_sqlx_sqlite_pool),
+        change_reader: change_reader.map(SqlxSqliteConnector::from_sqlx_sqlite_pool),
         postgres: None,
         _lock: lock,
         held: Some(held),
@@ -232,42 +232,6 @@ fn has_mode(url: &str, mode: &str) -> bool {
             .split('&')
             .any(|parameter| parameter.split_once('=') == Some(("mode", mode)))
     })
-}
-
-/// Opens a file for writing; a new one is its owner's alone.
-pub(crate) fn owner_file(path: &Path) -> Result<File, Error> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(path)
-        .map_err(|error| unavailable(format!("{}: {error}", path.display())))
-}
-
-/// The file by the one name that it has whatever links lead to it: the names of lock and socket are made of it, and whoever comes by
-/// another way must find the same.
-fn real_path(file: &Path) -> Result<PathBuf, Error> {
-    let failed = |error| unavailable(format!("{}: {error}", file.display()));
-    match fs::canonicalize(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let folder = file
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-            Ok(file
-                .file_name()
-                .map_or(file.to_path_buf(), |name| folder.join(name)))
-        }
-        real => real.map_err(failed),
-    }
-}
-
-/// The file beside the database whose name is the database's, and more.
-pub(crate) fn beside(database: &Path, more: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(more);
-    path.into()
 }
 
 #[cfg(test)]

@@ -29,8 +29,8 @@ use std::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{health::Health, with_timeout};
-use crate::Error;
+use super::health::Health;
+use crate::{Error, store::deadline::with_timeout};
 
 /// Where transactions that write begin.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::{clock, lease::BOUND, replica::Replica};
-use crate::{Error, propagation::Propagation, store::connection::with_timeout};
+use crate::{Error, propagation::Propagation, store::deadline::with_timeout};
 
 /// How long after the commit the replicas are asked the second time: most have answered by then.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -151,7 +151,7 @@ struct Counts {
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub(super) async fn prune(connection: &DatabaseConnection) -> Result<(), Error> {
+pub(crate) async fn prune(connection: &DatabaseConnection) -> Result<(), Error> {
     with_timeout(connection.execute_unprepared(PRUNE)).await?;
     Ok(())
 }

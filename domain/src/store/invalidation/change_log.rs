@@ -2,14 +2,16 @@
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement,
 };
 use uuid::Uuid;
 
 use crate::{
     Error,
     store::{
-        connection::{Database, Writer, with_timeout},
+        connection::Writer,
+        deadline::with_timeout,
         entity::key_state_change::{self, ActiveModel, Column, Model},
         random,
     },
@@ -97,35 +99,31 @@ pub(super) async fn after(
     }))
 }
 
-/// Deletes some of the notes before `seen`, which have done their work. That one stays, as a witness.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub(super) async fn prune(database: &Database, seen: i64) -> Result<(), Error> {
+/// Whether the log has entries before `applied`.
+pub(crate) async fn has_entries_before(
+    connection: &impl ConnectionTrait,
+    applied: i64,
+) -> Result<bool, DbErr> {
     let oldest = key_state_change::Entity::find()
         .select_only()
         .column(Column::Seq)
         .order_by_asc(Column::Seq)
         .into_tuple::<i64>()
-        .one(database.checks());
-    if database
-        .with_timeout(oldest)
-        .await?
-        .is_none_or(|seq| seq >= seen)
-    {
-        return Ok(());
-    }
-    let transaction = database.begin_write().await?;
-    let forget = Statement::from_sql_and_values(
-        transaction.get_database_backend(),
+        .one(connection)
+        .await?;
+    Ok(oldest.is_some_and(|seq| seq < applied))
+}
+
+/// Deletes up to [`DELETED_AT_ONCE`] entries before `applied`. The entry `applied` itself stays: [`after`] checks that it still exists.
+pub(crate) async fn prune(connection: &impl ConnectionTrait, applied: i64) -> Result<(), DbErr> {
+    let delete = Statement::from_sql_and_values(
+        connection.get_database_backend(),
         format!(
             "DELETE FROM key_state_changes WHERE seq IN \
              (SELECT seq FROM key_state_changes WHERE seq < $1 ORDER BY seq LIMIT {DELETED_AT_ONCE})"
         ),
-        [seen.into()],
+        [applied.into()],
     );
-    database
-        .with_timeout(transaction.execute_raw(forget))
-        .await?;
-    database.commit(transaction).await
+    connection.execute_raw(delete).await?;
+    Ok(())
 }

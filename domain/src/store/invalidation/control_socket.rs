@@ -18,12 +18,10 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use super::single_node::SingleNode;
 use crate::{
     Error,
-    store::{
-        Store,
-        connection::{Database, sqlite::beside},
-    },
+    store::connection::{file::beside, server_lock::HeldFile},
 };
 
 const QUESTION: &str = "have you noticed?\n";
@@ -48,48 +46,6 @@ pub enum Confirmation {
     NotConfirmed,
 }
 
-impl Store {
-    /// Waits until a server beside this process has noticed what this process changed.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] where it cannot be found out whether there is one.
-    pub async fn confirm(&self) -> Result<Confirmation, Error> {
-        let database = self.database();
-        match database.file() {
-            Some(file) if database.has_written() && database.validity().is_none() => {
-                confirm(database, file, PATIENCE).await
-            }
-            _ => Ok(Confirmation::Confirmed),
-        }
-    }
-
-    /// Opens the socket at which commands ask; `None` where there is no file beside which it could be.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn open_control_socket(&self) -> Result<Option<ControlSocket>, std::io::Error> {
-        let Some(file) = self.database().file() else {
-            return Ok(None);
-        };
-        let path = socket_path(file);
-        // Under another name until it is its owner's alone; then it takes the place of one that a crash has left.
-        let unfinished = beside(file, ".sock.new");
-        remove(&unfinished)?;
-        let listener = ShortPath::of(&unfinished)?.bind()?;
-        restrict(&unfinished)?;
-        fs::rename(&unfinished, &path)?;
-        Ok(Some(ControlSocket {
-            listener,
-            path,
-            served: Served {
-                identity: identity(file)?,
-                file: file.to_path_buf(),
-                store: self.clone(),
-            },
-        }))
-    }
-}
-
 /// The server's side. Dropped, it takes its socket away.
 #[derive(Debug)]
 pub struct ControlSocket {
@@ -104,10 +60,33 @@ struct Served {
     file: PathBuf,
     /// Of the file when it was opened.
     identity: (u64, u64),
-    store: Store,
+    node: Arc<SingleNode>,
 }
 
 impl ControlSocket {
+    /// Opens the socket beside the database `file`.
+    ///
+    /// # Errors
+    /// Errors of the file system.
+    pub(crate) fn open(file: &Path, node: Arc<SingleNode>) -> std::io::Result<Self> {
+        let path = socket_path(file);
+        // The socket gets its final name when its permissions are set; it then replaces one that a crash left behind.
+        let unfinished = beside(file, ".sock.new");
+        remove(&unfinished)?;
+        let listener = ShortPath::of(&unfinished)?.bind()?;
+        restrict(&unfinished)?;
+        fs::rename(&unfinished, &path)?;
+        Ok(Self {
+            listener,
+            path,
+            served: Served {
+                identity: identity(file)?,
+                file: file.to_path_buf(),
+                node,
+            },
+        })
+    }
+
     /// Answers commands, for ever.
     pub async fn serve(self) {
         let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
@@ -154,16 +133,16 @@ async fn serve_command(stream: UnixStream, served: &Served) -> std::io::Result<(
     if said != QUESTION.as_bytes() || identity(&served.file)? != served.identity {
         return Ok(());
     }
-    served.store.poll_changes().await;
+    served.node.catch_up().await;
     timeout(SILENCE, stream.write_all(ANSWER.as_bytes())).await?
 }
 
-async fn confirm(
-    database: &Database,
-    file: &Path,
-    patience: Duration,
-) -> Result<Confirmation, Error> {
-    let deadline = Instant::now() + patience;
+/// Waits until the server that serves `file` has applied what this process changed in it.
+///
+/// # Errors
+/// [`Error::Unavailable`] if it cannot be determined whether a server runs.
+pub(crate) async fn confirm(file: &Path, held: &HeldFile) -> Result<Confirmation, Error> {
+    let deadline = Instant::now() + PATIENCE;
     let socket = socket_path(file);
     while Instant::now() < deadline {
         let rest = deadline.saturating_duration_since(Instant::now());
@@ -171,7 +150,7 @@ async fn confirm(
             return Ok(Confirmation::Confirmed);
         }
         // Nobody answers: because nobody serves, or because one starts or ends just now.
-        if !database.is_served()? {
+        if !held.is_served(file)? {
             return Ok(Confirmation::Confirmed);
         }
         sleep(RETRY_AFTER).await;

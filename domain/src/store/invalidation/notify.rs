@@ -15,7 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::store::connection::DATABASE_TIMEOUT;
+use crate::store::deadline::DATABASE_TIMEOUT;
 
 /// The channel of the triggers (`migration/m0006_replicas.rs`).
 const CHANNEL: &str = "latchkey_key_state";

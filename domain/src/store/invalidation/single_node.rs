@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Error,
-    store::connection::{Writer, with_timeout},
+    store::{connection::Writer, deadline::with_timeout},
 };
 
 /// The notes of what changed, and how far they were read.
@@ -79,7 +79,7 @@ impl SingleNode {
     }
 
     /// The newest note that was stamped: those before it have done their work.
-    pub(crate) async fn seen(&self) -> i64 {
+    pub(crate) async fn applied(&self) -> i64 {
         self.seen.lock().await.seq
     }
 }

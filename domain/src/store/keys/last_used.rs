@@ -7,7 +7,7 @@ use crate::{
     Error,
     id::KeyId,
     store::{Store, connection::Database},
-    verify::usage::LastUse,
+    usage::LastUse,
 };
 
 impl Store {

@@ -9,6 +9,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+pub use crate::usage::MOST_ADDRESSES;
+
 use super::{
     Keys,
     bulk_insert::{pieces, placeholders},
@@ -21,13 +23,11 @@ use crate::{
         entity::{address_use, refusal},
         error::damaged,
     },
-    verify::usage::{Outcome, UseKind},
+    usage::{Outcome, UseKind},
 };
 
 /// So many days are kept, today among them.
 pub const DAYS_KEPT: u64 = 90;
-/// So many addresses of a key are told apart on one day.
-pub const MOST_ADDRESSES: u32 = 50;
 /// The address under which all further ones of a day are counted.
 pub const OTHER: &str = "other";
 /// The address of a client that a trusted proxy did not name.

@@ -11,7 +11,7 @@ use sea_orm::{
     sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 
-use super::throttle::{Buckets, CLEARED_AT_ONCE};
+use super::buckets::{Buckets, CLEARED_AT_ONCE};
 use crate::{
     Error,
     store::{

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Attempt,
-    throttle::{CLEARED_AT_ONCE, address_part},
+    buckets::{CLEARED_AT_ONCE, address_part},
 };
 use crate::{
     Error,

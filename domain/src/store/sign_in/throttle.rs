@@ -12,71 +12,17 @@ use sea_orm::{
     sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 
-use super::consecutive;
+use super::{
+    buckets::{Buckets, CLEARED_AT_ONCE, account_part},
+    consecutive,
+};
 use crate::{
     Error,
-    client_address::ClientAddress,
-    store::{clock, entity::sign_in_bucket, random},
+    store::{clock, entity::sign_in_bucket},
 };
 
 /// Failures are counted for so long, from the first on.
 pub(super) const WINDOW: TimeDelta = TimeDelta::minutes(15);
-
-/// Failures of one account from one address in a window: enough for a person who tries all of their passwords.
-const ACCOUNT_FAILURES: i64 = 10;
-
-/// Failures from one address in a window, whatever the account. Against one password tried on many accounts; above
-/// [`ACCOUNT_FAILURES`], because colleagues share an address and one who forgot a password must not lock out the others.
-const ADDRESS_FAILURES: i64 = 50;
-
-/// Rows that one sign-in clears away at most, so that none waits long for it. Each adds two at most, so that the table shrinks.
-pub(super) const CLEARED_AT_ONCE: u64 = 100;
-
-/// What a try counts in: two buckets and an account.
-pub(super) struct Buckets {
-    pub(super) account: String,
-    pub(super) account_and_address: String,
-    address: String,
-}
-
-impl Buckets {
-    /// `account` is the email in normal form, also where there is no such user. Digests, so that the table tells neither addresses
-    /// nor what people typed by mistake.
-    pub(super) fn of(account: &str, client: ClientAddress) -> Self {
-        let account = account_part(account);
-        Self {
-            account_and_address: format!("{account}{}", address_part(client)),
-            account,
-            address: part(&format!("address alone:{}", client.throttle_key())),
-        }
-    }
-
-    fn limits(&self) -> [(&str, i64); 2] {
-        [
-            (&self.account_and_address, ACCOUNT_FAILURES),
-            (&self.address, ADDRESS_FAILURES),
-        ]
-    }
-}
-
-/// Stands before everything that is counted for `account`, so that all of it can be found.
-fn account_part(account: &str) -> String {
-    part(&format!("account:{account}"))
-}
-
-/// The client's address as it is kept beside an account: IPv6 by its /64.
-pub(super) fn address_part(client: ClientAddress) -> String {
-    part(&format!("address:{}", client.throttle_key()))
-}
-
-/// 128 bits of a digest, in hexadecimal: nobody finds two texts with one part, and chance does not either.
-fn part(text: &str) -> String {
-    random::digest(text)
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
 
 /// A try that counts as failed until [`succeed`] takes it back.
 pub(super) struct Reservation {

@@ -11,11 +11,7 @@ use crate::{
     audit::AuditAction,
     id::KeyId,
     key::KeyStatus,
-    store::{
-        backup::count,
-        error::damaged,
-        keys::{AUDITED_KIND, lowered},
-    },
+    store::{audit::AUDITED_KIND, backup::count, error::damaged, keys::lowered},
 };
 
 #[derive(FromQueryResult)]
