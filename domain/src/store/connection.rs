@@ -3,6 +3,7 @@
 pub(crate) mod file;
 mod health;
 pub(crate) mod lists;
+mod pools;
 mod postgres;
 pub(crate) mod primary;
 pub(crate) mod server_lock;
@@ -15,16 +16,19 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use std::{
     fmt,
     future::Future,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 use tokio::task::{JoinError, JoinHandle};
 
-use self::server_lock::{HeldFile, ServerLock};
+use self::{
+    pools::{Connections, invalid_url},
+    server_lock::HeldFile,
+};
 use super::{
     deadline::{self, DATABASE_TIMEOUT},
     invalidation::{
@@ -33,7 +37,7 @@ use super::{
     password,
 };
 use crate::{Error, id::TenantId, key::format::KeyPrefix, propagation::Propagation};
-use lists::{ListConnection, Lists};
+use lists::ListConnection;
 
 /// How a store is opened, and the settings that its rules depend on. Its `Debug` form leaves the URL out: it can hold a password.
 #[derive(Clone)]
@@ -79,47 +83,6 @@ enum Until {
     OwnChangesHold,
     /// And what others have changed that it may have found done.
     AllChangesHold,
-}
-
-/// What a backend hands over once it is connected.
-struct Connections {
-    /// [`Database::checks`].
-    checks: DatabaseConnection,
-    /// [`Database::lookups`].
-    lookups: DatabaseConnection,
-    /// [`Database::lists`].
-    lists: Lists,
-    writer: Writer,
-    /// The file, on SQLite.
-    file: Option<PathBuf>,
-    /// Reads the change log, on SQLite where this process holds the server lock.
-    change_reader: Option<DatabaseConnection>,
-    /// How to make further connections, on PostgreSQL.
-    postgres: Option<postgres::Postgres>,
-    /// Holds off other servers until it is dropped.
-    _lock: Option<ServerLock>,
-    /// The file, to see who serves it, on SQLite.
-    held: Option<HeldFile>,
-    /// How many statements were sent over all of them.
-    statements: Arc<AtomicU64>,
-}
-
-impl Connections {
-    /// Counts every statement from now on.
-    fn counted(mut self) -> Self {
-        let readers = [&mut self.checks, &mut self.lookups];
-        for connection in readers
-            .into_iter()
-            .chain(self.lists.lanes())
-            .chain([&mut self.writer.connection])
-        {
-            let statements = Arc::clone(&self.statements);
-            connection.set_metric_callback(move |_| {
-                statements.fetch_add(1, Ordering::Relaxed);
-            });
-        }
-        self
-    }
 }
 
 impl fmt::Debug for Database {
@@ -471,15 +434,4 @@ async fn commit_to_postgres(
     }
     let receipt = barrier.wait(&reader, replica.as_deref()).await;
     Ok(Some(receipt))
-}
-
-fn invalid_url() -> Error {
-    Error::invalid(
-        "database_url",
-        "Must be sqlite://FILE?mode=rwc or postgres://…",
-    )
-}
-
-fn unavailable(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::Unavailable(reason.into())
 }

@@ -87,3 +87,8 @@ struct Damaged(&'static str);
 pub(crate) fn damaged(what: &'static str) -> Error {
     Error::Internal(Box::new(Damaged(what)))
 }
+
+/// The error for a database that cannot be used for `reason`.
+pub(crate) fn unavailable(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Unavailable(reason.into())
+}

@@ -6,8 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::unavailable;
-use crate::Error;
+use crate::{Error, store::error::unavailable};
 
 /// Opens a file for writing; a new one is its owner's alone.
 pub(crate) fn owner_file(path: &Path) -> Result<File, Error> {

@@ -17,12 +17,11 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::unavailable;
 use crate::{
     Error,
     fair_share::{Bounds, FairShares, Turn},
     id::TenantId,
-    store::deadline::DATABASE_TIMEOUT,
+    store::{deadline::DATABASE_TIMEOUT, error::unavailable},
 };
 
 /// How many connections there are.

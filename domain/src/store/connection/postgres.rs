@@ -17,13 +17,15 @@ use std::{
 };
 
 use super::{
-    Connections, invalid_url,
     lists::{LANES, Lists},
+    pools::{Connections, Postgres, invalid_url},
     primary::Primary,
-    unavailable,
     writer::Writer,
 };
-use crate::{Error, store::deadline::DATABASE_TIMEOUT};
+use crate::{
+    Error,
+    store::{deadline::DATABASE_TIMEOUT, error::unavailable},
+};
 
 /// For checks, and the server's own upkeep.
 const CHECKS: u32 = 4;
@@ -46,12 +48,6 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often another one is tried in the place of one that was not, before sqlx closes that: each for [`DATABASE_TIMEOUT`] at most.
 const REPLACEMENTS: u32 = 20;
-
-/// How further connections to the same database are made, and what is known of its primary.
-pub(super) struct Postgres {
-    pub(super) options: PgConnectOptions,
-    pub(super) primary: Arc<Primary>,
-}
 
 pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
     let timeout = DATABASE_TIMEOUT.as_millis().to_string();

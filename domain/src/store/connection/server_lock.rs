@@ -10,11 +10,8 @@ use std::{
 };
 use tokio::time::Instant;
 
-use super::{
-    file::{beside, owner_file},
-    unavailable,
-};
-use crate::Error;
+use super::file::{beside, owner_file};
+use crate::{Error, store::error::unavailable};
 
 /// How long a server tries for the lock: a command that looks whether a server holds it, shares it for that moment.
 const LOCK_PATIENCE: Duration = Duration::from_millis(300);

@@ -23,17 +23,18 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Connections,
     file::{owner_file, real_path},
-    invalid_url,
     lists::{LANES, Lists},
+    pools::{Connections, invalid_url},
     server_lock::{HeldFile, ServerLock},
-    unavailable,
     writer::{Guard, Writer},
 };
 use crate::{
     Error,
-    store::{deadline::DATABASE_TIMEOUT, error::is_busy},
+    store::{
+        deadline::DATABASE_TIMEOUT,
+        error::{is_busy, unavailable},
+    },
 };
 
 /// Readers do not wait for each other, nor for the writer. So many are for checks, and as many for lookups.

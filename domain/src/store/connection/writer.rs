@@ -309,7 +309,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::store::connection::{Connections, sqlite::connect};
+    use crate::store::connection::{pools::Connections, sqlite::connect};
 
     /// A file with a table, and the writer of it.
     struct WriterFixture {
