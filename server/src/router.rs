@@ -3,11 +3,14 @@
 //! The table is the authorization table too: nothing is registered but through a row, a row without a [`Caller`] does not compile,
 //! and the tests compare it with the pages and server functions that `app` has, and each row with what it answers to whom.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use app::{page::Access, urls};
 use axum::{
-    Router,
+    Extension, Router,
     extract::{MatchedPath, Request, State},
     handler::Handler,
     middleware::from_fn_with_state,
@@ -21,8 +24,9 @@ use utoipa_axum::{router::UtoipaMethodRouter, routes};
 use crate::bench::guard;
 use crate::{
     api::{
-        self, api_keys, audit_events, authorization_groups, docs,
-        document::{self, Documented},
+        self, api_keys, audit_events, authorization_groups,
+        docs::{self, DocsPage},
+        document::{self, ApiDocument, Documented, build_document},
         forward_auth, verify, whoami,
     },
     assets::{Assets, serve_asset},
@@ -52,11 +56,14 @@ pub struct Route {
     documented: Option<Documented>,
 }
 
-impl Route {
-    /// What the API's document says of it, and who may call it.
-    pub(crate) fn documented(self) -> Option<(Documented, Caller)> {
-        self.documented.map(|documented| (documented, self.caller))
-    }
+/// The permissions of Latchkey's own routes.
+#[must_use]
+pub fn permissions() -> BTreeSet<&'static str> {
+    let required = routes().into_iter().filter_map(|route| match route.caller {
+        Caller::Key(permission) => permission,
+        _ => None,
+    });
+    required.collect()
 }
 
 /// Every route.
@@ -140,8 +147,8 @@ pub fn routes() -> Vec<Route> {
             forward_auth::forward_auth_for,
         ),
         // Whoever writes an integration.
-        get("/api/v1/openapi.json", Anyone, document::read_document),
-        get("/api/docs", Anyone, docs::read_docs),
+        get(OPENAPI, Anyone, document::read_document),
+        get(DOCS, Anyone, docs::read_docs),
         get("/api/docs/style.css", Anyone, docs::read_style),
         // People: in and out.
         post("/sign-in", Anyone, sign_in::sign_in),
@@ -188,6 +195,11 @@ pub fn routes() -> Vec<Route> {
     routes
 }
 
+/// The OpenAPI document.
+const OPENAPI: &str = "/api/v1/openapi.json";
+/// The same as a page.
+const DOCS: &str = "/api/docs";
+
 /// Where a page reports that it goes on without its script.
 const PAGE_REPORTS: &str = "/page-reports";
 
@@ -202,7 +214,7 @@ pub static ROUTED_PAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 /// The whole service. It has to be served with `ConnectInfo<SocketAddr>` among the extensions of each request.
 pub fn router(state: AppState) -> LatchkeyService {
-    let routes = routes();
+    let mut routes = routes();
     for path in ROUTED_PAGES.iter() {
         if !routes.iter().any(|route| route.path == *path) {
             tracing::error!(
@@ -211,6 +223,12 @@ pub fn router(state: AppState) -> LatchkeyService {
             );
         }
     }
+    let document = build_document(routes.iter_mut().filter_map(|route| {
+        let documented = route.documented.take()?;
+        Some((documented, route.caller))
+    }));
+    let docs = DocsPage::new(&document);
+    let document = Arc::new(ApiDocument::new(&document));
     let mut router = Router::new();
     for route in routes {
         let guard = Arc::new(guard_of(&route, &state));
@@ -219,6 +237,11 @@ pub fn router(state: AppState) -> LatchkeyService {
         let handler = match route.method {
             Some(_) => route.handler.route_layer(guard),
             None => route.handler.layer(guard),
+        };
+        let handler = match route.path.as_str() {
+            OPENAPI => handler.layer(Extension(Arc::clone(&document))),
+            DOCS => handler.layer(Extension(docs.clone())),
+            _ => handler,
         };
         router = router.route(&route.path, handler);
     }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
+use server::router::permissions;
 
 use crate::support::binary::Latchkey;
 
@@ -137,15 +138,7 @@ fn every_command_of_the_document_answers_what_it_says() {
             .unwrap()
             .to_owned()
     };
-    let everything = [
-        "api-keys:read",
-        "api-keys:rotate-self",
-        "api-keys:verify",
-        "api-keys:write",
-        "audit-log:read",
-        "authorization-groups:read",
-        "orders:read",
-    ];
+    let everything: Vec<_> = permissions().into_iter().chain(["orders:read"]).collect();
     group("Everything", &everything);
     let orders = group("Orders", &["orders:read"]);
     let key = latchkey.answer(&[

@@ -1,13 +1,16 @@
 //! `/api/docs`: the document as a page for people. It has no script and fetches its own stylesheet and nothing else.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::LazyLock};
+use std::{collections::BTreeMap, fmt::Write as _};
 
-use axum::response::{Html, IntoResponse, Response};
+use axum::{
+    Extension,
+    response::{Html, IntoResponse, Response},
+};
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use serde_json::Value;
 
-use super::{document::DOCUMENT, error::PROBLEM_KINDS};
+use super::error::PROBLEM_KINDS;
 use crate::content_coding::compressible;
 
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -25,12 +28,21 @@ const BRAND_ICON: &str = "<svg class=\"icon\" viewBox=\"0 0 20 20\" aria-hidden=
      stroke-width=\"1.75\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><circle cx=\"6.5\" cy=\"13.5\" r=\"3.75\"/>\
      <path d=\"m9.25 10.75 7.5-7.5M13.5 6.5l2.75 2.75M11 9l1.75 1.75\"/></svg>";
 
-static PAGE: LazyLock<Bytes> = LazyLock::new(|| page(&DOCUMENT).into());
+/// The rendered page.
+#[derive(Clone)]
+pub(crate) struct DocsPage(Bytes);
+
+impl DocsPage {
+    /// Renders the OpenAPI document.
+    pub(crate) fn new(document: &Value) -> Self {
+        Self(page(document).into())
+    }
+}
 
 /// `GET /api/docs`
-pub(crate) async fn read_docs() -> Response {
+pub(crate) async fn read_docs(Extension(page): Extension<DocsPage>) -> Response {
     let headers = [(header::CONTENT_SECURITY_POLICY, POLICY)];
-    compressible((headers, Html(PAGE.clone())).into_response())
+    compressible((headers, Html(page.0)).into_response())
 }
 
 /// `GET /api/docs/style.css`

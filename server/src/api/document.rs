@@ -1,9 +1,10 @@
 //! `/api/v1/openapi.json`: the document of the API, put together from the route table. What a route takes and gives stands at its
 //! handler; who may call it, and what follows from that, in its row.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
+    Extension,
     extract::State,
     response::{IntoResponse, Response},
     routing::MethodRouter,
@@ -24,7 +25,7 @@ use utoipa::{
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::error::{PROBLEM_KINDS, ProblemBody, ProblemKind};
-use crate::{caller::Caller, content_coding::compressible, router, state::AppState};
+use crate::{caller::Caller, content_coding::compressible, state::AppState};
 
 /// What the security scheme is called in the document.
 const SCHEME: &str = "api_key";
@@ -44,8 +45,8 @@ const ANY_METHOD: [(HttpMethod, &str); 7] = [
 /// Where a handler names the codes of its own refusals, and where the document lists those of a response.
 const CODES: &str = "x-codes";
 
-/// Takes the place of the server's address until it is known.
-const SERVER_PLACE: &str = "{server}";
+/// Stands for the server's address, which a request is needed for.
+const SERVER_PLACEHOLDER: &str = "{server}";
 
 /// What a handler says of itself.
 pub(crate) struct Documented {
@@ -99,8 +100,17 @@ impl Documented {
     }
 }
 
-/// The document of these routes.
-pub(crate) fn build_document(routes: impl IntoIterator<Item = (Documented, Caller)>) -> OpenApi {
+/// The OpenAPI document of these routes as JSON, without the server's address.
+pub(crate) fn build_document(routes: impl IntoIterator<Item = (Documented, Caller)>) -> Value {
+    let mut document = serde_json::to_value(describe(routes))
+        .unwrap_or_else(|error| json!({ "error": error.to_string() }));
+    name_shared_constants(&mut document);
+    add_samples(&mut document);
+    document["servers"] = json!([{ "url": SERVER_PLACEHOLDER }]);
+    document
+}
+
+fn describe(routes: impl IntoIterator<Item = (Documented, Caller)>) -> OpenApi {
     let mut paths = Paths::new();
     let mut schemas = Vec::new();
     ProblemBody::schemas(&mut schemas);
@@ -354,40 +364,41 @@ fn sample(path: &str, method: &str, operation: &Value, schemas: &Value) -> Strin
     command
 }
 
-/// The document as JSON.
-pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let document = build_document(
-        router::routes()
-            .into_iter()
-            .filter_map(router::Route::documented),
-    );
-    let mut document = serde_json::to_value(document)
-        .unwrap_or_else(|error| json!({ "error": error.to_string() }));
-    name_shared_constants(&mut document);
-    add_samples(&mut document);
-    document["servers"] = json!([{ "url": SERVER_PLACE }]);
-    document
-});
+/// The served document, as text around the place of the server's address.
+pub(crate) struct ApiDocument {
+    before_server: String,
+    after_server: String,
+}
 
-/// The document around the server's address.
-static AROUND_SERVER: LazyLock<(String, String)> = LazyLock::new(|| {
-    let text = DOCUMENT.to_string();
-    let place = Value::from(SERVER_PLACE).to_string();
-    match text.split_once(&place) {
-        Some((before, after)) => (before.to_owned(), after.to_owned()),
-        None => (text, String::new()),
+impl ApiDocument {
+    /// Serialises the document that [`build_document`] made.
+    pub(crate) fn new(document: &Value) -> Self {
+        let text = document.to_string();
+        let placeholder = Value::from(SERVER_PLACEHOLDER).to_string();
+        let (before, after) = text.split_once(&placeholder).unwrap_or((&text, ""));
+        Self {
+            before_server: before.to_owned(),
+            after_server: after.to_owned(),
+        }
     }
-});
+
+    fn with_server(&self, url: &str) -> String {
+        let url = Value::from(url).to_string();
+        [&self.before_server, url.as_str(), &self.after_server].concat()
+    }
+}
 
 /// `GET /api/v1/openapi.json`
-pub(crate) async fn read_document(State(state): State<AppState>) -> Response {
+pub(crate) async fn read_document(
+    State(state): State<AppState>,
+    Extension(document): Extension<Arc<ApiDocument>>,
+) -> Response {
     let kind = HeaderValue::from_static("application/json");
     let server = state
         .config
         .public_url
         .as_ref()
         .map_or("/", |url| url.as_str().trim_end_matches('/'));
-    let (before, after) = &*AROUND_SERVER;
-    let text = [before.as_str(), &Value::from(server).to_string(), after].concat();
+    let text = document.with_server(server);
     compressible(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
