@@ -21,20 +21,38 @@ use domain::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     entity_tag::{IfMatch, TaggedKey},
     error::ApiError,
     json::{JsonBody, NoBody},
     key_body::{KeyChangesBody, NewKeyBody, RotateBody},
-    query::{NoParameters, parse_key_query},
+    query::{NoParameters, PageParameters, parse_key_query},
 };
 use crate::{clock, content_coding::ListJson, state::AppState};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that the answer is that of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The header that makes a repeat of a change harmless, as the document describes it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(
+    dead_code,
+    reason = "describes the header; the handlers read it themselves"
+)]
+struct IdempotencyKeyParameter {
+    /// Makes a repeat with the same body within 24 hours change nothing: it is answered with the key as it is then
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]([ -~]*[!-~])?$"
+    )]
+    idempotency_key: Option<String>,
+}
 
 /// A page of keys, and how many there may be.
 #[derive(Serialize, ToSchema)]
@@ -111,8 +129,7 @@ impl<S: Send + Sync> FromRequestParts<S> for KeyInPath {
         ("expiration" = Option<domain::key::expiry::ExpirationState>, Query, description = "Only keys in this state"),
         ("q" = Option<String>, Query, max_length = 100, description = "Only keys whose name or description contains this, or whose hint ends in it, whatever the case"),
         ("sort" = Option<String>, Query, pattern = "^-?(name|status|authorization_group|expires_on|last_used_at|created_at)$", description = "`name`, `status`, `authorization_group`, `expires_on`, `last_used_at` or `created_at`, with `-` before it for descending; `-created_at` where it is absent. Empty values come last."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "25 where it is absent"),
-        ("cursor" = Option<String>, Query, max_length = 2048, pattern = "^[A-Za-z0-9_-]*$", description = "A `next_cursor` of the same list"),
+        PageParameters,
     ),
     responses((status = 200, body = KeyList, description = "A page of keys")),
 )]
@@ -139,14 +156,10 @@ pub(crate) async fn list_api_keys(
     post,
     path = "/api/v1/api-keys",
     tag = "API keys",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "Makes the request count once: a repeat with the same body answers the same key")),
+    params(IdempotencyKeyParameter),
     request_body = NewKeyBody,
-    responses((status = 201, body = CreatedKey, description = "The key with its secret", headers(
-        ("ETag" = String, description = "The key's entity tag"),
-        ("Location" = String, description = "The key's path"),
-        ("Idempotency-Replayed" = Option<String>, description = "`true` where the key was made by an earlier request"),
-    ))),
-    extensions(("x-codes" = json!(["exceeds_own_grant", "key_limit_reached", "request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
+    responses((status = 201, body = CreatedKey, description = "The key with its secret")),
+    extensions(("x-response-headers" = json!(["ETag", "Location"])), ("x-codes" = json!(["exceeds_own_grant", "key_limit_reached", "request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
 )]
 pub(crate) async fn create_api_key(
     State(state): State<AppState>,
@@ -240,7 +253,8 @@ fn location(key: &ApiKey) -> [(HeaderName, String); 1] {
     path = "/api/v1/api-keys/{id}",
     tag = "API keys",
     params(("id" = KeyId, Path)),
-    responses((status = 200, body = ApiKey, description = "The key", headers(("ETag" = String, description = "The key's entity tag")))),
+    responses((status = 200, body = ApiKey, description = "The key")),
+    extensions(("x-response-headers" = json!(["ETag"]))),
 )]
 pub(crate) async fn read_api_key(
     State(state): State<AppState>,
@@ -262,15 +276,12 @@ pub(crate) async fn read_api_key(
     tag = "API keys",
     params(
         ("id" = KeyId, Path),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "Makes the request count once: a repeat with the same body answers the key as it is now, and changes nothing"),
+        IdempotencyKeyParameter,
         ("If-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$", description = "Entity tags of the key, or `*`: edit it only where it has one of them; 412 where it does not"),
     ),
     request_body = KeyChangesBody,
-    responses((status = 200, body = EditedKey, description = "The key as it is now", headers(
-        ("ETag" = String, description = "The key's entity tag"),
-        ("Idempotency-Replayed" = Option<String>, description = "`true` where the key was edited by an earlier request"),
-    ))),
-    extensions(("x-codes" = json!(["exceeds_own_grant", "key_revoked", "request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
+    responses((status = 200, body = EditedKey, description = "The key as it is now")),
+    extensions(("x-response-headers" = json!(["ETag"])), ("x-codes" = json!(["exceeds_own_grant", "key_revoked", "request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
 )]
 pub(crate) async fn update_api_key(
     State(state): State<AppState>,
@@ -321,14 +332,11 @@ pub(crate) async fn update_api_key(
     tag = "API keys",
     params(
         ("id" = KeyId, Path),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "Makes the request count once: a repeat with the same body answers the key as it is now, and changes nothing"),
+        IdempotencyKeyParameter,
     ),
     request_body = Option<RotateBody>,
-    responses((status = 200, body = KeyWithNewSecret, description = "The key with its new secret", headers(
-        ("ETag" = String, description = "The key's entity tag"),
-        ("Idempotency-Replayed" = Option<String>, description = "`true` where the key was rotated by an earlier request"),
-    ))),
-    extensions(("x-codes" = json!(["exceeds_own_grant", "key_revoked", "request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
+    responses((status = 200, body = KeyWithNewSecret, description = "The key with its new secret")),
+    extensions(("x-response-headers" = json!(["ETag"])), ("x-codes" = json!(["exceeds_own_grant", "key_revoked", "request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
 )]
 pub(crate) async fn rotate_api_key(
     State(state): State<AppState>,
@@ -367,13 +375,10 @@ pub(crate) async fn rotate_api_key(
     tag = "API keys",
     params(
         ("id" = KeyId, Path),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "Makes the request count once: a repeat with the same body answers the key as it is now, and changes nothing"),
+        IdempotencyKeyParameter,
     ),
-    responses((status = 200, body = EditedKey, description = "The revoked key", headers(
-        ("ETag" = String, description = "The key's entity tag"),
-        ("Idempotency-Replayed" = Option<String>, description = "`true` where the key was revoked by an earlier request"),
-    ))),
-    extensions(("x-codes" = json!(["request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
+    responses((status = 200, body = EditedKey, description = "The revoked key")),
+    extensions(("x-response-headers" = json!(["ETag"])), ("x-codes" = json!(["request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
 )]
 pub(crate) async fn revoke_api_key(
     State(state): State<AppState>,

@@ -12,7 +12,10 @@ use domain::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{error::ApiError, query::parse_audit_query};
+use super::{
+    error::ApiError,
+    query::{PageParameters, parse_audit_query},
+};
 use crate::{content_coding::ListJson, state::AppState};
 
 /// A page of events.
@@ -38,8 +41,7 @@ pub(crate) struct EventList {
         ("key_id" = Option<KeyId>, Query, description = "Only what was done to this key"),
         ("from" = Option<String>, Query, format = DateTime, description = "Only from this time on; a date means its beginning (UTC)"),
         ("to" = Option<String>, Query, format = DateTime, description = "Only before this time; a date means its end (UTC)"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "25 where it is absent"),
-        ("cursor" = Option<String>, Query, max_length = 2048, pattern = "^[A-Za-z0-9_-]*$", description = "A `next_cursor` of the same list"),
+        PageParameters,
     ),
     responses((status = 200, body = EventList, description = "A page of events")),
 )]

@@ -8,7 +8,10 @@ use domain::{group::AuthorizationGroup, verify::VerifiedKey};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{error::ApiError, query::parse_page_query};
+use super::{
+    error::ApiError,
+    query::{PageParameters, parse_page_query},
+};
 use crate::{content_coding::ListJson, state::AppState};
 
 /// A page of groups.
@@ -28,10 +31,7 @@ pub(crate) struct GroupList {
     get,
     path = "/api/v1/authorization-groups",
     tag = "Authorization groups",
-    params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "25 where it is absent"),
-        ("cursor" = Option<String>, Query, max_length = 2048, pattern = "^[A-Za-z0-9_-]*$", description = "A `next_cursor` of the same list"),
-    ),
+    params(PageParameters),
     responses((status = 200, body = GroupList, description = "A page of groups")),
 )]
 pub(crate) async fn list_authorization_groups(

@@ -1,7 +1,11 @@
-//! `/api/v1/openapi.json`: the document of the API, put together from the route table. What a route takes and gives stands at its
-//! handler; who may call it, and what follows from that, in its row.
+//! `/api/v1/openapi.json`: the OpenAPI document, built from the route table. Handlers describe parameters, body and success; the row
+//! of the table adds caller, permission and refusals.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod constants;
+mod responses;
+mod samples;
+
+use std::sync::Arc;
 
 use axum::{
     Extension,
@@ -14,24 +18,24 @@ use serde_json::{Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Components, Content, Header, HttpMethod, Info, ObjectBuilder, OpenApi, Paths, Ref, RefOr,
-        Required, Response as Described, ResponseBuilder, Schema, Type,
-        extensions::Extensions,
-        path::{Operation, ParameterIn},
+        Components, HttpMethod, Info, OpenApi, Paths, RefOr, Required, Schema,
+        path::Operation,
         request_body::RequestBody,
-        security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, SecurityScheme},
     },
 };
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use super::error::{PROBLEM_KINDS, ProblemBody, ProblemKind};
-use crate::{caller::Caller, content_coding::compressible, state::AppState};
+use constants::name_shared_constants;
+use responses::{SCHEME, complete};
+use samples::add_samples;
 
-/// What the security scheme is called in the document.
-const SCHEME: &str = "api_key";
+use crate::{
+    api::error::ProblemBody, caller::Caller, content_coding::compressible, state::AppState,
+};
 
-/// What the document, which has no word for any method, lists for it. Not TRACE: browsers forbid it, and a client that is generated with
-/// it does not compile.
+/// The operations that the document lists for a route of any method. TRACE is left out: browsers forbid it, and a generated client that
+/// has it does not compile.
 const ANY_METHOD: [(HttpMethod, &str); 7] = [
     (HttpMethod::Get, "get"),
     (HttpMethod::Head, "head"),
@@ -42,26 +46,23 @@ const ANY_METHOD: [(HttpMethod, &str); 7] = [
     (HttpMethod::Options, "options"),
 ];
 
-/// Where a handler names the codes of its own refusals, and where the document lists those of a response.
-const CODES: &str = "x-codes";
-
-/// Stands for the server's address, which a request is needed for.
+/// Replaced by the public URL for each request.
 const SERVER_PLACEHOLDER: &str = "{server}";
 
-/// What a handler says of itself.
+/// The description of one handler.
 pub(crate) struct Documented {
     method: HttpMethod,
-    /// As the document writes it.
+    /// In OpenAPI notation.
     path: String,
     operation: Operation,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
 
 impl Documented {
-    /// Parts what a handler says of itself from the handler. `path` is the one of its row.
+    /// Splits `routes!(handler)` into the description and the handler.
     ///
     /// # Panics
-    /// Where the handler says another path: the server does not start then.
+    /// If the handler's own path differs from `path`, that of its row. The server then does not start.
     pub(crate) fn from_handler(
         path: &str,
         (schemas, paths, handler): UtoipaMethodRouter<AppState>,
@@ -70,9 +71,13 @@ impl Documented {
             .paths
             .into_iter()
             .next()
-            .expect("`routes!` names a handler, which has a path");
+            .expect("`routes!` has a handler with a path");
         // OpenAPI has no wildcards.
-        assert_eq!(own, path.replace("{*", "{"), "the row and its handler");
+        assert_eq!(
+            own,
+            path.replace("{*", "{"),
+            "path of the row and of its handler"
+        );
         let (method, operation) = [
             (HttpMethod::Get, item.get),
             (HttpMethod::Post, item.post),
@@ -80,7 +85,7 @@ impl Documented {
         ]
         .into_iter()
         .find_map(|(method, operation)| Some((method, operation?)))
-        .expect("the API knows GET, POST and PATCH");
+        .expect("a handler of GET, POST or PATCH");
         let documented = Self {
             method,
             path: own,
@@ -90,7 +95,7 @@ impl Documented {
         (documented, handler)
     }
 
-    /// The method.
+    /// The method of the handler.
     pub(crate) const fn method(&self) -> Method {
         match self.method {
             HttpMethod::Post => Method::POST,
@@ -140,7 +145,7 @@ fn describe(routes: impl IntoIterator<Item = (Documented, Caller)>) -> OpenApi {
     components.add_security_scheme(SCHEME, SecurityScheme::ApiKey(scheme));
     let mut info = Info::new("Latchkey", "1");
     info.description = Some(
-        "API keys of a tenant: made, rotated, revoked and verified. Refusals are problems of RFC 9457, each with a stable `code`."
+        "Create, rotate, revoke and verify a tenant's API keys. Refusals are problems of RFC 9457, each with a stable `code`."
             .to_owned(),
     );
     let mut document = OpenApi::new(info, paths);
@@ -148,7 +153,7 @@ fn describe(routes: impl IntoIterator<Item = (Documented, Caller)>) -> OpenApi {
     document
 }
 
-/// A body that may be absent is derived as one that may be `null`, which is another thing.
+/// Makes an optional body optional: utoipa derives it as required and nullable.
 fn name_optional_body(body: &mut RequestBody) {
     for content in body.content.values_mut() {
         if let RefOr::T(content) = content
@@ -161,217 +166,14 @@ fn name_optional_body(body: &mut RequestBody) {
     }
 }
 
-/// Adds what follows from who may call, and from what is taken: the permission, and the refusals of the route, each with its codes.
-fn complete(operation: &mut Operation, caller: Caller, method: &HttpMethod) {
-    operation.security = Some(match caller {
-        Caller::Anyone => Vec::new(),
-        _ => vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())],
-    });
-    let own = operation
-        .extensions
-        .take()
-        .and_then(|mut extensions| extensions.remove(CODES))
-        .and_then(|codes| serde_json::from_value::<Vec<String>>(codes).ok())
-        .unwrap_or_default();
-    if let Caller::Key(Some(permission)) = caller {
-        operation.extensions = Some(Extensions::from_iter([(
-            "x-permission".to_owned(),
-            Value::from(permission),
-        )]));
-    }
-    let parameters = operation.parameters.as_deref().unwrap_or_default();
-    let takes = |name: &str, place: ParameterIn| {
-        parameters.iter().any(|parameter| match parameter {
-            RefOr::T(parameter) => parameter.name == name && parameter.parameter_in == place,
-            RefOr::Ref(_) => false,
-        })
-    };
-    let mut codes = vec![
-        "missing_api_key",
-        "ambiguous_api_key",
-        "invalid_api_key",
-        "revoked_api_key",
-        "expired_api_key",
-        "tenant_suspended",
-        "ip_not_allowed",
-        "validation_failed",
-        "unavailable",
-    ];
-    match caller {
-        Caller::Gateway => codes.extend(["wrong_tenant", "missing_permission"]),
-        Caller::Key(Some(_)) => codes.push("missing_permission"),
-        _ => {}
-    }
-    if takes("id", ParameterIn::Path) {
-        codes.push("not_found");
-    }
-    if takes("cursor", ParameterIn::Query) {
-        codes.extend(["invalid_cursor", "too_many_requests"]);
-    }
-    if takes("If-Match", ParameterIn::Header) {
-        codes.push("stale");
-    }
-    if caller != Caller::Gateway && matches!(method, HttpMethod::Post | HttpMethod::Patch) {
-        codes.extend([
-            "malformed_json",
-            "payload_too_large",
-            "request_timeout",
-            "unsupported_media_type",
-        ]);
-    }
-    codes.extend(own.iter().map(String::as_str));
-    for code in &codes {
-        assert!(
-            PROBLEM_KINDS.iter().any(|kind| kind.code == *code),
-            "{code} is no code of a problem"
-        );
-    }
-    let mut refusals: BTreeMap<u16, Vec<&ProblemKind>> = BTreeMap::new();
-    for kind in PROBLEM_KINDS
-        .iter()
-        .filter(|kind| codes.contains(&kind.code))
-    {
-        refusals.entry(kind.status.as_u16()).or_default().push(kind);
-    }
-    for (status, kinds) in refusals {
-        let responses = &mut operation.responses.responses;
-        responses.insert(status.to_string(), RefOr::T(refusal(status, &kinds)));
-    }
-}
-
-/// A refusal as the document describes it.
-fn refusal(status: u16, kinds: &[&ProblemKind]) -> Described {
-    let schema = Ref::from_schema_name(ProblemBody::name());
-    let text = |example: &str| {
-        let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String));
-        header.description = Some(example.to_owned());
-        header
-    };
-    let description: Vec<_> = kinds
-        .iter()
-        .map(|kind| format!("`{}`: {}.", kind.code, kind.title))
-        .collect();
-    let codes: Vec<_> = kinds.iter().map(|kind| kind.code).collect();
-    let response = ResponseBuilder::new()
-        .description(description.join(" "))
-        .content("application/problem+json", Content::new(Some(schema)));
-    let mut response = match status {
-        401 => response.header(
-            header::WWW_AUTHENTICATE.as_str(),
-            text("`ApiKey realm=\"latchkey\"`"),
-        ),
-        429 | 503 => response.header(header::RETRY_AFTER.as_str(), text("In how many seconds")),
-        _ => response,
-    }
-    .build();
-    response.extensions = Some(Extensions::from_iter([(
-        CODES.to_owned(),
-        Value::from(codes),
-    )]));
-    response
-}
-
-/// Names the constants of enums whose values another enum has too: a generator that makes one constant a value, such as that for Go,
-/// would make the same one twice.
-fn name_shared_constants(document: &mut Value) {
-    let constant = |word: &str| word.replace(['.', '-', ':'], "_").to_uppercase();
-    let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
-        return;
-    };
-    let mut owners: BTreeMap<String, u32> = BTreeMap::new();
-    for word in schemas.values().flat_map(words) {
-        *owners.entry(constant(word)).or_default() += 1;
-    }
-    for (name, schema) in schemas {
-        let names: Vec<_> = words(schema).map(&constant).collect();
-        let is_shared = |constant: &String| owners.get(constant).is_some_and(|number| *number > 1);
-        if names.iter().any(is_shared) {
-            let prefix = snake_case(name).to_uppercase();
-            let unique = names
-                .into_iter()
-                .map(|constant| match is_shared(&constant) {
-                    true => format!("{prefix}_{constant}"),
-                    false => constant,
-                })
-                .collect::<Vec<_>>();
-            schema["x-enum-varnames"] = unique.into();
-        }
-    }
-}
-
-/// The values of an enum; none of another schema.
-fn words(schema: &Value) -> impl Iterator<Item = &str> {
-    schema["enum"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-}
-
-/// `ActorKind` is `actor_kind`.
-fn snake_case(name: &str) -> String {
-    let mut snake = String::new();
-    for (index, character) in name.char_indices() {
-        if character.is_uppercase() && index > 0 {
-            snake.push('_');
-        }
-        snake.extend(character.to_lowercase());
-    }
-    snake
-}
-
-/// Adds to each operation the command that calls it.
-fn add_samples(document: &mut Value) {
-    let schemas = document["components"]["schemas"].clone();
-    let Some(paths) = document["paths"].as_object_mut() else {
-        return;
-    };
-    for (path, operations) in paths {
-        for (method, operation) in operations.as_object_mut().into_iter().flatten() {
-            let sample = sample(path, &method.to_uppercase(), operation, &schemas);
-            operation["x-codeSamples"] = json!([{ "lang": "Shell", "source": sample }]);
-        }
-    }
-}
-
-fn sample(path: &str, method: &str, operation: &Value, schemas: &Value) -> String {
-    let path = path
-        .replace("{id}", "$KEY_ID")
-        .replace("{tenant}", "acme")
-        .replace("{permission}", "orders:read")
-        .replace("{rest}", "orders/7");
-    let query = match operation["operationId"].as_str().unwrap_or_default() {
-        "list_api_keys" => "?status=active&limit=100",
-        "list_audit_events" => "?action=api_key.revoked&from=2026-01-01",
-        id if id.starts_with("forward_auth") && !path.contains("/for/") => {
-            "?permission=orders:read"
-        }
-        _ => "",
-    };
-    let how = match method {
-        "GET" => String::new(),
-        "HEAD" => " --head".to_owned(),
-        other => format!(" -X {other}"),
-    };
-    let mut command = format!("curl{how} \"$LATCHKEY{path}{query}\" \\\n  -H \"X-API-Key: $KEY\"");
-    let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
-    if let Some(name) = body.as_str().and_then(|body| body.rsplit('/').next()) {
-        let example = &schemas[name]["example"];
-        command.push_str(&format!(
-            " \\\n  -H 'Content-Type: application/json' \\\n  -d '{example}'"
-        ));
-    }
-    command
-}
-
-/// The served document, as text around the place of the server's address.
+/// The serialised document, split where the server's address is inserted.
 pub(crate) struct ApiDocument {
     before_server: String,
     after_server: String,
 }
 
 impl ApiDocument {
-    /// Serialises the document that [`build_document`] made.
+    /// Serialises a document from [`build_document`].
     pub(crate) fn new(document: &Value) -> Self {
         let text = document.to_string();
         let placeholder = Value::from(SERVER_PLACEHOLDER).to_string();

@@ -15,7 +15,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use super::{error::ApiError, fields::Fields};
+use super::{error::ApiError, input::Input};
 
 /// The body of a request; `None` where none was sent.
 pub(crate) struct JsonBody(pub(crate) Option<Value>);
@@ -60,7 +60,7 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         match JsonBody::from_request(request, state).await?.0 {
             None | Some(Value::Null) => Ok(Self),
-            Some(body @ Value::Object(_)) => Ok(Fields::of(body).finish(Some(Self))?),
+            Some(body @ Value::Object(_)) => Ok(Input::from_body(body).finish(Some(Self))?),
             Some(_) => {
                 Err(Error::invalid("body", "This takes no body, or an empty JSON object").into())
             }

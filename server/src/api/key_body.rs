@@ -16,7 +16,7 @@ use domain::{
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::fields::Fields;
+use super::input::Input;
 
 /// A key that is to be made.
 #[derive(ToSchema)]
@@ -46,27 +46,27 @@ impl NewKeyBody {
         groups: &Groups<'_>,
         today: NaiveDate,
     ) -> Result<NewKey, Error> {
-        let mut fields = Fields::of(body);
-        let name = required(&mut fields, "name", "Must be 2–200 characters", name);
-        let description = description(&mut fields);
+        let mut input = Input::from_body(body);
+        let name = required(&mut input, "name", "Must be 2–200 characters", name);
+        let description = description(&mut input);
         let group_id = required(
-            &mut fields,
+            &mut input,
             "authorization_group_id",
             CHOOSE_A_GROUP,
             group_id,
         );
-        check_group(&mut fields, group_id, groups).await?;
-        let expires_on = match expires_on(&mut fields) {
+        check_group(&mut input, group_id, groups).await?;
+        let expires_on = match expires_on(&mut input) {
             Some(Some(date)) => match date.in_future(today) {
                 Ok(date) => Some(date),
                 Err(error) => {
-                    fields.note(FieldError::new("expires_on", error.to_string()));
+                    input.note(FieldError::new("expires_on", error.to_string()));
                     None
                 }
             },
             _ => None,
         };
-        let allowlist = allowlist(&mut fields);
+        let allowlist = allowlist(&mut input);
         let body = match (name, group_id) {
             (Some(name), Some(authorization_group_id)) => Some(Self {
                 name,
@@ -77,7 +77,7 @@ impl NewKeyBody {
             }),
             _ => None,
         };
-        fields.finish(body).map(NewKey::from)
+        input.finish(body).map(NewKey::from)
     }
 }
 
@@ -116,15 +116,15 @@ impl KeyChangesBody {
     /// # Errors
     /// As [`NewKeyBody::parse`].
     pub(crate) async fn parse(body: Value, groups: &Groups<'_>) -> Result<KeyChanges, Error> {
-        let mut fields = Fields::of(body);
+        let mut input = Input::from_body(body);
         let body = Self {
-            name: name(&mut fields),
-            description: description(&mut fields),
-            authorization_group_id: group_id(&mut fields),
-            ip_allowlist: allowlist(&mut fields),
+            name: name(&mut input),
+            description: description(&mut input),
+            authorization_group_id: group_id(&mut input),
+            ip_allowlist: allowlist(&mut input),
         };
-        check_group(&mut fields, body.authorization_group_id, groups).await?;
-        fields.finish(Some(body)).map(KeyChanges::from)
+        check_group(&mut input, body.authorization_group_id, groups).await?;
+        input.finish(Some(body)).map(KeyChanges::from)
     }
 }
 
@@ -156,70 +156,70 @@ impl RotateBody {
     /// [`Error::Invalid`] with every broken rule.
     pub(crate) fn parse(body: Option<Value>) -> Result<Self, Error> {
         let body = body.filter(|body| !body.is_null());
-        let mut fields = Fields::of(body.unwrap_or_else(|| json!({})));
-        let expires_on = expires_on(&mut fields).map_or(RotatedExpiry::Keep, RotatedExpiry::Set);
-        fields.finish(Some(Self { expires_on }))
+        let mut input = Input::from_body(body.unwrap_or_else(|| json!({})));
+        let expires_on = expires_on(&mut input).map_or(RotatedExpiry::Keep, RotatedExpiry::Set);
+        input.finish(Some(Self { expires_on }))
     }
 }
 
 fn required<T>(
-    fields: &mut Fields,
+    input: &mut Input,
     name: &str,
     message: &str,
-    take: impl FnOnce(&mut Fields) -> Option<T>,
+    take: impl FnOnce(&mut Input) -> Option<T>,
 ) -> Option<T> {
-    if !fields.has(name) {
-        fields.note(FieldError::new(name, message));
+    if !input.has(name) {
+        input.note(FieldError::new(name, message));
     }
-    take(fields)
+    take(input)
 }
 
-fn name(fields: &mut Fields) -> Option<KeyName> {
-    fields.text("name", str::parse)
+fn name(input: &mut Input) -> Option<KeyName> {
+    input.text("name", str::parse)
 }
 
-fn description(fields: &mut Fields) -> Option<KeyDescription> {
-    fields.text("description", str::parse)
+fn description(input: &mut Input) -> Option<KeyDescription> {
+    input.text("description", str::parse)
 }
 
-fn group_id(fields: &mut Fields) -> Option<GroupId> {
-    fields.text("authorization_group_id", |text| {
+fn group_id(input: &mut Input) -> Option<GroupId> {
+    input.text("authorization_group_id", |text| {
         text.parse().map_err(|_| CHOOSE_A_GROUP)
     })
 }
 
 /// Whether the group can be chosen is asked here too, and not only in the transaction, so that it is said together with the rest.
 async fn check_group(
-    fields: &mut Fields,
+    input: &mut Input,
     id: Option<GroupId>,
     groups: &Groups<'_>,
 ) -> Result<(), Error> {
     if let Some(id) = id
         && !groups.is_for_keys(id).await?
     {
-        fields.note(FieldError::new("authorization_group_id", CHOOSE_A_GROUP));
+        input.note(FieldError::new("authorization_group_id", CHOOSE_A_GROUP));
     }
     Ok(())
 }
 
 /// `None` where the field is absent or wrong, `Some(None)` where it says never.
-fn expires_on(fields: &mut Fields) -> Option<Option<ExpirationDate>> {
+fn expires_on(input: &mut Input) -> Option<Option<ExpirationDate>> {
     const FIELD: &str = "expires_on";
-    let parsed = match fields.take(FIELD)? {
+    let parsed = match input.take(FIELD)? {
         Value::Null => return Some(None),
         Value::String(text) => text.parse(),
         _ => Err(InvalidExpirationDate::NoDate),
     };
     parsed
-        .map_err(|error| fields.note(FieldError::new(FIELD, error.to_string())))
+        .map_err(|error| input.note(FieldError::new(FIELD, error.to_string())))
         .ok()
         .map(Some)
 }
 
-fn allowlist(fields: &mut Fields) -> Option<Allowlist> {
+fn allowlist(input: &mut Input) -> Option<Allowlist> {
     const FIELD: &str = "ip_allowlist";
-    let Value::Array(entries) = fields.take(FIELD)? else {
-        fields.note(FieldError::new(FIELD, "Must be an array of strings"));
+    let Value::Array(entries) = input.take(FIELD)? else {
+        input.note(FieldError::new(FIELD, "Must be an array of strings"));
         return None;
     };
     // An entry that is no string keeps its place, so that the numbers of the others are right, and reads as no address.
@@ -234,7 +234,7 @@ fn allowlist(fields: &mut Fields) -> Option<Allowlist> {
         Ok(list) => Some(list),
         Err(errors) => {
             for error in errors {
-                fields.note(error.into_field_error());
+                input.note(error.into_field_error());
             }
             None
         }

@@ -1,11 +1,9 @@
 //! What a query string asks for, read strictly: what is not understood is refused, all of it at once.
 
-use std::collections::BTreeMap;
-
 use axum::extract::FromRequestParts;
 use chrono::{DateTime, NaiveTime, Utc};
 use domain::{
-    Error, FieldError,
+    Error,
     audit::{AuditAction, AuditQuery},
     key::{
         KeyStatus,
@@ -15,14 +13,22 @@ use domain::{
     page, text,
 };
 use http::request::Parts;
+use utoipa::IntoParams;
 
-use super::error::ApiError;
-use crate::urlencoded::decode;
+use super::{error::ApiError, input::Input};
 
-/// Longest name of an unknown parameter that a message repeats, in characters.
-const MAX_QUOTED: usize = 64;
-/// How many wrong parameters are named; further ones are as wrong, and an answer is no mirror.
-const MAX_ERRORS: usize = 100;
+/// The parameters of every list, as the document describes them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters; `Input` reads them")]
+pub(crate) struct PageParameters {
+    /// 25 if absent
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// A `next_cursor` of the same list
+    #[param(max_length = 2048, pattern = "^[A-Za-z0-9_-]*$")]
+    cursor: Option<String>,
+}
 
 /// Refuses every parameter, where a route takes none.
 pub(crate) struct NoParameters;
@@ -31,91 +37,8 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        let parameters = Parameters::parse(parts.uri.query().unwrap_or_default(), &[]);
-        Ok(parameters.finish(Self)?)
-    }
-}
-
-/// The parameters of a request, taken out one by one: what is wrong with them is collected and said all at once.
-pub(crate) struct Parameters {
-    values: BTreeMap<String, String>,
-    errors: Vec<FieldError>,
-}
-
-impl Parameters {
-    /// Reads a query string. Whatever is not one of `known`, once, is an error.
-    pub(crate) fn parse(query: &str, known: &[&str]) -> Self {
-        let mut values = BTreeMap::new();
-        let mut errors = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (Some(name), Some(value)) = (decode(name.as_bytes()), decode(value.as_bytes()))
-            else {
-                errors.push(wrong(name, "Must be percent-encoded UTF-8; write % as %25"));
-                continue;
-            };
-            if !known.contains(&name.as_str()) {
-                errors.push(wrong(&name, "Is not a parameter of this"));
-            } else if values.insert(name.clone(), value).is_some() {
-                errors.push(wrong(&name, "Must be given once"));
-            }
-        }
-        Self { values, errors }
-    }
-
-    /// The value of the parameter `name`, where it has one that `parse` accepts; else what is wrong is noted. An empty one is as good
-    /// as none.
-    pub(crate) fn take<T>(
-        &mut self,
-        name: &str,
-        message: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        self.values
-            .remove(name)
-            .filter(|value| !value.is_empty())
-            .and_then(|value| self.accept(name, message, parse(&value)))
-    }
-
-    /// As [`Self::take`], but an empty value is none of its own: where leaving it out means more than anything it could say.
-    pub(crate) fn take_whole<T>(
-        &mut self,
-        name: &str,
-        message: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        self.values
-            .remove(name)
-            .and_then(|value| self.accept(name, message, parse(&value)))
-    }
-
-    fn accept<T>(&mut self, name: &str, message: &str, parsed: Option<T>) -> Option<T> {
-        if parsed.is_none() {
-            self.errors.push(FieldError::new(name, message));
-        }
-        parsed
-    }
-
-    /// `value` is what the parameters ask for, unless something is wrong with them.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] with all of it.
-    pub(crate) fn finish<T>(mut self, value: T) -> Result<T, Error> {
-        if self.errors.is_empty() {
-            return Ok(value);
-        }
-        self.errors.truncate(MAX_ERRORS);
-        Err(Error::Invalid(self.errors))
-    }
-
-    fn limit(&mut self) -> u32 {
-        self.take("limit", "Must be a number from 1 to 100", parse_limit)
-            .unwrap_or(page::DEFAULT_LIMIT)
-    }
-
-    fn cursor(&mut self) -> Option<String> {
-        // What is wrong with one is the list's to say.
-        self.take("cursor", "", |cursor| Some(cursor.to_owned()))
+        let parameters = Input::from_query(parts.uri.query().unwrap_or_default());
+        Ok(parameters.finish(Some(Self))?)
     }
 }
 
@@ -124,33 +47,24 @@ impl Parameters {
 /// # Errors
 /// [`Error::Invalid`] with every parameter that is unknown, doubled, or has a value that is none of its own.
 pub(crate) fn parse_key_query(query: &str) -> Result<KeyQuery, Error> {
-    const KNOWN: [&str; 6] = ["status", "expiration", "q", "sort", "limit", "cursor"];
-    let mut parameters = Parameters::parse(query, &KNOWN);
+    let mut parameters = Input::from_query(query);
     let wanted = KeyQuery {
-        status: parameters.take("status", "Must be active or revoked", KeyStatus::from_word),
-        expiration: parameters.take(
-            "expiration",
-            "Must be valid, expiring_soon or expired",
-            ExpirationState::from_word,
-        ),
+        status: parameters.non_empty_text("status", |text| {
+ KeyStatus::from_word(text).ok_or("Must be active or revoked")
+ }),
+        expiration: parameters.non_empty_text("expiration", |text| {
+            ExpirationState::from_word(text).ok_or("Must be valid, expiring_soon or expired")
+        }),
         q: parameters
-            .take(
-                "q",
-                "Must be at most 100 characters, without control characters",
-                parse_search,
-            )
+            .non_empty_text("q", |text| parse_search(text).ok_or("Must be at most 100 characters, without control characters"))
             .unwrap_or_default(),
         sort: parameters
-            .take(
-                "sort",
-                "Must be name, status, authorization_group, expires_on, last_used_at or created_at, with - before it for descending",
-                KeySort::parse,
-            )
+            .non_empty_text("sort", |text| KeySort::parse(text).ok_or("Must be name, status, authorization_group, expires_on, last_used_at or created_at, with - before it for descending"))
             .unwrap_or_default(),
-        limit: parameters.limit(),
-        cursor: parameters.cursor(),
+        limit: limit(&mut parameters),
+        cursor: cursor(&mut parameters),
     };
-    parameters.finish(wanted)
+    parameters.finish(Some(wanted))
 }
 
 /// Reads the parameters of a list of audit events.
@@ -158,25 +72,25 @@ pub(crate) fn parse_key_query(query: &str) -> Result<KeyQuery, Error> {
 /// # Errors
 /// As [`parse_key_query`].
 pub(crate) fn parse_audit_query(query: &str) -> Result<AuditQuery, Error> {
-    const KNOWN: [&str; 7] = ["action", "actor", "key_id", "from", "to", "limit", "cursor"];
     const TIME: &str = "Must be a date (2031-12-31) or a time (2031-12-31T23:59:59Z)";
-    let mut parameters = Parameters::parse(query, &KNOWN);
+    let mut parameters = Input::from_query(query);
     let wanted = AuditQuery {
-        action: parameters.take(
-            "action",
-            "Must be an action, such as api_key.created",
-            AuditAction::from_word,
-        ),
-        actor: parameters.take("actor", "Must be an identifier or cli", |text| {
-            text.parse().ok()
+        action: parameters.non_empty_text("action", |text| {
+            AuditAction::from_word(text).ok_or("Must be an action, such as api_key.created")
         }),
-        key_id: parameters.take("key_id", "Must be an identifier", |text| text.parse().ok()),
-        from: parameters.take("from", TIME, |text| parse_time(text, DayEdge::Begins)),
-        to: parameters.take("to", TIME, |text| parse_time(text, DayEdge::Ends)),
-        limit: parameters.limit(),
-        cursor: parameters.cursor(),
+        actor: parameters.non_empty_text("actor", |text| {
+            text.parse().map_err(|_| "Must be an identifier or cli")
+        }),
+        key_id: parameters.non_empty_text("key_id", |text| {
+            text.parse().map_err(|_| "Must be an identifier")
+        }),
+        from: parameters
+            .non_empty_text("from", |text| parse_time(text, DayEdge::Start).ok_or(TIME)),
+        to: parameters.non_empty_text("to", |text| parse_time(text, DayEdge::End).ok_or(TIME)),
+        limit: limit(&mut parameters),
+        cursor: cursor(&mut parameters),
     };
-    parameters.finish(wanted)
+    parameters.finish(Some(wanted))
 }
 
 /// Reads the parameters of a list that has no filters: its limit and its cursor.
@@ -184,13 +98,21 @@ pub(crate) fn parse_audit_query(query: &str) -> Result<AuditQuery, Error> {
 /// # Errors
 /// As [`parse_key_query`].
 pub(crate) fn parse_page_query(query: &str) -> Result<(u32, Option<String>), Error> {
-    let mut parameters = Parameters::parse(query, &["limit", "cursor"]);
-    let wanted = (parameters.limit(), parameters.cursor());
-    parameters.finish(wanted)
+    let mut parameters = Input::from_query(query);
+    let wanted = (limit(&mut parameters), cursor(&mut parameters));
+    parameters.finish(Some(wanted))
 }
 
-fn wrong(name: &str, message: &str) -> FieldError {
-    FieldError::new(name.chars().take(MAX_QUOTED).collect::<String>(), message)
+fn limit(parameters: &mut Input) -> u32 {
+    let limit = parameters.non_empty_text("limit", |text| {
+        parse_limit(text).ok_or("Must be a number from 1 to 100")
+    });
+    limit.unwrap_or(page::DEFAULT_LIMIT)
+}
+
+/// The cursor as it was sent: the list checks it.
+fn cursor(parameters: &mut Input) -> Option<String> {
+    parameters.non_empty_text("cursor", |text| Ok::<_, &str>(text.to_owned()))
 }
 
 fn parse_search(text: &str) -> Option<String> {
@@ -208,15 +130,15 @@ fn parse_limit(text: &str) -> Option<u32> {
 /// Which end of a day a bare date means.
 #[derive(Clone, Copy)]
 enum DayEdge {
-    Begins,
-    Ends,
+    Start,
+    End,
 }
 
 /// A time of RFC 3339, or a date for one end of that day, UTC.
 fn parse_time(text: &str, edge: DayEdge) -> Option<DateTime<Utc>> {
     let time = match (text.parse::<ExpirationDate>(), edge) {
-        (Ok(date), DayEdge::Begins) => date.date().and_time(NaiveTime::MIN).and_utc(),
-        (Ok(date), DayEdge::Ends) => date.ends_at(),
+        (Ok(date), DayEdge::Start) => date.date().and_time(NaiveTime::MIN).and_utc(),
+        (Ok(date), DayEdge::End) => date.ends_at(),
         (Err(_), _) => DateTime::parse_from_rfc3339(text).ok()?.to_utc(),
     };
     // SQLite sorts times as text, which years of other than four digits would upset; nothing happened in them.

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::{
     error::{ApiError, ProblemCode},
-    fields::Fields,
+    input::Input,
     json::JsonBody,
     query::NoParameters,
 };
@@ -38,18 +38,18 @@ pub(crate) struct VerifyBody {
 
 impl VerifyBody {
     fn parse(body: Value) -> Result<Self, Error> {
-        let mut fields = Fields::of(body);
-        let secret = fields.required_text("secret", |text| Ok::<_, &str>(text.to_owned()));
-        let ip = fields.nullable_text("ip", |text| {
+        let mut input = Input::from_body(body);
+        let secret = input.required_text("secret", |text| Ok::<_, &str>(text.to_owned()));
+        let ip = input.nullable_text("ip", |text| {
             text.parse().map_err(|_| "Must be an IP address")
         });
-        let permission = fields.nullable_text("permission", str::parse);
+        let permission = input.nullable_text("permission", str::parse);
         let body = secret.map(|secret| Self {
             secret,
             ip,
             permission,
         });
-        fields.finish(body)
+        input.finish(body)
     }
 }
 

@@ -66,8 +66,8 @@ pub(crate) async fn read_whoami(
     post,
     path = "/api/v1/whoami/rotate",
     tag = "The key that asks",
-    responses((status = 200, body = RotatedKey, description = "The key with its new secret", headers(("ETag" = String, description = "The key's entity tag")))),
-    extensions(("x-codes" = json!(["key_revoked", "outcome_unknown"]))),
+    responses((status = 200, body = RotatedKey, description = "The key with its new secret")),
+    extensions(("x-response-headers" = json!(["ETag"])), ("x-codes" = json!(["key_revoked", "outcome_unknown"]))),
 )]
 pub(crate) async fn rotate_whoami(
     State(state): State<AppState>,

@@ -124,7 +124,7 @@ async fn p60_filters_that_are_none_are_refused_together() {
         .collect();
     assert_eq!(
         fields,
-        ["nope", "action", "actor", "key_id", "from", "to", "limit"]
+        ["action", "actor", "key_id", "from", "to", "limit", "nope"]
     );
     for extreme in [
         "from=0000-01-01",
