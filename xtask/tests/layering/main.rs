@@ -31,7 +31,7 @@ fn imports_of(root: &str) -> Imports {
 }
 
 /// How many files of each crate are still in circles. These numbers only go down.
-const KNOWN: [(&str, usize); 2] = [("app/src/lib.rs", 14), ("server/src/lib.rs", 8)];
+const KNOWN: [(&str, usize); 1] = [("app/src/lib.rs", 14)];
 
 /// How many imports of `domain` still go upwards. This number only goes down.
 const KNOWN_UPWARDS: usize = 6;
