@@ -76,7 +76,7 @@ pub(super) fn complete(operation: &mut Operation, caller: Caller, method: &HttpM
     if caller == Caller::Gateway {
         headers.extend(IDENTITY_HEADERS.map(str::to_owned));
     }
-    if takes(operation, "Idempotency-Key", ParameterIn::Header) {
+    if takes(operation, "Idempotency-Key", &ParameterIn::Header) {
         headers.push("Idempotency-Replayed".to_owned());
     }
     add_headers(operation, &headers);
@@ -95,10 +95,10 @@ fn take_list(operation: &mut Operation, extension: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn takes(operation: &Operation, name: &str, place: ParameterIn) -> bool {
+fn takes(operation: &Operation, name: &str, place: &ParameterIn) -> bool {
     let parameters = operation.parameters.as_deref().unwrap_or_default();
     parameters.iter().any(|parameter| match parameter {
-        RefOr::T(parameter) => parameter.name == name && parameter.parameter_in == place,
+        RefOr::T(parameter) => parameter.name == name && parameter.parameter_in == *place,
         RefOr::Ref(_) => false,
     })
 }
@@ -143,13 +143,13 @@ fn refusal_codes<'a>(
         Caller::Key(Some(_)) => codes.push("missing_permission"),
         _ => {}
     }
-    if takes(operation, "id", ParameterIn::Path) {
+    if takes(operation, "id", &ParameterIn::Path) {
         codes.push("not_found");
     }
-    if takes(operation, "cursor", ParameterIn::Query) {
+    if takes(operation, "cursor", &ParameterIn::Query) {
         codes.extend(["invalid_cursor", "too_many_requests"]);
     }
-    if takes(operation, "If-Match", ParameterIn::Header) {
+    if takes(operation, "If-Match", &ParameterIn::Header) {
         codes.push("stale");
     }
     if caller != Caller::Gateway && matches!(method, HttpMethod::Post | HttpMethod::Patch) {
