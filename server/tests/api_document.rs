@@ -1,44 +1,39 @@
-//! `docs/api.md` tells the truth: its commands are run against the real server, one after the other, and answer what it says.
+//! Runs the commands of `docs/api.md` against a server, one after the other, and compares the responses with the document.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use serde_json::Value;
 use server::router::permissions;
 
-use crate::support::binary::Latchkey;
+use crate::support::{binary::Latchkey, server::Server};
 
-/// Stands for whatever there is.
+/// Stands for any text.
 const ANYTHING: char = '…';
 
-/// A command and what it is to answer.
+/// A command and its documented response.
 struct Step {
     command: String,
-    answer: String,
+    response: String,
 }
 
 fn steps(document: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     for rest in document.split("```sh\n").skip(1) {
         let (command, rest) = rest.split_once("```\n").unwrap();
-        let answer = rest
+        let response = rest
             .strip_prefix("```http\n")
             .and_then(|rest| rest.split_once("```"))
-            .unwrap_or_else(|| panic!("no answer after {command}"));
+            .unwrap_or_else(|| panic!("no response after {command}"));
         steps.push(Step {
             command: command.to_owned(),
-            answer: answer.0.to_owned(),
+            response: response.0.to_owned(),
         });
     }
     steps
 }
 
-/// Whether `actual` is `documented`, in which a string with … stands for any that begins so, and what is not shown is not told.
+/// Whether `actual` is as `documented`: a string that ends with … stands for any with that beginning, and members that the document omits
+/// are ignored.
 fn agrees(documented: &Value, actual: &Value) -> bool {
     match (documented, actual) {
         (Value::Object(documented), Value::Object(actual)) => documented
@@ -66,17 +61,17 @@ fn is_shown_as(documented: &str, actual: &str) -> bool {
     }
 }
 
-fn head_and_body(answer: &str) -> (Vec<&str>, &str) {
-    let (head, body) = answer
+fn head_and_body(response: &str) -> (Vec<&str>, &str) {
+    let (head, body) = response
         .split_once("\r\n\r\n")
-        .or_else(|| answer.split_once("\n\n"))
-        .unwrap_or((answer, ""));
+        .or_else(|| response.split_once("\n\n"))
+        .unwrap_or((response, ""));
     (head.lines().collect(), body)
 }
 
 #[track_caller]
 fn check(step: &Step, actual: &str) {
-    let (documented_head, documented_body) = head_and_body(&step.answer);
+    let (documented_head, documented_body) = head_and_body(&step.response);
     let (head, body) = head_and_body(actual);
     assert_eq!(head[0], documented_head[0], "{}\n{actual}", step.command);
     for line in &documented_head[1..] {
@@ -93,68 +88,18 @@ fn check(step: &Step, actual: &str) {
     }
 }
 
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn serve(latchkey: &Latchkey) -> (Server, String) {
-    let mut child = latchkey
-        .command(&["serve"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    let address = loop {
-        line.clear();
-        assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended early");
-        if let Some((_, rest)) = line.split_once("ready on ") {
-            break rest.split('"').next().unwrap().to_owned();
-        }
-    };
-    // Somebody has to read on, or it would wait for its own log.
-    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-    (Server(child), address)
-}
-
 #[test]
-fn every_command_of_the_document_answers_what_it_says() {
+fn every_command_of_the_api_document_returns_its_documented_response() {
     let latchkey = Latchkey::new();
-    latchkey.answer(&["tenant", "create", "--name", "Acme"]);
-    let group = |name: &str, permissions: &[&str]| {
-        let mut arguments = vec!["group", "create", "--tenant", "acme", "--name", name];
-        arguments.extend(["--type", "tenant_api_key"]);
-        for permission in permissions {
-            arguments.extend(["--permission", permission]);
-        }
-        latchkey.answer(&arguments)["id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
+    latchkey.create_tenant("Acme", 10);
     let everything: Vec<_> = permissions().into_iter().chain(["orders:read"]).collect();
-    group("Everything", &everything);
-    let orders = group("Orders", &["orders:read"]);
-    let key = latchkey.answer(&[
-        "key",
-        "create",
-        "--tenant",
-        "acme",
-        "--name",
-        "Documentation",
-        "--group",
-        "Everything",
-    ]);
-    let (_server, address) = serve(&latchkey);
+    latchkey.create_group("acme", "Everything", &everything);
+    let orders = latchkey.create_group("acme", "Orders", &["orders:read"]);
+    let key = latchkey.create_key("acme", "Everything", "Documentation");
+    let server = Server::start(&latchkey, &[]);
     let mut variables = BTreeMap::from([
-        ("LATCHKEY", address),
-        ("KEY", key["secret"].as_str().unwrap().to_owned()),
+        ("LATCHKEY", format!("http://{}", server.address)),
+        ("KEY", key.secret),
         ("GROUP", orders),
     ]);
 
@@ -167,16 +112,16 @@ fn every_command_of_the_document_answers_what_it_says() {
             .envs(&variables)
             .output()
             .unwrap();
-        let answer = String::from_utf8(output.stdout).unwrap();
+        let response = String::from_utf8(output.stdout).unwrap();
         assert!(
-            output.status.success() && !answer.is_empty(),
+            output.status.success() && !response.is_empty(),
             "{}\n{}",
             step.command,
             String::from_utf8_lossy(&output.stderr)
         );
-        check(&step, &answer);
-        // What the document calls the identifier and the secret of the answer before.
-        let body: Value = serde_json::from_str(head_and_body(&answer).1).unwrap_or_default();
+        check(&step, &response);
+        // Later commands use the identifier and the secret of this response.
+        let body: Value = serde_json::from_str(head_and_body(&response).1).unwrap_or_default();
         if let (Some(id), Some(secret)) = (body["id"].as_str(), body["secret"].as_str()) {
             variables.insert("ID", id.to_owned());
             variables.insert("SECRET", secret.to_owned());

@@ -1,11 +1,9 @@
-//! `latchkey backup` beside a server that is written to, and `latchkey restore`: what an operator does on a bad day. PostgreSQL's way is in
-//! `backup/runbook.rs`.
+//! `latchkey backup` during writes, and `latchkey restore`. The runbook for PostgreSQL is tested in `backup/runbook.rs`.
 
 mod runbook;
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
     path::{Path, PathBuf},
     process::Stdio,
     sync::{
@@ -13,64 +11,37 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use serde_json::Value;
 
 use crate::support::{
     binary::Latchkey,
-    manager::Manager,
-    server::{Server, connect},
+    client,
+    server::Server,
+    setup::{Key, ManagerKey},
+    wait::{PATIENCE, wait_until},
 };
 
-/// More than a loaded machine needs for anything here.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-struct Scene {
+/// A database to back up and restore.
+struct BackupFixture {
     latchkey: Latchkey,
-    /// An integration that may make and revoke keys.
-    manager: Manager,
+    manager: ManagerKey,
 }
 
-/// A key as it was handed out.
-#[derive(Clone)]
-struct Key {
-    id: String,
-    secret: String,
-}
-
-impl Key {
-    fn of(answer: &Value) -> Self {
-        let text = |field: &str| answer[field].as_str().unwrap().to_owned();
-        Self {
-            id: text("id"),
-            secret: text("secret"),
-        }
-    }
-}
-
-impl Scene {
+impl BackupFixture {
     fn new() -> Self {
         Self::on(Latchkey::new())
     }
 
     fn on(latchkey: Latchkey) -> Self {
-        let manager = Manager::new(&latchkey);
+        let manager = ManagerKey::create(&latchkey);
         Self { latchkey, manager }
     }
 
     fn new_key(&self, name: &str) -> Key {
-        Key::of(&self.latchkey.answer(&[
-            "key",
-            "create",
-            "--tenant",
-            "acme",
-            "--name",
-            name,
-            "--group",
-            &self.manager.group,
-        ]))
+        self.latchkey.create_key("acme", &self.manager.group, name)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -78,7 +49,7 @@ impl Scene {
     }
 
     fn key_names(&self) -> Vec<String> {
-        let keys = self.latchkey.answer(&["key", "list", "--tenant", "acme"]);
+        let keys = self.latchkey.run_json(&["key", "list", "--tenant", "acme"]);
         let keys = keys.as_array().unwrap();
         let mut names: Vec<_> = keys
             .iter()
@@ -95,45 +66,21 @@ impl Scene {
     }
 }
 
-/// What the API answers: its status and body.
-fn ask(address: &str, method: &str, path: &str, secret: &str, body: &str) -> (u16, Value) {
-    let mut stream = connect(address);
-    write!(
-        stream,
-        "{method} /api/v1{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nx-api-key: {secret}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1;
-    (status, serde_json::from_str(body).unwrap_or_default())
+/// Calls the JSON API; returns the status and the body.
+fn call(address: &str, method: &str, path: &str, secret: &str, body: &str) -> (u16, Value) {
+    let headers = [("x-api-key", secret), ("content-type", "application/json")];
+    let response = client::send(address, method, &format!("/api/v1{path}"), &headers, body);
+    (response.status, response.json())
 }
 
 fn whoami(server: &Server, secret: &str) -> u16 {
-    ask(&server.address, "GET", "/whoami", secret, "").0
+    call(&server.address, "GET", "/whoami", secret, "").0
 }
 
-fn stop(mut server: Server) {
-    server.signal("TERM");
-    assert_eq!(server.ended(), Some(0));
-}
-
-/// Waits until `condition` holds.
-fn wait_until(condition: impl Fn() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < until, "too slow");
-        thread::park_timeout(Duration::from_millis(1));
-    }
-}
-
-/// Makes and revokes keys at a server, for as long as it is told to.
+/// Creates and revokes keys on a server until it is stopped.
 #[derive(Default)]
 struct Writers {
-    /// Those that are live, each made before the count was raised.
+    /// Valid keys, each created before the count was raised.
     live: Mutex<Vec<Key>>,
     revoked: Mutex<Vec<Key>>,
     written: AtomicUsize,
@@ -141,22 +88,23 @@ struct Writers {
 }
 
 impl Writers {
-    fn write(&self, scene: &Scene, address: &str) {
+    fn write(&self, fixture: &BackupFixture, address: &str) {
         while !self.stopped.load(Ordering::Relaxed) {
             let body = format!(
                 r#"{{"name":"Written","authorization_group_id":"{}","expires_on":null}}"#,
-                scene.manager.group
+                fixture.manager.group
             );
             let mut made = Vec::new();
             for _ in 0..2 {
-                let (status, key) = ask(address, "POST", "/api-keys", &scene.manager.secret, &body);
+                let (status, key) =
+                    call(address, "POST", "/api-keys", &fixture.manager.secret, &body);
                 assert_eq!(status, 201, "{key}");
-                made.push(Key::of(&key));
+                made.push(Key::from_json(&key));
             }
             let revoked = made.pop().unwrap();
             let path = format!("/api-keys/{}/revoke", revoked.id);
             assert_eq!(
-                ask(address, "POST", &path, &scene.manager.secret, "").0,
+                call(address, "POST", &path, &fixture.manager.secret, "").0,
                 200
             );
             self.live.lock().unwrap().extend(made);
@@ -167,24 +115,26 @@ impl Writers {
 }
 
 #[test]
-fn p55_a_backup_under_write_load_is_restored_without_what_was_revoked_since() {
-    let scene = Scene::new();
-    let old = scene.new_key("Old");
-    let (revoked, rotated) = (scene.new_key("Revoked"), scene.new_key("Rotated"));
-    let server = Server::start(&scene.latchkey, &[]);
+fn p55_a_backup_during_writes_is_restored_and_later_revocations_stay() {
+    let fixture = BackupFixture::new();
+    let old = fixture.new_key("Old");
+    let (revoked, rotated) = (fixture.new_key("Revoked"), fixture.new_key("Rotated"));
+    let server = Server::start(&fixture.latchkey, &[]);
     let writers = Writers::default();
-    let file = scene.path("backup.db");
-    // Those that were live before the backup began, and those that were revoked by then.
+    let file = fixture.path("backup.db");
+    // The keys that were valid, and those that were revoked, before the backup began.
     let (live, dead, backup) = thread::scope(|threads| {
         for _ in 0..4 {
-            threads.spawn(|| writers.write(&scene, &server.address));
+            threads.spawn(|| writers.write(&fixture, &server.address));
         }
         let written = || writers.written.load(Ordering::SeqCst);
         wait_until(|| written() >= 20);
         let live = writers.live.lock().unwrap().clone();
         let dead = writers.revoked.lock().unwrap().clone();
-        let backup = scene.latchkey.answer(&["backup", file.to_str().unwrap()]);
-        // The server has been written to meanwhile, and goes on.
+        let backup = fixture
+            .latchkey
+            .run_json(&["backup", file.to_str().unwrap()]);
+        // The server was written to meanwhile, and continues.
         let after = written();
         wait_until(|| written() > after + 4);
         writers.stopped.store(true, Ordering::Relaxed);
@@ -210,29 +160,28 @@ fn p55_a_backup_under_write_load_is_restored_without_what_was_revoked_since() {
         );
     }
 
-    // Since the backup.
+    // Changes after the backup.
     let also_revoked = &live[0];
     for key in [&revoked, also_revoked] {
         let path = format!("/api-keys/{}/revoke", key.id);
         assert_eq!(
-            ask(&server.address, "POST", &path, &scene.manager.secret, "").0,
+            call(&server.address, "POST", &path, &fixture.manager.secret, "").0,
             200
         );
     }
     let path = format!("/api-keys/{}/rotate", rotated.id);
-    let (status, new) = ask(&server.address, "POST", &path, &scene.manager.secret, "");
+    let (status, new) = call(&server.address, "POST", &path, &fixture.manager.secret, "");
     assert_eq!(status, 200);
-    let new = Key::of(&new);
+    let new = Key::from_json(&new);
 
     let restore = ["restore", file.to_str().unwrap()];
-    scene
-        .latchkey
-        .run(&restore)
-        .failed_with(&["the database is not available: another latchkey serves this database: "]);
+    fixture.latchkey.run(&restore).expect_failure(&[
+        "the database is not available: another latchkey serves this database: ",
+    ]);
     assert_eq!(whoami(&server, &old.secret), 200);
-    stop(server);
+    server.stop();
 
-    let restored = scene.latchkey.answer(&restore);
+    let restored = fixture.latchkey.run_json(&restore);
     let changes = restored["changes"].as_array().unwrap();
     for key in [&revoked, &rotated, also_revoked] {
         assert!(
@@ -244,62 +193,62 @@ fn p55_a_backup_under_write_load_is_restored_without_what_was_revoked_since() {
         );
     }
     let replaced = Path::new(restored["replaced"].as_str().unwrap());
-    assert!(replaced.starts_with(scene.latchkey.folder()) && replaced.exists());
+    assert!(replaced.starts_with(fixture.latchkey.folder()) && replaced.exists());
 
-    let server = Server::start(&scene.latchkey, &[]);
+    let server = Server::start(&fixture.latchkey, &[]);
     for key in [&old].into_iter().chain(&live[1..]) {
         assert_eq!(whoami(&server, &key.secret), 200);
     }
-    assert_eq!(whoami(&server, &scene.manager.secret), 200);
+    assert_eq!(whoami(&server, &fixture.manager.secret), 200);
     for key in [&revoked, &rotated, &new, also_revoked]
         .into_iter()
         .chain(&dead)
     {
         assert_eq!(whoami(&server, &key.secret), 401);
     }
-    // It goes on from there, and once more.
+    // Changes after the restore survive a second restore.
     let path = format!("/api-keys/{}/revoke", old.id);
     assert_eq!(
-        ask(&server.address, "POST", &path, &scene.manager.secret, "").0,
+        call(&server.address, "POST", &path, &fixture.manager.secret, "").0,
         200
     );
     assert_eq!(whoami(&server, &old.secret), 401);
-    stop(server);
-    scene.latchkey.answer(&restore);
-    let server = Server::start(&scene.latchkey, &[]);
+    server.stop();
+    fixture.latchkey.run_json(&restore);
+    let server = Server::start(&fixture.latchkey, &[]);
     assert_eq!(whoami(&server, &old.secret), 401);
 }
 
 #[test]
-fn p55_without_a_database_nothing_is_restored_before_the_operator_says_what_was_revoked() {
-    let scene = Scene::new();
-    let (revoked, kept) = (scene.new_key("Revoked"), scene.new_key("Kept"));
-    let file = scene.path("backup.db");
-    let run = scene.latchkey.run(&["backup", "backup.db"]);
-    assert_eq!(run.ended_well().stdout, format!("{}\n", file.display()));
-    scene
+fn p55_without_a_database_a_restore_requires_the_revoked_keys() {
+    let fixture = BackupFixture::new();
+    let (revoked, kept) = (fixture.new_key("Revoked"), fixture.new_key("Kept"));
+    let file = fixture.path("backup.db");
+    let run = fixture.latchkey.run(&["backup", "backup.db"]);
+    assert_eq!(run.expect_success().stdout, format!("{}\n", file.display()));
+    fixture
         .latchkey
         .run(&["backup", "backup.db"])
-        .failed_with(&["file '"]);
+        .expect_failure(&["file '"]);
 
-    // The disk is lost.
+    // The disk with the database is lost.
     for name in [
         "latchkey.db",
         "latchkey.db-wal",
         "latchkey.db-shm",
         "latchkey.db.lock",
     ] {
-        let _ = fs::remove_file(scene.path(name));
+        let _ = fs::remove_file(fixture.path(name));
     }
-    // A plain copy is refused by every command, in one line.
-    fs::copy(&file, scene.path("latchkey.db")).unwrap();
+    // Every command refuses a plain copy of a backup, in one line.
+    fs::copy(&file, fixture.path("latchkey.db")).unwrap();
     for command in [
         &["serve"][..],
         &["key", "list", "--tenant", "acme"],
         &["backup", "more.db"],
     ] {
-        let run = scene.latchkey.run(command);
-        run.failed_with(&[""]);
+        let run = fixture.latchkey.run(command);
+        run.expect_failure(&[""]);
         assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
         assert!(
             run.stderr.contains("this is a backup of 2"),
@@ -312,18 +261,18 @@ fn p55_without_a_database_nothing_is_restored_before_the_operator_says_what_was_
             run.stderr
         );
     }
-    fs::remove_file(scene.path("latchkey.db")).unwrap();
+    fs::remove_file(fixture.path("latchkey.db")).unwrap();
 
-    scene
+    fixture
         .latchkey
         .run(&["restore", "backup.db"])
-        .failed_with(&["there is no database, so nobody knows which keys were revoked"]);
-    assert!(!scene.path("latchkey.db").exists());
+        .expect_failure(&["there is no database, so nobody knows which keys were revoked"]);
+    assert!(!fixture.path("latchkey.db").exists());
     let unknown = "019a0000-0000-7000-8000-000000000000";
-    scene
+    fixture
         .latchkey
         .run(&["restore", "backup.db", "--revoke", unknown])
-        .failed_with(&["--revoke: there is no API key '019a0000-0000-7000-8000-000000000000'"]);
+        .expect_failure(&["--revoke: there is no API key '019a0000-0000-7000-8000-000000000000'"]);
     let both = [
         "restore",
         "backup.db",
@@ -331,35 +280,35 @@ fn p55_without_a_database_nothing_is_restored_before_the_operator_says_what_was_
         unknown,
         "--nothing-was-revoked-since",
     ];
-    assert_eq!(scene.latchkey.run(&both).code, Some(2));
+    assert_eq!(fixture.latchkey.run(&both).code, Some(2));
 
-    let run = scene
+    let run = fixture
         .latchkey
         .run(&["restore", "backup.db", "--revoke", &revoked.id]);
-    let answer = &run.ended_well().stdout;
+    let response = &run.expect_success().stdout;
     assert!(
-        answer.contains(&revoked.id) && answer.contains("the operator says so"),
-        "{answer}"
+        response.contains(&revoked.id) && response.contains("the operator says so"),
+        "{response}"
     );
-    let server = Server::start(&scene.latchkey, &[]);
+    let server = Server::start(&fixture.latchkey, &[]);
     assert_eq!(whoami(&server, &kept.secret), 200);
     assert_eq!(whoami(&server, &revoked.secret), 401);
 }
 
 #[test]
-fn p55_a_restore_that_is_killed_leaves_the_old_database_or_the_new_one() {
-    let scene = Scene::new();
-    let revoked = scene.new_key("Revoked");
-    scene.latchkey.answer(&["backup", "backup.db"]);
-    scene.latchkey.answer(&["key", "revoke", &revoked.id]);
-    scene.new_key("Made since");
+fn p55_a_killed_restore_leaves_the_old_database_or_the_new_one() {
+    let fixture = BackupFixture::new();
+    let revoked = fixture.new_key("Revoked");
+    fixture.latchkey.run_json(&["backup", "backup.db"]);
+    fixture.latchkey.run_json(&["key", "revoke", &revoked.id]);
+    fixture.new_key("Made since");
     let old = ["Made since active", "Manager active", "Revoked revoked"];
     let new = ["Manager active", "Revoked revoked"];
-    assert_eq!(scene.key_names(), old);
+    assert_eq!(fixture.key_names(), old);
 
-    let size = |name: &str| fs::metadata(scene.path(name)).map_or(0, |file| file.len());
+    let size = |name: &str| fs::metadata(fixture.path(name)).map_or(0, |file| file.len());
     let is_kept = || {
-        let mut files = fs::read_dir(scene.latchkey.folder()).unwrap();
+        let mut files = fs::read_dir(fixture.latchkey.folder()).unwrap();
         files.any(|file| {
             file.unwrap()
                 .file_name()
@@ -367,33 +316,36 @@ fn p55_a_restore_that_is_killed_leaves_the_old_database_or_the_new_one() {
                 .contains(".before-restore-")
         })
     };
-    // The copy is there; what is replaced is being kept; the transaction is being written.
+    // Kill points: the copy exists; the replaced database is being saved; the transaction is being written.
     let points: [&dyn Fn() -> bool; 3] = [&|| size("latchkey.db.restoring") > 0, &is_kept, &|| {
         size("latchkey.db-wal") > 0
     }];
     let mut stopped = 0;
     for point in points {
-        let mut child = scene
+        let mut child = fixture
             .latchkey
             .command(&["restore", "backup.db"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let until = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         let mut has_ended = false;
         while !point() && !has_ended {
-            assert!(Instant::now() < until, "too slow");
+            assert!(
+                Instant::now() < deadline,
+                "the restore does not reach the point"
+            );
             has_ended = child.try_wait().unwrap().is_some();
         }
         let _ = child.kill();
         stopped += usize::from(!child.wait().unwrap().success());
-        let names = scene.key_names();
+        let names = fixture.key_names();
         assert!(names == old || names == new, "{names:?}");
     }
-    eprintln!("{stopped} of 3 were killed before their end");
+    eprintln!("{stopped} of 3 restores were killed before their end");
     assert!(stopped > 0);
-    scene.latchkey.answer(&["restore", "backup.db"]);
-    assert_eq!(scene.key_names(), new);
-    assert!(!scene.path("latchkey.db.restoring").exists());
+    fixture.latchkey.run_json(&["restore", "backup.db"]);
+    assert_eq!(fixture.key_names(), new);
+    assert!(!fixture.path("latchkey.db.restoring").exists());
 }

@@ -1,7 +1,6 @@
-//! A server that is killed in the middle of its work: what it answered is true afterwards, and what it did not answer is whole or not
-//! there.
+//! Servers and databases that are killed during changes: a confirmed change is durable, an unconfirmed one is complete or absent.
 //!
-//! `TEST_ROUNDS` is how often each kind of change is cut short; `cargo xtask soak` does it more often.
+//! `TEST_ROUNDS` is the number of kills for each kind of change; `cargo xtask soak` raises it.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -12,15 +11,22 @@ use std::{
 use serde_json::Value;
 
 use crate::support::{
-    binary::Latchkey, cluster::Cluster, load::Connection, manager::Manager, postgres::Postgres,
-    server::Server, sql, until::until,
+    binary::Latchkey,
+    client::{Connection, api_request},
+    cluster::PostgresCluster,
+    environment::{self, is_soak},
+    postgres::PostgresDatabase,
+    server::Server,
+    setup::{ManagerKey, text},
+    sql,
+    wait::wait_until,
 };
 
-/// Who changes keys at once.
+/// Concurrent clients that change keys.
 const CLIENTS: usize = 4;
-/// Within which a server is there again.
+/// The longest time until a restarted server is ready.
 const RESTART: Duration = Duration::from_secs(5);
-/// Between two points at which it is killed.
+/// The kill comes later by this from round to round.
 const STEP: Duration = Duration::from_micros(373);
 
 #[derive(Clone, Copy, Debug)]
@@ -30,18 +36,18 @@ enum Change {
     Revoke,
 }
 
-/// A key, and what was answered of it.
+/// A key, by the responses to its changes.
 #[derive(Debug, Default)]
-struct Known {
+struct ConfirmedKey {
     id: String,
-    /// Every secret that was answered, the newest last.
+    /// Every secret that was confirmed, the newest last.
     secrets: Vec<String>,
     revoked: bool,
 }
 
-/// How many events of that action there are about `key`, as a part of a query.
+/// A part of a query: the number of audit events about `key` with that action.
 ///
-/// The action is no condition: SQLite would look it up first, and go through all keys' events for each key.
+/// The action is not in the `WHERE` clause: SQLite would use its index and read the events of all keys for each key.
 fn events(action: &str) -> String {
     format!(
         "(SELECT count(CASE WHEN action LIKE '{action}' THEN 1 END) FROM audit_events AS event \
@@ -49,7 +55,8 @@ fn events(action: &str) -> String {
     )
 }
 
-struct World {
+/// A database whose servers are killed.
+struct CrashFixture {
     latchkey: Latchkey,
     url: String,
     group: String,
@@ -57,25 +64,13 @@ struct World {
 }
 
 fn rounds() -> u32 {
-    rounds_of_soak().map_or(20, |rounds| rounds.parse().unwrap())
+    environment::rounds(20).try_into().unwrap()
 }
 
-fn is_soak() -> bool {
-    rounds_of_soak().is_some()
-}
-
-fn rounds_of_soak() -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "xtask says so by the environment"
-    )]
-    std::env::var("TEST_ROUNDS").ok()
-}
-
-impl World {
+impl CrashFixture {
     fn on(url: &str) -> Self {
         let latchkey = Latchkey::new().with("DATABASE_URL", url);
-        let Manager { group, secret } = Manager::new(&latchkey);
+        let ManagerKey { group, secret } = ManagerKey::create(&latchkey);
         Self {
             group,
             manager: secret,
@@ -85,39 +80,31 @@ impl World {
     }
 
     fn post(&self, connection: &mut Connection, path: &str, body: &str) -> Option<(u16, Value)> {
-        let content_type = if body.is_empty() {
-            ""
-        } else {
-            "content-type: application/json\r\n"
-        };
-        let (status, body) = connection.send(&format!(
-            "POST /api/v1/api-keys{path} HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n{content_type}content-length: {}\r\n\r\n{body}",
-            self.manager,
-            body.len()
-        ))?;
+        let path = format!("/api-keys{path}");
+        let (status, body) = connection.send(&api_request(&self.manager, "POST", &path, body))?;
         Some((status, serde_json::from_str(&body).ok()?))
     }
 
-    fn create(&self, connection: &mut Connection) -> Option<Known> {
+    fn create(&self, connection: &mut Connection) -> Option<ConfirmedKey> {
         let body = format!(
             r#"{{"name":"Target","authorization_group_id":"{}"}}"#,
             self.group
         );
         let (status, key) = self.post(connection, "", &body)?;
-        (status == 201).then(|| Known {
-            id: key["id"].as_str().unwrap().to_owned(),
-            secrets: vec![key["secret"].as_str().unwrap().to_owned()],
+        (status == 201).then(|| ConfirmedKey {
+            id: text(&key, "id"),
+            secrets: vec![text(&key, "secret")],
             revoked: false,
         })
     }
 
-    /// Changes keys until the server is gone, and counts what was answered.
+    /// Changes keys until the server is killed, and counts the confirmed changes.
     fn change_on(
         &self,
         address: &str,
         change: Change,
-        known: &mut Vec<Known>,
-        answered: &AtomicUsize,
+        known: &mut Vec<ConfirmedKey>,
+        confirmed: &AtomicUsize,
     ) {
         let Some(mut connection) = Connection::try_open(address) else {
             return;
@@ -131,10 +118,7 @@ impl World {
                     let key = &mut known[index];
                     self.post(connection, &format!("/{}/rotate", key.id), "")
                         .filter(|(status, _)| *status == 200)
-                        .map(|(_, answer)| {
-                            key.secrets
-                                .push(answer["secret"].as_str().unwrap().to_owned());
-                        })
+                        .map(|(_, response)| key.secrets.push(text(&response, "secret")))
                 }
                 Change::Revoke => {
                     let Some(key) = known.iter_mut().find(|key| !key.revoked) else {
@@ -148,38 +132,38 @@ impl World {
             if done.is_none() {
                 return;
             }
-            answered.fetch_add(1, Ordering::SeqCst);
+            confirmed.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    /// Kills `victim` in the middle of changes, somewhere else in each round; returns what was answered.
-    fn cut_short(
+    /// Runs `kill` during changes, later in each round. Returns the confirmed changes.
+    fn kill_during_changes(
         &self,
         server: &Server,
         change: Change,
         round: u32,
         kill: impl FnOnce(),
-    ) -> Vec<Known> {
+    ) -> Vec<ConfirmedKey> {
         let keys_before = match change {
             Change::Create => 0,
             Change::Rotate => 2,
             Change::Revoke => 30,
         };
         let mut connection = Connection::open(&server.address);
-        let mut known: Vec<Vec<Known>> = (0..CLIENTS)
+        let mut known: Vec<Vec<ConfirmedKey>> = (0..CLIENTS)
             .map(|_| {
                 (0..keys_before)
                     .map(|_| self.create(&mut connection).unwrap())
                     .collect()
             })
             .collect();
-        let answered = AtomicUsize::new(0);
+        let confirmed = AtomicUsize::new(0);
         thread::scope(|scope| {
             for known in &mut known {
-                let answered = &answered;
-                scope.spawn(move || self.change_on(&server.address, change, known, answered));
+                let confirmed = &confirmed;
+                scope.spawn(move || self.change_on(&server.address, change, known, confirmed));
             }
-            until(|| answered.load(Ordering::SeqCst) >= 2 * CLIENTS);
+            wait_until(|| confirmed.load(Ordering::SeqCst) >= 2 * CLIENTS);
             let killed = Instant::now() + STEP * round;
             while Instant::now() < killed {
                 std::hint::spin_loop();
@@ -189,17 +173,10 @@ impl World {
         known.into_iter().flatten().collect()
     }
 
-    /// What was answered is true, and the trail says the same as the keys.
-    fn assert_true(&self, server: &Server, known: &[Known]) {
+    /// Asserts that the confirmed changes hold, and that audit events and keys agree.
+    fn assert_consistent(&self, server: &Server, known: &[ConfirmedKey]) {
         let mut connection = Connection::open(&server.address);
-        let mut status = |secret: &str| {
-            let (status, _) = connection
-                .send(&format!(
-                    "GET /api/v1/whoami HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\n\r\n"
-                ))
-                .unwrap();
-            status
-        };
+        let mut status = |secret: &str| connection.whoami(secret).unwrap();
         for key in known {
             let (newest, older) = key.secrets.split_last().unwrap();
             for secret in older {
@@ -215,20 +192,19 @@ impl World {
             let rotations = usize::try_from(changed("api_key.rotated")).unwrap();
             let revocations = changed("api_key.revoked");
             assert!(revocations >= i64::from(key.revoked), "{}", key.id);
-            // Allowed: one more that was committed and not answered.
-            let answered = key.secrets.len() - 1;
+            // One more may be committed and unconfirmed.
+            let confirmed = key.secrets.len() - 1;
             assert!(
-                (answered..=answered + 1).contains(&rotations),
-                "{}: {answered} rotations were answered, {rotations} are in the trail",
+                (confirmed..=confirmed + 1).contains(&rotations),
+                "{}: {confirmed} rotations were confirmed, {rotations} are in the audit log",
                 key.id
             );
-            let works = rotations == answered && revocations == 0;
+            let works = rotations == confirmed && revocations == 0;
             assert_eq!(status(newest), if works { 200 } else { 401 }, "{}", key.id);
         }
-        // In no statement is anything looked up that somebody could have answered wrongly.
-        for (question, wrong) in [
+        for (subject, contradiction) in [
             (
-                "a key and its making",
+                "a key and its creation",
                 format!("{} <> 1", events("api_key.created")),
             ),
             (
@@ -243,15 +219,15 @@ impl World {
                 ),
             ),
         ] {
-            let sql = format!("SELECT count(*) FROM api_keys AS key WHERE {wrong}");
-            assert_eq!(self.number(&sql), 0, "{question}");
+            let sql = format!("SELECT count(*) FROM api_keys AS key WHERE {contradiction}");
+            assert_eq!(self.number(&sql), 0, "{subject}");
         }
         let without_key = "SELECT count(*) FROM audit_events AS event WHERE action LIKE 'api_key.%' \
              AND NOT EXISTS (SELECT 1 FROM api_keys AS key WHERE key.id = event.target_id)";
         assert_eq!(self.number(without_key), 0, "an event and its key");
     }
 
-    /// An identifier as the engine keeps it.
+    /// An identifier as an SQL literal of the engine.
     fn literal(&self, id: &str) -> String {
         if self.url.starts_with("sqlite:") {
             format!("x'{}'", id.replace('-', ""))
@@ -268,20 +244,21 @@ impl World {
         let started = Instant::now();
         let server = Server::start(&self.latchkey, &[]);
         let took = started.elapsed();
-        // On a busy machine, this test's clock measures the machine: only the soak asserts the limit.
+        // On a busy machine the clock of the test measures the machine: only the soak asserts the limit.
         assert!(!is_soak() || took <= RESTART, "{took:?}");
         server
     }
 
-    /// `between` is done whenever no server runs.
+    /// Kills servers during each kind of change. `between` runs whenever no server does.
     fn survive_killed_servers(&self, between: impl Fn()) {
         for change in [Change::Create, Change::Rotate, Change::Revoke] {
             for round in 0..rounds() {
                 let server = self.restart();
-                let known = self.cut_short(&server, change, round, || server.signal("KILL"));
+                let known =
+                    self.kill_during_changes(&server, change, round, || server.signal("KILL"));
                 drop(server);
                 between();
-                self.assert_true(&self.restart(), &known);
+                self.assert_consistent(&self.restart(), &known);
                 between();
             }
         }
@@ -289,41 +266,42 @@ impl World {
 }
 
 #[test]
-fn p49_a_killed_server_on_sqlite_has_answered_nothing_that_is_not_so() {
+fn p49_a_killed_server_on_sqlite_keeps_every_confirmed_change() {
     let latchkey = Latchkey::new();
     let file = latchkey.folder().join("latchkey.db");
     let url = format!("sqlite://{}?mode=rwc", file.display());
-    let world = World::on(&url);
-    world.survive_killed_servers(|| {
-        let sound = "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'";
-        assert_eq!(world.number(sound), 1);
+    let fixture = CrashFixture::on(&url);
+    fixture.survive_killed_servers(|| {
+        let intact = "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'";
+        assert_eq!(fixture.number(intact), 1);
     });
 }
 
 #[test]
-fn p49_a_killed_server_on_postgresql_has_answered_nothing_that_is_not_so() {
-    let Some(database) = Postgres::fresh() else {
+fn p49_a_killed_server_on_postgresql_keeps_every_confirmed_change() {
+    let Some(database) = PostgresDatabase::create() else {
         return;
     };
-    // A dead replica is on the list for some seconds, and every change would wait for it.
-    World::on(&database.url()).survive_killed_servers(|| database.execute("DELETE FROM replicas"));
+    // A killed replica stays on the list for some seconds, and every change would wait for it.
+    CrashFixture::on(&database.url())
+        .survive_killed_servers(|| database.execute("DELETE FROM replicas"));
 }
 
 #[test]
-fn p49_a_killed_postmaster_has_let_nothing_be_answered_that_is_not_so() {
-    let Some(mut cluster) = Cluster::alone() else {
+fn p49_a_killed_postmaster_keeps_every_confirmed_change() {
+    let Some(mut cluster) = PostgresCluster::primary_only() else {
         return;
     };
-    let database = Postgres::fresh_on_doomed(&cluster.primary.url("postgres"));
-    let world = World::on(&database.url());
-    let server = world.restart();
+    let database = PostgresDatabase::create_on_temporary_server(&cluster.primary.url("postgres"));
+    let fixture = CrashFixture::on(&database.url());
+    let server = fixture.restart();
     for change in [Change::Create, Change::Rotate, Change::Revoke] {
         for round in 0..rounds() {
             let primary = &mut cluster.primary;
-            let known = world.cut_short(&server, change, round, || primary.kill());
+            let known = fixture.kill_during_changes(&server, change, round, || primary.kill());
             cluster.restart_primary();
-            until(|| server.get("/readyz", "").starts_with("HTTP/1.1 200"));
-            world.assert_true(&server, &known);
+            wait_until(|| server.get("/readyz", "").starts_with("HTTP/1.1 200"));
+            fixture.assert_consistent(&server, &known);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! One tenant that asks for as much as it can takes nothing from the others.
+//! A tenant or client that floods the server does not slow the others down.
 //!
-//! `TEST_ROUNDS` makes the floods as long and as wide as the acceptance says, and asserts its figures; they are printed in any case.
+//! `TEST_ROUNDS` makes the floods as large as the guarantees say and asserts their durations, which are printed in any case.
 
 mod flood;
 
@@ -11,16 +11,17 @@ use std::{
 
 use crate::support::{
     binary::Latchkey,
-    load::Connection,
-    people::{PASSWORD, add_administrator_of, sign_in},
-    postgres::Postgres,
+    client::{Connection, api_request, request},
+    environment::is_soak,
+    postgres::PostgresDatabase,
     server::Server,
+    setup::{PASSWORD, sign_in, text},
     sql,
-    until::until,
+    wait::{PATIENCE, wait_until},
 };
-use flood::{Answers, Flood};
+use flood::{Flood, Responses};
 
-/// A tenant with a key that may do everything with keys, and an administrator.
+/// A tenant with a key that may read and change keys, and an administrator.
 struct Tenant {
     slug: &'static str,
     group: String,
@@ -30,31 +31,20 @@ struct Tenant {
 
 impl Tenant {
     fn new(latchkey: &Latchkey, slug: &'static str) -> Self {
-        latchkey.answer(&["tenant", "create", "--name", slug, "--key-limit", "1000"]);
-        let group = ["group", "create", "--tenant", slug, "--name", "Managers"];
-        let kind = ["--type", "tenant_api_key"];
-        let permissions = [
-            "--permission",
-            "api-keys:write",
-            "--permission",
-            "api-keys:read",
-        ];
-        let group = latchkey.answer(&[&group[..], &kind, &permissions].concat());
-        let key = ["key", "create", "--tenant", slug, "--name", "Manager"];
-        let key = latchkey.answer(&[&key[..], &["--group", "Managers"]].concat());
+        latchkey.create_tenant(slug, 1_000);
+        let permissions = ["api-keys:write", "api-keys:read"];
         let email = format!("ada@{slug}.example");
-        add_administrator_of(latchkey, slug, &email);
-        let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+        latchkey.create_administrator(slug, &email);
         Self {
             slug,
-            group: text(&group["id"]),
-            secret: text(&key["secret"]),
+            group: latchkey.create_group(slug, "Managers", &permissions),
+            secret: latchkey.create_key(slug, "Managers", "Manager").secret,
             email,
         }
     }
 
-    /// Makes so many keys by the API, which no server has checked yet.
-    fn make_keys(&self, address: &str, number: usize) -> Vec<String> {
+    /// Creates keys that are in no cache; returns their secrets.
+    fn create_keys(&self, address: &str, number: usize) -> Vec<String> {
         let mut connection = Connection::open(address);
         (0..number)
             .map(|_| {
@@ -62,21 +52,16 @@ impl Tenant {
                     r#"{{"name":"Cold","authorization_group_id":"{}"}}"#,
                     self.group
                 );
-                let request = format!(
-                    "POST /api/v1/api-keys HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n\
-                     content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                    self.secret,
-                    body.len()
-                );
+                let request = api_request(&self.secret, "POST", "/api-keys", &body);
                 let (status, body) = connection.send(&request).unwrap();
                 assert_eq!(status, 201, "{body}");
                 let key: serde_json::Value = serde_json::from_str(&body).unwrap();
-                key["secret"].as_str().unwrap().to_owned()
+                text(&key, "secret")
             })
             .collect()
     }
 
-    /// A thousand revoked keys with the longest description, which revoking ever more of them leaves there.
+    /// Inserts a thousand revoked keys with descriptions of the greatest length, which make searches slow.
     fn fill(&self, database: &str) {
         let slug = self.slug;
         let sql = if database.starts_with("sqlite") {
@@ -108,56 +93,51 @@ impl Tenant {
     }
 }
 
-/// Whether this is the long form, with the figures that only a quiet machine reaches.
-fn is_long() -> bool {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the soak says so by the environment"
-    )]
-    std::env::var_os("TEST_ROUNDS").is_some()
-}
-
-/// Runs the test on SQLite, and on PostgreSQL where there is one.
+/// Runs the test on SQLite, and on PostgreSQL where there is one for tests.
 fn on_every_engine(test: impl Fn(Latchkey, &str)) {
     let latchkey = Latchkey::new();
     let file = latchkey.folder().join("latchkey.db");
     test(latchkey, &format!("sqlite://{}?mode=rwc", file.display()));
-    if let Some(postgres) = Postgres::fresh() {
+    if let Some(postgres) = PostgresDatabase::create() {
         let url = postgres.url();
         test(Latchkey::new().with("DATABASE_URL", &url), &url);
     }
 }
 
-/// What others get while one tenant floods.
+/// Responses to other clients during a flood.
 struct Others {
-    cold_checks: Answers,
-    lists: Answers,
-    sign_ins: Answers,
-    readiness: Answers,
+    cold_verifications: Responses,
+    lists: Responses,
+    sign_ins: Responses,
+    readiness: Responses,
 }
 
 impl Others {
     fn measure(server: &Server, tenant: &Tenant, cold: &[String]) -> Self {
         let address = &server.address;
         let mut others = Self {
-            cold_checks: Answers::new("cold checks"),
-            lists: Answers::new("lists"),
-            sign_ins: Answers::new("sign-ins"),
-            readiness: Answers::new("/readyz"),
+            cold_verifications: Responses::new("verifications of uncached keys"),
+            lists: Responses::new("lists"),
+            sign_ins: Responses::new("sign-ins"),
+            readiness: Responses::new("/readyz"),
         };
-        let ask = |path: &str, secret: &str| {
-            let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\n\r\n");
+        let ready = || {
+            let request = request("GET", "/readyz", "", "");
+            Connection::open(address)
+                .send(&request)
+                .map(|(status, _)| status)
+        };
+        let status = |path: &str, secret: &str| {
+            let request = api_request(secret, "GET", path, "");
             Connection::open(address)
                 .send(&request)
                 .map(|(status, _)| status)
         };
         for (number, secret) in cold.iter().enumerate() {
-            others.cold_checks.time(|| ask("/api/v1/whoami", secret));
+            others.cold_verifications.time(|| status("/whoami", secret));
             if number % 8 == 0 {
-                others.readiness.time(|| ask("/readyz", ""));
-                others
-                    .lists
-                    .time(|| ask("/api/v1/api-keys", &tenant.secret));
+                others.readiness.time(ready);
+                others.lists.time(|| status("/api-keys", &tenant.secret));
             }
             if number % 16 == 0 {
                 others
@@ -169,33 +149,33 @@ impl Others {
     }
 
     fn print(&self, what: &str) {
-        for answers in [
-            &self.cold_checks,
+        for responses in [
+            &self.cold_verifications,
             &self.lists,
             &self.sign_ins,
             &self.readiness,
         ] {
-            eprintln!("{what}: {answers}");
+            eprintln!("{what}: {responses}");
         }
     }
 }
 
 #[test]
-fn p72_a_tenant_that_searches_takes_nothing_from_another() {
-    let (connections, cold) = if is_long() { (128, 200) } else { (32, 48) };
+fn p72_a_flood_of_searches_by_one_tenant_fails_no_request_of_another() {
+    let (connections, cold) = if is_soak() { (128, 200) } else { (32, 48) };
     on_every_engine(|latchkey, database| {
         let flooding = Tenant::new(&latchkey, "acme");
         let other = Tenant::new(&latchkey, "globex");
         flooding.fill(database);
         let server = Server::start(&latchkey, &[]);
         let engine = database.split(':').next().unwrap();
-        let cold = other.make_keys(&server.address, 2 * cold);
+        let cold = other.create_keys(&server.address, 2 * cold);
         let (quiet, cold) = cold.split_at(cold.len() / 2);
         Others::measure(&server, &other, quiet).print(&format!("{engine} quiet"));
 
         let (status, cookie) = sign_in(&server.address, &flooding.email, PASSWORD);
         assert_eq!(status, 303);
-        // Nothing contains it, and every character of every description has to be looked at for that.
+        // No description contains it, which takes a comparison at every character of every description.
         let search = format!("{}b", "a".repeat(99));
         let by_key = format!(
             "GET /api/v1/api-keys?q={search} HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n\r\n",
@@ -207,29 +187,35 @@ fn p72_a_tenant_that_searches_takes_nothing_from_another() {
         );
         let requests = [&by_key, &by_key, &by_key, &by_page].map(String::as_str);
         let flood = Flood::start(&server.address, connections, &requests);
-        until(|| flood.answers() as usize >= connections);
+        wait_until(|| flood.responses() as usize >= connections);
         let others = Others::measure(&server, &other, cold);
         let flooded = flood.stop();
         others.print(&format!("{engine} flooded by {connections} connections"));
         eprintln!("{engine} the flooding tenant: {flooded:?}");
 
-        others.cold_checks.assert_all(200);
+        others.cold_verifications.assert_all(200);
         others.lists.assert_all(200);
         others.sign_ins.assert_all(303);
         others.readiness.assert_all(200);
         let of = |status: u16| flooded.get(&status).copied().unwrap_or_default();
-        assert!(of(200) > 0, "it is served as well: {flooded:?}");
-        assert!(of(429) > 0, "it alone is told to wait: {flooded:?}");
+        assert!(
+            of(200) > 0,
+            "the flooding tenant is served too: {flooded:?}"
+        );
+        assert!(
+            of(429) > 0,
+            "only the flooding tenant is refused: {flooded:?}"
+        );
         assert_eq!(of(200) + of(429), flooded.values().sum::<u64>());
-        if is_long() {
-            assert!(others.cold_checks.percentile(99) <= Duration::from_millis(100));
+        if is_soak() {
+            assert!(others.cold_verifications.percentile(99) <= Duration::from_millis(100));
             assert!(others.sign_ins.percentile(100) <= Duration::from_secs(2));
         }
     });
 }
 
 #[test]
-fn p72_the_flooding_tenant_is_told_why_and_when_to_come_back() {
+fn p72_the_flooding_tenant_gets_429_with_retry_after() {
     let latchkey = Latchkey::new();
     let tenant = Tenant::new(&latchkey, "acme");
     tenant.fill(&format!(
@@ -243,23 +229,23 @@ fn p72_the_flooding_tenant_is_told_why_and_when_to_come_back() {
         tenant.secret
     );
     let flood = Flood::start(&server.address, 48, &[&request]);
-    let started = Instant::now();
+    let deadline = Instant::now() + PATIENCE;
     let refused = loop {
-        let answer = server.get(
+        let response = server.get(
             "/api/v1/api-keys?q=ab",
             &format!("x-api-key: {}\r\n", tenant.secret),
         );
-        if answer.starts_with("HTTP/1.1 429") {
-            break answer;
+        if response.starts_with("HTTP/1.1 429") {
+            break response;
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "{answer}");
+        assert!(Instant::now() < deadline, "{response}");
     };
     assert!(refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
     assert!(
         refused.contains(r#""code":"too_many_requests""#),
         "{refused}"
     );
-    // The page says so in its own words, and keeps what was asked for.
+    // The page has a text of its own and keeps the search.
     let (_, cookie) = sign_in(&server.address, &tenant.email, PASSWORD);
     let cookie = format!("cookie: {}\r\n", cookie.unwrap());
     let page = loop {
@@ -267,7 +253,7 @@ fn p72_the_flooding_tenant_is_told_why_and_when_to_come_back() {
         if page.starts_with("HTTP/1.1 429") {
             break page;
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "{page}");
+        assert!(Instant::now() < deadline, "{page}");
     };
     assert!(page.contains("\r\nretry-after: 1\r\n"), "{page}");
     assert!(page.contains("Too many lists of this tenant"), "{page}");
@@ -276,15 +262,15 @@ fn p72_the_flooding_tenant_is_told_why_and_when_to_come_back() {
         page.contains(r#"href="/tenant-api-keys?status=revoked&amp;q=ab""#),
         "{page}"
     );
-    // A check of the same key is no list.
+    // A verification of the same key is not limited.
     let check = server.get(
         "/api/v1/whoami",
         &format!("x-api-key: {}\r\n", tenant.secret),
     );
     assert!(check.starts_with("HTTP/1.1 200"), "{check}");
     flood.stop();
-    // Nothing is left of it.
-    until(|| {
+    // After the flood, lists are served again.
+    wait_until(|| {
         server
             .get(
                 "/api/v1/api-keys",
@@ -299,31 +285,31 @@ fn revoked_keys_beyond_the_setting_are_archived_and_stay_refused() {
     on_every_engine(|latchkey, _| {
         let latchkey = latchkey.with("LATCHKEY_REVOKED_KEYS_KEPT", "2");
         let tenant = Tenant::new(&latchkey, "acme");
-        // Revoked before the server starts, so that it finds them at once.
+        // Revoked before the server starts, which archives at its start.
         let mut secrets = Vec::new();
         for _ in 0..5 {
-            let create = [
-                "key", "create", "--tenant", "acme", "--name", "Old", "--group", "Managers",
-            ];
-            let key = latchkey.answer(&create);
-            latchkey.answer(&["key", "revoke", key["id"].as_str().unwrap()]);
-            secrets.push(key["secret"].as_str().unwrap().to_owned());
+            let key = latchkey.create_key("acme", "Managers", "Old");
+            latchkey.run_json(&["key", "revoke", &key.id]);
+            secrets.push(key.secret);
         }
         let server = Server::start(&latchkey, &[]);
         let header = format!("x-api-key: {}\r\n", tenant.secret);
-        until(|| {
+        wait_until(|| {
             let list = server.get("/api/v1/api-keys?status=revoked", &header);
             list.matches(r#""status":"revoked""#).count() == 2
         });
         for secret in &secrets {
-            let answer = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
-            assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
-            assert!(answer.contains(r#""code":"revoked_api_key""#), "{answer}");
+            let response = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
+            assert!(response.starts_with("HTTP/1.1 401"), "{response}");
+            assert!(
+                response.contains(r#""code":"revoked_api_key""#),
+                "{response}"
+            );
         }
     });
 }
 
-/// A request with a head and the first byte of a body, the rest of which does not come.
+/// A request with the first byte of a body whose rest is never sent.
 fn slow_request(path: &str, headers: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nhost: x\r\nsec-fetch-site: same-origin\r\n{headers}content-length: 60000\r\n\r\nx"
@@ -331,8 +317,8 @@ fn slow_request(path: &str, headers: &str) -> String {
 }
 
 #[test]
-fn p75_who_has_no_key_is_refused_before_the_body_is_read() {
-    let connections = if is_long() { 10_000 } else { 500 };
+fn p75_a_request_without_a_key_is_refused_before_its_body_is_read() {
+    let connections = if is_soak() { 10_000 } else { 500 };
     let latchkey = Latchkey::new();
     let tenant = Tenant::new(&latchkey, "acme");
     let server = Server::start(&latchkey, &[]);
@@ -351,22 +337,15 @@ fn p75_who_has_no_key_is_refused_before_the_body_is_read() {
         stream.write_all(request.as_bytes()).unwrap();
         open.push((stream, *status));
     }
-    // Those connections are all there still, and nobody has sent the rest.
-    let mut checks = Answers::new("checks beside slow bodies");
+    // All those connections are open, and their bodies incomplete.
+    let mut checks = Responses::new("verifications beside slow bodies");
     for _ in 0..50 {
-        let check = format!(
-            "GET /api/v1/whoami HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n\r\n",
-            tenant.secret
-        );
-        checks.time(|| {
-            let answer = Connection::open(&server.address).send(&check);
-            answer.map(|(status, _)| status)
-        });
+        checks.time(|| Connection::open(&server.address).whoami(&tenant.secret));
     }
     eprintln!("{checks}");
     checks.assert_all(200);
     for (mut stream, status) in open {
-        // Without waiting for a body the server has 20 s, and this client gives up before that.
+        // The server would wait 20 s for a body; without waiting, the response arrives before that.
         stream
             .set_read_timeout(Some(Duration::from_secs(15)))
             .unwrap();
@@ -374,7 +353,7 @@ fn p75_who_has_no_key_is_refused_before_the_body_is_read() {
         stream.read_exact(&mut line).unwrap();
         assert_eq!(line, format!("HTTP/1.1 {status}").as_bytes());
     }
-    if is_long() {
+    if is_soak() {
         assert!(checks.percentile(99) <= Duration::from_secs(1));
     }
 }

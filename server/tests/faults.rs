@@ -1,12 +1,12 @@
-//! Storage and connections that fail while something is changed: nothing is answered that another process cannot see.
+//! Storage and connections that fail during changes: every confirmed change is visible to another process.
 //!
-//! | what fails | where |
+//! | fault | file |
 //! | --- | --- |
-//! | SQLite's disk: full, or each kind of write and sync | `faults/sqlite.rs` |
-//! | the way to PostgreSQL, before, during and after COMMIT | `faults/postgresql.rs` |
-//! | either again and again, while keys are checked and changes are counted | `faults/counting.rs` |
+//! | SQLite's disk is full, or writes and syncs fail | `faults/sqlite.rs` |
+//! | the connection to PostgreSQL ends before, during and after COMMIT | `faults/postgresql.rs` |
+//! | both, repeatedly, while keys are verified and changes are counted | `faults/counting.rs` |
 //!
-//! `TEST_ROUNDS` is how many faults there are while it is counted; `cargo xtask soak faults` has more of them.
+//! `TEST_ROUNDS` is the number of faults in `faults/counting.rs`; `cargo xtask soak faults` raises it.
 
 mod counting;
 mod ledger;

@@ -1,18 +1,24 @@
-//! Real proxies with the very configurations of the documents: only their addresses are others. Those of `docs/gateways` ask Latchkey
-//! about requests for a service; those of `docs/deploy` stand before Latchkey itself.
+//! Proxies with the documented configurations, in which the tests replace the addresses. Those of `docs/gateways` verify requests for a
+//! service; those of `docs/deploy` are in front of Latchkey.
 //!
-//! `cargo xtask test` installs the programs and asks for these tests by `TEST_PROGRAMS`; without it, one that is missing is left out.
+//! `cargo xtask test` installs the programs and sets `TEST_PROGRAMS`; without it, tests of missing programs are skipped.
 
 mod console;
+pub(crate) mod fixture;
+mod identity_headers;
+mod logs;
 mod program;
+mod recipes;
+mod requests;
+mod reverse_proxy;
+mod rolling_restart;
 mod upstream;
-mod world;
 
 use std::path::{Path, PathBuf};
 
-use console::Proxy;
+use fixture::GatewayFixture;
 use program::Program;
-use world::World;
+use reverse_proxy::ReverseProxy;
 
 fn configuration(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -20,24 +26,24 @@ fn configuration(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// nginx, whose file goes into `conf.d`: around it stands no more than what makes a configuration of it.
-fn nginx(world: &World) -> Option<Program> {
-    let site = world.place(&configuration("nginx.conf"));
-    let main = program::nginx_main(world.folder(), &site, "");
-    world.start(
+/// nginx. The documented file belongs into `conf.d`; `program::nginx_main` wraps it.
+fn nginx(fixture: &GatewayFixture) -> Option<Program> {
+    let site = fixture.place(&configuration("nginx.conf"));
+    let main = program::nginx_main(fixture.folder(), &site, "");
+    fixture.start_proxy(
         "nginx",
         &[
             "-c".as_ref(),
             main.as_ref(),
             "-p".as_ref(),
-            world.folder().as_ref(),
+            fixture.folder().as_ref(),
         ],
     )
 }
 
-fn caddy(world: &World) -> Option<Program> {
-    let file = world.place(&configuration("Caddyfile"));
-    world.start(
+fn caddy(fixture: &GatewayFixture) -> Option<Program> {
+    let file = fixture.place(&configuration("Caddyfile"));
+    fixture.start_proxy(
         "caddy",
         &[
             "run".as_ref(),
@@ -49,15 +55,15 @@ fn caddy(world: &World) -> Option<Program> {
     )
 }
 
-fn haproxy(world: &World) -> Option<Program> {
-    world.place(&configuration("latchkey.lua"));
-    let file = world.place(&configuration("haproxy.cfg"));
-    world.start("haproxy", &["-f".as_ref(), file.as_ref()])
+fn haproxy(fixture: &GatewayFixture) -> Option<Program> {
+    fixture.place(&configuration("latchkey.lua"));
+    let file = fixture.place(&configuration("haproxy.cfg"));
+    fixture.start_proxy("haproxy", &["-f".as_ref(), file.as_ref()])
 }
 
-fn envoy(world: &World) -> Option<Program> {
-    let file = world.place(&configuration("envoy.yaml"));
-    world.start(
+fn envoy(fixture: &GatewayFixture) -> Option<Program> {
+    let file = fixture.place(&configuration("envoy.yaml"));
+    fixture.start_proxy(
         "envoy",
         &[
             "-c".as_ref(),
@@ -77,9 +83,9 @@ fn recipe(name: &str) -> String {
     rest.split_once("\n```").unwrap().0.to_owned()
 }
 
-fn nginx_with_recipes(world: &World) -> Option<Program> {
+fn nginx_with_recipes(fixture: &GatewayFixture) -> Option<Program> {
     let maps = recipe("nginx preflight map") + "\n" + &recipe("nginx bearer map");
-    let site = world.place_with(
+    let site = fixture.place_with(
         &configuration("nginx.conf"),
         &[
             ("upstream latchkey {", maps),
@@ -90,14 +96,14 @@ fn nginx_with_recipes(world: &World) -> Option<Program> {
             ("        internal;", recipe("nginx bearer location")),
         ],
     );
-    let main = program::nginx_main(world.folder(), &site, "");
+    let main = program::nginx_main(fixture.folder(), &site, "");
     let arguments = ["-c".as_ref(), main.as_ref()];
-    world.start("nginx", &arguments)
+    fixture.start_proxy("nginx", &arguments)
 }
 
-fn caddy_with_recipes(world: &World) -> Option<Program> {
+fn caddy_with_recipes(fixture: &GatewayFixture) -> Option<Program> {
     let lines = recipe("caddy preflight") + "\n" + &recipe("caddy bearer");
-    let file = world.place_with(
+    let file = fixture.place_with(
         &configuration("Caddyfile"),
         &[("\t\t# What a client says of itself", lines)],
     );
@@ -108,160 +114,160 @@ fn caddy_with_recipes(world: &World) -> Option<Program> {
         "--config".as_ref(),
         file.as_ref(),
     ];
-    world.start("caddy", &arguments)
+    fixture.start_proxy("caddy", &arguments)
 }
 
-fn haproxy_with_recipes(world: &World) -> Option<Program> {
-    world.place(&configuration("latchkey.lua"));
+fn haproxy_with_recipes(fixture: &GatewayFixture) -> Option<Program> {
+    fixture.place(&configuration("latchkey.lua"));
     let lines = recipe("haproxy preflight") + "\n" + &recipe("haproxy bearer");
-    let file = world.place_with(
+    let file = fixture.place_with(
         &configuration("haproxy.cfg"),
         &[("    http-request lua.latchkey", lines)],
     );
-    world.start("haproxy", &["-f".as_ref(), file.as_ref()])
+    fixture.start_proxy("haproxy", &["-f".as_ref(), file.as_ref()])
 }
 
 #[test]
-fn nginx_answers_preflights_and_takes_bearer_tokens() {
-    world::check_recipes(nginx_with_recipes);
+fn nginx_responds_to_preflights_and_accepts_bearer_tokens() {
+    recipes::check(nginx_with_recipes);
 }
 
 #[test]
-fn caddy_answers_preflights_and_takes_bearer_tokens() {
-    world::check_recipes(caddy_with_recipes);
+fn caddy_responds_to_preflights_and_accepts_bearer_tokens() {
+    recipes::check(caddy_with_recipes);
 }
 
 #[test]
-fn haproxy_answers_preflights_and_takes_bearer_tokens() {
-    world::check_recipes(haproxy_with_recipes);
+fn haproxy_responds_to_preflights_and_accepts_bearer_tokens() {
+    recipes::check(haproxy_with_recipes);
 }
 
 #[test]
-fn nginx_lets_through_whom_latchkey_admits() {
-    world::check(nginx);
+fn nginx_forwards_requests_that_latchkey_accepts() {
+    requests::check(nginx);
 }
 
 #[test]
-fn caddy_lets_through_whom_latchkey_admits() {
-    world::check(caddy);
+fn caddy_forwards_requests_that_latchkey_accepts() {
+    requests::check(caddy);
 }
 
 #[test]
-fn haproxy_lets_through_whom_latchkey_admits() {
-    world::check(haproxy);
+fn haproxy_forwards_requests_that_latchkey_accepts() {
+    requests::check(haproxy);
 }
 
 #[test]
-fn envoy_lets_through_whom_latchkey_admits() {
-    world::check(envoy);
+fn envoy_forwards_requests_that_latchkey_accepts() {
+    requests::check(envoy);
 }
 
 #[test]
 fn p69_nginx_logs_no_secret() {
-    world::check_logs(nginx);
+    logs::check(nginx);
 }
 
 #[test]
 fn p69_caddy_logs_no_secret() {
-    world::check_logs(caddy);
+    logs::check(caddy);
 }
 
 #[test]
 fn p69_haproxy_logs_no_secret() {
-    world::check_logs(haproxy);
+    logs::check(haproxy);
 }
 
 #[test]
 fn p69_envoy_logs_no_secret() {
-    world::check_logs(envoy);
+    logs::check(envoy);
 }
 
 #[test]
-fn p73_a_client_cannot_say_who_it_is_through_nginx() {
-    world::check_identity_headers(nginx);
+fn p73_a_client_cannot_forge_identity_headers_through_nginx() {
+    identity_headers::check(nginx);
 }
 
 #[test]
-fn p73_a_client_cannot_say_who_it_is_through_caddy() {
-    world::check_identity_headers(caddy);
+fn p73_a_client_cannot_forge_identity_headers_through_caddy() {
+    identity_headers::check(caddy);
 }
 
 #[test]
-fn p73_a_client_cannot_say_who_it_is_through_haproxy() {
-    world::check_identity_headers(haproxy);
+fn p73_a_client_cannot_forge_identity_headers_through_haproxy() {
+    identity_headers::check(haproxy);
 }
 
 #[test]
-fn p73_a_client_cannot_say_who_it_is_through_envoy() {
-    world::check_identity_headers(envoy);
+fn p73_a_client_cannot_forge_identity_headers_through_envoy() {
+    identity_headers::check(envoy);
 }
 
 #[test]
 fn p69_nginx_before_the_console_logs_no_secret() {
-    console::check_logs(Proxy::Nginx);
+    console::check_logs(ReverseProxy::Nginx);
 }
 
 #[test]
 fn p69_caddy_before_the_console_logs_no_secret() {
-    console::check_logs(Proxy::Caddy);
+    console::check_logs(ReverseProxy::Caddy);
 }
 
 #[test]
 fn p69_haproxy_before_the_console_logs_no_secret() {
-    console::check_logs(Proxy::Haproxy);
+    console::check_logs(ReverseProxy::Haproxy);
 }
 
 #[test]
 fn p69_apache_before_the_console_logs_no_secret() {
-    console::check_logs(Proxy::Apache);
+    console::check_logs(ReverseProxy::Apache);
 }
 
 #[test]
 fn p70_a_rolling_restart_behind_nginx_fails_no_request() {
-    console::check_rolling_restart(Proxy::Nginx);
+    rolling_restart::check(ReverseProxy::Nginx);
 }
 
 #[test]
 fn p70_a_rolling_restart_behind_caddy_fails_no_request() {
-    console::check_rolling_restart(Proxy::Caddy);
+    rolling_restart::check(ReverseProxy::Caddy);
 }
 
 #[test]
 fn p70_a_rolling_restart_behind_haproxy_fails_no_request() {
-    console::check_rolling_restart(Proxy::Haproxy);
+    rolling_restart::check(ReverseProxy::Haproxy);
 }
 
 #[test]
 fn p77_an_entity_tag_survives_nginx() {
-    console::check_entity_tags(Proxy::Nginx);
+    console::check_entity_tags(ReverseProxy::Nginx);
 }
 
 #[test]
 fn p77_an_entity_tag_survives_caddy() {
-    console::check_entity_tags(Proxy::Caddy);
+    console::check_entity_tags(ReverseProxy::Caddy);
 }
 
 #[test]
 fn p77_an_entity_tag_survives_apache() {
-    console::check_entity_tags(Proxy::Apache);
+    console::check_entity_tags(ReverseProxy::Apache);
 }
 
 #[test]
 fn the_console_works_behind_nginx() {
-    console::check_console(Proxy::Nginx);
+    console::check_console(ReverseProxy::Nginx);
 }
 
 #[test]
 fn the_console_works_behind_caddy() {
-    console::check_console(Proxy::Caddy);
+    console::check_console(ReverseProxy::Caddy);
 }
 
 #[test]
 fn the_console_works_behind_haproxy() {
-    console::check_console(Proxy::Haproxy);
+    console::check_console(ReverseProxy::Haproxy);
 }
 
 #[test]
 fn the_console_works_behind_apache() {
-    console::check_console(Proxy::Apache);
+    console::check_console(ReverseProxy::Apache);
 }

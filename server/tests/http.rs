@@ -1,5 +1,5 @@
-//! The built router over a real SQLite file, or over PostgreSQL where `TEST_ENGINE` says so, filed by URL and verb. Names that begin with `p`
-//! and a number are guarantees of `docs/guarantees.md`.
+//! The router on a SQLite file, or on PostgreSQL with `TEST_ENGINE=postgres`; one file for each URL and method. Names that begin with `p`
+//! and a number refer to `docs/guarantees.md`.
 
 mod account_post;
 mod api_keys_get;
@@ -14,7 +14,6 @@ mod client_address;
 mod compression;
 mod cross_site;
 mod decision_table;
-mod exchange;
 mod expiration;
 mod forward_auth;
 mod headers;
@@ -27,11 +26,12 @@ mod openapi_get;
 mod own_grant;
 mod page_reports_post;
 mod pages_get;
+mod request;
 mod route_table;
 mod server_functions_post;
 mod sign_in_post;
 mod sign_out_post;
+pub(crate) mod test_app;
 mod verify_post;
 mod whoami_get;
 mod whoami_rotate_post;
-mod world;

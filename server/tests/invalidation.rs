@@ -1,69 +1,67 @@
-//! A change holds from the moment its answer is there: by the page, the API and the command line, under the load of 32 connections
-//! whose keys the server has in memory.
+//! Cache invalidation on one server: no request that is sent after the response to a change is judged by the old state. Changes are made
+//! by page, API and command while 32 connections verify keys that the server caches.
 //!
-//! `TEST_ROUNDS` is how often each change is made; `cargo xtask soak` makes them more often.
+//! `TEST_ROUNDS` is the number of changes of each kind; `cargo xtask soak` raises it.
 
-mod scene;
+pub(crate) mod loaded_server;
 
 use serde_json::json;
 
-use crate::support::load::Target;
-use scene::{OUTSIDE, Scene};
+use crate::support::{environment, load::Target, setup::text};
+use loaded_server::{LoadedServer, OUTSIDE};
 
-/// How a change is asked for.
+/// The interface by which a change is made.
 #[derive(Clone, Copy)]
-enum Door {
+enum Interface {
     Page,
     Api,
-    CommandLine,
+    Command,
 }
 
-fn rounds() -> u32 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "xtask says so by the environment"
-    )]
-    std::env::var("TEST_ROUNDS").map_or(20, |rounds| rounds.parse().unwrap())
+fn rounds() -> usize {
+    environment::rounds(20)
 }
 
 #[test]
 fn p34_p46_a_revoked_key_is_refused_from_the_answer_on() {
-    let scene = Scene::start();
-    for door in [Door::Page, Door::Api, Door::CommandLine] {
+    let server = LoadedServer::start();
+    for interface in [Interface::Page, Interface::Api, Interface::Command] {
         for _ in 0..rounds() {
-            let key = scene.new_key();
-            scene.change(Target::new(&key.secret, 200, 401), || match door {
-                Door::Page => {
-                    scene.page("revoke_api_key", &json!({ "tenant": null, "id": key.id }))
+            let key = server.new_key();
+            server.change(Target::new(&key.secret, 200, 401), || match interface {
+                Interface::Page => {
+                    server.page("revoke_api_key", &json!({ "tenant": null, "id": key.id }))
                 }
-                Door::Api => {
-                    scene.api("POST", &format!("/api-keys/{}/revoke", key.id), "");
+                Interface::Api => {
+                    server.api("POST", &format!("/api-keys/{}/revoke", key.id), "");
                 }
-                Door::CommandLine => scene.command(&["key", "revoke", &key.id]),
+                Interface::Command => server.command(&["key", "revoke", &key.id]),
             });
         }
     }
-    scene.assert_from_memory();
+    server.assert_cached();
 }
 
 #[test]
 fn p34_a_rotated_secret_is_refused_from_the_answer_on_and_the_new_one_works() {
-    let scene = Scene::start();
-    for door in [Door::Page, Door::Api, Door::CommandLine] {
-        let mut key = scene.new_key();
+    let server = LoadedServer::start();
+    for interface in [Interface::Page, Interface::Api, Interface::Command] {
+        let mut key = server.new_key();
         for _ in 0..rounds() {
             let mut new = String::new();
-            scene.change(Target::new(&key.secret, 200, 401), || {
-                let answer = match door {
-                    Door::Page => scene.page_answer(
+            server.change(Target::new(&key.secret, 200, 401), || {
+                let changed = match interface {
+                    Interface::Page => server.page_json(
                         "rotate_api_key",
                         &json!({ "tenant": null, "id": key.id, "expires_on": "" }),
                     ),
-                    Door::Api => scene.api("POST", &format!("/api-keys/{}/rotate", key.id), ""),
-                    Door::CommandLine => scene.command_answer(&["key", "rotate", &key.id]),
+                    Interface::Api => {
+                        server.api("POST", &format!("/api-keys/{}/rotate", key.id), "")
+                    }
+                    Interface::Command => server.command_json(&["key", "rotate", &key.id]),
                 };
-                new = answer["secret"].as_str().unwrap().to_owned();
-                assert_eq!(scene.ask(&new), 200, "the new one, at once");
+                new = text(&changed, "secret");
+                assert_eq!(server.verify(&new), 200, "the new secret works at once");
             });
             key.secret = new;
         }
@@ -72,32 +70,32 @@ fn p34_a_rotated_secret_is_refused_from_the_answer_on_and_the_new_one_works() {
 
 #[test]
 fn p39_an_edited_allowlist_holds_from_the_answer_on() {
-    let scene = Scene::start();
-    for door in [Door::Page, Door::Api] {
-        let key = scene.new_key();
+    let server = LoadedServer::start();
+    for interface in [Interface::Page, Interface::Api] {
+        let key = server.new_key();
         for round in 0..rounds() {
             let (allowlist, before, after) = if round % 2 == 0 {
                 (OUTSIDE, 200, 403)
             } else {
                 ("127.0.0.0/8", 403, 200)
             };
-            scene.change(
-                Target::new(&key.secret, before, after).that_comes_back(),
-                || match door {
-                    Door::Api => {
+            server.change(
+                Target::new(&key.secret, before, after).reversible(),
+                || match interface {
+                    Interface::Api => {
                         let body = json!({ "ip_allowlist": [allowlist] }).to_string();
-                        scene.api("PATCH", &format!("/api-keys/{}", key.id), &body);
+                        server.api("PATCH", &format!("/api-keys/{}", key.id), &body);
                     }
-                    _ => scene.page(
+                    _ => server.page(
                         "edit_api_key",
                         &json!({
                             "tenant": null,
                             "id": key.id,
-                            "version": i64::from(round) + 1,
+                            "version": round + 1,
                             "form": {
                                 "name": "Target",
                                 "description": "",
-                                "authorization_group_id": scene.group,
+                                "authorization_group_id": server.group,
                                 "expires_on": "",
                                 "ip_allowlist": allowlist,
                             },
@@ -107,48 +105,42 @@ fn p39_an_edited_allowlist_holds_from_the_answer_on() {
             );
         }
     }
-    scene.assert_from_memory();
+    server.assert_cached();
 }
 
 #[test]
 fn p39_a_groups_permissions_and_a_suspension_hold_from_the_answer_on() {
-    let scene = Scene::start();
-    let key = scene.new_key();
+    let server = LoadedServer::start();
+    let key = server.new_key();
     for round in 0..rounds() {
         let (permission, before, after) = if round % 2 == 0 {
             ("orders:write", 200, 403)
         } else {
             ("orders:read", 403, 200)
         };
-        scene.change(
-            Target::new(&key.secret, before, after).that_comes_back(),
-            || {
-                scene.command(&[
-                    "group",
-                    "set-permissions",
-                    "--tenant",
-                    "acme",
-                    "--group",
-                    &scene.group,
-                    "--permission",
-                    permission,
-                ]);
-            },
-        );
+        server.change(Target::new(&key.secret, before, after).reversible(), || {
+            server.command(&[
+                "group",
+                "set-permissions",
+                "--tenant",
+                "acme",
+                "--group",
+                &server.group,
+                "--permission",
+                permission,
+            ]);
+        });
     }
-    // An even number of rounds has left it as it was.
+    // The number of rounds is even, so that the permission is granted again.
     for round in 0..rounds() {
         let (command, before, after) = if round % 2 == 0 {
             ("suspend", 200, 403)
         } else {
             ("resume", 403, 200)
         };
-        scene.change(
-            Target::new(&key.secret, before, after).that_comes_back(),
-            || {
-                scene.command(&["tenant", command, "acme"]);
-            },
-        );
+        server.change(Target::new(&key.secret, before, after).reversible(), || {
+            server.command(&["tenant", command, "acme"]);
+        });
     }
-    scene.assert_from_memory();
+    server.assert_cached();
 }

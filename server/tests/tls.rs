@@ -1,18 +1,24 @@
-//! The way to a PostgreSQL that wants TLS, as a managed one does.
+//! TLS to a PostgreSQL that requires it, as managed ones do.
 
 use std::{fs, thread};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use crate::support::{
-    binary::Latchkey, cluster::Cluster, load::Connection, manager::Manager, postgres::Postgres,
-    server::Server, sql, until::until,
+    binary::Latchkey,
+    client::{Connection, api_request},
+    cluster::PostgresCluster,
+    postgres::PostgresDatabase,
+    server::Server,
+    setup::ManagerKey,
+    sql,
+    wait::wait_until,
 };
 
 /// The name in the server's certificate.
 const HOST: &str = "localhost";
 
-/// Who signs certificates.
+/// A certificate authority.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
@@ -31,34 +37,34 @@ impl Authority {
     }
 }
 
-/// A PostgreSQL that lets nobody in without TLS.
-struct World {
-    /// Gone at the end, with the database in it.
-    cluster: Cluster,
-    database: Postgres,
+/// A PostgreSQL that refuses connections without TLS.
+struct TlsDatabase {
+    cluster: PostgresCluster,
+    database: PostgresDatabase,
 }
 
-impl World {
-    fn of(cluster: Cluster, authority: &Authority) -> Self {
-        let database = Postgres::fresh_on_doomed(&cluster.primary.url("postgres"));
+impl TlsDatabase {
+    fn start(cluster: PostgresCluster, authority: &Authority) -> Self {
+        let database =
+            PostgresDatabase::create_on_temporary_server(&cluster.primary.url("postgres"));
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new([HOST.to_owned()])
             .unwrap()
             .signed_by(&key, &authority.issuer)
             .unwrap();
         let primary = &cluster.primary;
-        primary.put("server.crt", &certificate.pem());
-        primary.put("server.key", &key.serialize_pem());
-        primary.put("pg_hba.conf", "hostssl all all 127.0.0.1/32 trust\n");
+        primary.write_file("server.crt", &certificate.pem());
+        primary.write_file("server.key", &key.serialize_pem());
+        primary.write_file("pg_hba.conf", "hostssl all all 127.0.0.1/32 trust\n");
         primary.execute("ALTER SYSTEM SET ssl = on");
         primary.execute("SELECT pg_reload_conf()");
         let plain = format!("{}?sslmode=disable", database.url());
-        until(|| sql::number(&plain, "SELECT 1::bigint").is_err());
-        until(|| sql::number(&database.url(), "SELECT 1::bigint").is_ok());
+        wait_until(|| sql::number(&plain, "SELECT 1::bigint").is_err());
+        wait_until(|| sql::number(&database.url(), "SELECT 1::bigint").is_ok());
         Self { cluster, database }
     }
 
-    /// Latchkey, which reaches it at that host and trusts that authority alone.
+    /// A `latchkey` that connects to `host` and trusts that authority alone.
     fn latchkey(&self, host: &str, mode: &str, trusted: &Authority) -> Latchkey {
         let address = self.cluster.primary.address();
         let (_, port) = address.rsplit_once(':').unwrap();
@@ -74,36 +80,36 @@ impl World {
 }
 
 #[test]
-fn every_connection_to_a_postgresql_that_wants_tls_is_encrypted() {
+fn every_connection_to_a_postgresql_that_requires_tls_is_encrypted() {
     let authority = Authority::new();
-    let Some(cluster) = Cluster::alone() else {
+    let Some(cluster) = PostgresCluster::primary_only() else {
         return;
     };
-    let world = World::of(cluster, &authority);
-    let latchkey = world.latchkey(HOST, "verify-full", &authority);
-    let Manager { secret, .. } = Manager::new(&latchkey);
+    let tls = TlsDatabase::start(cluster, &authority);
+    let latchkey = tls.latchkey(HOST, "verify-full", &authority);
+    let ManagerKey { secret, .. } = ManagerKey::create(&latchkey);
     let server = Server::start(&latchkey, &[]);
-    let answer = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let response = server.get("/api/v1/whoami", &format!("x-api-key: {secret}\r\n"));
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     let connections = |condition: &str| {
-        world.database.number(&format!(
+        tls.database.number(&format!(
             "SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) \
              WHERE application_name LIKE 'latchkey%' AND {condition}"
         ))
     };
-    // What it asks by, what it asks for changes by, and where notices come. Without TLS none of them is let in.
+    // The pool, the poll and the notifications. PostgreSQL refuses each of them without TLS.
     for name in ["latchkey", "latchkey poll", "latchkey notify"] {
-        until(|| connections(&format!("ssl AND application_name = '{name}'")) > 0);
+        wait_until(|| connections(&format!("ssl AND application_name = '{name}'")) > 0);
     }
 }
 
 #[test]
-fn a_postgresql_that_is_not_who_it_should_be_is_told_nothing() {
+fn a_postgresql_with_a_wrong_certificate_is_refused() {
     let authority = Authority::new();
-    let Some(cluster) = Cluster::alone() else {
+    let Some(cluster) = PostgresCluster::primary_only() else {
         return;
     };
-    let world = World::of(cluster, &authority);
+    let tls = TlsDatabase::start(cluster, &authority);
     let stranger = Authority::new();
     for (host, mode, trusted, refused) in [
         (HOST, "verify-full", &authority, None),
@@ -126,58 +132,51 @@ fn a_postgresql_that_is_not_who_it_should_be_is_told_nothing() {
             &stranger,
             Some("invalid peer certificate"),
         ),
-        // Whoever answers: encrypted and no more.
+        // `require` encrypts and does not verify the certificate.
         (HOST, "require", &stranger, None),
         (HOST, "disable", &authority, Some("no encryption")),
     ] {
-        let latchkey = world.latchkey(host, mode, trusted);
+        let latchkey = tls.latchkey(host, mode, trusted);
         let run = latchkey.run(&["tenant", "list"]);
         let Some(refused) = refused else {
-            run.ended_well();
+            run.expect_success();
             continue;
         };
-        run.failed_with(&["DATABASE_URL: cannot open "]);
+        run.expect_failure(&["DATABASE_URL: cannot open "]);
         assert!(run.stderr.contains(refused), "{}", run.stderr);
     }
 }
 
 #[test]
-fn commits_that_no_standby_confirms_keep_no_place_in_the_pool() {
+fn commits_without_a_standby_hold_no_connection_of_the_pool() {
     let authority = Authority::new();
-    let Some(cluster) = Cluster::start() else {
+    let Some(cluster) = PostgresCluster::with_standby() else {
         return;
     };
-    let mut world = World::of(cluster, &authority);
-    let latchkey = world.latchkey(HOST, "verify-full", &authority);
-    let Manager { secret, .. } = Manager::new(&latchkey);
-    // More than there are connections.
+    let mut tls = TlsDatabase::start(cluster, &authority);
+    let latchkey = tls.latchkey(HOST, "verify-full", &authority);
+    let ManagerKey { secret, .. } = ManagerKey::create(&latchkey);
+    // More than the pool has connections.
     let keys: Vec<_> = (0..12)
-        .map(|_| {
-            let key = latchkey.answer(&[
-                "key", "create", "--tenant", "acme", "--name", "Target", "--group", "Managers",
-            ]);
-            key["id"].as_str().unwrap().to_owned()
-        })
+        .map(|_| latchkey.create_key("acme", "Managers", "Target").id)
         .collect();
     let server = Server::start(&latchkey, &[]);
-    let ask = |method: &str, path: &str| {
+    let status = |method: &str, path: &str| {
         let mut connection = Connection::open(&server.address);
-        let answer = connection.send(&format!(
-            "{method} /api/v1/{path} HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\ncontent-length: 0\r\n\r\n"
-        ));
-        answer.map(|(status, _)| status)
+        let response = connection.send(&api_request(&secret, method, path, ""));
+        response.map(|(status, _)| status)
     };
-    assert_eq!(ask("GET", "whoami"), Some(200));
-    world.cluster.standby.as_mut().unwrap().kill();
+    assert_eq!(status("GET", "/whoami"), Some(200));
+    tls.cluster.standby.as_mut().unwrap().kill();
     thread::scope(|scope| {
         for key in &keys {
-            let ask = &ask;
+            let status = &status;
             scope.spawn(move || {
-                let revoked = ask("POST", &format!("api-keys/{key}/revoke"));
+                let revoked = status("POST", &format!("/api-keys/{key}/revoke"));
                 assert_eq!(revoked, Some(503));
             });
         }
     });
-    // Nobody may trust a memory by now: the database is asked.
-    until(|| ask("GET", "whoami") == Some(200));
+    // Leases have expired, so that the database is read.
+    wait_until(|| status("GET", "/whoami") == Some(200));
 }

@@ -1,4 +1,4 @@
-//! PostgreSQL's backup is its own: the runbook of `docs/deploy.md`, step by step, with the files that it names.
+//! Backup and restore of PostgreSQL: the runbook of `docs/deploy.md`, step by step, with the files that it names.
 
 use std::{
     collections::BTreeSet,
@@ -7,35 +7,27 @@ use std::{
     process::Command,
 };
 
-use super::{Key, Scene, ask, stop, whoami};
+use super::{BackupFixture, call, whoami};
 use crate::support::{
     binary::Latchkey,
-    people::{PASSWORD, add_administrator, sign_in},
-    postgres::Postgres,
-    server::{Server, get},
-    skip::skip,
+    client::get,
+    cluster::postgres_binaries,
+    postgres::PostgresDatabase,
+    server::Server,
+    setup::{ADMIN, Key, PASSWORD, sign_in},
 };
 
-/// PostgreSQL's own programs, in a folder where they leave their files.
+/// PostgreSQL's programs, which leave their files in a folder.
 struct Programs {
     binaries: PathBuf,
     folder: PathBuf,
 }
 
 impl Programs {
-    /// `None` where `TEST_POSTGRES_BINARIES` does not name them.
+    /// `None` where `TEST_POSTGRES_BINARIES` is not set.
     fn find(folder: &Path) -> Option<Self> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "xtask says so by the environment"
-        )]
-        let binaries = std::env::var_os("TEST_POSTGRES_BINARIES");
-        let Some(binaries) = binaries.map(PathBuf::from) else {
-            skip("PostgreSQL's programs (TEST_POSTGRES_BINARIES)");
-            return None;
-        };
         Some(Self {
-            binaries,
+            binaries: postgres_binaries()?,
             folder: folder.to_path_buf(),
         })
     }
@@ -51,7 +43,7 @@ impl Programs {
     }
 
     /// Runs a file of `docs/deploy/`.
-    fn psql(&self, database: &Postgres, file: &str) {
+    fn psql(&self, database: &PostgresDatabase, file: &str) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../docs/deploy")
             .join(file);
@@ -63,7 +55,7 @@ impl Programs {
         );
     }
 
-    /// What it has left to be revoked.
+    /// The keys that the scripts list for revocation.
     fn to_revoke(&self) -> BTreeSet<String> {
         let text = fs::read_to_string(self.folder.join("revoke.txt")).unwrap();
         text.lines().map(str::to_owned).collect()
@@ -71,23 +63,23 @@ impl Programs {
 }
 
 #[test]
-fn p55_a_restored_postgresql_names_every_key_that_must_not_come_back() {
-    let (Some(old), Some(restored)) = (Postgres::fresh(), Postgres::fresh()) else {
+fn p55_the_runbook_lists_every_key_that_must_stay_revoked() {
+    let (Some(old), Some(restored)) = (PostgresDatabase::create(), PostgresDatabase::create())
+    else {
         return;
     };
-    let scene = Scene::on(Latchkey::new().with("DATABASE_URL", &old.url()));
-    let Some(programs) = Programs::find(scene.latchkey.folder()) else {
+    let fixture = BackupFixture::on(Latchkey::new().with("DATABASE_URL", &old.url()));
+    let Some(programs) = Programs::find(fixture.latchkey.folder()) else {
         return;
     };
-    let kept = scene.new_key("Kept");
-    let dead = scene.new_key("Dead before");
-    scene.latchkey.answer(&["key", "revoke", &dead.id]);
-    let since = ["Revoked", "Rotated", "Revoked by hand"].map(|name| scene.new_key(name));
+    let kept = fixture.new_key("Kept");
+    let dead = fixture.new_key("Dead before");
+    fixture.latchkey.run_json(&["key", "revoke", &dead.id]);
+    let since = ["Revoked", "Rotated", "Revoked by hand"].map(|name| fixture.new_key(name));
     let [revoked, rotated, by_hand] = &since;
-    let email = "mira@acme.example";
-    add_administrator(&scene.latchkey, email);
-    let server = Server::start(&scene.latchkey, &[]);
-    let (_, session) = sign_in(&server.address, email, PASSWORD);
+    fixture.latchkey.create_administrator("acme", ADMIN);
+    let server = Server::start(&fixture.latchkey, &[]);
+    let (_, session) = sign_in(&server.address, ADMIN, PASSWORD);
     let cookie = format!("cookie: {}\r\n", session.unwrap());
 
     let old_url = format!("--dbname={}", old.url());
@@ -103,24 +95,24 @@ fn p55_a_restored_postgresql_names_every_key_that_must_not_come_back() {
         ],
     );
 
-    // Since the backup.
+    // Changes after the backup.
     let path = format!("/api-keys/{}/revoke", revoked.id);
-    let manager = &scene.manager;
+    let manager = &fixture.manager;
     assert_eq!(
-        ask(&server.address, "POST", &path, &manager.secret, "").0,
+        call(&server.address, "POST", &path, &manager.secret, "").0,
         200
     );
     let path = format!("/api-keys/{}/rotate", rotated.id);
-    let (status, new) = ask(&server.address, "POST", &path, &manager.secret, "");
+    let (status, new) = call(&server.address, "POST", &path, &manager.secret, "");
     assert_eq!(status, 200);
-    let new = Key::of(&new);
+    let new = Key::from_json(&new);
     old.execute(&format!(
         "UPDATE api_keys SET revoked_at = now() WHERE id = '{}'",
         by_hand.id
     ));
-    let made_since = scene.new_key("Made since");
+    let made_since = fixture.new_key("Made since");
     let narrowed = ["--group", "Managers", "--permission", "api-keys:read"];
-    scene.latchkey.answer(
+    fixture.latchkey.run_json(
         &[
             &["group", "set-permissions", "--tenant", "acme"],
             &narrowed[..],
@@ -128,8 +120,8 @@ fn p55_a_restored_postgresql_names_every_key_that_must_not_come_back() {
         .concat(),
     );
 
-    // Steps 1 to 5.
-    stop(server);
+    // Steps 1 to 5 of the runbook.
+    server.stop();
     programs.psql(&old, "postgres-before-restore.sql");
     let restored_url = format!("--dbname={}", restored.url());
     programs.run(
@@ -143,14 +135,14 @@ fn p55_a_restored_postgresql_names_every_key_that_must_not_come_back() {
         ],
     );
     let latchkey = Latchkey::new().with("DATABASE_URL", &restored.url());
-    latchkey.run(&["tenant", "list"]).ended_well();
+    latchkey.run(&["tenant", "list"]).expect_success();
     programs.psql(&restored, "postgres-after-restore.sql");
     let named = programs.to_revoke();
     assert_eq!(named, since.iter().map(|key| key.id.clone()).collect());
     for id in &named {
-        latchkey.run(&["key", "revoke", id]).ended_well();
+        latchkey.run(&["key", "revoke", id]).expect_success();
     }
-    let redo = fs::read_to_string(scene.latchkey.folder().join("redo.csv")).unwrap();
+    let redo = fs::read_to_string(fixture.latchkey.folder().join("redo.csv")).unwrap();
     assert!(redo.contains(&manager.group), "{redo}");
     assert!(redo.contains(&made_since.id), "{redo}");
     programs.psql(&restored, "postgres-after-restore.sql");

@@ -6,7 +6,7 @@ use crate::support::binary::Latchkey;
 fn the_version_names_commit_and_licence_and_needs_no_database() {
     let latchkey = Latchkey::new().with("DATABASE_URL", "nonsense");
     let run = latchkey.run(&["--version"]);
-    let lines: Vec<_> = run.ended_well().stdout.lines().collect();
+    let lines: Vec<_> = run.expect_success().stdout.lines().collect();
     let [version, commit, licence] = lines.as_slice() else {
         panic!("three lines: {lines:?}");
     };
@@ -22,5 +22,5 @@ fn the_version_names_commit_and_licence_and_needs_no_database() {
     );
     assert_eq!(*licence, "license: MIT OR Apache-2.0");
     let short = latchkey.run(&["-V"]);
-    assert_eq!(short.ended_well().stdout.trim_end(), *version);
+    assert_eq!(short.expect_success().stdout.trim_end(), *version);
 }

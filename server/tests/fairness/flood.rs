@@ -1,4 +1,4 @@
-//! Many connections that ask for the same again and again, and how others are answered meanwhile.
+//! Many connections that repeat the same requests, and the times of other requests meanwhile.
 
 use std::{
     collections::BTreeMap,
@@ -11,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::load::Connection;
+use crate::support::client::Connection;
 
-/// How often each status came; 0 stands for a connection that ended.
+/// The number of responses with each status; 0 stands for a connection that ended.
 pub(crate) type Statuses = BTreeMap<u16, u64>;
 
-/// Connections that send one of some requests each, as soon as the last one is answered.
+/// Connections that each send one of the requests as soon as the response to the last one arrives.
 pub(crate) struct Flood {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -25,11 +25,12 @@ pub(crate) struct Flood {
 #[derive(Default)]
 struct Shared {
     stopped: AtomicBool,
-    answers: AtomicU64,
+    responses: AtomicU64,
     statuses: Mutex<Statuses>,
 }
 
 impl Flood {
+    /// Starts the connections, which take the requests in turn.
     pub(crate) fn start(address: &str, connections: usize, requests: &[&str]) -> Self {
         let shared = Arc::new(Shared::default());
         let threads = requests
@@ -45,12 +46,12 @@ impl Flood {
         Self { shared, threads }
     }
 
-    /// How many were answered until now.
-    pub(crate) fn answers(&self) -> u64 {
-        self.shared.answers.load(Ordering::Relaxed)
+    /// The number of responses so far.
+    pub(crate) fn responses(&self) -> u64 {
+        self.shared.responses.load(Ordering::Relaxed)
     }
 
-    /// Ends it, and tells what it was answered.
+    /// Ends the flood; returns the statuses of its responses.
     pub(crate) fn stop(mut self) -> Statuses {
         self.end();
         self.shared.statuses.lock().unwrap().clone()
@@ -90,7 +91,7 @@ impl Shared {
             }
             let status = status.unwrap_or_default();
             *statuses.entry(status).or_default() += 1;
-            self.answers.fetch_add(1, Ordering::Relaxed);
+            self.responses.fetch_add(1, Ordering::Relaxed);
         }
         let mut all = self.statuses.lock().unwrap();
         for (status, number) in statuses {
@@ -99,23 +100,23 @@ impl Shared {
     }
 }
 
-/// How requests of one kind were answered, and how fast.
-pub(crate) struct Answers {
-    what: &'static str,
+/// Statuses and times of requests of one kind.
+pub(crate) struct Responses {
+    kind: &'static str,
     statuses: Statuses,
     times: Vec<Duration>,
 }
 
-impl Answers {
-    pub(crate) const fn new(what: &'static str) -> Self {
+impl Responses {
+    pub(crate) const fn new(kind: &'static str) -> Self {
         Self {
-            what,
+            kind,
             statuses: Statuses::new(),
             times: Vec::new(),
         }
     }
 
-    /// Takes the time of one.
+    /// Sends a request and records its status and time.
     pub(crate) fn time(&mut self, request: impl FnOnce() -> Option<u16>) {
         let started = Instant::now();
         let status = request().unwrap_or_default();
@@ -123,14 +124,14 @@ impl Answers {
         *self.statuses.entry(status).or_default() += 1;
     }
 
-    /// Every one has that status.
+    /// Asserts that every response has that status.
     #[track_caller]
     pub(crate) fn assert_all(&self, status: u16) {
         let expected = Statuses::from([(status, self.times.len() as u64)]);
-        assert_eq!(self.statuses, expected, "{}", self.what);
+        assert_eq!(self.statuses, expected, "{}", self.kind);
     }
 
-    /// So many of a hundred were at least so fast; 100 is the slowest.
+    /// A percentile of the times; 100 is the slowest.
     pub(crate) fn percentile(&self, percent: usize) -> Duration {
         let mut times = self.times.clone();
         times.sort();
@@ -139,12 +140,12 @@ impl Answers {
     }
 }
 
-impl fmt::Display for Answers {
+impl fmt::Display for Responses {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
             "{} {:?}: p50 {:.1?}, p90 {:.1?}, p99 {:.1?}, most {:.1?}",
-            self.what,
+            self.kind,
             self.statuses,
             self.percentile(50),
             self.percentile(90),

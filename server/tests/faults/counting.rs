@@ -1,5 +1,5 @@
-//! Faults again and again while keys are checked and changed: how many checks were judged by what was before an answer, and how many
-//! answers do not hold.
+//! Repeated faults while keys are verified and changed: counts the late acceptances, by requests that were sent after the response to a
+//! change, and the responses that contradict the database.
 
 use std::{
     sync::{
@@ -11,48 +11,46 @@ use std::{
 };
 
 use super::{
-    ledger::{Answer, Ledger, Target},
+    ledger::{Ledger, Outcome, Target},
     strace::Fault,
 };
 use crate::support::{
     binary::Latchkey,
-    load::Connection,
-    manager::Manager,
-    postgres::Postgres,
-    programs,
-    proxy::{Commit, Proxy, Which},
+    client::Connection,
+    environment::{self, is_soak},
+    fault_proxy::{CommitFault, ConnectionKind, FaultProxy},
+    postgres::PostgresDatabase,
     server::Server,
-    until::until,
+    setup::ManagerKey,
+    skip::has_program,
+    wait::wait_until,
 };
 
-/// Who checks keys at once.
-const CHECKERS: usize = 8;
-/// Between two checks of each, so that the machine has time for the changes too.
+/// Concurrent connections that verify keys.
+const VERIFIERS: usize = 8;
+/// Between two verifications of a connection, which leaves the machine time for the changes.
 const PAUSE: Duration = Duration::from_millis(5);
-/// Secrets that are checked: the newest ones.
-const CHECKED: usize = 32;
+/// The number of secrets that are verified: the newest ones.
+const SECRETS: usize = 32;
 
-/// How many faults there are, how long each lasts, and how long it is from one to the next.
+/// The number of faults, the duration of each, and the time from one to the next.
 fn plan() -> (usize, Duration, Duration) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "xtask says so by the environment"
-    )]
-    let rounds = std::env::var("TEST_ROUNDS").ok();
-    match rounds {
-        Some(rounds) => (
-            rounds.parse().unwrap(),
-            Duration::from_secs(4),
-            Duration::from_secs(20),
-        ),
-        None => (4, Duration::from_millis(700), Duration::from_millis(1_500)),
+    let faults = environment::rounds(4);
+    if is_soak() {
+        (faults, Duration::from_secs(4), Duration::from_secs(20))
+    } else {
+        (
+            faults,
+            Duration::from_millis(700),
+            Duration::from_millis(1_500),
+        )
     }
 }
 
-/// A secret that is checked again and again.
+/// A secret that is verified repeatedly.
 struct Checked {
     secret: String,
-    /// Somebody was told that it is refused.
+    /// A response confirmed that it is refused from now on.
     is_dead: AtomicBool,
 }
 
@@ -78,14 +76,14 @@ impl Shared {
             is_dead: AtomicBool::new(false),
         });
         let mut all = self.checked.lock().unwrap();
-        if all.len() >= CHECKED {
+        if all.len() >= SECRETS {
             all.remove(0);
         }
         all.push(Arc::clone(&checked));
         checked
     }
 
-    /// Checks secrets by turns, from the one of `number` on.
+    /// Verifies the secrets in turn, from the one of `number` on.
     fn check(&self, address: &str, number: usize) {
         let mut connection = None;
         for turn in number.. {
@@ -100,11 +98,11 @@ impl Shared {
                 if connection.is_none() {
                     connection = Connection::try_open(address);
                 }
-                // Before it is sent.
+                // Read before the request is sent.
                 let is_dead = next.is_dead.load(Ordering::SeqCst);
                 let status = connection
                     .as_mut()
-                    .and_then(|open| whoami(open, &next.secret));
+                    .and_then(|open| open.whoami(&next.secret));
                 self.counts.checks.fetch_add(1, Ordering::Relaxed);
                 match status {
                     Some(200) if is_dead => {
@@ -125,7 +123,7 @@ impl Shared {
         }
     }
 
-    /// Makes, rotates and revokes keys at the servers by turns until it is over.
+    /// Creates, edits, rotates and revokes keys on the servers in turn until it is over.
     fn change(&self, mut ledger: Ledger, addresses: &[String]) -> Ledger {
         for turn in 0.. {
             if self.is_over.load(Ordering::SeqCst) {
@@ -139,12 +137,12 @@ impl Shared {
                 continue;
             };
             let checked = self.add(&target.secret);
-            let change: fn(&Ledger, &Target) -> Answer = match turn % 3 {
+            let change: fn(&Ledger, &Target) -> Outcome = match turn % 3 {
                 0 => Ledger::edit,
                 1 => Ledger::rotate,
                 _ => Ledger::revoke,
             };
-            if change(&ledger, &target) == Answer::Done && turn % 3 != 0 {
+            if change(&ledger, &target) == Outcome::Done && turn % 3 != 0 {
                 checked.is_dead.store(true, Ordering::SeqCst);
             }
         }
@@ -152,16 +150,11 @@ impl Shared {
     }
 }
 
-fn whoami(connection: &mut Connection, secret: &str) -> Option<u16> {
-    let request = format!("GET /api/v1/whoami HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\n\r\n");
-    connection.send(&request).map(|(status, _)| status)
-}
-
-/// Counts while there is one fault after the other; `fault` begins that of a number, which lasts until what it returns is dropped.
+/// Counts during a sequence of faults. `fault` starts the fault of a number, which lasts until the returned value is dropped.
 fn count<T>(
-    what: &str,
-    beside: &Latchkey,
-    manager: &Manager,
+    engine: &str,
+    operator: &Latchkey,
+    manager: &ManagerKey,
     addresses: &[String],
     fault: impl Fn(usize) -> T,
 ) {
@@ -169,7 +162,7 @@ fn count<T>(
     let shared = Shared::default();
     let started = Instant::now();
     let ledger = thread::scope(|scope| {
-        for (number, address) in addresses.iter().cycle().take(CHECKERS).enumerate() {
+        for (number, address) in addresses.iter().cycle().take(VERIFIERS).enumerate() {
             let shared = &shared;
             scope.spawn(move || shared.check(address, number));
         }
@@ -177,9 +170,9 @@ fn count<T>(
         let changing = scope.spawn(|| shared.change(ledger, addresses));
         for number in 0..faults {
             let next = Instant::now() + interval;
-            let begun = fault(number);
+            let fault = fault(number);
             thread::park_timeout(lasts);
-            drop(begun);
+            drop(fault);
             while Instant::now() < next {
                 thread::park_timeout(next - Instant::now());
             }
@@ -190,32 +183,32 @@ fn count<T>(
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let (counts, late) = (&shared.counts, count(&shared.counts.late));
     eprintln!(
-        "{what}: {faults} faults in {} s; {} checks ({} refused, {} failed), {late} late acceptances; {} changes done, {} refused, {} unknown",
+        "{engine}: {faults} faults in {} s; {} verifications ({} refused, {} failed), {late} late acceptances; {} changes done, {} refused, {} unknown",
         started.elapsed().as_secs(),
         count(&counts.checks),
         count(&counts.refused),
         count(&counts.failed),
-        ledger.count(Answer::Done),
-        ledger.count(Answer::Refused),
-        ledger.count(Answer::Unknown),
+        ledger.count(Outcome::Done),
+        ledger.count(Outcome::Refused),
+        ledger.count(Outcome::Unknown),
     );
     assert_eq!(late, 0, "late acceptances");
-    assert!(ledger.count(Answer::Done) > 0);
-    // Each that nothing fails any more is answered.
+    assert!(ledger.count(Outcome::Done) > 0);
+    // Without faults, changes succeed.
     let recovered = Ledger::new(&addresses[0], manager);
-    until(|| recovered.is_ready());
+    wait_until(|| recovered.is_ready());
     assert_eq!(recovered.create_named("At the end", "").unwrap().0, 201);
-    ledger.assert_holds(beside);
-    eprintln!("{what}: 0 answers do not hold");
+    ledger.assert_database_agrees(operator);
+    eprintln!("{engine}: 0 responses contradict the database");
 }
 
 #[test]
-fn p65_on_sqlite_no_check_is_late_and_each_answer_holds_whatever_fails() {
-    if !programs::has("strace", "-V") {
+fn p65_on_sqlite_faults_cause_no_late_acceptance_and_no_wrong_response() {
+    if !has_program("strace", "-V") {
         return;
     }
     let latchkey = Latchkey::new();
-    let manager = Manager::new(&latchkey);
+    let manager = ManagerKey::create(&latchkey);
     let server = Server::start(&latchkey, &[]);
     let addresses = [server.address.clone()];
     count("SQLite", &latchkey, &manager, &addresses, |number| {
@@ -226,12 +219,12 @@ fn p65_on_sqlite_no_check_is_late_and_each_answer_holds_whatever_fails() {
             ("fsync,fdatasync", "EIO", "2+2"),
             ("pwrite64", "ENOSPC", "1..2"),
         ][number % 5];
-        Fault::begin(&latchkey, &server, calls, error, when)
+        Fault::start(&latchkey, &server, calls, error, when)
     });
 }
 
-/// Heals when it is dropped.
-struct Healing<'a>(&'a Proxy);
+/// Heals the proxy when it is dropped.
+struct Healing<'a>(&'a FaultProxy);
 
 impl Drop for Healing<'_> {
     fn drop(&mut self) {
@@ -240,15 +233,15 @@ impl Drop for Healing<'_> {
 }
 
 #[test]
-fn p65_on_three_replicas_no_check_is_late_and_each_answer_holds_whatever_fails() {
-    let Some(database) = Postgres::fresh() else {
+fn p65_on_three_replicas_faults_cause_no_late_acceptance_and_no_wrong_response() {
+    let Some(database) = PostgresDatabase::create() else {
         return;
     };
-    let beside = Latchkey::new().with("DATABASE_URL", &database.url());
-    let manager = Manager::new(&beside);
+    let operator = Latchkey::new().with("DATABASE_URL", &database.url());
+    let manager = ManagerKey::create(&operator);
     let replicas: Vec<_> = (0..3)
         .map(|_| {
-            let proxy = Proxy::before(&database.address());
+            let proxy = FaultProxy::in_front_of(&database.address());
             let url = format!("{}?sslmode=disable", database.url_at(&proxy.address()));
             let latchkey = Latchkey::new().with("DATABASE_URL", &url);
             (Server::start(&latchkey, &[]), proxy)
@@ -258,17 +251,23 @@ fn p65_on_three_replicas_no_check_is_late_and_each_answer_holds_whatever_fails()
         .iter()
         .map(|(server, _)| server.address.clone())
         .collect();
-    count("Three replicas", &beside, &manager, &addresses, |number| {
-        let proxy = &replicas[number % 3].1;
-        match number % 7 {
-            0 => proxy.on_commit(Commit::AnswerIsLost),
-            1 => proxy.stall(Which::All),
-            2 => proxy.on_commit(Commit::IsCutOff),
-            3 => proxy.move_to(&database.address()),
-            4 => proxy.on_commit(Commit::AnswerIsHeld),
-            5 => proxy.stall(Which::Beat),
-            _ => proxy.on_commit(Commit::IsLost),
-        }
-        Healing(proxy)
-    });
+    count(
+        "Three replicas",
+        &operator,
+        &manager,
+        &addresses,
+        |number| {
+            let proxy = &replicas[number % 3].1;
+            match number % 7 {
+                0 => proxy.on_commit(CommitFault::ResponseLost),
+                1 => proxy.stall(ConnectionKind::All),
+                2 => proxy.on_commit(CommitFault::ConnectionCut),
+                3 => proxy.move_to(&database.address()),
+                4 => proxy.on_commit(CommitFault::ResponseHeld),
+                5 => proxy.stall(ConnectionKind::Poll),
+                _ => proxy.on_commit(CommitFault::RequestLost),
+            }
+            Healing(proxy)
+        },
+    );
 }

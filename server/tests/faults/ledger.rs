@@ -1,21 +1,25 @@
-//! Changes of keys, what was answered to each, and whether that is so: by the word of another process.
+//! Changes of keys and their responses, compared with the database by another process.
 
 use std::{
     cell::{Cell, RefCell},
-    io::{Read as _, Write as _},
     net::TcpStream,
 };
 
 use serde_json::{Value, json};
 
-use crate::support::{binary::Latchkey, load::Connection, manager::Manager};
+use crate::support::{
+    binary::Latchkey,
+    client::{Connection, Response, request},
+    setup::{ManagerKey, text},
+    wait::PATIENCE,
+};
 
-/// What another process has to see.
+/// What the database has to contain.
 #[derive(Clone, Debug)]
 enum Expected {
     /// A key of that name, or none.
-    Made { name: String, is_made: bool },
-    /// That a member of the key of that identifier has this value.
+    Exists { name: String, exists: bool },
+    /// A member of a key with this value.
     Has {
         id: String,
         member: &'static str,
@@ -23,48 +27,47 @@ enum Expected {
     },
 }
 
-/// What a change was answered with.
+/// The outcome of a change, by its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// It is done.
+pub(crate) enum Outcome {
     Done,
     /// Nothing was changed.
     Refused,
-    /// Nobody knows.
+    /// The response is missing or `outcome_unknown`.
     Unknown,
 }
 
-/// A key that is changed once, of each kind of change one.
+/// A key that is changed once.
 pub(crate) struct Target {
     pub(crate) id: String,
     pub(crate) secret: String,
     hint: String,
 }
 
-/// A server's changes, and what was answered to them.
+/// Makes changes on a server and records their responses, to compare them with the database.
 pub(crate) struct Ledger {
     pub(crate) address: String,
     group: String,
     manager: String,
     number: Cell<u32>,
     expected: RefCell<Vec<Expected>>,
-    answers: RefCell<Vec<Answer>>,
+    outcomes: RefCell<Vec<Outcome>>,
 }
 
 impl Ledger {
     /// For the server at `address`.
-    pub(crate) fn new(address: &str, manager: &Manager) -> Self {
+    pub(crate) fn new(address: &str, manager: &ManagerKey) -> Self {
         Self {
             address: address.to_owned(),
             group: manager.group.clone(),
             manager: manager.secret.clone(),
             number: Cell::new(0),
             expected: RefCell::default(),
-            answers: RefCell::default(),
+            outcomes: RefCell::default(),
         }
     }
 
-    /// What the API answers: its status and its body. `headers` each with its line end.
+    /// Calls the JSON API; returns the status and the body. Each of `headers` with its line end.
     pub(crate) fn send(
         &self,
         method: &str,
@@ -77,8 +80,8 @@ impl Ledger {
         Some((status, serde_json::from_str(&body).unwrap_or_default()))
     }
 
-    /// [`Self::send`], and whether the answer is that of an earlier request.
-    pub(crate) fn send_and_see_replay(
+    /// [`Self::send`], and whether the response repeats that of an earlier request.
+    pub(crate) fn send_with_replay(
         &self,
         method: &str,
         path: &str,
@@ -87,37 +90,28 @@ impl Ledger {
     ) -> Option<(u16, bool, Value)> {
         let headers = format!("connection: close\r\n{headers}");
         let request = self.request(method, path, &headers, body);
-        let mut stream = TcpStream::connect(&self.address).ok()?;
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        let replayed = head.contains("idempotency-replayed: true");
-        Some((status, replayed, serde_json::from_str(body).ok()?))
+        let stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let response = Response::of(stream, request.as_bytes())?;
+        let is_replay = response.header("idempotency-replayed") == Some("true");
+        Some((
+            response.status,
+            is_replay,
+            serde_json::from_str(&response.body).ok()?,
+        ))
     }
 
     fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
-        let content_type = if body.is_empty() {
-            ""
-        } else {
-            "content-type: application/json\r\n"
-        };
-        format!(
-            "{method} /api/v1{path} HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n{headers}{content_type}content-length: {}\r\n\r\n{body}",
-            self.manager,
-            body.len()
-        )
+        let headers = format!("x-api-key: {}\r\n{headers}", self.manager);
+        request(method, &format!("/api/v1{path}"), &headers, body)
     }
 
-    /// The status for a request with that secret.
+    /// The status of a verification with that secret.
     pub(crate) fn whoami(&self, secret: &str) -> u16 {
-        let request =
-            format!("GET /api/v1/whoami HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\n\r\n");
-        Connection::open(&self.address).send(&request).unwrap().0
+        Connection::open(&self.address).whoami(secret).unwrap()
     }
 
-    /// Those of `/readyz`.
+    /// The status of `/readyz`.
     pub(crate) fn readiness(&self) -> u16 {
         let request = "GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n";
         Connection::open(&self.address).send(request).unwrap().0
@@ -127,25 +121,24 @@ impl Ledger {
         self.readiness() == 200
     }
 
-    /// A new key, which has to be made.
+    /// Creates a key, which has to succeed.
     pub(crate) fn target(&self) -> Target {
         self.try_target().expect("a key")
     }
 
-    /// A new key, where one is made.
+    /// Creates a key; `None` where that fails.
     pub(crate) fn try_target(&self) -> Option<Target> {
         let name = self.next_name();
-        let answer = self.create_named(&name, "");
-        let made = |is_made, _: &Value| Expected::Made { name, is_made };
-        if self.note(answer.as_ref(), 201, made) != Answer::Done {
+        let response = self.create_named(&name, "");
+        let expected = |exists, _: &Value| Expected::Exists { name, exists };
+        if self.record(response.as_ref(), 201, expected) != Outcome::Done {
             return None;
         }
-        let (_, key) = answer?;
-        let text = |name: &str| key[name].as_str().unwrap().to_owned();
+        let (_, key) = response?;
         Some(Target {
-            id: text("id"),
-            secret: text("secret"),
-            hint: text("hint"),
+            id: text(&key, "id"),
+            secret: text(&key, "secret"),
+            hint: text(&key, "hint"),
         })
     }
 
@@ -154,7 +147,7 @@ impl Ledger {
         format!("Key {}", self.number.get())
     }
 
-    /// The body of a request that makes a key.
+    /// The body of a request that creates a key.
     pub(crate) fn body(&self, name: &str) -> String {
         json!({
             "name": name,
@@ -168,47 +161,47 @@ impl Ledger {
         self.send("POST", "/api-keys", headers, &self.body(name))
     }
 
-    /// Makes a key.
-    pub(crate) fn create(&self) -> Answer {
+    /// Creates a key.
+    pub(crate) fn create(&self) -> Outcome {
         let name = self.next_name();
-        let answer = self.create_named(&name, "");
-        self.note(answer.as_ref(), 201, |is_made, _| Expected::Made {
+        let response = self.create_named(&name, "");
+        self.record(response.as_ref(), 201, |exists, _| Expected::Exists {
             name,
-            is_made,
+            exists,
         })
     }
 
     /// Revokes a key.
-    pub(crate) fn revoke(&self, target: &Target) -> Answer {
+    pub(crate) fn revoke(&self, target: &Target) -> Outcome {
         let path = format!("/api-keys/{}/revoke", target.id);
-        let answer = self.send("POST", &path, "", "");
-        self.note(answer.as_ref(), 200, |is_done, _| Expected::Has {
+        let response = self.send("POST", &path, "", "");
+        self.record(response.as_ref(), 200, |is_done, _| Expected::Has {
             id: target.id.clone(),
             member: "status",
             value: if is_done { "revoked" } else { "active" }.to_owned(),
         })
     }
 
-    /// Gives a key a new secret.
-    pub(crate) fn rotate(&self, target: &Target) -> Answer {
+    /// Rotates a key.
+    pub(crate) fn rotate(&self, target: &Target) -> Outcome {
         let path = format!("/api-keys/{}/rotate", target.id);
-        let answer = self.send("POST", &path, "", "");
-        self.note(answer.as_ref(), 200, |is_done, key| Expected::Has {
+        let response = self.send("POST", &path, "", "");
+        self.record(response.as_ref(), 200, |is_done, key| Expected::Has {
             id: target.id.clone(),
             member: "hint",
             value: if is_done {
-                key["hint"].as_str().unwrap().to_owned()
+                text(key, "hint")
             } else {
                 target.hint.clone()
             },
         })
     }
 
-    /// Gives a key another description.
-    pub(crate) fn edit(&self, target: &Target) -> Answer {
+    /// Changes the description of a key.
+    pub(crate) fn edit(&self, target: &Target) -> Outcome {
         let path = format!("/api-keys/{}", target.id);
-        let answer = self.send("PATCH", &path, "", r#"{"description":"edited"}"#);
-        self.note(answer.as_ref(), 200, |is_done, _| Expected::Has {
+        let response = self.send("PATCH", &path, "", r#"{"description":"edited"}"#);
+        self.record(response.as_ref(), 200, |is_done, _| Expected::Has {
             id: target.id.clone(),
             member: "description",
             value: if is_done {
@@ -219,8 +212,8 @@ impl Ledger {
         })
     }
 
-    /// One change of each kind.
-    pub(crate) fn change(&self, targets: &[Target; 3]) -> [Answer; 4] {
+    /// Makes one change of each kind.
+    pub(crate) fn change(&self, targets: &[Target; 3]) -> [Outcome; 4] {
         [
             self.create(),
             self.revoke(&targets[0]),
@@ -229,45 +222,47 @@ impl Ledger {
         ]
     }
 
+    /// Creates a key for each change of [`Self::change`] but the first.
     pub(crate) fn targets(&self) -> [Target; 3] {
         std::array::from_fn(|_| self.target())
     }
 
-    fn note(
+    /// Derives the outcome from a response and records it.
+    fn record(
         &self,
-        answer: Option<&(u16, Value)>,
+        response: Option<&(u16, Value)>,
         done: u16,
         expected: impl FnOnce(bool, &Value) -> Expected,
-    ) -> Answer {
-        let answer = match answer {
-            None => Answer::Unknown,
+    ) -> Outcome {
+        let outcome = match response {
+            None => Outcome::Unknown,
             Some((status, body)) if *status == done => {
                 self.expected.borrow_mut().push(expected(true, body));
-                Answer::Done
+                Outcome::Done
             }
-            Some((503, body)) if body["code"] == "outcome_unknown" => Answer::Unknown,
+            Some((503, body)) if body["code"] == "outcome_unknown" => Outcome::Unknown,
             Some((status, body)) => {
                 assert_eq!((*status, &body["code"]), (503, &json!("unavailable")));
                 self.expected.borrow_mut().push(expected(false, body));
-                Answer::Refused
+                Outcome::Refused
             }
         };
-        self.answers.borrow_mut().push(answer);
-        answer
+        self.outcomes.borrow_mut().push(outcome);
+        outcome
     }
 
-    /// Everything that was answered is so, as a process of its own sees it.
+    /// Asserts that every confirmed change is in the database and no refused one, as another process reads it.
     #[track_caller]
-    pub(crate) fn assert_holds(&self, latchkey: &Latchkey) {
-        let keys = latchkey.answer(&["key", "list", "--tenant", "acme"]);
+    pub(crate) fn assert_database_agrees(&self, latchkey: &Latchkey) {
+        let keys = latchkey.run_json(&["key", "list", "--tenant", "acme"]);
         let keys = keys.as_array().unwrap();
-        let wrong: Vec<_> = self
+        let contradictions: Vec<_> = self
             .expected
             .borrow()
             .iter()
             .filter(|expected| match expected {
-                Expected::Made { name, is_made } => {
-                    keys.iter().any(|key| key["name"] == **name) != *is_made
+                Expected::Exists { name, exists } => {
+                    keys.iter().any(|key| key["name"] == **name) != *exists
                 }
                 Expected::Has { id, member, value } => {
                     let key = keys.iter().find(|key| key["id"] == **id);
@@ -278,15 +273,15 @@ impl Ledger {
             .collect();
         let count = self.expected.borrow().len();
         assert!(
-            wrong.is_empty(),
-            "{} of {count} answers do not hold: {wrong:?}",
-            wrong.len()
+            contradictions.is_empty(),
+            "{} of {count} responses contradict the database: {contradictions:?}",
+            contradictions.len()
         );
     }
 
-    /// How many changes were answered so.
-    pub(crate) fn count(&self, answer: Answer) -> usize {
-        let answers = self.answers.borrow();
-        answers.iter().filter(|given| **given == answer).count()
+    /// The number of changes with that outcome.
+    pub(crate) fn count(&self, outcome: Outcome) -> usize {
+        let outcomes = self.outcomes.borrow();
+        outcomes.iter().filter(|other| **other == outcome).count()
     }
 }

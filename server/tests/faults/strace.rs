@@ -6,17 +6,18 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::support::{binary::Latchkey, server::Server, until::until};
+use crate::support::{binary::Latchkey, server::Server, wait::wait_until};
 
-/// Has calls of a server fail until it is dropped.
+/// System calls of a server that fail until this is dropped.
 pub(crate) struct Fault {
     strace: Child,
     trace: PathBuf,
 }
 
 impl Fault {
-    /// `calls` of `server` fail with `error`: the first, the first two, each second and so on of each thread, by `when`, or all.
-    pub(crate) fn begin(
+    /// Lets `calls` of `server` fail with `error`. `when` selects calls of each thread, such as the first ones or each second (strace(1)); all
+    /// where it is empty.
+    pub(crate) fn start(
         latchkey: &Latchkey,
         server: &Server,
         calls: &str,
@@ -24,7 +25,7 @@ impl Fault {
         when: &str,
     ) -> Self {
         let trace = latchkey.folder().join("trace");
-        let said = latchkey.folder().join("strace");
+        let errors = latchkey.folder().join("strace");
         let when = match when {
             "" => String::new(),
             when => format!(":when={when}"),
@@ -38,17 +39,17 @@ impl Fault {
             .arg("--attach")
             .arg(server.child.id().to_string())
             .stdin(Stdio::null())
-            .stderr(File::create(&said).unwrap())
+            .stderr(File::create(&errors).unwrap())
             .spawn()
             .unwrap();
-        until(|| {
+        wait_until(|| {
             assert_eq!(strace.try_wait().unwrap(), None, "strace ended");
-            fs::read_to_string(&said).is_ok_and(|said| said.contains("attached"))
+            fs::read_to_string(&errors).is_ok_and(|errors| errors.contains("attached"))
         });
         Self { strace, trace }
     }
 
-    /// How many calls have failed by now.
+    /// The number of failed calls so far.
     pub(crate) fn failed_calls(&self) -> usize {
         fs::read_to_string(&self.trace)
             .unwrap_or_default()
@@ -59,7 +60,7 @@ impl Fault {
 
 impl Drop for Fault {
     fn drop(&mut self) {
-        // So that it lets go of each thread.
+        // On SIGTERM strace detaches from every thread.
         let _ = Command::new("kill")
             .args(["-TERM", &self.strace.id().to_string()])
             .status();

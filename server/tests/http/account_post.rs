@@ -1,13 +1,13 @@
 //! `POST /account`: a new password.
 
 use super::{
-    exchange::Answer,
-    world::{ADMIN, PASSWORD, TestApp},
+    request::TestResponse,
+    test_app::{ADMIN, PASSWORD, TestApp},
 };
 
 const NEW: &str = "seven tired herons 41 umbrella";
 
-async fn change(app: &TestApp, session: &str, current: &str, new: &str) -> Answer {
+async fn change(app: &TestApp, session: &str, current: &str, new: &str) -> TestResponse {
     app.post("/account")
         .same_origin()
         .cookie(session)
@@ -20,35 +20,35 @@ async fn change(app: &TestApp, session: &str, current: &str, new: &str) -> Answe
 async fn p12_a_new_password_ends_every_other_session_and_gives_this_one_a_new_token() {
     let app = TestApp::start().await.with_admin().await;
     let (here, elsewhere) = (app.sign_in(ADMIN).await, app.sign_in(ADMIN).await);
-    let answer = change(&app, &here, PASSWORD, NEW).await;
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    assert_eq!(answer.header("location"), "/account");
-    let renewed = answer.set_cookie("latchkey_session");
+    let response = change(&app, &here, PASSWORD, NEW).await;
+    assert_eq!(response.status, 303, "{}", response.text());
+    assert_eq!(response.header("location"), "/account");
+    let renewed = response.set_cookie("latchkey_session");
     assert_ne!(renewed, here);
     assert!(app.is_signed_in(&renewed).await);
     assert!(!app.is_signed_in(&here).await, "the old token is dead");
     assert!(!app.is_signed_in(&elsewhere).await);
     for (password, status) in [(PASSWORD, 422), (NEW, 303)] {
-        let answer = app
+        let response = app
             .post("/sign-in")
             .same_origin()
             .form(&[("email", ADMIN), ("password", password)])
             .send()
             .await;
-        assert_eq!(answer.status, status);
+        assert_eq!(response.status, status);
     }
 }
 
 #[tokio::test]
-async fn a_wrong_current_password_and_one_that_is_too_easy_change_nothing() {
+async fn a_wrong_current_password_and_a_weak_new_one_change_nothing() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
-    let answer = change(&app, &session, "violet canoe 7 orbit lanterm", NEW).await;
-    assert_eq!(answer.status, 422);
-    assert!(answer.text().contains("The current password is wrong."));
-    let answer = change(&app, &session, PASSWORD, "password1234").await;
-    assert_eq!(answer.status, 422);
-    let page = answer.text();
+    let response = change(&app, &session, "violet canoe 7 orbit lanterm", NEW).await;
+    assert_eq!(response.status, 422);
+    assert!(response.text().contains("The current password is wrong."));
+    let response = change(&app, &session, PASSWORD, "password1234").await;
+    assert_eq!(response.status, 422);
+    let page = response.text();
     assert!(page.contains("id=\"new-password-error\""), "{page}");
     for secret in [PASSWORD, NEW, "password1234"] {
         assert!(!page.contains(secret));
@@ -57,7 +57,7 @@ async fn a_wrong_current_password_and_one_that_is_too_easy_change_nothing() {
 }
 
 #[tokio::test]
-async fn p78_the_current_password_is_judged_before_the_new_one() {
+async fn p78_the_current_password_is_checked_before_the_new_one() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let costly: String = "4@8({[<369#!1/|0$5+7%2".chars().cycle().take(256).collect();
@@ -69,19 +69,19 @@ async fn p78_the_current_password_is_judged_before_the_new_one() {
         (costly.as_str(), false),
         (long.as_str(), true),
     ] {
-        let answer = change(&app, &session, "violet canoe 7 orbit lanterm", new).await;
-        assert_eq!(answer.status, 422);
-        let page = answer.text();
+        let response = change(&app, &session, "violet canoe 7 orbit lanterm", new).await;
+        assert_eq!(response.status, 422);
+        let page = response.text();
         assert!(page.contains("The current password is wrong."), "{page}");
         let is_hidden = page.contains("id=\"new-password-error\" hidden");
         assert_eq!(is_hidden, !is_told, "{page}");
     }
     // A right one is no failed try, whatever is wrong with the new one.
     for _ in 0..12 {
-        let answer = change(&app, &session, PASSWORD, "short").await;
-        assert_eq!(answer.status, 422);
+        let response = change(&app, &session, PASSWORD, "short").await;
+        assert_eq!(response.status, 422);
         assert!(
-            answer
+            response
                 .text()
                 .contains("aria-describedby=\"new-password-error")
         );
@@ -90,33 +90,33 @@ async fn p78_the_current_password_is_judged_before_the_new_one() {
 }
 
 #[tokio::test]
-async fn p13_an_open_session_is_no_place_to_guess_the_password_at() {
+async fn p13_wrong_current_passwords_in_a_session_are_throttled() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     for _ in 0..10 {
-        let answer = change(&app, &session, "violet canoe 7 orbit lanterm", NEW).await;
-        assert_eq!(answer.status, 422, "{}", answer.text());
+        let response = change(&app, &session, "violet canoe 7 orbit lanterm", NEW).await;
+        assert_eq!(response.status, 422, "{}", response.text());
     }
-    let answer = change(&app, &session, PASSWORD, NEW).await;
-    assert_eq!(answer.status, 429);
-    assert!(answer.headers.contains_key("retry-after"));
+    let response = change(&app, &session, PASSWORD, NEW).await;
+    assert_eq!(response.status, 429);
+    assert!(response.headers.contains_key("retry-after"));
     assert!(app.is_signed_in(&session).await);
 }
 
 #[tokio::test]
-async fn that_the_password_was_changed_is_said_once_and_not_by_an_address() {
+async fn the_notice_of_a_password_change_is_shown_once_and_not_by_url() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
-    let says = |answer: &Answer| answer.text().contains("Password changed.");
+    let says = |response: &TestResponse| response.text().contains("Password changed.");
     let link = app
         .get("/account?changed=password")
         .cookie(&session)
         .send()
         .await;
     assert!(!says(&link), "anybody can send such a link");
-    let answer = change(&app, &session, PASSWORD, NEW).await;
-    let renewed = answer.set_cookie("latchkey_session");
-    let notice = answer.set_cookie("latchkey_password_changed");
+    let response = change(&app, &session, PASSWORD, NEW).await;
+    let renewed = response.set_cookie("latchkey_session");
+    let notice = response.set_cookie("latchkey_password_changed");
     let page = app
         .get("/account")
         .cookie(&format!("{renewed}; {notice}"))
@@ -132,12 +132,12 @@ async fn that_the_password_was_changed_is_said_once_and_not_by_an_address() {
 }
 
 #[tokio::test]
-async fn a_wrong_field_is_told_aloud_over_the_form_too() {
+async fn a_field_error_is_also_an_alert_above_the_form() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
-    let answer = change(&app, &session, "violet canoe 7 orbit lanterm", "short").await;
-    assert_eq!(answer.status, 422);
-    let page = answer.text();
+    let response = change(&app, &session, "violet canoe 7 orbit lanterm", "short").await;
+    assert_eq!(response.status, 422);
+    let page = response.text();
     assert!(page.contains("Must be 12–256 characters"), "{page}");
     assert!(
         page.contains("<p role=\"alert\">Your password was not changed."),

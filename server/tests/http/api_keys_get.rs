@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::world::{KeySpec, TestApp, day};
+use super::test_app::{KeySpec, TestApp, day};
 
 /// Acme with keys of these names beside the one that asks, which is called Reader.
 async fn with_names(names: &[&str]) -> (TestApp, String) {
@@ -48,15 +48,15 @@ async fn lists_the_keys_of_its_own_tenant_with_the_usage() {
         })
         .await;
     app.revoke("acme", &revoked).await;
-    let answer = app.get("/api/v1/api-keys").key(&secret).send().await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.header("cache-control"), "no-store");
-    let list = answer.json();
+    let response = app.get("/api/v1/api-keys").key(&secret).send().await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(response.header("cache-control"), "no-store");
+    let list = response.json();
     let found: BTreeSet<_> = names(&list).into_iter().collect();
     assert_eq!(found, BTreeSet::from(["ERP", "Shop", "Reader", "Old"]));
     assert_eq!(list["usage"], json!({ "used": 3, "limit": 100 }));
     assert_eq!(list["next_cursor"], Value::Null);
-    assert!(!answer.text().contains(&secret));
+    assert!(!response.text().contains(&secret));
 }
 
 #[tokio::test]
@@ -76,13 +76,13 @@ async fn filters_sorts_and_pages() {
     let list = |query: &'static str| {
         let (app, secret) = (&app, &secret);
         async move {
-            let answer = app
+            let response = app
                 .get(&format!("/api/v1/api-keys?{query}"))
                 .key(secret)
                 .send()
                 .await;
-            assert_eq!(answer.status, 200, "{query}: {}", answer.text());
-            answer.json()
+            assert_eq!(response.status, 200, "{query}: {}", response.text());
+            response.json()
         }
     };
     assert_eq!(
@@ -110,7 +110,7 @@ async fn filters_sorts_and_pages() {
 }
 
 #[tokio::test]
-async fn p60_everything_that_is_wrong_is_said_at_once() {
+async fn p60_all_invalid_parameters_are_reported_together() {
     let (app, secret) = with_names(&[]).await;
     let too_long = format!("q={}", "%C3%A9".repeat(101));
     let cases: [(&str, &[&str]); 13] = [
@@ -132,12 +132,12 @@ async fn p60_everything_that_is_wrong_is_said_at_once() {
         (&too_long, &["q"]),
     ];
     for (query, fields) in cases {
-        let answer = app
+        let response = app
             .get(&format!("/api/v1/api-keys?{query}"))
             .key(&secret)
             .send()
             .await;
-        let problem = answer.assert_problem(422, "validation_failed");
+        let problem = response.assert_problem(422, "validation_failed");
         let named: BTreeSet<_> = (problem["errors"].as_array().unwrap().iter())
             .map(|error| {
                 assert!(
@@ -153,20 +153,20 @@ async fn p60_everything_that_is_wrong_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_is_not_ours_is_refused() {
+async fn a_foreign_cursor_is_refused() {
     let (app, secret) = with_names(&["ERP"]).await;
     for cursor in ["x", "AAAA", "eyJ9", "%20", "..%2F..", &"A".repeat(3_000)] {
-        let answer = app
+        let response = app
             .get(&format!("/api/v1/api-keys?cursor={cursor}"))
             .key(&secret)
             .send()
             .await;
-        answer.assert_problem(400, "invalid_cursor");
+        response.assert_problem(400, "invalid_cursor");
     }
 }
 
 #[tokio::test]
-async fn p60_metacharacters_are_searched_for_as_they_are() {
+async fn p60_metacharacters_are_searched_literally() {
     let (app, secret) =
         with_names(&["100% sure", "under_score", "back\\slash", "it's", "plain"]).await;
     let cases = [
@@ -176,19 +176,19 @@ async fn p60_metacharacters_are_searched_for_as_they_are() {
         ("%27", "it's"),
     ];
     for (q, expected) in cases {
-        let answer = app
+        let response = app
             .get(&format!("/api/v1/api-keys?q={q}"))
             .key(&secret)
             .send()
             .await;
-        assert_eq!(names(&answer.json()), [expected], "{q}");
+        assert_eq!(names(&response.json()), [expected], "{q}");
     }
     for q in ["%27%20OR%201=1--", "%25%25", "a%25", "*", "%5B%5D"] {
-        let answer = app
+        let response = app
             .get(&format!("/api/v1/api-keys?q={q}"))
             .key(&secret)
             .send()
             .await;
-        assert_eq!(names(&answer.json()), Vec::<&str>::new(), "{q}");
+        assert_eq!(names(&response.json()), Vec::<&str>::new(), "{q}");
     }
 }

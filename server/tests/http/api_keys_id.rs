@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    exchange::{Answer, Ask},
-    world::{KeySpec, TestApp, day},
+    request::{TestRequest, TestResponse},
+    test_app::{KeySpec, TestApp, day},
 };
 
 const WRITE: &[&str] = &[
@@ -15,7 +15,7 @@ const WRITE: &[&str] = &[
 ];
 
 /// Acme with a key called ERP, and the secret of one that may change it.
-async fn world() -> (TestApp, String, String) {
+async fn start() -> (TestApp, String, String) {
     let app = TestApp::start().await;
     let writer = app.secret(WRITE).await;
     let target = app
@@ -28,21 +28,21 @@ async fn world() -> (TestApp, String, String) {
     (app, writer, path)
 }
 
-async fn read(app: &TestApp, secret: &str, path: &str) -> Answer {
-    let answer = app.get(path).key(secret).send().await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer
+async fn read(app: &TestApp, secret: &str, path: &str) -> TestResponse {
+    let response = app.get(path).key(secret).send().await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    response
 }
 
-fn patch(app: &TestApp, secret: &str, path: &str, body: &Value) -> Ask {
-    app.ask("PATCH", path).key(secret).json(body)
+fn patch(app: &TestApp, secret: &str, path: &str, body: &Value) -> TestRequest {
+    app.request("PATCH", path).key(secret).json(body)
 }
 
 #[tokio::test]
-async fn an_edit_changes_what_it_names_and_leaves_the_rest() {
-    let (app, writer, path) = world().await;
+async fn an_edit_changes_only_the_fields_in_its_body() {
+    let (app, writer, path) = start().await;
     let before = read(&app, &writer, &path).await.json();
-    let answer = patch(
+    let response = patch(
         &app,
         &writer,
         &path,
@@ -50,8 +50,8 @@ async fn an_edit_changes_what_it_names_and_leaves_the_rest() {
     )
     .send()
     .await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let after = answer.changed_key();
+    assert_eq!(response.status, 200, "{}", response.text());
+    let after = response.changed_key();
     assert_eq!(after["name"], "Warehouse");
     assert_eq!(after["ip_allowlist"], json!(["192.0.2.7/32"]));
     for kept in [
@@ -66,7 +66,7 @@ async fn an_edit_changes_what_it_names_and_leaves_the_rest() {
     }
     let again = read(&app, &writer, &path).await;
     assert_eq!(again.json(), after);
-    assert_eq!(again.header("etag"), answer.header("etag"));
+    assert_eq!(again.header("etag"), response.header("etag"));
     assert_eq!(
         app.audited("acme").await[0].action.as_str(),
         "api_key.updated"
@@ -74,8 +74,8 @@ async fn an_edit_changes_what_it_names_and_leaves_the_rest() {
 }
 
 #[tokio::test]
-async fn p48_an_edit_of_what_was_changed_meanwhile_is_refused() {
-    let (app, writer, path) = world().await;
+async fn p48_an_edit_of_an_outdated_version_is_refused() {
+    let (app, writer, path) = start().await;
     let stale = read(&app, &writer, &path).await.header("etag").to_owned();
     let edit = |name: &str| patch(&app, &writer, &path, &json!({ "name": name }));
     let first = edit("First").header("if-match", &stale).send().await;
@@ -91,14 +91,14 @@ async fn p48_an_edit_of_what_was_changed_meanwhile_is_refused() {
     ] {
         let name = read(&app, &writer, &path).await.json()["name"].clone();
         // The same name again: nothing changes, and the tag stays.
-        let answer = patch(&app, &writer, &path, &json!({ "name": name }))
+        let response = patch(&app, &writer, &path, &json!({ "name": name }))
             .header("if-match", &tags)
             .send()
             .await;
         if passes {
-            assert_eq!(answer.status, 200, "{tags}: {}", answer.text());
+            assert_eq!(response.status, 200, "{tags}: {}", response.text());
         } else {
-            answer.assert_problem(412, "stale");
+            response.assert_problem(412, "stale");
         }
     }
     let two_lines = edit("First")
@@ -108,8 +108,8 @@ async fn p48_an_edit_of_what_was_changed_meanwhile_is_refused() {
         .await;
     assert_eq!(two_lines.status, 200);
     for malformed in ["1", "\"1", "", "*, \"1\"", "\"1\" \"2\""] {
-        let answer = edit("Other").header("if-match", malformed).send().await;
-        let problem = answer.assert_problem(422, "validation_failed");
+        let response = edit("Other").header("if-match", malformed).send().await;
+        let problem = response.assert_problem(422, "validation_failed");
         assert_eq!(problem["errors"][0]["field"], "If-Match", "{malformed}");
     }
     assert_eq!(read(&app, &writer, &path).await.json()["name"], "First");
@@ -136,7 +136,7 @@ async fn the_entity_tag_changes_with_an_edit_and_never_with_use() {
 }
 
 #[tokio::test]
-async fn p34_a_rotated_key_has_a_new_secret_at_once_and_keeps_the_rest() {
+async fn p34_a_rotation_replaces_the_secret_at_once_and_nothing_else() {
     let app = TestApp::start().await;
     let writer = app.secret(WRITE).await;
     let target = app
@@ -150,10 +150,10 @@ async fn p34_a_rotated_key_has_a_new_secret_at_once_and_keeps_the_rest() {
     let path = format!("/api/v1/api-keys/{}", target.key.id);
     let before = read(&app, &writer, &path).await.json();
     let rotate = |body: Option<Value>| {
-        let ask = app.post(&format!("{path}/rotate")).key(&writer);
+        let request = app.post(&format!("{path}/rotate")).key(&writer);
         match body {
-            Some(body) => ask.json(&body),
-            None => ask,
+            Some(body) => request.json(&body),
+            None => request,
         }
     };
     let mut old = target.secret.expose().to_owned();
@@ -165,9 +165,9 @@ async fn p34_a_rotated_key_has_a_new_secret_at_once_and_keeps_the_rest() {
         (Some(json!({ "expires_on": null })), Value::Null),
     ];
     for (body, expires_on) in cases {
-        let answer = rotate(body).send().await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        let key = answer.json();
+        let response = rotate(body).send().await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        let key = response.json();
         assert_eq!(key["expires_on"], expires_on);
         for kept in [
             "id",
@@ -203,7 +203,7 @@ async fn p34_a_rotated_key_has_a_new_secret_at_once_and_keeps_the_rest() {
 }
 
 #[tokio::test]
-async fn p34_a_revoked_key_stays_so_and_cannot_be_edited_or_rotated() {
+async fn p34_a_revoked_key_stays_revoked_and_cannot_be_edited_or_rotated() {
     let app = TestApp::start().await;
     let writer = app.secret(WRITE).await;
     let target = app
@@ -241,8 +241,8 @@ async fn p34_a_revoked_key_stays_so_and_cannot_be_edited_or_rotated() {
 }
 
 #[tokio::test]
-async fn p27_what_is_not_ones_own_is_not_there() {
-    let (app, writer, _) = world().await;
+async fn p27_a_key_of_another_tenant_is_not_found() {
+    let (app, writer, _) = start().await;
     app.add_tenant("globex", "Globex").await;
     let theirs = app
         .issue(KeySpec {
@@ -251,7 +251,7 @@ async fn p27_what_is_not_ones_own_is_not_there() {
         })
         .await;
     let before = app.audited("globex").await;
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for id in [
         theirs.key.id.to_string(),
         "01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
@@ -266,22 +266,22 @@ async fn p27_what_is_not_ones_own_is_not_there() {
             app.post(&format!("{path}/rotate")).key(&writer),
             app.post(&format!("{path}/revoke")).key(&writer),
         ];
-        for ask in asks {
-            let mut problem = ask.send().await.assert_problem(404, "not_found");
+        for request in asks {
+            let mut problem = request.send().await.assert_problem(404, "not_found");
             problem["request_id"] = Value::Null;
-            answers.push(problem);
+            responses.push(problem);
         }
     }
     assert!(
-        answers.windows(2).all(|pair| pair[0] == pair[1]),
-        "{answers:#?}"
+        responses.windows(2).all(|pair| pair[0] == pair[1]),
+        "{responses:#?}"
     );
     assert_eq!(app.audited("globex").await, before);
 }
 
 #[tokio::test]
-async fn p25_a_tenant_that_is_named_is_not_listened_to() {
-    let (app, writer, path) = world().await;
+async fn p25_a_tenant_in_the_request_is_ignored() {
+    let (app, writer, path) = start().await;
     app.add_tenant("globex", "Globex").await;
     let theirs = app
         .issue(KeySpec {
@@ -298,12 +298,12 @@ async fn p25_a_tenant_that_is_named_is_not_listened_to() {
             "/api/v1/audit-events",
             &path,
         ] {
-            let answer = app
+            let response = app
                 .get(&format!("{path}?{name}=globex"))
                 .key(&writer)
                 .send()
                 .await;
-            answer.assert_problem(422, "validation_failed");
+            response.assert_problem(422, "validation_failed");
         }
         let listed = app
             .get("/api/v1/api-keys")
@@ -319,7 +319,7 @@ async fn p25_a_tenant_that_is_named_is_not_listened_to() {
 
 #[tokio::test]
 async fn c15_routes_without_a_body_take_none_or_an_empty_object() {
-    let (app, writer, path) = world().await;
+    let (app, writer, path) = start().await;
     let mut own = app.secret(&["api-keys:rotate-self"]).await;
     for (path, rotates) in [
         (format!("{path}/revoke"), false),
@@ -341,22 +341,22 @@ async fn c15_routes_without_a_body_take_none_or_an_empty_object() {
                 "Is not a field of this body",
             ),
         ] {
-            let answer = send(&secret, "application/json", body).await;
-            let problem = answer.assert_problem(422, "validation_failed");
+            let response = send(&secret, "application/json", body).await;
+            let problem = response.assert_problem(422, "validation_failed");
             let errors = &problem["errors"];
             assert_eq!(*errors, json!([{ "field": field, "message": message }]));
         }
-        let answer = send(&secret, "application/json", "x").await;
-        answer.assert_problem(400, "malformed_json");
-        let answer = send(&secret, "text/plain", "{}").await;
-        answer.assert_problem(415, "unsupported_media_type");
+        let response = send(&secret, "application/json", "x").await;
+        response.assert_problem(400, "malformed_json");
+        let response = send(&secret, "text/plain", "{}").await;
+        response.assert_problem(415, "unsupported_media_type");
         // Some clients send one of these where they are given nothing; the last is how it is with none at all.
         for body in ["{}", " { } ", "null", ""] {
             let secret = if rotates { own.clone() } else { writer.clone() };
-            let answer = send(&secret, "application/json", body).await;
-            assert_eq!(answer.status, 200, "{body:?}: {}", answer.text());
+            let response = send(&secret, "application/json", body).await;
+            assert_eq!(response.status, 200, "{body:?}: {}", response.text());
             if rotates {
-                own = answer.json()["secret"].as_str().unwrap().to_owned();
+                own = response.json()["secret"].as_str().unwrap().to_owned();
             }
         }
     }

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    exchange::Answer,
-    world::{KeySpec, TestApp, day},
+    request::TestResponse,
+    test_app::{KeySpec, TestApp, day},
 };
 
 const WRITE: &[&str] = &["api-keys:read", "api-keys:write", "orders:read"];
 
-async fn create(app: &TestApp, secret: &str, body: &Value) -> Answer {
+async fn create(app: &TestApp, secret: &str, body: &Value) -> TestResponse {
     app.post("/api/v1/api-keys")
         .key(secret)
         .json(body)
@@ -18,8 +18,8 @@ async fn create(app: &TestApp, secret: &str, body: &Value) -> Answer {
 }
 
 /// The errors of a refusal as `field: message`.
-fn errors(answer: &Answer) -> Vec<String> {
-    let problem = answer.assert_problem(422, "validation_failed");
+fn errors(response: &TestResponse) -> Vec<String> {
+    let problem = response.assert_problem(422, "validation_failed");
     problem["errors"]
         .as_array()
         .unwrap()
@@ -35,11 +35,11 @@ fn errors(answer: &Answer) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn makes_a_key_whose_secret_works_and_is_shown_once() {
+async fn creates_a_key_whose_secret_works_and_is_shown_once() {
     let app = TestApp::start().await;
     let secret = app.secret(WRITE).await;
     let group = app.group("acme", &["orders:read"]).await;
-    let answer = create(
+    let response = create(
         &app,
         &secret,
         &json!({
@@ -51,11 +51,14 @@ async fn makes_a_key_whose_secret_works_and_is_shown_once() {
         }),
     )
     .await;
-    assert_eq!(answer.status, 201, "{}", answer.text());
-    let key = answer.json();
+    assert_eq!(response.status, 201, "{}", response.text());
+    let key = response.json();
     let id = key["id"].as_str().unwrap();
-    assert_eq!(answer.header("location"), format!("/api/v1/api-keys/{id}"));
-    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(
+        response.header("location"),
+        format!("/api/v1/api-keys/{id}")
+    );
+    assert_eq!(response.header("cache-control"), "no-store");
     assert_eq!(key["name"], "Shop");
     assert_eq!(key["expires_on"], day(30).to_string());
     assert_eq!(
@@ -71,8 +74,12 @@ async fn makes_a_key_whose_secret_works_and_is_shown_once() {
         .send()
         .await;
     assert_eq!(works.status, 200);
-    let read = app.get(answer.header("location")).key(&secret).send().await;
-    assert_eq!(read.header("etag"), answer.header("etag"));
+    let read = app
+        .get(response.header("location"))
+        .key(&secret)
+        .send()
+        .await;
+    assert_eq!(read.header("etag"), response.header("etag"));
     assert!(!read.text().contains(made));
     let trail = serde_json::to_string(&app.audited("acme").await).unwrap();
     assert!(trail.contains(id) && !trail.contains(made));
@@ -83,14 +90,14 @@ async fn absent_and_null_fields_are_the_defaults() {
     let app = TestApp::start().await;
     let secret = app.secret(WRITE).await;
     let group = app.group("acme", &["orders:read"]).await;
-    let answer = create(
+    let response = create(
         &app,
         &secret,
         &json!({ "name": "Shop", "authorization_group_id": group.id, "expires_on": null }),
     )
     .await;
-    assert_eq!(answer.status, 201, "{}", answer.text());
-    let key = answer.json();
+    assert_eq!(response.status, 201, "{}", response.text());
+    let key = response.json();
     assert_eq!(
         (
             &key["description"],
@@ -102,10 +109,10 @@ async fn absent_and_null_fields_are_the_defaults() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_said_at_once_and_each_bad_line_by_its_number() {
+async fn all_invalid_fields_are_reported_together_and_invalid_lines_by_number() {
     let app = TestApp::start().await;
     let secret = app.secret(WRITE).await;
-    let answer = create(
+    let response = create(
         &app,
         &secret,
         &json!({
@@ -119,7 +126,7 @@ async fn everything_that_is_wrong_is_said_at_once_and_each_bad_line_by_its_numbe
     )
     .await;
     assert_eq!(
-        errors(&answer),
+        errors(&response),
         [
             "name: Must be 2–200 characters",
             "description: Must be at most 1,000 characters",
@@ -154,20 +161,20 @@ async fn everything_that_is_wrong_is_said_at_once_and_each_bad_line_by_its_numbe
         ]
     );
     for not_an_object in [json!([]), json!("name"), json!(null), json!(7)] {
-        let answer = create(&app, &secret, &not_an_object).await;
-        assert_eq!(errors(&answer)[0], "body: Must be an object");
+        let response = create(&app, &secret, &not_an_object).await;
+        assert_eq!(errors(&response)[0], "body: Must be an object");
     }
 }
 
 #[tokio::test]
-async fn p41_c17_only_a_day_after_today_is_a_date_and_what_is_none_is_told_so() {
+async fn p41_c17_only_future_dates_are_accepted_and_others_have_a_message() {
     let app = TestApp::start().await;
     let secret = app.secret(WRITE).await;
     let group = app.group("acme", &["orders:read"]).await;
     let with = |date: Value| json!({ "name": "Shop", "authorization_group_id": group.id, "expires_on": date });
     for date in [day(0), day(-1)] {
-        let answer = create(&app, &secret, &with(json!(date))).await;
-        assert_eq!(errors(&answer), ["expires_on: Must be a future date"]);
+        let response = create(&app, &secret, &with(json!(date))).await;
+        assert_eq!(errors(&response), ["expires_on: Must be a future date"]);
     }
     let refused = [
         json!("2031-02-30"),
@@ -180,21 +187,21 @@ async fn p41_c17_only_a_day_after_today_is_a_date_and_what_is_none_is_told_so() 
         json!(" 2031-01-01"),
     ];
     for date in refused {
-        let answer = create(&app, &secret, &with(date.clone())).await;
+        let response = create(&app, &secret, &with(date.clone())).await;
         assert_eq!(
-            errors(&answer),
+            errors(&response),
             ["expires_on: Must be a date, like 2030-12-31"],
             "{date}"
         );
     }
     for date in [day(1), day(365)] {
-        let answer = create(&app, &secret, &with(json!(date))).await;
-        assert_eq!(answer.status, 201, "{date}");
+        let response = create(&app, &secret, &with(json!(date))).await;
+        assert_eq!(response.status, 201, "{date}");
     }
 }
 
 #[tokio::test]
-async fn p33_the_limit_is_a_conflict_that_names_it() {
+async fn p33_a_reached_limit_is_a_conflict_with_its_number() {
     let app = TestApp::start_with(&[]).await;
     let secret = app.secret(WRITE).await;
     let group = app.group("acme", &["orders:read"]).await;
@@ -217,7 +224,7 @@ async fn p33_the_limit_is_a_conflict_that_names_it() {
 }
 
 #[tokio::test]
-async fn p23_fields_that_are_not_the_clients_are_refused_and_change_nothing() {
+async fn p23_read_only_fields_are_refused_and_change_nothing() {
     let app = TestApp::start().await;
     let secret = app.secret(WRITE).await;
     let group = app.group("acme", &["orders:read"]).await;
@@ -243,7 +250,7 @@ async fn p23_fields_that_are_not_the_clients_are_refused_and_change_nothing() {
         let expected = [format!("{field}: Is not a field of this body")];
         assert_eq!(errors(&create(&app, &secret, &body).await), expected);
         let edited = app
-            .ask("PATCH", &target_path)
+            .request("PATCH", &target_path)
             .key(&secret)
             .json(&body)
             .send()
@@ -252,7 +259,7 @@ async fn p23_fields_that_are_not_the_clients_are_refused_and_change_nothing() {
     }
     let edit = json!({ "name": "Shop", "expires_on": day(9) });
     let edited = app
-        .ask("PATCH", &target_path)
+        .request("PATCH", &target_path)
         .key(&secret)
         .json(&edit)
         .send()
@@ -262,7 +269,7 @@ async fn p23_fields_that_are_not_the_clients_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn p27_another_tenants_group_is_as_absent_as_none() {
+async fn p27_a_group_of_another_tenant_is_not_found() {
     let app = TestApp::start().await;
     app.add_tenant("globex", "Globex").await;
     let secret = app.secret(WRITE).await;
@@ -278,7 +285,7 @@ async fn p27_another_tenants_group_is_as_absent_as_none() {
         let body = json!({ "name": "Shop", "authorization_group_id": group });
         seen.push(errors(&create(&app, &secret, &body).await));
         let edited = app
-            .ask("PATCH", &format!("/api/v1/api-keys/{}", target.key.id))
+            .request("PATCH", &format!("/api/v1/api-keys/{}", target.key.id))
             .key(&secret)
             .json(&json!({ "authorization_group_id": group }))
             .send()
@@ -295,13 +302,17 @@ async fn p27_another_tenants_group_is_as_absent_as_none() {
     assert_eq!(before, after);
 }
 
-async fn create_once(app: &TestApp, secret: &str, token: &str, body: &Value) -> Answer {
-    let ask = app.post("/api/v1/api-keys").key(secret);
-    ask.header("idempotency-key", token).json(body).send().await
+async fn create_once(app: &TestApp, secret: &str, token: &str, body: &Value) -> TestResponse {
+    let request = app.post("/api/v1/api-keys").key(secret);
+    request
+        .header("idempotency-key", token)
+        .json(body)
+        .send()
+        .await
 }
 
 #[tokio::test]
-async fn p35_a_repeat_answers_the_same_key_without_its_secret() {
+async fn p35_a_repeat_returns_the_same_key_without_its_secret() {
     let app = TestApp::start().await;
     let secret = app.secret(WRITE).await;
     let group = app.group("acme", &["orders:read"]).await;
@@ -345,29 +356,29 @@ async fn p35_a_repeat_answers_the_same_key_without_its_secret() {
 
     // Another key's token of the same name is another one, and without a token every request makes a key.
     let others = app.secret(WRITE).await;
-    for answer in [
+    for response in [
         create_once(&app, &others, "order 66", &body).await,
         create_once(&app, &secret, "order 67", &body).await,
         create(&app, &secret, &body).await,
     ] {
-        assert_eq!(answer.status, 201);
-        assert_ne!(answer.json()["id"], made["id"]);
-        assert!(answer.json()["secret"].is_string());
+        assert_eq!(response.status, 201);
+        assert_ne!(response.json()["id"], made["id"]);
+        assert!(response.json()["secret"].is_string());
     }
 }
 
 #[tokio::test]
-async fn p35_what_failed_may_be_tried_again_and_no_secret_is_kept() {
+async fn p35_a_failed_request_can_be_repeated_and_no_secret_is_stored() {
     let app = TestApp::start().await;
     let secret = app.secret(WRITE).await;
     let group = app.group("acme", &["orders:read"]).await;
     let wrong = json!({ "name": "x", "authorization_group_id": group.id });
-    let answer = create_once(&app, &secret, "once", &wrong).await;
-    answer.assert_problem(422, "validation_failed");
+    let response = create_once(&app, &secret, "once", &wrong).await;
+    response.assert_problem(422, "validation_failed");
     let right = json!({ "name": "Shop", "authorization_group_id": group.id });
-    let answer = create_once(&app, &secret, "once", &right).await;
-    assert_eq!(answer.status, 201, "{}", answer.text());
-    let made = answer.json()["secret"].as_str().unwrap().to_owned();
+    let response = create_once(&app, &secret, "once", &right).await;
+    assert_eq!(response.status, 201, "{}", response.text());
+    let made = response.json()["secret"].as_str().unwrap().to_owned();
     for file in std::fs::read_dir(app.folder()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         let found = bytes
@@ -377,11 +388,14 @@ async fn p35_what_failed_may_be_tried_again_and_no_secret_is_kept() {
     }
     let tokens: [&[&str]; 4] = [&[""], &[&"x".repeat(256)], &["a", "a"], &["\u{e9}"]];
     for tokens in tokens {
-        let ask = app.post("/api/v1/api-keys").key(&secret).json(&right);
-        let ask = tokens
-            .iter()
-            .fold(ask, |ask, token| ask.header("idempotency-key", token));
-        let problem = ask.send().await.assert_problem(422, "validation_failed");
+        let request = app.post("/api/v1/api-keys").key(&secret).json(&right);
+        let request = tokens.iter().fold(request, |request, token| {
+            request.header("idempotency-key", token)
+        });
+        let problem = request
+            .send()
+            .await
+            .assert_problem(422, "validation_failed");
         assert_eq!(
             problem["errors"][0]["field"], "Idempotency-Key",
             "{tokens:?}"
@@ -390,23 +404,23 @@ async fn p35_what_failed_may_be_tried_again_and_no_secret_is_kept() {
 }
 
 #[tokio::test]
-async fn p35_of_many_at_once_one_makes_the_key() {
+async fn p35_one_of_many_concurrent_requests_creates_the_key() {
     let app = TestApp::start().await;
     let secret = app.secret(WRITE).await;
     let group = app.group("acme", &["orders:read"]).await;
     let body = json!({ "name": "Shop", "authorization_group_id": group.id });
     let used = app.used_keys().await;
-    let answers = futures_util::future::join_all(
+    let responses = futures_util::future::join_all(
         (0..12).map(|_| create_once(&app, &secret, "at once", &body)),
     )
     .await;
     let mut with_secret = 0;
-    for answer in answers {
-        match answer.status.as_u16() {
-            201 if answer.headers.contains_key("idempotency-replayed") => {}
+    for response in responses {
+        match response.status.as_u16() {
+            201 if response.headers.contains_key("idempotency-replayed") => {}
             201 => with_secret += 1,
             _ => {
-                answer.assert_problem(409, "request_in_flight");
+                response.assert_problem(409, "request_in_flight");
             }
         }
     }
@@ -415,7 +429,7 @@ async fn p35_of_many_at_once_one_makes_the_key() {
 }
 
 #[tokio::test]
-async fn p35_edits_rotations_and_revocations_with_a_token_are_done_once() {
+async fn p35_edits_rotations_and_revocations_with_an_idempotency_key_are_made_once() {
     let app = TestApp::start().await;
     let secret = app.secret(WRITE).await;
     let group = app.group("acme", &["orders:read"]).await;
@@ -423,14 +437,14 @@ async fn p35_edits_rotations_and_revocations_with_a_token_are_done_once() {
     let made = create(&app, &secret, &body).await.json();
     let path = format!("/api/v1/api-keys/{}", made["id"].as_str().unwrap());
     let send = async |change: &str, token: &str, body: Option<&Value>| {
-        let ask = match change {
-            "edit" => app.ask("PATCH", &path).header("if-match", "\"1\""),
+        let request = match change {
+            "edit" => app.request("PATCH", &path).header("if-match", "\"1\""),
             change => app.post(&format!("{path}/{change}")),
         };
-        let ask = ask.key(&secret).header("idempotency-key", token);
+        let request = request.key(&secret).header("idempotency-key", token);
         match body {
-            Some(body) => ask.json(body).send().await,
-            None => ask.send().await,
+            Some(body) => request.json(body).send().await,
+            None => request.send().await,
         }
     };
     let edited = json!({ "description": "edited" });

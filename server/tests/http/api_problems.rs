@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::{
-    exchange::Answer,
-    world::{KeySpec, TestApp, day},
+    request::TestResponse,
+    test_app::{KeySpec, TestApp, day},
 };
 
-/// The answer without what names this one request.
-fn comparable(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
-    let id = answer.header("x-request-id").to_owned();
-    let mut headers: Vec<_> = answer
+/// The response without what names this one request.
+fn comparable(response: &TestResponse) -> (u16, Vec<(String, String)>, String) {
+    let id = response.header("x-request-id").to_owned();
+    let mut headers: Vec<_> = response
         .headers
         .iter()
         .filter(|(name, _)| *name != "x-request-id")
@@ -18,14 +18,14 @@ fn comparable(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
         .collect();
     headers.sort();
     (
-        answer.status.as_u16(),
+        response.status.as_u16(),
         headers,
-        answer.text().replace(&id, "ID"),
+        response.text().replace(&id, "ID"),
     )
 }
 
 #[tokio::test]
-async fn p02_every_secret_that_is_none_gets_the_same_answer() {
+async fn p02_every_invalid_secret_gets_the_same_response() {
     let app = TestApp::start().await;
     let key = app.issue(KeySpec::default()).await;
     let rotated_out = key.secret.expose().to_owned();
@@ -33,7 +33,7 @@ async fn p02_every_secret_that_is_none_gets_the_same_answer() {
     // The example of the specification: right in form and checksum, and nobody's.
     let unknown = format!("lk_{}0dawgh", "0".repeat(32));
     let bad_checksum = format!("lk_{}0dawgi", "0".repeat(32));
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for presented in [
         rotated_out.as_str(),
         &unknown,
@@ -42,13 +42,13 @@ async fn p02_every_secret_that_is_none_gets_the_same_answer() {
         "",
         "x",
     ] {
-        let answer = app.get("/api/v1/whoami").key(presented).send().await;
-        answer.assert_problem(401, "invalid_api_key");
-        answers.push(comparable(&answer));
+        let response = app.get("/api/v1/whoami").key(presented).send().await;
+        response.assert_problem(401, "invalid_api_key");
+        responses.push(comparable(&response));
     }
     assert!(
-        answers.windows(2).all(|pair| pair[0] == pair[1]),
-        "{answers:#?}"
+        responses.windows(2).all(|pair| pair[0] == pair[1]),
+        "{responses:#?}"
     );
 }
 
@@ -77,7 +77,7 @@ async fn p02_only_the_exact_secret_earns_revoked_or_expired() {
 }
 
 #[tokio::test]
-async fn p32_a_secret_that_is_nearly_one_is_none() {
+async fn p32_a_secret_with_one_wrong_character_is_invalid() {
     let (app, key) = TestApp::start().await.with_key().await;
     let secret = key.secret.expose();
     let flipped: String = {
@@ -107,17 +107,17 @@ async fn p32_a_secret_that_is_nearly_one_is_none() {
         format!("ApiKey {secret}").into(),
     ];
     for presented in nearly {
-        let answer = app
+        let response = app
             .get("/api/v1/whoami")
             .header("x-api-key", &presented)
             .send()
             .await;
-        answer.assert_problem(401, "invalid_api_key");
+        response.assert_problem(401, "invalid_api_key");
     }
 }
 
 #[tokio::test]
-async fn p59_two_headers_are_ambiguous_and_odd_ones_are_no_key() {
+async fn p59_two_headers_are_ambiguous_and_malformed_ones_are_invalid() {
     let (app, key) = TestApp::start().await.with_key().await;
     let other = app.issue(KeySpec::default()).await;
     let (secret, other) = (key.secret.expose(), other.secret.expose());
@@ -128,13 +128,13 @@ async fn p59_two_headers_are_ambiguous_and_odd_ones_are_no_key() {
         (secret, ""),
         ("", ""),
     ] {
-        let answer = app
+        let response = app
             .get("/api/v1/whoami")
             .key(first)
             .key(second)
             .send()
             .await;
-        answer.assert_problem(401, "ambiguous_api_key");
+        response.assert_problem(401, "ambiguous_api_key");
     }
     let joined = format!("{secret},{secret}");
     let long = "k".repeat(8 * 1024);
@@ -145,12 +145,12 @@ async fn p59_two_headers_are_ambiguous_and_odd_ones_are_no_key() {
         "lk_ä".as_bytes(),
     ];
     for presented in odd {
-        let answer = app
+        let response = app
             .get("/api/v1/whoami")
             .header("x-api-key", presented)
             .send()
             .await;
-        answer.assert_problem(401, "invalid_api_key");
+        response.assert_problem(401, "invalid_api_key");
     }
 }
 
@@ -166,17 +166,21 @@ async fn p04_unknown_paths_and_methods_are_problems_too() {
         "/api/v1//whoami",
     ] {
         for method in ["GET", "POST", "DELETE"] {
-            let answer = app.ask(method, path).key(key.secret.expose()).send().await;
-            answer.assert_problem(404, "not_found");
+            let response = app
+                .request(method, path)
+                .key(key.secret.expose())
+                .send()
+                .await;
+            response.assert_problem(404, "not_found");
         }
     }
-    let answer = app
+    let response = app
         .post("/api/v1/whoami")
         .key(key.secret.expose())
         .send()
         .await;
-    answer.assert_problem(405, "method_not_allowed");
-    assert_eq!(answer.header("allow"), "GET,HEAD");
+    response.assert_problem(405, "method_not_allowed");
+    assert_eq!(response.header("allow"), "GET,HEAD");
 }
 
 #[tokio::test]
@@ -188,12 +192,12 @@ async fn a_missing_permission_is_named() {
             ..KeySpec::default()
         })
         .await;
-    let answer = app
+    let response = app
         .get("/api/v1/api-keys")
         .key(key.secret.expose())
         .send()
         .await;
-    let problem = answer.assert_problem(403, "missing_permission");
+    let problem = response.assert_problem(403, "missing_permission");
     assert_eq!(problem["permission"], Value::from("api-keys:read"));
     assert!(
         problem["detail"]
@@ -214,26 +218,26 @@ async fn p03_refusals_are_counted_by_key_and_code_and_day() {
         })
         .await;
     let secret = key.secret.expose();
-    let ask = async |path: &str, peer: &str| app.get(path).from(peer).key(secret).send().await;
+    let request = async |path: &str, peer: &str| app.get(path).from(peer).key(secret).send().await;
     for _ in 0..3 {
-        let answer = ask("/api/v1/api-keys", "203.0.113.9").await;
-        answer.assert_problem(403, "missing_permission");
-        assert!(!answer.text().contains(secret));
+        let response = request("/api/v1/api-keys", "203.0.113.9").await;
+        response.assert_problem(403, "missing_permission");
+        assert!(!response.text().contains(secret));
     }
     for path in ["/api/v1/api-keys", "/api/v1/forward-auth"] {
-        let answer = ask(path, "198.51.100.1").await;
-        answer.assert_problem(403, "ip_not_allowed");
+        let response = request(path, "198.51.100.1").await;
+        response.assert_problem(403, "ip_not_allowed");
     }
-    assert_eq!(ask("/api/v1/whoami", "203.0.113.9").await.status, 200);
+    assert_eq!(request("/api/v1/whoami", "203.0.113.9").await.status, 200);
     assert_eq!(
         app.refused("acme", &key).await,
         ["ip_not_allowed: 2", "missing_permission: 3"]
     );
     app.revoke("acme", &key).await;
-    ask("/api/v1/whoami", "203.0.113.9")
+    request("/api/v1/whoami", "203.0.113.9")
         .await
         .assert_problem(401, "revoked_api_key");
-    ask("/api/v1/api-keys", "203.0.113.9")
+    request("/api/v1/api-keys", "203.0.113.9")
         .await
         .assert_problem(401, "revoked_api_key");
     assert_eq!(
@@ -262,7 +266,7 @@ async fn p03_refusals_are_counted_by_key_and_code_and_day() {
 }
 
 #[tokio::test]
-async fn every_answer_has_a_request_id_of_its_own_making() {
+async fn every_response_has_a_generated_request_id() {
     let (app, key) = TestApp::start().await.with_key().await;
     let mut seen = std::collections::HashSet::new();
     for path in [
@@ -273,13 +277,13 @@ async fn every_answer_has_a_request_id_of_its_own_making() {
         "/nothing",
     ] {
         let sent = "11111111-1111-7111-8111-111111111111";
-        let answer = app
+        let response = app
             .get(path)
             .key(key.secret.expose())
             .header("x-request-id", sent)
             .send()
             .await;
-        let id: uuid::Uuid = answer.header("x-request-id").parse().unwrap();
+        let id: uuid::Uuid = response.header("x-request-id").parse().unwrap();
         assert_eq!(id.get_version_num(), 7);
         assert_ne!(id.to_string(), sent);
         assert!(seen.insert(id));

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::world::{KeySpec, TestApp, day};
+use super::test_app::{KeySpec, TestApp, day};
 
 async fn events(app: &TestApp, secret: &str, query: &str) -> Vec<Value> {
     let path = format!("/api/v1/audit-events?{query}");
-    let answer = app.get(&path).key(secret).send().await;
-    assert_eq!(answer.status, 200, "{query}: {}", answer.text());
-    answer.json()["items"].as_array().unwrap().clone()
+    let response = app.get(&path).key(secret).send().await;
+    assert_eq!(response.status, 200, "{query}: {}", response.text());
+    response.json()["items"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn lists_who_changed_what_the_newest_first() {
+async fn lists_events_the_newest_first() {
     let app = TestApp::start().await;
     app.add_tenant("globex", "Globex").await;
     let secret = app.secret(&["audit-log:read"]).await;
@@ -30,7 +30,7 @@ async fn lists_who_changed_what_the_newest_first() {
         })
         .await;
     let edit = app
-        .ask("PATCH", &format!("/api/v1/api-keys/{}", target.key.id))
+        .request("PATCH", &format!("/api/v1/api-keys/{}", target.key.id))
         .key(writer.secret.expose())
         .json(&json!({ "name": "Renamed" }))
         .send()
@@ -107,15 +107,15 @@ async fn lists_who_changed_what_the_newest_first() {
 }
 
 #[tokio::test]
-async fn p60_filters_that_are_none_are_refused_together() {
+async fn p60_all_invalid_filters_are_reported_together() {
     let app = TestApp::start().await;
     let secret = app.secret(&["audit-log:read"]).await;
-    let answer = app
+    let response = app
         .get("/api/v1/audit-events?action=x&actor=user&key_id=7&from=yesterday&to=2031-02-30&limit=0&nope=1")
         .key(&secret)
         .send()
         .await;
-    let problem = answer.assert_problem(422, "validation_failed");
+    let problem = response.assert_problem(422, "validation_failed");
     let fields: Vec<_> = problem["errors"]
         .as_array()
         .unwrap()

@@ -10,8 +10,8 @@ use server::{
 };
 
 use super::{
-    exchange::{Answer, Ask},
-    world::{ADMIN, KeySpec, TestApp, day},
+    request::{TestRequest, TestResponse},
+    test_app::{ADMIN, KeySpec, TestApp, day},
 };
 
 /// Every permission of the route table, and one that no route requires.
@@ -21,7 +21,7 @@ static EVERYTHING: LazyLock<Vec<&'static str>> =
 /// What another tenant's key gets for what belongs to Acme.
 #[derive(Clone, Copy, Debug)]
 enum Foreign {
-    /// The same answer as its own tenant's key, about its own tenant.
+    /// The same response as its own tenant's key, about its own tenant.
     OwnWorld,
     /// There is nothing there.
     NotFound,
@@ -121,7 +121,7 @@ fn every_route_of_the_api_has_a_line() {
 }
 
 /// A request of that line about `target`.
-fn ask(app: &TestApp, line: &Line, target: &IssuedKey) -> Ask {
+fn request(app: &TestApp, line: &Line, target: &IssuedKey) -> TestRequest {
     let path = line
         .path
         .replace("{id}", &target.key.id.to_string())
@@ -133,10 +133,10 @@ fn ask(app: &TestApp, line: &Line, target: &IssuedKey) -> Ask {
     } else {
         line.method
     };
-    let ask = app.ask(method, &path);
+    let request = app.request(method, &path);
     match line.body {
-        Some(body) => ask.json(&body(target)),
-        None => ask,
+        Some(body) => request.json(&body(target)),
+        None => request,
     }
 }
 
@@ -145,7 +145,7 @@ async fn state(app: &TestApp) -> Value {
 }
 
 #[tokio::test]
-async fn p28_each_route_lets_through_whom_the_table_says() {
+async fn p28_each_route_requires_the_permission_of_the_table() {
     let app = TestApp::start().await.with_admin().await;
     app.add_tenant("globex", "Globex").await;
     let session = app.sign_in(ADMIN).await;
@@ -187,36 +187,36 @@ async fn p28_each_route_lets_through_whom_the_table_says() {
             .await;
 
         let before = state(&app).await;
-        let refused = async |ask: Ask, status: u16, code: &str| {
-            ask.send().await.assert_problem(status, code);
+        let refused = async |request: TestRequest, status: u16, code: &str| {
+            request.send().await.assert_problem(status, code);
         };
-        refused(ask(&app, &line, &target), 401, "missing_api_key").await;
+        refused(request(&app, &line, &target), 401, "missing_api_key").await;
         refused(
-            ask(&app, &line, &target).cookie(&session).same_origin(),
+            request(&app, &line, &target).cookie(&session).same_origin(),
             401,
             "missing_api_key",
         )
         .await;
-        let with = |key: &IssuedKey| ask(&app, &line, &target).key(key.secret.expose());
+        let with = |key: &IssuedKey| request(&app, &line, &target).key(key.secret.expose());
         refused(with(&revoked), 401, "revoked_api_key").await;
         refused(with(&expired), 401, "expired_api_key").await;
         if matches!(caller, Caller::Key(Some(_))) {
             refused(with(&unable), 403, "missing_permission").await;
         }
-        let answer: Answer = with(&foreign).send().await;
+        let response: TestResponse = with(&foreign).send().await;
         match line.foreign {
             Foreign::OwnWorld => {
-                assert_eq!(answer.status, line.good, "{row}: {}", answer.text());
+                assert_eq!(response.status, line.good, "{row}: {}", response.text());
                 assert!(
-                    !answer.text().contains(&target.key.id.to_string()),
+                    !response.text().contains(&target.key.id.to_string()),
                     "{row} tells a stranger of it"
                 );
             }
             Foreign::NotFound => {
-                answer.assert_problem(404, "not_found");
+                response.assert_problem(404, "not_found");
             }
             Foreign::NoSuchGroup => {
-                answer.assert_problem(422, "validation_failed");
+                response.assert_problem(422, "validation_failed");
             }
         }
         if line.path != "/api/v1/whoami/rotate" {
@@ -226,11 +226,11 @@ async fn p28_each_route_lets_through_whom_the_table_says() {
                 "{row}: a refusal changed something"
             );
         }
-        let answer = with(&able).send().await;
-        assert_eq!(answer.status, line.good, "{row}: {}", answer.text());
+        let response = with(&able).send().await;
+        assert_eq!(response.status, line.good, "{row}: {}", response.text());
         if caller == Caller::Key(None) || caller == Caller::Gateway {
-            let answer = with(&unable).send().await;
-            assert_eq!(answer.status, line.good, "{row}: {}", answer.text());
+            let response = with(&unable).send().await;
+            assert_eq!(response.status, line.good, "{row}: {}", response.text());
         }
     }
 }

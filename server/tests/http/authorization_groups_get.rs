@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::TestApp;
+use super::test_app::TestApp;
 
 #[tokio::test]
 async fn lists_the_groups_of_its_own_tenant_by_name_in_pages() {
@@ -13,13 +13,13 @@ async fn lists_the_groups_of_its_own_tenant_by_name_in_pages() {
     for permissions in [&["b:read"][..], &["a:read"], &["a:write", "b:read"]] {
         app.group("acme", permissions).await;
     }
-    let answer = app
+    let response = app
         .get("/api/v1/authorization-groups")
         .key(&secret)
         .send()
         .await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let list = answer.json();
+    assert_eq!(response.status, 200, "{}", response.text());
+    let list = response.json();
     assert_eq!(list["next_cursor"], Value::Null);
     let items = list["items"].as_array().unwrap();
     let names: Vec<_> = items
@@ -73,25 +73,29 @@ async fn p26_a_cursor_of_another_list_or_a_tampered_one_is_refused() {
         cursors.push(page["next_cursor"].as_str().unwrap().to_owned());
     }
     for (list, own) in lists.iter().zip(&cursors) {
-        let ask = async |cursor: &str| {
+        let request = async |cursor: &str| {
             let path = format!("/api/v1/{list}?cursor={cursor}");
             app.get(&path).key(&secret).send().await
         };
-        assert_eq!(ask(own).await.status, 200);
+        assert_eq!(request(own).await.status, 200);
         let others = cursors.iter().filter(|cursor| *cursor != own);
         for other in others {
-            ask(other).await.assert_problem(400, "invalid_cursor");
+            request(other).await.assert_problem(400, "invalid_cursor");
         }
         let mut tampered = own.clone();
         let last = tampered.pop().unwrap();
         tampered.push(if last == 'A' { 'Q' } else { 'A' });
-        ask(&tampered).await.assert_problem(400, "invalid_cursor");
-        ask(&own[1..]).await.assert_problem(400, "invalid_cursor");
+        request(&tampered)
+            .await
+            .assert_problem(400, "invalid_cursor");
+        request(&own[1..])
+            .await
+            .assert_problem(400, "invalid_cursor");
     }
 }
 
 #[tokio::test]
-async fn p26_a_cursor_of_another_tenant_shows_ones_own_rows() {
+async fn p26_a_cursor_of_another_tenant_lists_only_own_rows() {
     let app = TestApp::start().await;
     app.add_tenant("globex", "Globex").await;
     let permissions: &[&str] = &[
@@ -99,14 +103,14 @@ async fn p26_a_cursor_of_another_tenant_shows_ones_own_rows() {
         "audit-log:read",
         "authorization-groups:read",
     ];
-    let spec = super::world::KeySpec {
+    let spec = super::test_app::KeySpec {
         permissions,
-        ..super::world::KeySpec::default()
+        ..super::test_app::KeySpec::default()
     };
     let mut secrets = Vec::new();
     for tenant in ["acme", "globex"] {
         for _ in 0..2 {
-            app.issue(super::world::KeySpec {
+            app.issue(super::test_app::KeySpec {
                 tenant,
                 name: format!("Key of {tenant}"),
                 ..spec.clone()
@@ -115,7 +119,7 @@ async fn p26_a_cursor_of_another_tenant_shows_ones_own_rows() {
         }
         app.group(tenant, &["a:read"]).await;
         let key = app
-            .issue(super::world::KeySpec {
+            .issue(super::test_app::KeySpec {
                 tenant,
                 ..spec.clone()
             })

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use futures_util::stream;
 
-use super::{exchange::Ask, world::TestApp};
+use super::{request::TestRequest, test_app::TestApp};
 
 /// A body of that many bytes that does not say how long it is.
 fn chunked(length: usize) -> Body {
@@ -12,13 +12,13 @@ fn chunked(length: usize) -> Body {
     Body::from_stream(stream::iter(chunks))
 }
 
-async fn statuses(ask: impl Fn() -> Ask, length: usize) -> [u16; 3] {
+async fn statuses(request: impl Fn() -> TestRequest, length: usize) -> [u16; 3] {
     let kind = "application/x-www-form-urlencoded";
-    let declared = ask()
+    let declared = request()
         .header("content-length", length.to_string())
         .body(kind, vec![b'x'; length]);
-    let silent = ask().body(kind, chunked(length));
-    let multipart = ask().body("multipart/form-data; boundary=x", chunked(length));
+    let silent = request().body(kind, chunked(length));
+    let multipart = request().body("multipart/form-data; boundary=x", chunked(length));
     [
         declared.send().await.status.as_u16(),
         silent.send().await.status.as_u16(),
@@ -27,9 +27,9 @@ async fn statuses(ask: impl Fn() -> Ask, length: usize) -> [u16; 3] {
 }
 
 #[tokio::test]
-async fn p22_a_body_over_the_limit_is_refused_on_every_door() {
+async fn p22_a_body_over_the_limit_is_refused_by_every_route() {
     let (app, key) = TestApp::start().await.with_admin().await.with_key().await;
-    let session = app.sign_in(super::world::ADMIN).await;
+    let session = app.sign_in(super::test_app::ADMIN).await;
     let api = || app.get("/api/v1/whoami").key(key.secret.expose());
     assert_eq!(statuses(api, 64 * 1024 + 1).await, [413; 3]);
     assert_eq!(statuses(api, 64 * 1024).await, [200; 3]);
@@ -49,19 +49,22 @@ async fn p22_a_body_over_the_limit_is_refused_on_every_door() {
 }
 
 #[tokio::test]
-async fn p22_a_packed_body_is_not_unpacked() {
+async fn p22_a_compressed_body_is_not_decompressed() {
     let (app, key) = TestApp::start().await.with_key().await;
-    let ask = app
+    let request = app
         .get("/api/v1/whoami")
         .key(key.secret.expose())
         .header("content-encoding", "gzip");
-    let answer = ask.body("application/json", vec![0x1f, 0x8b]).send().await;
-    answer.assert_problem(415, "unsupported_media_type");
-    let answer = app
+    let response = request
+        .body("application/json", vec![0x1f, 0x8b])
+        .send()
+        .await;
+    response.assert_problem(415, "unsupported_media_type");
+    let response = app
         .post("/sign-in")
         .header("content-encoding", "gzip")
         .body("application/x-www-form-urlencoded", vec![0x1f, 0x8b])
         .send()
         .await;
-    assert_eq!(answer.status, 415);
+    assert_eq!(response.status, 415);
 }

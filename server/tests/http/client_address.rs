@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::world::{KeySpec, TestApp};
+use super::test_app::{KeySpec, TestApp};
 
 const HEADERS: [&str; 6] = [
     "x-forwarded-for",
@@ -28,21 +28,21 @@ async fn p38_without_trusted_proxies_no_header_has_an_effect() {
         } else {
             "198.51.100.1"
         };
-        let answer = app
+        let response = app
             .get("/api/v1/whoami")
             .header(name, value)
             .key(key.secret.expose())
             .send()
             .await;
-        answer.assert_problem(403, "ip_not_allowed");
+        response.assert_problem(403, "ip_not_allowed");
     }
-    let answer = app
+    let response = app
         .get("/api/v1/whoami")
         .from("198.51.100.1")
         .key(key.secret.expose())
         .send()
         .await;
-    assert_eq!(answer.status, 200);
+    assert_eq!(response.status, 200);
 }
 
 #[tokio::test]
@@ -67,15 +67,15 @@ async fn p38_with_trusted_proxies_the_right_most_untrusted_address_is_the_client
         (&["198.51.100.1, _hidden, 10.0.0.2"], Value::Null),
     ];
     for (lines, expected) in cases {
-        let mut ask = app
+        let mut request = app
             .get("/api/v1/whoami")
             .from("10.0.0.1")
             .key(key.secret.expose());
         for line in lines {
-            ask = ask.header("x-forwarded-for", line);
+            request = request.header("x-forwarded-for", line);
         }
-        let answer = ask.send().await;
-        assert_eq!(answer.json()["client_ip"], expected, "{lines:?}");
+        let response = request.send().await;
+        assert_eq!(response.json()["client_ip"], expected, "{lines:?}");
     }
 }
 
@@ -91,14 +91,14 @@ async fn p38_an_unknown_client_passes_without_an_allowlist_and_never_with_one() 
         })
         .await;
     for forwarded_for in ["", "10.0.0.9", "nonsense"] {
-        let ask = || {
+        let request = || {
             app.get("/api/v1/whoami")
                 .from("10.0.0.1")
                 .header("x-forwarded-for", forwarded_for)
         };
-        assert_eq!(ask().key(open.secret.expose()).send().await.status, 200);
-        let answer = ask().key(listed.secret.expose()).send().await;
-        answer.assert_problem(403, "ip_not_allowed");
+        assert_eq!(request().key(open.secret.expose()).send().await.status, 200);
+        let response = request().key(listed.secret.expose()).send().await;
+        response.assert_problem(403, "ip_not_allowed");
     }
 }
 
@@ -108,17 +108,17 @@ async fn p38_audit_and_allowlist_see_the_same_address() {
         .await
         .with_admin()
         .await;
-    let answer = app
+    let response = app
         .post("/sign-in")
         .from("10.0.0.1")
         .header("x-forwarded-for", "192.0.2.66, ::ffff:198.51.100.1")
         .form(&[
-            ("email", super::world::ADMIN),
-            ("password", super::world::PASSWORD),
+            ("email", super::test_app::ADMIN),
+            ("password", super::test_app::PASSWORD),
         ])
         .send()
         .await;
-    assert_eq!(answer.status, 303);
+    assert_eq!(response.status, 303);
     let cli = app.store.as_cli();
     let scope = app.store.tenants(&cli).scope("acme").await.unwrap();
     let events = app.store.audit(&scope).newest(10).await.unwrap();

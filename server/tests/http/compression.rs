@@ -1,28 +1,28 @@
-//! Content coding: pages and lists are compressed for clients that accept it, an answer with a secret never is.
+//! Content coding: pages and lists are compressed for clients that accept it, a response with a secret never is.
 
 use std::io::Read as _;
 
 use serde_json::json;
 
 use super::{
-    exchange::{Answer, Ask},
-    world::{ADMIN, KeySpec, TestApp},
+    request::{TestRequest, TestResponse},
+    test_app::{ADMIN, KeySpec, TestApp},
 };
 
-/// A URL with a long answer, and how to ask for it.
+/// A URL with a long response, and how to ask for it.
 struct Long {
     path: String,
-    ask: Box<dyn Fn(&TestApp) -> Ask>,
+    request: Box<dyn Fn(&TestApp) -> TestRequest>,
 }
 
 /// The body as it was before it was compressed.
-fn decoded(answer: &Answer) -> String {
+fn decoded(response: &TestResponse) -> String {
     let mut text = String::new();
-    match answer.header("content-encoding") {
-        "gzip" => flate2::read::GzDecoder::new(answer.body.as_slice())
+    match response.header("content-encoding") {
+        "gzip" => flate2::read::GzDecoder::new(response.body.as_slice())
             .read_to_string(&mut text)
             .unwrap(),
-        "br" => brotli::Decompressor::new(answer.body.as_slice(), 4_096)
+        "br" => brotli::Decompressor::new(response.body.as_slice(), 4_096)
             .read_to_string(&mut text)
             .unwrap(),
         other => panic!("{other}"),
@@ -44,14 +44,14 @@ async fn long_answers(app: &TestApp) -> Vec<Long> {
         let (path, session) = (path.to_owned(), session.clone());
         Long {
             path: path.clone(),
-            ask: Box::new(move |app| app.get(&path).cookie(&session)),
+            request: Box::new(move |app| app.get(&path).cookie(&session)),
         }
     };
     let api = |path: &str| {
         let (path, secret) = (path.to_owned(), secret.clone());
         Long {
             path: path.clone(),
-            ask: Box::new(move |app| app.get(&path).key(&secret)),
+            request: Box::new(move |app| app.get(&path).key(&secret)),
         }
     };
     let function = {
@@ -59,7 +59,7 @@ async fn long_answers(app: &TestApp) -> Vec<Long> {
         let body = json!({ "tenant": null, "query": domain::key::query::KeyQuery::default() });
         Long {
             path: "/api/pages/list_api_keys".to_owned(),
-            ask: Box::new(move |app| {
+            request: Box::new(move |app| {
                 app.post("/api/pages/list_api_keys")
                     .same_origin()
                     .cookie(&session)
@@ -80,10 +80,10 @@ async fn long_answers(app: &TestApp) -> Vec<Long> {
 }
 
 #[tokio::test]
-async fn long_answers_without_a_secret_are_compressed_as_the_client_accepts() {
+async fn long_responses_without_a_secret_are_compressed_as_the_client_accepts() {
     let app = TestApp::start().await.with_admin().await;
-    for Long { path, ask } in long_answers(&app).await {
-        let plain = ask(&app).send().await;
+    for Long { path, request } in long_answers(&app).await {
+        let plain = request(&app).send().await;
         assert_eq!(plain.status, 200, "{path}");
         assert!(!plain.headers.contains_key("content-encoding"), "{path}");
         assert_eq!(plain.header("vary"), "accept-encoding", "{path}");
@@ -94,26 +94,35 @@ async fn long_answers_without_a_secret_are_compressed_as_the_client_accepts() {
             ("gzip;q=1, br;q=0.5", "gzip"),
             ("*", "br"),
         ] {
-            let packed = ask(&app).header("accept-encoding", accepts).send().await;
+            let packed = request(&app)
+                .header("accept-encoding", accepts)
+                .send()
+                .await;
             assert_eq!(packed.header("content-encoding"), coding, "{path}");
             assert_eq!(packed.header("vary"), "accept-encoding", "{path}");
             let (small, whole) = (packed.body.len(), plain.body.len());
             assert!(small * 2 < whole, "{path} {coding}: {small} of {whole}");
             let text = decoded(&packed);
-            assert!(text.len().abs_diff(whole) < 200, "{path}: the same answer");
+            assert!(
+                text.len().abs_diff(whole) < 200,
+                "{path}: the same response"
+            );
             if let Some(length) = packed.headers.get("content-length") {
                 assert_eq!(length.to_str().unwrap(), small.to_string(), "{path}");
             }
         }
         for accepts in ["identity", "deflate", "br;q=0, gzip;q=0"] {
-            let answer = ask(&app).header("accept-encoding", accepts).send().await;
-            assert!(!answer.headers.contains_key("content-encoding"), "{path}");
+            let response = request(&app)
+                .header("accept-encoding", accepts)
+                .send()
+                .await;
+            assert!(!response.headers.contains_key("content-encoding"), "{path}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_answer_with_a_secret_is_never_compressed() {
+async fn a_response_with_a_secret_is_never_compressed() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let group = app.group("acme", &["orders:read"]).await;
@@ -148,18 +157,18 @@ async fn an_answer_with_a_secret_is_never_compressed() {
         "name": "By API", "description": "d".repeat(1_000), "authorization_group_id": group.id,
     }));
     let rotation = app.post("/api/v1/whoami/rotate").key(&writer);
-    for ask in [function, form, api, rotation] {
-        let answer = ask.header("accept-encoding", "gzip, br").send().await;
-        assert!(answer.status.is_success(), "{}", answer.text());
-        assert!(answer.text().contains("lk_"));
-        assert!(!answer.headers.contains_key("content-encoding"));
-        assert!(answer.header("cache-control").starts_with("no-store"));
+    for request in [function, form, api, rotation] {
+        let response = request.header("accept-encoding", "gzip, br").send().await;
+        assert!(response.status.is_success(), "{}", response.text());
+        assert!(response.text().contains("lk_"));
+        assert!(!response.headers.contains_key("content-encoding"));
+        assert!(response.header("cache-control").starts_with("no-store"));
     }
 }
 
 /// Length tells what is in a compressed text (BREACH) to those who can have the browser ask and see how much comes back.
 #[tokio::test]
-async fn a_page_that_another_site_asks_for_is_not_compressed() {
+async fn a_page_requested_by_another_site_is_not_compressed() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     for (site, is_compressed) in [
@@ -168,25 +177,25 @@ async fn a_page_that_another_site_asks_for_is_not_compressed() {
         ("same-site", false),
         ("cross-site", false),
     ] {
-        let answer = app
+        let response = app
             .get("/tenant-api-keys?q=guess")
             .cookie(&session)
             .header("accept-encoding", "gzip, br")
             .header("sec-fetch-site", site)
             .send()
             .await;
-        assert_eq!(answer.status, 200);
-        let coding = answer.headers.get("content-encoding");
+        assert_eq!(response.status, 200);
+        let coding = response.headers.get("content-encoding");
         assert_eq!(coding.is_some(), is_compressed, "{site}");
     }
 }
 
 #[tokio::test]
-async fn head_tells_of_the_plain_answer_and_that_it_varies() {
+async fn head_has_the_length_of_the_plain_response_and_vary() {
     let app = TestApp::start().await;
     let plain = app.get("/api/docs").send().await;
     let head = app
-        .ask("HEAD", "/api/docs")
+        .request("HEAD", "/api/docs")
         .header("accept-encoding", "br")
         .send()
         .await;
@@ -197,18 +206,18 @@ async fn head_tells_of_the_plain_answer_and_that_it_varies() {
 }
 
 #[tokio::test]
-async fn the_checks_of_keys_are_left_alone() {
+async fn verification_responses_are_not_compressed() {
     let app = TestApp::start().await;
     let secret = app.secret(&["orders:read"]).await;
     for path in ["/api/v1/whoami", "/api/v1/forward-auth"] {
-        let answer = app
+        let response = app
             .get(path)
             .key(&secret)
             .header("accept-encoding", "gzip, br")
             .send()
             .await;
-        assert_eq!(answer.status, 200);
-        assert!(!answer.headers.contains_key("content-encoding"), "{path}");
-        assert!(!answer.headers.contains_key("vary"), "{path}");
+        assert_eq!(response.status, 200);
+        assert!(!response.headers.contains_key("content-encoding"), "{path}");
+        assert!(!response.headers.contains_key("vary"), "{path}");
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{
-    exchange::Ask,
-    world::{ADMIN, PASSWORD, TestApp},
+    request::TestRequest,
+    test_app::{ADMIN, PASSWORD, TestApp},
 };
 
 type Headers = &'static [(&'static str, &'static str)];
@@ -54,14 +54,14 @@ const ROWS: [(Headers, bool, bool); 16] = [
     ),
 ];
 
-fn with(ask: Ask, headers: Headers) -> Ask {
-    headers
-        .iter()
-        .fold(ask, |ask, (name, value)| ask.header(name, value))
+fn with(request: TestRequest, headers: Headers) -> TestRequest {
+    headers.iter().fold(request, |request, (name, value)| {
+        request.header(name, value)
+    })
 }
 
 #[tokio::test]
-async fn p18_a_server_function_is_called_from_our_pages_alone() {
+async fn p18_a_server_function_accepts_only_same_origin_requests() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let group = app.group("acme", &["orders:read"]).await;
@@ -74,32 +74,32 @@ async fn p18_a_server_function_is_called_from_our_pages_alone() {
     });
     for (headers, allowed, _) in ROWS {
         let before = app.used_keys().await;
-        let ask = app
+        let request = app
             .post("/api/pages/generate_api_key")
             .cookie(&session)
             .json(&form);
-        let answer = with(ask, headers).send().await;
+        let response = with(request, headers).send().await;
         let made = app.used_keys().await - before;
         let expected = if allowed { (200, 1) } else { (403, 0) };
         assert_eq!(
-            (answer.status.as_u16(), made),
+            (response.status.as_u16(), made),
             expected,
             "{headers:?}: {}",
-            answer.text()
+            response.text()
         );
     }
 }
 
 #[tokio::test]
-async fn p18_a_form_is_sent_from_our_pages_alone() {
+async fn p18_a_form_accepts_only_same_origin_requests() {
     let app = TestApp::start().await.with_admin().await;
     for (headers, allowed, _) in ROWS {
         let session = app.sign_in(ADMIN).await;
-        let answer = with(app.post("/sign-out").cookie(&session), headers)
+        let response = with(app.post("/sign-out").cookie(&session), headers)
             .send()
             .await;
         assert_eq!(
-            answer.status,
+            response.status,
             if allowed { 303 } else { 403 },
             "{headers:?}"
         );
@@ -108,20 +108,20 @@ async fn p18_a_form_is_sent_from_our_pages_alone() {
 }
 
 #[tokio::test]
-async fn p18_sign_in_too_so_that_nobody_is_signed_in_as_somebody_else() {
+async fn p18_sign_in_accepts_only_same_origin_requests() {
     let app = TestApp::start().await.with_admin().await;
     for (headers, _, allowed) in ROWS {
-        let ask = app
+        let request = app
             .post("/sign-in")
             .form(&[("email", ADMIN), ("password", PASSWORD)]);
-        let answer = with(ask, headers).send().await;
+        let response = with(request, headers).send().await;
         assert_eq!(
-            answer.status,
+            response.status,
             if allowed { 303 } else { 403 },
             "{headers:?}"
         );
         assert_eq!(
-            answer.headers.contains_key("set-cookie"),
+            response.headers.contains_key("set-cookie"),
             allowed,
             "{headers:?}"
         );
@@ -129,7 +129,7 @@ async fn p18_sign_in_too_so_that_nobody_is_signed_in_as_somebody_else() {
 }
 
 #[tokio::test]
-async fn p18_other_methods_are_refused_across_sites_and_navigation_is_harmless() {
+async fn p18_cross_site_changes_are_refused_and_navigation_is_allowed() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     for method in ["PUT", "DELETE", "PATCH", "FOO"] {
@@ -138,11 +138,11 @@ async fn p18_other_methods_are_refused_across_sites_and_navigation_is_harmless()
             "/account",
             "/api/pages/generate_api_key",
         ] {
-            let ask = app
-                .ask(method, path)
+            let request = app
+                .request(method, path)
                 .cookie(&session)
                 .header("sec-fetch-site", "cross-site");
-            assert_eq!(ask.send().await.status, 403, "{method} {path}");
+            assert_eq!(request.send().await.status, 403, "{method} {path}");
         }
     }
     let link = app
@@ -162,7 +162,7 @@ async fn p18_other_methods_are_refused_across_sites_and_navigation_is_harmless()
 }
 
 #[tokio::test]
-async fn p18_with_a_public_url_its_origin_alone_is_ours() {
+async fn p18_with_a_public_url_only_its_origin_is_accepted() {
     let app = TestApp::start_with(&[("LATCHKEY_PUBLIC_URL", "https://keys.example")]).await;
     for (origin, allowed) in [
         ("https://keys.example", true),
@@ -172,27 +172,27 @@ async fn p18_with_a_public_url_its_origin_alone_is_ours() {
         ("http://keys.example", false),
         ("https://keys.example:8443", false),
     ] {
-        let answer = app.post("/sign-out").header("origin", origin).send().await;
-        assert_eq!(answer.status, if allowed { 303 } else { 403 }, "{origin}");
+        let response = app.post("/sign-out").header("origin", origin).send().await;
+        assert_eq!(response.status, if allowed { 303 } else { 403 }, "{origin}");
     }
 }
 
 #[tokio::test]
-async fn p18_the_json_api_stands_outside() {
+async fn p18_the_json_api_accepts_cross_site_requests() {
     let app = TestApp::start().await;
     let (app, key) = app.with_key().await;
-    let answer = app
+    let response = app
         .get("/api/v1/whoami")
         .key(key.secret.expose())
         .header("sec-fetch-site", "cross-site")
         .header("origin", "https://attacker.example")
         .send()
         .await;
-    assert_eq!(answer.status, 200);
-    let answer = app
+    assert_eq!(response.status, 200);
+    let response = app
         .post("/api/v1/whoami")
         .header("sec-fetch-site", "cross-site")
         .send()
         .await;
-    answer.assert_problem(405, "method_not_allowed");
+    response.assert_problem(405, "method_not_allowed");
 }

@@ -5,8 +5,8 @@
 use domain::key::IssuedKey;
 
 use super::{
-    exchange::Ask,
-    world::{KeySpec, TestApp, day},
+    request::TestRequest,
+    test_app::{KeySpec, TestApp, day},
 };
 
 const PROXY: &str = "10.0.0.1";
@@ -145,10 +145,11 @@ async fn make_keys(app: &TestApp) -> Keys {
     }
 }
 
-fn ask(app: &TestApp, way: Way) -> Ask {
-    (way.forwarded_for.iter()).fold(app.get("/api/v1/api-keys").from(way.peer), |ask, line| {
-        ask.header("x-forwarded-for", line)
-    })
+fn request(app: &TestApp, way: Way) -> TestRequest {
+    (way.forwarded_for.iter()).fold(
+        app.get("/api/v1/api-keys").from(way.peer),
+        |request, line| request.header("x-forwarded-for", line),
+    )
 }
 
 async fn check_every_row(app: &TestApp, keys: &Keys, way: Way) {
@@ -175,23 +176,24 @@ async fn check_every_row(app: &TestApp, keys: &Keys, way: Way) {
         ),
     ];
     for (presented, status, code) in refused {
-        let ask = ask(app, way);
-        let ask = match presented {
-            Some(secret) => ask.key(secret),
-            None => ask,
+        let request = request(app, way);
+        let request = match presented {
+            Some(secret) => request.key(secret),
+            None => request,
         };
-        ask.send().await.assert_problem(status, code);
+        request.send().await.assert_problem(status, code);
     }
     let good = keys.good.secret.expose();
-    let twice = ask(app, way).key(good).key(good).send().await;
+    let twice = request(app, way).key(good).key(good).send().await;
     twice.assert_problem(401, "ambiguous_api_key");
     for key in [&keys.good, &keys.good_from_here] {
-        let answer = ask(app, way).key(key.secret.expose()).send().await;
-        assert_eq!(answer.status, 200, "{way:?}: {}", answer.text());
+        let response = request(app, way).key(key.secret.expose()).send().await;
+        assert_eq!(response.status, 200, "{way:?}: {}", response.text());
     }
     let seen = app.get("/api/v1/whoami").from(way.peer);
-    let seen =
-        (way.forwarded_for.iter()).fold(seen, |ask, line| ask.header("x-forwarded-for", line));
+    let seen = (way.forwarded_for.iter()).fold(seen, |request, line| {
+        request.header("x-forwarded-for", line)
+    });
     let seen = seen.key(good).send().await;
     assert_eq!(seen.json()["client_ip"], way.seen, "{way:?}");
 }

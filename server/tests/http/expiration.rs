@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::world::{ADMIN, KeySpec, TestApp, day};
+use super::test_app::{ADMIN, KeySpec, TestApp, day};
 
 #[tokio::test]
 async fn p40_a_key_works_on_its_last_day_and_not_on_the_day_after() {
@@ -14,20 +14,20 @@ async fn p40_a_key_works_on_its_last_day_and_not_on_the_day_after() {
                 ..KeySpec::default()
             })
             .await;
-        let answer = app
+        let response = app
             .get("/api/v1/whoami")
             .key(key.secret.expose())
             .send()
             .await;
-        assert_eq!(answer.status, status, "{last_day}: {}", answer.text());
+        assert_eq!(response.status, status, "{last_day}: {}", response.text());
         if status == 401 {
-            answer.assert_problem(401, "expired_api_key");
+            response.assert_problem(401, "expired_api_key");
         }
     }
 }
 
 #[tokio::test]
-async fn p41_the_form_takes_future_dates_alone() {
+async fn p41_the_form_accepts_only_future_dates() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let group = app.group("acme", &["orders:read"]).await;
@@ -57,9 +57,9 @@ async fn p41_the_form_takes_future_dates_alone() {
         ("1767225600".to_owned(), NO_DATE),
     ];
     for (date, message) in refused {
-        let answer = generate(date.clone()).await;
-        assert_eq!(answer.status, 422, "{date}: {}", answer.text());
-        let error = answer.json();
+        let response = generate(date.clone()).await;
+        assert_eq!(response.status, 422, "{date}: {}", response.text());
+        let error = response.json();
         assert_eq!(
             error["fields"],
             json!([{ "field": "expires_on", "message": message }]),
@@ -68,8 +68,8 @@ async fn p41_the_form_takes_future_dates_alone() {
     }
     assert_eq!(app.used_keys().await, 0);
     for date in [day(1).to_string(), day(365).to_string(), String::new()] {
-        let answer = generate(date.clone()).await;
-        assert_eq!(answer.status, 200, "{date}: {}", answer.text());
+        let response = generate(date.clone()).await;
+        assert_eq!(response.status, 200, "{date}: {}", response.text());
     }
     assert_eq!(app.used_keys().await, 3);
 }

@@ -1,15 +1,14 @@
 //! `/api/v1/forward-auth` and `/api/v1/forward-auth/for/…`, with any method.
 
-use std::time::Duration;
-
 use axum::body::{Body, Bytes};
 use futures_util::stream;
 use serde_json::Value;
 
 use super::{
-    exchange::Answer,
-    world::{KeySpec, TestApp, day},
+    request::TestResponse,
+    test_app::{KeySpec, TestApp, day},
 };
+use crate::support::wait::PATIENCE;
 
 const PATHS: [&str; 4] = [
     "/api/v1/forward-auth",
@@ -26,20 +25,20 @@ const IDENTITY: [&str; 5] = [
     "x-permissions",
 ];
 
-fn assert_identity(answer: &Answer, expected: &[(&str, &str)]) {
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.header("cache-control"), "no-store");
-    assert!(answer.body.is_empty());
+fn assert_identity(response: &TestResponse, expected: &[(&str, &str)]) {
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(response.header("cache-control"), "no-store");
+    assert!(response.body.is_empty());
     for name in IDENTITY {
-        answer.header(name);
+        response.header(name);
     }
     for (name, value) in expected {
-        assert_eq!(answer.header(name), *value, "{name}");
+        assert_eq!(response.header(name), *value, "{name}");
     }
 }
 
 #[tokio::test]
-async fn says_who_it_is_whatever_the_method() {
+async fn returns_the_identity_for_every_method() {
     let app = TestApp::start().await;
     let key = app
         .issue(KeySpec {
@@ -52,15 +51,15 @@ async fn says_who_it_is_whatever_the_method() {
         for method in [
             "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PROPFIND",
         ] {
-            let answer = app
-                .ask(method, path)
+            let response = app
+                .request(method, path)
                 .key(key.secret.expose())
                 .header("x-tenant-id", "forged")
                 .header("sec-fetch-site", "cross-site")
                 .send()
                 .await;
             assert_identity(
-                &answer,
+                &response,
                 &[
                     ("x-tenant-slug", "acme"),
                     ("x-api-key-id", &id),
@@ -73,15 +72,15 @@ async fn says_who_it_is_whatever_the_method() {
 }
 
 #[tokio::test]
-async fn headers_are_there_where_there_is_nothing_to_say() {
+async fn identity_headers_are_present_when_empty() {
     let app = TestApp::start().await;
     let secret = app.secret(&[]).await;
-    let answer = app.get(PATHS[0]).key(&secret).send().await;
-    assert_identity(&answer, &[("x-permissions", "")]);
+    let response = app.get(PATHS[0]).key(&secret).send().await;
+    assert_identity(&response, &[("x-permissions", "")]);
 }
 
 #[tokio::test]
-async fn refuses_as_any_route_does_and_knows_another_tenants_key() {
+async fn refuses_as_other_routes_do_and_keys_of_another_tenant() {
     let app = TestApp::start().await;
     app.add_tenant("globex", "Globex").await;
     let good = app.issue(KeySpec::default()).await;
@@ -162,24 +161,24 @@ async fn refuses_as_any_route_does_and_knows_another_tenants_key() {
             format!("/api/v1/forward-auth?{}", query.join("&")),
             format!("/api/v1/forward-auth/for/{tenant}/{permission}/orders?tenant=globex"),
         ] {
-            let ask = app.post(&path);
-            let ask = match secret {
-                Some(secret) => ask.key(secret),
-                None => ask,
+            let request = app.post(&path);
+            let request = match secret {
+                Some(secret) => request.key(secret),
+                None => request,
             };
-            let answer = ask.send().await;
-            answer.assert_problem(status, code);
+            let response = request.send().await;
+            response.assert_problem(status, code);
             assert!(
                 IDENTITY
                     .iter()
-                    .all(|name| !answer.headers.contains_key(*name))
+                    .all(|name| !response.headers.contains_key(*name))
             );
         }
     }
 }
 
 #[tokio::test]
-async fn a_question_that_is_none_is_never_a_yes() {
+async fn an_invalid_question_is_never_accepted() {
     let (app, key) = TestApp::start().await.with_key().await;
     for path in [
         "/api/v1/forward-auth?permission=",
@@ -193,8 +192,8 @@ async fn a_question_that_is_none_is_never_a_yes() {
         "/api/v1/forward-auth/for/-/orders/",
         "/api/v1/forward-auth/for/-/orders:read%2F/",
     ] {
-        let answer = app.get(path).key(key.secret.expose()).send().await;
-        answer.assert_problem(422, "validation_failed");
+        let response = app.get(path).key(key.secret.expose()).send().await;
+        response.assert_problem(422, "validation_failed");
     }
     for path in [
         "/api/v1/forward-auth/",
@@ -203,30 +202,34 @@ async fn a_question_that_is_none_is_never_a_yes() {
         "/api/v1/forward-auth/for/-/-",
         "/api/v1/forward-auth/for//-/",
     ] {
-        let answer = app.get(path).key(key.secret.expose()).send().await;
-        assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+        let response = app.get(path).key(key.secret.expose()).send().await;
+        assert!(
+            response.status.is_client_error(),
+            "{path}: {}",
+            response.status
+        );
     }
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_body_that_is_only_announced() {
+async fn an_announced_body_is_not_awaited() {
     let (app, key) = TestApp::start().await.with_key().await;
     for path in PATHS {
         let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        let ask = app
+        let request = app
             .post(path)
             .key(key.secret.expose())
             .header("content-length", "9999999")
             .header("content-encoding", "gzip")
             .header("expect", "100-continue")
             .body("multipart/form-data; boundary=x", never);
-        let answer = tokio::time::timeout(Duration::from_secs(5), ask.send()).await;
-        assert_identity(&answer.expect("an answer at once"), &[]);
+        let response = tokio::time::timeout(PATIENCE, request.send()).await;
+        assert_identity(&response.expect("a response"), &[]);
     }
 }
 
 #[tokio::test]
-async fn a_valid_answer_counts_as_use() {
+async fn an_accepted_request_counts_as_use() {
     let app = TestApp::start().await;
     let reader = app.secret(&["api-keys:read"]).await;
     let key = app.issue(KeySpec::default()).await;
@@ -241,8 +244,8 @@ async fn a_valid_answer_counts_as_use() {
     app.flush_usage().await;
     let read = app.get(&path).key(&reader).send().await.json();
     assert_eq!(read["last_used_at"], Value::Null);
-    let answer = app.get(PATHS[0]).key(key.secret.expose()).send().await;
-    assert_eq!(answer.status, 200);
+    let response = app.get(PATHS[0]).key(key.secret.expose()).send().await;
+    assert_eq!(response.status, 200);
     app.flush_usage().await;
     let read = app.get(&path).key(&reader).send().await.json();
     assert_eq!(read["last_used_ip"], "203.0.113.9");

@@ -1,10 +1,10 @@
-//! P06: what every answer says to a browser.
+//! P06: what every response says to a browser.
 
 use std::collections::HashSet;
 
 use super::{
-    exchange::Answer,
-    world::{ADMIN, TestApp},
+    request::TestResponse,
+    test_app::{ADMIN, TestApp},
 };
 
 /// The sources of a directive, or those of `default-src` where it falls back to that and is not there.
@@ -18,10 +18,14 @@ fn effective<'a>(policy: &'a str, directive: &str, falls_back: bool) -> Option<&
     find(directive).or_else(|| falls_back.then(|| find("default-src")).flatten())
 }
 
-fn assert_common(answer: &Answer, path: &str) {
-    assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
-    assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
-    for name in answer.headers.keys() {
+fn assert_common(response: &TestResponse, path: &str) {
+    assert_eq!(
+        response.header("x-content-type-options"),
+        "nosniff",
+        "{path}"
+    );
+    assert_eq!(response.header("referrer-policy"), "same-origin", "{path}");
+    for name in response.headers.keys() {
         assert!(
             !name.as_str().starts_with("access-control-"),
             "{path}: {name}"
@@ -47,21 +51,21 @@ async fn p06_p66_pages_have_a_strict_policy_with_a_nonce_of_their_own() {
         ("/nothing", None, 404),
     ];
     for (path, session, status) in pages {
-        let ask = session
+        let request = session
             .into_iter()
-            .fold(app.get(path), |ask, session| ask.cookie(session));
-        let answer = ask.send().await;
-        assert_eq!(answer.status, status, "{path}");
-        assert_common(&answer, path);
+            .fold(app.get(path), |request, session| request.cookie(session));
+        let response = request.send().await;
+        assert_eq!(response.status, status, "{path}");
+        assert_common(&response, path);
         assert!(
-            answer.header("content-type").starts_with("text/html"),
+            response.header("content-type").starts_with("text/html"),
             "{path}"
         );
-        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(response.header("cross-origin-opener-policy"), "same-origin");
         // `no-transform` keeps proxies from rewriting what the page's script expects as it was sent.
-        assert_eq!(answer.header("cache-control"), "no-store, no-transform");
-        assert!(answer.headers.get("strict-transport-security").is_none());
-        let policy = answer.header("content-security-policy");
+        assert_eq!(response.header("cache-control"), "no-store, no-transform");
+        assert!(response.headers.get("strict-transport-security").is_none());
+        let policy = response.header("content-security-policy");
         assert_eq!(
             effective(policy, "object-src", true),
             Some("'none'"),
@@ -92,7 +96,7 @@ async fn p06_p66_pages_have_a_strict_policy_with_a_nonce_of_their_own() {
 }
 
 #[tokio::test]
-async fn p06_other_answers_may_load_nothing() {
+async fn p06_other_responses_may_load_nothing() {
     let app = TestApp::start().await;
     for path in [
         "/api/v1/whoami",
@@ -101,22 +105,22 @@ async fn p06_other_answers_may_load_nothing() {
         "/readyz",
         "/",
     ] {
-        let answer = app
+        let response = app
             .get(path)
             .header("origin", "https://elsewhere.example")
             .send()
             .await;
-        assert_common(&answer, path);
-        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        assert_common(&response, path);
+        assert_eq!(response.header("cache-control"), "no-store", "{path}");
         assert!(
-            answer
+            response
                 .header("content-security-policy")
                 .starts_with("default-src 'none'"),
             "{path}"
         );
     }
     let preflight = app
-        .ask("OPTIONS", "/api/v1/whoami")
+        .request("OPTIONS", "/api/v1/whoami")
         .header("origin", "https://elsewhere.example")
         .header("access-control-request-method", "GET")
         .header("access-control-request-headers", "x-api-key")
@@ -144,8 +148,8 @@ async fn a_request_names_one_host_or_is_refused() {
             ";curl x|sh;",
             "",
         ] {
-            let ask = app.get(path).without_host().header("host", host);
-            assert_eq!(ask.send().await.status, 400, "{path} {host}");
+            let request = app.get(path).without_host().header("host", host);
+            assert_eq!(request.send().await.status, 400, "{path} {host}");
         }
     }
     let api = app.get("/api/v1/whoami").without_host().send().await;
@@ -158,12 +162,12 @@ async fn a_request_names_one_host_or_is_refused() {
 }
 
 #[tokio::test]
-async fn p06_https_is_kept_where_the_public_url_has_it() {
+async fn p06_hsts_is_sent_where_the_public_url_is_https() {
     let app = TestApp::start_with(&[("LATCHKEY_PUBLIC_URL", "https://keys.example")]).await;
     for path in ["/sign-in", "/api/v1/whoami", "/healthz"] {
-        let answer = app.get(path).send().await;
+        let response = app.get(path).send().await;
         assert_eq!(
-            answer.header("strict-transport-security"),
+            response.header("strict-transport-security"),
             "max-age=31536000",
             "{path}"
         );
@@ -171,7 +175,7 @@ async fn p06_https_is_kept_where_the_public_url_has_it() {
 }
 
 #[tokio::test]
-async fn p66_no_html_may_be_transformed_on_its_way() {
+async fn p66_html_has_no_transform() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let group = app.group("acme", &["orders:read"]).await;
@@ -192,8 +196,8 @@ async fn p66_no_html_may_be_transformed_on_its_way() {
     assert_eq!(refused.status, 422);
     let docs = app.get("/api/docs").send().await;
     assert_eq!(docs.status, 200);
-    for answer in [refused, docs] {
-        assert!(answer.header("content-type").starts_with("text/html"));
-        assert_eq!(answer.header("cache-control"), "no-store, no-transform");
+    for response in [refused, docs] {
+        assert!(response.header("content-type").starts_with("text/html"));
+        assert_eq!(response.header("cache-control"), "no-store, no-transform");
     }
 }

@@ -1,13 +1,13 @@
 //! `GET /healthz`, `GET /readyz`
 
-use super::world::TestApp;
+use super::test_app::TestApp;
 
 #[tokio::test]
-async fn the_process_is_up_and_the_database_answers() {
+async fn health_and_readiness_are_200() {
     let app = TestApp::start().await;
     for path in ["/healthz", "/readyz"] {
-        let answer = app.get(path).send().await;
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-        assert_eq!(answer.header("cache-control"), "no-store");
+        let response = app.get(path).send().await;
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
+        assert_eq!(response.header("cache-control"), "no-store");
     }
 }

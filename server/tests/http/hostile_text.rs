@@ -10,9 +10,9 @@ use server::{
 use uuid::Uuid;
 
 use super::{
-    exchange::{Answer, Ask},
+    request::{TestRequest, TestResponse},
     route_table::{arguments, method_of, with_path_filled},
-    world::{SUPER_USER, TestApp},
+    test_app::{SUPER_USER, TestApp},
 };
 
 /// As a URL or form has it.
@@ -129,19 +129,19 @@ impl Attack {
     }
 
     /// A request by whom the row lets through. Each from another address, so that no rate limiter hides what is behind it.
-    fn ask(&mut self, route: &Route, path: &str) -> Ask {
+    fn request(&mut self, route: &Route, path: &str) -> TestRequest {
         self.sent += 1;
         let [_, a, b, c] = self.sent.to_be_bytes();
-        let ask = self
+        let request = self
             .app
-            .ask(method_of(route), path)
+            .request(method_of(route), path)
             .from(&format!("10.{a}.{b}.{c}"));
         match route.caller {
             Caller::Anyone | Caller::SignedIn | Caller::KeyManager | Caller::SuperUser => {
-                ask.same_origin().cookie(&self.session)
+                request.same_origin().cookie(&self.session)
             }
             // One that rotates itself would not be there for the next request.
-            Caller::Key(_) | Caller::Gateway => ask.key(&self.key),
+            Caller::Key(_) | Caller::Gateway => request.key(&self.key),
         }
     }
 
@@ -195,17 +195,17 @@ impl Attack {
     }
 
     #[track_caller]
-    fn assert_no_fault_of_ours(route: &Route, place: &str, answer: &Answer) {
+    fn assert_no_fault_of_ours(route: &Route, place: &str, response: &TestResponse) {
         assert!(
-            answer.status.as_u16() < 500,
+            response.status.as_u16() < 500,
             "{} {} with {place}: {} {}",
             method_of(route),
             route.path,
-            answer.status,
-            String::from_utf8_lossy(&answer.body)
+            response.status,
+            String::from_utf8_lossy(&response.body)
         );
-        if route.path.starts_with("/api/v1/") && answer.status.is_client_error() {
-            assert!(answer.json()["code"].is_string(), "{place}");
+        if route.path.starts_with("/api/v1/") && response.status.is_client_error() {
+            assert!(response.json()["code"].is_string(), "{place}");
         }
     }
 }
@@ -274,7 +274,7 @@ fn is_a_form(route: &Route) -> bool {
 }
 
 #[tokio::test]
-async fn p81_no_text_at_any_place_is_a_fault_of_ours() {
+async fn p81_no_text_in_any_place_causes_an_internal_error() {
     let mut attack = Attack::begin().await;
     let mut places = [0_u32; 5];
     for route in routes() {
@@ -312,16 +312,16 @@ async fn p81_no_text_at_any_place_is_a_fault_of_ours() {
             }
             paths.push(format!("{good_path}?{hostile}=1&{hostile}"));
             for path in paths {
-                let mut ask = attack.ask(&route, &path);
+                let mut request = attack.request(&route, &path);
                 if is_a_form(&route) {
                     let fields = form_fields(&route.path);
                     let fields: Vec<_> = fields
                         .iter()
                         .map(|(name, value)| (*name, value.as_str()))
                         .collect();
-                    ask = ask.form(&fields);
+                    request = request.form(&fields);
                 }
-                Attack::assert_no_fault_of_ours(&route, &path, &ask.send().await);
+                Attack::assert_no_fault_of_ours(&route, &path, &request.send().await);
             }
             if is_a_form(&route) {
                 let fields = form_fields(&route.path);
@@ -339,20 +339,20 @@ async fn p81_no_text_at_any_place_is_a_fault_of_ours() {
                     for length in [body.len(), body.len() - 1] {
                         let path = format!("{good_path}?{tenant}");
                         let text = body[..length].join("&");
-                        let ask = attack
-                            .ask(&route, &path)
+                        let request = attack
+                            .request(&route, &path)
                             .body("application/x-www-form-urlencoded", text.clone());
-                        let answer = ask.send().await;
-                        Attack::assert_no_fault_of_ours(&route, &text, &answer);
+                        let response = request.send().await;
+                        Attack::assert_no_fault_of_ours(&route, &text, &response);
                         places[2] += 1;
                     }
                     let encoded = percent_decode_str(hostile).decode_utf8().is_err();
                     if encoded || hostile.contains("100%") || hostile.contains("%u") {
-                        let ask = attack.ask(&route, &good_path).body(
+                        let request = attack.request(&route, &good_path).body(
                             "application/x-www-form-urlencoded",
                             format!("{attacked}={hostile}"),
                         );
-                        assert!(ask.send().await.status.is_client_error(), "{hostile}");
+                        assert!(request.send().await.status.is_client_error(), "{hostile}");
                     }
                 }
             }
@@ -360,9 +360,9 @@ async fn p81_no_text_at_any_place_is_a_fault_of_ours() {
 
         if PLAIN_TEXT.contains(&route.path.as_str()) {
             for hostile in [&b"a\0b"[..]].iter().chain(&HEADER) {
-                let ask = attack.ask(&route, &good_path);
-                let answer = ask.body("text/plain", hostile.to_vec()).send().await;
-                Attack::assert_no_fault_of_ours(&route, "plain text", &answer);
+                let request = attack.request(&route, &good_path);
+                let response = request.body("text/plain", hostile.to_vec()).send().await;
+                Attack::assert_no_fault_of_ours(&route, "plain text", &response);
             }
         }
 
@@ -370,10 +370,10 @@ async fn p81_no_text_at_any_place_is_a_fault_of_ours() {
             for hostile in JSON {
                 let text = body.to_string().replace(&format!("\"{PLACE}\""), hostile);
                 assert!(text.contains(hostile));
-                let ask = attack
-                    .ask(&route, &good_path)
+                let request = attack
+                    .request(&route, &good_path)
                     .body("application/json", text.clone());
-                Attack::assert_no_fault_of_ours(&route, &text, &ask.send().await);
+                Attack::assert_no_fault_of_ours(&route, &text, &request.send().await);
                 places[3] += 1;
             }
         }
@@ -382,13 +382,13 @@ async fn p81_no_text_at_any_place_is_a_fault_of_ours() {
             for hostile in HEADER {
                 // Two keys are ambiguous, and two sessions are none.
                 let is_credential = matches!(name, "cookie" | "x-api-key");
-                let ask = if is_credential {
-                    attack.app.ask(method_of(&route), &good_path)
+                let request = if is_credential {
+                    attack.app.request(method_of(&route), &good_path)
                 } else {
-                    attack.ask(&route, &format!("{good_path}?{tenant}"))
+                    attack.request(&route, &format!("{good_path}?{tenant}"))
                 };
-                let answer = ask.header(name, hostile).send().await;
-                Attack::assert_no_fault_of_ours(&route, name, &answer);
+                let response = request.header(name, hostile).send().await;
+                Attack::assert_no_fault_of_ours(&route, name, &response);
                 places[4] += 1;
             }
         }
@@ -401,7 +401,7 @@ async fn p81_no_text_at_any_place_is_a_fault_of_ours() {
 }
 
 #[tokio::test]
-async fn p81_what_is_no_slug_names_no_tenant() {
+async fn p81_an_invalid_slug_is_not_found() {
     let app = TestApp::start().await.with_super_user().await;
     let session = app.sign_in(SUPER_USER).await;
     for slug in ["%00", "acme%00", "%EF%BF%BF", "ACME"] {
@@ -409,25 +409,25 @@ async fn p81_what_is_no_slug_names_no_tenant() {
         assert_eq!(page.cookie(&session).send().await.status, 404, "{slug}");
     }
     let body = r#"{"tenant":"\u0000","query":{"status":null,"expiration":null,"q":"","sort":"-created_at","limit":25,"cursor":null}}"#;
-    let answer = app
+    let response = app
         .post("/api/pages/list_api_keys")
         .same_origin()
         .cookie(&session)
         .body("application/json", body)
         .send()
         .await;
-    assert!(answer.status.is_client_error(), "{}", answer.text());
+    assert!(response.status.is_client_error(), "{}", response.text());
 }
 
 #[tokio::test]
-async fn an_address_names_one_tenant() {
+async fn a_url_with_two_tenants_is_refused() {
     let app = TestApp::start().await.with_super_user().await;
     app.add_tenant("globex", "Globex").await;
     let session = app.sign_in(SUPER_USER).await;
     for path in ["/", "/tenant-api-keys", "/tenant-api-keys/new", "/account"] {
         let twice = format!("{path}?tenant=acme&t%65nant=globex");
-        let answer = app.get(&twice).cookie(&session).send().await;
-        assert_eq!(answer.status, 400, "{path}");
-        assert!(answer.text().contains("names a tenant twice"), "{path}");
+        let response = app.get(&twice).cookie(&session).send().await;
+        assert_eq!(response.status, 400, "{path}");
+        assert!(response.text().contains("names a tenant twice"), "{path}");
     }
 }

@@ -3,14 +3,19 @@
 use uuid::Uuid;
 
 use super::{
-    exchange::Answer,
-    world::{ADMIN, KeySpec, TestApp, day},
+    request::TestResponse,
+    test_app::{ADMIN, KeySpec, TestApp, day},
 };
 
 const GENERATE: &str = "/tenant-api-keys/new";
 
 /// A form that makes a key, with one-time id `form_id`; `changed` fields in the place of good ones.
-async fn generate(app: &TestApp, session: &str, form_id: &str, changed: &[(&str, &str)]) -> Answer {
+async fn generate(
+    app: &TestApp,
+    session: &str,
+    form_id: &str,
+    changed: &[(&str, &str)],
+) -> TestResponse {
     let group = app.group("acme", &["orders:read"]).await.id.to_string();
     let mut fields = vec![
         ("form_id", form_id),
@@ -54,17 +59,17 @@ async fn admin() -> (TestApp, String) {
 }
 
 #[tokio::test]
-async fn p31_the_answer_with_the_secret_is_kept_nowhere_and_has_no_script() {
+async fn p31_the_response_with_the_secret_is_not_cached_and_has_no_script() {
     let (app, session) = admin().await;
-    let answer = generate(&app, &session, &form_id(), &[]).await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("cache-control"), "no-store, no-transform");
-    let policy = answer.header("content-security-policy");
+    let response = generate(&app, &session, &form_id(), &[]).await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("cache-control"), "no-store, no-transform");
+    let policy = response.header("content-security-policy");
     assert!(
         policy.starts_with("default-src 'none';") && !policy.contains("script-src"),
         "{policy}"
     );
-    let page = answer.text();
+    let page = response.text();
     assert!(!page.contains("<script") && !page.contains("modulepreload"));
     assert!(page.contains("This secret will not be shown again."));
     let secret = secret_in(&page);
@@ -91,7 +96,7 @@ async fn p31_the_answer_with_the_secret_is_kept_nowhere_and_has_no_script() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_sent_twice_is_done_once() {
+async fn a_form_that_is_sent_twice_is_applied_once() {
     let (app, session) = admin().await;
     let id = form_id();
     assert_eq!(generate(&app, &session, &id, &[]).await.status, 200);
@@ -120,7 +125,7 @@ async fn a_form_that_is_sent_twice_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_refused_form_shows_what_was_typed_and_every_message() {
+async fn a_refused_form_keeps_the_input_and_shows_every_message() {
     let (app, session) = admin().await;
     let yesterday = day(-1).to_string();
     let changed = [
@@ -132,9 +137,9 @@ async fn a_refused_form_shows_what_was_typed_and_every_message() {
             "10.0.0.0/8\r\n</textarea><b>\r\n10.0.0.0/33",
         ),
     ];
-    let answer = generate(&app, &session, &form_id(), &changed).await;
-    assert_eq!(answer.status, 422);
-    let page = answer.text();
+    let response = generate(&app, &session, &form_id(), &changed).await;
+    assert_eq!(response.status, 422);
+    let page = response.text();
     for message in [
         "Must be 2–200 characters",
         "Choose an authorization group",
@@ -150,17 +155,17 @@ async fn a_refused_form_shows_what_was_typed_and_every_message() {
 }
 
 #[tokio::test]
-async fn p23_a_field_that_the_form_does_not_have_is_refused() {
+async fn p23_an_unknown_form_field_is_refused() {
     let (app, session) = admin().await;
     for field in ["tenant_id", "secret", "created_by", "revoked_at", "id"] {
-        let answer = generate(&app, &session, &form_id(), &[(field, "x")]).await;
-        assert_eq!(answer.status, 422, "{field}");
+        let response = generate(&app, &session, &form_id(), &[(field, "x")]).await;
+        assert_eq!(response.status, 422, "{field}");
     }
     assert_eq!(app.used_keys().await, 0);
 }
 
 #[tokio::test]
-async fn p48_the_second_of_two_editors_is_told_and_loses_nothing() {
+async fn p48_the_second_of_two_editors_sees_the_conflict_and_keeps_the_input() {
     let (app, session) = admin().await;
     let key = app.issue(KeySpec::default()).await.key;
     let path = format!("/tenant-api-keys/{}/edit", key.id);
@@ -194,20 +199,20 @@ async fn p48_the_second_of_two_editors_is_told_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn revoking_leads_back_to_the_list_also_the_second_time() {
+async fn revoking_redirects_to_the_list_also_the_second_time() {
     let (app, session) = admin().await;
     let key = app.issue(KeySpec::default()).await;
     let path = format!("/tenant-api-keys/{}/revoke", key.key.id);
     for _ in 0..2 {
-        let answer = app
+        let response = app
             .post(&path)
             .same_origin()
             .cookie(&session)
             .form(&[])
             .send()
             .await;
-        assert_eq!(answer.status, 303);
-        assert_eq!(answer.header("location"), "/tenant-api-keys");
+        assert_eq!(response.status, 303);
+        assert_eq!(response.header("location"), "/tenant-api-keys");
     }
     let refused = app
         .get("/api/v1/whoami")
@@ -218,34 +223,34 @@ async fn revoking_leads_back_to_the_list_also_the_second_time() {
 }
 
 #[tokio::test]
-async fn who_is_not_signed_in_is_led_to_sign_in_and_back_to_the_form() {
+async fn without_a_session_a_form_redirects_to_sign_in_and_back() {
     let app = TestApp::start().await;
-    let answer = app
+    let response = app
         .post("/tenant-api-keys/new?tenant=acme")
         .same_origin()
         .form(&[("name", "ERP nightly sync")])
         .send()
         .await;
-    assert_eq!(answer.status, 303);
+    assert_eq!(response.status, 303);
     assert_eq!(
-        answer.header("location"),
+        response.header("location"),
         "/sign-in?return_to=%2Ftenant-api-keys%2Fnew%3Ftenant%3Dacme"
     );
 }
 
 #[tokio::test]
-async fn p18_a_form_of_another_site_does_nothing() {
+async fn p18_a_form_of_another_site_changes_nothing() {
     let (app, session) = admin().await;
     let key = app.issue(KeySpec::default()).await;
     for form in ["edit", "rotate", "revoke"] {
-        let answer = app
+        let response = app
             .post(&format!("/tenant-api-keys/{}/{form}", key.key.id))
             .header("sec-fetch-site", "cross-site")
             .cookie(&session)
             .form(&[("form_id", &form_id()), ("expires_on", "")])
             .send()
             .await;
-        assert_eq!(answer.status, 403, "{form}");
+        assert_eq!(response.status, 403, "{form}");
     }
     let works = app.get("/api/v1/whoami").key(key.secret.expose());
     assert_eq!(works.send().await.status, 200);

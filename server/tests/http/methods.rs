@@ -7,7 +7,7 @@ use server::router::routes;
 
 use super::{
     route_table::with_path_filled,
-    world::{ADMIN, TestApp},
+    test_app::{ADMIN, TestApp},
 };
 
 const METHODS: [&str; 9] = [
@@ -31,7 +31,7 @@ fn paths() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[tokio::test]
-async fn p05_other_methods_are_refused_with_the_list_of_those_that_are_not() {
+async fn p05_other_methods_are_refused_with_the_list_of_allowed_ones() {
     let (app, key) = TestApp::start().await.with_admin().await.with_key().await;
     let session = app.sign_in(ADMIN).await;
     let before = app.used_keys().await;
@@ -41,8 +41,8 @@ async fn p05_other_methods_are_refused_with_the_list_of_those_that_are_not() {
             .filter(|method| !supported.contains(*method))
         {
             // With everything that a supported method could want, and with the ways in which some frameworks let a method be another.
-            let answer = app
-                .ask(method, &format!("{path}?_method=GET"))
+            let response = app
+                .request(method, &format!("{path}?_method=GET"))
                 .same_origin()
                 .key(key.secret.expose())
                 .cookie(&session)
@@ -52,14 +52,14 @@ async fn p05_other_methods_are_refused_with_the_list_of_those_that_are_not() {
                 .form(&[("_method", "GET")])
                 .send()
                 .await;
-            assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text());
-            let allowed: BTreeSet<_> = answer
+            assert_eq!(response.status, 405, "{method} {path}: {}", response.text());
+            let allowed: BTreeSet<_> = response
                 .header("allow")
                 .split(',')
                 .map(str::to_owned)
                 .collect();
             assert_eq!(allowed, supported, "{method} {path}");
-            assert!(!answer.text().contains("an echo of TRACE"));
+            assert!(!response.text().contains("an echo of TRACE"));
         }
     }
     assert_eq!(app.used_keys().await, before);
@@ -67,7 +67,7 @@ async fn p05_other_methods_are_refused_with_the_list_of_those_that_are_not() {
 }
 
 #[tokio::test]
-async fn p05_a_get_that_claims_to_be_a_post_stays_a_get() {
+async fn p05_method_overrides_are_ignored() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     for (path, supported) in paths() {
@@ -103,7 +103,7 @@ async fn p05_head_is_get_without_a_body_and_neither_changes_anything() {
             .send()
             .await;
         let head = app
-            .ask("HEAD", &path)
+            .request("HEAD", &path)
             .key(key.secret.expose())
             .cookie(&session)
             .send()

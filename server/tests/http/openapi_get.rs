@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use serde_json::Value;
 use server::{caller::Caller, router::routes};
 
-use super::world::TestApp;
+use super::test_app::TestApp;
 
 /// The document as it is meant to be. Where it is meant to change: `UPDATE_SNAPSHOTS=1 cargo test -p server --test all openapi`.
 const SNAPSHOT: &str = "tests/http/openapi.json";
@@ -14,12 +14,12 @@ const SNAPSHOT: &str = "tests/http/openapi.json";
 const ANY_METHOD: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 #[tokio::test]
-async fn the_document_is_the_one_that_is_meant() {
+async fn the_document_equals_the_snapshot() {
     let app = TestApp::start().await;
-    let answer = app.get("/api/v1/openapi.json").send().await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("content-type"), "application/json");
-    let document = answer.json();
+    let response = app.get("/api/v1/openapi.json").send().await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("content-type"), "application/json");
+    let document = response.json();
     assert_eq!(document["openapi"], "3.1.0");
     let text = format!("{}\n", serde_json::to_string_pretty(&document).unwrap());
     let snapshot = Path::new(env!("CARGO_MANIFEST_DIR")).join(SNAPSHOT);
@@ -69,7 +69,7 @@ async fn the_document_has_every_route_of_the_api_with_its_permission() {
 }
 
 #[tokio::test]
-async fn every_reference_leads_somewhere() {
+async fn every_reference_resolves() {
     fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
         match value {
             Value::Object(members) => {
@@ -97,7 +97,7 @@ async fn every_reference_leads_somewhere() {
 }
 
 #[tokio::test]
-async fn the_page_fetches_nothing_but_its_own_style() {
+async fn the_page_loads_only_its_stylesheet() {
     let app = TestApp::start().await;
     let page = app.get("/api/docs").send().await;
     assert_eq!(page.status, 200);
@@ -190,7 +190,7 @@ fn codes(document: &Value) -> BTreeSet<&str> {
 }
 
 #[tokio::test]
-async fn f6_the_document_lists_every_code_and_each_response_its_own() {
+async fn f6_the_document_lists_every_code_and_the_codes_of_each_response() {
     // Where a request ends that none of the routes knows of, or that no route of the API leads to.
     const OF_NO_ROUTE: [&str; 6] = [
         "already_exists",
@@ -234,7 +234,7 @@ async fn f6_the_document_lists_every_code_and_each_response_its_own() {
 }
 
 #[tokio::test]
-async fn p76_no_two_enums_make_the_same_constant() {
+async fn p76_no_two_enums_generate_the_same_constant() {
     let app = TestApp::start().await;
     let document = app.get("/api/v1/openapi.json").send().await.json();
     let mut seen = BTreeSet::new();
@@ -253,7 +253,7 @@ async fn p76_no_two_enums_make_the_same_constant() {
 }
 
 #[tokio::test]
-async fn the_document_names_the_server_where_its_address_is_known() {
+async fn the_document_names_the_server_where_a_public_url_is_set() {
     let app = TestApp::start().await;
     let document = app.get("/api/v1/openapi.json").send().await.json();
     assert_eq!(document["servers"], serde_json::json!([{ "url": "/" }]));

@@ -4,14 +4,14 @@ use domain::key::IssuedKey;
 use serde_json::{Value, json};
 
 use super::{
-    exchange::Answer,
-    world::{KeySpec, TestApp, day},
+    request::TestResponse,
+    test_app::{KeySpec, TestApp, day},
 };
 
 const OWN: &[&str] = &["api-keys:read", "api-keys:write", "orders:read"];
 
 /// Acme with a key that may write keys, works from one network, and ends in 100 days.
-async fn world() -> (TestApp, IssuedKey) {
+async fn start() -> (TestApp, IssuedKey) {
     let app = TestApp::start().await;
     let own = app.issue(own()).await;
     (app, own)
@@ -36,14 +36,14 @@ fn lesser() -> KeySpec {
     }
 }
 
-async fn create(app: &TestApp, own: &IssuedKey, body: Value) -> Answer {
-    let ask = app.post("/api/v1/api-keys").key(own.secret.expose());
-    ask.json(&body).send().await
+async fn create(app: &TestApp, own: &IssuedKey, body: Value) -> TestResponse {
+    let request = app.post("/api/v1/api-keys").key(own.secret.expose());
+    request.json(&body).send().await
 }
 
 #[tokio::test]
-async fn p28_a_new_key_lies_within_the_grant_of_the_one_that_makes_it() {
-    let (app, own) = world().await;
+async fn p28_a_new_key_is_within_the_grant_of_its_creator() {
+    let (app, own) = start().await;
     let same = app.group("acme", OWN).await;
     let less = app.group("acme", &["orders:read"]).await;
     let more = app.group("acme", &["orders:read", "orders:write"]).await;
@@ -81,11 +81,11 @@ async fn p28_a_new_key_lies_within_the_grant_of_the_one_that_makes_it() {
     ];
     for (body, passes) in cases {
         let trail = app.audited("acme").await.len();
-        let answer = create(&app, &own, body.clone()).await;
+        let response = create(&app, &own, body.clone()).await;
         if passes {
-            assert_eq!(answer.status, 201, "{body}: {}", answer.text());
+            assert_eq!(response.status, 201, "{body}: {}", response.text());
         } else {
-            answer.assert_problem(403, "exceeds_own_grant");
+            response.assert_problem(403, "exceeds_own_grant");
             assert_eq!(app.audited("acme").await.len(), trail, "{body}");
         }
     }
@@ -93,7 +93,7 @@ async fn p28_a_new_key_lies_within_the_grant_of_the_one_that_makes_it() {
 
 #[tokio::test]
 async fn p28_only_keys_within_the_grant_are_edited_and_rotated_and_they_stay_within() {
-    let (app, own) = world().await;
+    let (app, own) = start().await;
     let more = app.group("acme", &["orders:read", "orders:write"]).await;
     let less = app.group("acme", &["orders:read"]).await;
     let beyond = [
@@ -119,7 +119,7 @@ async fn p28_only_keys_within_the_grant_are_edited_and_rotated_and_they_stay_wit
         },
     ];
     let patch = async |key: &IssuedKey, body: Value| {
-        app.ask("PATCH", &format!("/api/v1/api-keys/{}", key.key.id))
+        app.request("PATCH", &format!("/api/v1/api-keys/{}", key.key.id))
             .key(own.secret.expose())
             .json(&body)
             .send()
@@ -163,8 +163,8 @@ async fn p28_only_keys_within_the_grant_are_edited_and_rotated_and_they_stay_wit
             .assert_problem(403, "exceeds_own_grant");
     }
     for date in [json!(day(101)), Value::Null] {
-        let answer = rotate(&key, json!({ "expires_on": date })).await;
-        answer.assert_problem(403, "exceeds_own_grant");
+        let response = rotate(&key, json!({ "expires_on": date })).await;
+        response.assert_problem(403, "exceeds_own_grant");
     }
     let edited = patch(
         &key,
@@ -177,16 +177,17 @@ async fn p28_only_keys_within_the_grant_are_edited_and_rotated_and_they_stay_wit
 }
 
 #[tokio::test]
-async fn p28_no_key_edits_or_rotates_itself_but_it_may_end_itself() {
-    let (app, own) = world().await;
+async fn p28_a_key_cannot_edit_or_rotate_itself_but_revoke_itself() {
+    let (app, own) = start().await;
     let path = format!("/api/v1/api-keys/{}", own.key.id);
     let secret = own.secret.expose();
-    for ask in [
-        app.ask("PATCH", &path).json(&json!({ "name": "Me" })),
-        app.ask("PATCH", &path).json(&json!({})),
+    for request in [
+        app.request("PATCH", &path).json(&json!({ "name": "Me" })),
+        app.request("PATCH", &path).json(&json!({})),
         app.post(&format!("{path}/rotate")),
     ] {
-        ask.key(secret)
+        request
+            .key(secret)
             .send()
             .await
             .assert_problem(403, "exceeds_own_grant");
@@ -202,7 +203,7 @@ async fn p28_no_key_edits_or_rotates_itself_but_it_may_end_itself() {
 
 #[tokio::test]
 async fn p28_a_key_beyond_the_grant_can_be_revoked_with_the_permission() {
-    let (app, own) = world().await;
+    let (app, own) = start().await;
     let wide = app
         .issue(KeySpec {
             permissions: &["orders:write"],
@@ -210,13 +211,13 @@ async fn p28_a_key_beyond_the_grant_can_be_revoked_with_the_permission() {
         })
         .await;
     let path = format!("/api/v1/api-keys/{}/revoke", wide.key.id);
-    let answer = app.post(&path).key(own.secret.expose()).send().await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    let response = app.post(&path).key(own.secret.expose()).send().await;
+    assert_eq!(response.status, 200, "{}", response.text());
 }
 
 #[tokio::test]
-async fn p39_the_grant_that_counts_is_the_one_of_now() {
-    let (app, own) = world().await;
+async fn p39_the_current_grant_applies() {
+    let (app, own) = start().await;
     let cli = app.store.as_cli();
     let scope = app.store.tenants(&cli).scope("acme").await.unwrap();
     let less = app.group("acme", &["orders:read"]).await;

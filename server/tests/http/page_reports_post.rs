@@ -1,9 +1,9 @@
 //! `POST /page-reports`: why a page goes on without its script.
 
-use super::world::{ADMIN, TestApp};
+use super::test_app::{ADMIN, TestApp};
 
 #[tokio::test]
-async fn a_report_is_short_from_our_own_page_and_one_of_the_known_ones() {
+async fn only_known_reports_of_same_origin_pages_are_accepted() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let long = "a".repeat(257);
@@ -17,16 +17,20 @@ async fn a_report_is_short_from_our_own_page_and_one_of_the_known_ones() {
         (&long, 413),
     ];
     for (report, status) in cases {
-        let ask = || {
+        let request = || {
             app.post("/page-reports")
                 .body("text/plain", report.to_owned())
         };
-        let answer = ask().same_origin().cookie(&session).send().await;
-        assert_eq!(answer.status, status, "{report}");
-        assert!(answer.body.len() < 100, "{report}");
-        // A stranger learns nothing from the answer.
-        assert_eq!(ask().same_origin().send().await.status, status, "{report}");
-        let foreign = ask().header("sec-fetch-site", "cross-site");
+        let response = request().same_origin().cookie(&session).send().await;
+        assert_eq!(response.status, status, "{report}");
+        assert!(response.body.len() < 100, "{report}");
+        // A stranger learns nothing from the response.
+        assert_eq!(
+            request().same_origin().send().await.status,
+            status,
+            "{report}"
+        );
+        let foreign = request().header("sec-fetch-site", "cross-site");
         assert_eq!(foreign.cookie(&session).send().await.status, 403);
     }
 }

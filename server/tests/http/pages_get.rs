@@ -2,10 +2,10 @@
 
 use domain::user::Role;
 
-use super::world::{ADMIN, KeySpec, MEMBER, SUPER_USER, TestApp};
+use super::test_app::{ADMIN, KeySpec, MEMBER, SUPER_USER, TestApp};
 
 #[tokio::test]
-async fn the_root_leads_to_the_keys_and_keeps_the_tenant() {
+async fn the_root_redirects_to_the_keys_and_keeps_the_tenant() {
     let app = TestApp::start().await;
     for (path, target) in [
         ("/", "/tenant-api-keys"),
@@ -15,16 +15,16 @@ async fn the_root_leads_to_the_keys_and_keeps_the_tenant() {
             "/tenant-api-keys?tenant=a%0D%0Ab",
         ),
     ] {
-        let answer = app.get(path).send().await;
+        let response = app.get(path).send().await;
         assert_eq!(
-            (answer.status.as_u16(), answer.header("location")),
+            (response.status.as_u16(), response.header("location")),
             (303, target)
         );
     }
 }
 
 #[tokio::test]
-async fn p17_the_first_page_says_which_command_makes_the_first_user() {
+async fn p17_the_first_page_shows_the_command_that_creates_the_first_user() {
     let app = TestApp::start().await;
     let first = app.get("/sign-in").send().await;
     assert_eq!(first.status, 200);
@@ -35,13 +35,13 @@ async fn p17_the_first_page_says_which_command_makes_the_first_user() {
     );
     // There is no default account to be let in with.
     for (email, password) in [("admin@example.com", "admin"), ("admin", "admin"), ("", "")] {
-        let answer = app
+        let response = app
             .post("/sign-in")
             .form(&[("email", email), ("password", password)])
             .send()
             .await;
-        assert_eq!(answer.status, 422);
-        assert!(answer.headers.get("set-cookie").is_none());
+        assert_eq!(response.status, 422);
+        assert!(response.headers.get("set-cookie").is_none());
     }
     let app = app.with_admin().await;
     let later = app.get("/sign-in").send().await;
@@ -49,7 +49,7 @@ async fn p17_the_first_page_says_which_command_makes_the_first_user() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_led_to_sign_in_and_back() {
+async fn without_a_session_a_page_redirects_to_sign_in_and_back() {
     let app = TestApp::start().await.with_admin().await;
     for (path, return_to) in [
         ("/tenant-api-keys", "%2Ftenant-api-keys"),
@@ -60,18 +60,18 @@ async fn a_stranger_is_led_to_sign_in_and_back() {
         ),
         ("/account", "%2Faccount"),
     ] {
-        let answer = app.get(path).header("accept", "text/html").send().await;
-        assert_eq!(answer.status, 303, "{path}: {}", answer.text());
+        let response = app.get(path).header("accept", "text/html").send().await;
+        assert_eq!(response.status, 303, "{path}: {}", response.text());
         assert_eq!(
-            answer.header("location"),
+            response.header("location"),
             format!("/sign-in?return_to={return_to}")
         );
-        assert!(!answer.text().contains(ADMIN));
+        assert!(!response.text().contains(ADMIN));
     }
 }
 
 #[tokio::test]
-async fn a_member_sees_403_and_their_account_alone() {
+async fn a_member_sees_403_and_only_the_account_page() {
     let app = TestApp::start().await.with_member().await;
     let key = app
         .issue(KeySpec {
@@ -85,9 +85,9 @@ async fn a_member_sees_403_and_their_account_alone() {
         "/tenant-api-keys/new",
         "/tenant-api-keys?tenant=acme",
     ] {
-        let answer = app.get(path).cookie(&session).send().await;
-        assert_eq!(answer.status, 403, "{path}");
-        assert!(!answer.text().contains(key.key.name.as_str()));
+        let response = app.get(path).cookie(&session).send().await;
+        assert_eq!(response.status, 403, "{path}");
+        assert!(!response.text().contains(key.key.name.as_str()));
     }
     assert_eq!(
         app.get("/account").cookie(&session).send().await.status,
@@ -116,18 +116,18 @@ async fn an_administrator_sees_their_own_tenant_and_names_none() {
     assert!(own.text().contains("Acme ERP") && own.text().contains("1/100 keys"));
     assert!(!own.text().contains("Globex ERP"));
     for slug in ["globex", "acme", "nothing"] {
-        let answer = app
+        let response = app
             .get(&format!("/tenant-api-keys?tenant={slug}"))
             .cookie(&session)
             .send()
             .await;
-        assert_eq!(answer.status, 403, "{slug}");
-        assert!(!answer.text().contains("Globex ERP"));
+        assert_eq!(response.status, 403, "{slug}");
+        assert!(!response.text().contains("Globex ERP"));
     }
 }
 
 #[tokio::test]
-async fn a_super_user_sees_the_tenant_that_the_url_names() {
+async fn a_super_user_sees_the_tenant_of_the_url() {
     let app = TestApp::start().await.with_super_user().await;
     app.add_tenant("globex", "Globex").await;
     app.issue(KeySpec {
@@ -169,9 +169,9 @@ async fn p57_a_name_is_shown_as_text() {
         format!("/tenant-api-keys/{id}/rotate"),
         format!("/tenant-api-keys/{id}/revoke"),
     ] {
-        let answer = app.get(&path).cookie(&session).send().await;
-        assert_eq!(answer.status, 200, "{path}");
-        let html = answer.text();
+        let response = app.get(&path).cookie(&session).send().await;
+        assert_eq!(response.status, 200, "{path}");
+        let html = response.text();
         assert!(html.contains("onerror"), "the name is on {path}");
         assert!(!html.contains("<img"), "{path}");
         assert!(!html.contains("<script>alert"), "{path}");
@@ -180,7 +180,7 @@ async fn p57_a_name_is_shown_as_text() {
 }
 
 #[tokio::test]
-async fn unknown_pages_and_keys_are_not_found_whoever_asks() {
+async fn unknown_pages_and_keys_are_not_found_for_every_role() {
     let app = TestApp::start().await.with_admin().await;
     app.add_tenant("globex", "Globex").await;
     let foreign = app
@@ -202,17 +202,17 @@ async fn unknown_pages_and_keys_are_not_found_whoever_asks() {
         "/tenant-api-keys/not-an-id/revoke".to_owned(),
     ];
     for path in paths {
-        let answer = app.get(&path).cookie(&session).send().await;
-        assert_eq!(answer.status, 404, "{path}");
+        let response = app.get(&path).cookie(&session).send().await;
+        assert_eq!(response.status, 404, "{path}");
     }
     for path in ["/nothing", "/api/pages/nothing"] {
-        let answer = app.post(path).same_origin().cookie(&session).send().await;
-        assert_eq!(answer.status, 404, "{path}");
+        let response = app.post(path).same_origin().cookie(&session).send().await;
+        assert_eq!(response.status, 404, "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_suspended_ends_its_sessions() {
+async fn a_suspension_ends_the_sessions_of_the_tenant() {
     let app = TestApp::start().await.with_admin().await;
     app.add_user("iris@acme.example", Role::TenantAdmin, Some("acme"))
         .await;

@@ -12,8 +12,8 @@ use server::{
 };
 
 use super::{
-    exchange::Answer,
-    world::{ADMIN, MEMBER, SUPER_USER, TestApp},
+    request::TestResponse,
+    test_app::{ADMIN, MEMBER, SUPER_USER, TestApp},
 };
 
 fn table(method: &str, belongs: impl Fn(&str) -> bool) -> BTreeSet<String> {
@@ -53,7 +53,7 @@ async fn every_server_function_has_a_row_and_every_row_a_function() {
 }
 
 #[test]
-fn no_row_is_there_twice() {
+fn no_row_is_duplicated() {
     let mut seen = BTreeSet::new();
     for route in routes() {
         let method = route.method.map(|method| method.to_string());
@@ -61,13 +61,13 @@ fn no_row_is_there_twice() {
     }
 }
 
-/// Whether an answer lets through, and not only by not failing: a redirect to sign-in, 401 and 403 do not.
-fn lets_through(answer: &Answer) -> bool {
-    let to_sign_in = answer
+/// Whether a response lets through, and not only by not failing: a redirect to sign-in, 401 and 403 do not.
+fn lets_through(response: &TestResponse) -> bool {
+    let to_sign_in = response
         .headers
         .get("location")
         .is_some_and(|location| location.to_str().unwrap().starts_with("/sign-in"));
-    !to_sign_in && !matches!(answer.status.as_u16(), 401 | 403)
+    !to_sign_in && !matches!(response.status.as_u16(), 401 | 403)
 }
 
 /// The path with something in place of each parameter.
@@ -112,7 +112,7 @@ async fn call(
     session: Option<&str>,
     key: Option<&str>,
     tenant: Option<&str>,
-) -> Answer {
+) -> TestResponse {
     let mut path = with_path_filled(&route.path);
     let mut arguments = arguments(&route.path);
     if let Some(slug) = tenant {
@@ -121,21 +121,21 @@ async fn call(
         }
         path.push_str(&format!("?tenant={slug}"));
     }
-    let mut ask = app.ask(method_of(route), &path).same_origin();
+    let mut request = app.request(method_of(route), &path).same_origin();
     if let Some(session) = session {
-        ask = ask.cookie(session);
+        request = request.cookie(session);
     }
     if let Some(key) = key {
-        ask = ask.key(key);
+        request = request.key(key);
     }
     if route.path.starts_with("/api/pages/") {
-        ask = ask.json(&arguments);
+        request = request.json(&arguments);
     }
-    ask.send().await
+    request.send().await
 }
 
 #[tokio::test]
-async fn p21_every_row_lets_through_whom_it_names_and_nobody_else() {
+async fn p21_every_row_admits_exactly_its_roles() {
     let app = TestApp::start_with(&[("LATCHKEY_DEFAULT_KEY_LIMIT", "1000")])
         .await
         .with_admin()
@@ -162,18 +162,18 @@ async fn p21_every_row_lets_through_whom_it_names_and_nobody_else() {
         for (email, role, session) in &mut people {
             let (email, role) = (*email, *role);
             let tenant = (role == Role::SuperUser).then_some("acme");
-            let answer = call(&app, &route, Some(session), None, tenant).await;
-            let through = lets_through(&answer) || route.path == "/sign-out";
+            let response = call(&app, &route, Some(session), None, tenant).await;
+            let through = lets_through(&response) || route.path == "/sign-out";
             assert_eq!(
                 through,
                 route.caller.admits(role),
                 "{row} for {email}: {}",
-                answer.status
+                response.status
             );
             assert!(
-                !answer.status.is_server_error(),
+                !response.status.is_server_error(),
                 "{row} for {email}: {}",
-                answer.status
+                response.status
             );
             if route.path == "/sign-out" {
                 *session = app.sign_in(email).await;

@@ -3,14 +3,14 @@
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::{Value, json};
 
-use super::world::{ADMIN, KeySpec, TestApp};
+use super::test_app::{ADMIN, KeySpec, TestApp};
 
 fn functions() -> impl Iterator<Item = &'static str> {
     server_fn_paths().map(|(path, _)| path)
 }
 
 #[tokio::test]
-async fn p21_without_a_session_nothing_is_done_whatever_is_sent() {
+async fn p21_without_a_session_every_call_is_refused() {
     let app = TestApp::start().await.with_admin().await;
     for path in functions() {
         let bodies = [
@@ -19,31 +19,31 @@ async fn p21_without_a_session_nothing_is_done_whatever_is_sent() {
             json!({ "tenant": null, "id": "x", "expires_on": "" }),
         ];
         for body in bodies {
-            let answer = app.post(path).json(&body).send().await;
-            assert_eq!(answer.status, 401, "{path} {body}");
-            assert_eq!(answer.json()["code"], "not_signed_in");
+            let response = app.post(path).json(&body).send().await;
+            assert_eq!(response.status, 401, "{path} {body}");
+            assert_eq!(response.json()["code"], "not_signed_in");
         }
         let forged = format!("latchkey_session={}", "0".repeat(64));
-        let answer = app
+        let response = app
             .post(path)
             .same_origin()
             .cookie(&forged)
             .json(&json!({}))
             .send()
             .await;
-        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(response.status, 401, "{path}");
     }
 }
 
 #[tokio::test]
-async fn p21_what_cannot_be_read_is_the_callers_fault() {
+async fn p21_an_unreadable_body_is_a_client_error() {
     let app = TestApp::start()
         .await
         .with_admin()
         .await
         .with_super_user()
         .await;
-    let session = app.sign_in(super::world::SUPER_USER).await;
+    let session = app.sign_in(super::test_app::SUPER_USER).await;
     for path in functions() {
         // What is no JSON is refused by each; of a wrong type only by those that take such an argument.
         let bodies: [(&str, Vec<u8>, bool); 8] = [
@@ -61,7 +61,7 @@ async fn p21_what_cannot_be_read_is_the_callers_fault() {
             ),
         ];
         for (kind, body, is_unreadable) in bodies {
-            let answer = app
+            let response = app
                 .post(path)
                 .same_origin()
                 .cookie(&session)
@@ -70,16 +70,16 @@ async fn p21_what_cannot_be_read_is_the_callers_fault() {
                 .await;
             let sent = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
             assert!(
-                !answer.status.is_server_error(),
+                !response.status.is_server_error(),
                 "{path} {sent}: {}",
-                answer.status
+                response.status
             );
             assert!(
-                !is_unreadable || answer.status.is_client_error(),
+                !is_unreadable || response.status.is_client_error(),
                 "{path} {sent}: {}",
-                answer.status
+                response.status
             );
-            let text = answer.text();
+            let text = response.text();
             for inside in ["line 1", "column", "serde", "panicked", "src/", "SELECT"] {
                 assert!(!text.contains(inside), "{path} {sent}: {text}");
             }
@@ -88,23 +88,23 @@ async fn p21_what_cannot_be_read_is_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn p21_a_form_post_is_not_redirected_to_where_it_claims_to_come_from() {
+async fn p21_a_form_post_is_not_redirected_to_its_referer() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     for path in functions() {
         for cookie in [None, Some(&session)] {
-            let ask = app
+            let request = app
                 .post(path)
                 .same_origin()
                 .header("accept", "text/html")
                 .header("referer", "https://attacker.example/x")
                 .json(&json!({}));
-            let answer = cookie
+            let response = cookie
                 .into_iter()
-                .fold(ask, |ask, cookie| ask.cookie(cookie))
+                .fold(request, |request, cookie| request.cookie(cookie))
                 .send()
                 .await;
-            let location = answer
+            let location = response
                 .headers
                 .get("location")
                 .map(|value| value.to_str().unwrap());
@@ -116,7 +116,7 @@ async fn p21_a_form_post_is_not_redirected_to_where_it_claims_to_come_from() {
     }
 }
 
-async fn generate(app: &TestApp, session: &str, name: &str) -> super::exchange::Answer {
+async fn generate(app: &TestApp, session: &str, name: &str) -> super::request::TestResponse {
     let group = app.group("acme", &["orders:read", "api-keys:read"]).await;
     let form = json!({
         "tenant": null,
@@ -135,7 +135,7 @@ async fn generate(app: &TestApp, session: &str, name: &str) -> super::exchange::
 }
 
 #[tokio::test]
-async fn a_generated_key_works_and_a_rotated_or_revoked_one_does_not_with_the_very_next_request() {
+async fn a_generated_key_works_and_a_rotated_or_revoked_one_is_refused_at_once() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let whoami = |secret: &Value| {
@@ -205,19 +205,19 @@ async fn p57_names_are_counted_in_characters() {
         ("e\u{301}", 422),
     ];
     for (name, status) in cases {
-        let answer = generate(&app, &session, name).await;
-        assert_eq!(answer.status, status, "{name:?}: {}", answer.text());
+        let response = generate(&app, &session, name).await;
+        assert_eq!(response.status, status, "{name:?}: {}", response.text());
         if status == 422 {
-            let fields = answer.json()["fields"].clone();
+            let fields = response.json()["fields"].clone();
             assert_eq!(fields[0]["field"], "name", "{name:?}");
         } else {
-            assert_eq!(answer.json()["key"]["name"], name.trim());
+            assert_eq!(response.json()["key"]["name"], name.trim());
         }
     }
 }
 
 #[tokio::test]
-async fn p31_p33_the_limit_holds_and_the_secret_is_told_once() {
+async fn p31_p33_the_limit_applies_and_the_secret_is_returned_once() {
     let app = TestApp::start().await.with_admin().await;
     let cli = app.store.as_cli();
     app.store
@@ -243,15 +243,15 @@ async fn p31_p33_the_limit_holds_and_the_secret_is_told_once() {
     let one = json!({ "tenant": null, "id": issued["id"] });
     for (function, body) in [("list_api_keys", query), ("get_api_key", one)] {
         let path = format!("/api/pages/{function}");
-        let answer = app
+        let response = app
             .post(&path)
             .same_origin()
             .cookie(&session)
             .json(&body)
             .send()
             .await;
-        assert_eq!(answer.status, 200, "{function}: {}", answer.text());
-        assert!(!answer.text().contains(secret));
+        assert_eq!(response.status, 200, "{function}: {}", response.text());
+        assert!(!response.text().contains(secret));
     }
     let id = issued["id"].as_str().unwrap();
     for path in [
@@ -308,23 +308,23 @@ async fn an_administrator_reaches_no_other_tenants_keys() {
         assert_eq!(call(Value::Null).await.status, 404, "{function}");
         assert_eq!(call("globex".into()).await.status, 403, "{function}");
     }
-    let answer = app
+    let response = app
         .get("/api/v1/whoami")
         .key(foreign.secret.expose())
         .send()
         .await;
-    assert_eq!(answer.status, 200);
+    assert_eq!(response.status, 200);
 }
 
-/// The fields of the key in an answer that tells a secret, and the secret.
-fn told(answer: &serde_json::Value) -> serde_json::Value {
-    let mut key = answer["key"].clone();
-    key["secret"] = answer["secret"].clone();
+/// The fields of the key in a response that tells a secret, and the secret.
+fn told(response: &serde_json::Value) -> serde_json::Value {
+    let mut key = response["key"].clone();
+    key["secret"] = response["secret"].clone();
     key
 }
 
 #[tokio::test]
-async fn p79_a_server_function_takes_json_alone_and_the_fields_that_it_has() {
+async fn p79_a_server_function_accepts_only_json_with_known_fields() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let group = app.group("acme", &["orders:read"]).await;
@@ -338,7 +338,7 @@ async fn p79_a_server_function_takes_json_alone_and_the_fields_that_it_has() {
             },
         })
     };
-    let ask = || {
+    let request = || {
         app.post("/api/pages/generate_api_key")
             .same_origin()
             .cookie(&session)
@@ -351,11 +351,11 @@ async fn p79_a_server_function_takes_json_alone_and_the_fields_that_it_has() {
         "application/json, text/plain",
         "",
     ] {
-        let answer = ask().body(kind, body().to_string()).send().await;
-        assert_eq!(answer.status, 415, "{kind}");
-        assert!(answer.json()["code"].is_string());
+        let response = request().body(kind, body().to_string()).send().await;
+        assert_eq!(response.status, 415, "{kind}");
+        assert!(response.json()["code"].is_string());
     }
-    let untyped = ask().untyped_body(body().to_string()).send().await;
+    let untyped = request().untyped_body(body().to_string()).send().await;
     assert_eq!(untyped.status, 415);
     for field in ["tenant_id", "role", "secret", "created_by", "id"] {
         for is_inside in [false, true] {
@@ -366,20 +366,20 @@ async fn p79_a_server_function_takes_json_alone_and_the_fields_that_it_has() {
                 &mut body
             };
             place[field] = "x".into();
-            let answer = ask().json(&body).send().await;
-            assert_eq!(answer.status, 422, "{field} {is_inside}");
-            assert!(!answer.text().contains("unknown field"));
+            let response = request().json(&body).send().await;
+            assert_eq!(response.status, 422, "{field} {is_inside}");
+            assert!(!response.text().contains("unknown field"));
         }
     }
     assert_eq!(app.used_keys().await, 0);
     for kind in ["application/json", "Application/JSON; charset=utf-8"] {
-        let answer = ask().body(kind, body().to_string()).send().await;
-        assert_eq!(answer.status, 200, "{kind}: {}", answer.text());
+        let response = request().body(kind, body().to_string()).send().await;
+        assert_eq!(response.status, 200, "{kind}: {}", response.text());
     }
 }
 
 #[tokio::test]
-async fn p67_a_repeat_with_the_same_form_id_changes_nothing_and_says_what_happened() {
+async fn p67_a_repeat_with_the_same_form_id_changes_nothing_and_returns_the_outcome() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let group = app.group("acme", &["orders:read"]).await;
@@ -446,8 +446,8 @@ async fn p67_a_repeat_with_the_same_form_id_changes_nothing_and_says_what_happen
     let revoke = json!({ "tenant": null, "id": first["id"], "form_id": uuid::Uuid::now_v7() });
     for (function, body) in [("edit_api_key", &edit), ("revoke_api_key", &revoke)] {
         for _ in 0..2 {
-            let answer = call(function, body).await;
-            assert_eq!(answer.status, 200, "{function}: {}", answer.text());
+            let response = call(function, body).await;
+            assert_eq!(response.status, 200, "{function}: {}", response.text());
         }
     }
     let events = app.audited("acme").await;

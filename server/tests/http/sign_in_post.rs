@@ -3,31 +3,31 @@
 use domain::user::Role;
 
 use super::{
-    exchange::{Answer, Ask},
-    world::{ADMIN, PASSWORD, TestApp},
+    request::{TestRequest, TestResponse},
+    test_app::{ADMIN, PASSWORD, TestApp},
 };
 
 const WRONG: &str = "violet canoe 7 orbit lanterm";
 
-fn attempt(app: &TestApp, email: &str, password: &str) -> Ask {
+fn attempt(app: &TestApp, email: &str, password: &str) -> TestRequest {
     app.post("/sign-in")
         .same_origin()
         .form(&[("email", email), ("password", password)])
 }
 
 #[track_caller]
-fn assert_signed_in(answer: &Answer) {
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    assert!(answer.headers.contains_key("set-cookie"));
+fn assert_signed_in(response: &TestResponse) {
+    assert_eq!(response.status, 303, "{}", response.text());
+    assert!(response.headers.contains_key("set-cookie"));
 }
 
 #[tokio::test]
-async fn p08_the_cookie_is_http_only_and_of_this_host_alone() {
+async fn p08_the_cookie_is_http_only_and_without_a_domain() {
     let app = TestApp::start().await.with_admin().await;
-    let answer = attempt(&app, ADMIN, PASSWORD).send().await;
-    assert_signed_in(&answer);
-    assert_eq!(answer.header("location"), "/tenant-api-keys");
-    let lines: Vec<_> = answer
+    let response = attempt(&app, ADMIN, PASSWORD).send().await;
+    assert_signed_in(&response);
+    assert_eq!(response.header("location"), "/tenant-api-keys");
+    let lines: Vec<_> = response
         .headers
         .get_all("set-cookie")
         .iter()
@@ -51,7 +51,7 @@ async fn p08_the_cookie_is_http_only_and_of_this_host_alone() {
         let attributes: Vec<_> = parts.filter(|part| !part.starts_with("Max-Age=")).collect();
         assert_eq!(attributes, ["HttpOnly", "Path=/", "SameSite=Lax"]);
     }
-    let session = answer.set_cookie("latchkey_session");
+    let session = response.set_cookie("latchkey_session");
     assert!(app.is_signed_in(&session).await);
     // At rest there are digests alone.
     let token = session.split_once('=').unwrap().1;
@@ -71,9 +71,9 @@ async fn p08_on_https_the_cookie_is_secure_and_bound_to_the_host() {
         .await
         .with_admin()
         .await;
-    let answer = attempt(&app, ADMIN, PASSWORD).send().await;
-    assert_signed_in(&answer);
-    for line in answer.headers.get_all("set-cookie") {
+    let response = attempt(&app, ADMIN, PASSWORD).send().await;
+    assert_signed_in(&response);
+    for line in response.headers.get_all("set-cookie") {
         let line = line.to_str().unwrap();
         assert!(line.starts_with("__Host-latchkey_"), "{line}");
         assert!(
@@ -81,7 +81,7 @@ async fn p08_on_https_the_cookie_is_secure_and_bound_to_the_host() {
             "{line}"
         );
     }
-    let session = answer.set_cookie("__Host-latchkey_session");
+    let session = response.set_cookie("__Host-latchkey_session");
     assert!(app.is_signed_in(&session).await);
     let planted = session.strip_prefix("__Host-").unwrap();
     assert!(
@@ -91,17 +91,17 @@ async fn p08_on_https_the_cookie_is_secure_and_bound_to_the_host() {
 }
 
 #[tokio::test]
-async fn p09_a_planted_session_is_not_the_one_that_signs_in() {
+async fn p09_a_planted_session_cookie_is_replaced() {
     let app = TestApp::start().await.with_admin().await;
     let planted = format!("latchkey_session={}", "ab".repeat(32));
-    let answer = attempt(&app, ADMIN, PASSWORD).cookie(&planted).send().await;
-    assert_signed_in(&answer);
-    let session = answer.set_cookie("latchkey_session");
+    let response = attempt(&app, ADMIN, PASSWORD).cookie(&planted).send().await;
+    assert_signed_in(&response);
+    let session = response.set_cookie("latchkey_session");
     assert_ne!(session, planted);
     assert!(!app.is_signed_in(&planted).await);
     // A second sign-in gives a new token, and the one before is over.
-    let answer = attempt(&app, ADMIN, PASSWORD).cookie(&session).send().await;
-    let second = answer.set_cookie("latchkey_session");
+    let response = attempt(&app, ADMIN, PASSWORD).cookie(&session).send().await;
+    let second = response.set_cookie("latchkey_session");
     assert_ne!(second, session);
     assert!(app.is_signed_in(&second).await);
     assert!(!app.is_signed_in(&session).await);
@@ -110,15 +110,15 @@ async fn p09_a_planted_session_is_not_the_one_that_signs_in() {
     assert!(!app.is_signed_in(&format!("{second}; {planted}")).await);
 }
 
-/// The answer without what names this one request, and without the address that was typed.
-fn comparable(answer: &Answer, email: &str) -> (u16, Vec<(String, String)>, String) {
-    let policy = answer.header("content-security-policy").to_owned();
+/// The response without what names this one request, and without the address that was typed.
+fn comparable(response: &TestResponse, email: &str) -> (u16, Vec<(String, String)>, String) {
+    let policy = response.header("content-security-policy").to_owned();
     let nonce = policy
         .split('\'')
         .find_map(|part| part.strip_prefix("nonce-"))
         .unwrap()
         .to_owned();
-    let mut headers: Vec<_> = answer
+    let mut headers: Vec<_> = response
         .headers
         .iter()
         // The length is that of the body, which is compared below; it repeats the address.
@@ -131,15 +131,15 @@ fn comparable(answer: &Answer, email: &str) -> (u16, Vec<(String, String)>, Stri
         })
         .collect();
     headers.sort();
-    let body = answer
+    let body = response
         .text()
         .replace(&nonce, "NONCE")
         .replace(email, "EMAIL");
-    (answer.status.as_u16(), headers, body)
+    (response.status.as_u16(), headers, body)
 }
 
 #[tokio::test]
-async fn p14_unknown_user_and_wrong_password_are_told_the_same() {
+async fn p14_unknown_user_and_wrong_password_get_the_same_response() {
     let app = TestApp::start().await.with_admin().await;
     app.add_user("gone@acme.example", Role::TenantAdmin, Some("acme"))
         .await;
@@ -170,7 +170,7 @@ async fn p14_unknown_user_and_wrong_password_are_told_the_same() {
 }
 
 #[tokio::test]
-async fn p13_ten_wrong_passwords_close_the_bucket_also_for_the_right_one() {
+async fn p13_after_ten_wrong_passwords_the_right_one_is_refused_too() {
     let app = TestApp::start().await.with_admin().await;
     app.add_user("iris@acme.example", Role::TenantAdmin, Some("acme"))
         .await;
@@ -181,20 +181,20 @@ async fn p13_ten_wrong_passwords_close_the_bucket_also_for_the_right_one() {
         } else {
             "::ffff:203.0.113.9"
         };
-        let answer = attempt(&app, ADMIN, WRONG).from(peer).send().await;
-        assert_eq!(answer.status, 422, "attempt {number}");
+        let response = attempt(&app, ADMIN, WRONG).from(peer).send().await;
+        assert_eq!(response.status, 422, "attempt {number}");
     }
     for password in [WRONG, PASSWORD] {
-        let answer = attempt(&app, ADMIN, password).send().await;
-        assert_eq!(answer.status, 429, "{}", answer.text());
-        let seconds: u64 = answer.header("retry-after").parse().unwrap();
+        let response = attempt(&app, ADMIN, password).send().await;
+        assert_eq!(response.status, 429, "{}", response.text());
+        let seconds: u64 = response.header("retry-after").parse().unwrap();
         assert!((1..=24 * 60 * 60).contains(&seconds), "{seconds}");
         assert!(
-            answer.text().contains("Too many attempts. Try again in "),
+            response.text().contains("Too many attempts. Try again in "),
             "{}",
-            answer.text()
+            response.text()
         );
-        assert!(answer.headers.get("set-cookie").is_none());
+        assert!(response.headers.get("set-cookie").is_none());
     }
     assert_signed_in(
         &attempt(&app, ADMIN, PASSWORD)
@@ -214,8 +214,8 @@ async fn p13_a_64_of_ipv6_is_one_client() {
             422
         );
     }
-    let ask = attempt(&app, ADMIN, PASSWORD).from("2001:db8:0:1:ffff:ffff:ffff:ffff");
-    assert_eq!(ask.send().await.status, 429);
+    let request = attempt(&app, ADMIN, PASSWORD).from("2001:db8:0:1:ffff:ffff:ffff:ffff");
+    assert_eq!(request.send().await.status, 429);
     assert_signed_in(
         &attempt(&app, ADMIN, PASSWORD)
             .from("2001:db8:0:2::1")
@@ -225,19 +225,19 @@ async fn p13_a_64_of_ipv6_is_one_client() {
 }
 
 #[tokio::test]
-async fn p74_known_and_unknown_accounts_are_told_the_same_past_a_hundred_failures() {
+async fn p74_known_and_unknown_accounts_get_the_same_response_after_a_hundred_failures() {
     let app = TestApp::start().await.with_admin().await;
     let mut told = Vec::new();
     for (network, email) in [(0, ADMIN), (1, "nobody@acme.example")] {
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         // As in the report: 130 wrong passwords from 15 addresses.
         for number in 0..130 {
             let peer = format!("2001:db8:{network}:{}::{}", number / 9, number % 9 + 1);
-            answers.push(attempt(&app, email, WRONG).from(&peer).send().await);
+            responses.push(attempt(&app, email, WRONG).from(&peer).send().await);
         }
-        let statuses: Vec<u16> = answers
+        let statuses: Vec<u16> = responses
             .iter()
-            .map(|answer| answer.status.as_u16())
+            .map(|response| response.status.as_u16())
             .collect();
         assert!(statuses[..100].iter().all(|status| *status == 422));
         // The address of the hundredth try, and after it three new ones: one try each.
@@ -251,7 +251,7 @@ async fn p74_known_and_unknown_accounts_are_told_the_same_past_a_hundred_failure
             })
             .collect();
         assert_eq!(statuses[100..], rest, "{email}");
-        let last = &answers[129];
+        let last = &responses[129];
         let seconds: u64 = last.header("retry-after").parse().unwrap();
         assert!(
             (24 * 60 * 60 - 120..=24 * 60 * 60).contains(&seconds),
@@ -264,8 +264,8 @@ async fn p74_known_and_unknown_accounts_are_told_the_same_past_a_hundred_failure
             last.text()
         );
         // Both take part in the comparison, without what names the request and the second.
-        let mut shown: Vec<_> = [&answers[0], &answers[99], &answers[100], last]
-            .map(|answer| comparable(answer, email))
+        let mut shown: Vec<_> = [&responses[0], &responses[99], &responses[100], last]
+            .map(|response| comparable(response, email))
             .into();
         for (_, headers, _) in &mut shown {
             for (name, value) in headers {
@@ -301,32 +301,32 @@ async fn a_form_that_is_not_percent_encoded_utf_8_is_refused_with_its_remedy() {
     let app = TestApp::start().await.with_admin().await;
     for email in ["%ff%fe", "100%", "a%u0041"] {
         let body = format!("email={email}&password=x");
-        let answer = app
+        let response = app
             .post("/sign-in")
             .same_origin()
             .body("application/x-www-form-urlencoded", body)
             .send()
             .await;
-        assert_eq!(answer.status, 400);
+        assert_eq!(response.status, 400);
         assert!(
-            answer.text().contains("write % as %25"),
+            response.text().contains("write % as %25"),
             "{}",
-            answer.text()
+            response.text()
         );
     }
 }
 
 #[tokio::test]
-async fn p15_a_password_that_is_too_long_is_refused_and_nothing_of_it_is_repeated() {
+async fn p15_a_password_that_is_too_long_is_refused_and_not_echoed() {
     let app = TestApp::start().await.with_admin().await;
     let long = "a long one ".repeat(100);
-    let answer = attempt(&app, ADMIN, &long).send().await;
-    assert_eq!(answer.status, 422);
-    assert!(!answer.text().contains("a long one"));
+    let response = attempt(&app, ADMIN, &long).send().await;
+    assert_eq!(response.status, 422);
+    assert!(!response.text().contains("a long one"));
 }
 
 #[tokio::test]
-async fn only_pages_of_this_site_are_returned_to() {
+async fn only_pages_of_this_site_are_redirected_to() {
     let app = TestApp::start().await.with_admin().await;
     let cases = [
         ("/tenant-api-keys/new", "/tenant-api-keys/new"),
@@ -351,41 +351,41 @@ async fn only_pages_of_this_site_are_returned_to() {
             ("password", PASSWORD),
             ("return_to", return_to),
         ];
-        let answer = app
+        let response = app
             .post("/sign-in")
             .same_origin()
             .form(&fields)
             .send()
             .await;
-        assert_signed_in(&answer);
-        assert_eq!(answer.header("location"), target, "{return_to:?}");
+        assert_signed_in(&response);
+        assert_eq!(response.header("location"), target, "{return_to:?}");
     }
 }
 
 #[tokio::test]
-async fn a_refused_sign_in_still_knows_where_to_return_to() {
+async fn a_refused_sign_in_keeps_the_return_page() {
     let app = TestApp::start().await.with_admin().await;
     let fields = [
         ("email", ADMIN),
         ("password", WRONG),
         ("return_to", "/tenant-api-keys/new"),
     ];
-    let answer = app
+    let response = app
         .post("/sign-in")
         .same_origin()
         .form(&fields)
         .send()
         .await;
-    assert_eq!(answer.status, 422);
+    assert_eq!(response.status, 422);
     assert!(
-        answer.text().contains("value=\"/tenant-api-keys/new\""),
+        response.text().contains("value=\"/tenant-api-keys/new\""),
         "{}",
-        answer.text()
+        response.text()
     );
 }
 
 #[tokio::test]
-async fn p20_what_is_no_form_is_not_read() {
+async fn p20_a_body_that_is_not_a_form_is_refused() {
     let app = TestApp::start().await.with_admin().await;
     let json = serde_json::json!({ "email": ADMIN, "password": PASSWORD });
     assert_eq!(app.post("/sign-in").json(&json).send().await.status, 415);

@@ -3,10 +3,10 @@
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
 
-use super::world::{ADMIN, TestApp};
+use super::test_app::{ADMIN, TestApp};
 
 #[tokio::test]
-async fn p10_after_sign_out_the_old_cookie_opens_nothing() {
+async fn p10_after_sign_out_the_old_cookie_is_invalid() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let other = app.sign_in(ADMIN).await;
@@ -18,34 +18,34 @@ async fn p10_after_sign_out_the_old_cookie_opens_nothing() {
         "the back button shows nothing"
     );
 
-    let answer = app
+    let response = app
         .post("/sign-out")
         .same_origin()
         .cookie(&session)
         .send()
         .await;
     assert_eq!(
-        (answer.status.as_u16(), answer.header("location")),
+        (response.status.as_u16(), response.header("location")),
         (303, "/sign-in")
     );
     assert_eq!(
-        answer.header("set-cookie"),
+        response.header("set-cookie"),
         "latchkey_session=; HttpOnly; Path=/; SameSite=Lax; Max-Age=0"
     );
     for path in ["/tenant-api-keys", "/tenant-api-keys/new", "/account"] {
-        let answer = app.get(path).cookie(&session).send().await;
-        assert_eq!(answer.status, 303, "{path}");
-        assert!(answer.header("location").starts_with("/sign-in?"));
+        let response = app.get(path).cookie(&session).send().await;
+        assert_eq!(response.status, 303, "{path}");
+        assert!(response.header("location").starts_with("/sign-in?"));
     }
     for (path, _) in server_fn_paths() {
-        let answer = app
+        let response = app
             .post(path)
             .same_origin()
             .cookie(&session)
             .json(&json!({ "tenant": null }))
             .send()
             .await;
-        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(response.status, 401, "{path}");
     }
     app.get("/api/v1/whoami")
         .cookie(&session)
@@ -59,11 +59,11 @@ async fn p10_after_sign_out_the_old_cookie_opens_nothing() {
 }
 
 #[tokio::test]
-async fn signing_out_without_a_session_only_leads_to_sign_in() {
+async fn signing_out_without_a_session_redirects_to_sign_in() {
     let app = TestApp::start().await;
-    let answer = app.post("/sign-out").same_origin().send().await;
+    let response = app.post("/sign-out").same_origin().send().await;
     assert_eq!(
-        (answer.status.as_u16(), answer.header("location")),
+        (response.status.as_u16(), response.header("location")),
         (303, "/sign-in")
     );
 }

@@ -3,23 +3,23 @@
 use serde_json::{Value, json};
 
 use super::{
-    exchange::Answer,
-    world::{KeySpec, TestApp, day},
+    request::TestResponse,
+    test_app::{KeySpec, TestApp, day},
 };
 
-async fn verify(app: &TestApp, asking: &str, body: &Value) -> Answer {
-    let ask = app.post("/api/v1/verify").key(asking);
-    ask.json(body).send().await
+async fn verify(app: &TestApp, asking: &str, body: &Value) -> TestResponse {
+    let request = app.post("/api/v1/verify").key(asking);
+    request.json(body).send().await
 }
 
 async fn verdict(app: &TestApp, asking: &str, body: &Value) -> Value {
-    let answer = verify(app, asking, body).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()
+    let response = verify(app, asking, body).await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()
 }
 
 #[tokio::test]
-async fn says_of_each_key_of_the_tenant_whether_it_is_good() {
+async fn reports_the_state_of_each_key_of_the_tenant() {
     let app = TestApp::start().await;
     app.add_tenant("globex", "Globex").await;
     let asking = app.secret(&["api-keys:verify"]).await;
@@ -38,14 +38,14 @@ async fn says_of_each_key_of_the_tenant_whether_it_is_good() {
         .await;
     let revoked = app.issue(KeySpec::default()).await;
     app.revoke("acme", &revoked).await;
-    let answer = verdict(&app, &asking, &json!({ "secret": good.secret })).await;
-    assert_eq!(answer["valid"], true);
-    assert_eq!(answer["key"]["id"], json!(good.key.id));
+    let response = verdict(&app, &asking, &json!({ "secret": good.secret })).await;
+    assert_eq!(response["valid"], true);
+    assert_eq!(response["key"]["id"], json!(good.key.id));
     assert_eq!(
-        answer["permissions"],
+        response["permissions"],
         json!(["api-keys:read", "orders:read"])
     );
-    assert_eq!(answer.as_object().unwrap().len(), 3);
+    assert_eq!(response.as_object().unwrap().len(), 3);
     let cases = [
         (
             json!({ "secret": listed.secret, "ip": "198.51.100.7" }),
@@ -78,16 +78,16 @@ async fn says_of_each_key_of_the_tenant_whether_it_is_good() {
         (json!({ "secret": "" }), Some("invalid_api_key")),
     ];
     for (body, code) in cases {
-        let answer = verdict(&app, &asking, &body).await;
+        let response = verdict(&app, &asking, &body).await;
         match code {
-            None => assert_eq!(answer["valid"], true, "{body}"),
-            Some(code) => assert_eq!(answer, json!({ "valid": false, "code": code }), "{body}"),
+            None => assert_eq!(response["valid"], true, "{body}"),
+            Some(code) => assert_eq!(response, json!({ "valid": false, "code": code }), "{body}"),
         }
     }
 }
 
 #[tokio::test]
-async fn p26_keys_of_another_tenant_do_not_exist_in_any_state() {
+async fn p26_keys_of_another_tenant_are_unknown_in_every_state() {
     let app = TestApp::start().await;
     app.add_tenant("globex", "Globex").await;
     let asking = app.secret(&["api-keys:verify"]).await;
@@ -105,13 +105,16 @@ async fn p26_keys_of_another_tenant_do_not_exist_in_any_state() {
     let revoked = app.issue(theirs).await;
     app.revoke("globex", &revoked).await;
     for key in [&good, &expired, &revoked] {
-        let answer = verdict(&app, &asking, &json!({ "secret": key.secret })).await;
-        assert_eq!(answer, json!({ "valid": false, "code": "invalid_api_key" }));
+        let response = verdict(&app, &asking, &json!({ "secret": key.secret })).await;
+        assert_eq!(
+            response,
+            json!({ "valid": false, "code": "invalid_api_key" })
+        );
     }
 }
 
 #[tokio::test]
-async fn a_valid_answer_counts_as_use_from_the_address_that_was_given() {
+async fn a_valid_result_counts_as_use_from_the_given_address() {
     let app = TestApp::start().await;
     let asking = app.secret(&["api-keys:verify", "api-keys:read"]).await;
     let key = app.issue(KeySpec::default()).await;
@@ -137,13 +140,13 @@ async fn a_valid_answer_counts_as_use_from_the_address_that_was_given() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_question_is_said_and_the_secret_is_not_repeated() {
+async fn invalid_fields_are_reported_and_the_secret_is_not_echoed() {
     let app = TestApp::start().await;
     let asking = app.secret(&["api-keys:verify"]).await;
     let key = app.issue(KeySpec::default()).await;
     let body = json!({ "secret": [key.secret], "ip": "10.0.0.0/8", "permission": "x", "key": 1 });
-    let answer = verify(&app, &asking, &body).await;
-    let problem = answer.assert_problem(422, "validation_failed");
+    let response = verify(&app, &asking, &body).await;
+    let problem = response.assert_problem(422, "validation_failed");
     let fields: Vec<_> = problem["errors"]
         .as_array()
         .unwrap()
@@ -151,7 +154,7 @@ async fn what_is_wrong_with_the_question_is_said_and_the_secret_is_not_repeated(
         .map(|error| error["field"].as_str().unwrap())
         .collect();
     assert_eq!(fields, ["secret", "ip", "permission", "key"]);
-    assert!(!answer.text().contains(key.secret.expose()));
+    assert!(!response.text().contains(key.secret.expose()));
     verify(&app, &asking, &json!({}))
         .await
         .assert_problem(422, "validation_failed");

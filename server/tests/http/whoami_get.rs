@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::world::{KeySpec, TestApp, day};
+use super::test_app::{KeySpec, TestApp, day};
 
 #[tokio::test]
-async fn says_what_the_key_is_and_from_where_it_asks() {
+async fn returns_the_key_and_the_client_address() {
     let app = TestApp::start().await;
     let key = app
         .issue(KeySpec {
@@ -14,14 +14,14 @@ async fn says_what_the_key_is_and_from_where_it_asks() {
             ..KeySpec::default()
         })
         .await;
-    let answer = app
+    let response = app
         .get("/api/v1/whoami")
         .key(key.secret.expose())
         .send()
         .await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.header("cache-control"), "no-store");
-    let body = answer.json();
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(response.header("cache-control"), "no-store");
+    let body = response.json();
     let object = body.as_object().unwrap();
     let names: Vec<_> = object.keys().map(String::as_str).collect();
     let mut expected = vec![
@@ -60,18 +60,18 @@ async fn says_what_the_key_is_and_from_where_it_asks() {
     assert_eq!(body["tenant"]["slug"], "acme");
     assert_eq!(body["tenant"]["name"], "Acme");
     assert_eq!(body["client_ip"], "203.0.113.9");
-    assert!(!answer.text().contains(key.secret.expose()));
+    assert!(!response.text().contains(key.secret.expose()));
 }
 
 #[tokio::test]
-async fn p01_without_a_key_nothing_is_said() {
+async fn p01_without_a_key_nothing_is_revealed() {
     let app = TestApp::start().await;
-    let answer = app.get("/api/v1/whoami").send().await;
-    answer.assert_problem(401, "missing_api_key");
+    let response = app.get("/api/v1/whoami").send().await;
+    response.assert_problem(401, "missing_api_key");
 }
 
 #[tokio::test]
-async fn p07_a_key_anywhere_but_in_its_header_is_no_key() {
+async fn p07_a_key_outside_its_header_is_ignored() {
     let (app, key) = TestApp::start().await.with_key().await;
     let secret = key.secret.expose();
     let in_query = app.get(&format!(
@@ -89,10 +89,10 @@ async fn p07_a_key_anywhere_but_in_its_header_is_no_key() {
     let bearer = app
         .get("/api/v1/whoami")
         .header("authorization", format!("Bearer {secret}"));
-    for ask in [in_query, in_cookie, in_body, basic, bearer] {
-        let answer = ask.send().await;
-        answer.assert_problem(401, "missing_api_key");
-        assert!(!answer.text().contains(secret));
+    for request in [in_query, in_cookie, in_body, basic, bearer] {
+        let response = request.send().await;
+        response.assert_problem(401, "missing_api_key");
+        assert!(!response.text().contains(secret));
     }
     assert_eq!(
         app.get("/api/v1/whoami").key(secret).send().await.status,
@@ -101,11 +101,11 @@ async fn p07_a_key_anywhere_but_in_its_header_is_no_key() {
 }
 
 #[tokio::test]
-async fn p19_a_session_cookie_is_no_key_and_has_no_effect_beside_one() {
+async fn p19_a_session_cookie_does_not_replace_a_key_and_has_no_effect_beside_one() {
     let (app, key) = TestApp::start().await.with_admin().await.with_key().await;
-    let session = app.sign_in(super::world::ADMIN).await;
-    let answer = app.get("/api/v1/whoami").cookie(&session).send().await;
-    answer.assert_problem(401, "missing_api_key");
+    let session = app.sign_in(super::test_app::ADMIN).await;
+    let response = app.get("/api/v1/whoami").cookie(&session).send().await;
+    response.assert_problem(401, "missing_api_key");
     let alone = app
         .get("/api/v1/whoami")
         .key(key.secret.expose())
@@ -132,7 +132,11 @@ async fn p59_the_header_name_is_read_in_any_case_and_head_has_the_same_headers_w
         .header("X-Api-KEY", secret)
         .send()
         .await;
-    let head = app.ask("HEAD", "/api/v1/api-keys").key(secret).send().await;
+    let head = app
+        .request("HEAD", "/api/v1/api-keys")
+        .key(secret)
+        .send()
+        .await;
     assert_eq!((get.status.as_u16(), head.status.as_u16()), (200, 200));
     assert!(head.body.is_empty());
     assert_eq!(head.header("content-type"), get.header("content-type"));

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::world::{KeySpec, TestApp, day};
+use super::test_app::{KeySpec, TestApp, day};
 
 #[tokio::test]
-async fn a_job_rotates_its_own_key_and_keeps_everything_else() {
+async fn a_key_rotates_itself_and_keeps_everything_else() {
     let app = TestApp::start().await;
     let own = app
         .issue(KeySpec {
@@ -15,13 +15,13 @@ async fn a_job_rotates_its_own_key_and_keeps_everything_else() {
             ..KeySpec::default()
         })
         .await;
-    let answer = app
+    let response = app
         .post("/api/v1/whoami/rotate")
         .key(own.secret.expose())
         .send()
         .await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let key = answer.json();
+    assert_eq!(response.status, 200, "{}", response.text());
+    let key = response.json();
     assert_eq!(key["id"], json!(own.key.id));
     assert_eq!(key["expires_on"], json!(day(3)));
     assert_eq!(key["ip_allowlist"], json!(["203.0.113.9/32"]));

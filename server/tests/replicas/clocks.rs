@@ -1,18 +1,18 @@
-//! Replicas whose wall clocks are an hour apart, or are set: leases are on another clock, and what is written never goes back.
+//! Replicas whose wall clocks differ by an hour or are set back. Leases use a monotonic clock, and last use never goes back.
 
 use std::fs;
 
 use tempfile::TempDir;
 
-use super::{NO_SETTINGS, assert_heals, assert_whole, faults, rounds, scene::Scene};
+use super::{NO_SETTINGS, assert_heals, assert_whole, cluster::ReplicaCluster, faults, rounds};
 use crate::support::{
-    load::Servers,
-    proxy::{Proxy, Which},
+    fault_proxy::{ConnectionKind, FaultProxy},
+    load::Failures,
     skip::skip,
-    until::until,
+    wait::wait_until,
 };
 
-/// One an hour ahead, one an hour behind.
+/// One replica an hour ahead, one an hour behind.
 const WALL_CLOCKS: [&[(&str, &str)]; 3] = [
     &[
         ("LD_PRELOAD", FAKETIME),
@@ -27,27 +27,27 @@ const WALL_CLOCKS: [&[(&str, &str)]; 3] = [
     ],
 ];
 
-/// Debian's.
+/// The library of Debian's package `faketime`.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
-/// Whether clocks can be set here.
+/// Whether the library is installed; otherwise the test is reported as skipped.
 fn has_faketime() -> bool {
-    let has = std::path::Path::new(FAKETIME).is_file();
-    if !has {
+    let is_installed = std::path::Path::new(FAKETIME).is_file();
+    if !is_installed {
         skip("faketime");
     }
-    has
+    is_installed
 }
 
 #[test]
-fn p42_a_clock_that_is_set_back_makes_no_lease_longer() {
+fn p42_a_clock_set_back_extends_no_lease() {
     if !has_faketime() {
         return;
     }
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("clock");
     let set = |clock: &str| {
-        // At once: who reads it meanwhile reads either, and not half of one.
+        // Renaming is atomic: a reader never sees half a file.
         let next = folder.path().join("next");
         fs::write(&next, clock).unwrap();
         fs::rename(&next, &file).unwrap();
@@ -61,57 +61,57 @@ fn p42_a_clock_that_is_set_back_makes_no_lease_longer() {
     ];
     let mut environments = NO_SETTINGS;
     environments[2] = &clock;
-    let Some(mut scene) = Scene::start(environments) else {
+    let Some(mut cluster) = ReplicaCluster::start(environments) else {
         return;
     };
-    scene.under_load(Servers::AreWell);
-    let set_back = |proxy: &Proxy| {
-        proxy.stall(Which::Beat);
+    cluster.start_load(Failures::Forbidden);
+    let set_back = |proxy: &FaultProxy| {
+        proxy.stall(ConnectionKind::Poll);
         set("-1h");
     };
-    faults::changes_while(&scene, rounds().div_ceil(4), set_back, |_| set("+0"));
-    assert_heals(&scene);
+    faults::changes_while(&cluster, rounds().div_ceil(4), set_back, |_| set("+0"));
+    assert_heals(&cluster);
 }
 
 #[test]
-fn p42_clocks_that_are_an_hour_apart_let_no_dead_key_through_and_are_told() {
+fn p42_with_clocks_an_hour_apart_no_revoked_key_is_accepted_and_readyz_reports_the_difference() {
     if !has_faketime() {
         return;
     }
-    let Some(mut scene) = Scene::start(WALL_CLOCKS) else {
+    let Some(mut cluster) = ReplicaCluster::start(WALL_CLOCKS) else {
         return;
     };
-    for (replica, says) in scene.replicas.iter().zip([
+    for (replica, expected) in cluster.replicas.iter().zip([
         "ready; the database's clock is -",
         "ready\n",
         "ready; the database's clock is 3",
     ]) {
-        let answer = replica.server.get("/readyz", "");
-        assert!(answer.contains(says), "{says:?}: {answer}");
+        let response = replica.server.get("/readyz", "");
+        assert!(response.contains(expected), "{expected:?}: {response}");
     }
-    let key = scene.new_key(0);
-    scene.under_load(Servers::AreWell);
-    assert_whole(&faults::changes(&scene, &[0, 1, 2]));
-    scene.without_load();
-    // Used at one hour, then at another: what is written never goes back.
+    let key = cluster.new_key(0);
+    cluster.start_load(Failures::Forbidden);
+    assert_whole(&faults::changes(&cluster, &[0, 1, 2]));
+    cluster.stop_load();
+    // Used on the replica that is ahead, then on the one that is behind.
     let last_used = || {
-        scene.database.number(&format!(
+        cluster.database.number(&format!(
             "SELECT extract(epoch FROM last_used_at)::bigint FROM api_keys WHERE id = '{}'",
             key.id
         ))
     };
-    assert_eq!(scene.replicas[0].ask(&key.secret), Some(200));
-    until(|| {
+    assert_eq!(cluster.replicas[0].verify(&key.secret), Some(200));
+    wait_until(|| {
         let used = format!(
             "SELECT count(*) FROM api_keys WHERE id = '{}' AND last_used_at IS NOT NULL",
             key.id
         );
-        scene.database.number(&used) == 1
+        cluster.database.number(&used) == 1
     });
     let ahead = last_used();
-    assert_eq!(scene.replicas[2].ask(&key.secret), Some(200));
-    // Its end writes whatever is not written.
-    scene.replicas[2].server.signal("TERM");
-    assert_eq!(scene.replicas[2].server.ended(), Some(0));
+    assert_eq!(cluster.replicas[2].verify(&key.secret), Some(200));
+    // A server writes pending uses when it stops.
+    cluster.replicas[2].server.signal("TERM");
+    assert_eq!(cluster.replicas[2].server.wait_for_exit(), Some(0));
     assert_eq!(last_used(), ahead);
 }

@@ -1,7 +1,8 @@
-//! The real binary, with an environment and a database of its own.
+//! The binary `latchkey` with its own environment and database.
 
 use std::{
     collections::BTreeMap,
+    io::Write as _,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -11,14 +12,14 @@ use tempfile::TempDir;
 
 use super::turns::wait_for_turn;
 
-/// `latchkey` with a temporary folder, which holds its database and is gone when this is dropped.
+/// `latchkey` with a temporary folder for its database, which is removed when this is dropped.
 pub(crate) struct Latchkey {
     folder: TempDir,
     environment: BTreeMap<&'static str, String>,
 }
 
 impl Latchkey {
-    /// On an empty database; a server listens on any free port.
+    /// On an empty SQLite file; a server listens on any free port.
     pub(crate) fn new() -> Self {
         wait_for_turn();
         let folder = TempDir::new().expect("a temporary folder");
@@ -29,7 +30,7 @@ impl Latchkey {
                 format!("sqlite://{}?mode=rwc", database.display()),
             ),
             ("LATCHKEY_LISTEN", "127.0.0.1:0".to_owned()),
-            // Where it is not the subject of a test, nobody waits for proxies.
+            // No proxy has to notice that a server stops.
             ("LATCHKEY_DRAIN_SECONDS", "0".to_owned()),
             ("TMPDIR", folder.path().display().to_string()),
         ]);
@@ -39,18 +40,18 @@ impl Latchkey {
         }
     }
 
-    /// With another value of an environment variable.
+    /// Sets an environment variable.
     pub(crate) fn with(mut self, variable: &'static str, value: &str) -> Self {
         self.environment.insert(variable, value.to_owned());
         self
     }
 
-    /// The temporary folder; the commands' working and temporary folder too.
+    /// The temporary folder, which is also the working directory and `TMPDIR` of commands.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The command, not yet started. Nothing of the environment of the tests reaches it.
+    /// A command that is not started yet. It inherits no variable of the tests' environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
         command
@@ -62,19 +63,35 @@ impl Latchkey {
         command
     }
 
-    /// Runs a command to its end, whatever that is.
+    /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         Run::from(self.command(arguments).output().expect("latchkey runs"))
     }
 
-    /// Runs a command that has to end well with `--json`, and returns what it answers.
-    pub(crate) fn answer(&self, arguments: &[&str]) -> Value {
+    /// Runs a command to its end with this standard input.
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Run {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("latchkey runs");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(input.as_bytes()).expect("it reads");
+        drop(stdin);
+        Run::from(child.wait_with_output().expect("it ends"))
+    }
+
+    /// Runs a command with `--json`, which has to succeed; returns its output.
+    #[track_caller]
+    pub(crate) fn run_json(&self, arguments: &[&str]) -> Value {
         let run = self.run(&[arguments, &["--json"]].concat());
-        serde_json::from_str(&run.ended_well().stdout).expect("JSON")
+        serde_json::from_str(&run.expect_success().stdout).expect("JSON")
     }
 }
 
-/// How a command ended.
+/// The exit code and output of a command.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
@@ -93,16 +110,16 @@ impl From<Output> for Run {
 }
 
 impl Run {
-    /// It ended with 0.
+    /// Asserts that the exit code is 0.
     #[track_caller]
-    pub(crate) fn ended_well(&self) -> &Self {
+    pub(crate) fn expect_success(&self) -> &Self {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self
     }
 
-    /// It ended with 1, answered nothing, and its errors are lines that begin so.
+    /// Asserts that the exit code is 1, that there is no output, and that the errors begin with these texts, one each.
     #[track_caller]
-    pub(crate) fn failed_with(&self, lines: &[&str]) {
+    pub(crate) fn expect_failure(&self, lines: &[&str]) {
         assert_eq!(
             (self.code, self.stdout.as_str()),
             (Some(1), ""),

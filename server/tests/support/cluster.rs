@@ -1,7 +1,7 @@
-//! A PostgreSQL primary with a synchronous standby, which a test may kill and promote.
+//! A PostgreSQL primary, with or without a synchronous standby, that a test kills and promotes.
 //!
-//! `TEST_POSTGRES_BINARIES` names the folder with `initdb` and the others. PostgreSQL refuses to run as root; as root, everything here
-//! runs as the user `postgres`, whom Debian's package makes.
+//! `TEST_POSTGRES_BINARIES` names the folder of `initdb` and the other programs. PostgreSQL refuses to run as root; for root, they run
+//! as the user `postgres` of Debian's package.
 
 use std::{
     fs::{self, Permissions},
@@ -13,27 +13,27 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{skip::skip, sql, turns::wait_for_turn, until::until};
+use super::{environment::setting, skip::skip, sql, turns::wait_for_turn, wait::wait_until};
 
-/// Two servers. Dropped, they are killed and their files are gone.
-pub(crate) struct Cluster {
-    pub(crate) primary: Instance,
-    pub(crate) standby: Option<Instance>,
+/// The servers. They are killed and their files removed when this is dropped.
+pub(crate) struct PostgresCluster {
+    pub(crate) primary: PostgresServer,
+    pub(crate) standby: Option<PostgresServer>,
     binaries: PathBuf,
     folder: TempDir,
 }
 
-/// A server.
-pub(crate) struct Instance {
+/// A PostgreSQL server.
+pub(crate) struct PostgresServer {
     process: Child,
     data: PathBuf,
     port: u16,
 }
 
-impl Cluster {
-    /// A primary and its standby; `None` where the programs are not named.
-    pub(crate) fn start() -> Option<Self> {
-        let mut cluster = Self::alone()?;
+impl PostgresCluster {
+    /// A primary and its standby; `None` where `TEST_POSTGRES_BINARIES` is not set.
+    pub(crate) fn with_standby() -> Option<Self> {
+        let mut cluster = Self::primary_only()?;
         let copy = cluster.folder.path().join("standby");
         let mut basebackup = as_postgres(&cluster.binaries.join("pg_basebackup"));
         basebackup
@@ -47,28 +47,20 @@ impl Cluster {
             .arg("--pgdata");
         run(basebackup.arg(&copy));
         let primary = &cluster.primary;
-        let standby = Instance::start(&cluster.binaries, &copy);
-        // After the copy: the standby, once promoted, waits for nobody.
+        let standby = PostgresServer::start(&cluster.binaries, &copy);
+        // Set after the copy, so that the promoted standby does not wait for a standby of its own.
         primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'");
         primary.execute("SELECT pg_reload_conf()");
         let synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-        until(|| primary.number(synchronous) == 1);
+        wait_until(|| primary.number(synchronous) == 1);
         cluster.standby = Some(standby);
         Some(cluster)
     }
 
-    /// A primary without a standby; `None` where the programs are not named.
-    pub(crate) fn alone() -> Option<Self> {
+    /// A primary without a standby; `None` where `TEST_POSTGRES_BINARIES` is not set.
+    pub(crate) fn primary_only() -> Option<Self> {
         wait_for_turn();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "xtask says so by the environment"
-        )]
-        let binaries = std::env::var_os("TEST_POSTGRES_BINARIES");
-        let Some(binaries) = binaries.map(PathBuf::from) else {
-            skip("PostgreSQL's programs (TEST_POSTGRES_BINARIES)");
-            return None;
-        };
+        let binaries = postgres_binaries()?;
         let folder = tempfile::tempdir().unwrap();
         hand_over(folder.path());
         let data = folder.path().join("primary");
@@ -83,27 +75,27 @@ impl Cluster {
         ]);
         run(initdb.arg(&data));
         Some(Self {
-            primary: Instance::start(&binaries, &data),
+            primary: PostgresServer::start(&binaries, &data),
             standby: None,
             binaries,
             folder,
         })
     }
 
-    /// Starts the primary anew, at the same address.
+    /// Starts the primary again at the same address.
     pub(crate) fn restart_primary(&mut self) {
-        let Instance { data, port, .. } = &self.primary;
-        self.primary = Instance::start_at(&self.binaries, &data.clone(), *port);
+        let PostgresServer { data, port, .. } = &self.primary;
+        self.primary = PostgresServer::start_at(&self.binaries, &data.clone(), *port);
     }
 
-    /// Starts the standby anew, at the same address.
+    /// Starts the standby again at the same address.
     pub(crate) fn restart_standby(&mut self) {
-        let Instance { data, port, .. } = self.standby.as_ref().unwrap();
-        self.standby = Some(Instance::start_at(&self.binaries, data, *port));
+        let PostgresServer { data, port, .. } = self.standby.as_ref().unwrap();
+        self.standby = Some(PostgresServer::start_at(&self.binaries, data, *port));
     }
 
-    /// Makes the standby the primary; returns when it is one.
-    pub(crate) fn promote_standby(&self) -> &Instance {
+    /// Promotes the standby; returns when it is the primary.
+    pub(crate) fn promote_standby(&self) -> &PostgresServer {
         let standby = self.standby.as_ref().unwrap();
         let mut promote = as_postgres(&self.binaries.join("pg_ctl"));
         promote.args(["promote", "--wait", "--silent", "--pgdata"]);
@@ -112,9 +104,9 @@ impl Cluster {
     }
 }
 
-impl Instance {
+impl PostgresServer {
     fn start(binaries: &Path, data: &Path) -> Self {
-        // Free again for the server: should somebody take it in between, the server does not start, and the test fails.
+        // The port is free again for the server. If another process takes it in between, the server does not start and the test fails.
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
         Self::start_at(binaries, data, free.unwrap().port())
     }
@@ -127,7 +119,7 @@ impl Instance {
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
             format!("unix_socket_directories={}", data.display()),
-            // What is killed is a process and not the machine.
+            // Tests kill the process and not the machine.
             "fsync=off".to_owned(),
             "max_connections=100".to_owned(),
         ] {
@@ -138,8 +130,8 @@ impl Instance {
             data: data.to_path_buf(),
             port,
         };
-        until(|| {
-            // Those that a killed one has left behind are still at its memory for a moment.
+        wait_until(|| {
+            // The child processes of a killed server hold its shared memory for a moment, and it does not start meanwhile.
             if server.process.try_wait().unwrap().is_some() {
                 server.process = command.spawn().unwrap();
             }
@@ -148,7 +140,7 @@ impl Instance {
         server
     }
 
-    /// Kills it as the loss of its machine would.
+    /// Kills the server without a shutdown.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -163,8 +155,8 @@ impl Instance {
         format!("postgres://postgres@{}/{database}", self.address())
     }
 
-    /// Puts a file into its data, for its eyes alone.
-    pub(crate) fn put(&self, name: &str, content: &str) {
+    /// Writes a file into the data folder that only the server may read.
+    pub(crate) fn write_file(&self, name: &str, content: &str) {
         let file = self.data.join(name);
         fs::write(&file, content).unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
@@ -180,11 +172,20 @@ impl Instance {
     }
 }
 
-impl Drop for Instance {
+impl Drop for PostgresServer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The folder of PostgreSQL's programs; `None` where `TEST_POSTGRES_BINARIES` is not set, which is reported.
+pub(crate) fn postgres_binaries() -> Option<PathBuf> {
+    let binaries = setting("TEST_POSTGRES_BINARIES").map(PathBuf::from);
+    if binaries.is_none() {
+        skip("PostgreSQL's programs (TEST_POSTGRES_BINARIES)");
+    }
+    binaries
 }
 
 fn run(command: &mut Command) {
@@ -201,14 +202,14 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-/// Makes the file or folder that user's.
+/// Makes the user `postgres` the owner.
 fn hand_over(path: &Path) {
     if let Some((user, group)) = postgres_user() {
         std::os::unix::fs::chown(path, Some(user), Some(group)).unwrap();
     }
 }
 
-/// As whom to run, where we are root.
+/// The user and group `postgres`, where the tests run as root.
 fn postgres_user() -> Option<(u32, u32)> {
     let number = |arguments: &[&str]| -> Option<u32> {
         let output = Command::new("id").args(arguments).output().ok()?;

@@ -1,4 +1,4 @@
-//! A file system that can be full.
+//! A small file system that a test fills up.
 
 use std::{
     fs,
@@ -7,11 +7,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// A file system of its own in memory, of a few MiB; gone when this is dropped.
+/// A file system of a few MiB in memory. It is unmounted when this is dropped.
 pub(crate) struct SmallDisk(pub(crate) PathBuf);
 
 impl SmallDisk {
-    /// `None` where we may not have one.
+    /// `None` where the user may not mount file systems.
     pub(crate) fn at(path: &Path, mebibytes: u32) -> Option<Self> {
         fs::create_dir(path).unwrap();
         let mounted = Command::new("mount")
@@ -25,7 +25,7 @@ impl SmallDisk {
             .then(|| Self(path.to_path_buf()))
     }
 
-    /// Takes all the room that is left, until [`Self::make_room`].
+    /// Fills the remaining space, until [`Self::make_room`].
     pub(crate) fn fill(&self) {
         let mut filler = fs::File::create(self.filler()).unwrap();
         for size in [4096, 1] {
@@ -33,7 +33,7 @@ impl SmallDisk {
         }
     }
 
-    /// Gives back what [`Self::fill`] took.
+    /// Frees the space that [`Self::fill`] took.
     pub(crate) fn make_room(&self) {
         fs::remove_file(self.filler()).unwrap();
     }

@@ -1,8 +1,7 @@
-//! 32 connections that ask about keys again and again, and know from when on the answer has to be another one.
+//! Verifies keys on 32 connections while they are changed: a request that is sent after the response to a change must be judged by the
+//! new state.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,38 +10,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::server::connect;
+use super::{client::Connection, wait::PATIENCE};
 
 const CONNECTIONS: usize = 32;
-/// By each state of a key: where one key is asked about, and of each where there are many.
+/// Responses that are required for each state of a key: where there is one key, and for each of several.
 const REQUESTS: [u64; 2] = [4 * CONNECTIONS as u64, 2 * CONNECTIONS as u64];
-/// More than a loaded machine needs for some hundred requests.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// What a server may do besides judging rightly.
+/// Whether a request may fail: with 503, or by a connection that ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Servers {
-    /// Nothing.
-    AreWell,
-    /// Fail: say 503, or be gone for a while.
-    MayFail,
+pub(crate) enum Failures {
+    Forbidden,
+    Allowed,
 }
 
-/// What is asked about, and what may come of it.
+/// A key, and its status before and after a change.
 pub(crate) struct Target {
     secret: String,
     before: u16,
     after: u16,
     /// Whether a later change may bring the old state back.
     comes_back: bool,
-    /// The change was answered: whatever is sent from now on is judged by the new state.
+    /// The change was responded to: every request from now on is judged by the new state.
     answered: AtomicBool,
     /// Requests sent before that, and afterwards.
     sent: [AtomicU64; 2],
 }
 
 impl Target {
-    /// A key that is answered with `before` and, after its change, with `after`.
+    /// A key with the status `before` and, after its change, `after`.
     pub(crate) fn new(secret: &str, before: u16, after: u16) -> Self {
         Self {
             secret: secret.to_owned(),
@@ -54,26 +48,26 @@ impl Target {
         }
     }
 
-    /// From now on nothing may be judged by its old state.
+    /// From now on no request may be judged by the old state.
     fn mark_answered(&self) {
         self.answered.store(true, Ordering::SeqCst);
     }
 
-    /// A later change brings its old state back.
-    pub(crate) fn that_comes_back(mut self) -> Self {
+    /// Allows that a later change brings the old state back.
+    pub(crate) fn reversible(mut self) -> Self {
         self.comes_back = true;
         self
     }
 }
 
-/// The connections.
+/// The running connections.
 pub(crate) struct Load {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
 struct Shared {
-    servers: Servers,
+    failures: Failures,
     pause: Duration,
     targets: Mutex<Arc<[Arc<Target>]>>,
     stopped: AtomicBool,
@@ -82,11 +76,11 @@ struct Shared {
 }
 
 impl Load {
-    /// Spread over the servers at these addresses. Each connection makes a `pause` between two requests, so that the machine has time for
-    /// the change too.
-    pub(crate) fn start(addresses: &[&str], servers: Servers, pause: Duration) -> Self {
+    /// Spreads the connections over the servers at these addresses. Each connection pauses between two requests, which leaves the machine
+    /// time for the changes.
+    pub(crate) fn start(addresses: &[&str], failures: Failures, pause: Duration) -> Self {
         let shared = Arc::new(Shared {
-            servers,
+            failures,
             pause,
             targets: Mutex::new(Arc::new([])),
             stopped: AtomicBool::default(),
@@ -105,8 +99,8 @@ impl Load {
         Self { shared, threads }
     }
 
-    /// Asks about `target` until enough was answered by the old state, makes the change, and asks on until enough was answered by the
-    /// new one.
+    /// Verifies `target` until there are enough responses with the old status, makes the change, and goes on until there are enough with
+    /// the new one.
     pub(crate) fn during(&self, target: Target, change: impl FnOnce()) {
         self.meanwhile(vec![target], |targets| {
             change();
@@ -114,7 +108,7 @@ impl Load {
         });
     }
 
-    /// [`Self::during`] for many targets and the change of each, all at once.
+    /// [`Self::during`] for several targets, all changed concurrently.
     pub(crate) fn during_all(&self, targets: Vec<Target>, change: impl Fn(usize) + Sync) {
         self.meanwhile(targets, |targets| {
             thread::scope(|scope| {
@@ -129,8 +123,8 @@ impl Load {
         });
     }
 
-    /// Asks about the targets until enough was answered, has something done, and asks on until enough was answered again: by the new
-    /// state of those that were changed by then, and by the old one of the others.
+    /// Verifies the targets until there are enough responses, runs `event`, and goes on until there are enough again: with the new status
+    /// for targets that `event` marked as changed, with the old one for the others.
     pub(crate) fn meanwhile<T>(
         &self,
         targets: Vec<Target>,
@@ -144,12 +138,12 @@ impl Load {
         done
     }
 
-    /// How many requests were answered in all.
+    /// The number of responses so far.
     pub(crate) fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::Relaxed)
     }
 
-    /// Waits until there were enough of each: since now of those that stay as they are.
+    /// Waits until there are enough responses for each target. For unchanged targets they count from now on once the event is over.
     fn wait_for_answers(&self, targets: &[Arc<Target>], is_over: bool) {
         let enough = REQUESTS[usize::from(targets.len() > 1)];
         let until = Instant::now() + PATIENCE;
@@ -159,7 +153,7 @@ impl Load {
                 let is_answered = target.answered.load(Ordering::SeqCst);
                 let sent = &target.sent[usize::from(is_answered)];
                 let already = sent.load(Ordering::Relaxed);
-                // What stays as it is was answered so before, too.
+                // An unchanged target had responses with this status before the event.
                 let counts_already = is_answered || !is_over;
                 (sent, enough + if counts_already { 0 } else { already })
             })
@@ -167,7 +161,10 @@ impl Load {
         for (sent, needed) in needed {
             while sent.load(Ordering::Relaxed) < needed {
                 self.assert_right();
-                assert!(Instant::now() < until, "too slow");
+                assert!(
+                    Instant::now() < until,
+                    "not enough responses after {PATIENCE:?}"
+                );
                 thread::park_timeout(Duration::from_millis(1));
             }
         }
@@ -201,31 +198,31 @@ impl Shared {
             if !targets.is_empty() {
                 let target = &targets[turn % targets.len()];
                 turn += 1;
-                // Before it is sent.
+                // Read before the request is sent.
                 let answered = target.answered.load(Ordering::SeqCst);
                 if connection.is_none() {
                     connection = Connection::try_open(address);
                 }
                 let status = connection
                     .as_mut()
-                    .and_then(|open| open.ask(&target.secret));
+                    .and_then(|open| open.verify(&target.secret));
                 let is_right =
                     status == Some(target.after) || (!answered && status == Some(target.before));
                 let is_current = Arc::ptr_eq(&self.targets.lock().unwrap(), &targets);
                 let is_late = answered && status == Some(target.before) && !target.comes_back;
                 if !is_current && !is_late {
-                    // The next changes were asked for meanwhile, perhaps of the same keys.
+                    // The next changes have begun, perhaps of the same keys.
                     if status.is_none() {
                         connection = None;
                     }
                 } else if is_right {
                     target.sent[usize::from(answered)].fetch_add(1, Ordering::Relaxed);
                     self.requests.fetch_add(1, Ordering::Relaxed);
-                } else if self.servers == Servers::MayFail && matches!(status, None | Some(503)) {
+                } else if self.failures == Failures::Allowed && matches!(status, None | Some(503)) {
                     connection = None;
                 } else {
                     self.wrong.lock().unwrap().push(format!(
-                        "{status:?} by {address} for a request sent {} the answer",
+                        "status {status:?} of {address} for a request sent {} the response to the change",
                         if answered { "after" } else { "before" }
                     ));
                     return;
@@ -233,70 +230,5 @@ impl Shared {
             }
             thread::park_timeout(self.pause);
         }
-    }
-}
-
-/// A connection that is kept open.
-pub(crate) struct Connection(BufReader<TcpStream>);
-
-impl Connection {
-    pub(crate) fn open(address: &str) -> Self {
-        Self::on(connect(address))
-    }
-
-    pub(crate) fn on(stream: TcpStream) -> Self {
-        Self(BufReader::new(stream))
-    }
-
-    /// `None` where nobody listens.
-    pub(crate) fn try_open(address: &str) -> Option<Self> {
-        let stream = TcpStream::connect(address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        Some(Self::on(stream))
-    }
-
-    /// The status for a request with that key to a route that asks for `orders:read`.
-    pub(crate) fn ask(&mut self, secret: &str) -> Option<u16> {
-        let request = format!(
-            "GET /api/v1/forward-auth/for/acme/orders:read/ HTTP/1.1\r\nhost: x\r\nx-api-key: {secret}\r\n\r\n"
-        );
-        self.0.get_mut().write_all(request.as_bytes()).ok()?;
-        self.read().map(|(status, _)| status)
-    }
-
-    /// One answer: its status and its body.
-    pub(crate) fn read(&mut self) -> Option<(u16, String)> {
-        let mut line = String::new();
-        self.0.read_line(&mut line).ok()?;
-        let status = line.split(' ').nth(1)?.parse().ok()?;
-        let mut length = 0;
-        loop {
-            line.clear();
-            self.0.read_line(&mut line).ok()?;
-            let line = line.trim_end().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if let Some(value) = line.strip_prefix("content-length:") {
-                length = value.trim().parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).ok()?;
-        Some((status, String::from_utf8(body).ok()?))
-    }
-
-    /// The status for a request that asks for the connection to be closed, once all of the answer has come, in whatever form.
-    pub(crate) fn send_last(&mut self, request: &str) -> Option<u16> {
-        self.0.get_mut().write_all(request.as_bytes()).ok()?;
-        let mut answer = Vec::new();
-        self.0.read_to_end(&mut answer).ok()?;
-        let line = String::from_utf8_lossy(answer.get(..12)?).into_owned();
-        line.strip_prefix("HTTP/1.1 ")?.parse().ok()
-    }
-
-    pub(crate) fn send(&mut self, request: &str) -> Option<(u16, String)> {
-        self.0.get_mut().write_all(request.as_bytes()).ok()?;
-        self.read()
     }
 }

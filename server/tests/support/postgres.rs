@@ -1,58 +1,54 @@
-//! A PostgreSQL database of a test's own, and how a test looks into it past Latchkey.
+//! A PostgreSQL database for one test.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{
+    environment::setting,
     skip::skip,
     sql::{execute, number},
 };
 
-/// A fresh database; gone when this is dropped, also after a failure.
-pub(crate) struct Postgres {
+/// A new database. It is dropped with this, also after a failure.
+pub(crate) struct PostgresDatabase {
     /// `postgres://…` of the server, up to the name of a database.
     server: String,
     name: String,
-    outlives_its_server: bool,
+    is_on_temporary_server: bool,
 }
 
-impl Postgres {
-    /// On the server that `TEST_DATABASE_URL` names, on which databases may be created; `None` where it names none, which is reported.
-    pub(crate) fn fresh() -> Option<Self> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one setting of the tests: which PostgreSQL to run on"
-        )]
-        let url = std::env::var("TEST_DATABASE_URL");
-        let Ok(url) = url else {
+impl PostgresDatabase {
+    /// On the server of `TEST_DATABASE_URL`; `None` where that is not set, which is reported.
+    pub(crate) fn create() -> Option<Self> {
+        let Some(url) = setting("TEST_DATABASE_URL") else {
             skip("a PostgreSQL server (TEST_DATABASE_URL)");
             return None;
         };
-        Some(Self::fresh_on(&url))
+        Some(Self::create_on(&url))
     }
 
     /// On the server of that URL.
-    pub(crate) fn fresh_on(url: &str) -> Self {
-        Self::fresh_with(url, "")
+    pub(crate) fn create_on(url: &str) -> Self {
+        Self::create_with(url, "")
     }
 
-    /// On the server of that URL; made with these options of `CREATE DATABASE`.
-    pub(crate) fn fresh_with(url: &str, options: &str) -> Self {
+    /// On the server of that URL, with options of `CREATE DATABASE`.
+    pub(crate) fn create_with(url: &str, options: &str) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let (server, _) = url.rsplit_once('/').expect("a database in the URL");
         let database = Self {
             server: server.to_owned(),
             name: format!("latchkey_server_{}_{number}", std::process::id()),
-            outlives_its_server: false,
+            is_on_temporary_server: false,
         };
         database.administrate(&format!("CREATE DATABASE {} {options}", database.name));
         database
     }
 
-    /// On a server that is gone at the end, so that nothing is to be dropped there.
-    pub(crate) fn fresh_on_doomed(url: &str) -> Self {
-        let mut database = Self::fresh_on(url);
-        database.outlives_its_server = true;
+    /// On a server that ends with the test, so that the database is not dropped.
+    pub(crate) fn create_on_temporary_server(url: &str) -> Self {
+        let mut database = Self::create_on(url);
+        database.is_on_temporary_server = true;
         database
     }
 
@@ -61,7 +57,7 @@ impl Postgres {
         format!("{}/{}", self.server, self.name)
     }
 
-    /// Its URL, where the server is reached at another address, such as a proxy's.
+    /// Its URL by another address of the server, such as that of a proxy.
     pub(crate) fn url_at(&self, address: &str) -> String {
         let (user, _) = self.server.rsplit_once('@').expect("a user in the URL");
         format!("{user}@{address}/{}", self.name)
@@ -73,7 +69,6 @@ impl Postgres {
         address.to_owned()
     }
 
-    /// The same database on another server, such as a standby. Dropping it drops nothing.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -83,7 +78,7 @@ impl Postgres {
         execute(&self.url(), sql).expect("executed");
     }
 
-    /// The one number that a query answers.
+    /// The number that a query returns.
     pub(crate) fn number(&self, sql: &str) -> i64 {
         number(&self.url(), sql).expect("a number")
     }
@@ -96,9 +91,9 @@ impl Postgres {
     }
 }
 
-impl Drop for Postgres {
+impl Drop for PostgresDatabase {
     fn drop(&mut self) {
-        if self.outlives_its_server {
+        if self.is_on_temporary_server {
             return;
         }
         let administration = format!("{}/postgres", self.server);

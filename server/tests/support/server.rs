@@ -1,7 +1,7 @@
-//! `latchkey serve` as a process of its own, and the plainest of clients.
+//! `latchkey serve` as a process.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _},
     net::TcpStream,
     process::{Child, Command, Stdio},
     sync::{Mutex, mpsc},
@@ -9,24 +9,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::binary::Latchkey;
+use super::{
+    binary::Latchkey,
+    client::{connect, get, metric},
+    wait::PATIENCE,
+};
 
-/// More than a loaded machine needs to start a server.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// More than the ten seconds that requests may go on.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A running server.
+/// A running server. It is killed when this is dropped.
 pub(crate) struct Server {
     pub(crate) child: Child,
+    /// Host and port.
     pub(crate) address: String,
-    /// Where its metrics are, where they are on.
+    /// Host and port of the metrics, where they are switched on.
     pub(crate) metrics: Option<String>,
-    log: Mutex<mpsc::Receiver<String>>,
+    /// Lines of the log that are not in `written` yet.
+    log: Mutex<mpsc::Receiver<Vec<u8>>>,
+    /// The log as far as it was read.
+    written: Vec<u8>,
 }
 
 impl Server {
-    /// Starts one and waits until it says that it is ready.
+    /// Starts a server and waits until its log reports that it is ready.
     pub(crate) fn start(latchkey: &Latchkey, arguments: &[&str]) -> Self {
         let mut child = latchkey
             .command(&[&["serve"], arguments].concat())
@@ -34,11 +37,15 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("latchkey runs");
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let (sender, log) = mpsc::channel();
         thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
+            let mut line = Vec::new();
+            while stderr
+                .read_until(b'\n', &mut line)
+                .is_ok_and(|size| size > 0)
+            {
+                if sender.send(std::mem::take(&mut line)).is_err() {
                     return;
                 }
             }
@@ -48,6 +55,7 @@ impl Server {
             address: String::new(),
             metrics: None,
             log: Mutex::new(log),
+            written: Vec::new(),
         };
         let seen = server.wait_for_line("Latchkey is ready on http://");
         let address = |text: &str| {
@@ -60,16 +68,11 @@ impl Server {
         server
     }
 
-    /// Waits for a line of the log with `text` and returns every line up to it.
+    /// Waits for a line of the log that contains `text`; returns every line up to it.
     pub(crate) fn wait_for_line(&mut self, text: &str) -> Vec<String> {
-        let until = Instant::now() + START_TIMEOUT;
+        let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
-        while let Ok(line) = self
-            .log
-            .get_mut()
-            .expect("nobody panics with it")
-            .recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
+        while let Ok(line) = self.read_line(deadline) {
             seen.push(line);
             if seen.last().is_some_and(|line| line.contains(text)) {
                 return seen;
@@ -77,6 +80,13 @@ impl Server {
         }
         let _ = self.child.kill();
         panic!("no line with {text:?} in {seen:#?}");
+    }
+
+    fn read_line(&mut self, deadline: Instant) -> Result<String, mpsc::RecvTimeoutError> {
+        let log = self.log.get_mut().expect("no thread panics with it");
+        let line = log.recv_timeout(deadline.saturating_duration_since(Instant::now()))?;
+        self.written.extend_from_slice(&line);
+        Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -87,18 +97,24 @@ impl Server {
         get(&self.address, path, headers)
     }
 
+    /// The value of a metric without labels.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        metric(self.metrics.as_ref().expect("metrics are on"), name)
+    }
+
+    /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("sh")
             .args(["-c", &format!("kill -{name} {}", self.child.id())])
             .status();
         assert!(sent.is_ok_and(|status| status.success()));
-        // The system stops one thread after the other, and on a busy machine some run on for a while.
+        // The kernel stops one thread after the other; on a busy machine some run on for a while.
         while name == "STOP" && !self.is_stopped() {
             thread::park_timeout(Duration::from_millis(1));
         }
     }
 
-    /// Whether each of its threads is stopped, as /proc tells it (proc(5)).
+    /// Whether each of its threads is stopped, by `/proc` (proc(5)).
     fn is_stopped(&self) -> bool {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
         tasks.flatten().all(|task| {
@@ -109,26 +125,31 @@ impl Server {
         })
     }
 
-    /// Waits for its end and returns its code.
-    pub(crate) fn ended(&mut self) -> Option<i32> {
-        let until = Instant::now() + STOP_TIMEOUT;
+    /// Waits until the process ends; returns its exit code.
+    pub(crate) fn wait_for_exit(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
         // The log ends with the process.
         loop {
-            match self
-                .log
-                .get_mut()
-                .expect("nobody panics with it")
-                .recv_timeout(until.saturating_duration_since(Instant::now()))
-            {
+            match self.read_line(deadline) {
                 Ok(_) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     let _ = self.child.kill();
-                    panic!("it did not end");
+                    panic!("the server did not end");
                 }
             }
         }
-        self.child.wait().expect("it ended").code()
+        self.child.wait().expect("the process ended").code()
+    }
+
+    /// Stops the server as an operator does. It has to end with 0. Returns everything that it wrote.
+    pub(crate) fn stop(mut self) -> Vec<u8> {
+        self.signal("TERM");
+        assert_eq!(self.wait_for_exit(), Some(0));
+        let mut written = std::mem::take(&mut self.written);
+        let mut stdout = self.child.stdout.take().expect("piped");
+        stdout.read_to_end(&mut written).expect("standard output");
+        written
     }
 }
 
@@ -137,23 +158,4 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-pub(crate) fn connect(address: &str) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("it accepts");
-    stream.set_read_timeout(Some(STOP_TIMEOUT)).expect("a time");
-    stream
-}
-
-/// The whole answer to a GET; each of the headers with its line end.
-pub(crate) fn get(address: &str, path: &str, headers: &str) -> String {
-    let mut stream = connect(address);
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n"
-    )
-    .expect("sent");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("answered");
-    String::from_utf8_lossy(&answer).into_owned()
 }

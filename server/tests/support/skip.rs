@@ -1,18 +1,34 @@
-//! A test that needs a program or server which is not there.
+//! Tests that need a program or server which the machine may lack.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    process::{Command, Stdio},
+};
 
-/// Reports that the current test is skipped because `what` is missing, past the test runner, which hides the output of tests that pass.
-/// Panics where programs are required, as in the whole suite.
+use super::environment::setting;
+
+/// Reports that the current test is skipped because `what` is missing. The report goes to standard error past the test runner, which
+/// hides the output of tests that pass.
+///
+/// # Panics
+/// Where `TEST_PROGRAMS` is set, as in the whole suite.
 pub(crate) fn skip(what: &str) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "xtask says so by the environment"
-    )]
-    let is_required = std::env::var_os("TEST_PROGRAMS").is_some();
-    assert!(!is_required, "{what} is missing");
+    assert!(setting("TEST_PROGRAMS").is_none(), "{what} is missing");
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    // Where standard error is closed, nobody reads the report.
+    // A closed standard error is no reason to fail.
     let _ = writeln!(io::stderr(), "SKIPPED {test}: {what} is missing");
+}
+
+/// Whether `program` runs with the argument `version`; otherwise the test is reported as skipped.
+pub(crate) fn has_program(program: &str, version: &str) -> bool {
+    let status = Command::new(program)
+        .arg(version)
+        .stdout(Stdio::null())
+        .status();
+    let is_installed = status.is_ok_and(|status| status.success());
+    if !is_installed {
+        skip(program);
+    }
+    is_installed
 }

@@ -1,4 +1,4 @@
-//! What a test asks a database past Latchkey, on either engine.
+//! Queries of a database past Latchkey, on SQLite and PostgreSQL.
 
 use std::future::Future;
 
@@ -13,19 +13,19 @@ pub(crate) fn execute(url: &str, sql: &str) -> Result<(), DbErr> {
     })
 }
 
-/// The one number that a query answers.
+/// The number that a query returns.
 pub(crate) fn number(url: &str, sql: &str) -> Result<i64, DbErr> {
     in_a_runtime(|| async {
         let connection = Database::connect(url).await?;
-        let question = Statement::from_string(connection.get_database_backend(), sql);
-        let row = connection.query_one_raw(question).await?;
+        let query = Statement::from_string(connection.get_database_backend(), sql);
+        let row = connection.query_one_raw(query).await?;
         connection.close().await?;
         let row = row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))?;
         row.try_get_by_index(0)
     })
 }
 
-/// In a thread and a runtime of its own: the test that asks may be in the middle of one.
+/// Runs the work on a thread with a runtime of its own, because the test may run inside another runtime.
 fn in_a_runtime<T: Send, Work: Future<Output = T>>(work: impl FnOnce() -> Work + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {

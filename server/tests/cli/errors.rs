@@ -1,4 +1,4 @@
-//! What commands refuse, and in which words.
+//! Errors of commands.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[test]
-fn what_is_wrong_is_said_by_the_option_and_ends_with_1() {
+fn a_refused_value_is_reported_by_its_option_with_exit_code_1() {
     let latchkey = with_acme();
     let today = days_from_today(0);
     latchkey
@@ -17,7 +17,7 @@ fn what_is_wrong_is_said_by_the_option_and_ends_with_1() {
             "key", "create", "--tenant", "acme", "--name", "E", "--group", "Nobody", "--expires", &today,
             "--allow", "10.0.0.0/33",
         ])
-        .failed_with(&[
+        .expect_failure(&[
             "--name: Must be 2–200 characters",
             "--group: there is no authorization group 'Nobody': `latchkey group list --tenant acme`",
             "--expires: Must be a future date",
@@ -37,14 +37,14 @@ fn what_is_wrong_is_said_by_the_option_and_ends_with_1() {
                 "--expires",
                 date,
             ])
-            .failed_with(&[
+            .expect_failure(&[
                 "--group: there is no authorization group 'Nobody'",
                 "--expires: Must be a date, like 2030-12-31",
             ]);
     }
     latchkey
         .run(&["key", "list", "--tenant", "acmee"])
-        .failed_with(&["there is no tenant 'acmee': `latchkey tenant list`"]);
+        .expect_failure(&["there is no tenant 'acmee': `latchkey tenant list`"]);
     latchkey
         .run(&[
             "user",
@@ -56,14 +56,14 @@ fn what_is_wrong_is_said_by_the_option_and_ends_with_1() {
             "--tenant",
             "acmee",
         ])
-        .failed_with(&["there is no tenant 'acmee'"]);
+        .expect_failure(&["there is no tenant 'acmee'"]);
     let unknown = "019a0000-0000-7000-8000-000000000000";
     latchkey
         .run(&["key", "revoke", unknown])
-        .failed_with(&["there is no API key '019a0000-0000-7000-8000-000000000000'"]);
+        .expect_failure(&["there is no API key '019a0000-0000-7000-8000-000000000000'"]);
     latchkey
         .run(&["user", "disable", "nobody@acme.example"])
-        .failed_with(&["there is no user 'nobody@acme.example': `latchkey user list`"]);
+        .expect_failure(&["there is no user 'nobody@acme.example': `latchkey user list`"]);
     latchkey
         .run(&[
             "user",
@@ -73,12 +73,12 @@ fn what_is_wrong_is_said_by_the_option_and_ends_with_1() {
             "--role",
             "member",
         ])
-        .failed_with(&["--tenant: "]);
+        .expect_failure(&["--tenant: "]);
     latchkey
         .run(&["tenant", "create", "--name", "Acme", "--slug", "acme"])
-        .failed_with(&["tenant 'acme' exists already"]);
+        .expect_failure(&["tenant 'acme' exists already"]);
 
-    latchkey.answer(&[
+    latchkey.run_json(&[
         "group", "create", "--tenant", "acme", "--name", "People", "--type", "user",
     ]);
     let for_people = [
@@ -86,19 +86,19 @@ fn what_is_wrong_is_said_by_the_option_and_ends_with_1() {
     ];
     latchkey
         .run(&for_people)
-        .failed_with(&["--group: Choose an authorization group"]);
+        .expect_failure(&["--group: Choose an authorization group"]);
 
-    latchkey.answer(&["tenant", "set-limit", "acme", "0"]);
+    latchkey.run_json(&["tenant", "set-limit", "acme", "0"]);
     let one_more = [
         "key", "create", "--tenant", "acme", "--name", "ERP", "--group", "Orders",
     ];
     latchkey
         .run(&one_more)
-        .failed_with(&["the limit of 0 keys is reached"]);
+        .expect_failure(&["the limit of 0 keys is reached"]);
 }
 
 #[test]
-fn an_option_that_says_nothing_makes_no_key() {
+fn an_empty_option_creates_no_key() {
     let latchkey = with_acme();
     for option in ["--allow", "--expires", "--group"] {
         let mut arguments = vec![
@@ -112,13 +112,13 @@ fn an_option_that_says_nothing_makes_no_key() {
         assert!(run.stderr.contains("must not be empty"), "{}", run.stderr);
     }
     assert_eq!(
-        latchkey.answer(&["key", "list", "--tenant", "acme"]),
+        latchkey.run_json(&["key", "list", "--tenant", "acme"]),
         json!([])
     );
 }
 
 #[test]
-fn what_cannot_be_read_as_a_command_ends_with_2() {
+fn an_invalid_command_line_ends_with_2() {
     let latchkey = Latchkey::new();
     for arguments in [
         &["tenants"][..],
@@ -200,21 +200,21 @@ fn a_database_that_cannot_be_opened_is_named_without_its_password() {
     let run = Latchkey::new()
         .with("DATABASE_URL", "sqlite:///nowhere/latchkey.db?mode=rwc")
         .run(&["tenant", "list"]);
-    run.failed_with(&["DATABASE_URL: cannot open 'sqlite:///nowhere/latchkey.db?mode=rwc': the database is not available: "]);
+    run.expect_failure(&["DATABASE_URL: cannot open 'sqlite:///nowhere/latchkey.db?mode=rwc': the database is not available: "]);
     let run = Latchkey::new()
         .with(
             "DATABASE_URL",
             "postgres://latchkey:hunter2@127.0.0.1:1/latchkey",
         )
         .run(&["tenant", "list"]);
-    run.failed_with(&["DATABASE_URL: cannot open 'postgres://latchkey:***@127.0.0.1:1/latchkey': the database is not available: "]);
+    run.expect_failure(&["DATABASE_URL: cannot open 'postgres://latchkey:***@127.0.0.1:1/latchkey': the database is not available: "]);
     assert!(!run.stderr.contains("hunter2"));
 }
 
 #[test]
-fn errors_say_what_to_do() {
+fn errors_contain_advice() {
     let latchkey = with_acme();
-    for (arguments, said) in [
+    for (arguments, advice) in [
         (
             &["tenant", "set-limit", "acme", "lots"][..],
             "must be a whole number from 0 to 1000000",
@@ -230,12 +230,12 @@ fn errors_say_what_to_do() {
     ] {
         let run = latchkey.run(arguments);
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-        assert!(run.stderr.contains(said), "{}", run.stderr);
+        assert!(run.stderr.contains(advice), "{}", run.stderr);
     }
     latchkey
         .run(&["tenant", "create", "--name", "日本"])
-        .failed_with(&["--slug: nothing of the name can stand in a slug: give one"]);
-    let tenant = latchkey.answer(&["tenant", "create", "--name", "Müller & Söhne Łódź ß"]);
+        .expect_failure(&["--slug: nothing of the name can stand in a slug: give one"]);
+    let tenant = latchkey.run_json(&["tenant", "create", "--name", "Müller & Söhne Łódź ß"]);
     assert_eq!(tenant["slug"], "muller-sohne-lodz-ss");
     let run = latchkey.run(&[
         "group",
@@ -248,12 +248,12 @@ fn errors_say_what_to_do() {
         "tenant_api_key",
     ]);
     assert!(
-        run.ended_well().stderr.contains("allows nothing yet"),
+        run.expect_success().stderr.contains("allows nothing yet"),
         "{}",
         run.stderr
     );
     for help in [&["--help"][..], &["serve", "--help"]] {
-        let help = latchkey.run(help).ended_well().stdout.clone();
+        let help = latchkey.run(help).expect_success().stdout.clone();
         assert!(
             help.contains("LATCHKEY_LISTEN") && help.contains("Example:"),
             "{help}"
@@ -262,7 +262,7 @@ fn errors_say_what_to_do() {
 }
 
 #[test]
-fn a_command_makes_no_database_where_nobody_named_one() {
+fn without_a_setting_only_creating_commands_create_a_database() {
     let latchkey = Latchkey::new();
     let run = |arguments: &[&str]| {
         let mut command = latchkey.command(arguments);
@@ -270,22 +270,22 @@ fn a_command_makes_no_database_where_nobody_named_one() {
         Run::from(output.expect("latchkey runs"))
     };
     run(&["key", "list", "--tenant", "acme"])
-        .failed_with(&["there is no database latchkey.db in this folder"]);
+        .expect_failure(&["there is no database latchkey.db in this folder"]);
     assert!(!latchkey.folder().join("latchkey.db").exists());
     let made = run(&["tenant", "create", "--name", "Acme"]);
-    // One line of the log, and not one for each step of the schema.
-    let lines: Vec<_> = made.ended_well().stderr.lines().collect();
+    // One line of log, and not one for each migration.
+    let lines: Vec<_> = made.expect_success().stderr.lines().collect();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert!(lines[0].contains("created the database"), "{lines:#?}");
-    run(&["tenant", "list"]).ended_well();
+    run(&["tenant", "list"]).expect_success();
 }
 
 #[test]
-fn an_event_of_a_command_names_the_person() {
+fn an_audit_event_of_a_command_names_the_unix_user() {
     let latchkey = Latchkey::new()
         .with("USER", "latchkey")
         .with("SUDO_USER", "mira");
-    latchkey.answer(&["tenant", "create", "--name", "Acme"]);
+    latchkey.run_json(&["tenant", "create", "--name", "Acme"]);
     let url = format!(
         "sqlite://{}",
         latchkey.folder().join("latchkey.db").display()

@@ -1,4 +1,4 @@
-//! One request and its answer.
+//! Requests to the router and their responses.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,8 +9,8 @@ use serde_json::Value;
 use server::service::LatchkeyService;
 use tower::ServiceExt as _;
 
-/// A request that is being put together. Without anything else it comes from 203.0.113.9 and is no browser's.
-pub(crate) struct Ask {
+/// A request under construction. By default it comes from 203.0.113.9 and has no headers of a browser.
+pub(crate) struct TestRequest {
     router: LatchkeyService,
     method: Method,
     path: String,
@@ -19,7 +19,7 @@ pub(crate) struct Ask {
     body: Body,
 }
 
-impl Ask {
+impl TestRequest {
     pub(crate) fn new(router: LatchkeyService, method: &str, path: &str) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static("keys.test"));
@@ -33,7 +33,7 @@ impl Ask {
         }
     }
 
-    /// Adds a header line; one of that name may be there already.
+    /// Adds a header line beside others of that name.
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.append(
             name.parse::<HeaderName>().unwrap(),
@@ -42,7 +42,7 @@ impl Ask {
         self
     }
 
-    /// Takes away the host that every request has.
+    /// Removes the host header.
     pub(crate) fn without_host(mut self) -> Self {
         self.headers.remove(header::HOST);
         self
@@ -56,12 +56,12 @@ impl Ask {
         self.header("cookie", pair)
     }
 
-    /// As a page of ours asks.
+    /// As from a page of the console.
     pub(crate) fn same_origin(self) -> Self {
         self.header("sec-fetch-site", "same-origin")
     }
 
-    /// The other end of the connection.
+    /// The address of the other end of the connection.
     pub(crate) fn from(mut self, peer: &str) -> Self {
         self.peer = peer.parse().unwrap();
         self
@@ -72,7 +72,7 @@ impl Ask {
         self.header("content-type", content_type)
     }
 
-    /// A body that does not say of what type it is.
+    /// A body without a content type.
     pub(crate) fn untyped_body(mut self, body: impl Into<Body>) -> Self {
         self.body = body.into();
         self
@@ -89,7 +89,7 @@ impl Ask {
         self.body("application/json", value.to_string())
     }
 
-    pub(crate) async fn send(self) -> Answer {
+    pub(crate) async fn send(self) -> TestResponse {
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.path.parse().unwrap();
@@ -99,7 +99,7 @@ impl Ask {
             .insert(ConnectInfo(SocketAddr::new(self.peer, 40_000)));
         let response = self.router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        Answer {
+        TestResponse {
             status: parts.status,
             headers: parts.headers,
             body: body.collect().await.unwrap().to_bytes().to_vec(),
@@ -107,16 +107,16 @@ impl Ask {
     }
 }
 
-/// What came back.
+/// The response to a request.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
-    /// The one value of a header.
+impl TestResponse {
+    /// The value of a header that occurs exactly once.
     #[track_caller]
     pub(crate) fn header(&self, name: &str) -> &str {
         let mut values = self.headers.get_all(name).iter();
@@ -137,11 +137,10 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// The key that was changed, without the receipt: that is `null` on SQLite, and on PostgreSQL says that the one replica that there is
-    /// goes by the new state.
+    /// The changed key without the receipt, which is `null` on SQLite and reports one replica on PostgreSQL.
     pub(crate) fn changed_key(&self) -> Value {
-        let mut answer = self.json();
-        let receipt = answer.as_object_mut().unwrap().remove("receipt").unwrap();
+        let mut response = self.json();
+        let receipt = response.as_object_mut().unwrap().remove("receipt").unwrap();
         if !receipt.is_null() {
             assert_eq!(
                 (&receipt["replicas"], &receipt["refused_on"]),
@@ -149,10 +148,10 @@ impl Answer {
             );
             assert!(receipt["after_ms"].is_u64(), "{receipt}");
         }
-        answer
+        response
     }
 
-    /// Checks that this is a problem of that status and code, complete and with nothing of our inside in it.
+    /// Asserts that this is a complete problem of that status and code.
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, code: &str) -> Value {
         let problem = self.json();
@@ -177,7 +176,7 @@ impl Answer {
         problem
     }
 
-    /// The `name=value` of the cookie that this sets.
+    /// The `name=value` of a cookie that the response sets.
     #[track_caller]
     pub(crate) fn set_cookie(&self, name: &str) -> String {
         let start = format!("{name}=");

@@ -1,14 +1,14 @@
-//! What commands answer.
+//! The output of commands that succeed.
 
 use serde_json::{Value, json};
 
-use super::{days_from_today, run_with_input, with_acme};
+use super::{days_from_today, with_acme};
 use crate::support::binary::{Latchkey, Run};
 
 #[test]
-fn from_a_tenant_to_a_key_everything_is_made_and_changed() {
+fn tenants_groups_and_keys_are_created_and_changed() {
     let latchkey = Latchkey::new();
-    let tenant = latchkey.answer(&[
+    let tenant = latchkey.run_json(&[
         "tenant",
         "create",
         "--name",
@@ -21,11 +21,11 @@ fn from_a_tenant_to_a_key_everything_is_made_and_changed() {
     assert_eq!(tenant["suspended_at"], Value::Null);
     assert!(tenant.get("usage").is_none() && tenant["id"].is_string());
     assert_eq!(
-        latchkey.answer(&["tenant", "set-limit", "acme-logistics", "50"])["key_limit"],
+        latchkey.run_json(&["tenant", "set-limit", "acme-logistics", "50"])["key_limit"],
         50
     );
 
-    let group = latchkey.answer(&[
+    let group = latchkey.run_json(&[
         "group",
         "create",
         "--tenant",
@@ -41,7 +41,7 @@ fn from_a_tenant_to_a_key_everything_is_made_and_changed() {
     assert_eq!(group["permissions"], json!(["orders:read", "orders:write"]));
     assert_eq!(group["type"], "tenant_api_key");
     let group_id = group["id"].as_str().expect("id");
-    let changed = latchkey.answer(&[
+    let changed = latchkey.run_json(&[
         "group",
         "set-permissions",
         "--tenant",
@@ -53,12 +53,12 @@ fn from_a_tenant_to_a_key_everything_is_made_and_changed() {
     ]);
     assert_eq!(changed["permissions"], json!(["orders:read"]));
     assert_eq!(
-        latchkey.answer(&["group", "list", "--tenant", "acme-logistics"]),
+        latchkey.run_json(&["group", "list", "--tenant", "acme-logistics"]),
         json!([changed])
     );
 
     let expires = days_from_today(90);
-    let key = latchkey.answer(&[
+    let key = latchkey.run_json(&[
         "key",
         "create",
         "--tenant",
@@ -81,14 +81,14 @@ fn from_a_tenant_to_a_key_everything_is_made_and_changed() {
     let id = key["id"].as_str().expect("id");
     let secret = key["secret"].as_str().expect("secret");
 
-    let rotated = latchkey.answer(&["key", "rotate", id, "--expires", "never"]);
+    let rotated = latchkey.run_json(&["key", "rotate", id, "--expires", "never"]);
     assert_eq!(
         (&rotated["id"], &rotated["expires_on"]),
         (&key["id"], &Value::Null)
     );
     assert_ne!(rotated["secret"], secret);
 
-    let mut revoked = latchkey.answer(&["key", "revoke", id]);
+    let mut revoked = latchkey.run_json(&["key", "revoke", id]);
     assert_eq!(revoked["status"], "revoked");
     assert!(revoked.get("secret").is_none());
     let receipt = revoked
@@ -96,21 +96,21 @@ fn from_a_tenant_to_a_key_everything_is_made_and_changed() {
         .expect("an object")
         .remove("receipt");
     assert_eq!(receipt, Some(Value::Null));
-    let keys = latchkey.answer(&["key", "list", "--tenant", "acme-logistics"]);
+    let keys = latchkey.run_json(&["key", "list", "--tenant", "acme-logistics"]);
     assert_eq!(keys, json!([revoked]));
     assert_eq!(
-        latchkey.answer(&["tenant", "list"])[0]["usage"],
+        latchkey.run_json(&["tenant", "list"])[0]["usage"],
         json!({ "used": 0, "limit": 50 })
     );
 
-    let suspended = latchkey.answer(&["tenant", "suspend", "acme-logistics"]);
+    let suspended = latchkey.run_json(&["tenant", "suspend", "acme-logistics"]);
     assert!(suspended["suspended_at"].is_string());
-    let resumed = latchkey.answer(&["tenant", "resume", "acme-logistics"]);
+    let resumed = latchkey.run_json(&["tenant", "resume", "acme-logistics"]);
     assert_eq!(resumed["suspended_at"], Value::Null);
 }
 
 #[test]
-fn a_user_gets_a_password_that_is_given_or_made_and_printed_once() {
+fn a_password_is_given_or_generated_and_printed_once() {
     let latchkey = with_acme();
     let create = [
         "user",
@@ -122,7 +122,7 @@ fn a_user_gets_a_password_that_is_given_or_made_and_printed_once() {
         "--tenant",
         "acme",
     ];
-    let made = latchkey.answer(&create);
+    let made = latchkey.run_json(&create);
     assert_eq!(made["email"], "mira@acme.example");
     assert_eq!(
         (&made["tenant"], &made["name"]),
@@ -143,16 +143,15 @@ fn a_user_gets_a_password_that_is_given_or_made_and_printed_once() {
         "Jonas Weber",
         "--password-stdin",
     ];
-    let run = run_with_input(
-        &latchkey,
+    let run = latchkey.run_with_input(
         &[&jonas[..], &["--json"]].concat(),
         "copper walrus thirteen violins\nmore\n",
     );
-    let given: Value = serde_json::from_str(&run.ended_well().stdout).expect("JSON");
+    let given: Value = serde_json::from_str(&run.expect_success().stdout).expect("JSON");
     assert_eq!(given["name"], "Jonas Weber");
     assert!(given.get("password").is_none());
 
-    let list = latchkey.answer(&["user", "list"]);
+    let list = latchkey.run_json(&["user", "list"]);
     let emails: Vec<_> = list
         .as_array()
         .expect("array")
@@ -163,18 +162,17 @@ fn a_user_gets_a_password_that_is_given_or_made_and_printed_once() {
     assert!(!list.to_string().contains("password"));
 
     let run = latchkey.run(&["user", "set-password", "mira@acme.example"]);
-    let password = run.ended_well().stdout.trim_end_matches('\n');
+    let password = run.expect_success().stdout.trim_end_matches('\n');
     assert!(
         password.len() >= 12 && !password.contains(char::is_whitespace),
         "alone: {:?}",
         run.stdout
     );
     assert_ne!(password, made["password"]);
-    let disabled = latchkey.answer(&["user", "disable", "--email", "mira@acme.example"]);
+    let disabled = latchkey.run_json(&["user", "disable", "--email", "mira@acme.example"]);
     assert!(disabled["disabled_at"].is_string());
 
-    let run = run_with_input(
-        &latchkey,
+    let run = latchkey.run_with_input(
         &[
             "user",
             "set-password",
@@ -183,20 +181,20 @@ fn a_user_gets_a_password_that_is_given_or_made_and_printed_once() {
         ],
         "short\n",
     );
-    run.failed_with(&["the password: Must be 12–256 characters"]);
+    run.expect_failure(&["the password: Must be 12–256 characters"]);
     latchkey
         .run(&create)
-        .failed_with(&["user 'mira@acme.example' exists already"]);
+        .expect_failure(&["user 'mira@acme.example' exists already"]);
 }
 
 #[test]
-fn a_secret_is_printed_alone() {
+fn a_secret_is_the_only_output() {
     let latchkey = with_acme();
     let run = latchkey.run(&[
         "key", "create", "--tenant", "acme", "--name", "ERP", "--group", "Orders",
     ]);
     let secret = run
-        .ended_well()
+        .expect_success()
         .stdout
         .strip_suffix('\n')
         .expect("one line");
@@ -205,10 +203,10 @@ fn a_secret_is_printed_alone() {
         "{secret}"
     );
     assert!(!run.stderr.contains(secret));
-    let id = latchkey.answer(&["key", "list", "--tenant", "acme"])[0]["id"].clone();
+    let id = latchkey.run_json(&["key", "list", "--tenant", "acme"])[0]["id"].clone();
     let run = latchkey.run(&["key", "rotate", id.as_str().expect("id")]);
     let rotated = run
-        .ended_well()
+        .expect_success()
         .stdout
         .strip_suffix('\n')
         .expect("one line");
@@ -220,30 +218,30 @@ fn a_secret_is_printed_alone() {
 }
 
 #[test]
-fn lists_are_tables_for_people() {
+fn lists_are_printed_as_tables() {
     let latchkey = with_acme();
     latchkey
         .run(&[
             "key", "create", "--tenant", "acme", "--name", "Köln", "--group", "Orders",
         ])
-        .ended_well();
+        .expect_success();
     let run = latchkey.run(&["key", "list", "--tenant", "acme"]);
-    let lines: Vec<_> = run.ended_well().stdout.lines().collect();
+    let lines: Vec<_> = run.expect_success().stdout.lines().collect();
     assert_eq!(lines.len(), 2);
     let column =
         |line: &str, word: &str| line.split(word).next().map(|before| before.chars().count());
     assert_eq!(column(lines[0], "STATUS"), column(lines[1], "active"));
     let run = latchkey.run(&["user", "list"]);
-    assert_eq!(run.ended_well().stdout, "");
+    assert_eq!(run.expect_success().stdout, "");
     assert!(
         run.stderr.contains("latchkey user create"),
         "{}",
         run.stderr
     );
-    assert_eq!(latchkey.answer(&["user", "list"]), json!([]));
+    assert_eq!(latchkey.run_json(&["user", "list"]), json!([]));
     let run = latchkey.run(&["tenant", "list"]);
     assert!(
-        run.ended_well()
+        run.expect_success()
             .stdout
             .contains("acme  Acme Logistics  1/10"),
         "{}",
@@ -252,10 +250,10 @@ fn lists_are_tables_for_people() {
 }
 
 #[test]
-fn without_a_setting_the_database_is_a_file_in_the_working_folder() {
+fn the_default_database_is_a_file_in_the_working_directory() {
     let latchkey = Latchkey::new();
     let mut command = latchkey.command(&["tenant", "create", "--name", "Acme"]);
     let made = command.env_remove("DATABASE_URL").output();
-    Run::from(made.expect("latchkey runs")).ended_well();
+    Run::from(made.expect("latchkey runs")).expect_success();
     assert!(latchkey.folder().join("latchkey.db").is_file());
 }

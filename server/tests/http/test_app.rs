@@ -1,4 +1,4 @@
-//! A world to test in: the tenant Acme, whose people and keys each test adds as it needs them.
+//! The application with the tenant Acme, to which tests add users and keys.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -22,37 +22,31 @@ use server::{
 };
 use tempfile::TempDir;
 
-use super::exchange::Ask;
-use crate::support::{postgres::Postgres, turns::wait_for_turn};
+use super::request::TestRequest;
+use crate::support::{environment::setting, postgres::PostgresDatabase, turns::wait_for_turn};
 
-/// Everybody's password.
-pub(crate) const PASSWORD: &str = "violet canoe 7 orbit lantern";
-pub(crate) const ADMIN: &str = "mira@acme.example";
+pub(crate) use crate::support::setup::{ADMIN, PASSWORD};
 pub(crate) const MEMBER: &str = "noor@acme.example";
 pub(crate) const SUPER_USER: &str = "otis@latchkey.example";
 
-/// A running application with a database of its own.
+/// The router with its own database.
 pub(crate) struct TestApp {
     pub(crate) store: Store,
     verifier: Verifier,
     router: LatchkeyService,
     folder: TempDir,
-    /// After everything that uses it.
-    _postgres: Option<Postgres>,
+    /// Dropped after everything that uses it.
+    _postgres: Option<PostgresDatabase>,
 }
 
-/// On which engine the whole suite runs: SQLite, or PostgreSQL where `TEST_ENGINE` says `postgres`.
-fn postgres_if_asked() -> Option<Postgres> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "xtask runs the suite once on each"
-    )]
-    let engine = std::env::var("TEST_ENGINE").ok()?;
+/// A PostgreSQL database where `TEST_ENGINE` is `postgres`; `None` for SQLite.
+fn postgres_if_configured() -> Option<PostgresDatabase> {
+    let engine = setting("TEST_ENGINE")?;
     assert_eq!(engine, "postgres", "TEST_ENGINE");
-    Some(Postgres::fresh().expect("TEST_DATABASE_URL"))
+    Some(PostgresDatabase::create().expect("TEST_DATABASE_URL"))
 }
 
-/// A key that is to be made; what is not said is as permissive as can be.
+/// A key to create. The default has no restrictions.
 #[derive(Clone, Debug)]
 pub(crate) struct KeySpec {
     pub(crate) name: String,
@@ -60,7 +54,7 @@ pub(crate) struct KeySpec {
     pub(crate) permissions: &'static [&'static str],
     pub(crate) allowlist: &'static [&'static str],
     pub(crate) expires_on: Option<NaiveDate>,
-    /// When it is made; before today for a key that is to be expired by now.
+    /// The time of creation; in the past for a key that has expired.
     pub(crate) at: DateTime<Utc>,
 }
 
@@ -82,11 +76,11 @@ impl TestApp {
         Self::start_with(&[]).await
     }
 
-    /// With these variables set, beside the database's.
+    /// With these settings.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         wait_for_turn();
         let folder = tempfile::tempdir().unwrap();
-        let postgres = postgres_if_asked();
+        let postgres = postgres_if_configured();
         let database = postgres.as_ref().map_or_else(
             || {
                 format!(
@@ -94,7 +88,7 @@ impl TestApp {
                     folder.path().join("test.db").display()
                 )
             },
-            Postgres::url,
+            PostgresDatabase::url,
         );
         let config = Config::from_lookup(|name| match name {
             "DATABASE_URL" => Some(database.clone()),
@@ -107,14 +101,14 @@ impl TestApp {
         .unwrap();
         let store = Store::open(config.store_options(true)).await.unwrap();
         if postgres.is_some() {
-            // On the list of replicas, so that receipts count it from the first change on.
+            // Registered as a replica, so that receipts count it from the first change on.
             let registered = async {
                 while !store.cache_is_valid() {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             };
             let waited = tokio::time::timeout(Duration::from_secs(60), registered);
-            waited.await.expect("PostgreSQL says what changes");
+            waited.await.expect("the replica gets a lease");
         }
         let verifier = Verifier::new(store.clone());
         let router = router(AppState::from(Shared {
@@ -139,16 +133,16 @@ impl TestApp {
         self.folder.path()
     }
 
-    pub(crate) fn ask(&self, method: &str, path: &str) -> Ask {
-        Ask::new(self.router.clone(), method, path)
+    pub(crate) fn request(&self, method: &str, path: &str) -> TestRequest {
+        TestRequest::new(self.router.clone(), method, path)
     }
 
-    pub(crate) fn get(&self, path: &str) -> Ask {
-        self.ask("GET", path)
+    pub(crate) fn get(&self, path: &str) -> TestRequest {
+        self.request("GET", path)
     }
 
-    pub(crate) fn post(&self, path: &str) -> Ask {
-        self.ask("POST", path)
+    pub(crate) fn post(&self, path: &str) -> TestRequest {
+        self.request("POST", path)
     }
 
     pub(crate) async fn add_tenant(&self, slug: &str, name: &str) {
@@ -177,37 +171,37 @@ impl TestApp {
         users.create(new, PASSWORD, clock::now()).await.unwrap();
     }
 
-    /// With Mira, who administers Acme.
+    /// With an administrator of Acme, [`ADMIN`].
     pub(crate) async fn with_admin(self) -> Self {
         self.add_user(ADMIN, Role::TenantAdmin, Some("acme")).await;
         self
     }
 
-    /// With Noor, a member of Acme.
+    /// With a member of Acme, [`MEMBER`].
     pub(crate) async fn with_member(self) -> Self {
         self.add_user(MEMBER, Role::Member, Some("acme")).await;
         self
     }
 
-    /// With Otis, who runs the installation.
+    /// With a super user, [`SUPER_USER`].
     pub(crate) async fn with_super_user(self) -> Self {
         self.add_user(SUPER_USER, Role::SuperUser, None).await;
         self
     }
 
-    /// Signs in over HTTP; the session cookie's `name=value`.
+    /// Signs in by the form; returns the `name=value` of the session cookie.
     pub(crate) async fn sign_in(&self, email: &str) -> String {
-        let answer = self
+        let response = self
             .post("/sign-in")
             .same_origin()
             .form(&[("email", email), ("password", PASSWORD)])
             .send()
             .await;
-        assert_eq!(answer.status, 303, "{}", answer.text());
-        answer.set_cookie("latchkey_session")
+        assert_eq!(response.status, 303, "{}", response.text());
+        response.set_cookie("latchkey_session")
     }
 
-    /// The group of Acme's or another tenant's keys with exactly these permissions.
+    /// A group of API keys of the tenant with exactly these permissions.
     pub(crate) async fn group(&self, tenant: &str, permissions: &[&str]) -> AuthorizationGroup {
         let cli = self.store.as_cli();
         let scope = self.store.tenants(&cli).scope(tenant).await.unwrap();
@@ -243,25 +237,25 @@ impl TestApp {
         self.store.keys(&scope).create(new, spec.at).await.unwrap()
     }
 
-    /// A key of Acme's that may do everything from everywhere.
+    /// With a key of Acme without restrictions.
     pub(crate) async fn with_key(self) -> (Self, IssuedKey) {
         let key = self.issue(KeySpec::default()).await;
         (self, key)
     }
 
-    /// The secret of a key of Acme's with these permissions.
+    /// Creates a key of Acme with these permissions; returns its secret.
     pub(crate) async fn secret(&self, permissions: &[&str]) -> String {
         let group = self.group("acme", permissions).await;
         let key = self.issue_to(&group, KeySpec::default()).await;
         key.secret.expose().to_owned()
     }
 
-    /// Writes when keys were used, as the server does every few seconds.
+    /// Writes pending uses, as the server does every few seconds.
     pub(crate) async fn flush_usage(&self) {
         self.verifier.flush().await.unwrap();
     }
 
-    /// How often requests with a key were refused today, as `code: count`.
+    /// The refusals of a key today, as `code: count`.
     pub(crate) async fn refused(&self, tenant: &str, key: &IssuedKey) -> Vec<String> {
         self.verifier.flush().await.unwrap();
         let cli = self.store.as_cli();
@@ -276,7 +270,7 @@ impl TestApp {
             .collect()
     }
 
-    /// What the audit trail of a tenant holds, the newest first.
+    /// The audit events of a tenant, the newest first.
     pub(crate) async fn audited(&self, tenant: &str) -> Vec<AuditEvent> {
         let cli = self.store.as_cli();
         let scope = self.store.tenants(&cli).scope(tenant).await.unwrap();
@@ -317,20 +311,20 @@ impl TestApp {
             .unwrap();
     }
 
-    /// How many keys Acme has that are not revoked.
+    /// The number of keys of Acme that are not revoked.
     pub(crate) async fn used_keys(&self) -> u32 {
         let cli = self.store.as_cli();
         let scope = self.store.tenants(&cli).scope("acme").await.unwrap();
         self.store.keys(&scope).quota().await.unwrap().used
     }
 
-    /// Whether the session of this cookie opens a page.
+    /// Whether the session of this cookie is valid.
     pub(crate) async fn is_signed_in(&self, cookie: &str) -> bool {
         self.get("/account").cookie(cookie).send().await.status == 200
     }
 }
 
-/// So many days from today, UTC; negative ones are past.
+/// The date `offset` days from today (UTC).
 pub(crate) fn day(offset: i64) -> NaiveDate {
     let today = clock::now().date_naive();
     let days = Days::new(offset.unsigned_abs());

@@ -1,4 +1,4 @@
-//! A TCP proxy between a replica and PostgreSQL that can fail in the ways that networks do.
+//! A TCP proxy between a replica and PostgreSQL that fails as networks do.
 
 use std::{
     io::{self, Read, Write},
@@ -11,48 +11,47 @@ use std::{
     time::Duration,
 };
 
-/// How often a connection that is stalled looks whether it still is.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How often a stalled connection checks whether it is still stalled.
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Which connections of a replica.
+/// Connections of a replica, by their purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Which {
-    /// Every one.
+pub(crate) enum ConnectionKind {
     All,
-    /// The one on which it asks what is new.
-    Beat,
-    /// The one on which it listens for notices.
-    Notices,
+    /// The one that polls for changes.
+    Poll,
+    /// The one that receives notifications.
+    Notifications,
 }
 
-/// What becomes of a COMMIT.
+/// What happens to a COMMIT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Commit {
-    /// The connection is closed before it reaches the server.
-    IsLost,
-    /// The connection is closed as soon as it was sent.
-    IsCutOff,
-    /// The server answers, and the connection is closed before anybody hears it.
-    AnswerIsLost,
-    /// The server answers, and nobody hears it until the proxy is healed.
-    AnswerIsHeld,
+pub(crate) enum CommitFault {
+    /// The connection is closed before the server receives it.
+    RequestLost,
+    /// The connection is closed as soon as it is sent.
+    ConnectionCut,
+    /// The server responds, and the connection is closed before the response arrives.
+    ResponseLost,
+    /// The server responds, and the response is held back until the proxy is healed.
+    ResponseHeld,
 }
 
 #[derive(Debug, Default)]
 struct Faults {
-    /// What becomes of each COMMIT.
-    commits: Option<Commit>,
-    /// Nothing goes through, and nothing is closed.
-    stalled: Option<Which>,
-    /// PostgreSQL's notices are left out.
-    drops_notices: bool,
-    /// By how much what is answered to the question for changes comes late.
-    beats_delayed: Duration,
+    /// For each COMMIT.
+    commits: Option<CommitFault>,
+    /// These connections transfer nothing and stay open.
+    stalled: Option<ConnectionKind>,
+    /// PostgreSQL's notifications are dropped.
+    drops_notifications: bool,
+    /// Delay of each response to a poll.
+    poll_delay: Duration,
 }
 
-/// The proxy. Dropped, it accepts no more, and its connections are closed.
-pub(crate) struct Proxy {
+/// The proxy. When it is dropped, it accepts no more connections and closes those that are open.
+pub(crate) struct FaultProxy {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -64,9 +63,9 @@ struct Shared {
     ended: AtomicBool,
 }
 
-impl Proxy {
+impl FaultProxy {
     /// In front of `target`, a host and a port.
-    pub(crate) fn before(target: &str) -> Self {
+    pub(crate) fn in_front_of(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -83,7 +82,7 @@ impl Proxy {
                 }
                 let shared = Arc::clone(&accepting);
                 thread::spawn(move || {
-                    // A connection that ends is what these tests are about.
+                    // A connection that ends is what the tests are about.
                     let _ = shared.serve(client);
                 });
             }
@@ -95,42 +94,43 @@ impl Proxy {
         self.address.to_string()
     }
 
-    /// From now on nothing goes through, until [`Self::heal`].
-    pub(crate) fn stall(&self, which: Which) {
-        self.shared.faults.lock().unwrap().stalled = Some(which);
+    /// Stalls connections, until [`Self::heal`].
+    pub(crate) fn stall(&self, kind: ConnectionKind) {
+        self.shared.faults.lock().unwrap().stalled = Some(kind);
     }
 
-    /// From now on notices are left out, until [`Self::heal`].
-    pub(crate) fn drop_notices(&self) {
-        self.shared.faults.lock().unwrap().drops_notices = true;
+    /// Drops notifications, until [`Self::heal`].
+    pub(crate) fn drop_notifications(&self) {
+        self.shared.faults.lock().unwrap().drops_notifications = true;
     }
 
-    /// From now on answers about what is new are late, until [`Self::heal`].
-    pub(crate) fn delay_beats(&self, by: Duration) {
-        self.shared.faults.lock().unwrap().beats_delayed = by;
+    /// Delays responses to polls, until [`Self::heal`].
+    pub(crate) fn delay_polls(&self, by: Duration) {
+        self.shared.faults.lock().unwrap().poll_delay = by;
     }
 
-    /// From now on this becomes of each COMMIT, until [`Self::heal`].
-    pub(crate) fn on_commit(&self, commit: Commit) {
+    /// Applies a fault to each COMMIT, until [`Self::heal`].
+    pub(crate) fn on_commit(&self, commit: CommitFault) {
         self.shared.faults.lock().unwrap().commits = Some(commit);
     }
 
+    /// Ends every fault.
     pub(crate) fn heal(&self) {
         *self.shared.faults.lock().unwrap() = Faults::default();
     }
 
-    /// Closes every connection; further ones lead to `target`.
+    /// Closes every connection; new ones go to `target`.
     pub(crate) fn move_to(&self, target: &str) {
         *self.shared.target.lock().unwrap() = target.to_owned();
         self.shared.close();
     }
 }
 
-impl Drop for Proxy {
+impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
         self.shared.close();
-        // So that it sees that it has ended.
+        // Wakes the thread that accepts, which then ends.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -144,8 +144,8 @@ impl Shared {
 
     fn serve(self: Arc<Self>, mut client: TcpStream) -> io::Result<()> {
         let first = read_startup(&mut client)?;
-        let which = kind_of(&first);
-        self.pass(which);
+        let kind = kind_of(&first);
+        self.wait_while_stalled(kind);
         let target = self.target.lock().unwrap().clone();
         let target = target.parse().map_err(io::Error::other)?;
         let mut server = TcpStream::connect_timeout(&target, CONNECT_TIMEOUT)?;
@@ -155,92 +155,92 @@ impl Shared {
         }
         server.write_all(&first)?;
         let (from_server, to_client) = (server.try_clone()?, client.try_clone()?);
-        let (answering, committing) = (Arc::clone(&self), Arc::<AtomicBool>::default());
+        let (responding, committing) = (Arc::clone(&self), Arc::<AtomicBool>::default());
         let is_committing = Arc::clone(&committing);
         thread::spawn(move || {
-            let _ = answering.carry_answers(which, &is_committing, &from_server, &to_client);
+            let _ = responding.forward_responses(kind, &is_committing, &from_server, &to_client);
             let _ = from_server.shutdown(Shutdown::Both);
             let _ = to_client.shutdown(Shutdown::Both);
         });
-        let carried = self.carry_questions(which, &committing, &client, &server);
+        let forwarded = self.forward_requests(kind, &committing, &client, &server);
         let _ = client.shutdown(Shutdown::Both);
         let _ = server.shutdown(Shutdown::Both);
-        carried
+        forwarded
     }
 
-    /// Message by message: a letter, a length that counts itself, a body.
-    fn carry_questions(
+    /// Forwards message by message.
+    fn forward_requests(
         &self,
-        which: Which,
+        kind: ConnectionKind,
         committing: &AtomicBool,
         mut client: &TcpStream,
         mut server: &TcpStream,
     ) -> io::Result<()> {
         loop {
             let message = read_message(&mut client)?;
-            self.pass(which);
+            self.wait_while_stalled(kind);
             let is_commit = message[0] == b'Q' && message[5..].starts_with(b"COMMIT");
-            let fate = is_commit
+            let fault = is_commit
                 .then(|| self.faults.lock().unwrap().commits)
                 .flatten();
-            if fate == Some(Commit::IsLost) {
+            if fault == Some(CommitFault::RequestLost) {
                 return Ok(());
             }
-            // Before the server can answer.
-            committing.store(fate.is_some(), Ordering::SeqCst);
+            // Set before the server can respond.
+            committing.store(fault.is_some(), Ordering::SeqCst);
             server.write_all(&message)?;
-            if fate == Some(Commit::IsCutOff) {
+            if fault == Some(CommitFault::ConnectionCut) {
                 return Ok(());
             }
         }
     }
 
-    fn carry_answers(
+    fn forward_responses(
         &self,
-        which: Which,
+        kind: ConnectionKind,
         committing: &AtomicBool,
         mut server: &TcpStream,
         mut client: &TcpStream,
     ) -> io::Result<()> {
         loop {
             let message = read_message(&mut server)?;
-            self.pass(which);
-            let ends_an_answer = message[0] == b'Z';
-            if ends_an_answer && which == Which::Beat {
-                let delay = self.faults.lock().unwrap().beats_delayed;
+            self.wait_while_stalled(kind);
+            let ends_response = message[0] == b'Z';
+            if ends_response && kind == ConnectionKind::Poll {
+                let delay = self.faults.lock().unwrap().poll_delay;
                 thread::park_timeout(delay);
             }
             while committing.load(Ordering::SeqCst) && !self.ended.load(Ordering::SeqCst) {
                 match self.faults.lock().unwrap().commits {
-                    Some(Commit::AnswerIsHeld) => {}
-                    Some(Commit::AnswerIsLost) if ends_an_answer => return Ok(()),
-                    Some(Commit::AnswerIsLost) => break,
+                    Some(CommitFault::ResponseHeld) => {}
+                    Some(CommitFault::ResponseLost) if ends_response => return Ok(()),
+                    Some(CommitFault::ResponseLost) => break,
                     _ => committing.store(false, Ordering::SeqCst),
                 }
-                thread::park_timeout(LOOK_AGAIN);
+                thread::park_timeout(CHECK_INTERVAL);
             }
-            let is_notice = message[0] == b'A';
+            let is_notification = message[0] == b'A';
             let is_lost = committing.load(Ordering::SeqCst)
-                || (is_notice && self.faults.lock().unwrap().drops_notices);
+                || (is_notification && self.faults.lock().unwrap().drops_notifications);
             if !is_lost {
                 client.write_all(&message)?;
             }
         }
     }
 
-    /// Waits as long as these connections are stalled.
-    fn pass(&self, which: Which) {
+    /// Waits while connections of this kind are stalled.
+    fn wait_while_stalled(&self, kind: ConnectionKind) {
         while !self.ended.load(Ordering::SeqCst) {
             let stalled = self.faults.lock().unwrap().stalled;
-            if !stalled.is_some_and(|stalled| stalled == Which::All || stalled == which) {
+            if !stalled.is_some_and(|stalled| stalled == ConnectionKind::All || stalled == kind) {
                 return;
             }
-            thread::park_timeout(LOOK_AGAIN);
+            thread::park_timeout(CHECK_INTERVAL);
         }
     }
 }
 
-/// A letter, a length that counts itself, a body.
+/// Reads a message of PostgreSQL's protocol: a letter, a length that includes itself, a body.
 fn read_message(stream: &mut &TcpStream) -> io::Result<Vec<u8>> {
     let mut head = [0; 5];
     stream.read_exact(&mut head)?;
@@ -251,7 +251,7 @@ fn read_message(stream: &mut &TcpStream) -> io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// The first message of a client has no letter.
+/// Reads the first message of a client, which has no letter.
 fn read_startup(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     client.read_exact(&mut length)?;
@@ -261,14 +261,14 @@ fn read_startup(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// Which connection it is, it says by its name.
-fn kind_of(startup: &[u8]) -> Which {
-    let says = |name: &[u8]| startup.windows(name.len()).any(|part| part == name);
-    if says(b"latchkey notify\0") {
-        Which::Notices
-    } else if says(b"latchkey poll\0") {
-        Which::Beat
+/// The kind of a connection, by its application name.
+fn kind_of(startup: &[u8]) -> ConnectionKind {
+    let contains = |name: &[u8]| startup.windows(name.len()).any(|part| part == name);
+    if contains(b"latchkey notify\0") {
+        ConnectionKind::Notifications
+    } else if contains(b"latchkey poll\0") {
+        ConnectionKind::Poll
     } else {
-        Which::All
+        ConnectionKind::All
     }
 }
