@@ -124,6 +124,7 @@ impl From<domain::Error> for AppError {
             domain::Error::Stale | domain::Error::AlreadyExists { .. } => {
                 Self::new(ErrorCode::Conflict)
             }
+            domain::Error::Repeated { .. } => Self::new(ErrorCode::AlreadyDone),
             domain::Error::RequestReused => Self {
                 message: "This form was sent before, with something else in it. Open it again."
                     .to_owned(),
@@ -143,7 +144,9 @@ impl From<domain::Error> for AppError {
             domain::Error::Forbidden
             | domain::Error::ExceedsOwnGrant
             | domain::Error::ActorRefused(_) => Self::new(ErrorCode::Forbidden),
-            domain::Error::TooManyRequests => Self::new(ErrorCode::TooManyRequests),
+            domain::Error::TooManyRequests | domain::Error::Throttled { .. } => {
+                Self::new(ErrorCode::TooManyRequests)
+            }
             domain::Error::Unavailable(_source) => {
                 #[cfg(feature = "ssr")]
                 tracing::warn!(error = %_source, "the database is not available");

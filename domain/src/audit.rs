@@ -7,8 +7,11 @@ use uuid::Uuid;
 
 use crate::{
     actor::{ActorKind, ActorRef},
-    id::{EventId, InvalidId, KeyId, UserId},
+    group::AuthorizationGroup,
+    id::{EventId, GroupId, InvalidId, KeyId, TenantId, UserId},
     page,
+    tenant::Tenant,
+    user::User,
 };
 
 macro_rules! actions {
@@ -105,6 +108,57 @@ pub struct AuditTarget {
     pub id: Option<Uuid>,
     /// Its name at that time.
     pub name: String,
+}
+
+impl AuditTarget {
+    /// The kind of API keys, as it is stored.
+    pub const API_KEY: &str = "api_key";
+
+    fn new(kind: &str, id: Option<Uuid>, name: impl Into<String>) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            id,
+            name: name.into(),
+        }
+    }
+
+    /// An API key.
+    pub fn api_key(id: KeyId, name: impl Into<String>) -> Self {
+        Self::new(Self::API_KEY, Some(id.as_uuid()), name)
+    }
+
+    /// An authorization group.
+    pub fn group(id: GroupId, name: impl Into<String>) -> Self {
+        Self::new("authorization_group", Some(id.as_uuid()), name)
+    }
+
+    /// A tenant.
+    pub fn tenant(id: TenantId, name: impl Into<String>) -> Self {
+        Self::new("tenant", Some(id.as_uuid()), name)
+    }
+
+    /// A user by their email, which is unique. The account of a failed sign-in has no `id` if there is no such user.
+    pub fn account(id: Option<Uuid>, email: impl Into<String>) -> Self {
+        Self::new("user", id, email)
+    }
+}
+
+impl From<&AuthorizationGroup> for AuditTarget {
+    fn from(group: &AuthorizationGroup) -> Self {
+        Self::group(group.id, group.name.as_str())
+    }
+}
+
+impl From<&Tenant> for AuditTarget {
+    fn from(tenant: &Tenant) -> Self {
+        Self::tenant(tenant.id, tenant.name.as_str())
+    }
+}
+
+impl From<&User> for AuditTarget {
+    fn from(user: &User) -> Self {
+        Self::account(Some(user.id.as_uuid()), user.email.as_str())
+    }
 }
 
 /// Which events a list shows, newest first.

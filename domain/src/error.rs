@@ -1,6 +1,8 @@
 //! What can go wrong, in the words of the domain. Statuses of HTTP are given at the doors alone.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::key::verdict::Refusal;
 
@@ -53,15 +55,27 @@ pub enum Error {
     /// Somebody changed it since it was read.
     #[error("it was changed by someone else")]
     Stale,
-    /// The token of a request that counts once was used for another request.
-    #[error("the same token was used for another request")]
+    /// The request was carried out before, with the same idempotency key. Nothing was changed now.
+    #[error("the request was carried out before")]
+    Repeated {
+        /// The identifier of what the first request made or changed.
+        id: Uuid,
+    },
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
     RequestReused,
-    /// The same request is being worked on. Asking again later tells what came of it.
-    #[error("the same request is being worked on")]
+    /// Another request with the same idempotency key is being carried out.
+    #[error("a request with the same idempotency key is being carried out")]
     RequestInFlight,
-    /// The form was shown so long ago that nobody knows any more whether it was sent.
+    /// The form is older than its idempotency key is remembered, so a repeat could not be recognised.
     #[error("the form is too old")]
     FormTooOld,
+    /// Too many attempts failed. None is judged before `retry_after` has passed.
+    #[error("too many failed attempts")]
+    Throttled {
+        /// At least one second.
+        retry_after: TimeDelta,
+    },
     /// The actor may not do this.
     #[error("not allowed")]
     Forbidden,
@@ -82,7 +96,7 @@ pub enum Error {
     #[error("the database is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database did not confirm a commit in time, or failed while it committed: the change may have been made. Repeating it with the
-    /// same one-time token, or reading again, tells.
+    /// same idempotency key, or reading again, tells.
     #[error("the database did not say whether the change was made")]
     OutcomeUnknown(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A defect of ours or a damaged database. The source is for the log.

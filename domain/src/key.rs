@@ -7,6 +7,7 @@ pub mod format;
 pub mod name;
 pub mod own_grant;
 pub mod query;
+pub mod rotation;
 pub mod verdict;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -16,12 +17,13 @@ use crate::{
     actor::ActorRef,
     group::GroupRef,
     id::{GroupId, KeyId},
-    propagation::Propagation,
 };
 use allowlist::Allowlist;
 use expiry::{ExpirationDate, ExpirationState};
 use format::Secret;
 use name::{KeyDescription, KeyName};
+
+pub use rotation::RotatedExpiry;
 
 /// Whether a key was revoked. Revoked is for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,15 +140,6 @@ impl KeyChanges {
     }
 }
 
-/// What rotation does to the expiration date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RotatedExpiry {
-    /// Leaves it, also where it is past.
-    Keep,
-    /// Sets it to a date, which must be in the future unless it is the current one, or to never.
-    Set(Option<ExpirationDate>),
-}
-
 /// A key together with its secret: the one answer that carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -156,32 +149,6 @@ pub struct IssuedKey {
     pub key: ApiKey,
     /// The secret, now and never again.
     pub secret: Secret,
-}
-
-/// A key that was edited or revoked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ChangedKey {
-    /// The key, as it is now.
-    #[serde(flatten)]
-    pub key: ApiKey,
-    /// Who refuses what it was before; `null` where one server has its database to itself.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub receipt: Option<Propagation>,
-}
-
-/// A key with a new secret: the one answer that carries it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct RotatedKey {
-    /// The key.
-    #[serde(flatten)]
-    pub key: ApiKey,
-    /// The new secret, now and never again.
-    pub secret: Secret,
-    /// Who refuses the old secret; `null` where one server has its database to itself.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub receipt: Option<Propagation>,
 }
 
 /// Today, UTC, at `now`: the day that every rule about dates means.

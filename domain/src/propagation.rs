@@ -1,22 +1,33 @@
-//! Who refuses the old state when a change is answered, where several replicas serve.
+//! How far a change had spread when the call that made it returned, if several replicas serve.
 
 use serde::{Deserialize, Serialize};
 
-/// What the replicas said of a change before it was answered. The old state is refused on all of them: by those that are not among
-/// `refused_on` because they use nothing that they have in memory any more.
+/// Replicas that refuse the old state, counted before the change's response was sent. Those that did not confirm refuse it too: their
+/// leases have expired, so they use nothing from their caches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Receipt))]
 pub struct Propagation {
-    /// How many replicas serve.
+    /// Replicas that serve.
     pub replicas: u32,
-    /// How many of them said that they have applied the change.
+    /// Replicas that confirmed that they applied the change.
     pub refused_on: u32,
-    /// Milliseconds from the commit until then.
+    /// Milliseconds from the commit to the last confirmation, or to the expiry of the remaining leases.
     pub after_ms: u64,
 }
 
+/// The result of a committed change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written<T> {
+    /// What was made or changed, as it is now.
+    #[serde(flatten)]
+    pub value: T,
+    /// `None` on SQLite, where one server has the database to itself.
+    #[serde(rename = "receipt")]
+    pub propagation: Option<Propagation>,
+}
+
 impl Propagation {
-    /// In words, such as "Refused on 3 of 3 replicas after 12 ms." `what` is what they do with the old state.
+    /// A sentence for a person, such as "Refused on 3 of 3 replicas after 12 ms." `what` is its verb.
     #[must_use]
     pub fn sentence(self, what: &str) -> String {
         let Self {

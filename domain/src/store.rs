@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod backup;
+pub(crate) mod change_line;
 pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod cursor;
@@ -39,6 +40,7 @@ pub mod tenants;
 )]
 pub(crate) mod test_store;
 pub mod users;
+mod write;
 
 pub use connection::StoreOptions;
 pub use scope::{OperatorScope, TenantScope};
@@ -51,6 +53,7 @@ use invalidation::{
     control_socket::{self, Confirmation, ControlSocket},
 };
 use std::sync::Arc;
+use write::Write;
 
 /// The database, with what its rules depend on. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -199,10 +202,10 @@ impl Store {
                 if !database.with_timeout(has_old).await? {
                     return Ok(());
                 }
-                let transaction = database.begin_write().await?;
-                let pruned = change_log::prune(&*transaction, applied);
-                database.with_timeout(pruned).await?;
-                database.commit(transaction).await
+                let pruned = database.write(Write::Plain, async |transaction| {
+                    Ok(change_log::prune(transaction, applied).await?)
+                });
+                pruned.await.map(drop)
             }
             Invalidation::Replica(_) => barrier::prune(database.checks()).await,
         }

@@ -1,18 +1,16 @@
 //! What is done with keys in the pages, for both ways in which a form can come: as a call of a server function, and as a form that was
 //! sent without a script. Each is a door: it authorises, parses, calls the store, and wraps.
 
+use chrono::{DateTime, Utc};
 use domain::{
     Error,
-    key::{IssuedKey, RotatedKey, form::KeyForm, today},
-    propagation::Propagation,
-    store::idempotency::{IdempotencyKey, Idempotent},
+    key::{ApiKey, IssuedKey, RotatedExpiry, form::KeyForm, today},
+    propagation::{Propagation, Written},
+    store::{idempotency::IdempotencyKey, keys::Keys, sessions::SignedIn},
 };
 use uuid::Uuid;
 
-use super::{
-    responses::{Conflict, Edited, Issued, KeyDetail, KeyFormContext},
-    rotate::rotated_expiry,
-};
+use super::responses::{Conflict, Edited, Issued, KeyDetail, KeyFormContext};
 use crate::{
     error::{AppError, ErrorCode},
     ssr::{self, RequestContext, TenantRequest},
@@ -59,6 +57,50 @@ pub async fn form_context(
     })
 }
 
+/// Why a form that shows a secret was not carried out.
+#[derive(Debug)]
+pub enum FormError {
+    /// It was carried out before, and its secret was shown then. This is the key as it is now.
+    AlreadyShown(Box<ApiKey>),
+    /// Any other reason.
+    Failed(AppError),
+}
+
+impl From<AppError> for FormError {
+    fn from(error: AppError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl FormError {
+    async fn of(keys: &Keys<'_>, error: Error, now: DateTime<Utc>) -> Self {
+        let error = match error {
+            Error::Repeated { id } => match keys.get(id.into(), now).await {
+                Ok(key) => return Self::AlreadyShown(Box::new(key)),
+                Err(error) => error,
+            },
+            error => error,
+        };
+        Self::Failed(error.into())
+    }
+
+    /// The error of a dialog. `done` names the earlier change, e.g. `rotated`.
+    #[must_use]
+    pub fn into_app_error(self, done: &str) -> AppError {
+        match self {
+            Self::Failed(error) => error,
+            Self::AlreadyShown(key) => AppError {
+                message: format!(
+                    "This secret was already shown, or it was lost on its way to you. The key “{}” was {done} once, and not again. \
+                     To get a new secret, rotate it from the list.",
+                    key.name
+                ),
+                ..AppError::new(ErrorCode::AlreadyDone)
+            },
+        }
+    }
+}
+
 /// Makes a key; with a `form_id`, once.
 ///
 /// # Errors
@@ -68,30 +110,27 @@ pub async fn generate(
     tenant: Option<&str>,
     form: &KeyForm,
     form_id: Option<Uuid>,
-) -> Result<Idempotent<Issued>, AppError> {
+) -> Result<Issued, FormError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
-    let new = form
-        .validate(today(request.now))
-        .map_err(AppError::invalid)?;
-    let keys = request.store.keys(&scope);
-    let outcome = match form_id {
-        None => Idempotent::Done(keys.create(new, request.now).await?),
-        Some(form_id) => {
-            let content = content("generate", form);
-            let idempotency =
-                IdempotencyKey::form(user.user.id, form_id, content.as_bytes(), request.now)?;
-            keys.create_once(new, &idempotency, request.now).await?
-        }
+    let idempotency = idempotency_key(request, &user, form_id, || content("generate", form))?;
+    let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
+    let new = form.validate(today(request.now)).map_err(Error::Invalid);
+    let created = match keys.unless_repeated(new, request.now).await {
+        Ok(new) => keys.create(new, request.now).await,
+        Err(error) => Err(error),
     };
-    Ok(outcome.map(|IssuedKey { key, secret }| Issued {
-        key,
-        secret,
-        origin: request.origin.clone(),
-        receipt: None,
-    }))
+    match created {
+        Ok(IssuedKey { key, secret }) => Ok(Issued {
+            key,
+            secret,
+            origin: request.origin.clone(),
+            receipt: None,
+        }),
+        Err(error) => Err(FormError::of(&keys, error, request.now).await),
+    }
 }
 
-/// Saves what the dialog shows, where the key is still the one of that version; with a `form_id`, once.
+/// Saves the dialog's fields if the key still has that version; with a `form_id`, once.
 ///
 /// # Errors
 /// The broken rules of the form; a key that is revoked or not there.
@@ -105,42 +144,33 @@ pub async fn edit(
 ) -> Result<Edited, AppError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
     let id = key_id(id)?;
-    let changes = form.validate_edit().map_err(AppError::invalid)?;
-    let keys = request.store.keys(&scope);
-    let saved = match form_id {
-        None => keys
-            .update(id, changes.clone(), Some(version), request.now)
-            .await
-            .map(Idempotent::Done),
-        Some(form_id) => {
-            let content = format!("{}\0{id}\0{version}", content("edit", form));
-            let idempotency =
-                IdempotencyKey::form(user.user.id, form_id, content.as_bytes(), request.now)?;
-            keys.update_once(
-                id,
-                changes.clone(),
-                Some(version),
-                &idempotency,
-                request.now,
-            )
-            .await
-        }
+    let idempotency = idempotency_key(request, &user, form_id, || {
+        format!("{}\0{id}\0{version}", content("edit", form))
+    })?;
+    let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
+    let changes = form.validate_edit().map_err(Error::Invalid);
+    let changes = match keys.unless_repeated(changes, request.now).await {
+        Err(Error::Repeated { .. }) => return Ok(Edited::Saved(None)),
+        changes => changes?,
     };
-    match saved {
-        Ok(Idempotent::Done(changed)) => Ok(Edited::Saved(changed.receipt)),
-        // It was saved by an earlier sending, and perhaps changed by somebody since: nothing is to be undone.
-        Ok(Idempotent::Repeated { .. }) => Ok(Edited::Saved(None)),
+    match keys
+        .update(id, changes.clone(), Some(version), request.now)
+        .await
+    {
+        Ok(saved) => Ok(Edited::Saved(saved.propagation)),
+        // The first request saved it. If it was changed again since, that change stays.
+        Err(Error::Repeated { .. }) => Ok(Edited::Saved(None)),
         Err(Error::Stale) => {
             let key = keys.get(id, request.now).await?;
-            // A form that was sent twice, or two people who did the same: it is as it was meant to be.
+            // Another request made the same change: the key is as this one wants it.
             if changes.are_in(&key) {
-                // Whoever did it is perhaps not answered yet. An edit that changes nothing waits for that, as any other.
+                // That request may not have returned yet. An edit that changes nothing waits until its change is in effect too.
                 match keys
                     .update(id, changes, Some(key.version), request.now)
                     .await
                 {
                     Err(Error::Stale) => {}
-                    saved => return Ok(Edited::Saved(saved?.receipt)),
+                    saved => return Ok(Edited::Saved(saved?.propagation)),
                 }
             }
             let by = keys.last_editor(id).await?.map(|editor| editor.name);
@@ -154,7 +184,7 @@ pub async fn edit(
     }
 }
 
-/// Gives a key a new secret; with a `form_id`, once. `expires_on` is what stands in the dialog's field.
+/// Gives a key a new secret; with a `form_id`, once. `expires_on` is the text of the dialog's field.
 ///
 /// # Errors
 /// A date that is neither the current one nor in the future; a key that is revoked or not there.
@@ -164,39 +194,33 @@ pub async fn rotate(
     id: &str,
     expires_on: &str,
     form_id: Option<Uuid>,
-) -> Result<Idempotent<Issued>, AppError> {
+) -> Result<Issued, FormError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
-    let keys = request.store.keys(&scope);
     let id = key_id(id)?;
-    let current = keys.get(id, request.now).await?.expires_on;
-    let expiry = rotated_expiry(expires_on, current, today(request.now))
-        .map_err(|error| AppError::invalid(vec![error]))?;
-    let outcome = match form_id {
-        None => Idempotent::Done(keys.rotate(id, expiry, request.now).await?),
-        Some(form_id) => {
-            let content = format!("rotate\0{id}\0{expires_on}");
-            let idempotency =
-                IdempotencyKey::form(user.user.id, form_id, content.as_bytes(), request.now)?;
-            keys.rotate_once(id, expiry, &idempotency, request.now)
-                .await?
-        }
+    let idempotency = idempotency_key(request, &user, form_id, || {
+        format!("rotate\0{id}\0{expires_on}")
+    })?;
+    let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
+    let expiry = RotatedExpiry::from_field(expires_on).map_err(|error| Error::Invalid(vec![error]));
+    let rotated = match keys.unless_repeated(expiry, request.now).await {
+        Ok(expiry) => keys.rotate(id, expiry, request.now).await,
+        Err(error) => Err(error),
     };
-    Ok(outcome.map(|rotated| {
-        let RotatedKey {
-            key,
-            secret,
-            receipt,
-        } = rotated;
-        Issued {
+    match rotated {
+        Ok(Written {
+            value: IssuedKey { key, secret },
+            propagation,
+        }) => Ok(Issued {
             key,
             secret,
             origin: request.origin.clone(),
-            receipt,
-        }
-    }))
+            receipt: propagation,
+        }),
+        Err(error) => Err(FormError::of(&keys, error, request.now).await),
+    }
 }
 
-/// Revokes a key for ever, and returns what the replicas said of it; with a `form_id`, once.
+/// Revokes a key permanently, and returns how far that had spread; with a `form_id`, once.
 ///
 /// # Errors
 /// A key that is not there.
@@ -207,39 +231,27 @@ pub async fn revoke(
     form_id: Option<Uuid>,
 ) -> Result<Option<Propagation>, AppError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
-    let keys = request.store.keys(&scope);
     let id = key_id(id)?;
-    let revoked = match form_id {
-        None => Idempotent::Done(keys.revoke(id, request.now).await?),
-        Some(form_id) => {
-            let content = format!("revoke\0{id}");
-            let idempotency =
-                IdempotencyKey::form(user.user.id, form_id, content.as_bytes(), request.now)?;
-            keys.revoke_once(id, &idempotency, request.now).await?
-        }
-    };
-    Ok(match revoked {
-        Idempotent::Done(revoked) => revoked.receipt,
-        Idempotent::Repeated { .. } => None,
-    })
+    let idempotency = idempotency_key(request, &user, form_id, || format!("revoke\0{id}"))?;
+    let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
+    match keys.revoke(id, request.now).await {
+        Ok(revoked) => Ok(revoked.propagation),
+        Err(Error::Repeated { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// Returns the outcome of the first request. `done` names the earlier change in the error of a repeat, e.g. `rotated`.
-///
-/// # Errors
-/// [`ErrorCode::AlreadyDone`]: the form was sent before, and its secret is not told again.
-pub fn done<T>(outcome: Idempotent<T>, done: &str) -> Result<T, AppError> {
-    match outcome {
-        Idempotent::Done(done) => Ok(done),
-        Idempotent::Repeated { key } => Err(AppError {
-            message: format!(
-                "This secret was already shown, or it was lost on its way to you. The key “{}” was {done} once, and not again. \
-                 To get a new secret, rotate it from the list.",
-                key.name
-            ),
-            ..AppError::new(ErrorCode::AlreadyDone)
-        }),
-    }
+/// The idempotency key of a form, if it has an id.
+fn idempotency_key(
+    request: &RequestContext,
+    user: &SignedIn,
+    form_id: Option<Uuid>,
+    content: impl FnOnce() -> String,
+) -> Result<Option<IdempotencyKey>, AppError> {
+    let key = form_id.map(|form_id| {
+        IdempotencyKey::form(user.user.id, form_id, content().as_bytes(), request.now)
+    });
+    Ok(key.transpose()?)
 }
 
 /// The content that a repeat of a form must share: its operation and every field.

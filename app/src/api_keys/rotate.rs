@@ -6,8 +6,7 @@ use domain::{
     key::{
         KeyStatus, RotatedExpiry,
         expiry::{ExpirationDate, ExpirationState},
-        form::parse_future,
-        today,
+        rotation, today,
     },
 };
 use leptos::{prelude::*, web_sys::SubmitEvent};
@@ -33,20 +32,10 @@ use crate::{
 /// The field's identifier.
 const EXPIRES: &str = "rotate-expires";
 
-/// What the dialog's field asks for: the date that the key has, unless that is past; else a date after `today`, or nothing for never.
-///
-/// # Errors
-/// The field's error.
-pub fn rotated_expiry(
-    text: &str,
-    current: Option<ExpirationDate>,
-    today: NaiveDate,
-) -> Result<RotatedExpiry, FieldError> {
-    let unchanged = current.filter(|date| date.date() >= today && date.to_string() == text.trim());
-    match unchanged {
-        Some(date) => Ok(RotatedExpiry::Set(Some(date))),
-        None => parse_future(text, today).map(RotatedExpiry::Set),
-    }
+/// Judges the text of the dialog's field as the server will.
+fn judge(text: &str, current: Option<ExpirationDate>, today: NaiveDate) -> Result<(), FieldError> {
+    let wanted = RotatedExpiry::from_field(text)?;
+    rotation::plan(current, wanted, today).map(drop)
 }
 
 /// How far the dialog has come.
@@ -122,7 +111,7 @@ fn Asking(
     let errors = Signal::derive(move || {
         let judged = is_judged
             .get()
-            .then(|| rotated_expiry(&expires.read(), current, day));
+            .then(|| judge(&expires.read(), current, day));
         let local = judged.and_then(Result::err).map(|error| error.message);
         let theirs = failure.with(|failure| {
             failure
@@ -142,7 +131,7 @@ fn Asking(
         expires.set(browser::date_value(EXPIRES));
         is_judged.set(true);
         failure.set(None);
-        if rotated_expiry(&expires.read_untracked(), current, day).is_err() {
+        if judge(&expires.read_untracked(), current, day).is_err() {
             browser::focus(EXPIRES);
             return;
         }

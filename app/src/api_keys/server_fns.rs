@@ -103,7 +103,7 @@ pub async fn generate_api_key(
         let request = ssr::request()?;
         actions::generate(&request, tenant.as_deref(), &form, form_id)
             .await
-            .and_then(|outcome| actions::done(outcome, "created"))
+            .map_err(|error| error.into_app_error("created"))
     })
     .await
 }
@@ -142,7 +142,7 @@ pub async fn rotate_api_key(
         let request = ssr::request()?;
         actions::rotate(&request, tenant.as_deref(), &id, &expires_on, form_id)
             .await
-            .and_then(|outcome| actions::done(outcome, "rotated"))
+            .map_err(|error| error.into_app_error("rotated"))
     })
     .await
 }

@@ -1,73 +1,31 @@
 //! The audit trail: written in the transaction of each change, read by tenant.
 
-use chrono::{DateTime, Utc};
+mod event;
+
+pub(crate) use event::Event;
+
+use chrono::DateTime;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select, sea_query::IntoCondition,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select, sea_query::IntoCondition,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    clock,
     connection::{Database, lists::ListConnection},
     cursor,
     entity::audit_event,
     error::damaged,
-    random,
     scope::TenantScope,
 };
 use crate::{
     Error,
-    actor::{Actor, ActorKind, ActorRef},
+    actor::{ActorKind, ActorRef},
     audit::{AuditAction, AuditEvent, AuditQuery, AuditTarget, AuditedActor},
     id::TenantId,
     page::{self, Page},
 };
-
-/// Target kind of an API key's events.
-pub(crate) const AUDITED_KIND: &str = "api_key";
-
-/// An event that is to be written.
-pub(crate) struct NewEvent {
-    /// `None` for what concerns the whole installation.
-    pub(crate) tenant_id: Option<TenantId>,
-    pub(crate) action: AuditAction,
-    pub(crate) target: AuditTarget,
-    /// `{ "field": { "before": …, "after": … } }`.
-    pub(crate) changes: serde_json::Value,
-}
-
-/// Writes an event through `transaction`, the one that makes the change: neither is there without the other, so a failure in here
-/// has to fail the change.
-pub(crate) async fn append(
-    transaction: &impl ConnectionTrait,
-    actor: &Actor,
-    event: NewEvent,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let row = audit_event::ActiveModel {
-        id: Set(random::identifier::<Uuid>()),
-        tenant_id: Set(event.tenant_id.map(TenantId::as_uuid)),
-        at: Set(clock::stored(now)),
-        action: Set(event.action.as_str().to_owned()),
-        actor_kind: Set(actor.who.kind.as_str().to_owned()),
-        actor_id: Set(actor.who.id),
-        actor_name: Set(actor.who.name.clone()),
-        target_kind: Set(event.target.kind),
-        target_id: Set(event.target.id),
-        target_name: Set(event.target.name),
-        changes: Set(event.changes.to_string()),
-        client_ip: Set(actor
-            .client
-            .and_then(|client| client.ip())
-            .map(|address| address.to_string())),
-    };
-    audit_event::Entity::insert(row)
-        .exec_without_returning(transaction)
-        .await?;
-    Ok(())
-}
 
 /// The audit trail of one tenant.
 pub struct AuditTrail<'a> {
@@ -180,7 +138,7 @@ fn matches(query: &AuditQuery) -> Condition {
     let key = query.key_id.map(|id| {
         Condition::all()
             .add(Column::TargetId.eq(id.as_uuid()))
-            .add(Column::TargetKind.eq(AUDITED_KIND))
+            .add(Column::TargetKind.eq(AuditTarget::API_KEY))
     });
     Condition::all()
         .add_option(

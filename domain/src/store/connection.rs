@@ -21,22 +21,18 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
-use tokio::task::{JoinError, JoinHandle};
 
 use self::{
     pools::{Connections, invalid_url},
     server_lock::HeldFile,
 };
 use super::{
-    deadline::{self, DATABASE_TIMEOUT},
-    invalidation::{
-        CacheValidity, Invalidation, barrier::Barrier, replica::Replica, single_node::SingleNode,
-    },
+    deadline,
+    invalidation::{CacheValidity, Invalidation, replica::Replica, single_node::SingleNode},
     password,
 };
-use crate::{Error, id::TenantId, key::format::KeyPrefix, propagation::Propagation};
+use crate::{Error, id::TenantId, key::format::KeyPrefix};
 use lists::ListConnection;
 
 /// How a store is opened, and the settings that its rules depend on. Its `Debug` form leaves the URL out: it can hold a password.
@@ -74,15 +70,6 @@ pub(crate) struct Database {
     password_slots: password::Slots,
     invalidation: Invalidation,
     has_written: AtomicBool,
-}
-
-/// What a commit waits for before it is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Until {
-    /// What it has changed itself holds.
-    OwnChangesHold,
-    /// And what others have changed that it may have found done.
-    AllChangesHold,
 }
 
 impl fmt::Debug for Database {
@@ -222,7 +209,7 @@ impl Database {
     /// let both = database.with_timeout(async { …; Ok::<_, Error>(both) }).await?;
     /// ```
     ///
-    /// [`Self::begin_write`] and [`Self::commit`] look after themselves and stay outside.
+    /// [`Self::write`] has its own limits and stays outside.
     ///
     /// # Errors
     /// What `work` fails with; [`Error::Unavailable`] where it takes too long.
@@ -233,205 +220,13 @@ impl Database {
         deadline::with_timeout(work).await
     }
 
-    /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite, one at a time. Dropped without [`Self::commit`], it is rolled
-    /// back.
-    pub(crate) async fn begin_write(&self) -> Result<WriteTransaction, Error> {
-        self.connections.writer.begin().await
+    /// Where write transactions begin, for [`Self::write`] alone.
+    pub(crate) const fn writer(&self) -> &Writer {
+        &self.connections.writer
     }
 
-    /// Whether changes can be committed: by a commit that others can see, one a second at most.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`], [`Error::OutcomeUnknown`]: not now.
-    pub(crate) async fn prove_writes(&self) -> Result<(), Error> {
-        let attempt = async {
-            let transaction = self.begin_write().await?;
-            let write = match transaction.get_database_backend() {
-                // Written although it stays as it is: a page in the write-ahead log, and a sync.
-                DbBackend::Sqlite => "PRAGMA user_version = 0",
-                // A record in the write-ahead log that changes no table.
-                _ => "SELECT pg_logical_emit_message(true, 'latchkey', '')",
-            };
-            let written = self
-                .with_timeout(transaction.execute_unprepared(write))
-                .await;
-            self.end(transaction, written).await?;
-            Ok(())
-        };
-        self.connections.writer.health.prove(attempt).await
-    }
-
-    /// Ends what [`Self::begin_write`] began: commits where it was done, else takes it back before anybody is answered. What it held,
-    /// such as the token of a request that counts once, is free then, for who mends the input and sends it again.
-    ///
-    /// # Errors
-    /// That of `made`; those of [`Self::commit`].
-    pub(crate) async fn end<T>(
-        &self,
-        transaction: WriteTransaction,
-        made: Result<T, Error>,
-    ) -> Result<T, Error> {
-        match made {
-            Ok(made) => {
-                self.commit(transaction).await?;
-                Ok(made)
-            }
-            Err(error) => Err(transaction.roll_back_for(error).await),
-        }
-    }
-
-    /// [`Self::end`], for what changes the state of a key, a group or a tenant, or finds it changed as it should be.
-    ///
-    /// Who is told that a key is revoked or was edited waits as well: it is to hold everywhere for whoever has heard of it.
-    ///
-    /// # Errors
-    /// Those of [`Self::end`].
-    pub(crate) async fn end_change<T>(
-        &self,
-        transaction: WriteTransaction,
-        made: Result<T, Error>,
-    ) -> Result<(T, Option<Propagation>), Error> {
-        match made {
-            Ok(made) => Ok((made, self.commit_change(transaction).await?)),
-            Err(error @ (Error::KeyRevoked | Error::Stale)) => {
-                // Nothing is written in it: the rows are locked, and not as they should be.
-                self.commit_change(transaction).await?;
-                Err(error)
-            }
-            Err(error) => Err(transaction.roll_back_for(error).await),
-        }
-    }
-
-    /// Commits what [`Self::begin_write`] began; what keeps anything that was read knows of it when this returns.
-    ///
-    /// # Errors
-    /// [`Error::OutcomeUnknown`] where the database does not say in time whether it committed. After any other error nothing was changed.
-    pub(crate) async fn commit(&self, transaction: WriteTransaction) -> Result<(), Error> {
-        self.commit_until(transaction, Until::OwnChangesHold)
-            .await
-            .map(drop)
-    }
-
-    /// [`Self::commit`], for what changes the state of a key, a group or a tenant, or finds it changed as it should be: what somebody
-    /// else changed a moment ago holds as well when this returns. With what the replicas said of it, where there are replicas.
-    ///
-    /// # Errors
-    /// Those of [`Self::commit`].
-    pub(crate) async fn commit_change(
-        &self,
-        transaction: WriteTransaction,
-    ) -> Result<Option<Propagation>, Error> {
-        self.commit_until(transaction, Until::AllChangesHold).await
-    }
-
-    /// [`Self::commit`], for what takes longer than any request may, such as a new schema.
-    ///
-    /// # Errors
-    /// Those of [`Self::commit`].
-    pub(crate) async fn commit_at_length(
-        &self,
-        transaction: WriteTransaction,
-    ) -> Result<(), Error> {
-        let committing = self.start_commit(transaction, Until::OwnChangesHold, None);
-        finished(committing.await).map(drop)
-    }
-
-    async fn commit_until(
-        &self,
-        transaction: WriteTransaction,
-        until: Until,
-    ) -> Result<Option<Propagation>, Error> {
-        let is_file = transaction.get_database_backend() == DbBackend::Sqlite;
-        let committing = self.start_commit(transaction, until, Some(DATABASE_TIMEOUT));
-        if !is_file {
-            // It looks after its own time, of which the wait for the replicas is a part.
-            return finished(committing.await);
-        }
-        match tokio::time::timeout(DATABASE_TIMEOUT, committing).await {
-            Ok(committed) => finished(committed),
-            Err(elapsed) => {
-                let error = Error::OutcomeUnknown(Box::new(elapsed));
-                self.connections.writer.health.failed(&error);
-                Err(error)
-            }
-        }
-    }
-
-    /// Commits in a task of its own: a caller who goes away, such as a client that hangs up, must not leave a commit that nobody hears
-    /// of. PostgreSQL has to answer within `patience`.
-    fn start_commit(
-        &self,
-        transaction: WriteTransaction,
-        until: Until,
-        patience: Option<Duration>,
-    ) -> JoinHandle<Result<Option<Propagation>, Error>> {
+    /// Notes that something was committed, or found as it should be.
+    pub(crate) fn note_write(&self) {
         self.has_written.store(true, Ordering::Relaxed);
-        match transaction.get_database_backend() {
-            DbBackend::Sqlite => {
-                let node = match &self.invalidation {
-                    Invalidation::SingleNode(node) => Some(Arc::clone(node)),
-                    _ => None,
-                };
-                tokio::spawn(commit_to_file(transaction, node))
-            }
-            _ => {
-                let replica = match &self.invalidation {
-                    Invalidation::Replica(replica) => Some(Arc::clone(replica)),
-                    _ => None,
-                };
-                let reader = self.checks().clone();
-                let health = Arc::clone(&self.connections.writer.health);
-                tokio::spawn(async move {
-                    commit_to_postgres(transaction, until, patience, reader, replica)
-                        .await
-                        .inspect_err(|error| health.failed(error))
-                })
-            }
-        }
     }
-}
-
-/// What came of a commit in a task of its own.
-fn finished(
-    committed: Result<Result<Option<Propagation>, Error>, JoinError>,
-) -> Result<Option<Propagation>, Error> {
-    committed.unwrap_or_else(|error| Err(Error::OutcomeUnknown(Box::new(error))))
-}
-
-async fn commit_to_file(
-    transaction: WriteTransaction,
-    node: Option<Arc<SingleNode>>,
-) -> Result<Option<Propagation>, Error> {
-    let committed = transaction.commit().await;
-    // Also where it failed: perhaps it did not.
-    if let Some(node) = node {
-        #[cfg(test)]
-        node.pause.here().await;
-        node.catch_up().await;
-    }
-    committed?;
-    Ok(None)
-}
-
-async fn commit_to_postgres(
-    transaction: WriteTransaction,
-    until: Until,
-    patience: Option<Duration>,
-    reader: DatabaseConnection,
-    replica: Option<Arc<Replica>>,
-) -> Result<Option<Propagation>, Error> {
-    let waits_for_all = until == Until::AllChangesHold;
-    let barrier = deadline::with_timeout(Barrier::of(&transaction, waits_for_all)).await?;
-    let committing = transaction.commit();
-    match patience {
-        Some(patience) => tokio::time::timeout(patience, committing)
-            .await
-            .unwrap_or_else(|elapsed| Err(Error::OutcomeUnknown(Box::new(elapsed))))?,
-        None => committing.await?,
-    }
-    if barrier.is_empty() && !waits_for_all {
-        return Ok(None);
-    }
-    let receipt = barrier.wait(&reader, replica.as_deref()).await;
-    Ok(Some(receipt))
 }

@@ -42,9 +42,8 @@ impl Store {
         }
         let now = clock::stored(now);
         let database = self.database();
-        let mut secrets = Vec::new();
-        let transaction = database.begin_write().await?;
-        let made = async {
+        let filled = database.write_without_limit(async |transaction| {
+            let mut secrets = Vec::new();
             for first in (0..tenants).step_by(TENANTS_AT_ONCE as usize) {
                 let numbers = first..tenants.min(first + TENANTS_AT_ONCE);
                 let tenants: Vec<_> = numbers.map(|number| tenant(number, keys, now)).collect();
@@ -61,21 +60,20 @@ impl Store {
                 let groups = groups.into_iter().map(IntoActiveModel::into_active_model);
                 let written = async {
                     tenant::Entity::insert_many(tenants)
-                        .exec_without_returning(&transaction)
+                        .exec_without_returning(transaction)
                         .await?;
                     authorization_group::Entity::insert_many(groups)
-                        .exec_without_returning(&transaction)
+                        .exec_without_returning(transaction)
                         .await?;
                     api_key::Entity::insert_many(rows)
-                        .exec_without_returning(&transaction)
+                        .exec_without_returning(transaction)
                         .await
                 };
                 database.with_timeout(written).await?;
             }
             Ok(secrets)
-        }
-        .await;
-        database.end(transaction, made).await
+        });
+        filled.await
     }
 }
 

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, SqlErr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select, SqlErr,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
-    audit::{self, NewEvent},
+    audit::Event,
     clock,
     connection::{Database, lists::ListConnection},
     cursor,
@@ -17,14 +17,16 @@ use super::{
     error::damaged,
     random,
     scope::TenantScope,
+    write::Write,
 };
 use crate::{
     Error,
-    audit::{AuditAction, AuditTarget},
+    audit::AuditAction,
     group::{AuthorizationGroup, GroupType},
     id::{GroupId, TenantId},
     page::{self, Page},
     permission::PermissionSet,
+    propagation::Written,
     text,
 };
 
@@ -161,38 +163,28 @@ impl<'a> Groups<'a> {
             updated_at: Set(now),
             version: Set(1),
         };
-        let transaction = self.database.begin_write().await?;
-        let group =
-            self.database
-                .with_timeout(async {
-                    let group = group.insert(&transaction).await.map_err(|error| {
-                        match error.sql_err() {
-                            Some(SqlErr::UniqueConstraintViolation(_)) => Error::AlreadyExists {
-                                what: "authorization group",
-                                name,
-                            },
-                            _ => error.into(),
-                        }
-                    })?;
-                    let group = from_row(group)?;
-                    let changes = json!({
-                        "name": { "before": null, "after": group.name },
-                        "type": { "before": null, "after": group.kind },
-                        "permissions": { "before": null, "after": group.permissions },
-                    });
-                    self.append(
-                        &transaction,
-                        AuditAction::GroupCreated,
-                        &group,
-                        changes,
-                        now,
-                    )
-                    .await?;
-                    Ok::<_, Error>(group)
-                })
+        let created = self.database.write(Write::Plain, async |transaction| {
+            let inserted = group.insert(transaction).await;
+            let row = inserted.map_err(|error| match error.sql_err() {
+                Some(SqlErr::UniqueConstraintViolation(_)) => Error::AlreadyExists {
+                    what: "authorization group",
+                    name,
+                },
+                _ => error.into(),
+            })?;
+            let group = from_row(row)?;
+            let changes = json!({
+                "name": { "before": null, "after": group.name },
+                "type": { "before": null, "after": group.kind },
+                "permissions": { "before": null, "after": group.permissions },
+            });
+            Event::of(self.scope, AuditAction::GroupCreated, &group)
+                .changing(changes)
+                .append(transaction, now)
                 .await?;
-        self.database.commit(transaction).await?;
-        Ok(group)
+            Ok(group)
+        });
+        Ok(created.await?.value)
     }
 
     /// Replaces the permissions of the group of that identifier or name. Those that it has already change nothing.
@@ -204,18 +196,17 @@ impl<'a> Groups<'a> {
         name_or_id: &str,
         permissions: PermissionSet,
         now: DateTime<Utc>,
-    ) -> Result<AuthorizationGroup, Error> {
+    ) -> Result<Written<AuthorizationGroup>, Error> {
         let now = clock::stored(now);
-        let transaction = self.database.begin_write().await?;
-        let group = self
+        let changed = self
             .database
-            .with_timeout(async {
-                let found = find_row(&transaction, self.scope.tenant_id(), name_or_id).await?;
-                // Once more under the lock: what stands in the trail as "before" must be what this change replaces.
+            .write(Write::ChangesVerdicts, async |transaction| {
+                let found = find_row(transaction, self.scope.tenant_id(), name_or_id).await?;
+                // Read again under the lock: the event's "before" must be what this change replaces.
                 let found = in_tenant(self.scope.tenant_id())
                     .filter(row::Column::Id.eq(found.id))
                     .lock_exclusive()
-                    .one(&transaction)
+                    .one(transaction)
                     .await?
                     .ok_or(NOT_FOUND)?;
                 let version = found.version;
@@ -227,23 +218,17 @@ impl<'a> Groups<'a> {
                 changed.permissions = Set(stored_permissions(&permissions)?);
                 changed.version = Set(version + 1);
                 changed.updated_at = Set(now);
-                let group = from_row(changed.update(&transaction).await?)?;
+                let group = from_row(changed.update(transaction).await?)?;
                 let changes = json!({
                     "permissions": { "before": before.permissions, "after": group.permissions },
                 });
-                self.append(
-                    &transaction,
-                    AuditAction::GroupPermissionsChanged,
-                    &group,
-                    changes,
-                    now,
-                )
-                .await?;
-                Ok::<_, Error>(group)
-            })
-            .await?;
-        self.database.commit_change(transaction).await?;
-        Ok(group)
+                Event::of(self.scope, AuditAction::GroupPermissionsChanged, &group)
+                    .changing(changes)
+                    .append(transaction, now)
+                    .await?;
+                Ok(group)
+            });
+        changed.await
     }
 
     async fn lists(&self) -> Result<ListConnection, Error> {
@@ -259,27 +244,6 @@ impl<'a> Groups<'a> {
             .collect::<Result<Vec<_>, _>>()?;
         groups.sort_by_cached_key(|group| (group.name.to_lowercase(), group.name.clone()));
         Ok(groups)
-    }
-
-    async fn append(
-        &self,
-        transaction: &DatabaseTransaction,
-        action: AuditAction,
-        group: &AuthorizationGroup,
-        changes: Value,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let event = NewEvent {
-            tenant_id: Some(self.scope.tenant_id()),
-            action,
-            target: AuditTarget {
-                kind: "authorization_group".to_owned(),
-                id: Some(group.id.as_uuid()),
-                name: group.name.clone(),
-            },
-            changes,
-        };
-        audit::append(transaction, self.scope.actor(), event, now).await
     }
 }
 

@@ -1,7 +1,7 @@
-//! Requests that count once: a form that is sent again by Reload or Back, and the JSON API's `Idempotency-Key`.
+//! Idempotency: a form that is sent again by Reload or Back, and the JSON API's `Idempotency-Key`.
 //!
-//! The token is written in the transaction of the change, so that neither is there without the other. A repeat finds it and changes
-//! nothing; what failed leaves no token, and may be tried again.
+//! The idempotency key is written in the transaction of the change, so neither exists without the other. A repeat finds it and changes
+//! nothing. A request that failed leaves no idempotency key and can be sent again.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -14,29 +14,31 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
+    connection::{Database, WriteTransaction},
     entity::idempotent_request::{ActiveModel, Column, Entity},
     error::damaged,
+    write::Write,
 };
 use crate::{
     Error,
     id::{KeyId, TenantId, UserId},
-    key::ApiKey,
+    propagation::Written,
 };
 
-/// How long a token is remembered, and how long a form may lie open.
+/// How long an idempotency key is remembered, and so how long a form may stay open.
 pub(crate) const REMEMBERED: TimeDelta = TimeDelta::hours(24);
-/// How far the clock that a form was made by may be ahead of ours.
+/// How far the clock of the replica that made a form may be ahead of this one's.
 const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::hours(1);
-/// So many outdated tokens go with each new one: more than come, few enough to be quick.
-const FORGOTTEN_AT_ONCE: u64 = 100;
+/// Outdated rows deleted with each new one: more than are added, few enough to be quick.
+const DELETED_AT_ONCE: u64 = 100;
 
-/// What marks a request as one that counts once.
+/// Identifies a request, so that a repeat of it changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// Whose token it is: the same one of somebody else is another one.
+    /// The user or API key that sends the request: the same token from another is another request.
     scope: String,
     token: String,
-    /// SHA-256 of what is asked for: the same token with something else is a mistake.
+    /// SHA-256 of the request's content: the same token with other content is an error.
     digest: [u8; 32],
 }
 
@@ -44,11 +46,11 @@ impl IdempotencyKey {
     /// Longest `Idempotency-Key`, in characters.
     pub const MAX_KEY_LENGTH: usize = 255;
 
-    /// A form of a page. `form_id` is the UUID of version 7 that the server gave the form when it showed it to `user`; `content` is
-    /// what the form asks for, in a form that is the same for the same.
+    /// Of a page's form. `form_id` is the UUIDv7 that the server gave the form when it showed it to `user`; `content` is the operation and
+    /// every field, in one canonical order.
     ///
     /// # Errors
-    /// [`Error::FormTooOld`] for a form that was shown more than 24 hours ago: its token may be forgotten.
+    /// [`Error::FormTooOld`] for a form that was shown more than 24 hours ago: its row may be deleted already.
     pub fn form(
         user: UserId,
         form_id: Uuid,
@@ -66,11 +68,11 @@ impl IdempotencyKey {
         })
     }
 
-    /// A request of the JSON API with the header `Idempotency-Key`, made with the API key `key`. `content` is what it asks for: the
-    /// route and the body, in a form that is the same for the same.
+    /// Of a request of the JSON API with the header `Idempotency-Key`, sent with the API key `key`. `content` is the route and the body, with
+    /// the members in one canonical order.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a token that is not 1–255 printable characters of ASCII.
+    /// [`Error::Invalid`] unless `token` is 1–255 printable ASCII characters.
     pub fn header(key: KeyId, token: &str, content: &[u8]) -> Result<Self, Error> {
         let length = 1..=Self::MAX_KEY_LENGTH;
         let printable = token.bytes().all(|byte| matches!(byte, b' '..=b'~'));
@@ -87,7 +89,7 @@ impl IdempotencyKey {
         })
     }
 
-    /// The number under which PostgreSQL locks the token: two tokens that share it by chance merely wait for each other.
+    /// The number of PostgreSQL's advisory lock. If two keys share it by chance, one of two concurrent requests is refused as in flight.
     fn lock_number(&self, tenant: TenantId) -> i64 {
         let mut hash = Sha256::new();
         for part in [&tenant.to_string(), &self.scope, &self.token] {
@@ -100,7 +102,7 @@ impl IdempotencyKey {
     }
 }
 
-/// When a form was shown, which its identifier says. `None` where it is none of ours.
+/// When a form was shown: the time in its identifier. `None` unless it is a UUIDv7.
 fn shown_at(form_id: Uuid) -> Option<DateTime<Utc>> {
     if form_id.get_version_num() != 7 {
         return None;
@@ -109,104 +111,107 @@ fn shown_at(form_id: Uuid) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanoseconds)
 }
 
-/// What came of a request that counts once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one in a request, taken apart where it arrives"
-)]
-pub enum Idempotent<T> {
-    /// It was done now.
-    Done(T),
-    /// It had been done before, and nothing was changed. A secret that was shown then is not shown again.
-    Repeated {
-        /// The key that came of it, as it is now.
-        key: ApiKey,
-    },
+/// A request that carries an idempotency key, in one tenant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) key: &'a IdempotencyKey,
+    pub(crate) tenant: TenantId,
+    pub(crate) now: DateTime<Utc>,
 }
 
-impl<T> Idempotent<T> {
-    /// With what was done made into something else.
-    #[must_use]
-    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Idempotent<U> {
-        match self {
-            Self::Done(done) => Idempotent::Done(make(done)),
-            Self::Repeated { key } => Idempotent::Repeated { key },
+impl Database {
+    /// [`Self::write`], for a request that may carry an idempotency key: a repeat does not run `work`. `result` is the key that `work`
+    /// makes or changes.
+    ///
+    /// # Errors
+    /// Those of [`Self::write`]; [`Error::Repeated`], [`Error::RequestInFlight`], [`Error::RequestReused`].
+    pub(crate) async fn write_once<T>(
+        &self,
+        kind: Write,
+        request: Option<Request<'_>>,
+        result: KeyId,
+        work: impl AsyncFnOnce(&WriteTransaction) -> Result<T, Error>,
+    ) -> Result<Written<T>, Error> {
+        self.write(kind, async |transaction| {
+            if let Some(request) = &request {
+                request.refuse_repeat(transaction).await?;
+            }
+            let value = work(transaction).await?;
+            if let Some(request) = &request {
+                request.remember(transaction, result).await?;
+            }
+            Ok(value)
+        })
+        .await
+    }
+}
+
+impl Request<'_> {
+    /// Reserves the idempotency key for the rest of the transaction, unless the request was carried out before.
+    ///
+    /// # Errors
+    /// [`Error::Repeated`] if it was; [`Error::RequestInFlight`] if another transaction has the key reserved; [`Error::RequestReused`] if it
+    /// was used for another request.
+    pub(crate) async fn refuse_repeat(
+        &self,
+        transaction: &DatabaseTransaction,
+    ) -> Result<(), Error> {
+        // SQLite's write transactions wait for each other anyway.
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            let lock = transaction
+                .query_one_raw(Statement::from_sql_and_values(
+                    DbBackend::Postgres,
+                    "SELECT pg_try_advisory_xact_lock($1)",
+                    [self.key.lock_number(self.tenant).into()],
+                ))
+                .await?
+                .ok_or_else(|| damaged("lock"))?;
+            if !lock.try_get_by_index::<bool>(0)? {
+                return Err(Error::RequestInFlight);
+            }
+        }
+        match Entity::find_by_id(self.id()).one(transaction).await? {
+            Some(row) if is_outdated(row.created_at, self.now) => Ok(()),
+            Some(row) if row.digest == self.key.digest => Err(Error::Repeated { id: row.key_id }),
+            Some(_) => Err(Error::RequestReused),
+            None => Ok(()),
         }
     }
-}
 
-/// Which key came of this request, where it was done before. Otherwise the token is the transaction's until it ends.
-///
-/// # Errors
-/// [`Error::RequestInFlight`] where another transaction has the token, [`Error::RequestReused`] where it was used for something else.
-pub(crate) async fn find_done(
-    transaction: &DatabaseTransaction,
-    tenant: TenantId,
-    idempotency: &IdempotencyKey,
-    now: DateTime<Utc>,
-) -> Result<Option<KeyId>, Error> {
-    // SQLite's transactions that write wait for each other anyway.
-    if transaction.get_database_backend() == DbBackend::Postgres {
-        let lock = transaction
-            .query_one_raw(Statement::from_sql_and_values(
-                DbBackend::Postgres,
-                "SELECT pg_try_advisory_xact_lock($1)",
-                [idempotency.lock_number(tenant).into()],
-            ))
-            .await?
-            .ok_or_else(|| damaged("lock"))?;
-        if !lock.try_get_by_index::<bool>(0)? {
-            return Err(Error::RequestInFlight);
-        }
+    /// Stores what the request made or changed, after [`Self::refuse_repeat`] in the same transaction; and deletes some outdated rows.
+    async fn remember(
+        &self,
+        transaction: &DatabaseTransaction,
+        result: KeyId,
+    ) -> Result<(), Error> {
+        // An outdated row of the same key makes room.
+        Entity::delete_by_id(self.id()).exec(transaction).await?;
+        delete_outdated(transaction, self.tenant, self.now).await?;
+        let (tenant_id, scope, token) = self.id();
+        let row = ActiveModel {
+            tenant_id: Set(tenant_id),
+            scope: Set(scope),
+            token: Set(token),
+            digest: Set(self.key.digest.to_vec()),
+            key_id: Set(result.as_uuid()),
+            created_at: Set(self.now),
+        };
+        Entity::insert(row)
+            .exec_without_returning(transaction)
+            .await?;
+        Ok(())
     }
-    let done = Entity::find_by_id((
-        tenant.as_uuid(),
-        idempotency.scope.clone(),
-        idempotency.token.clone(),
-    ))
-    .one(transaction)
-    .await?;
-    match done {
-        Some(done) if is_outdated(done.created_at, now) => Ok(None),
-        Some(done) if done.digest == idempotency.digest => Ok(Some(done.key_id.into())),
-        Some(_) => Err(Error::RequestReused),
-        None => Ok(None),
+
+    fn id(&self) -> (Uuid, String, String) {
+        (
+            self.tenant.as_uuid(),
+            self.key.scope.clone(),
+            self.key.token.clone(),
+        )
     }
 }
 
-/// Remembers what came of the request, after [`find_done`] in the same transaction; and forgets some of what is outdated.
-pub(crate) async fn remember(
-    transaction: &DatabaseTransaction,
-    tenant: TenantId,
-    idempotency: &IdempotencyKey,
-    key: KeyId,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    // An outdated row of the same token gives its place up.
-    Entity::delete_by_id((
-        tenant.as_uuid(),
-        idempotency.scope.clone(),
-        idempotency.token.clone(),
-    ))
-    .exec(transaction)
-    .await?;
-    forget_outdated(transaction, tenant, now).await?;
-    let row = ActiveModel {
-        tenant_id: Set(tenant.as_uuid()),
-        scope: Set(idempotency.scope.clone()),
-        token: Set(idempotency.token.clone()),
-        digest: Set(idempotency.digest.to_vec()),
-        key_id: Set(key.as_uuid()),
-        created_at: Set(now),
-    };
-    Entity::insert(row)
-        .exec_without_returning(transaction)
-        .await?;
-    Ok(())
-}
-
-async fn forget_outdated(
+async fn delete_outdated(
     transaction: &DatabaseTransaction,
     tenant: TenantId,
     now: DateTime<Utc>,
@@ -217,8 +222,8 @@ async fn forget_outdated(
         .filter(Column::TenantId.eq(tenant.as_uuid()))
         .filter(Column::CreatedAt.lte(now - REMEMBERED))
         .order_by_asc(Column::CreatedAt)
-        .limit(FORGOTTEN_AT_ONCE);
-    // What another transaction is forgetting is none of ours, or two could wait for each other.
+        .limit(DELETED_AT_ONCE);
+    // Rows that another transaction is deleting are skipped: otherwise two could wait for each other.
     QueryTrait::query(&mut outdated).lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     let row = Expr::tuple([Column::TenantId, Column::Scope, Column::Token].map(Expr::col));
     Entity::delete_many()

@@ -35,11 +35,12 @@ use sea_orm::{
 use serde_json::Value;
 
 use super::{
-    audit::{self, AUDITED_KIND, NewEvent},
-    connection::{Database, lists::ListConnection},
+    audit::{self, Event},
+    connection::{Database, WriteTransaction, lists::ListConnection},
     entity::{api_key, tenant},
-    idempotency::{self, IdempotencyKey, Idempotent},
+    idempotency::{IdempotencyKey, Request},
     scope::TenantScope,
+    write::Write,
 };
 use crate::{
     Error,
@@ -47,23 +48,59 @@ use crate::{
     audit::{AuditAction, AuditTarget},
     id::KeyId,
     key::{
-        ApiKey, ChangedKey, IssuedKey, KeyChanges, NewKey, RotatedExpiry, RotatedKey,
+        ApiKey,
         query::{KeyPage, KeyQuery, KeySummary},
     },
+    propagation::Written,
     tenant::KeyQuota,
 };
 
 const NOT_FOUND: Error = Error::NotFound("API key");
 
 /// The keys of one tenant.
+#[derive(Clone, Copy)]
 pub struct Keys<'a> {
     database: &'a Database,
     scope: &'a TenantScope,
+    idempotency_key: Option<&'a IdempotencyKey>,
 }
 
 impl<'a> Keys<'a> {
     pub(crate) const fn new(database: &'a Database, scope: &'a TenantScope) -> Self {
-        Self { database, scope }
+        Self {
+            database,
+            scope,
+            idempotency_key: None,
+        }
+    }
+
+    /// The same keys, for one change that carries an idempotency key: a repeat of it changes nothing and is [`Error::Repeated`].
+    #[must_use]
+    pub const fn idempotent(self, key: Option<&'a IdempotencyKey>) -> Self {
+        Self {
+            idempotency_key: key,
+            ..self
+        }
+    }
+
+    /// Passes a valid `input` on. If it is invalid but the request is a repeat, the repeat comes first: a date that was in the future when
+    /// the key was made may be past by now.
+    ///
+    /// # Errors
+    /// [`Error::Repeated`], [`Error::RequestReused`], [`Error::RequestInFlight`], [`Error::Unavailable`]; otherwise that of `input`.
+    pub async fn unless_repeated<T>(
+        &self,
+        input: Result<T, Error>,
+        now: DateTime<Utc>,
+    ) -> Result<T, Error> {
+        if let (Err(_), Some(request)) = (&input, self.request(now)) {
+            self.database
+                .write(Write::Plain, async |transaction| {
+                    request.refuse_repeat(transaction).await
+                })
+                .await?;
+        }
+        input
     }
 
     /// The keys that `query` asks for, one page of them. A limit out of bounds is brought to the nearest bound. Where the keys before
@@ -151,77 +188,6 @@ impl<'a> Keys<'a> {
             .await
     }
 
-    /// Makes a key. Its secret is in the answer, and nowhere else.
-    ///
-    /// # Errors
-    /// [`Error::KeyLimitReached`]; [`Error::Invalid`] for a group that is not one of the tenant's for keys and for a date that is
-    /// not in the future; where a key acts, [`Error::ExceedsOwnGrant`] and [`Error::ActorRefused`]; [`Error::Unavailable`].
-    pub async fn create(&self, new: NewKey, now: DateTime<Utc>) -> Result<IssuedKey, Error> {
-        done(create::create(self, new, None, now).await?)
-    }
-
-    /// [`Self::create`], once.
-    ///
-    /// # Errors
-    /// Those of [`Self::create`]; [`Error::RequestReused`], [`Error::RequestInFlight`].
-    pub async fn create_once(
-        &self,
-        new: NewKey,
-        idempotency: &IdempotencyKey,
-        now: DateTime<Utc>,
-    ) -> Result<Idempotent<IssuedKey>, Error> {
-        create::create(self, new, Some(idempotency), now).await
-    }
-
-    /// The key that came of a request that counts once, where it was done before. For one that could not be done again: what was a
-    /// future date when the key was made may be none by now, and still the repeat is one.
-    ///
-    /// # Errors
-    /// [`Error::RequestReused`], [`Error::RequestInFlight`], [`Error::Unavailable`].
-    pub async fn find_once(
-        &self,
-        idempotency: &IdempotencyKey,
-        now: DateTime<Utc>,
-    ) -> Result<Option<ApiKey>, Error> {
-        let transaction = self.database.begin_write().await?;
-        let found = self
-            .database
-            .with_timeout(self.find_done(&transaction, Some(idempotency), now))
-            .await;
-        self.database.end(transaction, found).await
-    }
-
-    /// Edits a key. Where `expected_version` is given, it is the [`ApiKey::version`] that the editor has seen. An edit after which
-    /// the key is as it was before writes nothing: no new version, no event.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], also for another tenant's; [`Error::KeyRevoked`]; [`Error::Stale`] where the key has another version by
-    /// now; [`Error::Invalid`] for a group that is not one of the tenant's for keys; [`Error::Unavailable`].
-    pub async fn update(
-        &self,
-        id: KeyId,
-        changes: KeyChanges,
-        expected_version: Option<i64>,
-        now: DateTime<Utc>,
-    ) -> Result<ChangedKey, Error> {
-        done(update::update(self, id, changes, expected_version, None, now).await?)
-    }
-
-    /// [`Self::update`], once. A repeat is not stale.
-    ///
-    /// # Errors
-    /// Those of [`Self::update`]; [`Error::RequestReused`], [`Error::RequestInFlight`].
-    pub async fn update_once(
-        &self,
-        id: KeyId,
-        changes: KeyChanges,
-        expected_version: Option<i64>,
-        idempotency: &IdempotencyKey,
-        now: DateTime<Utc>,
-    ) -> Result<Idempotent<ChangedKey>, Error> {
-        update::update(self, id, changes, expected_version, Some(idempotency), now).await
-    }
-
     /// Who made the newest change of a key, its making included: whose work a stale edit would have undone. `None` where there is
     /// no such key.
     ///
@@ -232,83 +198,10 @@ impl<'a> Keys<'a> {
             .with_timeout(audit::newest_actor(
                 self.database.lookups(),
                 self.scope.tenant_id(),
-                AUDITED_KIND,
+                AuditTarget::API_KEY,
                 id.as_uuid(),
             ))
             .await
-    }
-
-    /// Gives a key a new secret; the old one is dead with the same commit. When it was last used stays.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], also for another tenant's; [`Error::KeyRevoked`]; [`Error::Invalid`] for a date that is neither the
-    /// current one nor in the future; where a key acts, [`Error::ExceedsOwnGrant`] and [`Error::ActorRefused`]; [`Error::Unavailable`].
-    pub async fn rotate(
-        &self,
-        id: KeyId,
-        expiry: RotatedExpiry,
-        now: DateTime<Utc>,
-    ) -> Result<RotatedKey, Error> {
-        done(rotate::rotate(self, id, expiry, None, now).await?)
-    }
-
-    /// [`Self::rotate`], once.
-    ///
-    /// # Errors
-    /// Those of [`Self::rotate`]; [`Error::RequestReused`], [`Error::RequestInFlight`].
-    pub async fn rotate_once(
-        &self,
-        id: KeyId,
-        expiry: RotatedExpiry,
-        idempotency: &IdempotencyKey,
-        now: DateTime<Utc>,
-    ) -> Result<Idempotent<RotatedKey>, Error> {
-        rotate::rotate(self, id, expiry, Some(idempotency), now).await
-    }
-
-    /// The key that acts gives itself a new secret; the old one is dead with the same commit. Everything else stays.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] where no key acts; [`Error::ActorRefused`]; [`Error::Unavailable`].
-    pub async fn rotate_self(&self, now: DateTime<Utc>) -> Result<RotatedKey, Error> {
-        done(rotate::rotate_self(self, now).await?)
-    }
-
-    /// Revokes a key for ever. A key that was revoked before stays as it is, and the trail too.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], also for another tenant's; where a key acts, [`Error::ActorRefused`]; [`Error::Unavailable`].
-    pub async fn revoke(&self, id: KeyId, now: DateTime<Utc>) -> Result<ChangedKey, Error> {
-        done(revoke::revoke(self, id, None, now).await?)
-    }
-
-    /// [`Self::revoke`], once.
-    ///
-    /// # Errors
-    /// Those of [`Self::revoke`]; [`Error::RequestReused`], [`Error::RequestInFlight`].
-    pub async fn revoke_once(
-        &self,
-        id: KeyId,
-        idempotency: &IdempotencyKey,
-        now: DateTime<Utc>,
-    ) -> Result<Idempotent<ChangedKey>, Error> {
-        revoke::revoke(self, id, Some(idempotency), now).await
-    }
-
-    /// How often requests with a key were refused, by day and code, the newest day first; up to 5 seconds late.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
-    pub async fn refusals(&self, id: KeyId) -> Result<Vec<RefusalCount>, Error> {
-        usage::refusals(self, id).await
-    }
-
-    /// How often requests with a key were accepted, by day and address, the newest day first; up to 5 seconds late.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
-    pub async fn uses(&self, id: KeyId) -> Result<Vec<AddressUse>, Error> {
-        usage::uses(self, id).await
     }
 
     /// Where every query for the tenant's keys starts.
@@ -347,35 +240,25 @@ impl<'a> Keys<'a> {
             .into_key(now, self.soon_days())
     }
 
-    /// The key that came of the request, where it is one that counts once and was done before.
-    async fn find_done(
+    /// Runs `work`, which makes or changes the key `id`, in a write transaction; a repeat of an idempotent request does not run it.
+    async fn write<T>(
         &self,
-        transaction: &DatabaseTransaction,
-        idempotency: Option<&IdempotencyKey>,
+        kind: Write,
+        id: KeyId,
         now: DateTime<Utc>,
-    ) -> Result<Option<ApiKey>, Error> {
-        let Some(idempotency) = idempotency else {
-            return Ok(None);
-        };
-        let tenant = self.scope.tenant_id();
-        match idempotency::find_done(transaction, tenant, idempotency, now).await? {
-            Some(id) => self.read(transaction, id, now).await.map(Some),
-            None => Ok(None),
-        }
+        work: impl AsyncFnOnce(&WriteTransaction) -> Result<T, Error>,
+    ) -> Result<Written<T>, Error> {
+        let request = self.request(now);
+        self.database.write_once(kind, request, id, work).await
     }
 
-    /// Remembers which key came of the request, where it is one that counts once.
-    async fn remember(
-        &self,
-        transaction: &DatabaseTransaction,
-        idempotency: Option<&IdempotencyKey>,
-        key: KeyId,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let Some(idempotency) = idempotency else {
-            return Ok(());
-        };
-        idempotency::remember(transaction, self.scope.tenant_id(), idempotency, key, now).await
+    /// The request, if it carries an idempotency key.
+    fn request(&self, now: DateTime<Utc>) -> Option<Request<'_>> {
+        self.idempotency_key.map(|key| Request {
+            key,
+            tenant: self.scope.tenant_id(),
+            now,
+        })
     }
 
     /// The row of a key.
@@ -405,10 +288,10 @@ impl<'a> Keys<'a> {
             .ok_or(NOT_FOUND)
     }
 
-    /// Writes what differs from the row that [`Self::lock`] read, as one change: with the next version, and its event in the trail.
+    /// Writes what differs from the row that [`Self::lock`] read: the columns, the next version, and the audit event.
     async fn change(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &WriteTransaction,
         before: &api_key::Model,
         mut row: api_key::ActiveModel,
         (action, changes): (AuditAction, Value),
@@ -422,40 +305,10 @@ impl<'a> Keys<'a> {
             .filter(api_key::Column::Id.eq(before.id))
             .exec(transaction)
             .await?;
-        let target = target(before.id.into(), &before.name);
-        self.append(transaction, action, target, changes, now).await
-    }
-
-    async fn append(
-        &self,
-        transaction: &DatabaseTransaction,
-        action: AuditAction,
-        target: AuditTarget,
-        changes: Value,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let event = NewEvent {
-            tenant_id: Some(self.scope.tenant_id()),
-            action,
-            target,
-            changes,
-        };
-        audit::append(transaction, self.scope.actor(), event, now).await
-    }
-}
-
-/// What came of a request without a token: it cannot be a repeat.
-fn done<T>(outcome: Idempotent<T>) -> Result<T, Error> {
-    match outcome {
-        Idempotent::Done(done) => Ok(done),
-        Idempotent::Repeated { .. } => Err(Error::RequestReused),
-    }
-}
-
-fn target(id: KeyId, name: &str) -> AuditTarget {
-    AuditTarget {
-        kind: AUDITED_KIND.to_owned(),
-        id: Some(id.as_uuid()),
-        name: name.to_owned(),
+        let target = AuditTarget::api_key(before.id.into(), before.name.as_str());
+        Event::of(self.scope, action, target)
+            .changing(changes)
+            .append(transaction, now)
+            .await
     }
 }

@@ -50,20 +50,21 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), Error> {
     if pending.is_empty() {
         return Ok(());
     }
-    let transaction = database.begin_write().await?;
-    if transaction.get_database_backend() == DbBackend::Postgres {
-        // Changing the schema of a large database takes longer than any request may.
-        transaction
-            .execute_unprepared(&format!(
-                "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
-                 SELECT pg_advisory_xact_lock({POSTGRES_LOCK})"
-            ))
-            .await?;
-    }
-    Migrator::up(&*transaction, None)
-        .await
-        .map_err(|error| name_newer_schema(error.into()))?;
-    database.commit_at_length(transaction).await
+    let migrated = database.write_without_limit(async |transaction| {
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            // Changing the schema of a large database takes longer than any request may.
+            transaction
+                .execute_unprepared(&format!(
+                    "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+                     SELECT pg_advisory_xact_lock({POSTGRES_LOCK})"
+                ))
+                .await?;
+        }
+        Migrator::up(&**transaction, None)
+            .await
+            .map_err(|error| name_newer_schema(error.into()))
+    });
+    migrated.await
 }
 
 /// The same for a copy that nobody else has open.

@@ -5,15 +5,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
 };
-use serde_json::json;
 
 use super::{
-    audit::{self, NewEvent},
+    audit::Event,
     clock,
     entity::{session, user},
     password, random,
-    sign_in::{Attempt, SignIn, SignInOutcome},
+    sign_in::{Attempt, Judgement, SignIn, SignInOutcome},
     users,
+    write::Write,
 };
 use crate::{
     Error, actor::Actor, audit::AuditAction, client_address::ClientAddress, session::SessionToken,
@@ -92,8 +92,8 @@ impl SignIn<'_> {
         let at = clock::stored(now);
         // First, so that nobody has the rules of new passwords work who does not know the current one.
         let judged = match self.judge(&attempt, at).await? {
-            Ok(judged) => judged,
-            Err(outcome) => return Ok(refused(&outcome)),
+            Judgement::Right(judged) => judged,
+            Judgement::Not(outcome) => return Ok(refused(&outcome)),
         };
         let slots = self.database().password_slots();
         let fault = password::find_fault(slots, change.new, &user.email, &user.name).await?;
@@ -128,48 +128,38 @@ impl SignIn<'_> {
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let digest = random::digest(session.expose());
-        let transaction = self.database().begin_write().await?;
-        let is_changed = self
-            .database()
-            .with_timeout(async {
-                let row = user::Entity::find_by_id(change.user.id.as_uuid())
-                    .lock_exclusive()
-                    .one(&transaction)
-                    .await?;
-                let open = session::Entity::find_by_id(digest.clone())
-                    .one(&transaction)
-                    .await?;
-                let (Some(row), Some(_)) = (row, open) else {
-                    return Ok(false);
-                };
-                let version = row.version + 1;
-                let row = user::ActiveModel {
-                    password_hash: Set(password_hash),
-                    updated_at: Set(now),
-                    version: Set(version),
-                    ..row.into()
-                };
-                let user = users::from_row(row.update(&transaction).await?)?;
-                session::Entity::delete_many()
-                    .filter(session::Column::UserId.eq(user.id.as_uuid()))
-                    .filter(session::Column::TokenDigest.ne(digest))
-                    .exec(&transaction)
-                    .await?;
-                let actor = Actor::user(user.id, user.name.clone(), change.client);
-                let event = NewEvent {
-                    tenant_id: user.tenant_id,
-                    action: AuditAction::UserPasswordChanged,
-                    target: users::target(&user),
-                    // Neither password nor hash.
-                    changes: json!({}),
-                };
-                audit::append(&transaction, &actor, event, now).await?;
-                Ok::<_, Error>(true)
-            })
-            .await?;
-        if is_changed {
-            self.database().commit(transaction).await?;
-        }
-        Ok(is_changed)
+        let changed = self.database().write(Write::Plain, async |transaction| {
+            let row = user::Entity::find_by_id(change.user.id.as_uuid())
+                .lock_exclusive()
+                .one(transaction)
+                .await?;
+            let open = session::Entity::find_by_id(digest.clone())
+                .one(transaction)
+                .await?;
+            let (Some(row), Some(_)) = (row, open) else {
+                return Ok(false);
+            };
+            let version = row.version + 1;
+            let row = user::ActiveModel {
+                password_hash: Set(password_hash),
+                updated_at: Set(now),
+                version: Set(version),
+                ..row.into()
+            };
+            let user = users::from_row(row.update(transaction).await?)?;
+            session::Entity::delete_many()
+                .filter(session::Column::UserId.eq(user.id.as_uuid()))
+                .filter(session::Column::TokenDigest.ne(digest))
+                .exec(transaction)
+                .await?;
+            // The event shows neither password nor hash.
+            let actor = Actor::user(user.id, user.name.as_str(), change.client);
+            let action = AuditAction::UserPasswordChanged;
+            Event::by(&actor, user.tenant_id, action, &user)
+                .append(transaction, now)
+                .await?;
+            Ok(true)
+        });
+        Ok(changed.await?.value)
     }
 }

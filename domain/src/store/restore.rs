@@ -36,7 +36,7 @@ use std::{
 
 use self::{differences::Difference, prepared::Prepared, witness::Found};
 use super::{
-    audit::{self, NewEvent},
+    audit::Event,
     backup::{self, count, has_content, not_on_postgres},
     clock,
     connection::{
@@ -279,11 +279,14 @@ async fn make(
         "before": null,
         "after": format!("{}: {why}", difference.reason),
     });
-    let event = NewEvent {
-        tenant_id: difference.tenant_id.map(Into::into),
-        action: difference.action,
-        target: difference.target.clone(),
-        changes,
-    };
-    audit::append(transaction, actor, event, now).await
+    let tenant_id = difference.tenant_id.map(Into::into);
+    Event::by(
+        actor,
+        tenant_id,
+        difference.action,
+        difference.target.clone(),
+    )
+    .changing(changes)
+    .append_offline(transaction, now)
+    .await
 }

@@ -2,17 +2,17 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
-use serde_json::json;
 use std::time::Duration;
 
 use super::{
-    audit::{self, NewEvent},
+    audit::Event,
     clock,
     connection::Database,
     entity::{session, tenant, user},
     random,
     scope::{OperatorScope, TenantScope},
     tenants, users,
+    write::Write,
 };
 use crate::{
     Error,
@@ -128,56 +128,47 @@ impl<'a> Sessions<'a> {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let digest = random::digest(token.expose());
-        let transaction = self.database.begin_write().await?;
-        self.database
-            .with_timeout(async {
-                let found = session::Entity::find_by_id(digest.clone())
-                    .find_also_related(user::Entity)
-                    .one(&transaction)
-                    .await?;
-                let Some((_, Some(user))) = found else {
-                    return Ok(());
-                };
-                let deleted = session::Entity::delete_by_id(digest)
-                    .exec(&transaction)
-                    .await?;
-                if deleted.rows_affected == 0 {
-                    // Somebody else ended it between the two statements, and wrote the event.
-                    return Ok(());
-                }
-                let user = users::from_row(user)?;
-                let event = NewEvent {
-                    tenant_id: user.tenant_id,
-                    action: AuditAction::SignedOut,
-                    target: users::target(&user),
-                    changes: json!({}),
-                };
-                let actor = Actor::user(user.id, user.name, client);
-                audit::append(&transaction, &actor, event, now).await
-            })
-            .await?;
-        self.database.commit(transaction).await
+        let ended = self.database.write(Write::Plain, async |transaction| {
+            let found = session::Entity::find_by_id(digest.clone())
+                .find_also_related(user::Entity)
+                .one(transaction)
+                .await?;
+            let Some((_, Some(user))) = found else {
+                return Ok(());
+            };
+            let deleted = session::Entity::delete_by_id(digest)
+                .exec(transaction)
+                .await?;
+            if deleted.rows_affected == 0 {
+                // Another transaction ended it between the two statements, and wrote the event.
+                return Ok(());
+            }
+            let user = users::from_row(user)?;
+            let actor = Actor::user(user.id, user.name.as_str(), client);
+            Event::by(&actor, user.tenant_id, AuditAction::SignedOut, &user)
+                .append(transaction, now)
+                .await
+        });
+        ended.await.map(drop)
     }
 
     /// Puts off the end for idleness; never the absolute one. A failure is no failure of the request: the session is good, and the
     /// worst that follows is that it ends too early.
     async fn record_seen(&self, session: session::Model, now: DateTime<Utc>) {
         let now = clock::stored(now);
-        let recorded = tokio::time::timeout(SEEN_PATIENCE, async {
-            let transaction = self.database.begin_write().await?;
-            session::Entity::update_many()
-                .col_expr(session::Column::LastSeenAt, Expr::value(now))
-                .filter(session::Column::TokenDigest.eq(session.token_digest))
-                .filter(session::Column::LastSeenAt.lt(now))
-                .exec(&transaction)
-                .await?;
-            self.database.commit(transaction).await
-        })
-        .await;
+        let update = session::Entity::update_many()
+            .col_expr(session::Column::LastSeenAt, Expr::value(now))
+            .filter(session::Column::TokenDigest.eq(session.token_digest))
+            .filter(session::Column::LastSeenAt.lt(now));
+        let recorded = self.database.write(Write::Plain, async |transaction| {
+            update.exec(transaction).await?;
+            Ok(())
+        });
+        let recorded = tokio::time::timeout(SEEN_PATIENCE, recorded).await;
         match recorded {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "a session's last use was not written"),
-            Err(_) => tracing::debug!("a session's last use was not written in time"),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "session: last use not recorded"),
+            Err(_) => tracing::debug!("session: last use not recorded in time"),
         }
     }
 }

@@ -7,18 +7,18 @@ pub(super) mod throttle;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
-use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
 
 use self::{buckets::Buckets, throttle::Reservation};
 use super::{
-    audit::{self, NewEvent},
+    audit::Event,
     clock,
     connection::Database,
     entity::{tenant, user},
     password::{self, Verdict},
     users,
+    write::Write,
 };
 use crate::{
     Error,
@@ -133,12 +133,19 @@ impl Known {
     }
 }
 
-/// An attempt whose password was looked at.
+/// An attempt whose password was verified.
 pub(super) struct Judged {
     account: Account,
     known: Known,
     reservation: Reservation,
     verdict: Verdict,
+}
+
+/// The judgement of an attempt's password.
+pub(super) enum Judgement {
+    Right(Box<Judged>),
+    /// The attempt ended otherwise.
+    Not(SignInOutcome),
 }
 
 impl Judged {
@@ -172,12 +179,12 @@ impl<'a> SignIn<'a> {
     ) -> Result<SignInOutcome, Error> {
         let now = clock::stored(now);
         match self.judge(&attempt, now).await? {
-            Ok(judged) => self.sign_in(&attempt, &judged, now).await,
-            Err(outcome) => Ok(outcome),
+            Judgement::Right(judged) => self.sign_in(&attempt, &judged, now).await,
+            Judgement::Not(outcome) => Ok(outcome),
         }
     }
 
-    /// Judges the password of an attempt; nothing is signed in yet. `Err` is what came of one that is refused.
+    /// Judges the password of an attempt. Signs nobody in yet.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -185,25 +192,32 @@ impl<'a> SignIn<'a> {
         &self,
         attempt: &Attempt<'_>,
         now: DateTime<Utc>,
-    ) -> Result<Result<Judged, SignInOutcome>, Error> {
+    ) -> Result<Judgement, Error> {
+        match self.judge_unless_throttled(attempt, now).await {
+            Err(Error::Throttled { retry_after }) => {
+                Ok(Judgement::Not(SignInOutcome::Throttled { retry_after }))
+            }
+            judgement => judgement,
+        }
+    }
+
+    async fn judge_unless_throttled(
+        &self,
+        attempt: &Attempt<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Judgement, Error> {
         if attempt.password.len() > password::MAX_BYTES {
-            return Ok(Err(SignInOutcome::TooLong));
+            return Ok(Judgement::Not(SignInOutcome::TooLong));
         }
         let account = Account::typed(attempt.email);
         let buckets = Buckets::of(&account.text, attempt.client);
-        // Reads alone: a flood that is refused costs neither a slot nor the writer.
-        let known = match self.look(&account, &buckets, attempt, now).await? {
-            Ok(known) => known,
-            Err(retry_after) => return Ok(Err(SignInOutcome::Throttled { retry_after })),
-        };
-        // Before anything is counted, so that nobody's tries are used up by our being busy.
+        // Reads only: refusing a flood costs neither a password slot nor the writer.
+        let known = self.look(&account, &buckets, attempt, now).await?;
+        // Before anything is counted, so that a busy server uses up no attempts.
         let Some(slot) = self.database.password_slots().acquire(PATIENCE).await else {
-            return Ok(Err(SignInOutcome::Busy));
+            return Ok(Judgement::Not(SignInOutcome::Busy));
         };
-        let reservation = match self.reserve(&buckets, &known, now).await? {
-            Ok(reservation) => reservation,
-            Err(retry_after) => return Ok(Err(SignInOutcome::Throttled { retry_after })),
-        };
+        let reservation = self.reserve(&buckets, &known, now).await?;
         let stored = known.user.as_ref().map(|user| user.password_hash.clone());
         let verdict = password::verify(slot, attempt.password, stored).await?;
         let judged = Judged {
@@ -213,13 +227,13 @@ impl<'a> SignIn<'a> {
             verdict,
         };
         if judged.is_right() {
-            return Ok(Ok(judged));
+            return Ok(Judgement::Right(Box::new(judged)));
         }
         self.refuse(attempt, &judged, now).await?;
-        Ok(Err(SignInOutcome::Refused))
+        Ok(Judgement::Not(SignInOutcome::Refused))
     }
 
-    /// Signs in whose password was found right; refuses where the user was changed meanwhile.
+    /// Opens a session after a right password; refuses if the user was changed meanwhile.
     pub(super) async fn sign_in(
         &self,
         attempt: &Attempt<'_>,
@@ -228,18 +242,20 @@ impl<'a> SignIn<'a> {
     ) -> Result<SignInOutcome, Error> {
         if let (Verdict::Right { rehashed }, Some(user)) = (&judged.verdict, judged.known.active())
         {
-            let opened = self
-                .open(attempt, user, rehashed.clone(), &judged.reservation, now)
-                .await?;
-            if let Some(opened) = opened {
-                return Ok(opened);
+            let rehashed = rehashed.clone();
+            match self
+                .open(attempt, user, rehashed, &judged.reservation, now)
+                .await
+            {
+                Err(Error::Stale) => {}
+                opened => return opened,
             }
         }
         self.refuse(attempt, judged, now).await?;
         Ok(SignInOutcome::Refused)
     }
 
-    /// Takes back that an attempt whose password was right counts as failed.
+    /// Takes back that an attempt with a right password was counted as failed.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -247,14 +263,11 @@ impl<'a> SignIn<'a> {
         let Some(user) = judged.known.active() else {
             return Ok(());
         };
-        let transaction = self.database.begin_write().await?;
-        self.database
-            .with_timeout(async {
-                throttle::succeed(&transaction, &judged.reservation).await?;
-                opening::confirm_user(&transaction, user, None).await
-            })
-            .await?;
-        self.database.commit(transaction).await
+        let forgiven = self.database.write(Write::Plain, async |transaction| {
+            throttle::succeed(transaction, &judged.reservation).await?;
+            opening::confirm_user(transaction, user, None).await
+        });
+        forgiven.await.map(drop)
     }
 
     /// Whether nobody can sign in yet because there is no user.
@@ -276,14 +289,17 @@ impl<'a> SignIn<'a> {
         Ok(any.is_none())
     }
 
-    /// What is known of the account; `Err` is how long to wait where it may not be tried now.
+    /// Reads the account.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] if it may not be tried now.
     async fn look(
         &self,
         account: &Account,
         buckets: &Buckets,
         attempt: &Attempt<'_>,
         now: DateTime<Utc>,
-    ) -> Result<Result<Known, TimeDelta>, Error> {
+    ) -> Result<Known, Error> {
         let reader = self.database.lookups();
         self.database
             .with_timeout(async {
@@ -294,54 +310,49 @@ impl<'a> SignIn<'a> {
                     .await?;
                 let (user, tenant) =
                     row.map_or((None, None), |(user, tenant)| (Some(user), tenant));
-                // Asked for an unknown user too: the time must not tell.
+                // Read for an unknown user too, so that both cases take the same time.
                 let id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
                 let is_familiar = opening::is_familiar(reader, id, attempt, now).await?;
                 let mut retry_after = throttle::refusal(reader, buckets, now).await?;
                 if !is_familiar {
-                    // Both may hold: who is told the shorter wait would come back for nothing.
+                    // The longer wait of the two: after the shorter one the client would be refused again.
                     retry_after =
                         retry_after.max(consecutive::refusal(reader, buckets, now).await?);
                 }
-                Ok::<_, Error>(match retry_after {
-                    Some(retry_after) => Err(retry_after),
+                match retry_after {
+                    Some(retry_after) => Err(Error::Throttled { retry_after }),
                     None => Ok(Known {
                         user,
                         tenant,
                         is_familiar,
                     }),
-                })
+                }
             })
             .await
     }
 
-    /// Counts the try as failed; `Err` is how long to wait where others were faster.
+    /// Counts the attempt as failed, until [`throttle::succeed`] takes it back.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] if concurrent attempts took the last place; nothing is counted then.
     async fn reserve(
         &self,
         buckets: &Buckets,
         known: &Known,
         now: DateTime<Utc>,
-    ) -> Result<Result<Reservation, TimeDelta>, Error> {
-        let transaction = self.database.begin_write().await?;
-        let reserved = self
-            .database
-            .with_timeout(async {
-                let reserved = throttle::reserve(&transaction, buckets, now).await?;
-                if reserved.is_err() {
-                    return Ok(reserved);
-                }
-                let counted =
-                    consecutive::reserve(&transaction, buckets, known.is_familiar, now).await?;
-                Ok::<_, Error>(counted.and(reserved))
-            })
-            .await?;
-        if reserved.is_ok() {
-            self.database.commit(transaction).await?;
-        }
-        Ok(reserved)
+    ) -> Result<Reservation, Error> {
+        let reserved = self.database.write(Write::Plain, async |transaction| {
+            let reservation = throttle::reserve(transaction, buckets, now).await?;
+            consecutive::reserve(transaction, buckets, known.is_familiar, now).await?;
+            Ok(reservation)
+        });
+        Ok(reserved.await?.value)
     }
 
-    /// Signs in whose password was right; `None` where the user was changed meanwhile.
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] if the user was changed meanwhile; [`Error::Unavailable`].
     async fn open(
         &self,
         attempt: &Attempt<'_>,
@@ -349,42 +360,29 @@ impl<'a> SignIn<'a> {
         rehashed: Option<String>,
         reservation: &Reservation,
         now: DateTime<Utc>,
-    ) -> Result<Option<SignInOutcome>, Error> {
+    ) -> Result<SignInOutcome, Error> {
         let user = users::from_row(row.clone())?;
-        let transaction = self.database.begin_write().await?;
-        let tokens = self
-            .database
-            .with_timeout(async {
-                throttle::succeed(&transaction, reservation).await?;
-                if !opening::confirm_user(&transaction, row, rehashed).await? {
-                    return Ok(None);
-                }
-                let session =
-                    opening::open_session(&transaction, row.id, attempt.previous, now).await?;
-                let device =
-                    opening::know_device(&transaction, row.id, attempt.device, now).await?;
-                opening::know_address(&transaction, row.id, attempt.client, now).await?;
-                let actor = Actor::user(user.id, user.name.clone(), attempt.client);
-                let event = NewEvent {
-                    tenant_id: user.tenant_id,
-                    action: AuditAction::SignedIn,
-                    target: users::target(&user),
-                    changes: json!({}),
-                };
-                audit::append(&transaction, &actor, event, now).await?;
-                opening::forget_old_sessions(&transaction, now).await?;
-                Ok::<_, Error>(Some((session, device)))
-            })
-            .await?;
-        let Some((session, device)) = tokens else {
-            return Ok(None);
-        };
-        self.database.commit(transaction).await?;
-        Ok(Some(SignInOutcome::SignedIn {
+        let opened = self.database.write(Write::Plain, async |transaction| {
+            throttle::succeed(transaction, reservation).await?;
+            if !opening::confirm_user(transaction, row, rehashed).await? {
+                return Err(Error::Stale);
+            }
+            let session = opening::open_session(transaction, row.id, attempt.previous, now).await?;
+            let device = opening::know_device(transaction, row.id, attempt.device, now).await?;
+            opening::know_address(transaction, row.id, attempt.client, now).await?;
+            let actor = Actor::user(user.id, user.name.as_str(), attempt.client);
+            Event::by(&actor, user.tenant_id, AuditAction::SignedIn, &user)
+                .append(transaction, now)
+                .await?;
+            opening::forget_old_sessions(transaction, now).await?;
+            Ok((session, device))
+        });
+        let (session, device) = opened.await?.value;
+        Ok(SignInOutcome::SignedIn {
             user,
             session,
             device,
-        }))
+        })
     }
 
     /// Writes into the audit trail that a sign-in was refused: once for each account, address and window.
@@ -412,29 +410,17 @@ impl<'a> SignIn<'a> {
             },
             client: Some(attempt.client),
         };
-        let event = NewEvent {
-            tenant_id: known
-                .user
-                .as_ref()
-                .and_then(|user| user.tenant_id)
-                .map(Into::into),
-            action: AuditAction::SignInRefused,
-            target: AuditTarget {
-                kind: "user".to_owned(),
-                id,
-                name: account.shown(),
-            },
-            changes: json!({}),
-        };
-        let transaction = self.database.begin_write().await?;
-        self.database
-            .with_timeout(async {
-                if throttle::note_refusal(&transaction, reservation).await? {
-                    audit::append(&transaction, &actor, event, now).await?;
-                }
-                Ok::<_, Error>(())
-            })
-            .await?;
-        self.database.commit(transaction).await
+        let tenant_id = known.user.as_ref().and_then(|user| user.tenant_id);
+        let refused = self.database.write(Write::Plain, async |transaction| {
+            if throttle::note_refusal(transaction, reservation).await? {
+                let target = AuditTarget::account(id, account.shown());
+                let action = AuditAction::SignInRefused;
+                Event::by(&actor, tenant_id.map(Into::into), action, target)
+                    .append(transaction, now)
+                    .await?;
+            }
+            Ok(())
+        });
+        refused.await.map(drop)
     }
 }

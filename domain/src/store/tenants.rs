@@ -3,25 +3,27 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
-    DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, SqlErr,
+    EntityTrait, QueryFilter, QuerySelect, SqlErr,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::{
-    audit::{self, NewEvent},
+    audit::Event,
     clock,
     connection::Database,
     entity::{api_key, tenant},
     error::damaged,
     random,
     scope::{OperatorScope, TenantScope},
+    write::Write,
 };
 use crate::{
     Error, FieldError,
-    audit::{AuditAction, AuditTarget},
+    audit::AuditAction,
     id::KeyId,
+    propagation::Written,
     tenant::{KeyQuota, MAX_KEY_LIMIT, Slug, Tenant, TenantRef},
     text,
 };
@@ -153,39 +155,28 @@ impl<'a> Tenants<'a> {
             updated_at: Set(now),
             version: Set(1),
         };
-        let transaction = self.database.begin_write().await?;
-        let tenant = self
-            .database
-            .with_timeout(async {
-                let row =
-                    row.insert(&transaction)
-                        .await
-                        .map_err(|error| match error.sql_err() {
-                            Some(SqlErr::UniqueConstraintViolation(_)) => Error::AlreadyExists {
-                                what: "tenant",
-                                name: slug.to_string(),
-                            },
-                            _ => error.into(),
-                        })?;
-                let tenant = from_row(row)?;
-                let changes = json!({
-                    "name": { "before": null, "after": tenant.name },
-                    "slug": { "before": null, "after": tenant.slug },
-                    "key_limit": { "before": null, "after": tenant.key_limit },
-                });
-                self.append(
-                    &transaction,
-                    AuditAction::TenantCreated,
-                    &tenant,
-                    changes,
-                    now,
-                )
+        let created = self.database.write(Write::Plain, async |transaction| {
+            let inserted = row.insert(transaction).await;
+            let row = inserted.map_err(|error| match error.sql_err() {
+                Some(SqlErr::UniqueConstraintViolation(_)) => Error::AlreadyExists {
+                    what: "tenant",
+                    name: slug.to_string(),
+                },
+                _ => error.into(),
+            })?;
+            let tenant = from_row(row)?;
+            let changes = json!({
+                "name": { "before": null, "after": tenant.name },
+                "slug": { "before": null, "after": tenant.slug },
+                "key_limit": { "before": null, "after": tenant.key_limit },
+            });
+            self.event(AuditAction::TenantCreated, &tenant)
+                .changing(changes)
+                .append(transaction, now)
                 .await?;
-                Ok::<_, Error>(tenant)
-            })
-            .await?;
-        self.database.commit(transaction).await?;
-        Ok(tenant)
+            Ok(tenant)
+        });
+        Ok(created.await?.value)
     }
 
     /// Changes the key limit. Lowering it below what is used deletes nothing; setting it to what it is changes nothing.
@@ -197,7 +188,7 @@ impl<'a> Tenants<'a> {
         slug: &str,
         limit: u32,
         now: DateTime<Utc>,
-    ) -> Result<Tenant, Error> {
+    ) -> Result<Written<Tenant>, Error> {
         check_limit(limit)?;
         self.change(slug, AuditAction::TenantLimitChanged, now, |before| {
             (before.key_limit != i64::from(limit)).then(|| Change {
@@ -215,7 +206,7 @@ impl<'a> Tenants<'a> {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
-    pub async fn suspend(&self, slug: &str, now: DateTime<Utc>) -> Result<Tenant, Error> {
+    pub async fn suspend(&self, slug: &str, now: DateTime<Utc>) -> Result<Written<Tenant>, Error> {
         self.change(slug, AuditAction::TenantSuspended, now, |before| {
             before
                 .suspended_at
@@ -229,7 +220,7 @@ impl<'a> Tenants<'a> {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
-    pub async fn resume(&self, slug: &str, now: DateTime<Utc>) -> Result<Tenant, Error> {
+    pub async fn resume(&self, slug: &str, now: DateTime<Utc>) -> Result<Written<Tenant>, Error> {
         self.change(slug, AuditAction::TenantResumed, now, |before| {
             before
                 .suspended_at
@@ -264,24 +255,23 @@ impl<'a> Tenants<'a> {
         }
     }
 
-    /// Changes one tenant in one transaction with its event; nothing at all where `change` finds nothing to do.
+    /// Changes one tenant. Writes nothing, and no event, if `change` returns `None`.
     async fn change(
         &self,
         slug: &str,
         action: AuditAction,
         now: DateTime<Utc>,
         change: impl FnOnce(&tenant::Model) -> Option<Change>,
-    ) -> Result<Tenant, Error> {
+    ) -> Result<Written<Tenant>, Error> {
         let now = clock::stored(now);
         let slug = typed_slug(slug)?;
-        let transaction = self.database.begin_write().await?;
-        let tenant = self
+        let changed = self
             .database
-            .with_timeout(async {
+            .write(Write::ChangesVerdicts, async |transaction| {
                 let before = tenant::Entity::find()
                     .filter(tenant::Column::Slug.eq(slug.as_str()))
                     .lock_exclusive()
-                    .one(&transaction)
+                    .one(transaction)
                     .await?
                     .ok_or(NOT_FOUND)?;
                 let Some(Change { mut row, changes }) = change(&before) else {
@@ -289,39 +279,22 @@ impl<'a> Tenants<'a> {
                 };
                 row.version = Set(before.version + 1);
                 row.updated_at = Set(now);
-                let tenant = from_row(row.update(&transaction).await?)?;
-                self.append(&transaction, action, &tenant, changes, now)
+                let tenant = from_row(row.update(transaction).await?)?;
+                self.event(action, &tenant)
+                    .changing(changes)
+                    .append(transaction, now)
                     .await?;
-                Ok::<_, Error>(tenant)
-            })
-            .await?;
-        self.database.commit_change(transaction).await?;
-        Ok(tenant)
+                Ok(tenant)
+            });
+        changed.await
     }
 
-    async fn append(
-        &self,
-        transaction: &DatabaseTransaction,
-        action: AuditAction,
-        tenant: &Tenant,
-        changes: Value,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let event = NewEvent {
-            tenant_id: Some(tenant.id),
-            action,
-            target: AuditTarget {
-                kind: "tenant".to_owned(),
-                id: Some(tenant.id.as_uuid()),
-                name: tenant.name.clone(),
-            },
-            changes,
-        };
-        audit::append(transaction, self.operator.actor(), event, now).await
+    fn event(&self, action: AuditAction, tenant: &Tenant) -> Event<'_> {
+        Event::by(self.operator.actor(), Some(tenant.id), action, tenant)
     }
 }
 
-/// What becomes of a row, and what the audit trail says of it.
+/// The columns that change, and the changes for the audit event.
 struct Change {
     row: tenant::ActiveModel,
     changes: Value,

@@ -5,10 +5,10 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
     EntityTrait, QueryFilter, QueryOrder, QuerySelect, SqlErr,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
-    audit::{self, NewEvent},
+    audit::Event,
     clock,
     connection::Database,
     entity::{session, tenant, user},
@@ -18,10 +18,11 @@ use super::{
     scope::OperatorScope,
     sign_in::throttle,
     tenants,
+    write::Write,
 };
 use crate::{
     Error, FieldError,
-    audit::{AuditAction, AuditTarget},
+    audit::AuditAction,
     tenant::Tenant,
     text,
     user::{Email, Role, User},
@@ -100,31 +101,26 @@ impl<'a> Users<'a> {
             updated_at: Set(now),
             version: Set(1),
         };
-        let transaction = self.database.begin_write().await?;
-        let user = self
-            .database
-            .with_timeout(async {
-                let row =
-                    row.insert(&transaction)
-                        .await
-                        .map_err(|error| match error.sql_err() {
-                            Some(SqlErr::UniqueConstraintViolation(_)) => taken(&new.email),
-                            _ => error.into(),
-                        })?;
-                let user = from_row(row)?;
-                let changes = json!({
-                    "email": { "before": null, "after": user.email },
-                    "name": { "before": null, "after": user.name },
-                    "role": { "before": null, "after": user.role },
-                    "tenant": { "before": null, "after": tenant.map(|tenant| tenant.slug) },
-                });
-                self.append(&transaction, AuditAction::UserCreated, &user, changes, now)
-                    .await?;
-                Ok::<_, Error>(user)
-            })
-            .await?;
-        self.database.commit(transaction).await?;
-        Ok(user)
+        let created = self.database.write(Write::Plain, async |transaction| {
+            let inserted = row.insert(transaction).await;
+            let row = inserted.map_err(|error| match error.sql_err() {
+                Some(SqlErr::UniqueConstraintViolation(_)) => taken(&new.email),
+                _ => error.into(),
+            })?;
+            let user = from_row(row)?;
+            let changes = json!({
+                "email": { "before": null, "after": user.email },
+                "name": { "before": null, "after": user.name },
+                "role": { "before": null, "after": user.role },
+                "tenant": { "before": null, "after": tenant.map(|tenant| tenant.slug) },
+            });
+            self.event(AuditAction::UserCreated, &user)
+                .changing(changes)
+                .append(transaction, now)
+                .await?;
+            Ok(user)
+        });
+        Ok(created.await?.value)
     }
 
     /// Sets a user's password, ends every session of the user and clears what throttles the account.
@@ -148,37 +144,27 @@ impl<'a> Users<'a> {
         }
         let password_hash = password::hash(slots, password).await?;
         let now = clock::stored(now);
-        let transaction = self.database.begin_write().await?;
-        let user = self
-            .database
-            .with_timeout(async {
-                // Buckets before the user, as a sign-in takes them: two that wait for each other would wait for ever.
-                throttle::forget_account(&transaction, email.as_str()).await?;
-                let before = lock(&transaction, email).await?;
-                let version = before.version + 1;
-                let row = user::ActiveModel {
-                    password_hash: Set(password_hash),
-                    consecutive_failures: Set(0),
-                    updated_at: Set(now),
-                    version: Set(version),
-                    ..before.into()
-                };
-                let user = from_row(row.update(&transaction).await?)?;
-                end_sessions(&transaction, &user).await?;
-                // The trail says that it changed; neither password nor hash stands in it.
-                self.append(
-                    &transaction,
-                    AuditAction::UserPasswordChanged,
-                    &user,
-                    json!({}),
-                    now,
-                )
+        let changed = self.database.write(Write::Plain, async |transaction| {
+            // Buckets before the user, in the order of a sign-in: otherwise the two could deadlock.
+            throttle::forget_account(transaction, email.as_str()).await?;
+            let before = lock(transaction, email).await?;
+            let version = before.version + 1;
+            let row = user::ActiveModel {
+                password_hash: Set(password_hash),
+                consecutive_failures: Set(0),
+                updated_at: Set(now),
+                version: Set(version),
+                ..before.into()
+            };
+            let user = from_row(row.update(transaction).await?)?;
+            end_sessions(transaction, &user).await?;
+            // The event shows that the password changed, and neither password nor hash.
+            self.event(AuditAction::UserPasswordChanged, &user)
+                .append(transaction, now)
                 .await?;
-                Ok::<_, Error>(user)
-            })
-            .await?;
-        self.database.commit(transaction).await?;
-        Ok(user)
+            Ok(user)
+        });
+        Ok(changed.await?.value)
     }
 
     /// Ends every session of the user and refuses every further sign-in. A user who is disabled stays as they are.
@@ -187,31 +173,28 @@ impl<'a> Users<'a> {
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn disable(&self, email: &Email, now: DateTime<Utc>) -> Result<User, Error> {
         let now = clock::stored(now);
-        let transaction = self.database.begin_write().await?;
-        let user = self
-            .database
-            .with_timeout(async {
-                let before = lock(&transaction, email).await?;
-                if before.disabled_at.is_some() {
-                    return from_row(before);
-                }
-                let version = before.version + 1;
-                let row = user::ActiveModel {
-                    disabled_at: Set(Some(now)),
-                    updated_at: Set(now),
-                    version: Set(version),
-                    ..before.into()
-                };
-                let user = from_row(row.update(&transaction).await?)?;
-                end_sessions(&transaction, &user).await?;
-                let changes = json!({ "disabled_at": { "before": null, "after": now } });
-                self.append(&transaction, AuditAction::UserDisabled, &user, changes, now)
-                    .await?;
-                Ok::<_, Error>(user)
-            })
-            .await?;
-        self.database.commit(transaction).await?;
-        Ok(user)
+        let disabled = self.database.write(Write::Plain, async |transaction| {
+            let before = lock(transaction, email).await?;
+            if before.disabled_at.is_some() {
+                return from_row(before);
+            }
+            let version = before.version + 1;
+            let row = user::ActiveModel {
+                disabled_at: Set(Some(now)),
+                updated_at: Set(now),
+                version: Set(version),
+                ..before.into()
+            };
+            let user = from_row(row.update(transaction).await?)?;
+            end_sessions(transaction, &user).await?;
+            let changes = json!({ "disabled_at": { "before": null, "after": now } });
+            self.event(AuditAction::UserDisabled, &user)
+                .changing(changes)
+                .append(transaction, now)
+                .await?;
+            Ok(user)
+        });
+        Ok(disabled.await?.value)
     }
 
     /// The new user's tenant; and whether the email is taken, before a password is hashed for nothing.
@@ -231,21 +214,8 @@ impl<'a> Users<'a> {
             .await
     }
 
-    async fn append(
-        &self,
-        transaction: &DatabaseTransaction,
-        action: AuditAction,
-        user: &User,
-        changes: Value,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let event = NewEvent {
-            tenant_id: user.tenant_id,
-            action,
-            target: target(user),
-            changes,
-        };
-        audit::append(transaction, self.operator.actor(), event, now).await
+    fn event(&self, action: AuditAction, user: &User) -> Event<'_> {
+        Event::by(self.operator.actor(), user.tenant_id, action, user)
     }
 }
 
@@ -311,15 +281,6 @@ async fn end_sessions(transaction: &DatabaseTransaction, user: &User) -> Result<
         .exec(transaction)
         .await?;
     Ok(())
-}
-
-/// A user as the audit trail names one: by the email, which no other user has.
-pub(crate) fn target(user: &User) -> AuditTarget {
-    AuditTarget {
-        kind: "user".to_owned(),
-        id: Some(user.id.as_uuid()),
-        name: user.email.to_string(),
-    }
 }
 
 /// The user that a row holds.

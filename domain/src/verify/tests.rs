@@ -165,7 +165,7 @@ async fn p34_a_rotated_secret_is_dead_and_the_new_one_works() {
     let rotated = keys.rotate(served.key.key.id, RotatedExpiry::Keep, served.fixture.now);
     let rotated = rotated.await.expect("rotated");
     assert_eq!(served.judge_key().await, Err(Refusal::InvalidApiKey));
-    assert_eq!(served.judge(&rotated.secret).await, Ok(()));
+    assert_eq!(served.judge(&rotated.value.secret).await, Ok(()));
 }
 
 #[tokio::test]

@@ -7,5 +7,6 @@ mod form;
 mod names;
 mod own_grant;
 mod permission;
+mod rotation;
 mod secret;
 mod verdict;

@@ -7,10 +7,7 @@ use domain::{
     client_address::ClientAddress,
     id::KeyId,
     key::{IssuedKey, format::Secret, query::KeyQuery, verdict::Refusal},
-    store::{
-        TenantScope,
-        idempotency::{IdempotencyKey, Idempotent},
-    },
+    store::{TenantScope, idempotency::IdempotencyKey},
     verify::{Owner, Question, Verifier},
 };
 use sea_orm::SqlErr;
@@ -172,16 +169,15 @@ async fn a_key_of_an_idempotent_request_is_not_archived_for_a_day() {
         let keys = fixture.store.keys(&scope);
         let asks = KeyId::from(Uuid::nil());
         let token = IdempotencyKey::header(asks, "create", b"content").unwrap();
-        let made = keys.create_once(new_key("once", &group), &token, fixture.now);
-        let Idempotent::Done(made) = made.await.unwrap() else {
-            panic!("no repeat");
-        };
+        let creating = keys.idempotent(Some(&token));
+        let made = creating.create(new_key("once", &group), fixture.now);
+        let made = made.await.unwrap();
         keys.revoke(made.key.id, fixture.now).await.unwrap();
 
         archive(fixture, 0, TimeDelta::hours(23)).await;
         assert_eq!(names(fixture, &scope, "").await, ["once"]);
-        let again = keys.create_once(new_key("once", &group), &token, fixture.now);
-        assert!(matches!(again.await.unwrap(), Idempotent::Repeated { .. }));
+        let again = creating.create(new_key("once", &group), fixture.now);
+        assert!(matches!(again.await, Err(Error::Repeated { .. })));
 
         archive(fixture, 0, TimeDelta::hours(25)).await;
         assert_eq!(names(fixture, &scope, "").await, Vec::<String>::new());

@@ -129,8 +129,8 @@ async fn setting_permissions_replaces_them_and_equal_ones_change_nothing() {
                 .set_permissions(&name_or_id, wanted.clone(), later)
                 .await
                 .unwrap();
-            assert_eq!(changed.id, made.id);
-            assert_eq!(changed.permissions, wanted);
+            assert_eq!(changed.value.id, made.id);
+            assert_eq!(changed.value.permissions, wanted);
         }
         assert_eq!(groups.find("Ordering").await.unwrap().permissions, wanted);
 

@@ -6,10 +6,7 @@ use domain::{
     audit::AuditAction,
     id::{KeyId, UserId},
     key::{ApiKey, KeyChanges, KeyStatus, RotatedExpiry, query::KeyQuery},
-    store::{
-        TenantScope,
-        idempotency::{IdempotencyKey, Idempotent},
-    },
+    store::{TenantScope, idempotency::IdempotencyKey, keys::Keys},
 };
 use sea_orm::{ConnectionTrait, Statement};
 use std::pin::pin;
@@ -21,17 +18,15 @@ use crate::{
     test_store::{TestStore, on_every_database},
 };
 
-fn done<T: std::fmt::Debug>(outcome: Idempotent<T>) -> T {
-    match outcome {
-        Idempotent::Done(done) => done,
-        Idempotent::Repeated { .. } => panic!("a repeat: {outcome:?}"),
-    }
-}
-
-fn repeated<T: std::fmt::Debug>(outcome: Idempotent<T>) -> ApiKey {
-    match outcome {
-        Idempotent::Repeated { key } => key,
-        Idempotent::Done(_) => panic!("no repeat: {outcome:?}"),
+/// The key of a request that was carried out before, as it is now.
+async fn repeated<T: std::fmt::Debug>(
+    keys: &Keys<'_>,
+    result: Result<T, Error>,
+    now: DateTime<Utc>,
+) -> ApiKey {
+    match result {
+        Err(Error::Repeated { id }) => keys.get(id.into(), now).await.expect("a key"),
+        other => panic!("not a repeat: {other:?}"),
     }
 }
 
@@ -87,35 +82,41 @@ async fn a_repeated_request_changes_nothing_and_is_audited_once() {
 
         let create = token("create");
         let new = || new_key("ERP", &group);
-        let made = done(keys.create_once(new(), &create, fixture.now).await.unwrap());
-        let again = keys.create_once(new(), &create, later).await.unwrap();
-        assert_eq!(repeated(again), made.key);
+        let creating = keys.idempotent(Some(&create));
+        let made = creating.create(new(), fixture.now).await.unwrap();
+        let again = creating.create(new(), later).await;
+        assert_eq!(repeated(&keys, again, later).await, made.key);
         assert_eq!(keys.quota().await.unwrap().used, 1);
 
         let id = made.key.id;
         let (rotate, keep) = (token("rotate"), RotatedExpiry::Keep);
-        let rotated = done(keys.rotate_once(id, keep, &rotate, later).await.unwrap());
-        let again = keys.rotate_once(id, keep, &rotate, later).await.unwrap();
-        assert_eq!(repeated(again), rotated.key);
+        let rotating = keys.idempotent(Some(&rotate));
+        let rotated = rotating.rotate(id, keep, later).await.unwrap().value;
+        let again = rotating.rotate(id, keep, later).await;
+        assert_eq!(repeated(&keys, again, later).await, rotated.key);
 
         let (edit, version) = (token("edit"), Some(2));
-        let changes = || renamed("CRM");
-        let edited = keys.update_once(id, changes(), version, &edit, later).await;
-        let edited = done(edited.unwrap()).key;
+        let editing = keys.idempotent(Some(&edit));
+        let edited = editing.update(id, renamed("CRM"), version, later).await;
+        let edited = edited.unwrap().value;
         assert_eq!((edited.version, edited.name.as_str()), (3, "CRM"));
         // The repeated edit names an old version: the edit itself has raised it.
-        let again = keys.update_once(id, changes(), version, &edit, later).await;
-        assert_eq!(repeated(again.unwrap()), edited);
+        let again = editing.update(id, renamed("CRM"), version, later).await;
+        assert_eq!(repeated(&keys, again, later).await, edited);
 
         // A repeat returns the key's current state.
         let revoke = token("revoke");
-        let revoked = done(keys.revoke_once(id, &revoke, later).await.unwrap()).key;
-        let again = keys.revoke_once(id, &revoke, later).await.unwrap();
-        assert_eq!(repeated(again), revoked);
-        let again = keys.create_once(new(), &create, later).await.unwrap();
-        assert_eq!(repeated(again), revoked);
-        let again = keys.rotate_once(id, keep, &rotate, later).await.unwrap();
-        assert_eq!(repeated(again).status, KeyStatus::Revoked);
+        let revoking = keys.idempotent(Some(&revoke));
+        let revoked = revoking.revoke(id, later).await.unwrap().value;
+        let again = revoking.revoke(id, later).await;
+        assert_eq!(repeated(&keys, again, later).await, revoked);
+        let again = creating.create(new(), later).await;
+        assert_eq!(repeated(&keys, again, later).await, revoked);
+        let again = rotating.rotate(id, keep, later).await;
+        assert_eq!(
+            repeated(&keys, again, later).await.status,
+            KeyStatus::Revoked
+        );
         for action in [
             AuditAction::ApiKeyCreated,
             AuditAction::ApiKeyRotated,
@@ -138,18 +139,19 @@ async fn a_token_reused_for_another_request_is_refused_until_it_expires() {
         let with = |content: &[u8]| IdempotencyKey::header(key, "token", content).unwrap();
         let create = async |content: &[u8], now| {
             let new = new_key("ERP", &group);
-            keys.create_once(new, &with(content), now).await
+            keys.idempotent(Some(&with(content))).create(new, now).await
         };
-        let first = done(create(b"ERP", fixture.now).await.unwrap());
+        let first = create(b"ERP", fixture.now).await.unwrap();
         let just_in_time = fixture.now + TimeDelta::hours(24) - TimeDelta::seconds(1);
         for now in [fixture.now, just_in_time] {
             let refused = create(b"CRM", now).await;
             assert!(matches!(refused, Err(Error::RequestReused)), "{refused:?}");
-            assert_eq!(repeated(create(b"ERP", now).await.unwrap()), first.key);
+            let again = create(b"ERP", now).await;
+            assert_eq!(repeated(&keys, again, now).await, first.key);
         }
         assert_eq!(keys.quota().await.unwrap().used, 1);
         let forgotten = fixture.now + TimeDelta::hours(24);
-        let second = done(create(b"CRM", forgotten).await.unwrap());
+        let second = create(b"CRM", forgotten).await.unwrap();
         assert_ne!(second.key.id, first.key.id);
         let refused = create(b"ERP", forgotten).await;
         assert!(matches!(refused, Err(Error::RequestReused)), "{refused:?}");
@@ -168,8 +170,9 @@ async fn expired_tokens_of_the_tenant_are_deleted_in_bounded_batches() {
             let keys = fixture.store.keys(scope);
             for number in 0..120 {
                 let edit = token(&format!("edit-{number}"));
-                let edited = keys.update_once(id, renamed("ERP"), None, &edit, fixture.now);
-                done(edited.await.unwrap());
+                let editing = keys.idempotent(Some(&edit));
+                let edited = editing.update(id, renamed("ERP"), None, fixture.now);
+                edited.await.unwrap();
             }
         }
         assert_eq!(remembered(fixture).await, 240);
@@ -179,8 +182,9 @@ async fn expired_tokens_of_the_tenant_are_deleted_in_bounded_batches() {
         let edit = async |text: &str| {
             let id = page.items[0].id;
             let idempotency = token(text);
-            let edited = keys.update_once(id, renamed("ERP"), None, &idempotency, later);
-            done(edited.await.unwrap());
+            let editing = keys.idempotent(Some(&idempotency));
+            let edited = editing.update(id, renamed("ERP"), None, later);
+            edited.await.unwrap();
         };
         edit("later").await;
         assert_eq!(remembered(fixture).await, 240 - 100 + 1);
@@ -201,24 +205,26 @@ async fn a_failed_request_leaves_its_token_unused() {
         tenants.set_limit("acme", 0, fixture.now).await.unwrap();
         let create = token("create");
         let new = || new_key("ERP", &group);
-        let refused = keys.create_once(new(), &create, fixture.now).await;
+        let creating = keys.idempotent(Some(&create));
+        let refused = creating.create(new(), fixture.now).await;
         assert!(
             matches!(refused, Err(Error::KeyLimitReached { limit: 0 })),
             "{refused:?}"
         );
         tenants.set_limit("acme", 1, fixture.now).await.unwrap();
-        let id = done(keys.create_once(new(), &create, fixture.now).await.unwrap())
-            .key
-            .id;
+        let made = creating.create(new(), fixture.now).await.unwrap();
+        let id = made.key.id;
 
         let edit = token("edit");
-        let stale = keys.update_once(id, renamed("CRM"), Some(9), &edit, fixture.now);
+        let editing = keys.idempotent(Some(&edit));
+        let stale = editing.update(id, renamed("CRM"), Some(9), fixture.now);
         assert!(matches!(stale.await, Err(Error::Stale)));
-        let edited = keys.update_once(id, renamed("CRM"), Some(1), &edit, fixture.now);
-        done(edited.await.unwrap());
+        let edited = editing.update(id, renamed("CRM"), Some(1), fixture.now);
+        edited.await.unwrap();
         keys.revoke(id, fixture.now).await.unwrap();
         let rotate = token("rotate");
-        let rotated = keys.rotate_once(id, RotatedExpiry::Keep, &rotate, fixture.now);
+        let rotating = keys.idempotent(Some(&rotate));
+        let rotated = rotating.rotate(id, RotatedExpiry::Keep, fixture.now);
         assert!(matches!(rotated.await, Err(Error::KeyRevoked)));
         assert_eq!(remembered(fixture).await, 2);
     })
@@ -239,19 +245,12 @@ async fn a_token_counts_for_one_actor_only() {
         for scope in [&acme, &globex] {
             let group = fixture.group(scope, "Ordering", &[]).await;
             for idempotency in [form(mira), form(jon), of_key.clone()] {
-                let new = new_key("ERP", &group);
                 let keys = fixture.store.keys(scope);
-                done(
-                    keys.create_once(new, &idempotency, fixture.now)
-                        .await
-                        .unwrap(),
-                );
-                let new = new_key("ERP", &group);
-                repeated(
-                    keys.create_once(new, &idempotency, fixture.now)
-                        .await
-                        .unwrap(),
-                );
+                let creating = keys.idempotent(Some(&idempotency));
+                let made = creating.create(new_key("ERP", &group), fixture.now).await;
+                let again = creating.create(new_key("ERP", &group), fixture.now).await;
+                let again = repeated(&keys, again, fixture.now).await;
+                assert_eq!(again, made.unwrap().key);
             }
             let usage = fixture.store.keys(scope).quota().await;
             assert_eq!(usage.unwrap().used, 3);
@@ -309,14 +308,20 @@ async fn fifty_parallel_creates_with_one_token_make_exactly_one_key() {
             let outcomes = at_once(50, fixture, &scope, |store, scope| {
                 let (new, now) = (new_key("raced", &group), fixture.now);
                 let idempotency = token(&format!("round-{round}"));
-                async move { store.keys(&scope).create_once(new, &idempotency, now).await }
+                async move {
+                    let keys = store.keys(&scope).idempotent(Some(&idempotency));
+                    match keys.create(new, now).await {
+                        Err(Error::Repeated { id }) => Ok(Some(keys.get(id.into(), now).await?)),
+                        created => created.map(|_| None),
+                    }
+                }
             })
             .await;
             let mut made = 0;
             for outcome in outcomes {
                 match outcome {
-                    Ok(Idempotent::Done(_)) => made += 1,
-                    Ok(Idempotent::Repeated { key }) => assert_eq!(key.name.as_str(), "raced"),
+                    Ok(None) => made += 1,
+                    Ok(Some(repeated)) => assert_eq!(repeated.name.as_str(), "raced"),
                     Err(Error::RequestInFlight) if !is_sqlite => {}
                     Err(error) => panic!("round {round}: {error:?}"),
                 }
@@ -341,7 +346,8 @@ async fn a_request_whose_duplicate_is_running_is_refused() {
     let create = async || {
         let new = new_key("ERP", &group);
         let keys = fixture.store.keys(&scope);
-        keys.create_once(new, &token("create"), fixture.now).await
+        let token = token("create");
+        keys.idempotent(Some(&token)).create(new, fixture.now).await
     };
     // One request holds the token and waits for the tenant's lock; the other is refused at once.
     let (mut one, mut other) = (pin!(create()), pin!(create()));
@@ -351,6 +357,8 @@ async fn a_request_whose_duplicate_is_running_is_refused() {
     };
     assert!(matches!(told, Err(Error::RequestInFlight)), "{told:?}");
     holder.rollback().await.expect("rolled back");
-    done(waiting.await.unwrap());
-    repeated(create().await.unwrap());
+    let made = waiting.await.unwrap();
+    let keys = fixture.store.keys(&scope);
+    let again = repeated(&keys, create().await, fixture.now).await;
+    assert_eq!(again, made.key);
 }

@@ -53,7 +53,7 @@ async fn an_edit_changes_only_named_fields_and_audits_the_differences() {
             .update(before.id, renamed("CRM"), Some(1), later)
             .await
             .unwrap()
-            .key;
+            .value;
         let mut expected = before.clone();
         expected.name = "CRM".parse().unwrap();
         expected.updated_at = later;
@@ -86,7 +86,7 @@ async fn an_edit_changes_only_named_fields_and_audits_the_differences() {
             .update(before.id, everything, None, later)
             .await
             .unwrap()
-            .key;
+            .value;
         assert_eq!(keys.get(before.id, later).await.unwrap(), after);
         assert_eq!(after.version, 3);
         assert_eq!(after.name.as_str(), "Über");
@@ -126,7 +126,7 @@ async fn an_edit_that_changes_nothing_writes_nothing() {
         let later = fixture.now + TimeDelta::hours(1);
         for changes in [KeyChanges::default(), unchanged(&key)] {
             let edited = keys.update(key.id, changes, Some(1), later).await;
-            assert_eq!(edited.unwrap().key, key);
+            assert_eq!(edited.unwrap().value, key);
         }
         let events = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(events[0].action, AuditAction::ApiKeyCreated);
@@ -181,7 +181,7 @@ async fn an_edit_of_a_revoked_key_an_old_version_or_into_a_wrong_group_is_refuse
         }
         assert_eq!(keys.get(key.id, fixture.now).await.unwrap(), key);
 
-        let revoked = keys.revoke(key.id, fixture.now).await.unwrap().key;
+        let revoked = keys.revoke(key.id, fixture.now).await.unwrap().value;
         for version in [None, Some(1), Some(2)] {
             let refused = edit(key.id, renamed("Renamed"), version).await;
             assert!(matches!(refused, Error::KeyRevoked), "{refused:?}");
@@ -223,14 +223,14 @@ async fn p48_the_second_of_two_edits_of_one_version_is_refused() {
                 other => panic!("round {round}: {other:?}"),
             };
             assert!(matches!(refused, Error::Stale), "{refused:?}");
-            assert_eq!(edited.key.version, 2 + round);
+            assert_eq!(edited.value.version, 2 + round);
             let read = fixture
                 .store
                 .keys(&scope)
                 .get(id, fixture.now)
                 .await
                 .unwrap();
-            assert_eq!(read, edited.key);
+            assert_eq!(read, edited.value);
             assert_eq!(read.name.as_str(), winner);
         }
         let events = fixture.store.audit(&scope).newest(100).await.unwrap();

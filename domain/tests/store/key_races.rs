@@ -89,7 +89,7 @@ async fn p44_after_fifty_parallel_rotations_exactly_one_secret_works() {
         })
         .await
         .into_iter()
-        .map(|outcome| outcome.expect("a rotation").secret)
+        .map(|outcome| outcome.expect("a rotation").value.secret)
         .collect();
         issued.push(secret);
         let verifier = Verifier::new(fixture.store.clone());
@@ -137,7 +137,7 @@ async fn p45_rotate_against_revoke_ends_revoked_and_is_audited_in_order() {
             assert_eq!(events[0].action, AuditAction::ApiKeyRevoked);
             match rotated.unwrap() {
                 Ok(issued) => {
-                    assert!(!accepts(&verifier, &issued.secret, fixture).await);
+                    assert!(!accepts(&verifier, &issued.value.secret, fixture).await);
                     assert_eq!(events[1].action, AuditAction::ApiKeyRotated);
                     assert_eq!(key.version, 3);
                 }
@@ -218,6 +218,7 @@ async fn p34_after_a_rotation_returns_only_the_new_secret_works() {
             .rotate(key.id, RotatedExpiry::Keep, fixture.now)
             .await
             .unwrap()
+            .value
             .secret;
         assert_eq!(judge(&old).await, Err(Refusal::InvalidApiKey));
         assert_eq!(judge(&new).await, Ok(key.id));

@@ -222,8 +222,8 @@ async fn p31_the_database_stores_the_digest_and_never_the_secret() {
     };
     // The byte search works: it finds the name and the hint.
     assert!(holds("A name to find"));
-    assert!(holds(&second.key.hint));
-    for secret in [first.secret, second.secret] {
+    assert!(holds(&second.value.key.hint));
+    for secret in [first.secret, second.value.secret] {
         assert!(!holds(secret.expose()));
         assert!(
             !holds(&secret.expose()[3..19]),
@@ -290,13 +290,13 @@ async fn p34_rotation_changes_the_secret_and_nothing_else() {
             .rotate(old.key.id, RotatedExpiry::Keep, later)
             .await
             .unwrap();
-        assert_ne!(rotated.secret, old.secret);
+        assert_ne!(rotated.value.secret, old.secret);
         let mut expected = old.key.clone();
-        expected.hint = rotated.secret.hint();
+        expected.hint = rotated.value.secret.hint();
         expected.rotated_at = Some(later);
         expected.updated_at = later;
         expected.version = 2;
-        assert_eq!(rotated.key, expected);
+        assert_eq!(rotated.value.key, expected);
         assert_eq!(keys.get(old.key.id, later).await.unwrap(), expected);
 
         let event = fixture
@@ -328,7 +328,7 @@ async fn rotation_accepts_the_current_date_a_future_date_or_none() {
         let expired = fixture.now + Days::new(9);
         let rotate = async |expiry| {
             let issued = keys.rotate(id, expiry, expired).await?;
-            Ok::<_, Error>(issued.key.expires_on)
+            Ok::<_, Error>(issued.value.key.expires_on)
         };
         let refused_days = [
             in_days(fixture, 9),
@@ -374,13 +374,13 @@ async fn p34_revoking_is_permanent_and_idempotent() {
         let keys = fixture.store.keys(&scope);
         let id = issue(fixture, &scope, &group, "ERP").await.key.id;
         let later = fixture.now + TimeDelta::hours(1);
-        let revoked = keys.revoke(id, later).await.unwrap().key;
+        let revoked = keys.revoke(id, later).await.unwrap().value;
         assert_eq!(revoked.status, KeyStatus::Revoked);
         assert_eq!(revoked.revoked_at, Some(later));
         assert_eq!((revoked.updated_at, revoked.version), (later, 2));
 
         let once_more = keys.revoke(id, later + TimeDelta::hours(1)).await.unwrap();
-        assert_eq!(once_more.key, revoked);
+        assert_eq!(once_more.value, revoked);
         let refused = keys.rotate(id, RotatedExpiry::Keep, later).await;
         assert!(matches!(refused, Err(Error::KeyRevoked)));
         assert_eq!(keys.get(id, later).await.unwrap(), revoked);

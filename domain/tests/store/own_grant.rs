@@ -83,8 +83,8 @@ async fn p28_a_key_creates_edits_and_rotates_within_its_own_grant() {
         keys.create(beyond, fixture.now).await.unwrap();
 
         let rotated = by_key.rotate_self(fixture.now).await.unwrap();
-        assert_eq!(rotated.key.id, own.key.id);
-        assert_eq!(rotated.key.expires_on, own.key.expires_on);
+        assert_eq!(rotated.value.key.id, own.key.id);
+        assert_eq!(rotated.value.key.expires_on, own.key.expires_on);
         let refused = keys.rotate_self(fixture.now).await;
         assert!(matches!(refused, Err(Error::Forbidden)));
     })

@@ -132,31 +132,31 @@ async fn p62_every_kind_of_change_returns_after_all_replicas_have_applied_it() {
         cluster
             .assert_refused(&secret, Refusal::InvalidApiKey)
             .await;
-        whole(rotated.receipt);
+        whole(rotated.propagation);
         for replica in &cluster.replicas {
-            replica.keep(&rotated.secret).await;
+            replica.keep(&rotated.value.secret).await;
         }
 
         let operator = cluster.fixture.store.as_cli();
         let tenants = cluster.fixture.store.tenants(&operator);
         tenants.suspend("acme", now).await.unwrap();
         cluster
-            .assert_refused(&rotated.secret, Refusal::TenantSuspended)
+            .assert_refused(&rotated.value.secret, Refusal::TenantSuspended)
             .await;
         tenants.resume("acme", now).await.unwrap();
         for replica in &cluster.replicas {
-            replica.keep(&rotated.secret).await;
+            replica.keep(&rotated.value.secret).await;
         }
 
         // Changed by a process that does not serve, such as the command line.
         let keys = cluster.fixture.store.keys(&cluster.scope);
         let revoked = keys.revoke(key.id, now).await.unwrap();
         cluster
-            .assert_refused(&rotated.secret, Refusal::RevokedApiKey)
+            .assert_refused(&rotated.value.secret, Refusal::RevokedApiKey)
             .await;
-        whole(revoked.receipt);
+        whole(revoked.propagation);
         // A repeat changes nothing and reports the same propagation.
-        whole(keys.revoke(key.id, now).await.unwrap().receipt);
+        whole(keys.revoke(key.id, now).await.unwrap().propagation);
     })
     .await;
 }
@@ -236,20 +236,22 @@ async fn p63_a_lost_replica_delays_one_change_by_at_most_the_bound() {
         cluster
             .assert_refused(&key.secret, Refusal::RevokedApiKey)
             .await;
-        let receipt = revoked.receipt.expect("a receipt");
+        let receipt = revoked.propagation.expect("a receipt");
         assert_eq!((receipt.replicas, receipt.refused_on), (3, 2));
         let waited = Duration::from_millis(receipt.after_ms);
         assert!((BOUND..BOUND + SLACK).contains(&waited), "{receipt:?}");
 
         until(async || {
             let again = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
-            again.receipt.is_some_and(|receipt| receipt.replicas == 2)
+            again
+                .propagation
+                .is_some_and(|receipt| receipt.replicas == 2)
         })
         .await;
         // A replica that signs off causes no delay.
         cluster.replicas[0].store.deregister().await.unwrap();
         let again = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
-        let receipt = again.receipt.expect("a receipt");
+        let receipt = again.propagation.expect("a receipt");
         assert_eq!((receipt.replicas, receipt.refused_on), (1, 1));
         assert!(!cluster.replicas[0].store.cache_is_valid());
     })
@@ -291,7 +293,7 @@ async fn the_change_log_is_trimmed_after_every_replica_has_read_it_despite_rows_
         cluster.fixture.execute_script(from_elsewhere).await;
         let keys = cluster.fixture.store.keys(&cluster.scope);
         let revoked = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
-        let receipt = revoked.receipt.expect("a receipt");
+        let receipt = revoked.propagation.expect("a receipt");
         assert_eq!((receipt.replicas, receipt.refused_on), (3, 3));
         let notes = async || {
             let connection = cluster.fixture.connection().await;

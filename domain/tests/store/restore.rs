@@ -180,7 +180,11 @@ async fn p55_keys_revoked_or_rotated_since_the_backup_are_revoked_and_the_rest_i
             Err(Refusal::RevokedApiKey)
         );
     }
-    assert!(judge(&fixture.store, &fixture, &new.secret).await.is_err());
+    assert!(
+        judge(&fixture.store, &fixture, &new.value.secret)
+            .await
+            .is_err()
+    );
     let key = keys.get(revoked.key.id, later).await.unwrap();
     assert_eq!((key.revoked_at, key.version), (Some(later), 2));
 
@@ -215,7 +219,7 @@ async fn p55_keys_revoked_or_rotated_since_the_backup_are_revoked_and_the_rest_i
     assert_eq!(statuses(&fixture, &scope).await.len(), 5);
     // The replaced database records that this key is revoked, so the key stays revoked.
     assert_eq!(
-        judge(&fixture.store, &fixture, &new.secret).await,
+        judge(&fixture.store, &fixture, &new.value.secret).await,
         Err(Refusal::RevokedApiKey)
     );
 }

@@ -133,7 +133,7 @@ async fn the_key_limit_can_be_changed_and_an_equal_value_changes_nothing() {
         let later = fixture.now + TimeDelta::hours(1);
         for _ in 0..2 {
             let changed = tenants.set_limit("acme", 0, later).await.unwrap();
-            assert_eq!(changed.key_limit, 0);
+            assert_eq!(changed.value.key_limit, 0);
         }
         let events = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(events.len(), 2);
@@ -161,12 +161,12 @@ async fn suspending_and_resuming_are_idempotent() {
         for hours in [1, 2] {
             let now = fixture.now + TimeDelta::hours(hours);
             let suspended = tenants.suspend("acme", now).await.unwrap();
-            assert_eq!(suspended.suspended_at, Some(first));
+            assert_eq!(suspended.value.suspended_at, Some(first));
         }
         for hours in [3, 4] {
             let now = fixture.now + TimeDelta::hours(hours);
             let resumed = tenants.resume("acme", now).await.unwrap();
-            assert_eq!(resumed.suspended_at, None);
+            assert_eq!(resumed.value.suspended_at, None);
         }
         let actions: Vec<_> = fixture
             .store

@@ -248,7 +248,7 @@ async fn p54_last_use_is_written_in_batches_without_a_new_version_and_never_goes
         // Rotation keeps the last use.
         let keys = fixture.store.keys(&scope);
         let rotated = keys.rotate(key.id, RotatedExpiry::Keep, newest).await;
-        assert_eq!(rotated.unwrap().key.last_used_at, Some(newest));
+        assert_eq!(rotated.unwrap().value.key.last_used_at, Some(newest));
     })
     .await;
 }

@@ -11,10 +11,7 @@ use domain::{
     id::KeyId,
     key::{ApiKey, format::Secret, today},
     propagation::Propagation,
-    store::{
-        idempotency::{IdempotencyKey, Idempotent},
-        keys::Keys,
-    },
+    store::{idempotency::IdempotencyKey, keys::Keys},
     tenant::KeyQuota,
     verify::VerifiedKey,
 };
@@ -174,48 +171,38 @@ pub(crate) async fn create_api_key(
     let scope = verified.scope();
     let groups = state.store.groups(&scope);
     let new = NewKeyBody::parse(body, &groups, today(now)).await;
-    let keys = state.store.keys(&scope);
-    let made = match (new, idempotency) {
-        (Ok(new), Some(idempotency)) => keys.create_once(new, &idempotency, now).await?,
-        (Ok(new), None) => Idempotent::Done(keys.create(new, now).await?),
-        (Err(error), idempotency) => {
-            earlier_result(&keys, idempotency.as_ref(), error, now).await?
-        }
+    let keys = state.store.keys(&scope).idempotent(idempotency.as_ref());
+    let created = match keys.unless_repeated(new, now).await {
+        Ok(new) => keys.create(new, now).await,
+        Err(error) => Err(error),
     };
-    Ok(match made {
-        Idempotent::Done(issued) => {
+    Ok(match created {
+        Ok(issued) => {
             let location = location(&issued.key);
             (StatusCode::CREATED, location, TaggedKey::issued(issued)).into_response()
         }
-        Idempotent::Repeated { key } => {
-            let location = location(&key);
-            (StatusCode::CREATED, location, replayed(key)).into_response()
+        Err(error) => {
+            let key = repeated_key(&keys, error, now).await?;
+            (StatusCode::CREATED, location(&key), replay(key)).into_response()
         }
     })
 }
 
-/// The answer to a repeat: the key as it is now, without what the first answer had besides.
-fn replayed(key: ApiKey) -> Response {
-    let repeated = [(REPLAYED, HeaderValue::from_static("true"))];
-    (repeated, TaggedKey::new(key)).into_response()
+/// The response to a repeat: the key as it is now, without the other members of the first response.
+fn replay(key: ApiKey) -> Response {
+    let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
+    (replayed, TaggedKey::new(key)).into_response()
 }
 
-/// What came of a request that cannot be done now, where it is a repeat of one that was done.
+/// The key that the first request made or changed, if `error` is that this one is a repeat.
 ///
 /// # Errors
-/// `error`, where it is none.
-async fn earlier_result<T>(
-    keys: &Keys<'_>,
-    idempotency: Option<&IdempotencyKey>,
-    error: Error,
-    now: DateTime<Utc>,
-) -> Result<Idempotent<T>, Error> {
-    if let Some(idempotency) = idempotency
-        && let Some(key) = keys.find_once(idempotency, now).await?
-    {
-        return Ok(Idempotent::Repeated { key });
+/// Any other `error`.
+async fn repeated_key(keys: &Keys<'_>, error: Error, now: DateTime<Utc>) -> Result<ApiKey, Error> {
+    match error {
+        Error::Repeated { id } => keys.get(id.into(), now).await,
+        error => Err(error),
     }
-    Err(error)
 }
 
 /// What the header `Idempotency-Key` makes of a request for `action`, its method and its path: one that counts once.
@@ -297,28 +284,20 @@ pub(crate) async fn update_api_key(
     let action = format!("PATCH /api/v1/api-keys/{id}");
     let idempotency = idempotency_key(&headers, &verified, &action, &body)?;
     let scope = verified.scope();
-    let keys = state.store.keys(&scope);
+    let keys = state.store.keys(&scope).idempotent(idempotency.as_ref());
     let groups = state.store.groups(&scope);
     let wanted = async {
         let expected = if_match.expected_version(&keys.get(id, now).await?)?;
         let changes = KeyChangesBody::parse(body, &groups).await?;
         Ok((expected, changes))
     };
-    let edited = match (wanted.await, idempotency) {
-        (Ok((expected, changes)), Some(idempotency)) => {
-            keys.update_once(id, changes, expected, &idempotency, now)
-                .await?
-        }
-        (Ok((expected, changes)), None) => {
-            Idempotent::Done(keys.update(id, changes, expected, now).await?)
-        }
-        (Err(error), idempotency) => {
-            earlier_result(&keys, idempotency.as_ref(), error, now).await?
-        }
+    let updated = match keys.unless_repeated(wanted.await, now).await {
+        Ok((expected, changes)) => keys.update(id, changes, expected, now).await,
+        Err(error) => Err(error),
     };
-    Ok(match edited {
-        Idempotent::Done(changed) => TaggedKey::changed(changed).into_response(),
-        Idempotent::Repeated { key } => replayed(key),
+    Ok(match updated {
+        Ok(updated) => TaggedKey::changed(updated).into_response(),
+        Err(error) => replay(repeated_key(&keys, error, now).await?),
     })
 }
 
@@ -352,17 +331,10 @@ pub(crate) async fn rotate_api_key(
     let idempotency = idempotency_key(&headers, &verified, &action, content)?;
     let body = RotateBody::parse(body)?;
     let scope = verified.scope();
-    let keys = state.store.keys(&scope);
-    let rotated = match idempotency {
-        Some(idempotency) => {
-            keys.rotate_once(id, body.expires_on, &idempotency, now)
-                .await?
-        }
-        None => Idempotent::Done(keys.rotate(id, body.expires_on, now).await?),
-    };
-    Ok(match rotated {
-        Idempotent::Done(rotated) => TaggedKey::rotated(rotated).into_response(),
-        Idempotent::Repeated { key } => replayed(key),
+    let keys = state.store.keys(&scope).idempotent(idempotency.as_ref());
+    Ok(match keys.rotate(id, body.expires_on, now).await {
+        Ok(rotated) => TaggedKey::rotated(rotated).into_response(),
+        Err(error) => replay(repeated_key(&keys, error, now).await?),
     })
 }
 
@@ -392,13 +364,9 @@ pub(crate) async fn revoke_api_key(
     let action = format!("POST /api/v1/api-keys/{id}/revoke");
     let idempotency = idempotency_key(&headers, &verified, &action, &Value::Null)?;
     let scope = verified.scope();
-    let keys = state.store.keys(&scope);
-    let revoked = match idempotency {
-        Some(idempotency) => keys.revoke_once(id, &idempotency, now).await?,
-        None => Idempotent::Done(keys.revoke(id, now).await?),
-    };
-    Ok(match revoked {
-        Idempotent::Done(revoked) => TaggedKey::changed(revoked).into_response(),
-        Idempotent::Repeated { key } => replayed(key),
+    let keys = state.store.keys(&scope).idempotent(idempotency.as_ref());
+    Ok(match keys.revoke(id, now).await {
+        Ok(revoked) => TaggedKey::changed(revoked).into_response(),
+        Err(error) => replay(repeated_key(&keys, error, now).await?),
     })
 }

@@ -6,7 +6,8 @@ use axum::{
 };
 use domain::{
     Error, FieldError,
-    key::{ApiKey, ChangedKey, IssuedKey, RotatedKey},
+    key::{ApiKey, IssuedKey},
+    propagation::Written,
 };
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
@@ -31,17 +32,17 @@ impl TaggedKey<ApiKey> {
     }
 }
 
-impl TaggedKey<ChangedKey> {
+impl TaggedKey<Written<ApiKey>> {
     /// A key that was changed.
-    pub(crate) fn changed(changed: ChangedKey) -> Self {
-        Self(etag_of(&changed.key), changed)
+    pub(crate) fn changed(changed: Written<ApiKey>) -> Self {
+        Self(etag_of(&changed.value), changed)
     }
 }
 
-impl TaggedKey<RotatedKey> {
+impl TaggedKey<Written<IssuedKey>> {
     /// A key with its new secret.
-    pub(crate) fn rotated(rotated: RotatedKey) -> Self {
-        Self(etag_of(&rotated.key), rotated)
+    pub(crate) fn rotated(rotated: Written<IssuedKey>) -> Self {
+        Self(etag_of(&rotated.value.key), rotated)
     }
 }
 

@@ -191,14 +191,15 @@ impl Problem {
             },
             Error::KeyRevoked => KEY_REVOKED.into(),
             Error::Stale => STALE.into(),
-            Error::RequestReused => IDEMPOTENCY_KEY_REUSED.into(),
+            // A handler that takes an idempotency key answers a repeat itself.
+            Error::Repeated { .. } | Error::RequestReused => IDEMPOTENCY_KEY_REUSED.into(),
             Error::RequestInFlight => REQUEST_IN_FLIGHT.into(),
             Error::FormTooOld => FORM_TOO_OLD.into(),
             Error::Forbidden => FORBIDDEN.into(),
             Error::ExceedsOwnGrant => EXCEEDS_OWN_GRANT.into(),
             Error::ActorRefused(refusal) => Self::from_refusal(&refusal),
             Error::InvalidCursor => INVALID_CURSOR.into(),
-            Error::TooManyRequests => TOO_MANY_REQUESTS.into(),
+            Error::TooManyRequests | Error::Throttled { .. } => TOO_MANY_REQUESTS.into(),
             Error::Unavailable(source) => {
                 tracing::warn!(error = %source, "the database is not available");
                 UNAVAILABLE.into()

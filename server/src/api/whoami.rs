@@ -9,8 +9,9 @@ use axum::{
 };
 use domain::{
     Error,
-    key::{ApiKey, RotatedKey},
+    key::{ApiKey, IssuedKey, format::Secret},
     permission::PermissionSet,
+    propagation::{Propagation, Written},
     tenant::TenantRef,
     verify::VerifiedKey,
 };
@@ -59,6 +60,20 @@ pub(crate) async fn read_whoami(
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
+/// A key with a new secret: the only response that carries it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents a response")]
+pub(crate) struct RotatedKey {
+    /// The key.
+    #[serde(flatten)]
+    key: ApiKey,
+    /// The new secret, now and never again.
+    secret: Secret,
+    /// Who refuses the old secret; `null` where one server has its database to itself.
+    #[schema(required)]
+    receipt: Option<Propagation>,
+}
+
 /// Rotate the key that asks
 ///
 /// A job gives its own key a new secret; everything else stays. Takes no body, or an empty JSON object.
@@ -74,7 +89,7 @@ pub(crate) async fn rotate_whoami(
     Extension(verified): Extension<VerifiedKey>,
     _: NoParameters,
     _: NoBody,
-) -> Result<TaggedKey<RotatedKey>, ApiError> {
+) -> Result<TaggedKey<Written<IssuedKey>>, ApiError> {
     let scope = verified.scope();
     let rotated = state.store.keys(&scope).rotate_self(clock::now()).await?;
     Ok(TaggedKey::rotated(rotated))

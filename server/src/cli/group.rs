@@ -121,7 +121,7 @@ impl GroupCommand {
                         &group,
                         &format!("latchkey group list --tenant {tenant}"),
                     )?;
-                context.output.one(&changed)
+                context.output.one(&changed.value)
             }
         }
     }

@@ -5,7 +5,7 @@ use domain::{
     Error, FieldError,
     id::KeyId,
     key::{
-        ApiKey, ChangedKey, RotatedExpiry,
+        ApiKey, IssuedKey, RotatedExpiry,
         expiry::{ExpirationDate, ExpirationState},
         form::KeyForm,
         format::Secret,
@@ -13,7 +13,7 @@ use domain::{
         today,
     },
     page,
-    propagation::Propagation,
+    propagation::{Propagation, Written},
     store::TenantScope,
 };
 use serde::Serialize;
@@ -117,11 +117,11 @@ impl Row for ApiKey {
     }
 }
 
-impl Row for ChangedKey {
+impl Row for Written<ApiKey> {
     const HEADINGS: &'static [&'static str] = ApiKey::HEADINGS;
 
     fn cells(&self) -> Vec<String> {
-        self.key.cells()
+        self.value.cells()
     }
 }
 
@@ -158,21 +158,22 @@ impl KeyCommand {
                 let scope = context.tenant_of_key(id).await?;
                 let keys = context.store.keys(&scope);
                 let rotated = keys.rotate(id, expiry, context.now).await?;
-                context.print_receipt("Old secret refused", rotated.receipt);
-                context.print_secret(&rotated.key, &rotated.secret, &rotated)
+                context.print_receipt("Old secret refused", rotated.propagation);
+                let IssuedKey { key, secret } = &rotated.value;
+                context.print_secret(key, secret, &rotated)
             }
             Self::Revoke { id } => {
                 let scope = context.tenant_of_key(id).await?;
                 let keys = context.store.keys(&scope);
                 let revoked = keys.revoke(id, context.now).await?;
-                context.print_receipt("Refused", revoked.receipt);
+                context.print_receipt("Refused", revoked.propagation);
                 context.output.one(&revoked)
             }
         }
     }
 }
 
-/// Reads `--expires` of a rotation. Whether the date is in the future, or the one that it was, the store knows.
+/// Reads `--expires` of a rotation: a date or `never`.
 fn parse_expiry(text: &str) -> Result<RotatedExpiry, Error> {
     if text == "never" {
         return Ok(RotatedExpiry::Set(None));

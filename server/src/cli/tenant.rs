@@ -131,18 +131,27 @@ impl TenantCommand {
                         error => error,
                     })?
             }
-            Self::SetLimit { slug, limit } => tenants
-                .set_limit(&slug, limit, now)
-                .await
-                .or_tenant_not_found(&slug)?,
-            Self::Suspend { slug } => tenants
-                .suspend(&slug, now)
-                .await
-                .or_tenant_not_found(&slug)?,
-            Self::Resume { slug } => tenants
-                .resume(&slug, now)
-                .await
-                .or_tenant_not_found(&slug)?,
+            Self::SetLimit { slug, limit } => {
+                tenants
+                    .set_limit(&slug, limit, now)
+                    .await
+                    .or_tenant_not_found(&slug)?
+                    .value
+            }
+            Self::Suspend { slug } => {
+                tenants
+                    .suspend(&slug, now)
+                    .await
+                    .or_tenant_not_found(&slug)?
+                    .value
+            }
+            Self::Resume { slug } => {
+                tenants
+                    .resume(&slug, now)
+                    .await
+                    .or_tenant_not_found(&slug)?
+                    .value
+            }
         };
         context.output.one(&TenantRow {
             tenant,

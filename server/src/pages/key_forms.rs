@@ -3,7 +3,7 @@
 
 use app::{
     api_keys::{
-        actions,
+        actions::{self, FormError},
         list_query::ListQuery,
         rejected_form::RejectedForm,
         responses::{Conflict, Edited, Issued},
@@ -17,7 +17,7 @@ use axum::{
     extract::{Path, Query, Request, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use domain::{key::form::KeyForm, store::idempotency::Idempotent};
+use domain::key::{ApiKey, form::KeyForm};
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use leptos::prelude::provide_context;
 use leptos_router::params::ParamsMap;
@@ -93,8 +93,9 @@ pub(crate) async fn generate(State(state): State<AppState>, request: Request) ->
     )
     .await;
     match outcome {
-        Ok(outcome) => submitted.show(outcome, "API key generated"),
-        Err(error) => submitted.refuse(form, error, None).await,
+        Ok(issued) => submitted.show_secret(issued, "API key generated"),
+        Err(FormError::AlreadyShown(key)) => submitted.show_repeat(&key),
+        Err(FormError::Failed(error)) => submitted.refuse(form, error, None).await,
     }
 }
 
@@ -154,8 +155,9 @@ pub(crate) async fn rotate(
     )
     .await;
     match outcome {
-        Ok(outcome) => submitted.show(outcome, "API key rotated"),
-        Err(error) => {
+        Ok(issued) => submitted.show_secret(issued, "API key rotated"),
+        Err(FormError::AlreadyShown(key)) => submitted.show_repeat(&key),
+        Err(FormError::Failed(error)) => {
             let form = KeyForm {
                 expires_on: fields.expires_on,
                 ..KeyForm::default()
@@ -248,25 +250,16 @@ impl SubmittedForm {
         ListQuery::of(&parameters).url(&self.tenant, urls::API_KEYS)
     }
 
-    /// The new secret, in an answer that nothing keeps; or that it was shown before.
-    fn show(&self, outcome: Idempotent<Issued>, title: &'static str) -> Response {
-        let bundle = &self.state.bundle;
-        let (status, page) = match outcome {
-            Idempotent::Done(issued) => (
-                StatusCode::OK,
-                secret_page(bundle, self.list(), issued, title),
-            ),
-            Idempotent::Repeated { key } => (
-                StatusCode::CONFLICT,
-                already_shown_page(bundle, self.list(), &key),
-            ),
-        };
-        let mut response = (status, Html(page)).into_response();
-        let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS);
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-        headers.insert(header::CACHE_CONTROL, NO_TRANSFORM);
-        response
+    /// The page with the new secret.
+    fn show_secret(&self, issued: Issued, title: &'static str) -> Response {
+        let page = secret_page(&self.state.bundle, self.list(), issued, title);
+        without_scripts(StatusCode::OK, page)
+    }
+
+    /// The response to a repeat: the secret was shown before, and is not shown again.
+    fn show_repeat(&self, key: &ApiKey) -> Response {
+        let page = already_shown_page(&self.state.bundle, self.list(), key);
+        without_scripts(StatusCode::CONFLICT, page)
     }
 
     /// The form once more, as it was filled in, with what is wrong.
@@ -295,4 +288,14 @@ impl SubmittedForm {
         }
         response
     }
+}
+
+/// A page that runs no script and that no proxy may change.
+fn without_scripts(status: StatusCode, page: String) -> Response {
+    let mut response = (status, Html(page)).into_response();
+    let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    headers.insert(header::CACHE_CONTROL, NO_TRANSFORM);
+    response
 }

@@ -286,8 +286,8 @@ impl TestApp {
             .await
             .unwrap();
         IssuedKey {
-            key: rotated.key,
-            secret: rotated.secret,
+            key: rotated.value.key,
+            secret: rotated.value.secret,
         }
     }
 
@@ -299,7 +299,7 @@ impl TestApp {
             .revoke(key.key.id, clock::now())
             .await
             .unwrap()
-            .key
+            .value
     }
 
     pub(crate) async fn suspend(&self, tenant: &str) {

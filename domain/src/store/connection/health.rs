@@ -53,7 +53,7 @@ impl Health {
     }
 
     /// A transaction could not begin, or not be committed.
-    pub(super) fn failed(&self, error: &Error) {
+    pub(crate) fn failed(&self, error: &Error) {
         let is_first = {
             let mut state = self.state();
             state.committed = None;
@@ -75,7 +75,7 @@ impl Health {
     ///
     /// # Errors
     /// That of `attempt`; [`Error::Unavailable`] where one failed less than a second ago.
-    pub(super) async fn prove(
+    pub(crate) async fn prove(
         &self,
         attempt: impl Future<Output = Result<(), Error>>,
     ) -> Result<(), Error> {

@@ -23,14 +23,17 @@ use sea_orm::{
 use std::{
     ops::Deref,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::health::Health;
-use crate::{Error, store::deadline::with_timeout};
+use crate::{
+    Error,
+    store::{change_line::ChangeLine, deadline::with_timeout},
+};
 
 /// Where transactions that write begin.
 #[derive(Clone, Debug)]
@@ -39,7 +42,7 @@ pub(crate) struct Writer {
     pub(super) connection: DatabaseConnection,
     /// What is known of the one connection, on SQLite.
     guard: Option<Arc<Guard>>,
-    pub(super) health: Arc<Health>,
+    pub(crate) health: Arc<Health>,
 }
 
 /// What is known of the one connection that writes to a SQLite file, whichever it is just now.
@@ -136,6 +139,7 @@ impl Writer {
         Ok(WriteTransaction {
             doubt,
             health: Arc::clone(&self.health),
+            lines: std::sync::Mutex::default(),
             transaction,
         })
     }
@@ -147,6 +151,8 @@ pub(crate) struct WriteTransaction {
     // Before the transaction: it is dropped first.
     doubt: Option<Doubt>,
     health: Arc<Health>,
+    /// The log lines of its changes, written when it is committed.
+    lines: std::sync::Mutex<Vec<ChangeLine>>,
     transaction: DatabaseTransaction,
 }
 
@@ -184,6 +190,7 @@ impl WriteTransaction {
             doubt,
             health,
             transaction,
+            ..
         } = self;
         let result = transaction.commit().await;
         let result = match (result, doubt) {
@@ -205,27 +212,45 @@ impl WriteTransaction {
         result
     }
 
-    /// Takes back what was written, for `error`, which is returned. Where the database itself has failed, the connection is closed.
-    pub(super) async fn roll_back_for(self, error: Error) -> Error {
-        let Self {
-            mut doubt,
-            health,
-            transaction,
-        } = self;
+    /// Rolls back because of `error`, which is returned. If the database itself has failed, the connection is closed instead.
+    pub(crate) async fn roll_back_for(self, error: Error) -> Error {
         // Nobody waits a second time for a database that does not answer: the transaction ends with its connection.
         if let Error::Unavailable(_) | Error::Internal(_) = error {
-            health.doubted();
-            return error;
+            self.health.doubted();
+        } else {
+            self.roll_back().await;
         }
+        error
+    }
+
+    /// Rolls back; if that fails, the connection is closed, which ends the transaction too.
+    pub(crate) async fn roll_back(self) {
+        let Self {
+            mut doubt,
+            transaction,
+            ..
+        } = self;
         match with_timeout(transaction.rollback()).await {
             Ok(()) => {
                 if let Some(doubt) = &mut doubt {
                     doubt.is_resolved = true;
                 }
             }
-            Err(problem) => tracing::debug!(%problem, "a change was not taken back at once"),
+            Err(error) => {
+                tracing::debug!(%error, "database writer: rollback failed, connection closed")
+            }
         }
-        error
+    }
+
+    /// Notes the log line of a change that this transaction makes.
+    pub(crate) fn add_line(&self, line: ChangeLine) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.push(line);
+    }
+
+    /// The log lines of its changes; afterwards it has none.
+    pub(crate) fn take_lines(&self) -> Vec<ChangeLine> {
+        std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -385,12 +410,14 @@ mod tests {
         let WriteTransaction {
             doubt,
             health,
+            lines,
             transaction: outer,
         } = begun;
         // What the driver takes for a transaction is a savepoint.
         let inner = WriteTransaction {
             doubt,
             health,
+            lines,
             transaction: outer.begin().await.expect("begun"),
         };
         run(&inner, "INSERT INTO numbers VALUES (0)").await;

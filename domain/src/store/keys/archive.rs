@@ -21,6 +21,7 @@ use crate::{
         entity::{api_key, api_key_count, archived_api_key, idempotent_request},
         idempotency,
         random::Digest,
+        write::Write,
     },
 };
 
@@ -107,12 +108,11 @@ impl Store {
     }
 
     async fn archive(&self, ids: &[Uuid], now: DateTime<Utc>) -> Result<u64, Error> {
-        let database = self.database();
-        let transaction = database.begin_write().await?;
-        let moved = database
-            .with_timeout(move_rows(&transaction, ids, clock::stored(now)))
-            .await;
-        database.end(transaction, moved).await
+        let now = clock::stored(now);
+        let moved = self.database().write(Write::Plain, async |transaction| {
+            move_rows(transaction, ids, now).await
+        });
+        Ok(moved.await?.value)
     }
 
     /// The key in the archive whose secret has this digest.

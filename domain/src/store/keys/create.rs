@@ -6,66 +6,55 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{Keys, counts, group::group_for_keys, row::lowered, target};
+use super::{Keys, counts, group::group_for_keys, row::lowered};
 use crate::{
     Error, FieldError,
-    audit::AuditAction,
+    audit::{AuditAction, AuditTarget},
     group::GroupRef,
     id::KeyId,
     key::{IssuedKey, NewKey, format::Secret, own_grant::Reach, today},
     store::{
+        audit::Event,
         clock,
         entity::{api_key, tenant},
-        idempotency::{IdempotencyKey, Idempotent},
         random,
+        write::Write,
     },
 };
 
-pub(super) async fn create(
-    keys: &Keys<'_>,
-    new: NewKey,
-    idempotency: Option<&IdempotencyKey>,
-    now: DateTime<Utc>,
-) -> Result<Idempotent<IssuedKey>, Error> {
-    let now = clock::stored(now);
-    let secret = Secret::generate(&keys.database.options().key_prefix, random::fill)?;
-    let transaction = keys.database.begin_write().await?;
-    let made = keys
-        .database
-        .with_timeout(async {
-            let own_grant = keys.own_grant(&transaction, now).await?;
-            if let Some(key) = keys.find_done(&transaction, idempotency, now).await? {
-                return Ok(Idempotent::Repeated { key });
-            }
-            check_limit(keys, &transaction).await?;
-            let group = check_fields(keys, &transaction, &new, now).await?;
+impl Keys<'_> {
+    /// Makes a key. Only this result carries its secret.
+    ///
+    /// # Errors
+    /// [`Error::KeyLimitReached`]; [`Error::Invalid`] for a group that is not one of the tenant's groups for keys and for a date that is
+    /// not in the future; if a key acts, [`Error::ExceedsOwnGrant`] and [`Error::ActorRefused`]; [`Error::Unavailable`].
+    pub async fn create(&self, new: NewKey, now: DateTime<Utc>) -> Result<IssuedKey, Error> {
+        let now = clock::stored(now);
+        let id = random::identifier::<KeyId>();
+        let secret = Secret::generate(&self.database.options().key_prefix, random::fill)?;
+        let written = self.write(Write::Plain, id, now, async |transaction| {
+            let own_grant = self.own_grant(transaction, now).await?;
+            check_limit(self, transaction).await?;
+            let group = check_fields(self, transaction, &new, now).await?;
             if let Some(own) = own_grant {
                 own.check_new(&Reach {
-                    permissions: keys.permissions_of(&transaction, new.group_id).await?,
+                    permissions: self.permissions_of(transaction, new.group_id).await?,
                     expires_on: new.expires_on,
                     allowlist: new.allowlist.clone(),
                 })?;
             }
-            let id = random::identifier::<KeyId>();
-            let changes = changes(&new, &group);
-            let target = target(id, new.name.as_str());
-            api_key::Entity::insert(row(keys, id, new, &group, &secret, now))
-                .exec_without_returning(&transaction)
+            let target = AuditTarget::api_key(id, new.name.as_str());
+            let event = Event::of(self.scope, AuditAction::ApiKeyCreated, target)
+                .changing(changes(&new, &group));
+            api_key::Entity::insert(row(self, id, new, &group, &secret, now))
+                .exec_without_returning(transaction)
                 .await?;
-            keys.append(
-                &transaction,
-                AuditAction::ApiKeyCreated,
-                target,
-                changes,
-                now,
-            )
-            .await?;
-            keys.remember(&transaction, idempotency, id, now).await?;
-            let key = keys.read(&transaction, id, now).await?;
-            Ok::<_, Error>(Idempotent::Done(IssuedKey { key, secret }))
-        })
-        .await;
-    keys.database.end(transaction, made).await
+            event.append(transaction, now).await?;
+            let key = self.read(transaction, id, now).await?;
+            Ok(IssuedKey { key, secret })
+        });
+        Ok(written.await?.value)
+    }
 }
 
 /// Locks the tenant's row, so that of two creates at once the second counts what the first made. SQLite writes one at a time anyway.

@@ -6,7 +6,7 @@ use super::bulk_insert::{pieces, placeholders};
 use crate::{
     Error,
     id::KeyId,
-    store::{Store, connection::Database},
+    store::{Store, connection::Database, write::Write},
     usage::LastUse,
 };
 
@@ -28,18 +28,14 @@ impl Store {
 
 /// SQLite's one writer waits for the disk once for all of them.
 async fn in_one_transaction(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
-    let transaction = database.begin_write().await?;
-    database
-        .with_timeout(async {
-            for piece in pieces(uses) {
-                transaction
-                    .execute_raw(write(DbBackend::Sqlite, piece))
-                    .await?;
-            }
-            Ok::<_, Error>(())
-        })
-        .await?;
-    database.commit(transaction).await
+    let written = database.write(Write::Plain, async |transaction| {
+        for piece in pieces(uses) {
+            let statement = write(DbBackend::Sqlite, piece);
+            transaction.execute_raw(statement).await?;
+        }
+        Ok(())
+    });
+    written.await.map(drop)
 }
 
 /// As long as a transaction lasts, whoever wants to revoke one of its keys waits: over a network each piece is one of its own.

@@ -1,4 +1,4 @@
-//! Revoking a key: for ever, and once.
+//! Revoking a key, which is permanent.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
@@ -9,31 +9,22 @@ use crate::{
     Error,
     audit::AuditAction,
     id::KeyId,
-    key::{ChangedKey, KeyStatus},
-    store::{
-        clock,
-        entity::api_key,
-        idempotency::{IdempotencyKey, Idempotent},
-    },
+    key::{ApiKey, KeyStatus},
+    propagation::Written,
+    store::{clock, entity::api_key, write::Write},
 };
 
-pub(super) async fn revoke(
-    keys: &Keys<'_>,
-    id: KeyId,
-    idempotency: Option<&IdempotencyKey>,
-    now: DateTime<Utc>,
-) -> Result<Idempotent<ChangedKey>, Error> {
-    let now = clock::stored(now);
-    let transaction = keys.database.begin_write().await?;
-    let revoked = keys
-        .database
-        .with_timeout(async {
-            if let Some(key) = keys.find_done(&transaction, idempotency, now).await? {
-                return Ok(Idempotent::Repeated { key });
-            }
-            let before = keys.lock(&transaction, id).await?;
-            // Revoking hands nothing out; all that counts is that the actor is still good.
-            keys.own_grant(&transaction, now).await?;
+impl Keys<'_> {
+    /// Revokes a key permanently. A key that is revoked already stays as it is, and adds no audit event.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's key; if a key acts, [`Error::ActorRefused`]; [`Error::Unavailable`].
+    pub async fn revoke(&self, id: KeyId, now: DateTime<Utc>) -> Result<Written<ApiKey>, Error> {
+        let now = clock::stored(now);
+        self.write(Write::ChangesVerdicts, id, now, async |transaction| {
+            let before = self.lock(transaction, id).await?;
+            // Revoking grants nothing, so the actor only has to be valid still.
+            self.own_grant(transaction, now).await?;
             if before.revoked_at.is_none() {
                 let row = api_key::ActiveModel {
                     revoked_at: Set(Some(now)),
@@ -41,21 +32,11 @@ pub(super) async fn revoke(
                 };
                 let changes =
                     json!({ "status": { "before": KeyStatus::Active, "after": KeyStatus::Revoked } });
-                keys.change(
-                    &transaction,
-                    &before,
-                    row,
-                    (AuditAction::ApiKeyRevoked, changes),
-                    now,
-                )
-                .await?;
+                let change = (AuditAction::ApiKeyRevoked, changes);
+                self.change(transaction, &before, row, change, now).await?;
             }
-            keys.remember(&transaction, idempotency, id, now).await?;
-            let key = keys.read(&transaction, id, now).await?;
-            Ok::<_, Error>(Idempotent::Done(key))
+            self.read(transaction, id, now).await
         })
-        .await;
-    // Also where it was revoked before: whoever did that is perhaps not answered yet.
-    let (revoked, receipt) = keys.database.end_change(transaction, revoked).await?;
-    Ok(revoked.map(|key| ChangedKey { key, receipt }))
+        .await
+    }
 }

@@ -1,6 +1,6 @@
 //! Giving a key a new secret.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use serde_json::json;
 
@@ -10,62 +10,69 @@ use crate::{
     audit::AuditAction,
     id::KeyId,
     key::{
-        IssuedKey, RotatedExpiry, RotatedKey,
+        IssuedKey, RotatedExpiry,
         expiry::ExpirationDate,
         format::Secret,
         own_grant::{OwnGrant, Reach},
-        today,
+        rotation, today,
     },
-    store::{
-        clock,
-        entity::api_key,
-        idempotency::{IdempotencyKey, Idempotent},
-        random,
-    },
+    propagation::Written,
+    store::{clock, entity::api_key, random, write::Write},
 };
 
-pub(super) async fn rotate(
-    keys: &Keys<'_>,
-    id: KeyId,
-    expiry: RotatedExpiry,
-    idempotency: Option<&IdempotencyKey>,
-    now: DateTime<Utc>,
-) -> Result<Idempotent<RotatedKey>, Error> {
-    let check =
-        |own: &OwnGrant, before: &Reach, after: &Reach| own.check_changed(id, before, after);
-    give_secret(keys, id, expiry, check, idempotency, now).await
-}
+impl Keys<'_> {
+    /// Gives a key a new secret. The old one is invalid from the same commit on. Keeps the time of its last use.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's key; [`Error::KeyRevoked`]; [`Error::Invalid`] for a date that is neither the current
+    /// one nor in the future; if a key acts, [`Error::ExceedsOwnGrant`] and [`Error::ActorRefused`]; [`Error::Unavailable`].
+    pub async fn rotate(
+        &self,
+        id: KeyId,
+        expiry: RotatedExpiry,
+        now: DateTime<Utc>,
+    ) -> Result<Written<IssuedKey>, Error> {
+        let check =
+            |own: &OwnGrant, before: &Reach, after: &Reach| own.check_changed(id, before, after);
+        self.give_secret(id, expiry, check, now).await
+    }
 
-/// The key that acts gives itself a new secret, and keeps everything else: nothing is handed out that it has not.
-pub(super) async fn rotate_self(
-    keys: &Keys<'_>,
-    now: DateTime<Utc>,
-) -> Result<Idempotent<RotatedKey>, Error> {
-    let allow = |_: &OwnGrant, _: &Reach, _: &Reach| Ok(());
-    give_secret(keys, keys.own_id()?, RotatedExpiry::Keep, allow, None, now).await
-}
+    /// The key that acts gives itself a new secret. The old one is invalid from the same commit on; everything else stays, so it grants
+    /// nothing that it lacks.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] if no key acts; [`Error::ActorRefused`]; [`Error::Unavailable`].
+    pub async fn rotate_self(&self, now: DateTime<Utc>) -> Result<Written<IssuedKey>, Error> {
+        let allow = |_: &OwnGrant, _: &Reach, _: &Reach| Ok(());
+        self.give_secret(self.own_id()?, RotatedExpiry::Keep, allow, now)
+            .await
+    }
 
-async fn give_secret(
-    keys: &Keys<'_>,
-    id: KeyId,
-    expiry: RotatedExpiry,
-    check: impl Fn(&OwnGrant, &Reach, &Reach) -> Result<(), Error>,
-    idempotency: Option<&IdempotencyKey>,
-    now: DateTime<Utc>,
-) -> Result<Idempotent<RotatedKey>, Error> {
-    let now = clock::stored(now);
-    let secret = Secret::generate(&keys.database.options().key_prefix, random::fill)?;
-    let transaction = keys.database.begin_write().await?;
-    let rotated = keys
-        .database
-        .with_timeout(async {
-            if let Some(key) = keys.find_done(&transaction, idempotency, now).await? {
-                return Ok(Idempotent::Repeated { key });
-            }
-            let before = keys.lock(&transaction, id).await?;
-            let own_grant = keys.own_grant(&transaction, now).await?;
+    async fn give_secret(
+        &self,
+        id: KeyId,
+        expiry: RotatedExpiry,
+        check: impl Fn(&OwnGrant, &Reach, &Reach) -> Result<(), Error>,
+        now: DateTime<Utc>,
+    ) -> Result<Written<IssuedKey>, Error> {
+        let now = clock::stored(now);
+        let secret = Secret::generate(&self.database.options().key_prefix, random::fill)?;
+        self.write(Write::ChangesVerdicts, id, now, async |transaction| {
+            let before = self.lock(transaction, id).await?;
+            let own_grant = self.own_grant(transaction, now).await?;
             if before.revoked_at.is_some() {
                 return Err(Error::KeyRevoked);
+            }
+            let current = before.expires_on.map(ExpirationDate::from);
+            let expires_on = rotation::plan(current, expiry, today(now))
+                .map_err(|error| Error::Invalid(vec![error]))?;
+            if let Some(own) = own_grant {
+                let reach = self.reach_of(transaction, &before).await?;
+                let after = Reach {
+                    expires_on,
+                    ..reach.clone()
+                };
+                check(&own, &reach, &after)?;
             }
             let hint = secret.hint();
             let mut changes = json!({ "hint": { "before": before.hint, "after": hint } });
@@ -75,57 +82,15 @@ async fn give_secret(
                 rotated_at: Set(Some(now)),
                 ..Default::default()
             };
-            if let RotatedExpiry::Set(date) = expiry
-                && let Some(date) = changed_date(date, before.expires_on, now)?
-            {
-                changes["expires_on"] = json!({ "before": before.expires_on, "after": date });
-                row.expires_on = Set(date);
+            if expires_on != current {
+                changes["expires_on"] = json!({ "before": current, "after": expires_on });
+                row.expires_on = Set(expires_on.map(ExpirationDate::date));
             }
-            if let Some(own) = own_grant {
-                let reach = keys.reach_of(&transaction, &before).await?;
-                let expires_on = match expiry {
-                    RotatedExpiry::Keep => reach.expires_on,
-                    RotatedExpiry::Set(date) => date,
-                };
-                let after = Reach {
-                    expires_on,
-                    ..reach.clone()
-                };
-                check(&own, &reach, &after)?;
-            }
-            keys.change(
-                &transaction,
-                &before,
-                row,
-                (AuditAction::ApiKeyRotated, changes),
-                now,
-            )
-            .await?;
-            keys.remember(&transaction, idempotency, id, now).await?;
-            let key = keys.read(&transaction, id, now).await?;
-            Ok(Idempotent::Done(IssuedKey { key, secret }))
+            let change = (AuditAction::ApiKeyRotated, changes);
+            self.change(transaction, &before, row, change, now).await?;
+            let key = self.read(transaction, id, now).await?;
+            Ok(IssuedKey { key, secret })
         })
-        .await;
-    let (rotated, receipt) = keys.database.end_change(transaction, rotated).await?;
-    Ok(rotated.map(|IssuedKey { key, secret }| RotatedKey {
-        key,
-        secret,
-        receipt,
-    }))
-}
-
-/// The date that takes the place of `current`: `None` where it is the current one, which is accepted also where it is past.
-fn changed_date(
-    wanted: Option<ExpirationDate>,
-    current: Option<NaiveDate>,
-    now: DateTime<Utc>,
-) -> Result<Option<Option<NaiveDate>>, Error> {
-    if wanted.map(ExpirationDate::date) == current {
-        return Ok(None);
+        .await
     }
-    wanted
-        .map(|date| date.in_future(today(now)))
-        .transpose()
-        .map(|date| Some(date.map(ExpirationDate::date)))
-        .map_err(|error| Error::invalid("expires_on", error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Editing a key: name, description, group and allowlist, never what rotation changes.
+//! Editing a key: name, description, group and allowlist. Only rotation changes the secret and the expiration date.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, DatabaseTransaction};
@@ -13,33 +13,31 @@ use crate::{
     Error,
     audit::AuditAction,
     id::{GroupId, KeyId},
-    key::{ChangedKey, KeyChanges, own_grant::Reach},
+    key::{ApiKey, KeyChanges, own_grant::Reach},
     permission::PermissionSet,
-    store::{
-        clock,
-        entity::api_key,
-        idempotency::{IdempotencyKey, Idempotent},
-    },
+    propagation::Written,
+    store::{clock, entity::api_key, write::Write},
 };
 
-pub(super) async fn update(
-    keys: &Keys<'_>,
-    id: KeyId,
-    changes: KeyChanges,
-    expected_version: Option<i64>,
-    idempotency: Option<&IdempotencyKey>,
-    now: DateTime<Utc>,
-) -> Result<Idempotent<ChangedKey>, Error> {
-    let now = clock::stored(now);
-    let transaction = keys.database.begin_write().await?;
-    let edited = keys
-        .database
-        .with_timeout(async {
-            if let Some(key) = keys.find_done(&transaction, idempotency, now).await? {
-                return Ok(Idempotent::Repeated { key });
-            }
-            let before = keys.lock(&transaction, id).await?;
-            let own_grant = keys.own_grant(&transaction, now).await?;
+impl Keys<'_> {
+    /// Edits a key. If `expected_version` is given, it is the [`ApiKey::version`] that the editor has seen. An edit that changes nothing
+    /// writes nothing: no new version, no audit event.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's key; [`Error::KeyRevoked`]; [`Error::Stale`] if the key has another version by now;
+    /// [`Error::Invalid`] for a group that is not one of the tenant's groups for keys; if a key acts, [`Error::ExceedsOwnGrant`] and
+    /// [`Error::ActorRefused`]; [`Error::Unavailable`].
+    pub async fn update(
+        &self,
+        id: KeyId,
+        changes: KeyChanges,
+        expected_version: Option<i64>,
+        now: DateTime<Utc>,
+    ) -> Result<Written<ApiKey>, Error> {
+        let now = clock::stored(now);
+        self.write(Write::ChangesVerdicts, id, now, async |transaction| {
+            let before = self.lock(transaction, id).await?;
+            let own_grant = self.own_grant(transaction, now).await?;
             if before.revoked_at.is_some() {
                 return Err(Error::KeyRevoked);
             }
@@ -47,42 +45,31 @@ pub(super) async fn update(
                 return Err(Error::Stale);
             }
             if let Some(own) = own_grant {
-                let reach = keys.reach_of(&transaction, &before).await?;
+                let reach = self.reach_of(transaction, &before).await?;
                 let permissions = match changes.group_id {
-                    Some(id) => chosen_permissions(keys, &transaction, id).await?,
+                    Some(id) => chosen_permissions(self, transaction, id).await?,
                     None => reach.permissions.clone(),
                 };
+                let allowlist = changes.allowlist.as_ref().unwrap_or(&reach.allowlist);
                 let after = Reach {
                     permissions,
                     expires_on: reach.expires_on,
-                    allowlist: changes
-                        .allowlist
-                        .as_ref()
-                        .unwrap_or(&reach.allowlist)
-                        .clone(),
+                    allowlist: allowlist.clone(),
                 };
                 own.check_changed(id, &reach, &after)?;
             }
-            let (row, differences) = differences(keys, &transaction, &before, changes).await?;
+            let (row, differences) = differences(self, transaction, &before, changes).await?;
             if !differences.is_empty() {
-                keys.change(
-                    &transaction,
-                    &before,
-                    row,
-                    (AuditAction::ApiKeyUpdated, differences.into()),
-                    now,
-                )
-                .await?;
+                let change = (AuditAction::ApiKeyUpdated, differences.into());
+                self.change(transaction, &before, row, change, now).await?;
             }
-            keys.remember(&transaction, idempotency, id, now).await?;
-            Ok(Idempotent::Done(keys.read(&transaction, id, now).await?))
+            self.read(transaction, id, now).await
         })
-        .await;
-    let (edited, receipt) = keys.database.end_change(transaction, edited).await?;
-    Ok(edited.map(|key| ChangedKey { key, receipt }))
+        .await
+    }
 }
 
-/// What the group allows that was chosen for a key.
+/// The permissions of the group that was chosen for a key.
 async fn chosen_permissions(
     keys: &Keys<'_>,
     transaction: &DatabaseTransaction,
@@ -94,8 +81,7 @@ async fn chosen_permissions(
     keys.permissions_of(transaction, group.id).await
 }
 
-/// What `wanted` changes of the key: the columns to write, and the same for the trail, before and after. Nothing where it is so
-/// already.
+/// The columns that `wanted` changes, and the same changes for the audit event. Both are empty if the key is like that already.
 async fn differences(
     keys: &Keys<'_>,
     transaction: &DatabaseTransaction,

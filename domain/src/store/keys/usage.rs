@@ -22,6 +22,7 @@ use crate::{
         Store,
         entity::{address_use, refusal},
         error::damaged,
+        write::Write,
     },
     usage::{Outcome, UseKind},
 };
@@ -69,20 +70,15 @@ impl Store {
     /// [`Error::Unavailable`]: nothing was written then, or, where the answer to the commit was lost, all of it; adding it again counts
     /// it twice.
     pub(crate) async fn add_usage(&self, counts: &[(UseKind, u64)]) -> Result<(), Error> {
-        let database = self.database();
-        let transaction = database.begin_write().await?;
-        database
-            .with_timeout(async {
-                if transaction.get_database_backend() == DbBackend::Postgres {
-                    let lock = format!("SELECT pg_advisory_xact_lock({POSTGRES_LOCK})");
-                    transaction.execute_unprepared(&lock).await?;
-                }
-                add_refusals(&transaction, counts).await?;
-                add_address_uses(&transaction, counts).await?;
-                Ok::<_, Error>(())
-            })
-            .await?;
-        database.commit(transaction).await
+        let written = self.database().write(Write::Plain, async |transaction| {
+            if transaction.get_database_backend() == DbBackend::Postgres {
+                let lock = format!("SELECT pg_advisory_xact_lock({POSTGRES_LOCK})");
+                transaction.execute_unprepared(&lock).await?;
+            }
+            add_refusals(transaction, counts).await?;
+            add_address_uses(transaction, counts).await
+        });
+        written.await.map(drop)
     }
 
     /// Deletes some of what is older than [`DAYS_KEPT`] days, a thousand rows of each kind at most; to be called again and again.
@@ -110,11 +106,10 @@ impl Store {
                 "DELETE FROM {table} WHERE ({key}) IN \
                  (SELECT {key} FROM {table} WHERE day <= $1 LIMIT {DELETED_AT_ONCE})"
             ));
-            let transaction = database.begin_write().await?;
-            database
-                .with_timeout(transaction.execute_raw(delete))
-                .await?;
-            database.commit(transaction).await?;
+            let deleted = database.write(Write::Plain, async |transaction| {
+                Ok(transaction.execute_raw(delete).await?)
+            });
+            deleted.await?;
         }
         Ok(())
     }
@@ -225,56 +220,64 @@ fn read(count: i64) -> Result<u64, Error> {
     u64::try_from(count).map_err(|_| damaged("count"))
 }
 
-/// How often the key was refused, the newest day first.
-pub(super) async fn refusals(keys: &Keys<'_>, id: KeyId) -> Result<Vec<RefusalCount>, Error> {
-    use refusal::{Column, Entity};
-    let lists = keys.lists().await?;
-    let reader: &DatabaseConnection = &lists;
-    let rows = lists
-        .with_timeout(async {
-            // Only of a key of the tenant.
-            keys.row_of(reader, id).await?;
-            let counts = Entity::find()
-                .filter(Column::KeyId.eq(id.as_uuid()))
-                .order_by_desc(Column::Day)
-                .order_by_asc(Column::Code);
-            Ok::<_, Error>(counts.all(reader).await?)
-        })
-        .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(RefusalCount {
-                day: row.day,
-                code: row.code,
-                count: read(row.count)?,
+impl Keys<'_> {
+    /// How often requests with a key were refused, by day and code, newest day first; up to 5 seconds late.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's key; [`Error::Unavailable`].
+    pub async fn refusals(&self, id: KeyId) -> Result<Vec<RefusalCount>, Error> {
+        use refusal::{Column, Entity};
+        let lists = self.lists().await?;
+        let reader: &DatabaseConnection = &lists;
+        let rows = lists
+            .with_timeout(async {
+                // Only if it is a key of the tenant.
+                self.row_of(reader, id).await?;
+                let counts = Entity::find()
+                    .filter(Column::KeyId.eq(id.as_uuid()))
+                    .order_by_desc(Column::Day)
+                    .order_by_asc(Column::Code);
+                Ok::<_, Error>(counts.all(reader).await?)
             })
-        })
-        .collect()
-}
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(RefusalCount {
+                    day: row.day,
+                    code: row.code,
+                    count: read(row.count)?,
+                })
+            })
+            .collect()
+    }
 
-/// How often the key was accepted and from where, the newest day first.
-pub(super) async fn uses(keys: &Keys<'_>, id: KeyId) -> Result<Vec<AddressUse>, Error> {
-    use address_use::{Column, Entity};
-    let lists = keys.lists().await?;
-    let reader: &DatabaseConnection = &lists;
-    let rows = lists
-        .with_timeout(async {
-            // Only of a key of the tenant.
-            keys.row_of(reader, id).await?;
-            let counts = Entity::find()
-                .filter(Column::KeyId.eq(id.as_uuid()))
-                .order_by_desc(Column::Day)
-                .order_by_asc(Column::Address);
-            Ok::<_, Error>(counts.all(reader).await?)
-        })
-        .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(AddressUse {
-                day: row.day,
-                address: row.address,
-                count: read(row.count)?,
+    /// How often requests with a key were accepted, by day and address, newest day first; up to 5 seconds late.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another tenant's key; [`Error::Unavailable`].
+    pub async fn uses(&self, id: KeyId) -> Result<Vec<AddressUse>, Error> {
+        use address_use::{Column, Entity};
+        let lists = self.lists().await?;
+        let reader: &DatabaseConnection = &lists;
+        let rows = lists
+            .with_timeout(async {
+                // Only if it is a key of the tenant.
+                self.row_of(reader, id).await?;
+                let counts = Entity::find()
+                    .filter(Column::KeyId.eq(id.as_uuid()))
+                    .order_by_desc(Column::Day)
+                    .order_by_asc(Column::Address);
+                Ok::<_, Error>(counts.all(reader).await?)
             })
-        })
-        .collect()
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(AddressUse {
+                    day: row.day,
+                    address: row.address,
+                    count: read(row.count)?,
+                })
+            })
+            .collect()
+    }
 }

@@ -97,14 +97,6 @@ async fn rows<Row: FromQueryResult>(
     Ok(Row::find_by_statement(query).all(transaction).await?)
 }
 
-fn target(kind: &str, id: Uuid, name: String) -> AuditTarget {
-    AuditTarget {
-        kind: kind.to_owned(),
-        id: Some(id),
-        name,
-    }
-}
-
 /// One field, as the audit trail has it.
 fn field(
     name: &str,

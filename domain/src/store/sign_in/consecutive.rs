@@ -55,25 +55,27 @@ pub(super) async fn refusal(
     }
 }
 
-/// Counts one more failure in a row. `Err` is how long to wait where the address has had its one try: roll back then.
+/// Counts one more failure in a row. The account's row stays locked until the transaction ends, so that concurrent attempts are counted one
+/// after another.
 ///
-/// The account's row stays locked until the transaction ends, so that tries at the same time are counted one after another.
+/// # Errors
+/// [`Error::Throttled`] if the address has used its one attempt: the transaction must be rolled back.
 pub(super) async fn reserve(
     transaction: &DatabaseTransaction,
     buckets: &Buckets,
     is_familiar: bool,
     now: DateTime<Utc>,
-) -> Result<Result<(), TimeDelta>, Error> {
+) -> Result<(), Error> {
     let now = clock::stored(now);
     let account = count(transaction, buckets, now).await?;
     if account.failures == 1 && is_turn_to_clear(&account.account) {
         clear_away(transaction, now).await?;
     }
     if account.failures <= CONSECUTIVE_FAILURES || is_familiar {
-        return Ok(Ok(()));
+        return Ok(());
     }
     if let Some(retry_after) = rest_of_day(transaction, buckets, now).await? {
-        return Ok(Err(retry_after));
+        return Err(Error::Throttled { retry_after });
     }
     let row = sign_in_single_try::ActiveModel {
         bucket: Set(buckets.account_and_address.clone()),
@@ -87,7 +89,7 @@ pub(super) async fn reserve(
         .exec_without_returning(transaction)
         .await?;
     clear_away_tries(transaction, now).await?;
-    Ok(Ok(()))
+    Ok(())
 }
 
 async fn count(

@@ -57,12 +57,15 @@ pub(super) async fn refusal(
         .max())
 }
 
-/// Counts a try as failed in both buckets. `Err` is how long to wait where one is full: roll back then.
+/// Counts an attempt as failed in both buckets.
+///
+/// # Errors
+/// [`Error::Throttled`] if one is full: the transaction must be rolled back.
 pub(super) async fn reserve(
     transaction: &DatabaseTransaction,
     buckets: &Buckets,
     now: DateTime<Utc>,
-) -> Result<Result<Reservation, TimeDelta>, Error> {
+) -> Result<Reservation, Error> {
     // Always in this order, so that no two transactions wait for each other.
     let [account_and_address, address] = buckets.limits();
     let mut begins_window = false;
@@ -70,7 +73,9 @@ pub(super) async fn reserve(
     for (bucket, limit) in [account_and_address, address] {
         let row = count(transaction, bucket, now).await?;
         if row.failures > limit {
-            return Ok(Err(rest_of_window(&row, now)));
+            return Err(Error::Throttled {
+                retry_after: rest_of_window(&row, now),
+            });
         }
         begins_window |= row.failures == 1;
         rows.push(row);
@@ -80,13 +85,13 @@ pub(super) async fn reserve(
     }
     let refusal_audited = rows.first().is_some_and(|row| row.refusal_audited);
     let address_window = rows.last().map_or(now, |row| row.window_started_at);
-    Ok(Ok(Reservation {
+    Ok(Reservation {
         account: buckets.account.clone(),
         account_and_address: account_and_address.0.to_owned(),
         address: address.0.to_owned(),
         address_window,
         refusal_audited,
-    }))
+    })
 }
 
 /// One more failure in `bucket`, in a new window where the last one is over. One statement: the row stays locked until the

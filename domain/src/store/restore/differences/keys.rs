@@ -5,13 +5,13 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Difference, field, rows, target};
+use super::{Difference, field, rows};
 use crate::{
     Error,
-    audit::AuditAction,
+    audit::{AuditAction, AuditTarget},
     id::KeyId,
     key::KeyStatus,
-    store::{audit::AUDITED_KIND, backup::count, error::damaged, keys::lowered},
+    store::{backup::count, error::damaged, keys::lowered},
 };
 
 #[derive(FromQueryResult)]
@@ -48,7 +48,7 @@ pub(super) async fn tenants(
         Difference {
             tenant_id: Some(row.id),
             action,
-            target: target("tenant", row.id, row.name),
+            target: AuditTarget::tenant(row.id.into(), row.name),
             reason,
             changes: field("suspended_at", row.was_suspended_at, row.suspended_at),
             statement: (
@@ -91,7 +91,7 @@ pub(super) async fn groups(
         Ok(Difference {
             tenant_id: Some(row.tenant_id),
             action: AuditAction::GroupPermissionsChanged,
-            target: target("authorization_group", row.id, row.name),
+            target: AuditTarget::group(row.id.into(), row.name),
             reason: "the permissions were changed since",
             changes: field(
                 "permissions",
@@ -228,7 +228,7 @@ fn difference(row: KeyRow, now: DateTime<Utc>) -> Difference {
     Difference {
         tenant_id: Some(row.tenant_id),
         action: AuditAction::ApiKeyUpdated,
-        target: target(AUDITED_KIND, row.id, row.name),
+        target: AuditTarget::api_key(row.id.into(), row.name),
         reason: "the key's group, allowlist or date was changed since",
         changes,
         statement: (
@@ -254,7 +254,7 @@ fn revocation(
     Difference {
         tenant_id: Some(tenant_id),
         action: AuditAction::ApiKeyRevoked,
-        target: target(AUDITED_KIND, id, name),
+        target: AuditTarget::api_key(id.into(), name),
         reason,
         changes: field("status", KeyStatus::Active, KeyStatus::Revoked),
         statement: (REVOKE, vec![at.into(), now.into(), id.into()]),

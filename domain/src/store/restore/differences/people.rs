@@ -5,8 +5,11 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Difference, field, rows, target};
-use crate::{Error, audit::AuditAction};
+use super::{Difference, field, rows};
+use crate::{
+    Error,
+    audit::{AuditAction, AuditTarget},
+};
 
 #[derive(FromQueryResult)]
 struct UserRow {
@@ -109,7 +112,7 @@ impl UserRow {
         Difference {
             tenant_id: self.tenant_id,
             action,
-            target: target("user", self.id, self.email.clone()),
+            target: AuditTarget::account(Some(self.id), self.email.as_str()),
             reason,
             changes,
             statement,

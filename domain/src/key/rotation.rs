@@ -1,0 +1,57 @@
+//! What a rotation does to a key's expiration date.
+
+use chrono::NaiveDate;
+
+use super::expiry::ExpirationDate;
+use crate::FieldError;
+
+/// The field of the date, as the JSON API names it.
+const FIELD: &str = "expires_on";
+
+/// The expiration date that a rotation asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotatedExpiry {
+    /// The current date, even if it is past.
+    Keep,
+    /// This date, or never.
+    Set(Option<ExpirationDate>),
+}
+
+impl RotatedExpiry {
+    /// Reads the field of the dialog: empty means never. [`plan`] decides whether the date is accepted.
+    ///
+    /// # Errors
+    /// The field's error if the text is not a date.
+    pub fn from_field(text: &str) -> Result<Self, FieldError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(Self::Set(None));
+        }
+        text.parse()
+            .map(|date| Self::Set(Some(date)))
+            .map_err(|error| field_error(&error))
+    }
+}
+
+/// The expiration date after the rotation: the current date is accepted even if it is past, any other must be after `today` (UTC).
+///
+/// # Errors
+/// The field's error.
+pub fn plan(
+    current: Option<ExpirationDate>,
+    wanted: RotatedExpiry,
+    today: NaiveDate,
+) -> Result<Option<ExpirationDate>, FieldError> {
+    match wanted {
+        RotatedExpiry::Keep => Ok(current),
+        RotatedExpiry::Set(wanted) if wanted == current => Ok(current),
+        RotatedExpiry::Set(wanted) => wanted
+            .map(|date| date.in_future(today))
+            .transpose()
+            .map_err(|error| field_error(&error)),
+    }
+}
+
+fn field_error(error: &impl ToString) -> FieldError {
+    FieldError::new(FIELD, error.to_string())
+}
