@@ -40,7 +40,7 @@ async function expectAccessible(page: Page, what: string, screens = SCREENS): Pr
       .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
       .map(({ tagName, id, scrollWidth, clientWidth }) => `${tagName} ${id}: ${scrollWidth} > ${clientWidth}`),
   );
-  expect(tooWide, `${what} scrolls sideways at ${NARROWEST}`).toEqual([]);
+  expect(tooWide, `${what} scrolls horizontally at ${NARROWEST}`).toEqual([]);
   await page.setViewportSize({ width: 1280, height: 800 });
 }
 

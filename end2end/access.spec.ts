@@ -263,6 +263,6 @@ test('p10: after signing out the old cookie is refused everywhere, and Back show
 async function sessionCookie(page: Page): Promise<{ name: string; value: string }> {
   const cookies = await page.context().cookies();
   const session = cookies.find((cookie) => /session/.test(cookie.name));
-  expect(session, 'there is a cookie of the session').toBeDefined();
+  expect(session, 'a session cookie exists').toBeDefined();
   return session as { name: string; value: string };
 }

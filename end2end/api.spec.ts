@@ -24,9 +24,9 @@ function client(origin: string, secret: string): Client<paths> {
 
 test('a typed client makes, edits, rotates and revokes a key that the page shows', async ({ adminPage, server, tenant }) => {
   const permissions = PERMISSIONS.flatMap((permission) => ['--permission', permission]);
-  await server.json(['group', 'create', '--tenant', tenant.slug, '--name', 'Keepers', '--type', 'tenant_api_key', ...permissions]);
+  await server.json(['group', 'create', '--tenant', tenant.slug, '--name', 'Automation keys', '--type', 'tenant_api_key', ...permissions]);
   const own = await server.json<{ secret: string }>(
-    ['key', 'create', '--tenant', tenant.slug, '--name', 'Keeper', '--group', 'Keepers'],
+    ['key', 'create', '--tenant', tenant.slug, '--name', 'Automation', '--group', 'Automation keys'],
   );
   const api = client(server.origin, own.secret);
 
@@ -77,8 +77,8 @@ test('a typed client makes, edits, rotates and revokes a key that the page shows
   const listed = await api.GET('/api/v1/api-keys', { params: { query: { status: 'revoked', sort: '-created_at' } } });
   expect(listed.data?.items.map(({ name }) => name)).toEqual(['Web shop']);
   expect(listed.data?.usage).toEqual({ used: 1, limit: 10 });
-  const trail = await api.GET('/api/v1/audit-events', { params: { query: { key_id: id } } });
-  expect(trail.data?.items.map(({ action }) => action)).toEqual([
+  const events = await api.GET('/api/v1/audit-events', { params: { query: { key_id: id } } });
+  expect(events.data?.items.map(({ action }) => action)).toEqual([
     'api_key.revoked',
     'api_key.rotated',
     'api_key.updated',

@@ -99,7 +99,7 @@ test('a search replaces the history entry after typing, a segment adds one', asy
   await keys.search().press('End');
   await keys.search().pressSequentially(' n');
   await expect(adminPage).toHaveURL(listUrl({ status: 'active', expiration: 'expiring_soon', q: 'ERP n' }));
-  expect(await adminPage.evaluate(() => history.length), 'typing makes no step').toBe(steps);
+  expect(await adminPage.evaluate(() => history.length), 'typing adds no history entry').toBe(steps);
 
   await keys.segment('Expiration', 'All').click();
   await expect(adminPage).toHaveURL(listUrl({ status: 'active', q: 'ERP n' }));

@@ -43,7 +43,7 @@ async function expectLive(page: Page, path: string, status = 200): Promise<void>
     expect(policy.get(directive), directive).toBe("'none'");
   }
   const again = await page.request.get(path, { maxRedirects: 5 });
-  expect(again.headers()['content-security-policy'], 'the nonce is fresh').not.toContain(nonce);
+  expect(again.headers()['content-security-policy'], 'the nonce is new').not.toContain(nonce);
 }
 
 /** Marks the document: loading another document removes the mark. */

@@ -24,7 +24,7 @@ const test = base.extend<{ keyboardPage: Page }>({
       for (const event of [...events, 'click']) addEventListener(event, report, { capture: true });
     }, MOUSE_EVENTS);
     await use(page);
-    expect(messages, 'events of a pointer').toEqual([]);
+    expect(messages, 'pointer events').toEqual([]);
   },
 });
 

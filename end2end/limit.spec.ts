@@ -47,7 +47,7 @@ test('a form submitted after the limit was reached shows the reason and keeps it
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
   await keys.fill({ name: 'ERP nightly sync', description: 'Typed with care', group: tenant.group, allowlist: '192.0.2.7' });
-  await tenant.key('Somebody else was faster');
+  await tenant.key('Another key');
   await keys.submit().click();
   await expect(adminPage.getByRole('alert')).toContainText('You have reached your limit of 1 key');
   await expect(keys.name()).toHaveValue('ERP nightly sync');

@@ -71,7 +71,7 @@ test('sign-in leads to the requested page, and signing out works', async ({ brow
   const { email, password } = tenant.administrator;
   await page.goto('/tenant-api-keys/new');
   await expect(page).toHaveURL(/\/sign-in\?return_to=/);
-  await keys.signIn({ email, password: 'not the password of anybody' });
+  await keys.signIn({ email, password: 'not a valid password' });
   await expect(page.getByRole('alert')).toHaveText('Email or password is wrong.');
   await expect(page.getByLabel('Email')).toHaveValue(email);
   await keys.signIn({ email, password });
@@ -139,7 +139,7 @@ test('generating a key shows all errors at once, keeps the input, and shows the 
   expect(await page.content()).not.toContain(secret);
   await expectNothingKeptOrRun(await repeated);
   expect(await tableOf(server, tenant.slug)).toHaveLength(1);
-  expect((await whoami(server.origin, secret)).status, 'and the first secret goes on working').toBe(200);
+  expect((await whoami(server.origin, secret)).status, 'the first secret still works').toBe(200);
 
   await goInHistory(page, 'Back', secret);
   await page.goto('/tenant-api-keys');
@@ -169,7 +169,7 @@ test('the form at the key limit shows the reason and keeps the input', async ({ 
   const keys = new ConsolePage(page);
   await page.goto('/tenant-api-keys/new');
   await keys.fill({ name: 'ERP nightly sync', description: 'Typed with care', group: tenant.group });
-  await tenant.key('Somebody else was faster');
+  await tenant.key('Another key');
   await keys.submit().click();
   await expect(page.getByRole('alert')).toContainText('You have reached your limit of 1 key');
   await expect(keys.name()).toHaveValue('ERP nightly sync');

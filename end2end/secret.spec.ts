@@ -106,7 +106,7 @@ test('p31, p53: after Close the secret is in no page, storage, log or database, 
 
   const generated = await keys.generate({ name: 'ERP nightly sync', group: tenant.group });
   expectWithout('the address', page.url(), { 'the secret': generated });
-  expect((await everythingIn(page)).includes(generated), 'the search finds a secret that is there').toBe(true);
+  expect((await everythingIn(page)).includes(generated), 'the search finds a present secret').toBe(true);
   await keys.copyAndClose();
   await expect(keys.row('ERP nightly sync')).toBeVisible();
   expect((await whoami(server.origin, generated)).status).toBe(200);
@@ -153,7 +153,7 @@ test('p31, p53: after Close the secret is in no page, storage, log or database, 
   const everything = { ...secrets, 'the password': tenant.administrator.password, ...Object.fromEntries(session) };
   await expectDatabaseWithout(server.folder, everything);
   await server.stop({ keep: true });
-  expect(server.log.includes('DEBUG'), 'the log tells everything').toBe(true);
+  expect(server.log.includes('DEBUG'), 'the log level is trace').toBe(true);
   expectWithout('the log', server.log, everything);
   await expectDatabaseWithout(server.folder, everything);
 });
@@ -183,5 +183,5 @@ async function expectDatabaseWithout(folder: string, values: Record<string, stri
     expectWithout(name, bytes, values);
     everything += bytes;
   }
-  expect(everything.includes('ERP nightly sync'), 'the search looks where keys are kept').toBe(true);
+  expect(everything.includes('ERP nightly sync'), 'the search covers the stored keys').toBe(true);
 }

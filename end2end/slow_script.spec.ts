@@ -44,7 +44,7 @@ async function openEarly(page: Page, path: string): Promise<void> {
 
 /** Expects that the page is not hydrated yet, so that every step so far worked without script. */
 async function expectNotLive(page: Page): Promise<void> {
-  expect(await scriptOf(page), 'the script has come already').toBe('');
+  expect(await scriptOf(page), 'the script has run already').toBe('');
 }
 
 test('links work before hydration: a row’s action, a filter, a column head, and the form', async ({ adminPage: page, tenant }) => {

@@ -1,8 +1,8 @@
--- What was changed since the backup is known by the old database alone. Run in it, before it is given up, as its owner:
+-- Exports the state of the old database, which alone has the changes since the backup. Run it there as its owner, before removing it:
 --
 --   psql --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$OLD" --file docs/deploy/postgres-before-restore.sql
 --
--- It writes two files into the folder where it runs. They hold no secret: digests of secrets, and the audit trail.
+-- It writes two files into the current folder. They contain digests of secrets and the audit log, but no secret.
 
 SET statement_timeout = 0;
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes Latchkey's role and database. Run by the container of PostgreSQL, once, where its data folder is empty.
+# Creates Latchkey's role and database. PostgreSQL's container runs it once, when its data folder is empty.
 set -eu
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
 \getenv password DATABASE_PASSWORD

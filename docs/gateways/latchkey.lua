@@ -1,5 +1,5 @@
 -- /etc/haproxy/latchkey.lua
--- Asks Latchkey about each request. Its address is in the environment, by setenv; HAProxy 2.6 or later.
+-- Verifies each request with Latchkey. Its address is set by setenv; requires HAProxy 2.6 or later.
 
 local latchkey = os.getenv("LATCHKEY")
 local identity = { "x-tenant-id", "x-tenant-slug", "x-api-key-id", "x-api-key-name", "x-permissions" }
@@ -29,7 +29,7 @@ end
 
 core.register_action("latchkey", { "http-req" }, function(txn, permission, tenant)
     local headers = { ["x-forwarded-for"] = { txn.sf:src() } }
-    -- All of them: that there are two is Latchkey's to refuse.
+    -- Forwards all values: Latchkey refuses two of them.
     local presented = values(txn.http:req_get_headers(), "x-api-key")
     if #presented > 0 then
         headers["x-api-key"] = presented

@@ -1,7 +1,7 @@
-//! Two failed commits, and sqlx-sqlite answers every later commit with success while SQLite commits nothing.
+//! After two failed commits, sqlx-sqlite reports success for every later commit while SQLite commits nothing.
 //!
-//! A commit hook that returns `false` stands for a disk that is full or fails: SQLite rolls the transaction back in both cases. The
-//! same comes of `SQLITE_FULL` and `SQLITE_IOERR` from a real disk.
+//! A commit hook that returns `false` simulates a disk that is full or fails: SQLite rolls the transaction back in both cases.
+//! `SQLITE_FULL` and `SQLITE_IOERR` of a real disk have the same effect.
 //!
 //! ```sh
 //! cargo new transaction-depth && cd transaction-depth

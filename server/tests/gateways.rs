@@ -105,7 +105,7 @@ fn caddy_with_recipes(fixture: &GatewayFixture) -> Option<Program> {
     let lines = recipe("caddy preflight") + "\n" + &recipe("caddy bearer");
     let file = fixture.place_with(
         &configuration("Caddyfile"),
-        &[("\t\t# What a client says of itself", lines)],
+        &[("\t\t# Removes the client's own identity headers", lines)],
     );
     let arguments = [
         "run".as_ref(),

@@ -54,7 +54,7 @@ fn p32_every_other_form_than_the_exact_token_is_refused() {
         "",
         "lk_",
     ] {
-        assert_ne!(wrong, good, "the example has to differ");
+        assert_ne!(wrong, good, "the example must differ");
         assert!(Secret::parse(wrong).is_none(), "{wrong:?}");
     }
 }

@@ -120,7 +120,7 @@ async fn the_last_revoked_keys_stay_listed_and_archived_ones_stay_refused() {
             ..AuditQuery::default()
         };
         let events = fixture.store.audit(&scope).list(&query).await.unwrap();
-        assert_eq!(events.items.len(), 2, "made and revoked");
+        assert_eq!(events.items.len(), 2, "created and revoked");
         assert_eq!(of_acme.quota().await.unwrap().used, 1);
 
         // A second run archives nothing.

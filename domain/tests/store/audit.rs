@@ -24,7 +24,7 @@ async fn audit_events_cannot_be_changed_or_deleted() {
         let before = fixture.store.audit(&scope).newest(10).await.unwrap();
         assert_eq!(before.len(), 1);
         for statement in [
-            "UPDATE audit_events SET actor_name = 'somebody else'",
+            "UPDATE audit_events SET actor_name = 'another'",
             "DELETE FROM audit_events",
         ] {
             let refused = fixture.execute(statement, []).await.unwrap_err();
@@ -126,10 +126,10 @@ async fn the_audit_log_is_filtered_and_paged() {
         keys.revoke(made[2], fixture.now + TimeDelta::seconds(9))
             .await
             .unwrap();
-        let trail = fixture.store.audit(&scope);
-        let all = trail.newest(100).await.unwrap();
+        let audit = fixture.store.audit(&scope);
+        let all = audit.newest(100).await.unwrap();
         assert_eq!(all.len(), 8);
-        let list = async |query: AuditQuery| trail.list(&query).await.unwrap().items;
+        let list = async |query: AuditQuery| audit.list(&query).await.unwrap().items;
         let everything = AuditQuery::default();
         assert_eq!(list(everything.clone()).await, all);
         let of_key = |key_id| AuditQuery {
@@ -165,7 +165,7 @@ async fn the_audit_log_is_filtered_and_paged() {
                 ..AuditQuery::default()
             };
             loop {
-                let page = trail.list(&query).await.unwrap();
+                let page = audit.list(&query).await.unwrap();
                 assert!(page.items.len() <= limit as usize);
                 walked.extend(page.items);
                 query.cursor = page.next_cursor;
@@ -188,7 +188,7 @@ async fn the_audit_log_is_filtered_and_paged() {
                 cursor: Some(cursor.to_owned()),
                 ..AuditQuery::default()
             };
-            let refused = trail.list(&broken).await;
+            let refused = audit.list(&broken).await;
             assert!(matches!(refused, Err(Error::InvalidCursor)), "{refused:?}");
         }
     })

@@ -177,7 +177,7 @@ async fn p55_a_backup_used_as_the_database_is_refused() {
             "this is a backup of 2026-03-02T12:00:00Z: `latchkey restore FILE` makes it a database"
         );
     }
-    assert_eq!(fs::read(&file).unwrap(), bytes, "not touched");
+    assert_eq!(fs::read(&file).unwrap(), bytes, "unchanged");
     // A copied backup can become a database, but only by an explicit restore.
     let url = format!("sqlite://{}", file.display());
     let refused = restore(&url, &file, &Word::default(), fixture.now)

@@ -37,7 +37,7 @@ async fn p13_p74_after_100_consecutive_failures_a_new_address_gets_one_attempt_a
             100
         );
         let first = try_password(fixture, MIRA, "wrong", "2001:db8:0:1::1", fixture.now).await;
-        assert!(first.refused(), "the one try");
+        assert!(first.refused(), "the one attempt");
         let hour = TimeDelta::hours(1);
         let second = try_password(
             fixture,
@@ -50,7 +50,7 @@ async fn p13_p74_after_100_consecutive_failures_a_new_address_gets_one_attempt_a
         assert_eq!(
             second.wait(),
             TimeDelta::hours(23),
-            "one /64 is one address, and the wait is true"
+            "one /64 is one address, and the wait is exact"
         );
         let day = fixture.now + TimeDelta::days(1);
         let just_before = day - TimeDelta::seconds(1);
@@ -58,11 +58,11 @@ async fn p13_p74_after_100_consecutive_failures_a_new_address_gets_one_attempt_a
         assert_eq!(tried.wait(), TimeDelta::seconds(1));
         assert!(sign_in_from(fixture, "noor@acme.example", HOME).await);
         let tried = try_password(fixture, MIRA, PASSWORD, "2001:db8:0:1::1", day).await;
-        assert!(tried.signed_in(), "who comes back in time is let in");
+        assert!(tried.signed_in(), "accepted after the wait");
         assert_eq!(
             number(fixture, "SELECT count(*) FROM sign_in_accounts").await,
             0,
-            "a success ends it"
+            "a success clears the count"
         );
     })
     .await;
@@ -255,7 +255,7 @@ async fn p74_failure_counters_expire_and_their_rows_are_bounded() {
         assert_eq!(
             number(fixture, &format!("{accounts} WHERE failures = 200")).await,
             500,
-            "accounts that are guessed at are kept"
+            "accounts with many failures are kept"
         );
         fixture
             .execute_script("DELETE FROM sign_in_accounts WHERE failures < 200")

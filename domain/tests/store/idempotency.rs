@@ -54,7 +54,7 @@ fn renamed(name: &str) -> KeyChanges {
 
 async fn events(fixture: &TestStore, scope: &TenantScope, action: AuditAction) -> usize {
     let events = fixture.store.audit(scope).newest(200).await;
-    let events = events.expect("an answer");
+    let events = events.expect("a result");
     events.iter().filter(|event| event.action == action).count()
 }
 
@@ -67,7 +67,7 @@ async fn remembered(fixture: &TestStore) -> i64 {
             "SELECT count(*) FROM one_time_requests",
         ))
         .await;
-    let count = row.expect("an answer").expect("a row");
+    let count = row.expect("a result").expect("a row");
     connection.close().await.expect("closed");
     count.try_get_by_index(0).expect("a number")
 }

@@ -26,7 +26,7 @@ pub(crate) async fn many_keys(fixture: &TestStore, scope: &TenantScope) {
     tenants
         .set_limit("acme", 1_000, fixture.now)
         .await
-        .expect("an answer");
+        .expect("a result");
     let groups = [
         fixture.group(scope, "zebra", &[]).await,
         fixture.group(scope, "Alpha", &[]).await,
@@ -44,21 +44,21 @@ pub(crate) async fn many_keys(fixture: &TestStore, scope: &TenantScope) {
         );
         new.expires_on = (index % 4 != 0).then(|| in_days(fixture, 1 + index % 3));
         let created_at = fixture.now + TimeDelta::milliseconds(index / 2 * 100);
-        let issued = keys.create(new, created_at).await.expect("an answer");
+        let issued = keys.create(new, created_at).await.expect("a result");
         if index % 5 < 2 {
             // Whole and fractional seconds, which SQLite stores as texts of different lengths.
             let used_at = fixture.now + TimeDelta::microseconds(index % 7 * 250_000);
-            let client = ClientAddress::known("192.0.2.7".parse().expect("an answer"));
+            let client = ClientAddress::known("192.0.2.7".parse().expect("a result"));
             let verdict = verifier.verify(issued.secret.expose(), client, None, used_at);
-            verdict.await.expect("an answer").expect("a good key");
+            verdict.await.expect("a result").expect("a good key");
         }
         if index % 3 == 0 {
             keys.revoke(issued.key.id, fixture.now)
                 .await
-                .expect("an answer");
+                .expect("a result");
         }
     }
-    verifier.flush().await.expect("an answer");
+    verifier.flush().await.expect("a result");
 }
 
 /// Returns every key of `query`: pages from first to last, then back, and compares the pages.
@@ -69,7 +69,7 @@ pub(crate) async fn walk(
 ) -> Vec<ApiKey> {
     let list = async |query: &KeyQuery| {
         let page = fixture.store.keys(scope).list(query, fixture.now).await;
-        let page = page.expect("an answer");
+        let page = page.expect("a result");
         assert!(page.items.len() <= query.limit as usize);
         let cursors = [&page.next_cursor, &page.previous_cursor];
         for byte in cursors

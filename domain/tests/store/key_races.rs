@@ -155,11 +155,11 @@ async fn p45_rotate_against_revoke_ends_revoked_and_is_audited_in_order() {
 
 const NO_AUDIT_SQLITE: &str = "
     CREATE TRIGGER no_audit BEFORE INSERT ON audit_events
-        BEGIN SELECT RAISE(ABORT, 'the trail is full'); END;
+        BEGIN SELECT RAISE(ABORT, 'the audit log is full'); END;
 ";
 const NO_AUDIT_POSTGRES: &str = "
     CREATE FUNCTION no_audit() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN RAISE EXCEPTION 'the trail is full'; END;
+        BEGIN RAISE EXCEPTION 'the audit log is full'; END;
     $$;
     CREATE TRIGGER no_audit BEFORE INSERT ON audit_events
         FOR EACH ROW EXECUTE FUNCTION no_audit();

@@ -62,7 +62,7 @@ async fn actions(fixture: &TestStore, scope: &TenantScope) -> Vec<AuditAction> {
         .audit(scope)
         .newest(200)
         .await
-        .expect("an answer");
+        .expect("a result");
     events.into_iter().map(|event| event.action).collect()
 }
 
@@ -225,10 +225,7 @@ async fn p31_the_database_stores_the_digest_and_never_the_secret() {
     assert!(holds(&second.value.key.hint));
     for secret in [first.secret, second.value.secret] {
         assert!(!holds(secret.expose()));
-        assert!(
-            !holds(&secret.expose()[3..19]),
-            "half of it would be too much"
-        );
+        assert!(!holds(&secret.expose()[3..19]), "half of the secret");
     }
 }
 

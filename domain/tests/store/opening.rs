@@ -60,7 +60,7 @@ async fn open_at_once(options: StoreOptions, round: u32) {
     for store in opening {
         let store = store.await.expect("no panic");
         let store = store.unwrap_or_else(|error| panic!("round {round}: {error:?}"));
-        store.ping().await.expect("an answer");
+        store.ping().await.expect("a result");
     }
 }
 
@@ -173,7 +173,7 @@ async fn a_database_that_never_responds_is_unavailable_within_seconds() {
     let started = Instant::now();
     let refused = timeout(Duration::from_secs(10), Store::open(options))
         .await
-        .expect("an answer")
+        .expect("a result")
         .unwrap_err();
     reason(&refused);
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -191,7 +191,7 @@ async fn a_locked_database_is_unavailable_and_recovers() {
             tenants.set_limit("acme", 5, fixture.now),
         )
         .await
-        .expect("an answer")
+        .expect("a result")
         .unwrap_err();
         reason(&refused);
 

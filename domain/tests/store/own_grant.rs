@@ -24,7 +24,7 @@ async fn scope_of(fixture: &TestStore, secret: &Secret) -> TenantScope {
     Verifier::new(fixture.store.clone())
         .verify(secret.expose(), client, Some(&write()), fixture.now)
         .await
-        .expect("an answer")
+        .expect("a result")
         .expect("a good key")
         .scope()
 }
@@ -155,7 +155,7 @@ async fn p39_an_acting_key_that_became_invalid_after_the_route_guard_changes_not
                     Refusal::ExpiredApiKey
                 }
             };
-            let trail = fixture.store.audit(&scope).newest(100).await.unwrap();
+            let events = fixture.store.audit(&scope).newest(100).await.unwrap();
             let by_key = fixture.store.keys(&acting);
             new.expires_on = Some(in_days(fixture, 3));
             for refused in [
@@ -175,7 +175,7 @@ async fn p39_an_acting_key_that_became_invalid_after_the_route_guard_changes_not
                 }
             }
             let after = fixture.store.audit(&scope).newest(100).await.unwrap();
-            assert_eq!(after, trail, "{meanwhile:?}");
+            assert_eq!(after, events, "{meanwhile:?}");
         }
     })
     .await;

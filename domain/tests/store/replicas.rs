@@ -66,7 +66,10 @@ impl Replica {
 async fn until(condition: impl AsyncFn() -> bool) {
     let started = Instant::now();
     while !condition().await {
-        assert!(started.elapsed() < PATIENCE, "it does not come true");
+        assert!(
+            started.elapsed() < PATIENCE,
+            "the condition is not met in time"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -295,7 +298,7 @@ async fn the_change_log_is_trimmed_after_every_replica_has_read_it_despite_rows_
         let revoked = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
         let receipt = revoked.propagation.expect("a receipt");
         assert_eq!((receipt.replicas, receipt.refused_on), (3, 3));
-        let notes = async || {
+        let rows = async || {
             let connection = cluster.fixture.connection().await;
             let rows = connection
                 .query_all_raw(sea_orm::Statement::from_string(
@@ -307,11 +310,11 @@ async fn the_change_log_is_trimmed_after_every_replica_has_read_it_despite_rows_
             connection.close().await.unwrap();
             rows.len()
         };
-        assert!(notes().await >= 2);
+        assert!(rows().await >= 2);
         until(async || {
             let store = &cluster.replicas[2].store;
             store.prune_change_log().await.unwrap();
-            notes().await == 0
+            rows().await == 0
         })
         .await;
     })

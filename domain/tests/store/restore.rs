@@ -38,7 +38,7 @@ pub(crate) async fn restored(fixture: &TestStore, file: &Path, word: &Word) -> R
 async fn assert_of_another_past(fixture: &TestStore, file: &Path) {
     let refused = try_restore(fixture, file, &Word::default())
         .await
-        .expect("an answer");
+        .expect("a result");
     assert!(
         matches!(
             refused,
@@ -113,7 +113,11 @@ async fn p55_keys_archived_before_and_after_the_backup_stay_refused() {
         assert_eq!(judge(&fixture.store, &fixture, secret).await, expected);
     }
     let key = keys.get(since.key.id, later).await.unwrap();
-    assert_eq!(key.revoked_at, Some(later), "as the archive says");
+    assert_eq!(
+        key.revoked_at,
+        Some(later),
+        "the time of the archived revocation"
+    );
 }
 
 #[tokio::test]

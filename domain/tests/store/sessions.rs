@@ -27,7 +27,7 @@ async fn ask(store: &Store, token: &SessionToken, at: DateTime<Utc>) -> Option<S
         .sessions()
         .authenticate(token, client("198.51.100.4"), at)
         .await
-        .expect("answered")
+        .expect("a result")
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn p10_an_ended_session_is_deleted_and_audited_once() {
         let events = fixture.store.audit(&acme).newest(2).await.unwrap();
         assert_eq!(events[0].action, AuditAction::SignedOut);
         assert_eq!(events[0].actor.id, Some(mira.id.as_uuid()));
-        assert_eq!(events[1].action, AuditAction::SignedIn, "only one");
+        assert_eq!(events[1].action, AuditAction::SignedIn, "only one event");
     })
     .await;
 }

@@ -128,7 +128,7 @@ async fn p08_the_database_holds_neither_token_nor_password() {
                 .await
             }
         };
-        assert!(held.contains(MIRA), "we look where the rows are");
+        assert!(held.contains(MIRA), "the search covers the rows");
         for secret in [session.expose(), device.expose(), PASSWORD] {
             assert!(!held.contains(secret));
         }
@@ -211,7 +211,7 @@ async fn p09_a_planted_token_never_authenticates() {
         .await
         .tokens();
         assert_ne!(session, planted);
-        assert_ne!(device, planted, "an unknown device is not taken over");
+        assert_ne!(device, planted, "an unknown device token is replaced");
         let sessions = fixture.store.sessions();
         let authenticate = async |token| {
             sessions
@@ -222,7 +222,7 @@ async fn p09_a_planted_token_never_authenticates() {
         assert!(authenticate(&planted).await.is_none());
         assert!(
             authenticate(&device).await.is_none(),
-            "a device is no session"
+            "a device token is not a session"
         );
         assert!(authenticate(&session).await.is_some());
 
@@ -356,7 +356,7 @@ async fn p14_the_stored_hash_is_argon2id_and_weak_parameters_are_raised() {
             "{strong}"
         );
         assert!(sign_in(fixture, PASSWORD).await);
-        assert_eq!(stored().await, strong, "kept as it is");
+        assert_eq!(stored().await, strong, "unchanged");
 
         let params = Params::new(8_192, 1, 1, None).unwrap();
         let weak: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -373,7 +373,7 @@ async fn p14_the_stored_hash_is_argon2id_and_weak_parameters_are_raised() {
         assert_eq!(
             stored().await,
             weak.to_string(),
-            "a wrong password raises nothing"
+            "a wrong password does not raise the parameters"
         );
         assert!(sign_in(fixture, PASSWORD).await);
         let raised = stored().await;
@@ -381,7 +381,7 @@ async fn p14_the_stored_hash_is_argon2id_and_weak_parameters_are_raised() {
             raised.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{raised}"
         );
-        assert_ne!(raised, strong, "a salt of its own");
+        assert_ne!(raised, strong, "a new salt");
         assert!(sign_in(fixture, PASSWORD).await);
     })
     .await;
@@ -432,10 +432,7 @@ async fn p16_of_two_hundred_parallel_sign_ins_some_are_busy_and_none_hang() {
         assert!(outcomes.iter().filter(busy).count() > 0);
         assert!(outcomes.iter().any(Tried::signed_in));
         let rest = |tried: &Tried| tried.signed_in() || matches!(tried.0, SignInOutcome::Busy);
-        assert!(
-            outcomes.iter().all(rest),
-            "nobody's try is used up by our being busy"
-        );
+        assert!(outcomes.iter().all(rest), "busy refusals use up no attempt");
     })
     .await;
 }

@@ -91,7 +91,7 @@ async fn slugs_are_unique() {
             "{refused:?}"
         );
         let events = fixture.store.audit(&scope).newest(10).await.unwrap();
-        assert_eq!(events.len(), 1, "what was refused leaves no event");
+        assert_eq!(events.len(), 1, "a refused request leaves no event");
     })
     .await;
 }

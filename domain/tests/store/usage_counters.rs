@@ -118,7 +118,7 @@ async fn days(fixture: &TestStore, table: &str) -> i64 {
     let sql = format!("SELECT count(DISTINCT day) FROM {table}");
     let statement = sea_orm::Statement::from_string(backend, sql);
     let row = sea_orm::ConnectionTrait::query_one_raw(&connection, statement).await;
-    let row = row.expect("an answer").expect("a row");
+    let row = row.expect("a result").expect("a row");
     connection.close().await.expect("closed");
     row.try_get_by_index(0).expect("a number")
 }

@@ -67,7 +67,7 @@ pub(crate) async fn number(fixture: &TestStore, sql: &str) -> i64 {
     let row = connection
         .query_one_raw(Statement::from_string(backend, sql))
         .await
-        .expect("answered")
+        .expect("a result")
         .expect("a row");
     connection.close().await.expect("closed");
     row.try_get_by_index(0).expect("a number")
@@ -80,7 +80,7 @@ pub(crate) async fn one_text(fixture: &TestStore, sql: &str) -> String {
     let row = connection
         .query_one_raw(Statement::from_string(backend, sql))
         .await
-        .expect("answered")
+        .expect("a result")
         .expect("a row");
     connection.close().await.expect("closed");
     row.try_get_by_index(0).expect("a text")
@@ -296,10 +296,13 @@ async fn a_new_password_replaces_the_old_one_and_clears_the_throttle() {
         fixture
             .execute_script("UPDATE sign_in_accounts SET failures = 100")
             .await;
-        assert!(!sign_in(fixture, "wrong").await, "the one try of the day");
+        assert!(
+            !sign_in(fixture, "wrong").await,
+            "the one attempt of the day"
+        );
         assert!(
             !sign_in(fixture, PASSWORD).await,
-            "the address waits for a day"
+            "the address has to wait for a day"
         );
 
         let scope = fixture.store.as_cli();
@@ -317,10 +320,7 @@ async fn a_new_password_replaces_the_old_one_and_clears_the_throttle() {
             fixture.now,
         )
         .await;
-        assert!(
-            again.signed_in(),
-            "also from the address that was throttled"
-        );
+        assert!(again.signed_in(), "also from the throttled address");
 
         let unknown = users
             .set_password(&email("nobody@acme.example"), OTHER_PASSWORD, fixture.now)
