@@ -1,4 +1,4 @@
-//! `POST /account`: a new password.
+//! `POST /account`: changes the password.
 
 use super::{
     request::TestResponse,
@@ -61,7 +61,7 @@ async fn p78_the_current_password_is_checked_before_the_new_one() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;
     let costly: String = "4@8({[<369#!1/|0$5+7%2".chars().cycle().take(256).collect();
-    // The rule about the length costs nothing, so that both wrong fields are told at once.
+    // The length is checked without hashing, so that both wrong fields are reported together.
     let long = "a".repeat(5_000);
     for (new, is_told) in [
         ("short", true),
@@ -76,7 +76,7 @@ async fn p78_the_current_password_is_checked_before_the_new_one() {
         let is_hidden = page.contains("id=\"new-password-error\" hidden");
         assert_eq!(is_hidden, !is_told, "{page}");
     }
-    // A right one is no failed try, whatever is wrong with the new one.
+    // A correct current password is not counted as a failure, even where the new one is refused.
     for _ in 0..12 {
         let response = change(&app, &session, PASSWORD, "short").await;
         assert_eq!(response.status, 422);

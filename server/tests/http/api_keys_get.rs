@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::test_app::{KeySpec, TestApp, day};
 
-/// Acme with keys of these names beside the one that asks, which is called Reader.
+/// Acme with keys of these names, and the key `Reader` that lists them.
 async fn with_names(names: &[&str]) -> (TestApp, String) {
     let app = TestApp::start().await;
     for name in names {
@@ -92,7 +92,7 @@ async fn filters_sorts_and_pages() {
     assert_eq!(names(&list("sort=-name&limit=2").await), ["Reader", "Dog"]);
     assert_eq!(names(&list("expiration=expired").await), ["Dog"]);
     assert_eq!(names(&list("q=EE").await), ["Bee"]);
-    // As the specification writes the route: every parameter there and empty.
+    // Every parameter present and empty.
     let everything = list("status=&expiration=&q=&sort=&limit=&cursor=").await;
     assert_eq!(names(&everything).len(), 5);
 

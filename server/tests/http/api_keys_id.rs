@@ -14,7 +14,7 @@ const WRITE: &[&str] = &[
     "orders:read",
 ];
 
-/// Acme with a key called ERP, and the secret of one that may change it.
+/// Acme with a key named `ERP`, and the secret of a key that may change it.
 async fn start() -> (TestApp, String, String) {
     let app = TestApp::start().await;
     let writer = app.secret(WRITE).await;
@@ -90,7 +90,7 @@ async fn p48_an_edit_of_an_outdated_version_is_refused() {
         ("*".to_owned(), true),
     ] {
         let name = read(&app, &writer, &path).await.json()["name"].clone();
-        // The same name again: nothing changes, and the tag stays.
+        // With the same name nothing changes, and the tag stays.
         let response = patch(&app, &writer, &path, &json!({ "name": name }))
             .header("if-match", &tags)
             .send()
@@ -350,7 +350,7 @@ async fn c15_routes_without_a_body_take_none_or_an_empty_object() {
         response.assert_problem(400, "malformed_json");
         let response = send(&secret, "text/plain", "{}").await;
         response.assert_problem(415, "unsupported_media_type");
-        // Some clients send one of these where they are given nothing; the last is how it is with none at all.
+        // Some clients send one of these in place of an absent body; the last case has no body.
         for body in ["{}", " { } ", "null", ""] {
             let secret = if rotates { own.clone() } else { writer.clone() };
             let response = send(&secret, "application/json", body).await;

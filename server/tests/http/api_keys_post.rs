@@ -354,7 +354,7 @@ async fn p35_a_repeat_returns_the_same_key_without_its_secret() {
     reused.assert_problem(422, "idempotency_key_reused");
     assert_eq!(app.audited("acme").await, trail);
 
-    // Another key's token of the same name is another one, and without a token every request makes a key.
+    // Idempotency keys are scoped to an API key; without one, every request creates a key.
     let others = app.secret(WRITE).await;
     for response in [
         create_once(&app, &others, "order 66", &body).await,
@@ -465,13 +465,13 @@ async fn p35_edits_rotations_and_revocations_with_an_idempotency_key_are_made_on
         assert_eq!(repeat.json(), expected);
         assert_eq!(app.audited("acme").await, trail, "{change}");
     }
-    // A repeat is one also where the key could not be changed so any more.
+    // A repeat is recognised even if the change would be refused now.
     for (change, body) in changes {
         let repeat = send(change, change, body).await;
         assert_eq!(repeat.status, 200, "{}", repeat.text());
         assert_eq!(repeat.json()["status"], "revoked");
     }
-    // The token of one change is none of another, nor of another body.
+    // An idempotency key cannot be reused for another change or another body.
     let other = json!({ "description": "another" });
     let date = json!({ "expires_on": null });
     for (change, token, body) in [

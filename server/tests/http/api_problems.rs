@@ -1,4 +1,4 @@
-//! Refusals under `/api/v1`, whatever the route.
+//! Refusals under `/api/v1` that are the same for every route.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{
     test_app::{KeySpec, TestApp, day},
 };
 
-/// The response without what names this one request.
+/// The response without the request id.
 fn comparable(response: &TestResponse) -> (u16, Vec<(String, String)>, String) {
     let id = response.header("x-request-id").to_owned();
     let mut headers: Vec<_> = response
@@ -30,7 +30,7 @@ async fn p02_every_invalid_secret_gets_the_same_response() {
     let key = app.issue(KeySpec::default()).await;
     let rotated_out = key.secret.expose().to_owned();
     app.rotate(&key).await;
-    // The example of the specification: right in form and checksum, and nobody's.
+    // The example of `docs/behaviour.md`: valid in form and checksum, but unknown.
     let unknown = format!("lk_{}0dawgh", "0".repeat(32));
     let bad_checksum = format!("lk_{}0dawgi", "0".repeat(32));
     let mut responses = Vec::new();
@@ -94,7 +94,7 @@ async fn p32_a_secret_with_one_wrong_character_is_invalid() {
     };
     let encoded = format!("%6C{}", &secret[1..]);
     let other_prefix = format!("xy{}", &secret[2..]);
-    // A Cyrillic letter that looks like the Latin one.
+    // A Cyrillic letter that looks like a Latin one.
     let homoglyph = secret.replacen("lk_", "l\u{43a}_", 1);
     let nearly: [Vec<u8>; 8] = [
         secret[..secret.len() - 1].into(),
@@ -248,8 +248,8 @@ async fn p03_refusals_are_counted_by_key_and_code_and_day() {
             "revoked_api_key: 2"
         ]
     );
-    // Not one by one, and not as changes.
-    // The key was made earlier than the tenant, as keys of tests are.
+    // Refusals are counted and are no audit events.
+    // Keys of the tests are older than their tenant.
     let mut actions: Vec<_> = (app.audited("acme").await.iter())
         .map(|event| event.action.as_str())
         .collect();

@@ -18,25 +18,25 @@ use super::{
 static EVERYTHING: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| permissions().into_iter().chain(["orders:read"]).collect());
 
-/// What another tenant's key gets for what belongs to Acme.
+/// The response to a key of another tenant.
 #[derive(Clone, Copy, Debug)]
 enum Foreign {
-    /// The same response as its own tenant's key, about its own tenant.
+    /// The same status as for a key of Acme, with data of its own tenant.
     OwnWorld,
-    /// There is nothing there.
+    /// Not found.
     NotFound,
-    /// The group that the body names is none of its own.
+    /// The group in the body belongs to another tenant.
     NoSuchGroup,
 }
 
-/// A line of the table.
+/// A row of the table.
 struct Line {
     method: &'static str,
     path: &'static str,
-    /// What Acme's own key with the permission gets.
+    /// The status for a key of Acme with the permission.
     good: u16,
     foreign: Foreign,
-    /// Made of the target's identifier and the group's.
+    /// Built from the identifiers of the target and the group.
     body: Option<fn(&IssuedKey) -> Value>,
 }
 
@@ -91,7 +91,7 @@ fn lines() -> Vec<Line> {
     ]
 }
 
-/// What anybody may read: the document alone.
+/// Routes without a credential: only the document.
 const OPEN: [&str; 1] = ["GET /api/v1/openapi.json"];
 
 #[test]
@@ -120,7 +120,7 @@ fn every_route_of_the_api_has_a_line() {
     assert_eq!(rows, lines);
 }
 
-/// A request of that line about `target`.
+/// A request of that row about `target`.
 fn request(app: &TestApp, line: &Line, target: &IssuedKey) -> TestRequest {
     let path = line
         .path

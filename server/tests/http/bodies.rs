@@ -1,11 +1,11 @@
-//! P22: bodies that are too large or packed, on every door.
+//! P22: bodies that are too large or compressed, on every route.
 
 use axum::body::{Body, Bytes};
 use futures_util::stream;
 
 use super::{request::TestRequest, test_app::TestApp};
 
-/// A body of that many bytes that does not say how long it is.
+/// A body of that many bytes without a declared length.
 fn chunked(length: usize) -> Body {
     let chunk = Bytes::from(vec![b'x'; 1024]);
     let chunks = (0..length.div_ceil(1024)).map(move |_| Ok::<_, std::io::Error>(chunk.clone()));

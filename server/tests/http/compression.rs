@@ -9,13 +9,13 @@ use super::{
     test_app::{ADMIN, KeySpec, TestApp},
 };
 
-/// A URL with a long response, and how to ask for it.
+/// A URL with a long response, and its credential.
 struct Long {
     path: String,
     request: Box<dyn Fn(&TestApp) -> TestRequest>,
 }
 
-/// The body as it was before it was compressed.
+/// The decompressed body.
 fn decoded(response: &TestResponse) -> String {
     let mut text = String::new();
     match response.header("content-encoding") {
@@ -166,7 +166,7 @@ async fn a_response_with_a_secret_is_never_compressed() {
     }
 }
 
-/// Length tells what is in a compressed text (BREACH) to those who can have the browser ask and see how much comes back.
+/// The length of a compressed response reveals its content to an attacker who triggers requests and observes lengths (BREACH).
 #[tokio::test]
 async fn a_page_requested_by_another_site_is_not_compressed() {
     let app = TestApp::start().await.with_admin().await;

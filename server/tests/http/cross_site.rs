@@ -1,4 +1,4 @@
-//! P18: no other site changes anything in a signed-in person's name.
+//! P18: another site cannot make changes with a user's session.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{
 
 type Headers = &'static [(&'static str, &'static str)];
 
-/// What a request brings, and whether it is let through with and without a session cookie.
+/// The headers of a request, and whether it is accepted with and without a session cookie.
 const ROWS: [(Headers, bool, bool); 16] = [
     (&[("sec-fetch-site", "same-origin")], true, true),
     (&[("sec-fetch-site", "none")], true, true),
@@ -166,7 +166,7 @@ async fn p18_with_a_public_url_only_its_origin_is_accepted() {
     let app = TestApp::start_with(&[("LATCHKEY_PUBLIC_URL", "https://keys.example")]).await;
     for (origin, allowed) in [
         ("https://keys.example", true),
-        // What the proxy calls us, and the same host without TLS.
+        // The host name that the proxy uses, and the same host without TLS.
         ("http://keys.test", false),
         ("https://keys.test", false),
         ("http://keys.example", false),

@@ -1,6 +1,6 @@
 //! Section 4 of `docs/behaviour.md`, row by row: IPv4, IPv6 and mapped addresses, with and without trusted proxies.
 //!
-//! Every key fails its own check and all the later ones that it can fail, so that the order is tested and not only each check.
+//! Each key fails its own check and every later one that it can fail, which tests the order of the checks.
 
 use domain::key::IssuedKey;
 
@@ -11,16 +11,16 @@ use super::{
 
 const PROXY: &str = "10.0.0.1";
 const PROXY_IPV6: &str = "fd00::1";
-/// Not in the allowlist of anybody who is let through.
+/// An address outside every allowlist.
 const ELSEWHERE: &[&str] = &["198.51.100.0/24", "2001:db8:ffff::/48"];
 const HERE: &[&str] = &["203.0.113.0/24", "2001:db8:1::/48"];
 
-/// How a request gets here.
+/// The connection and headers of a request.
 #[derive(Clone, Copy, Debug)]
 struct Way {
     peer: &'static str,
     forwarded_for: &'static [&'static str],
-    /// The address that Latchkey has to see.
+    /// The client address that Latchkey has to derive.
     seen: &'static str,
 }
 
@@ -40,7 +40,7 @@ const DIRECT: [Way; 4] = [
         forwarded_for: &[],
         seen: "203.0.113.9",
     },
-    // A header from somebody who is no proxy of ours.
+    // A header from an untrusted address.
     Way {
         peer: "203.0.113.9",
         forwarded_for: &["198.51.100.1"],

@@ -1,4 +1,4 @@
-//! P40, P41: until when a key works. The instants themselves are tested in `domain`, where time is a parameter.
+//! P40, P41: expiration dates. Exact instants are tested in `domain`, where time is a parameter.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! P06: what every response says to a browser.
+//! P06: security headers of every response.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use super::{
     test_app::{ADMIN, TestApp},
 };
 
-/// The sources of a directive, or those of `default-src` where it falls back to that and is not there.
+/// The sources of a directive; those of `default-src` where it is absent and falls back.
 fn effective<'a>(policy: &'a str, directive: &str, falls_back: bool) -> Option<&'a str> {
     let find = |name: &str| {
         policy
@@ -62,7 +62,7 @@ async fn p06_p66_pages_have_a_strict_policy_with_a_nonce_of_their_own() {
             "{path}"
         );
         assert_eq!(response.header("cross-origin-opener-policy"), "same-origin");
-        // `no-transform` keeps proxies from rewriting what the page's script expects as it was sent.
+        // `no-transform` forbids proxies to rewrite HTML, which would break the page's script.
         assert_eq!(response.header("cache-control"), "no-store, no-transform");
         assert!(response.headers.get("strict-transport-security").is_none());
         let policy = response.header("content-security-policy");
@@ -130,7 +130,7 @@ async fn p06_other_responses_may_load_nothing() {
     assert_common(&preflight, "preflight");
 }
 
-/// RFC 9112, section 3.2. The host ends up in links and in a command for a shell.
+/// RFC 9112, section 3.2. The host is shown in links and in a shell command.
 #[tokio::test]
 async fn a_request_names_one_host_or_is_refused() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! Text that databases, parsers and pages stumble over, at every place where a client can send text.
+//! Text that breaks databases, parsers or pages, in every place where a client can send text.
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -15,7 +15,7 @@ use super::{
     test_app::{SUPER_USER, TestApp},
 };
 
-/// As a URL or form has it.
+/// In the encoding of URLs and forms.
 const ENCODED: [&str; 14] = [
     "%00",
     "acme%00",
@@ -33,7 +33,7 @@ const ENCODED: [&str; 14] = [
     "e%CC%81%F0%9F%94%91",
 ];
 
-/// As JSON has it, quotes included: escapes that pair and escapes that do not.
+/// In the encoding of JSON, with quotes: paired and unpaired escapes.
 const JSON: [&str; 8] = [
     r#""\u0000""#,
     r#""acme\u0000""#,
@@ -45,7 +45,7 @@ const JSON: [&str; 8] = [
     r#""e\u0301""#,
 ];
 
-/// As a header has it. HTTP itself refuses NUL there.
+/// In the encoding of headers, where HTTP refuses NUL.
 const HEADER: [&[u8]; 5] = [
     b"\xed\xa0\x80",
     b"\xff\xfe",
@@ -54,7 +54,7 @@ const HEADER: [&[u8]; 5] = [
     b"W/\"\x80\", *, lk_\xe2\x80\xae",
 ];
 
-/// Headers that something in Latchkey reads, or may one day.
+/// Headers that Latchkey reads or may read.
 const HEADERS: [&str; 14] = [
     "accept",
     "accept-encoding",
@@ -75,7 +75,7 @@ const HEADERS: [&str; 14] = [
 /// Routes whose body is plain text.
 const PLAIN_TEXT: [&str; 1] = ["/page-reports"];
 
-/// What a page's address can say.
+/// The query parameters of pages.
 const PAGE_PARAMETERS: [&str; 9] = [
     "tenant",
     "q",
@@ -88,7 +88,7 @@ const PAGE_PARAMETERS: [&str; 9] = [
     "anything",
 ];
 
-/// Takes the place of the hostile text while a JSON text is put together.
+/// A placeholder for the hostile text in JSON.
 const PLACE: &str = "HOSTILE-TEXT";
 
 struct Attack {
@@ -128,7 +128,7 @@ impl Attack {
         }
     }
 
-    /// A request by whom the row lets through. Each from another address, so that no rate limiter hides what is behind it.
+    /// A request with the credential of the row. Each has another client address, so that no rate limiter refuses it.
     fn request(&mut self, route: &Route, path: &str) -> TestRequest {
         self.sent += 1;
         let [_, a, b, c] = self.sent.to_be_bytes();
@@ -140,12 +140,12 @@ impl Attack {
             Caller::Anyone | Caller::SignedIn | Caller::KeyManager | Caller::SuperUser => {
                 request.same_origin().cookie(&self.session)
             }
-            // One that rotates itself would not be there for the next request.
+            // A key that rotates itself is invalid for the next request.
             Caller::Key(_) | Caller::Gateway => request.key(&self.key),
         }
     }
 
-    /// What the API's document says of the row.
+    /// The operation of the row in the API document.
     fn operation(&self, route: &Route) -> &Value {
         let path = route.path.replace("{*", "{");
         &self.document["paths"][path][method_of(route).to_lowercase()]
@@ -153,7 +153,7 @@ impl Attack {
 
     fn query_parameters(&self, route: &Route) -> Vec<String> {
         if !route.path.starts_with("/api/v1/") {
-            // Of what everybody gets, only sign-in and the way home read the address.
+            // Of the public pages, only sign-in and the root read query parameters.
             if route.caller == Caller::Anyone && !matches!(route.path.as_str(), "/sign-in" | "/") {
                 return vec!["anything".to_owned()];
             }
@@ -170,7 +170,7 @@ impl Attack {
         names
     }
 
-    /// A good body for the route, with [`PLACE`] in the place of one text after the other.
+    /// Valid bodies for the route, each with [`PLACE`] instead of another text.
     fn bodies(&self, route: &Route) -> Vec<Value> {
         if route.path.starts_with("/api/pages/") {
             return with_each_text_replaced(&arguments(&route.path));
@@ -210,7 +210,7 @@ impl Attack {
     }
 }
 
-/// The value once for each text in it, with [`PLACE`] there.
+/// A copy of the value for each text in it, with [`PLACE`] instead of that text.
 fn with_each_text_replaced(value: &Value) -> Vec<Value> {
     match value {
         Value::Null | Value::String(_) => vec![json!(PLACE)],
@@ -231,7 +231,7 @@ fn with_each_text_replaced(value: &Value) -> Vec<Value> {
     }
 }
 
-/// The fields of a page's form, each with a good value.
+/// The fields of a page's form with valid values.
 fn form_fields(path: &str) -> Vec<(&'static str, String)> {
     let id = || Uuid::now_v7().to_string();
     match path {
@@ -278,7 +278,7 @@ async fn p81_no_text_in_any_place_causes_an_internal_error() {
     let mut attack = Attack::begin().await;
     let mut places = [0_u32; 5];
     for route in routes() {
-        // Who signs out is signed out.
+        // Signing out ends the session.
         if route.path == "/sign-out" {
             continue;
         }
@@ -380,7 +380,7 @@ async fn p81_no_text_in_any_place_causes_an_internal_error() {
 
         for name in HEADERS {
             for hostile in HEADER {
-                // Two keys are ambiguous, and two sessions are none.
+                // Two keys are ambiguous, and two session cookies are invalid.
                 let is_credential = matches!(name, "cookie" | "x-api-key");
                 let request = if is_credential {
                     attack.app.request(method_of(&route), &good_path)

@@ -1,4 +1,4 @@
-//! Bodies of the API, whatever the route: P20, P22, P58.
+//! JSON bodies on every route of the API: P20, P22, P58.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ const EVERYTHING: &[&str] = &[
     "orders:read",
 ];
 
-/// Every route that takes a JSON body, with a key that may call it.
+/// Every route with a JSON body.
 async fn routes(app: &TestApp) -> Vec<(&'static str, String)> {
     let target = app
         .issue(KeySpec {
@@ -51,7 +51,7 @@ async fn p20_a_body_of_another_type_is_refused() {
         for kind in types {
             let response = request().body(kind, "{}").send().await;
             let problem = response.assert_problem(415, "unsupported_media_type");
-            // C16: what is understood is said, to people and to programs.
+            // C16: the accepted content type is in the text and in a header.
             let detail = problem["detail"].as_str().unwrap();
             assert!(detail.contains("application/json"), "{detail}");
             let accepted = if method == "PATCH" {
@@ -141,7 +141,7 @@ async fn p58_malformed_json_is_refused() {
         for (body, status) in &cases {
             let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
             if path.ends_with("/rotate") && shown == "null" {
-                // An optional body, which a client generated for Go sends in this way where it is given none.
+                // An absent optional body, as a client generated for Go sends it.
                 let response = app
                     .request(method, &path)
                     .key(&secret)
@@ -160,7 +160,7 @@ async fn p58_malformed_json_is_refused() {
             response.assert_problem(*status, code);
         }
     }
-    // Where a body is needed, none is no JSON.
+    // A missing body is malformed where one is required.
     for (method, path) in routes(&app).await {
         let response = app.request(method, &path).key(&secret).send().await;
         if path.ends_with("/rotate") {

@@ -1,4 +1,4 @@
-//! `POST /tenant-api-keys/…`: the pages' forms, as a browser without a script sends them.
+//! `POST /tenant-api-keys/…`: forms of a browser without script.
 
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use super::{
 
 const GENERATE: &str = "/tenant-api-keys/new";
 
-/// A form that makes a key, with one-time id `form_id`; `changed` fields in the place of good ones.
+/// A form that creates a key, with the idempotency key `form_id` and the `changed` fields.
 async fn generate(
     app: &TestApp,
     session: &str,
@@ -41,7 +41,7 @@ fn form_id() -> String {
     Uuid::now_v7().to_string()
 }
 
-/// The secret in a page; there is exactly one.
+/// The only secret in a page.
 fn secret_in(page: &str) -> String {
     let mut found: Vec<&str> = page
         .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
@@ -182,7 +182,7 @@ async fn p48_the_second_of_two_editors_sees_the_conflict_and_keeps_the_input() {
     let first = save(key.version, "ERP, first").send().await;
     assert_eq!(first.status, 303);
     assert_eq!(first.header("location"), "/tenant-api-keys");
-    // The same once more is not a conflict: it is as it was meant to be.
+    // The same form again is no conflict, because the key already has these values.
     assert_eq!(save(key.version, "ERP, first").send().await.status, 303);
     let second = save(key.version, "ERP, second").send().await;
     assert_eq!(second.status, 409);

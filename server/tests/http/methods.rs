@@ -14,7 +14,7 @@ const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO",
 ];
 
-/// Every path of the route table with the methods that it takes.
+/// Every path of the route table with its methods.
 fn paths() -> BTreeMap<String, BTreeSet<String>> {
     let mut paths = BTreeMap::<String, BTreeSet<String>>::new();
     for route in routes() {
@@ -40,7 +40,7 @@ async fn p05_other_methods_are_refused_with_the_list_of_allowed_ones() {
             .into_iter()
             .filter(|method| !supported.contains(*method))
         {
-            // With everything that a supported method could want, and with the ways in which some frameworks let a method be another.
+            // With everything that a supported method requires, and with the method overrides of some frameworks.
             let response = app
                 .request(method, &format!("{path}?_method=GET"))
                 .same_origin()

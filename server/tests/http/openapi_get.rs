@@ -7,10 +7,10 @@ use server::{caller::Caller, router::routes};
 
 use super::test_app::TestApp;
 
-/// The document as it is meant to be. Where it is meant to change: `UPDATE_SNAPSHOTS=1 cargo test -p server --test all openapi`.
+/// The snapshot of the document. `UPDATE_SNAPSHOTS=1 cargo test -p server --test all openapi` updates it.
 const SNAPSHOT: &str = "tests/http/openapi.json";
 
-/// Those that the document lists where any will do. Not TRACE: clients that are generated with it do not compile (C08).
+/// The methods that the document lists for a route of any method. Not TRACE: generated clients with it do not compile (C08).
 const ANY_METHOD: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn the_document_has_every_route_of_the_api_with_its_permission() {
     let rows: BTreeSet<_> = routes()
         .into_iter()
         .filter(|route| route.path.starts_with("/api/v1") && route.caller != Caller::Anyone)
-        // A wildcard that may be empty is two rows of one operation.
+        // A wildcard that may be empty has two rows for one operation.
         .filter(|route| !route.path.ends_with("}/"))
         .flat_map(|route| {
             let permission = match route.caller {
@@ -179,7 +179,7 @@ async fn f6_the_page_has_contents_codes_permissions_and_an_example_a_route() {
     }
 }
 
-/// The stable codes, as the document lists them.
+/// The stable codes in the document.
 fn codes(document: &Value) -> BTreeSet<&str> {
     document["components"]["schemas"]["ProblemCode"]["enum"]
         .as_array()
@@ -191,7 +191,7 @@ fn codes(document: &Value) -> BTreeSet<&str> {
 
 #[tokio::test]
 async fn f6_the_document_lists_every_code_and_the_codes_of_each_response() {
-    // Where a request ends that none of the routes knows of, or that no route of the API leads to.
+    // Codes of requests that reach no documented route.
     const OF_NO_ROUTE: [&str; 6] = [
         "already_exists",
         "bad_request",

@@ -1,4 +1,4 @@
-//! P28: a key hands out no more than it has.
+//! P28: a key grants no more than it has.
 
 use domain::key::IssuedKey;
 use serde_json::{Value, json};
@@ -135,7 +135,7 @@ async fn p28_only_keys_within_the_grant_are_edited_and_rotated_and_they_stay_wit
     for spec in beyond {
         let key = app.issue(spec.clone()).await;
         let made = app.audited("acme").await[0].clone();
-        // Also an edit that would bring it within: who may change it could have been given it.
+        // Also an edit that would bring it within the grant.
         let tamed = json!({
             "authorization_group_id": less.id, "ip_allowlist": ["203.0.113.1"],
         });

@@ -1,4 +1,4 @@
-//! `POST /page-reports`: why a page goes on without its script.
+//! `POST /page-reports`: reports of pages whose script failed.
 
 use super::test_app::{ADMIN, TestApp};
 
@@ -24,7 +24,7 @@ async fn only_known_reports_of_same_origin_pages_are_accepted() {
         let response = request().same_origin().cookie(&session).send().await;
         assert_eq!(response.status, status, "{report}");
         assert!(response.body.len() < 100, "{report}");
-        // A stranger learns nothing from the response.
+        // Without a session the response is the same.
         assert_eq!(
             request().same_origin().send().await.status,
             status,

@@ -1,4 +1,4 @@
-//! `GET` of pages: who sees what.
+//! `GET` of pages, by role.
 
 use domain::user::Role;
 
@@ -33,7 +33,7 @@ async fn p17_the_first_page_shows_the_command_that_creates_the_first_user() {
         "{}",
         first.text()
     );
-    // There is no default account to be let in with.
+    // There is no default account.
     for (email, password) in [("admin@example.com", "admin"), ("admin", "admin"), ("", "")] {
         let response = app
             .post("/sign-in")

@@ -1,4 +1,4 @@
-//! The route table is complete, and each row tells the truth (house.md, 19).
+//! The route table is complete, and each row states the real requirement.
 
 use std::collections::BTreeSet;
 
@@ -61,7 +61,7 @@ fn no_row_is_duplicated() {
     }
 }
 
-/// Whether a response lets through, and not only by not failing: a redirect to sign-in, 401 and 403 do not.
+/// Whether a response admits the request: a redirect to sign-in, 401 and 403 do not.
 fn lets_through(response: &TestResponse) -> bool {
     let to_sign_in = response
         .headers
@@ -70,19 +70,19 @@ fn lets_through(response: &TestResponse) -> bool {
     !to_sign_in && !matches!(response.status.as_u16(), 401 | 403)
 }
 
-/// The path with something in place of each parameter.
+/// The path with a value for each parameter.
 pub(crate) fn with_path_filled(path: &str) -> String {
     path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057")
         .replace("{tenant}/{permission}", "-/-")
         .replace("{*rest}", "orders/7")
 }
 
-/// The method, or one of those where any will do.
+/// The method; one of several where the route accepts any.
 pub(crate) fn method_of(route: &Route) -> &str {
     route.method.as_ref().map_or("PUT", Method::as_str)
 }
 
-/// Arguments that the server function at this path can be called with.
+/// Valid arguments of the server function at this path.
 pub(crate) fn arguments(path: &str) -> serde_json::Value {
     let function = path.rsplit('/').next().unwrap_or(path);
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -152,7 +152,7 @@ async fn p21_every_row_admits_exactly_its_roles() {
     for route in routes() {
         let row = format!("{} {}", method_of(&route), route.path);
         let stranger = lets_through(&call(&app, &route, None, None, None).await)
-            // Sign-out leads to sign-in whoever asks.
+            // Sign-out always redirects to sign-in.
             || route.path == "/sign-out";
         assert_eq!(
             stranger,
@@ -179,7 +179,7 @@ async fn p21_every_row_admits_exactly_its_roles() {
                 *session = app.sign_in(email).await;
             }
         }
-        // Each row has keys of its own too: one of them rotates the key that asks.
+        // Each row has its own keys, because one of the routes rotates the key of the request.
         for has_permission in [true, false] {
             let key = match (has_permission, route.caller) {
                 (true, Caller::Key(Some(permission))) => app.secret(&[permission]).await,

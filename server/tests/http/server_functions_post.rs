@@ -1,4 +1,4 @@
-//! `POST /api/pages/…`: what pages call, as a stranger's program would call it.
+//! `POST /api/pages/…`: server functions, called without the pages.
 
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn p21_an_unreadable_body_is_a_client_error() {
         .await;
     let session = app.sign_in(super::test_app::SUPER_USER).await;
     for path in functions() {
-        // What is no JSON is refused by each; of a wrong type only by those that take such an argument.
+        // Each function refuses malformed JSON; only those with such an argument refuse a wrong type.
         let bodies: [(&str, Vec<u8>, bool); 8] = [
             ("application/json", b"{".to_vec(), true),
             ("application/json", b"\xff\xfe".to_vec(), true),
@@ -267,7 +267,7 @@ async fn p31_p33_the_limit_applies_and_the_secret_is_returned_once() {
                 .contains(secret)
         );
     }
-    // Revoking frees a place.
+    // A revocation frees a place.
     let revoke = json!({ "tenant": null, "id": id, "form_id": uuid::Uuid::now_v7() });
     app.post("/api/pages/revoke_api_key")
         .same_origin()
@@ -316,7 +316,7 @@ async fn an_administrator_reaches_no_other_tenants_keys() {
     assert_eq!(response.status, 200);
 }
 
-/// The fields of the key in a response that tells a secret, and the secret.
+/// The key and the secret in a response.
 fn told(response: &serde_json::Value) -> serde_json::Value {
     let mut key = response["key"].clone();
     key["secret"] = response["secret"].clone();

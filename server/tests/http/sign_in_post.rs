@@ -53,7 +53,7 @@ async fn p08_the_cookie_is_http_only_and_without_a_domain() {
     }
     let session = response.set_cookie("latchkey_session");
     assert!(app.is_signed_in(&session).await);
-    // At rest there are digests alone.
+    // The database contains only digests.
     let token = session.split_once('=').unwrap().1;
     for file in std::fs::read_dir(app.folder()).unwrap() {
         let content = std::fs::read(file.unwrap().path()).unwrap();
@@ -99,18 +99,18 @@ async fn p09_a_planted_session_cookie_is_replaced() {
     let session = response.set_cookie("latchkey_session");
     assert_ne!(session, planted);
     assert!(!app.is_signed_in(&planted).await);
-    // A second sign-in gives a new token, and the one before is over.
+    // A second sign-in issues a new token and ends the first session.
     let response = attempt(&app, ADMIN, PASSWORD).cookie(&session).send().await;
     let second = response.set_cookie("latchkey_session");
     assert_ne!(second, session);
     assert!(app.is_signed_in(&second).await);
     assert!(!app.is_signed_in(&session).await);
-    // Two of them: one was planted, and nothing says which.
+    // Of two cookies either may be planted.
     assert!(!app.is_signed_in(&format!("{planted}; {second}")).await);
     assert!(!app.is_signed_in(&format!("{second}; {planted}")).await);
 }
 
-/// The response without what names this one request, and without the address that was typed.
+/// The response without the request id and the submitted email address.
 fn comparable(response: &TestResponse, email: &str) -> (u16, Vec<(String, String)>, String) {
     let policy = response.header("content-security-policy").to_owned();
     let nonce = policy
@@ -121,7 +121,7 @@ fn comparable(response: &TestResponse, email: &str) -> (u16, Vec<(String, String
     let mut headers: Vec<_> = response
         .headers
         .iter()
-        // The length is that of the body, which is compared below; it repeats the address.
+        // The length depends on the submitted email address; bodies are compared below.
         .filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "content-length"))
         .map(|(name, value)| {
             (
@@ -175,7 +175,7 @@ async fn p13_after_ten_wrong_passwords_the_right_one_is_refused_too() {
     app.add_user("iris@acme.example", Role::TenantAdmin, Some("acme"))
         .await;
     for number in 1..=10 {
-        // One client, however it writes its address.
+        // One client with several spellings of its address.
         let peer = if number % 2 == 0 {
             "203.0.113.9"
         } else {
@@ -230,7 +230,7 @@ async fn p74_known_and_unknown_accounts_get_the_same_response_after_a_hundred_fa
     let mut told = Vec::new();
     for (network, email) in [(0, ADMIN), (1, "nobody@acme.example")] {
         let mut responses = Vec::new();
-        // As in the report: 130 wrong passwords from 15 addresses.
+        // 130 wrong passwords from 15 addresses.
         for number in 0..130 {
             let peer = format!("2001:db8:{network}:{}::{}", number / 9, number % 9 + 1);
             responses.push(attempt(&app, email, WRONG).from(&peer).send().await);
@@ -240,7 +240,7 @@ async fn p74_known_and_unknown_accounts_get_the_same_response_after_a_hundred_fa
             .map(|response| response.status.as_u16())
             .collect();
         assert!(statuses[..100].iter().all(|status| *status == 422));
-        // The address of the hundredth try, and after it three new ones: one try each.
+        // The address of the hundredth attempt, then three new ones with one attempt each.
         let rest: Vec<u16> = (100..130)
             .map(|number| {
                 if number == 100 || number % 9 == 0 {
@@ -263,7 +263,7 @@ async fn p74_known_and_unknown_accounts_get_the_same_response_after_a_hundred_fa
             "{}",
             last.text()
         );
-        // Both take part in the comparison, without what names the request and the second.
+        // Both responses are compared without the request id and the seconds.
         let mut shown: Vec<_> = [&responses[0], &responses[99], &responses[100], last]
             .map(|response| comparable(response, email))
             .into();
@@ -277,7 +277,7 @@ async fn p74_known_and_unknown_accounts_get_the_same_response_after_a_hundred_fa
         told.push(shown);
     }
     assert_eq!(told[0], told[1]);
-    // The owner, from an address that has not tried today.
+    // The owner, from an address without attempts today.
     assert_signed_in(
         &attempt(&app, ADMIN, PASSWORD)
             .from("198.51.100.7")
