@@ -1,12 +1,12 @@
-//! Every order in which a load and a change can run beside each other, by a model checker that knows what processors may reorder:
-//! <https://docs.rs/loom>. What is checked are the very lines of `store/invalidation/versions.rs`.
+//! Every interleaving of a load and a change, in a model checker that covers reordering by processors: <https://docs.rs/loom>. It runs
+//! the code of `store/invalidation/versions.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../src/store/invalidation/versions.rs"]
 mod versions;
 
-/// The atomics of the model checker, which runs through what theirs may answer.
+/// The atomics of the model checker, which tries every value that a load may return.
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 }
@@ -21,7 +21,7 @@ use versions::{Slot, Version, Versions};
 const KEY: Slot = Slot::of(1);
 const GROUP: Slot = Slot::of(2);
 
-/// A database with one fact in it, and a cache of what was read of it.
+/// A database with one value, and a cache of a read of it.
 struct World {
     versions: Versions,
     fact: AtomicU64,
@@ -37,7 +37,7 @@ impl World {
         })
     }
 
-    /// As `verify.rs` does it: note the tick, ask the database, keep the answer.
+    /// The order of `verify.rs`: take the version, query the database, cache the result.
     fn load(&self) -> u64 {
         let read_at = self.versions.current();
         let fact = self.fact.load(Ordering::Acquire);
@@ -45,7 +45,7 @@ impl World {
         fact
     }
 
-    /// The fact as a request is judged by it.
+    /// The value that a request uses.
     fn judge(&self) -> u64 {
         let cached = *self.cache.lock().unwrap();
         match cached {
@@ -54,14 +54,14 @@ impl World {
         }
     }
 
-    /// As the store does it: commit, stamp, answer.
+    /// The order of the store: commit, invalidate, return.
     fn change(&self, slot: Slot) {
         self.fact.fetch_add(1, Ordering::AcqRel);
         self.versions.invalidate([slot]);
     }
 }
 
-/// A request that has read the old state, or is about to, and keeps it whenever it gets to it.
+/// A request that reads before or during a change and caches the result at any later time.
 fn late_load(world: &Arc<World>) -> thread::JoinHandle<()> {
     let world = Arc::clone(world);
     thread::spawn(move || {
@@ -70,19 +70,19 @@ fn late_load(world: &Arc<World>) -> thread::JoinHandle<()> {
 }
 
 #[test]
-fn p47_no_request_after_a_change_is_judged_by_what_was_before_it() {
+fn p47_no_request_after_a_change_uses_a_read_from_before() {
     loom::model(|| {
         let world = World::new();
         let loader = late_load(&world);
         world.change(KEY);
-        assert_eq!(world.judge(), 1, "sent after the answer");
+        assert_eq!(world.judge(), 1, "sent after the change returned");
         loader.join().unwrap();
-        assert_eq!(world.judge(), 1, "and when the late load has arrived");
+        assert_eq!(world.judge(), 1, "and after the late load has ended");
     });
 }
 
 #[test]
-fn p39_of_two_changes_at_once_neither_hides_the_other() {
+fn p39_concurrent_changes_do_not_hide_each_other() {
     loom::model(|| {
         let world = World::new();
         let other = thread::spawn({
@@ -100,7 +100,7 @@ fn p39_of_two_changes_at_once_neither_hides_the_other() {
 }
 
 #[test]
-fn nothing_holds_when_everything_may_have_changed() {
+fn invalidate_all_invalidates_every_read() {
     loom::model(|| {
         let world = World::new();
         let loader = late_load(&world);
@@ -112,16 +112,16 @@ fn nothing_holds_when_everything_may_have_changed() {
     });
 }
 
-/// The model can fail: with the stamp before the commit, as one would write it first, a load in between outlives the change.
+/// The model can fail: if the version changes before the commit, a load in between stays valid after the change.
 #[test]
-#[should_panic(expected = "sent after the answer")]
-fn a_stamp_before_the_commit_would_be_too_early() {
+#[should_panic(expected = "sent after the change returned")]
+fn invalidating_before_the_commit_is_too_early() {
     loom::model(|| {
         let world = World::new();
         let loader = late_load(&world);
         world.versions.invalidate([KEY]);
         world.fact.fetch_add(1, Ordering::AcqRel);
-        assert_eq!(world.judge(), 1, "sent after the answer");
+        assert_eq!(world.judge(), 1, "sent after the change returned");
         loader.join().unwrap();
     });
 }

@@ -1,17 +1,17 @@
-//! Every order in which a replica can ask for news, a change can be answered, and a request can be judged, by a model checker:
-//! <https://docs.rs/loom>. What is checked are the very lines of `store/invalidation/lease.rs` and `store/invalidation/versions.rs`.
+//! Every interleaving of polls, a change and a request on a replica, in a model checker: <https://docs.rs/loom>. It runs the code of
+//! `store/invalidation/lease.rs` and `store/invalidation/versions.rs`.
 
 #[path = "../src/store/invalidation/lease.rs"]
-#[expect(dead_code, reason = "a part of it is what replicas need at their end")]
+#[expect(dead_code, reason = "replicas use a part of it when they stop")]
 mod lease;
 #[path = "../src/store/invalidation/versions.rs"]
 #[expect(
     dead_code,
-    reason = "a part of it is for loads, which `invalidation_model.rs` checks"
+    reason = "loads use a part of it, which `invalidation_model.rs` checks"
 )]
 mod versions;
 
-/// The atomics of the model checker, which runs through what theirs may answer.
+/// The atomics of the model checker, which tries every value that a load may return.
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 }
@@ -23,7 +23,7 @@ use versions::{Slot, Versions};
 
 const KEY: Slot = Slot::of(1);
 
-/// A database with one fact in it, and a replica that has read it as 0.
+/// A database with one value, and a replica that has cached it as 0.
 struct World {
     /// The database.
     fact: AtomicU64,
@@ -33,11 +33,11 @@ struct World {
     versions: Versions,
 }
 
-/// In which order a request asks whether what was kept may be used.
+/// The order in which a request checks lease and version.
 #[derive(Clone, Copy)]
 enum Order {
     LeaseFirst,
-    StampsFirst,
+    VersionsFirst,
 }
 
 impl World {
@@ -56,8 +56,8 @@ impl World {
         Moment::from_nanoseconds(self.clock.load(Ordering::Acquire))
     }
 
-    /// As `replica.rs` does it: look at the clock, ask, stamp, renew.
-    fn follow(&self) {
+    /// The order of `replica.rs`: read the clock, poll, invalidate, renew the lease.
+    fn poll(&self) {
         let asked = self.now();
         if self.fact.load(Ordering::Acquire) == 1 {
             self.versions.invalidate([KEY]);
@@ -65,23 +65,23 @@ impl World {
         self.lease.renew(asked);
     }
 
-    /// The fact as a request is judged by it that the replica answers.
+    /// The value that a request on the replica uses.
     fn judge(&self, order: Order) -> u64 {
         let read_at = versions::Version::default();
         let is_held = || self.lease.is_held(|| self.now());
         let holds = || self.versions.is_valid(read_at, &[KEY]);
-        let is_usable = match order {
+        let is_valid = match order {
             Order::LeaseFirst => is_held() && holds(),
-            Order::StampsFirst => holds() && is_held(),
+            Order::VersionsFirst => holds() && is_held(),
         };
-        if is_usable {
+        if is_valid {
             0
         } else {
             self.fact.load(Ordering::Acquire)
         }
     }
 
-    /// As `barrier.rs` does it where the replica says nothing: commit, wait for the bound, answer.
+    /// The order of `barrier.rs` if the replica does not confirm: commit, wait for the bound, return.
     fn change(&self) {
         self.fact.store(1, Ordering::Release);
         let bound = u64::try_from(BOUND.as_nanos()).expect("a second");
@@ -89,31 +89,31 @@ impl World {
     }
 }
 
-fn a_change_while_the_replica_asks(order: Order) {
+fn change_while_the_replica_polls(order: Order) {
     loom::model(move || {
         let world = World::new();
         let replica = thread::spawn({
             let world = Arc::clone(&world);
             move || {
-                world.follow();
-                world.follow();
+                world.poll();
+                world.poll();
             }
         });
         world.change();
-        assert_eq!(world.judge(order), 1, "sent after the answer");
-        replica.join().expect("it follows");
-        assert_eq!(world.judge(order), 1, "and when it has heard of it");
+        assert_eq!(world.judge(order), 1, "sent after the change returned");
+        replica.join().expect("the replica polls");
+        assert_eq!(world.judge(order), 1, "and after it has polled");
     });
 }
 
 #[test]
-fn p63_no_request_after_the_bound_is_judged_by_what_was_before_the_change() {
-    a_change_while_the_replica_asks(Order::LeaseFirst);
+fn p63_no_request_after_the_bound_uses_a_read_from_before_the_change() {
+    change_while_the_replica_polls(Order::LeaseFirst);
 }
 
-/// The model can fail: the stamps first, as one would write it, lets the lease be renewed between the two questions.
+/// The model can fail: if versions are checked first, the lease can be renewed between the two checks.
 #[test]
-#[should_panic(expected = "sent after the answer")]
-fn the_stamps_first_would_be_too_early() {
-    a_change_while_the_replica_asks(Order::StampsFirst);
+#[should_panic(expected = "sent after the change returned")]
+fn checking_versions_before_the_lease_is_too_early() {
+    change_while_the_replica_polls(Order::VersionsFirst);
 }

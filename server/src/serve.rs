@@ -147,7 +147,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     if let Err(error) = store.deregister().await {
         tracing::warn!(
             error = &error as &(dyn std::error::Error + 'static),
-            "cannot say goodbye: changes wait for this replica for some seconds"
+            "could not deregister replica; changes may take 1 s longer until the others remove it"
         );
     }
     // Commands are answered as long as anything was served.

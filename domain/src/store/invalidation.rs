@@ -1,17 +1,18 @@
-//! Who keeps what a request is judged by, and how such a memory learns of a change before anybody is told that it was made.
+//! Cache invalidation: cached reads become invalid before a change is acknowledged. Design: `docs/internals/invalidation.md`.
 //!
 //! | question | file |
 //! | --- | --- |
-//! | does what was read earlier still hold? | `versions.rs` |
-//! | and how long may it be used without hearing from the database? | `lease.rs` |
-//! | SQLite: what has changed, whoever changed it? | `single_node.rs`, `change_log.rs` |
-//! | SQLite: how does the command line wait for the server beside it? | `control_socket.rs` |
-//! | PostgreSQL: how does a replica learn what another one changed? | `replica.rs`, `poll.rs`, `notify.rs` |
+//! | is a cached read still valid? | `versions.rs` |
+//! | how long may the cache be used without contact to the database? | `lease.rs` |
+//! | SQLite: what has changed, by whichever process? | `single_node.rs`, `change_log.rs` |
+//! | SQLite: how does a command wait for the running server? | `control_socket.rs` |
+//! | PostgreSQL: how does a replica learn of changes by others? | `replica.rs`, `poll.rs`, `notify.rs` |
 //! | PostgreSQL: how does a change wait for all replicas? | `barrier.rs` |
+//! | PostgreSQL: how is the backend of a lost connection ended? | `orphaned_backend.rs` |
 //!
-//! The database itself notes, by triggers, each change of a key, a group or a tenant that could change a verdict: in the change's own
-//! transaction, so that no code path can forget it, and one by hand with another program counts too. Whoever keeps what it has read
-//! follows these notes and stamps what changed, and every commit waits for that before it is answered (`connection.rs`).
+//! Triggers of the database write a change log: one entry for each change of a key, a group or a tenant that can change a verdict, in
+//! the transaction of the change. So no code path can omit an entry, and changes by other programs are logged too. A process that
+//! caches reads applies the entries to its versions, and every commit waits for that before it returns (`connection.rs`).
 
 pub(crate) mod barrier;
 pub(crate) mod change_log;
@@ -25,7 +26,7 @@ pub(crate) mod replica;
 pub(crate) mod single_node;
 pub(crate) mod versions;
 
-/// The real atomics; the model checker of the tests has others.
+/// The standard atomics; the tests compile the same files with those of a model checker.
 mod sync {
     pub(super) use std::sync::atomic::{AtomicU64, Ordering};
 }
@@ -38,8 +39,8 @@ use replica::Replica;
 use single_node::SingleNode;
 use versions::{Slot, Version, Versions};
 
-/// 2^16 stamps: half a MiB. Among 100,000 keys, a change of one lets one or two others be read once more.
-const STAMP_BITS: u32 = 16;
+/// 2^16 versions: half a MiB. Among 100,000 keys, a change of one invalidates one or two others.
+const VERSION_BITS: u32 = 16;
 
 /// How this process learns of changes, so that it can cache reads.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Invalidation {
     }
 }
 
-/// What says whether something that was read earlier still holds. One for each store that may keep what it reads.
+/// Decides whether a cached read is still valid. One for each store that caches reads.
 #[derive(Debug)]
 pub(crate) struct CacheValidity {
     versions: Versions,
@@ -73,28 +74,28 @@ pub(crate) struct CacheValidity {
 impl CacheValidity {
     fn with(lease: Lease) -> Self {
         Self {
-            versions: Versions::new(STAMP_BITS),
+            versions: Versions::new(VERSION_BITS),
             lease,
         }
     }
 
-    /// Now. To be asked before the database is.
+    /// The current version. To be read before the database is queried.
     pub(crate) fn current_version(&self) -> Version {
         self.versions.current()
     }
 
-    /// Whether what was read after `noted` of what has these slots still holds.
+    /// Whether a read of these slots that began at `read_at` is still valid.
     pub(crate) fn is_valid(&self, read_at: Version, slots: &[Slot]) -> bool {
-        // In this order: see `lease.rs`.
+        // The lease must be checked first: see `lease.rs`.
         self.lease.is_held(clock::now) && self.versions.is_valid(read_at, slots)
     }
 
-    /// Whether anything that was kept may be used now.
+    /// Whether cached reads may be used at all now.
     pub(crate) fn is_usable(&self) -> bool {
         self.lease.is_held(clock::now)
     }
 
-    /// These have changed.
+    /// Invalidates cached reads of these keys, groups and tenants.
     fn invalidate<'a>(&self, subjects: impl IntoIterator<Item = &'a Uuid>) {
         let slots = subjects.into_iter().map(|id| Slot::of(id.as_u128()));
         self.versions.invalidate(slots);

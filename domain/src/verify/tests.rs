@@ -73,7 +73,7 @@ impl Served {
 }
 
 #[tokio::test]
-async fn a_key_is_read_once_and_no_statement_is_sent_for_it_afterwards() {
+async fn a_cached_key_is_verified_without_a_statement() {
     let served = Served::start().await;
     served.judge_key().await.unwrap();
     assert_eq!(served.verifier.cached_keys(), 1);
@@ -86,7 +86,7 @@ async fn a_key_is_read_once_and_no_statement_is_sent_for_it_afterwards() {
 }
 
 #[tokio::test]
-async fn p30_secrets_that_somebody_makes_up_take_no_room() {
+async fn p30_unknown_secrets_are_not_cached() {
     let served = Served::start().await;
     let prefix = "lk".parse().expect("a prefix");
     for _ in 0..100 {
@@ -97,7 +97,7 @@ async fn p30_secrets_that_somebody_makes_up_take_no_room() {
 }
 
 #[tokio::test]
-async fn a_store_that_others_write_beside_keeps_nothing() {
+async fn a_store_without_invalidation_caches_nothing() {
     let served = Served::start().await;
     let beside = Verifier::new(served.fixture.store.clone());
     for _ in 0..2 {
@@ -110,7 +110,7 @@ async fn a_store_that_others_write_beside_keeps_nothing() {
 
 /// Every change by which a request could be judged otherwise, in this process, with a warm cache.
 #[tokio::test]
-async fn p39_each_change_holds_from_the_next_request_on() {
+async fn p39_each_change_applies_to_the_next_request() {
     let served = Served::start().await;
     let (now, scope) = (served.fixture.now, &served.scope);
     let keys = served.server.keys(scope);
@@ -158,7 +158,7 @@ async fn p39_each_change_holds_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn p34_a_rotated_secret_is_dead_and_the_new_one_works() {
+async fn p34_a_rotated_secret_is_refused_and_the_new_one_accepted() {
     let served = Served::start().await;
     served.judge_key().await.unwrap();
     let keys = served.server.keys(&served.scope);
@@ -169,7 +169,7 @@ async fn p34_a_rotated_secret_is_dead_and_the_new_one_works() {
 }
 
 #[tokio::test]
-async fn p47_a_load_that_began_before_a_revocation_does_not_outlive_it() {
+async fn p47_a_load_overlapping_a_revocation_is_invalid() {
     let served = Arc::new(Served::start().await);
     let (mut arrivals, opened) = served.verifier.shared.pause.close();
     let load = tokio::spawn({
@@ -194,7 +194,7 @@ async fn p47_a_load_that_began_before_a_revocation_does_not_outlive_it() {
 }
 
 #[tokio::test]
-async fn p47_a_caller_who_goes_away_leaves_no_change_that_nobody_hears_of() {
+async fn p47_a_cancelled_caller_does_not_prevent_invalidation() {
     let served = Arc::new(Served::start().await);
     served.judge_key().await.unwrap();
     let Invalidation::SingleNode(node) = served.server.database().invalidation() else {
@@ -225,7 +225,7 @@ async fn p47_a_caller_who_goes_away_leaves_no_change_that_nobody_hears_of() {
 }
 
 #[tokio::test]
-async fn what_another_program_changes_is_noticed_when_somebody_looks() {
+async fn changes_by_another_program_are_applied_by_the_next_poll() {
     let served = Served::start().await;
     served.judge_key().await.unwrap();
     let revoke = "UPDATE api_keys SET revoked_at = $1";
@@ -241,7 +241,7 @@ async fn what_another_program_changes_is_noticed_when_somebody_looks() {
 }
 
 #[tokio::test]
-async fn very_many_changes_at_once_and_unreadable_notes_let_nothing_hold() {
+async fn too_many_changes_or_an_unreadable_log_invalidate_the_whole_cache() {
     let served = Served::start().await;
     let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) \
                 INSERT INTO key_state_changes (subject) SELECT randomblob(16) FROM n";
@@ -265,7 +265,7 @@ async fn notes(served: &Served) -> i64 {
 }
 
 #[tokio::test]
-async fn notes_that_did_their_work_are_deleted_but_for_the_newest() {
+async fn pruning_keeps_only_the_newest_log_entry() {
     let served = Served::start().await;
     let operator = served.server.as_cli();
     let tenants = served.server.tenants(&operator);
@@ -283,7 +283,7 @@ async fn notes_that_did_their_work_are_deleted_but_for_the_newest() {
 
 /// A backup that was restored into the file while it is served: numbers are given a second time.
 #[tokio::test]
-async fn a_history_that_is_another_one_lets_nothing_hold() {
+async fn a_replaced_database_invalidates_the_whole_cache() {
     let served = Served::start().await;
     let operator = served.server.as_cli();
     let tenants = served.server.tenants(&operator);

@@ -1,4 +1,4 @@
-//! What has changed, as SQLite noted it: `key_state_changes`, written by triggers in the transaction of each change.
+//! The change log of SQLite: table `key_state_changes`, written by triggers in the transaction of each change.
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
@@ -17,17 +17,17 @@ use crate::{
     },
 };
 
-/// So many changes at once are stamped one by one; beyond that it is cheaper to stamp everything.
+/// Most changes that are applied one by one; for more of them it is cheaper to invalidate everything.
 const MOST: u64 = 1_000;
-/// Notes that are deleted at once: an administrator's change in between does not wait long.
+/// Entries that are deleted in one transaction; a change meanwhile waits for it.
 const DELETED_AT_ONCE: u32 = 1_000;
 
-/// That something changed.
+/// One entry of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Given once, in the order of the changes: SQLite has one writer.
+    /// Unique and in commit order, because SQLite has one writer.
     pub(super) seq: i64,
-    /// The key, group or tenant; of a mark, nothing that there is.
+    /// The key, group or tenant that changed; a random identifier if the entry is a mark.
     pub(super) subject: Uuid,
 }
 
@@ -40,23 +40,23 @@ impl From<Model> for Entry {
     }
 }
 
-/// What was noted since.
+/// The changes since an entry.
 pub(super) enum Changes {
-    /// All of it, in order.
+    /// All of them, in order; perhaps none.
     Some {
-        /// The keys, groups and tenants.
+        /// The entries.
         changed: Vec<Entry>,
     },
-    /// Very much.
+    /// More than [`MOST`].
     TooMany {
-        /// The newest note.
+        /// The newest entry.
         newest: Entry,
     },
-    /// The note that was named is not there. The database was restored, or somebody has deleted notes: its numbers say nothing.
+    /// The entry to read from is missing: the database was restored or the log was edited, so its numbers mean nothing.
     Lost,
 }
 
-/// Notes that nothing has changed, as a place from which to read on.
+/// Appends an entry that changes nothing, as a position to read from.
 pub(super) async fn mark(writer: &Writer) -> Result<Entry, Error> {
     let mark = ActiveModel {
         seq: NotSet,
@@ -66,27 +66,26 @@ pub(super) async fn mark(writer: &Writer) -> Result<Entry, Error> {
     let mark =
         with_timeout(key_state_change::Entity::insert(mark).exec_with_returning(&transaction))
             .await?;
-    // Whoever waits no longer reads everything anew the next time.
     transaction.commit().await?;
     Ok(mark.into())
 }
 
-/// The notes that came after `seen`.
+/// The entries after `applied`.
 pub(super) async fn after(
     connection: &impl ConnectionTrait,
-    seen: Entry,
+    applied: Entry,
 ) -> Result<Changes, Error> {
-    let notes = key_state_change::Entity::find()
-        .filter(Column::Seq.gte(seen.seq))
+    let entries = key_state_change::Entity::find()
+        .filter(Column::Seq.gte(applied.seq))
         .order_by_asc(Column::Seq)
         .limit(MOST + 2)
         .all(connection)
         .await?;
-    let mut notes = notes.into_iter().map(Entry::from);
-    if notes.next() != Some(seen) {
+    let mut entries = entries.into_iter().map(Entry::from);
+    if entries.next() != Some(applied) {
         return Ok(Changes::Lost);
     }
-    let changed: Vec<_> = notes.collect();
+    let changed: Vec<_> = entries.collect();
     if changed.len() as u64 <= MOST {
         return Ok(Changes::Some { changed });
     }

@@ -1,8 +1,7 @@
-//! How a command beside a running server comes to know that the server has noticed what it changed: over a Unix socket beside the
-//! SQLite file, which its owner alone may open.
+//! The control socket: a Unix socket beside the SQLite file over which a command waits until the running server has applied its change.
 //!
-//! The command says one line, the server catches up with what was committed, and says one line. Neither carries anything: whoever
-//! can reach the socket can make the server read its own notes, and no more.
+//! The command sends one line, the server applies every committed change and replies with one line. Neither carries data: a client that
+//! can open the socket can make the server read its change log, and no more. Only the file's owner may open it.
 
 use std::{
     fs,
@@ -24,29 +23,30 @@ use crate::{
     store::connection::{file::beside, server_lock::HeldFile},
 };
 
-const QUESTION: &str = "have you noticed?\n";
-const ANSWER: &str = "noticed\n";
+/// The two lines of the protocol. They stay as they are, so that a command and a server of different releases work together.
+const REQUEST: &str = "have you noticed?\n";
+const REPLY: &str = "noticed\n";
 
-/// How long a command waits for the server. The specification's.
+/// Longest wait of a command for the server.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a server waits for what a command says: it has nothing to think about.
+/// Longest wait of the server for a request, and for the reply to be read.
 const SILENCE: Duration = Duration::from_secs(1);
 const RETRY_AFTER: Duration = Duration::from_millis(20);
-/// Commands that are answered at once. Further ones wait at the door.
+/// Commands that are served at once; further ones wait to be accepted.
 const MOST_AT_ONCE: usize = 16;
-/// Where the path of a socket has to fit into, with the zero at its end: `sun_path` of unix(7).
+/// Longest path of a socket in bytes, without the final zero: `sun_path` of unix(7).
 const MOST_BYTES: usize = 107;
 
-/// Whether what was changed holds for requests from now on.
+/// Whether a change is in force for later requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmation {
-    /// It does: the server has noticed, or nobody serves this database, or nobody keeps anything of it.
+    /// It is: the server has applied it, or no server runs, or none caches.
     Confirmed,
-    /// It is written, and a server runs that has not said that it noticed.
+    /// It is committed, but the running server did not confirm it.
     NotConfirmed,
 }
 
-/// The server's side. Dropped, it takes its socket away.
+/// The server's side. When dropped, it removes the socket.
 #[derive(Debug)]
 pub struct ControlSocket {
     listener: UnixListener,
@@ -54,11 +54,11 @@ pub struct ControlSocket {
     served: Served,
 }
 
-/// The database that is served.
+/// The database that this process serves.
 #[derive(Clone, Debug)]
 struct Served {
     file: PathBuf,
-    /// Of the file when it was opened.
+    /// Device and inode of the file when it was opened.
     identity: (u64, u64),
     node: Arc<SingleNode>,
 }
@@ -87,7 +87,7 @@ impl ControlSocket {
         })
     }
 
-    /// Answers commands, for ever.
+    /// Serves commands. Never returns.
     pub async fn serve(self) {
         let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
         loop {
@@ -99,14 +99,14 @@ impl ControlSocket {
                     let served = self.served.clone();
                     tokio::spawn(async move {
                         if let Err(error) = serve_command(stream, &served).await {
-                            tracing::debug!(%error, "a command went away");
+                            tracing::debug!(%error, "control socket: command disconnected");
                         }
                         drop(place);
                     });
                 }
-                // Such as no file descriptor left: commands wait, and say so in the end.
+                // For example no free file descriptor: commands wait and time out.
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a command");
+                    tracing::warn!(%error, "control socket: cannot accept a command");
                     sleep(SILENCE).await;
                 }
             }
@@ -116,25 +116,25 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        // Left behind, it does no harm: nobody answers there, and the next server replaces it.
+        // A socket that stays is harmless: the next server replaces it.
         let _ = fs::remove_file(&self.path);
     }
 }
 
 async fn serve_command(stream: UnixStream, served: &Served) -> std::io::Result<()> {
-    let mut stream = BufReader::with_capacity(QUESTION.len(), stream);
-    let mut said = [0; QUESTION.len()];
+    let mut stream = BufReader::with_capacity(REQUEST.len(), stream);
+    let mut request = [0; REQUEST.len()];
     timeout(
         SILENCE,
-        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut said),
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut request),
     )
     .await??;
-    // Where another file was put in place of ours, what the command has changed is not what we serve.
-    if said != QUESTION.as_bytes() || identity(&served.file)? != served.identity {
+    // If the file was replaced, the command changed another database than the one that is served.
+    if request != REQUEST.as_bytes() || identity(&served.file)? != served.identity {
         return Ok(());
     }
     served.node.catch_up().await;
-    timeout(SILENCE, stream.write_all(ANSWER.as_bytes())).await?
+    timeout(SILENCE, stream.write_all(REPLY.as_bytes())).await?
 }
 
 /// Waits until the server that serves `file` has applied what this process changed in it.
@@ -146,10 +146,10 @@ pub(crate) async fn confirm(file: &Path, held: &HeldFile) -> Result<Confirmation
     let socket = socket_path(file);
     while Instant::now() < deadline {
         let rest = deadline.saturating_duration_since(Instant::now());
-        if matches!(timeout(rest, ask(&socket)).await, Ok(Ok(()))) {
+        if matches!(timeout(rest, request(&socket)).await, Ok(Ok(()))) {
             return Ok(Confirmation::Confirmed);
         }
-        // Nobody answers: because nobody serves, or because one starts or ends just now.
+        // No reply: no server runs, or one is starting or stopping.
         if !held.is_served(file)? {
             return Ok(Confirmation::Confirmed);
         }
@@ -158,19 +158,19 @@ pub(crate) async fn confirm(file: &Path, held: &HeldFile) -> Result<Confirmation
     Ok(Confirmation::NotConfirmed)
 }
 
-async fn ask(socket: &Path) -> std::io::Result<()> {
+async fn request(socket: &Path) -> std::io::Result<()> {
     let mut stream = BufReader::new(ShortPath::of(socket)?.connect().await?);
-    stream.write_all(QUESTION.as_bytes()).await?;
-    let mut said = String::new();
-    stream.read_line(&mut said).await?;
-    if said == ANSWER {
+    stream.write_all(REQUEST.as_bytes()).await?;
+    let mut reply = String::new();
+    stream.read_line(&mut reply).await?;
+    if reply == REPLY {
         Ok(())
     } else {
         Err(ErrorKind::UnexpectedEof.into())
     }
 }
 
-/// Device and number of a file: what it is, whatever it is called.
+/// Device and inode of a file.
 fn identity(file: &Path) -> std::io::Result<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = fs::metadata(file)?;
@@ -181,10 +181,10 @@ fn socket_path(file: &Path) -> PathBuf {
     beside(file, ".sock")
 }
 
-/// A path to a socket that is short enough for the system, whatever folders it lies in.
+/// A path to a socket that fits into `sun_path`, however deep its folder is.
 struct ShortPath {
     path: PathBuf,
-    /// Open as long as the path is used.
+    /// Must stay open while the path is used.
     _folder: Option<fs::File>,
 }
 
@@ -218,7 +218,7 @@ impl ShortPath {
     }
 }
 
-/// Its owner alone may connect.
+/// Only the owner may connect.
 fn restrict(path: &Path) -> std::io::Result<()> {
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
 }

@@ -1,46 +1,44 @@
-//! How long what was kept may be used without hearing from the database.
+//! The freshness lease: how long a replica may use its cache without contact to the database.
 //!
-//! A replica that is cut off learns of no change. So it believes what it has in memory for a moment only, counted from before it
-//! last asked for news: its *freshness lease*. Whoever changes something waits until every replica has said that it knows, or until
-//! every lease that was given before the commit has run out.
+//! A replica that is cut off learns of no change. So it may use its cache only until its lease expires, counted from before its last
+//! poll was sent. A change waits until every replica has confirmed it, or until every lease granted before the commit has expired.
 //!
-//! A request has to ask for the lease *before* it asks the stamps (`versions.rs`). The other way round, the news could come between the
-//! two questions: the old stamp first, and then the lease that was renewed with them.
+//! A request must check the lease *before* the versions (`versions.rs`). In the other order a poll could complete between the two
+//! checks: the request would see the old version and then the renewed lease.
 //!
-//! This file compiles against whatever atomics stand beside it, and so the model checker of the tests runs the very same lines.
+//! The file compiles against the `sync` module beside it, so a model checker runs the same code (`domain/tests/lease_model.rs`).
 
 use std::time::Duration;
 
 use super::sync::{AtomicU64, Ordering};
 
-/// The bound on everything that is late where a replica is cut off: the `B` of the acceptance checks. From the commit on, who changes
-/// something waits no longer than this.
+/// The bound on stale answers of a replica that is cut off. From its commit on, a change waits at most this long.
 pub(crate) const BOUND: Duration = Duration::from_millis(1_000);
-/// How long a lease is. Shorter than [`BOUND`], so that two clocks may run by a tenth differently.
+/// Length of a lease. Shorter than [`BOUND`], so that the rates of two clocks may differ by a tenth.
 const LENGTH: Duration = Duration::from_millis(900);
 
 const EXPIRED: u64 = 0;
-/// None, and none any more.
+/// Expired, and never renewed again.
 const CLOSED: u64 = 1;
 const PERMANENT: u64 = u64::MAX;
 
-/// A point of time on this machine's clock, which goes on while the machine is suspended and which nobody sets.
+/// A point of time on a monotonic clock of this machine that runs while the machine is suspended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
 impl Moment {
-    /// So many nanoseconds after the clock began.
+    /// `nanoseconds` after the clock's origin.
     pub(crate) const fn from_nanoseconds(nanoseconds: u64) -> Self {
         Self(nanoseconds)
     }
 
-    /// The time from `earlier` until this.
+    /// The time since `earlier`; zero if that is later.
     pub(crate) const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Until when what was kept may be used.
+/// The time until which cached reads may be used.
 #[derive(Debug)]
 pub(crate) struct Lease {
     /// Nanoseconds on the clock of [`Moment`].
@@ -48,21 +46,21 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Of a server that has its database to itself: nobody changes anything behind its back.
+    /// A lease that never expires: for the only server of a database.
     pub(crate) fn permanent() -> Self {
         Self {
             until: AtomicU64::new(PERMANENT),
         }
     }
 
-    /// Of a replica that has not asked for news yet.
+    /// An expired lease: for a replica that has not polled yet.
     pub(crate) fn expired() -> Self {
         Self {
             until: AtomicU64::new(EXPIRED),
         }
     }
 
-    /// Whether what was kept may be used. `now` is asked for only where it matters.
+    /// Whether cached reads may be used. `now` is called only if the answer depends on it.
     pub(crate) fn is_held(&self, now: impl FnOnce() -> Moment) -> bool {
         match self.until.load(Ordering::Acquire) {
             PERMANENT => true,
@@ -71,23 +69,23 @@ impl Lease {
         }
     }
 
-    /// Everything that the database knew when it was asked, at `asked` or later, is stamped by now.
+    /// Renews the lease from `asked`, the time at which the poll was sent. Every change that the poll returned must be applied.
     pub(crate) fn renew(&self, asked: Moment) {
         let length = u64::try_from(LENGTH.as_nanos()).unwrap_or(EXPIRED);
         self.set(asked.0 + length);
     }
 
-    /// Nothing that was kept may be used before the next renewal.
+    /// Ends the lease until the next renewal.
     pub(crate) fn expire(&self) {
         self.set(EXPIRED);
     }
 
-    /// Nothing that was kept may be used any more, also where somebody renews it at this very moment.
+    /// Ends the lease for ever, even if it is renewed at the same time.
     pub(crate) fn close(&self) {
         self.until.store(CLOSED, Ordering::Release);
     }
 
-    /// Only one renews, and so there is no other change to lose but the last one.
+    /// One task renews, so the only concurrent store is [`Self::close`], which must win.
     fn set(&self, until: u64) {
         let before = self.until.load(Ordering::Relaxed);
         if before != CLOSED {

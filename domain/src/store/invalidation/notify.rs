@@ -1,6 +1,7 @@
-//! `LISTEN`: PostgreSQL says at once that something has changed, so that nobody waits for the next beat.
+//! `LISTEN`/`NOTIFY`: a notification makes a replica poll at once instead of at the next interval.
 //!
-//! It is a hint and no more. One that is lost, late, doubled or made up costs a question, or a quarter of a second.
+//! Correctness does not depend on it. A notification that is lost or late delays a poll by a quarter of a second; a superfluous one costs
+//! a poll.
 
 use sea_orm::sqlx::{
     self, Executor as _,
@@ -17,31 +18,31 @@ use tokio::{
 
 use crate::store::deadline::DATABASE_TIMEOUT;
 
-/// The channel of the triggers (`migration/m0006_replicas.rs`).
+/// The channel that the triggers notify (`migration/m0006_replicas.rs`).
 const CHANNEL: &str = "latchkey_key_state";
-/// How long it may be silent before it is asked whether it is still there.
+/// Time without a notification after which the connection is tested.
 const SILENCE: Duration = Duration::from_secs(5);
-/// How long an answer to that may take, and a hint that was asked for.
+/// Longest wait for the answer to that test, and for a notification that this connection requested itself.
 const PATIENCE: Duration = Duration::from_secs(1);
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
-/// Tells `news` of each hint, for ever.
-pub(super) async fn listen(options: PgConnectOptions, news: &Notify) {
-    let mut can_hear = true;
+/// Wakes `poll` at each notification. Never returns.
+pub(super) async fn listen(options: PgConnectOptions, poll: &Notify) {
+    let mut is_delivered = true;
     loop {
-        let problem = match listen_on_a_new_connection(&options, news, &mut can_hear).await {
+        let problem = match listen_on_a_new_connection(&options, poll, &mut is_delivered).await {
             Ok(never) => match never {},
             Err(error) => error,
         };
-        tracing::debug!(%problem, "the connection for notices ended");
+        tracing::debug!(%problem, "notification connection lost, reconnecting");
         sleep(RETRY_AFTER).await;
     }
 }
 
 async fn listen_on_a_new_connection(
     options: &PgConnectOptions,
-    news: &Notify,
-    can_hear: &mut bool,
+    poll: &Notify,
+    is_delivered: &mut bool,
 ) -> Result<std::convert::Infallible, sqlx::Error> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -50,29 +51,29 @@ async fn listen_on_a_new_connection(
         .acquire_timeout(DATABASE_TIMEOUT)
         .connect_lazy_with(options.clone());
     let mut listener = PgListener::connect_with(&pool).await?;
-    // What goes wrong is answered here, by a new connection.
+    // The caller reconnects.
     listener.eager_reconnect(false);
     with_timeout(PATIENCE, listener.listen(CHANNEL)).await?;
-    // A pooler in between may say yes to this and hand the session to somebody else.
+    // A pooler in transaction mode accepts LISTEN and then gives the session to another client, so the channel is tested.
     with_timeout(PATIENCE, listener.execute("NOTIFY latchkey_key_state")).await?;
-    let hears = matches!(
+    let arrived = matches!(
         with_timeout(PATIENCE, listener.try_recv()).await,
         Ok(Some(_))
     );
-    if *can_hear && !hears {
+    if *is_delivered && !arrived {
         tracing::warn!(
-            "PostgreSQL's notices do not arrive, as behind a pooler in transaction mode: what changes elsewhere is found a quarter of a second later"
+            "PostgreSQL notifications not delivered (a pooler in transaction mode?): changes by other replicas are applied up to 250 ms later"
         );
     }
-    *can_hear = hears;
-    // What was noted before this connection listened.
-    news.notify_one();
+    *is_delivered = arrived;
+    // For changes committed before this connection listened.
+    poll.notify_one();
     loop {
         match timeout(SILENCE, listener.try_recv()).await {
-            Ok(hint) => {
-                hint?
+            Ok(notification) => {
+                notification?
                     .ok_or_else(|| sqlx::Error::from(io::Error::from(ErrorKind::UnexpectedEof)))?;
-                news.notify_one();
+                poll.notify_one();
             }
             Err(_) => {
                 with_timeout(PATIENCE, listener.execute("SELECT 1")).await?;

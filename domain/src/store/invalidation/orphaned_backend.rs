@@ -1,13 +1,14 @@
-//! The process of PostgreSQL behind a connection that was given up.
+//! Orphaned backends: PostgreSQL processes whose connection this replica has given up.
 //!
-//! While no synchronous standby confirms, a commit waits, and does not notice that its client is gone. A replica that connects again and
-//! again would leave one such process each time, until there is no connection left for anybody.
+//! While no synchronous standby confirms, a commit waits and the backend does not detect that its client is gone. A replica that
+//! reconnects repeatedly would leave one such backend each time, until no connection slot is free.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sqlx::{self, postgres::PgConnection};
 
-/// The number of a process is given out again: with its start it is that process alone. A role may end what is its own; what it wrote
-/// stays, and nobody was answered. One question for both: the way may be long.
+/// Terminates the previous backend if it waits for a standby, and returns this connection's own. PIDs are reused, so the start time is
+/// matched too. A role may terminate its own backends; their work was committed but never acknowledged. One statement, to save a round
+/// trip.
 const TAKE_OVER: &str = "
     WITH ended AS (
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -16,7 +17,7 @@ const TAKE_OVER: &str = "
     SELECT pid, backend_start, (SELECT count(*) FROM ended) FROM pg_stat_activity
     WHERE pid = pg_backend_pid()";
 
-/// A process of PostgreSQL.
+/// A backend, identified by PID and start time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backend {
     pid: i32,
@@ -24,8 +25,8 @@ pub(super) struct Backend {
 }
 
 impl Backend {
-    /// The one that serves this connection. Ends the one before it, if that is still there and waits for a standby; whatever else that
-    /// does, it notices by itself that nobody is there.
+    /// Returns the backend of this connection, and terminates `before` if it still waits for a standby. A backend in any other state
+    /// detects by itself that its client is gone.
     pub(super) async fn take_over(
         connection: &mut PgConnection,
         before: Option<Self>,

@@ -1,39 +1,39 @@
-//! The one question that a replica asks PostgreSQL again and again: what is new since I asked the last time?
+//! The poll: one statement with which a replica reads the changes since its last poll and confirms the earlier ones.
 //!
-//! What must not be missed is a transaction that commits late. A sequence number says nothing about that: it is drawn when the row is
-//! written. So each note carries the number of its transaction, and a replica remembers the *snapshot* of its last question: new is
-//! what the database shows now and did not show in that snapshot, whatever the order in which anything began
+//! A poll must not miss a transaction that commits late. A sequence number cannot ensure that, because it is drawn when the row is
+//! written, not when it is committed. So each log entry carries its transaction identifier, and a replica remembers the *snapshot* of its
+//! last poll: new is what is visible now and was not visible in that snapshot, in whatever order the transactions began
 //! (`pg_visible_in_snapshot`, <https://www.postgresql.org/docs/current/functions-info.html>).
 //!
-//! The same statement moves the replica's own row in `replicas` on, which does three things at once. It says up to which snapshot
-//! everything is stamped, for whoever waits in `barrier.rs`. Only the primary accepts it, with its synchronous standby, so that a
-//! former primary that is cut off renews no lease. And it is the witness: where the row is gone or has gone back, this is another
-//! state of the database, such as one that was restored under a server that runs.
+//! The same statement updates the replica's own row in `replicas`, for three purposes. It confirms the snapshot up to which every change
+//! is applied, for the barrier (`barrier.rs`). Only the primary with its synchronous standby accepts it, so an isolated former primary
+//! renews no lease. And it detects another state of the database, such as one restored under a running server: the row is then missing
+//! or has gone back.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sqlx::{self, postgres::PgConnection};
 use uuid::Uuid;
 
-/// So many changes at once are stamped one by one; beyond that it is cheaper to stamp everything.
+/// Most changes that are applied one by one; for more of them it is cheaper to invalidate everything.
 const MOST: usize = 1_000;
 
-/// Under another name each time: a number that was written earlier must mean nothing now.
+/// The identifier is new each time, so that a count written under an earlier one means nothing.
 const REGISTER: &str = "
     WITH gone AS (DELETE FROM replicas WHERE id = $1)
     INSERT INTO replicas (id, beat, since) VALUES ($2, 0, clock_timestamp())";
 
-/// The listener of the same place is ours now, so the replica that had it is gone, or serves nothing any more. Only once in the life of
-/// a process: one that is just ending registers again when it is taken off, and the two must not take off each other.
+/// This process has the listener of that place, so the replica that had it before has ended or serves nothing any more. To be run once in
+/// a process: a replica that is just stopping registers again when it is deregistered, and the two must not deregister each other for ever.
 const REPLACE_PREDECESSOR: &str = "DELETE FROM replicas WHERE place = $2 AND id <> $1";
 
 const PLACE: &str = "UPDATE replicas SET place = $2 WHERE id = $1";
 
 const DEREGISTER: &str = "DELETE FROM replicas WHERE id = $1";
 
-/// Counts also the questions whose answers were lost, so that nobody takes a replica that asks for one that is silent.
+/// `beat` counts polls whose results were lost too, so that a replica that polls is not taken for a silent one.
 ///
-/// One more than [`MOST`] is asked for, to see that there are more. A note from the future came with a dump of another cluster, and says
-/// nothing here.
+/// The limit is [`MOST`] and one more, to detect that there are more. An entry of a future transaction came with a dump of another cluster
+/// and is ignored.
 const POLL: &str = "
     WITH own AS (
         UPDATE replicas SET beat = beat + 1, applied = $3::text::pg_snapshot
@@ -52,40 +52,39 @@ const OTHERS: &str = "SELECT id, beat FROM replicas WHERE id <> $1";
 
 const REMOVE: &str = "DELETE FROM replicas WHERE id = $1 AND beat = $2";
 
-/// Up to where a replica has read.
+/// The position of a replica in the change log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
-    /// Under which name.
+    /// The replica's identifier.
     pub(super) id: Uuid,
-    /// How often it has asked.
+    /// Number of its polls.
     beat: i64,
-    /// What the database showed the last time, as PostgreSQL writes a snapshot. Everything in it is stamped. `None` before the first
-    /// time.
+    /// Snapshot of the last poll, as PostgreSQL formats it. Every change in it is applied. `None` before the first poll.
     snapshot: Option<String>,
 }
 
-/// What came of a question.
+/// The result of a poll.
 pub(super) struct PollResult {
-    /// Up to where the replica has read once it has stamped what is new.
-    pub(super) seen: Cursor,
-    /// What is new.
-    pub(super) news: Changes,
-    /// The database's clock.
+    /// The position once `changes` are applied.
+    pub(super) cursor: Cursor,
+    /// The changes since the last poll.
+    pub(super) changes: Changes,
+    /// Time of the database's clock.
     pub(super) at: DateTime<Utc>,
 }
 
-/// What has changed since a snapshot.
+/// The changes since a snapshot.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changes {
-    /// Nothing.
+    /// No changes.
     None,
-    /// These keys, groups and tenants.
+    /// Changes of these keys, groups and tenants.
     Some(Vec<Uuid>),
-    /// Very much, or nobody can say what.
+    /// More than [`MOST`], or unknown ones.
     All,
 }
 
-/// Makes the replica known, as one that has stamped nothing; under `id`, and no longer under the name before that.
+/// Registers the replica under `id`, as one that has applied nothing, and removes its registration `before`.
 pub(super) async fn register(
     connection: &mut PgConnection,
     before: Option<Uuid>,
@@ -103,7 +102,7 @@ pub(super) async fn register(
     })
 }
 
-/// Takes off the list who served at that place before. Returns whether there was one.
+/// Deregisters replicas that served at the same place before. Returns whether there was one.
 pub(super) async fn replace_predecessor(
     connection: &mut PgConnection,
     id: Uuid,
@@ -117,7 +116,7 @@ pub(super) async fn replace_predecessor(
     Ok(removed.rows_affected() > 0)
 }
 
-/// Notes where the replica serves.
+/// Records where the replica serves.
 pub(super) async fn record_place(
     connection: &mut PgConnection,
     id: Uuid,
@@ -131,37 +130,36 @@ pub(super) async fn record_place(
     Ok(())
 }
 
-/// Takes the replica off the list: it uses nothing that it has in memory any more.
+/// Deregisters the replica, which must not use its cache any more.
 pub(super) async fn deregister(connection: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query(DEREGISTER).bind(id).execute(connection).await?;
     Ok(())
 }
 
-/// Asks what is new since `seen`, and says that everything until then is stamped. `None` where the replica is not known, or not as it
-/// should be.
+/// Polls for changes after `cursor` and confirms everything up to it. `None` if the replica's row is missing or has gone back.
 pub(super) async fn poll(
     connection: &mut PgConnection,
-    seen: &Cursor,
+    cursor: &Cursor,
 ) -> Result<Option<PollResult>, sqlx::Error> {
-    let answer: (Option<i64>, String, DateTime<Utc>, Vec<Option<Uuid>>) = sqlx::query_as(POLL)
-        .bind(seen.id)
-        .bind(seen.beat)
-        .bind(&seen.snapshot)
+    let row: (Option<i64>, String, DateTime<Utc>, Vec<Option<Uuid>>) = sqlx::query_as(POLL)
+        .bind(cursor.id)
+        .bind(cursor.beat)
+        .bind(&cursor.snapshot)
         .fetch_one(connection)
         .await?;
-    let (beat, snapshot, at, subjects) = answer;
+    let (beat, snapshot, at, subjects) = row;
     Ok(beat.map(|beat| PollResult {
-        news: if seen.snapshot.is_none() || subjects.len() > MOST {
+        changes: if cursor.snapshot.is_none() || subjects.len() > MOST {
             Changes::All
         } else if subjects.is_empty() {
             Changes::None
         } else {
-            // A note that names nothing means everything: a table was emptied.
+            // An entry without a subject stands for all: a table was truncated.
             let subjects: Option<Vec<_>> = subjects.into_iter().collect();
             subjects.map_or(Changes::All, Changes::Some)
         },
-        seen: Cursor {
-            id: seen.id,
+        cursor: Cursor {
+            id: cursor.id,
             beat,
             snapshot: Some(snapshot),
         },
@@ -169,7 +167,7 @@ pub(super) async fn poll(
     }))
 }
 
-/// The other replicas, and how often each has asked.
+/// The other replicas, with the number of polls of each.
 pub(super) async fn other_replicas(
     connection: &mut PgConnection,
     id: Uuid,
@@ -177,7 +175,7 @@ pub(super) async fn other_replicas(
     sqlx::query_as(OTHERS).bind(id).fetch_all(connection).await
 }
 
-/// Takes another replica off the list, if it has not asked since. Returns whether it has not.
+/// Deregisters another replica if it has not polled since. Returns whether it was removed.
 pub(super) async fn remove_silent(
     connection: &mut PgConnection,
     (id, beat): (Uuid, i64),

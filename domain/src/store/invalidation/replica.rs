@@ -1,7 +1,7 @@
-//! One of several servers on one PostgreSQL database: how it learns what the others have changed, and how long it may trust its memory.
+//! Invalidation on one of several servers of a PostgreSQL database.
 //!
-//! Four times a second, and at once where there is a hint, it asks what is new (`poll.rs`), stamps that, and renews its lease, counted
-//! from before it asked. Where no answer comes the lease runs out, and every check asks the database itself.
+//! Four times a second, and at once after a notification, the replica polls for changes (`poll.rs`), applies them to its versions, and
+//! renews its lease, counted from before the poll was sent. If polls fail, the lease expires and every check queries the database.
 
 use chrono::TimeDelta;
 use sea_orm::sqlx::{
@@ -37,24 +37,24 @@ use crate::{
     store::{connection::primary::Primary, random},
 };
 
-/// How often it asks without a hint.
+/// Time between polls without a notification.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// How long an answer may take before the connection counts as cut. A late one is better than a new connection to a database that is
-/// busy: it brings a lease as long as it is not later than that.
+/// Longest wait for a poll before the connection is replaced. Below the length of a lease: a result that arrives later grants none, and an
+/// earlier one is better than a new connection to a busy database.
 const PATIENCE: Duration = Duration::from_millis(800);
 const RETRY_AFTER: Duration = Duration::from_millis(50);
-/// How often it looks for replicas that are gone.
-const LOOK_AROUND: Duration = Duration::from_millis(500);
-/// How long another replica may be silent, on our clock, before nobody waits for it any more: twice as long as its lease, which has
-/// run out by then. One that lives after all finds that it is off the list, gives up what it has in memory, and registers again.
+/// Time between checks for silent replicas.
+const SILENCE_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// Time without a poll, on this machine's clock, after which another replica is deregistered: twice the length of its lease. A replica that
+/// still runs finds its row missing, expires its lease and registers again.
 const GONE_AFTER: Duration = Duration::from_secs(2);
-/// How far the clocks of replica and database may differ before somebody should know.
+/// Clock skew between replica and database above which a warning is logged.
 const MOST_SKEW: TimeDelta = TimeDelta::seconds(2);
 
-/// A replica. Dropped, it follows no more, and its lease is gone.
+/// A replica. When dropped, it stops polling and its lease ends.
 pub(crate) struct Replica {
     shared: Arc<Shared>,
-    /// With a password in them, which their own `Debug` form would show.
+    /// Contain a password, so `Debug` must not show them.
     options: PgConnectOptions,
     tasks: [AbortHandle; 2],
 }
@@ -70,47 +70,48 @@ impl fmt::Debug for Replica {
 
 #[derive(Debug)]
 struct Shared {
-    /// Under which name it stands on the list, if it does.
+    /// Identifier of the current registration, if any.
     id: Mutex<Option<Uuid>>,
     validity: Arc<CacheValidity>,
     primary: Arc<Primary>,
-    /// Who answered on the last connection.
+    /// The backend of the last connection.
     backend: Mutex<Option<Backend>>,
-    /// Somebody says that there are news.
-    news: Notify,
-    /// By how many microseconds the database's clock is ahead.
+    /// Requests a poll before the interval ends.
+    wake: Notify,
+    /// Microseconds by which the database's clock is ahead.
     skew: AtomicI64,
-    /// Where it serves, by a name that outlives the process.
+    /// Where it serves; the name outlives the process.
     place: OnceLock<String>,
-    /// Whether it has taken off its predecessor.
-    has_succeeded: AtomicBool,
-    /// The other replicas: how often each had asked, and when it was first seen like that.
+    /// Whether it has deregistered its predecessor.
+    has_replaced_predecessor: AtomicBool,
+    /// The other replicas: the number of polls of each, and the time at which that number was first seen.
     others: Mutex<HashMap<Uuid, (i64, Instant)>>,
 }
 
 impl Replica {
-    /// Begins to follow what changes.
+    /// Starts polling and listening.
     pub(crate) fn begin(options: PgConnectOptions, primary: Arc<Primary>) -> Self {
         let shared = Arc::new(Shared {
             id: Mutex::default(),
             validity: Arc::new(CacheValidity::with(Lease::expired())),
             primary,
             backend: Mutex::default(),
-            news: Notify::new(),
+            wake: Notify::new(),
             skew: AtomicI64::new(0),
             place: OnceLock::new(),
-            has_succeeded: AtomicBool::new(false),
+            has_replaced_predecessor: AtomicBool::new(false),
             others: Mutex::default(),
         });
-        let follower = Arc::clone(&shared);
-        // Each by a name of its own, for who looks at `pg_stat_activity`.
-        let follower_options = options.clone().application_name("latchkey poll");
+        let poller = Arc::clone(&shared);
+        // The names appear in `pg_stat_activity`.
+        let poller_options = options.clone().application_name("latchkey poll");
         let listener = Arc::clone(&shared);
         let listener_options = options.clone().application_name("latchkey notify");
         Self {
             tasks: [
-                tokio::spawn(async move { follower.follow(follower_options).await }).abort_handle(),
-                tokio::spawn(async move { notify::listen(listener_options, &listener.news).await })
+                tokio::spawn(async move { poller.poll_for_ever(poller_options).await })
+                    .abort_handle(),
+                tokio::spawn(async move { notify::listen(listener_options, &listener.wake).await })
                     .abort_handle(),
             ],
             shared,
@@ -122,32 +123,32 @@ impl Replica {
         &self.shared.validity
     }
 
-    /// This process has changed something itself.
+    /// Polls without waiting for the interval: this process has changed something.
     pub(crate) fn poll_now(&self) {
-        self.shared.news.notify_one();
+        self.shared.wake.notify_one();
     }
 
-    /// Its listener is open at `place`, which no other process can have at the same time.
+    /// Sets where this replica serves: `place` identifies its listener, which no other process can have at the same time.
     pub(crate) fn set_place(&self, place: String) {
-        // Said once.
+        // Set once; a second call changes nothing.
         let _ = self.shared.place.set(place);
-        self.shared.news.notify_one();
+        self.shared.wake.notify_one();
     }
 
-    /// By how much the database's clock is ahead of ours, where that is more than it should be.
+    /// How far the database's clock is ahead of this machine's (negative: behind), if they differ by more than [`MOST_SKEW`].
     pub(crate) fn skew(&self) -> Option<TimeDelta> {
         let skew = TimeDelta::microseconds(self.shared.skew.load(Ordering::Relaxed));
         (skew.abs() > MOST_SKEW).then_some(skew)
     }
 
-    /// Uses nothing that is kept any more, and says so, so that nobody waits for this replica.
+    /// Stops polling, ends the lease for ever, and deregisters, so that no change waits for this replica.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: then they wait for a few seconds.
+    /// [`Error::Unavailable`]: changes then wait for this replica for a few seconds.
     pub(crate) async fn deregister(&self) -> Result<(), Error> {
         self.stop();
-        let leaving = async {
-            // What was asked already could put it on the list again.
+        let deregistering = async {
+            // A registration that is in flight could follow the deregistration.
             while !self.tasks.iter().all(AbortHandle::is_finished) {
                 sleep(RETRY_AFTER).await;
             }
@@ -158,8 +159,8 @@ impl Replica {
             let mut connection = self.options.connect().await?;
             poll::deregister(&mut connection, id).await
         };
-        match timeout(PATIENCE, leaving).await {
-            Ok(left) => left.map_err(|error| Error::Unavailable(Box::new(error))),
+        match timeout(PATIENCE, deregistering).await {
+            Ok(result) => result.map_err(|error| Error::Unavailable(Box::new(error))),
             Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
         }
     }
@@ -179,24 +180,24 @@ impl Drop for Replica {
 }
 
 impl Shared {
-    /// Follows what changes, for ever.
-    async fn follow(&self, options: PgConnectOptions) {
-        let mut is_cut_off = false;
+    /// Polls, and reconnects when the connection is lost. Never returns.
+    async fn poll_for_ever(&self, options: PgConnectOptions) {
+        let mut has_lost_lease = false;
         loop {
             let connected = timeout(PATIENCE, self.connect(&options)).await;
             let problem = match connected {
-                Ok(Ok(connection)) => match self.follow_on(connection, &mut is_cut_off).await {
+                Ok(Ok(connection)) => match self.poll_on(connection, &mut has_lost_lease).await {
                     Ok(never) => match never {},
                     Err(error) => error,
                 },
                 Ok(Err(error)) => error,
                 Err(_) => sqlx::Error::PoolTimedOut,
             };
-            if !is_cut_off && !self.validity.is_usable() {
-                is_cut_off = true;
+            if !has_lost_lease && !self.validity.is_usable() {
+                has_lost_lease = true;
                 tracing::warn!(
                     %problem,
-                    "PostgreSQL does not say what changes: every check asks it for the key"
+                    "replica lease lost: cache disabled, verifying against PostgreSQL"
                 );
             }
             sleep(RETRY_AFTER).await;
@@ -212,64 +213,64 @@ impl Shared {
         Ok(connection)
     }
 
-    /// Follows what changes until the connection ends. What is on the other side of the next one may have forgotten what we have read:
-    /// a primary that crashed, or another one. So each connection begins anew, and everything is read again.
-    async fn follow_on(
+    /// Polls on one connection until it is lost. The next connection may lead to a primary that crashed or to another one, which may lack
+    /// changes that were read here. So each connection registers anew and invalidates the whole cache.
+    async fn poll_on(
         &self,
         mut connection: PgConnection,
-        is_cut_off: &mut bool,
+        has_lost_lease: &mut bool,
     ) -> Result<Infallible, sqlx::Error> {
-        let mut seen = self.register(&mut connection).await?;
-        let mut looked_around = Instant::now();
-        let mut noted_place = None;
+        let mut cursor = self.register(&mut connection).await?;
+        let mut silence_checked = Instant::now();
+        let mut recorded_place = None;
         loop {
             let asked = clock::now();
-            let answer = patiently(poll::poll(&mut connection, &seen)).await?;
-            let Some(answer) = answer else {
-                // Another state of the database, or we were silent for so long that nobody waits for us.
+            let result = with_timeout(poll::poll(&mut connection, &cursor)).await?;
+            let Some(result) = result else {
+                // The database was replaced, or this replica was silent for so long that it was deregistered.
                 self.validity.lease.expire();
                 sleep(RETRY_AFTER).await;
-                seen = self.register(&mut connection).await?;
+                cursor = self.register(&mut connection).await?;
                 continue;
             };
-            let has_news = answer.news != Changes::None;
-            match answer.news {
+            let has_changes = result.changes != Changes::None;
+            match result.changes {
                 Changes::None => {}
                 Changes::Some(changed) => self.validity.invalidate(&changed),
                 Changes::All => self.validity.invalidate_all(),
             }
-            seen = answer.seen;
-            // After the stamps: who finds the lease finds them.
+            cursor = result.cursor;
+            // After the versions: a request that sees this lease sees them too.
             self.validity.lease.renew(asked);
-            if *is_cut_off {
-                *is_cut_off = false;
-                tracing::info!("PostgreSQL says again what changes");
+            if *has_lost_lease {
+                *has_lost_lease = false;
+                tracing::info!("replica lease restored: cache enabled");
             }
-            self.note_skew(answer.at - clock::wall_clock(), asked);
-            if noted_place != Some(seen.id)
+            self.record_skew(result.at - clock::wall_clock(), asked);
+            if recorded_place != Some(cursor.id)
                 && let Some(place) = self.place.get()
             {
-                patiently(self.take_place(&mut connection, seen.id, place)).await?;
-                noted_place = Some(seen.id);
+                with_timeout(self.take_place(&mut connection, cursor.id, place)).await?;
+                recorded_place = Some(cursor.id);
             }
-            if looked_around.elapsed() >= LOOK_AROUND {
-                looked_around = Instant::now();
-                patiently(self.look_around(&mut connection, seen.id)).await?;
+            if silence_checked.elapsed() >= SILENCE_CHECK_INTERVAL {
+                silence_checked = Instant::now();
+                with_timeout(self.remove_silent_replicas(&mut connection, cursor.id)).await?;
             }
-            if has_news {
-                // Somebody waits to hear that they are stamped: the next question says so.
+            if has_changes {
+                // The next poll confirms them, and a change may be waiting for that.
                 continue;
             }
-            // A hint that comes meanwhile is kept.
-            let _ = timeout(POLL_INTERVAL, self.news.notified()).await;
+            // A wake-up that arrives meanwhile is kept.
+            let _ = timeout(POLL_INTERVAL, self.wake.notified()).await;
         }
     }
 
     async fn register(&self, connection: &mut PgConnection) -> Result<Cursor, sqlx::Error> {
         let id = random::identifier();
-        // Before it is asked for: whoever leaves has to take off also what was not answered.
+        // Stored first: a deregistration must also cover a registration whose result was lost.
         let before = locked(&self.id).replace(id);
-        patiently(poll::register(connection, before, id)).await
+        with_timeout(poll::register(connection, before, id)).await
     }
 
     async fn take_place(
@@ -278,19 +279,19 @@ impl Shared {
         id: Uuid,
         place: &str,
     ) -> Result<(), sqlx::Error> {
-        if !self.has_succeeded.load(Ordering::Relaxed) {
+        if !self.has_replaced_predecessor.load(Ordering::Relaxed) {
             if poll::replace_predecessor(connection, id, place).await? {
-                tracing::info!("took off the list the replica that served here before");
+                tracing::info!("deregistered the previous replica at this place");
             }
-            self.has_succeeded.store(true, Ordering::Relaxed);
+            self.has_replaced_predecessor.store(true, Ordering::Relaxed);
         }
         poll::record_place(connection, id, place).await
     }
 
-    /// `ahead` is how far the database's clock was ahead when its answer was read; the question was asked at `asked`.
-    fn note_skew(&self, ahead: TimeDelta, asked: Moment) {
+    /// `ahead` is how far the database's clock was ahead when the result of a poll arrived that was sent at `asked`.
+    fn record_skew(&self, ahead: TimeDelta, asked: Moment) {
         let took = TimeDelta::from_std(clock::now().since(asked)).unwrap_or_default();
-        // The database looked at its clock somewhere in between.
+        // The database read its clock at some point in between.
         let skew = ahead + took / 2;
         let before = self.skew.swap(
             skew.num_microseconds().unwrap_or(i64::MAX),
@@ -299,22 +300,22 @@ impl Shared {
         let was_too_much = TimeDelta::microseconds(before).abs() > MOST_SKEW;
         if skew.abs() > MOST_SKEW && !was_too_much {
             tracing::warn!(
-                seconds = skew.num_seconds(),
-                "the database's clock is ahead of this machine's: dates and times are off by as much"
+                skew_seconds = skew.num_seconds(),
+                "the database's clock differs from this machine's (positive: ahead): stored times are off by that much"
             );
         }
     }
 
-    /// Takes replicas off the list that are gone without saying so. How long they are silent is counted on our own clock, from one look
-    /// to the next, so that no clock that is set takes off one that lives.
-    async fn look_around(
+    /// Deregisters replicas that stopped polling without deregistering. Their silence is measured on this machine's monotonic clock, so that
+    /// a clock that is set cannot deregister a running replica.
+    async fn remove_silent_replicas(
         &self,
         connection: &mut PgConnection,
         own: Uuid,
     ) -> Result<(), sqlx::Error> {
         let now = Instant::now();
         let replicas = poll::other_replicas(connection, own).await?;
-        let gone: Vec<_> = {
+        let silent: Vec<_> = {
             let mut others = locked(&self.others);
             let before = std::mem::take(&mut *others);
             for (id, beat) in replicas {
@@ -330,11 +331,11 @@ impl Shared {
                 .map(|(id, (beat, _))| (*id, *beat))
                 .collect()
         };
-        for replica in gone {
+        for replica in silent {
             if poll::remove_silent(connection, replica).await? {
                 tracing::info!(
                     replica = %replica.0,
-                    "a replica is silent: changes no longer wait for it"
+                    "replica silent, deregistered: changes no longer wait for it"
                 );
             }
         }
@@ -342,12 +343,12 @@ impl Shared {
     }
 }
 
-/// Nobody panics with one of these.
+/// Locks. No holder panics, so a poisoned value is complete.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn patiently<T>(
+async fn with_timeout<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
     timeout(PATIENCE, work)

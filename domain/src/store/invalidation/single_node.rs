@@ -1,5 +1,5 @@
-//! A server that has its SQLite file to itself: it stamps what changed when its own commits are done, when a command says that it has
-//! changed something, and by itself once a second.
+//! Invalidation on the only server of a SQLite file: it reads the change log after each of its own commits, when a command asks for it,
+//! and once a second.
 
 use sea_orm::DatabaseConnection;
 use std::sync::Arc;
@@ -15,28 +15,28 @@ use crate::{
     store::{connection::Writer, deadline::with_timeout},
 };
 
-/// The notes of what changed, and how far they were read.
+/// The change log of a SQLite file, and the last entry that was applied.
 #[derive(Debug)]
 pub(crate) struct SingleNode {
     validity: Arc<CacheValidity>,
-    /// Its own, so that it never waits for somebody's long list.
+    /// A connection of its own, so that it never waits for a long list.
     reader: DatabaseConnection,
     writer: Writer,
-    /// The newest note that was stamped. It stays in the database as a witness: where it is gone, the database is not what it was.
-    seen: Mutex<Entry>,
+    /// The newest entry that was applied. It stays in the log: if it is missing there, the database was replaced.
+    applied: Mutex<Entry>,
     #[cfg(test)]
     pub(crate) pause: crate::pause::Pause,
 }
 
 impl SingleNode {
-    /// What is noted by now is no news: nothing was kept before.
+    /// Starts at the end of the log: nothing is cached yet.
     pub(crate) async fn begin(reader: DatabaseConnection, writer: Writer) -> Result<Self, Error> {
         let mark = change_log::mark(&writer).await?;
         Ok(Self {
             validity: Arc::new(CacheValidity::with(Lease::permanent())),
             reader,
             writer,
-            seen: Mutex::new(mark),
+            applied: Mutex::new(mark),
             #[cfg(test)]
             pause: crate::pause::Pause::default(),
         })
@@ -46,40 +46,42 @@ impl SingleNode {
         &self.validity
     }
 
-    /// Versions everything that was changed by anybody until now. When this returns, no request that is sent from now on is judged by
-    /// what was before; where the notes cannot be read, because nothing that was kept is used any more.
+    /// Applies every change that was committed before the call, by whichever process. When it returns, no later request uses a cached
+    /// read from before. If the log cannot be read, the whole cache is invalidated.
     pub(crate) async fn catch_up(&self) {
-        let mut seen = self.seen.lock().await;
-        let lost = match with_timeout(change_log::after(&self.reader, *seen)).await {
+        let mut applied = self.applied.lock().await;
+        let lost = match with_timeout(change_log::after(&self.reader, *applied)).await {
             Ok(Changes::Some { changed }) => {
                 if let Some(newest) = changed.last() {
                     self.validity
                         .invalidate(changed.iter().map(|entry| &entry.subject));
-                    *seen = *newest;
+                    *applied = *newest;
                 }
                 return;
             }
             Ok(Changes::TooMany { newest }) => {
                 self.validity.invalidate_all();
-                *seen = newest;
+                *applied = newest;
                 return;
             }
-            Ok(Changes::Lost) => Error::Unavailable("another state of the database".into()),
+            Ok(Changes::Lost) => Error::Unavailable(
+                "the last applied entry is gone: the database was replaced".into(),
+            ),
             Err(error) => error,
         };
         tracing::warn!(
             error = &lost as &(dyn std::error::Error + 'static),
-            "cannot say what changed: every key is read anew"
+            "change log unreadable: cache invalidated, every key is read again"
         );
         self.validity.invalidate_all();
-        // What was noted before is stamped with everything else, also what cannot be read.
+        // Entries before the mark need no reading: everything is invalidated.
         if let Ok(mark) = change_log::mark(&self.writer).await {
-            *seen = mark;
+            *applied = mark;
         }
     }
 
-    /// The newest note that was stamped: those before it have done their work.
+    /// Number of the newest entry that was applied. Entries before it can be deleted.
     pub(crate) async fn applied(&self) -> i64 {
-        self.seen.lock().await.seq
+        self.applied.lock().await.seq
     }
 }

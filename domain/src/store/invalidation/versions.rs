@@ -1,28 +1,27 @@
-//! When did the state of what last change? The one place that decides whether something that was read earlier still holds.
+//! Versions of cached state: decides whether a cached read is still valid.
 //!
-//! Time is a counter that every change moves on: a [`Version`]. Whoever wants to keep what the database says notes the tick *before*
-//! asking it. A change is committed first, then it stamps what it changed with a new tick, and only then is it answered. So what was
-//! noted before a stamp may have missed the change, and no longer holds; what was noted after it has seen the commit. A load that
-//! began before a change and ends after it needs no care at all: it is dead when it arrives. Nothing has to be found and removed
-//! anywhere, which is what goes wrong when caches are told to delete.
+//! A [`Version`] is the value of a counter that every change increments. A reader takes the current version *before* it queries the
+//! database and stores it with the result. A change commits, then gives what it changed a new version, and only then returns. So a read
+//! that began before the new version may have missed the change and is invalid; one that began after it has seen the commit. A load that
+//! overlaps a change needs no special case: its result is invalid when it arrives. Nothing has to be found in a cache and deleted.
 //!
-//! Versions are kept by the low bits of identifiers, which are random. Two things that share a slot are one for this purpose: a change
-//! of one costs the other a read of the database, and nothing else. So there is a fixed number of them, for any number of keys.
+//! Versions are indexed by the low bits of identifiers, which are random. Two things that share a slot are invalidated together, which
+//! costs one query of the database. So the number of versions is fixed, whatever the number of keys.
 //!
-//! This file compiles against whatever atomics stand beside it, and so the model checker of the tests runs the very same lines.
+//! The file compiles against the `sync` module beside it, so a model checker runs the same code (`domain/tests/invalidation_model.rs`).
 
 use super::sync::{AtomicU64, Ordering};
 
-/// A moment between two changes.
+/// The state between two changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version(u64);
 
-/// The low bits of an identifier: those of a version 7 UUID that are random.
+/// The index of a version: the low bits of an identifier, which are random in a version 7 UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(u64);
 
 impl Slot {
-    /// Where the thing with this identifier has its stamp.
+    /// The slot of the key, group or tenant with this identifier.
     #[must_use]
     pub(crate) const fn of(identifier: u128) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
@@ -30,10 +29,11 @@ impl Slot {
     }
 }
 
-/// When each thing changed last.
+/// The version at which each slot was last changed.
 #[derive(Debug)]
 pub(crate) struct Versions {
     current: AtomicU64,
+    /// The version of the last change of everything.
     everything: AtomicU64,
     /// A power of two of them.
     slots: Box<[AtomicU64]>,
@@ -50,27 +50,26 @@ impl Versions {
         }
     }
 
-    /// Now. To be asked before the database is.
+    /// The current version. To be read before the database is queried.
     pub(crate) fn current(&self) -> Version {
         Version(self.current.load(Ordering::Acquire))
     }
 
-    /// These have changed: what was read of them before does not hold any more. To be called after the commit, and before anybody is
-    /// told of it.
+    /// Invalidates what was read of these slots before. To be called after the commit and before the change is acknowledged.
     pub(crate) fn invalidate(&self, slots: impl IntoIterator<Item = Slot>) {
-        let tick = self.next();
+        let version = self.next();
         for slot in slots {
-            self.slot(slot).fetch_max(tick, Ordering::AcqRel);
+            self.slot(slot).fetch_max(version, Ordering::AcqRel);
         }
     }
 
-    /// Anything may have changed: nothing that was read before holds any more.
+    /// Invalidates everything that was read before.
     pub(crate) fn invalidate_all(&self) {
-        let tick = self.next();
-        self.everything.fetch_max(tick, Ordering::AcqRel);
+        let version = self.next();
+        self.everything.fetch_max(version, Ordering::AcqRel);
     }
 
-    /// Whether what was read after `noted` of what has these slots still holds.
+    /// Whether a read of these slots that began at `read_at` is still valid.
     pub(crate) fn is_valid(&self, read_at: Version, slots: &[Slot]) -> bool {
         self.everything.load(Ordering::Acquire) <= read_at.0
             && slots
