@@ -1,4 +1,4 @@
-// Uses the client that openapi-generator makes for Go: create, list, verify, rotate, revoke.
+// Uses the client that openapi-generator generates for Go: create, list, verify, rotate, revoke.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Uses the client that openapi-generator makes for TypeScript: create, list, verify, rotate, revoke.
+// Uses the client that openapi-generator generates for TypeScript: create, list, verify, rotate, revoke.
 import {
   APIKeysApi,
   Configuration,

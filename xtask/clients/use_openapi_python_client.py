@@ -1,4 +1,4 @@
-"""Uses the client that openapi-python-client makes: create, list, verify, rotate, revoke."""
+"""Uses the client that openapi-python-client generates: create, list, verify, rotate, revoke."""
 
 import os
 from uuid import UUID

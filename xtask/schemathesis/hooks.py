@@ -1,8 +1,7 @@
-"""What schemathesis cannot know of Latchkey: a key that goes on working, and things that there are.
+"""Gives schemathesis a key that stays valid and identifiers that exist.
 
-A generated request may rotate or revoke the key that it is made with; the next one needs another. And a generated identifier names
-nothing, so that nothing behind the door of a route would ever be tried: half of them become one of `CONTRACT_IDS`, which are the tenant's
-own and another tenant's.
+A generated request may rotate or revoke the key that it uses; the next one needs another key. A generated identifier does not exist, so that no handler
+would get past the lookup: half of the identifiers are replaced by one of `CONTRACT_IDS`, which belong to the tenant and to another one.
 """
 
 import json
@@ -17,7 +16,7 @@ GROUPS = json.loads(os.environ["CONTRACT_GROUPS"])
 
 
 def new_key():
-    """Makes a key by the command line, beside the running server."""
+    """Creates a key with the command line while the server runs."""
     command = [os.environ["CONTRACT_BIN"], "key", "create", "--json", "--name", "Schemathesis"]
     command += ["--tenant", os.environ["CONTRACT_TENANT"], "--group", "Everything"]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
@@ -50,13 +49,13 @@ def after_call(ctx, case, response):
 
 
 def real(text, things):
-    """One of `things` for half of all texts, always the same for the same text."""
+    """Replaces half of all texts by one of `things`: the same text always by the same one."""
     number = sum(text.encode())
     return things[number // 2 % len(things)] if number % 2 == 0 else text
 
 
 def real_id(text, ids):
-    """One of `ids` for half of all identifiers; what was broken on purpose stays broken."""
+    """Replaces half of all valid identifiers by one of `ids`; invalid ones stay as they are."""
     is_id = isinstance(text, str) and re.fullmatch("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text)
     return real(text, ids) if is_id else text
 
@@ -69,7 +68,7 @@ def map_path_parameters(ctx, path_parameters):
 
 
 def is_empty(value):
-    """Whether a value becomes an empty parameter; an object does, in a query."""
+    """Whether a value becomes an empty query parameter; an object does."""
     if isinstance(value, list):
         return all(map(is_empty, value))
     return value is None or value == "" or isinstance(value, dict)
@@ -77,10 +76,10 @@ def is_empty(value):
 
 @schemathesis.hook
 def filter_case(ctx, case):
-    """Leaves out what a schema cannot say without accepting it as a value, and what OpenAPI 3.1 has no word for.
+    """Skips requests that the document cannot describe.
 
-    An empty parameter is as good as none. Gateways ask with whatever method the client has, QUERY and TRACE too; the document leaves out
-    TRACE, because a client that is generated with it does not compile.
+    An empty parameter counts as a missing one. Gateways forward the client's method, also QUERY and TRACE; OpenAPI 3.1 has no QUERY, and the
+    document leaves out TRACE, because a client that is generated with it does not compile.
     """
     is_undeclared = case.method.upper() in ("QUERY", "TRACE")
     return not any(map(is_empty, (case.query or {}).values())) and not is_undeclared
@@ -97,7 +96,7 @@ def map_body(ctx, body):
 
 @schemathesis.check
 def problem_code_is_documented(ctx, response, case):
-    """The code of a problem is one of those that the document lists for the response."""
+    """Checks that the document lists the code of a problem for the response."""
     responses = case.operation.definition.raw["responses"]
     documented = responses.get(str(response.status_code), {}).get("x-codes")
     if documented is None or not response.content:

@@ -100,7 +100,7 @@ pub(crate) fn soak(workspace: &Workspace, parts: &[Part]) -> Result<()> {
             progress::step(what, estimate, || {
                 let tests = || {
                     let mut tests = command::cargo(&workspace.root);
-                    postgres.tell(tests.arg("test").env("TEST_ROUNDS", rounds));
+                    postgres.configure(tests.arg("test").env("TEST_ROUNDS", rounds));
                     tests
                 };
                 let (mut command, count) = suite::select_in_modules(tests, &[module], &[])?;

@@ -41,16 +41,16 @@ impl Step {
 /// The part with every unit test of the workspace.
 const UNIT: &str = "unit";
 
-/// The test target of the package `server`. Its modules are the parts.
+/// The test target of the package `server`. Each of its modules is a part.
 pub(crate) const SERVER: &str = "all";
 
-/// Where that target lists its modules.
+/// The file that lists the modules of [`SERVER`].
 const SERVER_MODULES: &str = "server/tests/main.rs";
 
-/// Its module that holds fixtures instead of tests.
+/// The module of [`SERVER`] with fixtures.
 const SUPPORT: &str = "support";
 
-/// Its module of tests over HTTP, which run on both engines.
+/// The module of [`SERVER`] with the tests over HTTP, which run on both engines.
 pub(crate) const HTTP: &str = "http";
 
 /// The parts and tests to run.
@@ -59,17 +59,17 @@ pub(crate) struct Selection {
     pub(crate) steps: Vec<Step>,
     /// Test targets of cargo, and [`UNIT`].
     pub(crate) targets: Vec<String>,
-    /// Modules of [`SERVER`]; the whole target where names alone are given.
+    /// Modules of [`SERVER`]; the whole target if only names are given.
     pub(crate) modules: Vec<String>,
-    /// Parts of the names of tests; all where there are none.
+    /// Parts of the names of tests; empty selects all.
     pub(crate) names: Vec<String>,
 }
 
 impl Selection {
-    /// The parts of `only`, or every test target where names alone are given.
+    /// Selects the parts of `only`, or every test target if only names are given.
     ///
     /// # Errors
-    /// For a part that is neither a step nor a target.
+    /// If a part is neither a step nor a target.
     pub(crate) fn new(workspace: &Workspace, only: &[String], names: &[String]) -> Result<Self> {
         let targets = targets(workspace)?;
         let modules = server_modules(workspace)?;
@@ -97,7 +97,7 @@ impl Selection {
                 let steps = Step::ALL.iter().map(|(name, _)| *name);
                 let tests = parts().chain(&modules).map(String::as_str);
                 let all: Vec<_> = steps.chain(tests).collect();
-                bail!("there is no part {part}: choose from {}", all.join(", "));
+                bail!("there is no part {part}; parts are {}", all.join(", "));
             }
         }
         Ok(selection)
@@ -107,13 +107,14 @@ impl Selection {
         self.steps.contains(&step)
     }
 
-    /// Whether tests over HTTP are among the selected ones.
+    /// Whether tests over HTTP are selected.
     pub(crate) fn has_http(&self) -> bool {
         let has = |list: &[String], name| list.iter().any(|item| item == name);
         has(&self.targets, SERVER) || has(&self.modules, HTTP)
     }
 
-    /// The arguments of `cargo test` for the targets. No `--package`: it would choose other features for the dependencies, and compile them again.
+    /// The arguments of `cargo test` for the targets. Without `--package`: it selects other features of the dependencies,
+    /// and cargo compiles them again.
     pub(crate) fn target_arguments(&self) -> Vec<&str> {
         let mut arguments = Vec::new();
         for target in &self.targets {
@@ -146,7 +147,7 @@ fn targets(workspace: &Workspace) -> Result<BTreeSet<String>> {
                 let name = target["name"].as_str().context("a target without name")?;
                 ensure!(
                     names.insert(name),
-                    "two parts of the suite are called {name}"
+                    "two parts of the suite have the name {name}"
                 );
                 targets.insert(name.to_owned());
             }
@@ -155,7 +156,7 @@ fn targets(workspace: &Workspace) -> Result<BTreeSet<String>> {
     Ok(targets)
 }
 
-/// The modules of [`SERVER`] that hold tests.
+/// The modules of [`SERVER`] with tests.
 fn server_modules(workspace: &Workspace) -> Result<BTreeSet<String>> {
     let file = workspace.root.join(SERVER_MODULES);
     let source = fs::read_to_string(&file).with_context(|| format!("no {SERVER_MODULES}"))?;
@@ -168,13 +169,13 @@ fn server_modules(workspace: &Workspace) -> Result<BTreeSet<String>> {
         .collect())
 }
 
-/// Makes `tests`, a `cargo test` up to `--`, run the tests of those modules of [`SERVER`] whose names contain one of `names` (all where
-/// there are none). Returns how many; the command runs every test where there are none.
+/// Makes `tests`, a `cargo test` up to `--`, run the tests of these modules of [`SERVER`] whose names contain one of `names` (all if it is empty).
+/// Returns the command and the number of tests; with 0, the command would run every test.
 ///
-/// Each test is named in full: the test runner would look for `faults::` in the middle of a name as well.
+/// Each test is given by its full name: the test runner matches a prefix such as `faults::` in the middle of a name, too.
 ///
 /// # Errors
-/// When the tests do not compile.
+/// If the tests do not compile.
 pub(crate) fn select_in_modules(
     mut tests: impl FnMut() -> Command,
     modules: &[&str],
@@ -190,7 +191,7 @@ pub(crate) fn select_in_modules(
     Ok((command, selected.len()))
 }
 
-/// The selected ones of a test runner's terse list.
+/// Selects from a test runner's terse list.
 fn tests_in_modules<'a>(list: &'a str, modules: &[&str], names: &[String]) -> Vec<&'a str> {
     let tests = list.lines().filter_map(|line| line.strip_suffix(": test"));
     tests
@@ -214,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_part_is_a_step_a_test_target_or_a_module_of_the_server_s_tests() {
-        let chosen = selection(&["clippy", HTTP, "store", UNIT]).expect("they are there");
+        let chosen = selection(&["clippy", HTTP, "store", UNIT]).expect("they exist");
         assert_eq!(chosen.steps, [Step::Clippy]);
         assert_eq!(chosen.modules, [HTTP]);
         assert!(chosen.has_http());
@@ -236,7 +237,7 @@ mod tests {
 
     #[test]
     fn without_parts_every_target_is_chosen_and_an_unknown_one_is_refused_with_those_that_exist() {
-        let all = selection(&[]).expect("they are there");
+        let all = selection(&[]).expect("they exist");
         assert!(all.has_http());
         for name in [UNIT, SERVER, "store", "rules", "documents"] {
             assert!(all.targets.iter().any(|target| target == name), "{name}");

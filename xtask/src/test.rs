@@ -37,10 +37,10 @@ const ENVOY_SETTING: &str = "TEST_ENVOY";
 /// Makes tests fail instead of being skipped if a program that they need is missing.
 const PROGRAMS_SETTING: &str = "TEST_PROGRAMS";
 
-/// Runs every check and test; stops at the first that fails.
+/// Runs every check and test. Stops at the first failure.
 ///
 /// # Errors
-/// When something cannot be installed, does not compile, or fails.
+/// If something cannot be installed, does not compile, or fails.
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     let Tools {
         chromium,
@@ -59,7 +59,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     contract(workspace, &schemathesis)?;
     client(workspace)?;
     progress::step(
-        "Clients generated for Go, TypeScript, Python and Java, used",
+        "Generated clients for Go, TypeScript, Python and Java",
         "30 s",
         || {
             let binary = serve::binary(workspace, Profile::Release);
@@ -67,10 +67,10 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         },
     )?;
     lighthouse(workspace, &chromium)?;
-    // What is shipped, whose bundle is another one than the debug build's (`bundle/shrink.mjs`).
+    // Journeys run in the release build, because its bundle is post-processed (`bundle/shrink.mjs`).
     progress::announce("Playwright, every journey in the release build", "4 min");
     journeys(workspace, Profile::Release, &chromium, &[])?;
-    // Where Leptos warns of what it lets pass in a release.
+    // Leptos warns of hydration mismatches in a debug build only.
     progress::announce("Playwright, in the debug build", "1 min");
     let warned = ["hydration", "edit", "filters"];
     journeys(workspace, Profile::Debug, &chromium, &warned)?;
@@ -80,10 +80,10 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Runs the parts and tests that are asked for, in the order of the suite.
+/// Runs the selected parts and tests, in the order of the suite.
 ///
 /// # Errors
-/// As [`test`], for a part that there is not, and where no test has one of the names.
+/// As [`test`], and if no test has one of the names.
 pub(crate) fn test_some(workspace: &Workspace, selection: &Selection) -> Result<()> {
     if selection.has(Step::Format) {
         tools::for_checks(workspace)?;
@@ -125,7 +125,7 @@ pub(crate) fn test_some(workspace: &Workspace, selection: &Selection) -> Result<
     if selection.has(Step::Journeys) {
         tools::npm_packages(workspace)?;
         let chromium = tools::chromium()?;
-        // The debug build is ready sooner; the whole suite runs them in the release build.
+        // The debug build compiles faster; the whole suite uses the release build.
         serve::build_binary(workspace, Profile::Debug)?;
         progress::announce("Playwright, in the debug build", "4 min for all");
         let names = selection.names.join("|");
@@ -136,11 +136,10 @@ pub(crate) fn test_some(workspace: &Workspace, selection: &Selection) -> Result<
     Ok(())
 }
 
-/// What can be said in a minute: format, clippy, the rules and the unit tests. Tests that need a database server or another program
-/// are skipped, and say so.
+/// Runs what takes a minute: format, clippy, rules and unit tests. Tests that need a database server or another program are reported as skipped.
 ///
 /// # Errors
-/// When something does not compile, or fails.
+/// If something does not compile or fails.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     tools::for_checks(workspace)?;
     tools::wasm_target(workspace)?;
@@ -171,7 +170,7 @@ fn format(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// Returns what was skipped.
+/// Checks the dependencies and returns what was skipped.
 fn dependencies(workspace: &Workspace) -> Result<Option<String>> {
     progress::step("No server crate in the browser's bundle", "1 s", || {
         dependencies::check_browser_bundle(workspace)
@@ -206,7 +205,7 @@ fn clippy(workspace: &Workspace) -> Result<()> {
 
 fn contract(workspace: &Workspace, schemathesis: &Path) -> Result<()> {
     progress::step(
-        "The API against its document, 5,000 requests",
+        "The API against its OpenAPI document, 5,000 requests",
         "2 min",
         || {
             let binary = serve::binary(workspace, Profile::Release);
@@ -217,7 +216,7 @@ fn contract(workspace: &Workspace, schemathesis: &Path) -> Result<()> {
 
 fn client(workspace: &Workspace) -> Result<()> {
     progress::step(
-        "A typed client of the API, out of its document",
+        "A typed client, generated from the OpenAPI document",
         "5 s",
         || {
             let mut client = Command::new("npm");
@@ -233,20 +232,19 @@ fn lighthouse(workspace: &Workspace, chromium: &Path) -> Result<()> {
     journeys(workspace, Profile::Release, chromium, &audits)
 }
 
-/// Runs Playwright with these arguments, the names of files and options (every journey when there are none), against the binary of
-/// `profile`.
+/// Runs Playwright against the binary of `profile`. `arguments` are files and options; without any, every journey runs.
 fn journeys(
     workspace: &Workspace,
     profile: Profile,
     chromium: &Path,
     arguments: &[&str],
 ) -> Result<()> {
-    stay_within_a_day();
+    wait_for_midnight_if_near();
     let mut run = playwright(workspace, profile, chromium, arguments);
     command::run(run.env("TMPDIR", scratch::folder()))
 }
 
-/// Playwright with these arguments, told the binary of `profile` and the browser.
+/// The command that runs Playwright with these arguments, the binary of `profile` and the browser.
 pub(crate) fn playwright(
     workspace: &Workspace,
     profile: Profile,
@@ -262,9 +260,9 @@ pub(crate) fn playwright(
     run
 }
 
-/// Waits for midnight (UTC) where it is so near that a run of the browser's tests would go beyond it: they make keys that expire so many
-/// days from today, and the server counts from its own today.
-fn stay_within_a_day() {
+/// Waits until midnight (UTC) if a run of the browser's tests could pass it: they create keys that expire a number of days from today, and the
+/// server computes today by itself.
+fn wait_for_midnight_if_near() {
     const DAY: u64 = 24 * 60 * 60;
     const LONGEST_RUN: u64 = 10 * 60;
     let seconds = || {
@@ -281,7 +279,7 @@ fn stay_within_a_day() {
     }
 }
 
-/// What steps call by its path.
+/// Paths of tools that steps run.
 struct Tools {
     chromium: PathBuf,
     envoy: PathBuf,
@@ -289,7 +287,7 @@ struct Tools {
     client_generators: PathBuf,
 }
 
-/// Installs whatever any step needs, before the first of them.
+/// Installs the tools of all steps before the first step.
 fn tools(workspace: &Workspace) -> Result<Tools> {
     tools::for_checks(workspace)?;
     tools::npm_packages(workspace)?;
@@ -319,7 +317,7 @@ fn cargo_tests(workspace: &Workspace, envoy: &Path) -> Result<()> {
         "6 min the first time, then 4 min",
     );
     let postgres = TestPostgres::start()?;
-    // Some of them measure, such as how long a change takes to be known everywhere.
+    // Some tests print measurements, such as the propagation time of a change.
     command::run(cargo_test(workspace, &postgres, envoy).args(["--", "--show-output"]))?;
     http_on_postgres(workspace, &postgres, envoy, &[])
 }
@@ -334,7 +332,7 @@ fn some_cargo_tests(workspace: &Workspace, selection: &Selection) -> Result<()> 
     tools::process_tools()?;
     tools::gateways()?;
     let envoy = tools::envoy(workspace)?;
-    progress::announce("Rust tests, as asked for", "seconds to minutes");
+    progress::announce("The selected Rust tests", "seconds to minutes");
     let postgres = TestPostgres::start()?;
     let tests = || cargo_test(workspace, &postgres, &envoy);
     let mut commands = Vec::new();
@@ -356,7 +354,7 @@ fn some_cargo_tests(workspace: &Workspace, selection: &Selection) -> Result<()> 
         commands.push(suite::select_in_modules(tests, &modules, names)?);
     }
     let count: usize = commands.iter().map(|(_, count)| count).sum();
-    ensure!(count > 0, "no test is called {}", names.join(" or "));
+    ensure!(count > 0, "no test has a name with {}", names.join(" or "));
     progress::print(&format!("{count} tests"));
     for (mut command, count) in commands {
         if count > 0 {
@@ -375,7 +373,7 @@ fn http_on_postgres(
     envoy: &Path,
     names: &[String],
 ) -> Result<()> {
-    progress::announce("The tests over HTTP once more, on PostgreSQL", "1 min");
+    progress::announce("The tests over HTTP, on PostgreSQL", "1 min");
     let tests = || cargo_test(workspace, postgres, envoy);
     let (mut tests, count) = suite::select_in_modules(tests, &[suite::HTTP], names)?;
     if count == 0 {
@@ -384,25 +382,25 @@ fn http_on_postgres(
     command::run(tests.env(ENGINE_SETTING, "postgres"))
 }
 
-/// `cargo test` with all that tests need: a program that is missing fails them.
+/// `cargo test` with the settings of the suite: a missing program fails the tests that need it.
 fn cargo_test(workspace: &Workspace, postgres: &TestPostgres, envoy: &Path) -> Command {
     let mut tests = command::cargo(&workspace.root);
-    postgres.tell(tests.arg("test").env(PROGRAMS_SETTING, "required"));
+    postgres.configure(tests.arg("test").env(PROGRAMS_SETTING, "required"));
     tests.env(ENVOY_SETTING, envoy);
     tests
 }
 
-/// The PostgreSQL of the tests: the one that the environment names, or one of their own.
+/// The PostgreSQL server of the tests: that of the environment, or a temporary one.
 pub(crate) struct TestPostgres {
     own: Option<Postgres>,
     binaries: Option<PathBuf>,
 }
 
 impl TestPostgres {
-    /// Starts one where none is named.
+    /// Starts a server unless the environment has one.
     ///
     /// # Errors
-    /// When there is none and none can be installed or started.
+    /// If PostgreSQL cannot be installed or started.
     pub(crate) fn start() -> Result<Self> {
         if std::env::var_os(DATABASE_SETTING).is_some() {
             return Ok(Self {
@@ -417,8 +415,8 @@ impl TestPostgres {
         })
     }
 
-    /// Tells tests where it is.
-    pub(crate) fn tell(&self, tests: &mut Command) {
+    /// Sets the variables with which tests find the server.
+    pub(crate) fn configure(&self, tests: &mut Command) {
         tests.env("TMPDIR", scratch::folder());
         if let Some(own) = &self.own {
             tests.env(DATABASE_SETTING, &own.url);

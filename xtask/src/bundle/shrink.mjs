@@ -1,5 +1,5 @@
-// What Trunk calls as `wasm-opt`: makes the release bundle's WebAssembly as small as it gets. binaryen does it, by its JavaScript API,
-// because one step of it is not among the passes of the command.
+// Trunk runs this as `wasm-opt` to minimise the release bundle's WebAssembly. It uses binaryen's JavaScript API, because one step is not a pass of the
+// command.
 //
 //     node shrink.mjs BINARYEN [FLAG …] INPUT --output=OUTPUT      BINARYEN: the package's index.js
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,12 +1,12 @@
-//! The files of the repository.
+//! Reads the files of the repository.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Folders that are made, not written.
-const MADE: [&str; 6] = [
+/// Folders of generated files.
+const GENERATED: [&str; 6] = [
     ".git",
     "dist",
     "node_modules",
@@ -15,14 +15,14 @@ const MADE: [&str; 6] = [
     "test-results",
 ];
 
-/// The repository's top folder.
+/// The repository's root folder.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("the crate lies in the workspace")
+        .expect("the crate is in the workspace")
 }
 
-/// Every file with one of these endings: its path from the top folder, and its text.
+/// Every file with one of these extensions: its path relative to the root folder, and its text.
 pub(crate) fn texts(endings: &[&str]) -> Vec<(String, String)> {
     let mut texts = Vec::new();
     let mut folders = vec![root().to_path_buf()];
@@ -31,7 +31,7 @@ pub(crate) fn texts(endings: &[&str]) -> Vec<(String, String)> {
             let path = entry.expect("a readable folder").path();
             let name = name_of(&path);
             if path.is_dir() {
-                if !MADE.contains(&name) {
+                if !GENERATED.contains(&name) {
                     folders.push(path);
                 }
             } else if endings.iter().any(|ending| name.ends_with(ending)) {

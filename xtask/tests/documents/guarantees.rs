@@ -1,4 +1,4 @@
-//! The numbers of guarantees and sections, as code and tests name them, exist; and each guarantee names tests that exist and run.
+//! Numbers of guarantees and sections in code and tests exist, and each guarantee lists tests that exist and run.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,10 +11,10 @@ const GUARANTEES: &str = "docs/guarantees.md";
 const BEHAVIOUR: &str = "docs/behaviour.md";
 const LAST: u32 = 81;
 
-/// Where the steps of `cargo xtask test` are listed, which hold what no test does.
+/// The file with the steps of `cargo xtask test`; some guarantees are checked by a step instead of a test.
 const SUITE: &str = "xtask/src/suite.rs";
 
-/// A guarantee that nothing holds yet.
+/// Marks a guarantee without a test.
 const PLANNED: &str = "Planned.";
 
 #[test]
@@ -31,20 +31,20 @@ fn each_guarantee_names_tests_that_exist_and_run_or_is_planned() {
         for step in steps {
             if !suite.contains(&format!("(\"{step}\", Self::")) {
                 problems.push(format!(
-                    "P{number:02} names the step {step}, which is not there"
+                    "P{number:02} names the step {step}, which does not exist"
                 ));
             }
         }
         for (file, patterns) in holders {
             let Ok(source) = fs::read_to_string(root().join(file)) else {
-                problems.push(format!("P{number:02} names {file}, which is not there"));
+                problems.push(format!("P{number:02} names {file}, which does not exist"));
                 continue;
             };
             let tests = tests_in(file, &source);
             for pattern in patterns {
                 if !tests.iter().any(|test| matches(&pattern, test)) {
                     problems.push(format!(
-                        "P{number:02} names {pattern} of {file}, where no test that runs is called so"
+                        "P{number:02} names {pattern} of {file}, where no test with this name runs"
                     ));
                 }
             }
@@ -98,7 +98,7 @@ fn guarantees() -> BTreeMap<u32, String> {
         let text = rest.split("\n## ").next().unwrap_or(rest).to_owned();
         assert!(
             guarantees.insert(number, text).is_none(),
-            "P{number:02} is there twice"
+            "P{number:02} has two headings"
         );
     }
     guarantees
@@ -120,7 +120,7 @@ fn step(line: &str) -> Option<&str> {
         .strip_suffix('`')
 }
 
-/// Whether `*` of the pattern, which stands for any text, makes it the name.
+/// Whether the pattern matches the name; `*` matches any text.
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
@@ -132,7 +132,7 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The names of the tests that run.
+/// The names of tests that run.
 fn tests_in(file: &str, source: &str) -> Vec<String> {
     if file.ends_with(".rs") {
         tests_of_rust(source)
@@ -165,7 +165,7 @@ fn tests_of_rust(source: &str) -> Vec<String> {
     tests
 }
 
-/// The titles of `test('…')`; `test.skip` and `test.fixme` are none. A title that is not written down, as in a loop over pages, is empty.
+/// The titles of `test('…')`, without `test.skip` and `test.fixme`. A computed title is empty.
 fn tests_of_playwright(source: &str) -> Vec<String> {
     let calls = source
         .lines()
@@ -181,7 +181,7 @@ fn tests_of_playwright(source: &str) -> Vec<String> {
         .collect()
 }
 
-/// Of names such as `p34_p46_…` and `p31, p53: …`.
+/// The numbers in names such as `p34_p46_…` and `p31, p53: …`.
 fn numbers_of_tests(tests: &[String]) -> Vec<u32> {
     let mut numbers = Vec::new();
     for test in tests {
@@ -193,7 +193,7 @@ fn numbers_of_tests(tests: &[String]) -> Vec<u32> {
     numbers
 }
 
-/// Words such as `P46`.
+/// The numbers in words such as `P46`.
 fn numbers_in_prose(text: &str) -> Vec<u32> {
     let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
     words
@@ -205,7 +205,7 @@ fn number(digits: &str) -> Option<u32> {
     (digits.len() == 2).then(|| digits.parse().ok()).flatten()
 }
 
-/// The numbers behind the word "section" and its plural, where they are not those of another document, such as "RFC 9110, section 7.2".
+/// The numbers after the word "section", except those of another document, such as "RFC 9110, section 7.2".
 fn sections_in(text: &str) -> Vec<&str> {
     let mut sections = Vec::new();
     for part in text.split("ection ").skip(1) {

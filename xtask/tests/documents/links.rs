@@ -1,4 +1,4 @@
-//! Paths and links of every Markdown file lead somewhere. Documents rot where nothing turns red.
+//! Paths and links of every Markdown file lead to existing files and headings.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::files::{root, texts};
 
-/// The folders of the repository: a word that begins with one of them is a path.
+/// Folders of the repository: a word that begins with one of them is a path.
 const FOLDERS: [&str; 9] = [
     "app/",
     "domain/",
@@ -20,20 +20,20 @@ const FOLDERS: [&str; 9] = [
     "docs/",
 ];
 
-/// Files that a reader makes.
-const MADE_BY_READER: [&str; 1] = ["docs/deploy/.env"];
+/// Files that the reader creates.
+const CREATED_BY_READER: [&str; 1] = ["docs/deploy/.env"];
 
 #[test]
-fn every_path_that_a_document_names_exists() {
+fn every_path_in_a_document_exists() {
     let mut missing = Vec::new();
     for (document, text) in texts(&[".md"]) {
         for path in paths_in(&text) {
-            if !root().join(path).exists() && !MADE_BY_READER.contains(&path) {
+            if !root().join(path).exists() && !CREATED_BY_READER.contains(&path) {
                 missing.push(format!("{document} names {path}"));
             }
         }
     }
-    assert!(missing.is_empty(), "not there: {missing:#?}");
+    assert!(missing.is_empty(), "missing: {missing:#?}");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn follow(
     }
     let text = documents
         .get(&target)
-        .ok_or("an anchor in a file that is no document")?;
+        .ok_or("an anchor in a file that is not a document")?;
     if anchors_of(text).iter().any(|known| known == anchor) {
         Ok(())
     } else {
@@ -80,7 +80,7 @@ fn follow(
     }
 }
 
-/// The path from the top folder. `None` where it leaves the repository.
+/// The path relative to the root folder; `None` if it is outside of the repository.
 fn resolve(document: &str, link: &str) -> Option<String> {
     let mut path = PathBuf::new();
     let folder = Path::new(document).parent()?;
@@ -95,7 +95,7 @@ fn resolve(document: &str, link: &str) -> Option<String> {
     path.to_str().map(str::to_owned)
 }
 
-/// Words that begin with a folder of the repository and are no pattern.
+/// Words that begin with a folder of the repository and are not a pattern.
 fn paths_in(text: &str) -> impl Iterator<Item = &str> {
     text.split([
         ' ', '\n', '`', '(', ')', '[', ']', ',', ';', '"', '\'', '|', '=',
@@ -121,7 +121,7 @@ fn links_in(text: &str) -> Vec<&str> {
     links
 }
 
-/// As GitHub makes them of headings.
+/// The anchors that GitHub derives from headings.
 fn anchors_of(text: &str) -> Vec<String> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let headings = lines_without_code(text).filter_map(|line| {

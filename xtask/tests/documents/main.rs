@@ -1,4 +1,4 @@
-//! What the Markdown files of the repository say of it is true: paths, links, anchors, guarantees and section numbers.
+//! Checks the Markdown files against the repository: paths, links, anchors, guarantees and section numbers.
 
 mod files;
 mod guarantees;
