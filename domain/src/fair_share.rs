@@ -1,4 +1,4 @@
-//! A bound on what runs at once for each of many, so that none of them takes everything from the others.
+//! Limits on concurrent work for each key (such as a tenant), so that none can starve the others.
 
 use std::{
     collections::HashMap,
@@ -15,15 +15,15 @@ use tokio::{
 /// How much may run and wait for each key, such as a tenant.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// How much runs at once.
+    /// Most work that runs at once.
     pub at_once: usize,
-    /// How much waits for that; what comes then is refused at once.
+    /// Most work that waits; further work is refused at once.
     pub queue: usize,
-    /// How long it waits.
+    /// Longest wait.
     pub patience: Duration,
 }
 
-/// The shares of all keys. Only those of which something runs or waits are kept, so that there are never more than requests.
+/// The shares of all keys. A key without running or waiting work takes no memory.
 pub struct FairShares<Key> {
     bounds: Bounds,
     shares: Arc<Shares<Key>>,
@@ -47,7 +47,7 @@ impl<Key: Clone + Eq + Hash> FairShares<Key> {
         }
     }
 
-    /// Waits for a turn among those of that key. `None` where too many wait, or it does not come in time.
+    /// Waits for a turn of that key. `None` if too many wait or the wait is too long.
     pub async fn enter(&self, key: Key) -> Option<Turn<Key>> {
         let (place, running) = self.queue(key)?;
         let running = timeout(self.bounds.patience, running.acquire_owned()).await;
@@ -85,7 +85,7 @@ impl<Key> fmt::Debug for FairShares<Key> {
     }
 }
 
-/// The right to run, until it is dropped.
+/// Permission to run, until it is dropped.
 pub struct Turn<Key: Eq + Hash> {
     _running: OwnedSemaphorePermit,
     _place: Place<Key>,

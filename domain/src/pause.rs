@@ -1,9 +1,9 @@
-//! A place where a test can hold what runs.
+//! A point in the code at which a test can suspend a task.
 
 use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, mpsc};
 
-/// Lets everybody pass until a test closes it.
+/// Lets tasks pass until a test closes it.
 #[derive(Debug, Default)]
 pub(crate) struct Pause {
     gate: Mutex<Option<Gate>>,
@@ -16,7 +16,7 @@ struct Gate {
 }
 
 impl Pause {
-    /// Where it can be held.
+    /// The point at which a task can be suspended.
     pub(crate) async fn here(&self) {
         let gate = self.gate.lock().expect("nobody panics here").clone();
         if let Some(gate) = gate {

@@ -1,4 +1,4 @@
-//! The check on every request: from the text of `X-API-Key` to who it is, or why not.
+//! Verification of a key on each request: from the text of `X-API-Key` to the key, or to the refusal.
 
 mod cache;
 #[cfg(test)]
@@ -47,13 +47,13 @@ pub struct VerifiedKey {
 }
 
 impl VerifiedKey {
-    /// The key, as it was when it was last read: without later uses of it, and its expiration as it stood then.
+    /// The key as it was last read. Last use and expiration state are of that time.
     #[must_use]
     pub fn key(&self) -> &ApiKey {
         &self.entry.known.key
     }
 
-    /// The key at `now`, with the use before this one. `soon_days` left or fewer are soon.
+    /// The key at `now`, with its previous use. It expires soon if `soon_days` or fewer are left.
     #[must_use]
     pub fn key_at(&self, now: DateTime<Utc>, soon_days: u32) -> ApiKey {
         let mut key = self.key().clone();
@@ -79,13 +79,13 @@ impl VerifiedKey {
         &self.entry.known.grant.permissions
     }
 
-    /// From where the request came.
+    /// The client's address.
     #[must_use]
     pub const fn client(&self) -> ClientAddress {
         self.client
     }
 
-    /// The key's tenant, with the key as the one who acts.
+    /// A scope of the key's tenant with the key as actor.
     #[must_use]
     pub fn scope(&self) -> TenantScope {
         let key = self.key();
@@ -107,28 +107,28 @@ impl fmt::Debug for VerifiedKey {
     }
 }
 
-/// What somebody wants to know of a key.
+/// The requirements of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Question<'a> {
-    /// The permission that it has to have.
+    /// The required permission.
     pub permission: Option<&'a Permission>,
-    /// Whose it has to be.
+    /// The required owner.
     pub owner: Owner<'a>,
 }
 
-/// Whose a key has to be.
+/// Which tenant a key must belong to.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Owner<'a> {
     /// Any tenant's.
     #[default]
     Any,
-    /// Of the tenant of this slug. The key of another one is told so: [`Refusal::WrongTenant`].
+    /// The tenant of this slug; a key of another tenant gets [`Refusal::WrongTenant`].
     Named(&'a Slug),
-    /// Of the tenant that asks. For it the keys of others do not exist, whatever state they are in.
+    /// The asking tenant; keys of other tenants are reported as unknown, whatever their state.
     Asking(TenantId),
 }
 
-/// Judges keys. Cheap to clone: the clones count and collect together.
+/// Verifies keys. Cheap to clone: clones share cache and counters.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     store: Store,
@@ -140,27 +140,27 @@ struct Shared {
     keys: KeyCache,
     database_reads: AtomicU64,
     usage: Arc<UsageCounters>,
-    /// Held while uses are written, so that the last flush before a shutdown waits for one that is under way.
+    /// Held during a flush, so that the last flush before a shutdown waits for the one that runs.
     flushing: Mutex<()>,
     #[cfg(test)]
     pause: crate::pause::Pause,
 }
 
-/// What is found of a secret.
+/// The result of looking up a secret.
 enum Found {
-    /// The key that has it.
+    /// A key.
     Key(Arc<Entry>),
-    /// A revoked key that is listed no more.
+    /// An archived (revoked) key.
     Archived(ArchivedKey),
-    /// Nothing.
+    /// No key.
     Refused(Refusal),
 }
 
-/// Kinds of uses that are written in one transaction: few enough that an administrator's change in between does not wait long.
+/// Counters that are written in one transaction; a change meanwhile waits for it.
 const FLUSH_BATCH: usize = 512;
 
 impl Verifier {
-    /// Judges by what is in `store`. Where nobody else can change that unnoticed, keys are read once and kept.
+    /// Verifies against `store`. Keys are cached if the store tracks changes.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self {
@@ -169,7 +169,7 @@ impl Verifier {
         }
     }
 
-    /// With room for so many bytes of keys.
+    /// Like [`Self::new`], with a cache of so many bytes.
     #[cfg(feature = "bench")]
     #[must_use]
     pub fn with_room_for(store: Store, bytes: u64) -> Self {
@@ -182,7 +182,7 @@ impl Verifier {
         }
     }
 
-    /// Judges a request that presents `presented` from `client` to a route that asks for `permission`. An accepted one counts as use.
+    /// Verifies a request from `client` with the secret `presented` for a route that requires `permission`. Counts an accepted request as use.
     ///
     /// # Errors
     /// Those of [`Self::answer`].
@@ -204,8 +204,7 @@ impl Verifier {
     /// that presents nothing to judge comes with its refusal. An accepted one counts as use, a refused one is counted as such.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the database is needed and does not answer in time: never a guess. [`Error::Internal`] for a
-    /// damaged row.
+    /// [`Error::Unavailable`] if the database is needed and does not answer in time. [`Error::Internal`] for a damaged row.
     pub async fn answer(
         &self,
         question: Question<'_>,
@@ -221,7 +220,7 @@ impl Verifier {
         let entry = match found {
             Found::Key(entry) => Ok(entry),
             Found::Refused(refusal) => Err(refusal),
-            // For who asks about the keys of one tenant those of others do not exist, here too.
+            // Keys of other tenants are reported as unknown here too.
             Found::Archived(key) => match question.owner {
                 Owner::Asking(id) if id != key.tenant_id => Err(Refusal::InvalidApiKey),
                 _ => {
@@ -230,7 +229,7 @@ impl Verifier {
                 }
             },
         };
-        // For who asks about the keys of one tenant those of others do not exist.
+        // Keys of other tenants are reported as unknown.
         let entry = entry.and_then(|entry| match question.owner {
             Owner::Asking(id) if id != entry.known.tenant.id => Err(Refusal::InvalidApiKey),
             _ => Ok(entry),
@@ -239,7 +238,7 @@ impl Verifier {
         let verdict = entry.and_then(|entry| {
             judge(&entry, question, client, now)
                 .inspect_err(|refusal| {
-                    // The client is told the code alone.
+                    // The response contains the code only.
                     let known = &entry.known;
                     tracing::info!(code = refusal.code(), key_id = %known.key.id, tenant = %known.tenant.slug, "refused");
                 })
@@ -276,14 +275,14 @@ impl Verifier {
         }))
     }
 
-    /// The key that is presented: the one that is kept where it still holds, else the one in the database.
+    /// Looks up the secret: in the cache if the entry is valid, else in the database.
     async fn find(&self, presented: &str, now: DateTime<Utc>) -> Result<Found, Error> {
         if !Secret::is_well_formed(presented) {
             return Ok(Found::Refused(Refusal::InvalidApiKey));
         }
         let digest = random::sha256(presented);
         let Some(validity) = self.store.database().validity() else {
-            // Nothing is kept, and so it does not matter when it was read.
+            // Nothing is cached, so the version does not matter.
             return match self.read(&digest, Version::default(), now).await? {
                 Some(entry) => Ok(Found::Key(entry)),
                 None => self.find_archived(&digest).await,
@@ -307,7 +306,7 @@ impl Verifier {
         }
     }
 
-    /// The key in the archive, where there is none outside of it: keys move there, and never back.
+    /// Looks up an archived key. To be asked after the active ones: keys move into the archive and never back.
     async fn find_archived(&self, digest: &random::Digest) -> Result<Found, Error> {
         let archived = Box::pin(self.store.find_archived(digest)).await?;
         Ok(archived.map_or(Found::Refused(Refusal::InvalidApiKey), Found::Archived))
@@ -321,18 +320,18 @@ impl Verifier {
         now: DateTime<Utc>,
     ) -> Result<Option<Arc<Entry>>, Error> {
         self.shared.database_reads.fetch_add(1, Ordering::Relaxed);
-        // In a box: what a statement takes would be moved along with each request, of which few ask the database.
+        // Boxed: the future of a statement is large, and few requests query the database.
         let known = Box::pin(self.store.find_by_digest(digest, now)).await?;
         Ok(known.map(|known| Arc::new(Entry::new(known, read_at))))
     }
 
-    /// How often the database was asked for a key, since the start.
+    /// Queries for a key since the start.
     #[must_use]
     pub fn database_reads(&self) -> u64 {
         self.shared.database_reads.load(Ordering::Relaxed)
     }
 
-    /// Forgets the key of that secret, so that the next check of it asks the database.
+    /// Removes the key of that secret from the cache.
     #[cfg(feature = "bench")]
     pub fn forget(&self, secret: &str) {
         self.shared.keys.forget(&random::sha256(secret));
@@ -365,24 +364,24 @@ impl Verifier {
         Ok(())
     }
 
-    /// How many keys are kept in memory.
+    /// Number of cached keys.
     #[must_use]
     pub fn cached_keys(&self) -> usize {
         self.shared.keys.len()
     }
 
-    /// Writes what was used and what was refused since the last time. The server calls it every few seconds and at shutdown.
+    /// Writes the counters of uses and refusals since the last flush. The server calls it every few seconds and at shutdown.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]. What was not written is kept for the next time, also where the call is cancelled.
+    /// [`Error::Unavailable`]. Counters that were not written stay for the next flush, also if the call is cancelled.
     pub async fn flush(&self) -> Result<(), Error> {
         let _flushing = self.shared.flushing.lock().await;
-        // Sorting very many of them takes its time.
+        // Sorting many counters takes long.
         let usage = Arc::clone(&self.shared.usage);
         let mut taken = tokio::task::spawn_blocking(move || usage.take())
             .await
             .map_err(|error| Error::Internal(Box::new(error)))?;
-        // Each key's row once, from however many addresses it was used. Written twice it changes nothing, and so it comes first.
+        // First, because repeating it changes nothing: one row for each key, whatever the number of addresses.
         for batch in taken.last_uses().chunks(FLUSH_BATCH) {
             self.store.write_last_used(batch).await?;
         }
@@ -407,7 +406,7 @@ fn judge(
     let is_wrong_tenant =
         matches!(question.owner, Owner::Named(slug) if *slug != entry.known.tenant.slug);
     match decide(&entry.known.grant, client, question.permission, now) {
-        // What its group lacks is nothing to tell of a key that has no business there.
+        // The group's permissions must not be revealed for a key of another tenant.
         Ok(()) | Err(Refusal::MissingPermission(_)) if is_wrong_tenant => Err(Refusal::WrongTenant),
         verdict => verdict,
     }

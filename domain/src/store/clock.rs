@@ -1,8 +1,8 @@
-//! Times as both databases keep them.
+//! Times in the precision of both databases.
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// `now` cut to microseconds, which is what PostgreSQL keeps: what is written is what is read back.
+/// `now` truncated to microseconds, the precision of PostgreSQL, so that a stored time equals the one that is read back.
 pub(crate) fn stored(now: DateTime<Utc>) -> DateTime<Utc> {
     now.trunc_subsecs(6)
 }

@@ -1,7 +1,7 @@
-//! How a place in a list becomes a cursor: JSON with a checksum, URL-safe.
+//! Cursors of lists: a position as JSON with a checksum, URL-safe.
 //!
-//! A cursor is data, not authority: whatever stands in it, the query that it becomes part of is bound to the tenant. Its checksum is
-//! there so that one which was cut or mistyped is refused instead of beginning somewhere.
+//! A cursor grants nothing: its query is bound to the tenant, whatever it contains. The checksum makes a truncated or mistyped cursor an
+//! error instead of a wrong position.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Datelike;
@@ -9,11 +9,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Error;
 
-/// A longer one is not ours: a name has at most 800 bytes.
+/// Longest cursor in bytes: a name has at most 800 bytes.
 const MAX_LENGTH: usize = 2_048;
 const CHECKSUM_LENGTH: usize = 4;
 
-/// The cursor that says `content`.
+/// Encodes `content`.
 pub(crate) fn write(content: &impl Serialize) -> Result<String, Error> {
     let mut bytes =
         serde_json::to_vec(content).map_err(|error| Error::Internal(Box::new(error)))?;
@@ -21,7 +21,7 @@ pub(crate) fn write(content: &impl Serialize) -> Result<String, Error> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// What `cursor` says.
+/// Decodes `cursor`.
 ///
 /// # Errors
 /// [`Error::InvalidCursor`], also for one of another list.

@@ -1,4 +1,4 @@
-//! Very many keys at once, for the benchmarks.
+//! Bulk creation of keys for the benchmarks.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{EntityTrait, IntoActiveModel};

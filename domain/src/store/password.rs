@@ -1,9 +1,9 @@
-//! Passwords: what one may be, and how it is kept.
+//! Passwords: rules and storage.
 //!
 //! | question | file |
 //! | --- | --- |
-//! | what may a new password be? | `rules.rs` |
-//! | how is it kept, and checked? | `hash.rs` |
+//! | which passwords are allowed? | `rules.rs` |
+//! | how is a password stored and verified? | `hash.rs` |
 //! | how many are hashed at once? | `slots.rs` |
 //! | in which memory? | `memory.rs` |
 
@@ -22,10 +22,10 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::{Error, FieldError, user::Email};
 
-/// How long an operator's command waits for a slot. Longer than a stranger's sign-in: nobody can flood this.
+/// Longest wait of an operator's command for a slot. Longer than that of a sign-in, because it cannot be flooded.
 const OPERATOR_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Two spellings of one password, composed and decomposed, are one. Nothing is trimmed: white space counts.
+/// The password in NFC, so that composed and decomposed spellings are equal. White space is kept.
 fn normalise(password: &str) -> String {
     password.nfc().collect()
 }

@@ -1,4 +1,4 @@
-//! Random bytes of the operating system, and the digest under which tokens are kept.
+//! Random bytes of the operating system, and the digest of stored tokens.
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -18,10 +18,10 @@ pub(crate) fn identifier<T: From<Uuid>>() -> T {
     T::from(Uuid::now_v7())
 }
 
-/// What [`sha256`] makes.
+/// The output of [`sha256`].
 pub(crate) type Digest = [u8; 32];
 
-/// SHA-256: how secrets, session tokens and device tokens are kept and found.
+/// SHA-256. Secrets, session tokens and device tokens are stored and found by it.
 pub(crate) fn sha256(token: &str) -> Digest {
     Sha256::digest(token.as_bytes()).into()
 }

@@ -1,8 +1,8 @@
-//! Whose rows a call may touch, and who is written into the audit trail. Only this crate makes these values.
+//! Scopes: the tenant whose rows a call may use, and the actor for the audit trail. Only this crate creates them.
 
 use crate::{actor::Actor, id::TenantId, permission::Permission, tenant::TenantRef};
 
-/// One tenant and who acts in it.
+/// One tenant and the actor in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantScope {
     tenant: TenantRef,
@@ -34,7 +34,7 @@ impl TenantScope {
         &self.tenant
     }
 
-    /// Who acts.
+    /// The actor.
     #[must_use]
     pub const fn actor(&self) -> &Actor {
         &self.actor
@@ -61,7 +61,7 @@ impl OperatorScope {
         Self { actor }
     }
 
-    /// Who acts.
+    /// The actor.
     #[must_use]
     pub const fn actor(&self) -> &Actor {
         &self.actor

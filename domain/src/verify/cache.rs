@@ -1,7 +1,7 @@
-//! The keys that requests present again and again, kept in memory: found by the digest of their secret, ready to be judged.
+//! The cache of keys, by the digest of their secret.
 //!
-//! Only keys that there are stand in here, so that secrets which somebody makes up take no room in it. What stands in here is not
-//! believed: each use asks whether it still holds (`store/invalidation.rs`).
+//! Unknown secrets are not cached, so invented ones take no room. Each use of an entry checks that it is still valid
+//! (`store/invalidation.rs`).
 
 use quick_cache::{Weighter, sync::Cache};
 use std::{
@@ -21,26 +21,26 @@ use crate::{
     usage::LastUse,
 };
 
-/// Bytes that all of it may take, about.
+/// Approximate size limit of the cache in bytes.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
-/// Bytes of a usual key, from which the cache derives how much it prepares for.
+/// Typical size of an entry in bytes, from which the cache derives its initial capacity.
 const USUAL_BYTES: u64 = 1_024;
 
-/// A key as it was read, and when.
+/// A key as it was read, with the version of the read.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// What was read.
+    /// The key with its group and tenant.
     pub(crate) known: KnownKey,
-    /// Before it was read.
+    /// The version before the read.
     read_at: Version,
-    /// The key, its group and its tenant: what it depends on.
+    /// The slots of the key, its group and its tenant.
     slots: [Slot; 3],
-    /// The newest use that was accepted since.
+    /// The newest accepted use since the read.
     last_use: Mutex<Option<LastUse>>,
 }
 
 impl Entry {
-    /// What was read after `noted`.
+    /// An entry of a read that began at `read_at`.
     pub(super) fn new(known: KnownKey, read_at: Version) -> Self {
         let slots = [
             Slot::of(known.key.id.as_uuid().as_u128()),
@@ -59,8 +59,8 @@ impl Entry {
         validity.is_valid(self.read_at, &self.slots)
     }
 
-    /// Remembers a use and returns the newest one before it. Nobody waits: where somebody else does the same at the same moment, that
-    /// moment is the use before.
+    /// Records a use and returns the newest one before it. Does not wait: if another request records one at the same time, that time is
+    /// returned.
     pub(super) fn used(&self, last_use: LastUse) -> Option<LastUse> {
         let Ok(mut newest) = self.last_use.try_lock() else {
             return Some(last_use);
@@ -72,7 +72,7 @@ impl Entry {
         before
     }
 
-    /// Bytes that it takes, about.
+    /// Approximate size in bytes.
     fn bytes(&self) -> u64 {
         let KnownKey { key, tenant, grant } = &self.known;
         let texts = [
@@ -85,8 +85,8 @@ impl Entry {
             &tenant.name,
         ];
         let permissions = grant.permissions.iter();
-        // What is around it, too: the digest, its place in the table, and the count of who holds it. A text with what the allocator
-        // adds, a permission with its count, a network as it is shown and as it is searched.
+        // Includes digest, table slot and reference count; texts with the allocator's overhead, permissions with their reference counts, and
+        // networks in both of their forms.
         let parts = size_of::<Self>()
             + 96
             + texts.iter().map(|text| text.len() + 16).sum::<usize>()
@@ -98,7 +98,7 @@ impl Entry {
     }
 }
 
-/// The keys.
+/// The cache.
 #[derive(Debug)]
 pub(super) struct KeyCache {
     keys: Cache<Digest, Arc<Entry>, ByBytes, ByDigest>,
@@ -118,22 +118,22 @@ impl KeyCache {
         }
     }
 
-    /// The key of that digest, if what is known of it still holds.
+    /// The entry of that digest, if it is valid.
     pub(super) fn get(&self, digest: &Digest, validity: &CacheValidity) -> Option<Arc<Entry>> {
         self.keys.get(digest).filter(|entry| entry.holds(validity))
     }
 
-    /// Keeps a key. One that does not hold any more by now does no harm.
+    /// Inserts an entry. An entry that is invalid by now is harmless.
     pub(super) fn keep(&self, digest: Digest, entry: Arc<Entry>) {
         self.keys.insert(digest, entry);
     }
 
-    /// There is no key of that digest any more.
+    /// Removes the entry of that digest.
     pub(super) fn forget(&self, digest: &Digest) {
         self.keys.remove(digest);
     }
 
-    /// How many are kept.
+    /// Number of entries.
     pub(super) fn len(&self) -> usize {
         self.keys.len()
     }
@@ -148,7 +148,7 @@ impl Weighter<Digest, Arc<Entry>> for ByBytes {
     }
 }
 
-/// A digest is as good a hash as there is: nobody finds a key that there is, and whose digest begins as one chooses.
+/// SHA-256 output is already uniform, and an attacker cannot choose it for an existing key.
 #[derive(Clone, Debug)]
 struct ByDigest;
 
@@ -160,7 +160,7 @@ impl BuildHasher for ByDigest {
     }
 }
 
-/// The first eight bytes of a digest. What else is hashed, such as its length, changes nothing.
+/// The first eight bytes of a digest; other input, such as the length, is ignored.
 struct FirstBytes(u64);
 
 impl Hasher for FirstBytes {

@@ -1,6 +1,6 @@
-//! How keys were used and refused, added up in memory on the way of each request, and written in batches.
+//! Counters of uses and refusals, kept in memory and written in batches.
 //!
-//! No request waits for another one here: there are more shards than threads, and each takes the first that is free.
+//! Requests do not wait for each other: there are more shards than threads, and each request takes the first free one.
 
 use chrono::{DateTime, Utc};
 use std::{
@@ -18,18 +18,16 @@ use crate::{
     usage::{LastUse, MOST_ADDRESSES, Outcome, UseKind},
 };
 
-/// How often, and when last.
+/// A counter with the time of the newest use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Uses {
-    /// How often.
     pub(crate) count: u64,
-    /// When last.
     pub(crate) newest: DateTime<Utc>,
 }
 
 type Shard = HashMap<UseKind, Uses>;
 
-/// What is not written yet.
+/// The counters that are not written yet.
 #[derive(Debug)]
 pub(super) struct UsageCounters {
     shards: Box<[Mutex<Shard>]>,
@@ -37,7 +35,7 @@ pub(super) struct UsageCounters {
 
 impl Default for UsageCounters {
     fn default() -> Self {
-        // One for each thread that serves requests, as many as there are processors, and one for what writes it down.
+        // One for each thread that serves requests (one per processor), and one for the flush.
         let shards = available_parallelism().map_or(1, usize::from) + 1;
         Self {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
@@ -46,8 +44,8 @@ impl Default for UsageCounters {
 }
 
 impl UsageCounters {
-    /// Kinds that one shard remembers, some 10 MB of them. Where there are more between two writings, further ones are forgotten: the
-    /// page shows less then, and no request waits or fails for it.
+    /// Most counters of one shard, about 10 MB. Further ones between two flushes are dropped: the page then shows fewer uses, and no request
+    /// waits or fails.
     pub(super) const CAPACITY: usize = 100_000;
 
     /// Counts a request.
@@ -59,7 +57,7 @@ impl UsageCounters {
         add(&mut self.free_shard(), kind, uses);
     }
 
-    /// Takes everything out. What [`Taken`] still holds when it is dropped goes back.
+    /// Takes all counters. Those that [`Taken`] still has when it is dropped are put back.
     pub(super) fn take(self: Arc<Self>) -> Taken {
         let mut all = Shard::new();
         for shard in &self.shards {
@@ -67,7 +65,7 @@ impl UsageCounters {
             if all.is_empty() {
                 all = taken;
             } else {
-                // As many as all shards together hold, and no more.
+                // Bounded by the capacity of all shards.
                 for (kind, uses) in taken {
                     merge(&mut all, kind, uses);
                 }
@@ -77,7 +75,7 @@ impl UsageCounters {
         all.sort_unstable_by_key(|(kind, _)| *kind);
         let last_uses = last_uses(&all);
         let mut rest = folded(all);
-        // Batches are cut off the end.
+        // Batches are taken from the end.
         rest.reverse();
         Taken {
             origin: self,
@@ -86,24 +84,24 @@ impl UsageCounters {
         }
     }
 
-    /// The shard of this thread, or the next one that nobody is at.
+    /// The shard of this thread, or the next free one.
     fn free_shard(&self) -> MutexGuard<'_, Shard> {
         let own = own_place() % self.shards.len();
         let (before, from_own) = self.shards.split_at(own);
         for shard in from_own.iter().chain(before) {
             match shard.try_lock() {
                 Ok(shard) => return shard,
-                // Nothing panics while it is held; and if it did, each entry is whole.
+                // No holder panics, and each entry is complete at any time.
                 Err(TryLockError::Poisoned(shard)) => return shard.into_inner(),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        // Where there are more threads than anybody has thought of.
+        // More threads than shards.
         lock(&self.shards[own])
     }
 }
 
-/// Threads are numbered as they come.
+/// A number of this thread, in order of first use.
 fn own_place() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
@@ -122,7 +120,7 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds to a shard, which may be full.
+/// Adds to a shard; a full shard drops new counters.
 fn add(shard: &mut Shard, kind: UseKind, uses: Uses) {
     if shard.len() < UsageCounters::CAPACITY || shard.contains_key(&kind) {
         merge(shard, kind, uses);
@@ -165,8 +163,7 @@ fn last_uses(sorted: &[(UseKind, Uses)]) -> Vec<(KeyId, LastUse)> {
     newest
 }
 
-/// The same with no more addresses of a key and day than are told apart: a key that is used from everywhere costs no more rows than
-/// that. `sorted` is by key, day and address.
+/// The same with at most [`MOST_ADDRESSES`] addresses for each key and day; the others are added up. `sorted` is by key, day and address.
 fn folded(sorted: Vec<(UseKind, Uses)>) -> Vec<(UseKind, Uses)> {
     let mut folded = Vec::<(UseKind, Uses)>::with_capacity(sorted.len());
     let mut told_apart = 0;
@@ -191,7 +188,7 @@ fn folded(sorted: Vec<(UseKind, Uses)>) -> Vec<(UseKind, Uses)> {
     folded
 }
 
-/// Uses on their way into the database. Whatever ends the way early, an error or a cancelled task, loses none.
+/// Counters that are being written. If writing fails or is cancelled, none is lost.
 #[derive(Debug)]
 pub(super) struct Taken {
     origin: Arc<UsageCounters>,
@@ -220,7 +217,7 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        // On all shards alike: one alone has not the room.
+        // Over all shards: one has not enough room.
         let shards = self.origin.shards.iter().cycle();
         for ((kind, uses), shard) in self.rest.drain(..).zip(shards) {
             add(&mut lock(shard), kind, uses);

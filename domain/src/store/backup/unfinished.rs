@@ -1,4 +1,4 @@
-//! A file that has its name only once it is whole, and on the disk.
+//! A file that gets its final name only when it is complete and synced to disk.
 
 use std::{
     ffi::OsString,
@@ -13,7 +13,7 @@ use crate::{
     store::{connection::file::beside, random},
 };
 
-/// A new, empty file beside the one that it is to become: its owner's alone. Dropped before it is finished, it goes.
+/// A new, empty file beside its final name, readable by the owner only. Removed if dropped before it is finished.
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! How a password is kept: argon2id, as a PHC string with a salt of its own.
+//! Password hashes: argon2id as a PHC string with its own salt.
 
 use argon2::{
     ARGON2ID_IDENT, Algorithm, Argon2, Params, Version,
@@ -13,18 +13,18 @@ const MEMORY: u32 = 19_456;
 const ITERATIONS: u32 = 2;
 const LANES: u32 = 1;
 
-/// What came of a check.
+/// The result of a verification.
 pub(crate) enum Verdict {
-    /// It is another password.
+    /// Wrong password.
     Wrong,
-    /// It is the password.
+    /// Right password.
     Right {
-        /// The PHC string to keep from now on, where the stored one was made with weaker parameters than today's.
+        /// The PHC string to store, if the stored one has weaker parameters than the current ones.
         rehashed: Option<String>,
     },
 }
 
-/// What [`Argon2`] says goes into the log alone: it names no password.
+/// An error of [`Argon2`], for the log. It contains no password.
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Internal(Box::new(error))
 }
@@ -85,7 +85,7 @@ pub(super) fn hash(password: &str, memory: &mut Memory) -> Result<String, Error>
     Ok(hash.to_string())
 }
 
-/// Does the work of [`verify`] where there is nothing to compare with.
+/// Takes as long as [`verify`] if there is no stored hash.
 pub(super) fn pretend(password: &str, memory: &mut Memory) -> Result<Verdict, Error> {
     std::hint::black_box(hash(password, memory)?);
     Ok(Verdict::Wrong)

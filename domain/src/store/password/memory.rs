@@ -1,4 +1,4 @@
-//! The memory that passwords are hashed in: 19 MiB for each slot, handed from one password to the next.
+//! Memory for hashing: 19 MiB for each slot, reused from one password to the next.
 //!
 //! An allocator would give each thread that hashes a block of its own and return the one before it later: several times the memory, and
 //! thousands of pages that the system clears for each password. What stays in a block is no more than the stored hash says.
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a block is kept that nobody uses.
+/// Time after which an unused block is freed.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// Blocks that nobody uses at the moment, each with when it was used last; never more than there are slots.
@@ -18,26 +18,26 @@ const KEPT: Duration = Duration::from_secs(60);
 pub(super) struct IdleMemory(Arc<Mutex<Vec<(Memory, Instant)>>>);
 
 impl IdleMemory {
-    /// The block that was used last, or a new one.
+    /// The most recently used block, or a new one.
     pub(super) fn take(&self) -> Memory {
         let kept = self.lock().pop();
         kept.map_or_else(Memory::default, |(memory, _)| memory)
     }
 
-    /// Keeps a block for the next.
+    /// Returns a block for reuse.
     pub(super) fn put_back(&self, memory: Memory) {
         if !memory.0.is_empty() {
             self.lock().push((memory, Instant::now()));
         }
     }
 
-    /// Gives the system back what was not used for a minute.
+    /// Frees blocks that were not used for a minute.
     pub(super) fn release(&self, now: Instant) {
         self.lock()
             .retain(|(_, used)| now.saturating_duration_since(*used) < KEPT);
     }
 
-    /// Whoever panicked held it for a push or a pop alone.
+    /// A holder only pushes or pops, so a poisoned value is complete.
     fn lock(&self) -> MutexGuard<'_, Vec<(Memory, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

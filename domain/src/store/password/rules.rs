@@ -1,4 +1,4 @@
-//! What a new password may be: long enough, and not easy to guess. No composition rules.
+//! Rules for new passwords: long enough and not easy to guess. No composition rules.
 
 use zxcvbn::{Score, zxcvbn};
 
@@ -33,7 +33,7 @@ pub fn check_new(password: &str, email: &Email, name: &str) -> Result<(), FieldE
         .take(JUDGED_CHARACTERS)
         .collect();
     let judged = with_few_readings(judged);
-    // What an attacker knows of the user is no secret, whole or in parts.
+    // An attacker knows these, whole or in parts.
     let known: Vec<&str> = [email.as_str(), name, "latchkey"]
         .into_iter()
         .chain(words(email.as_str()))

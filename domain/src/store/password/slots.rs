@@ -1,4 +1,4 @@
-//! How many passwords are hashed at once: each takes 19 MiB and a processor for about 20 ms, and anybody may ask for it.
+//! Limits concurrent hashing: each hash takes 19 MiB and a processor for about 20 ms, and unauthenticated clients can request it.
 
 use std::{
     sync::Arc,
@@ -15,7 +15,7 @@ use crate::Error;
 
 /// More would take memory.
 const MOST_SLOTS: usize = 4;
-/// How many wait for a slot; who comes then is told at once that we are busy.
+/// Most requests that wait for a slot; further ones are refused at once.
 const QUEUE: usize = 64;
 
 /// The slots of one open store, of which a server has one.
@@ -78,13 +78,13 @@ impl Slots {
         .map_err(|error| Error::Internal(Box::new(error)))
     }
 
-    /// Gives the system back the memory in which nobody has hashed for a minute.
+    /// Frees memory that was not used for a minute.
     pub(crate) fn release_memory(&self) {
         self.memory.release(Instant::now());
     }
 }
 
-/// The right to hash one password.
+/// Permission to hash one password.
 pub(crate) struct Slot {
     _running: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
