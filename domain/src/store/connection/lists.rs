@@ -24,7 +24,7 @@ use crate::{
     store::{deadline::DATABASE_TIMEOUT, error::unavailable},
 };
 
-/// How many connections there are.
+/// Number of connections.
 pub(super) const LANES: usize = 4;
 
 /// What one tenant has of them at once. A page needs one connection at a time.
@@ -34,7 +34,7 @@ const BY_TENANT: Bounds = Bounds {
     patience: Duration::from_secs(1),
 };
 
-/// How long a refusal takes: who asks again at once does not keep the server busy with refusing.
+/// Delay of a refusal, so that a client that retries at once causes little load.
 const REFUSAL_PAUSE: Duration = Duration::from_millis(250);
 
 /// The connections.

@@ -1,4 +1,4 @@
-//! PostgreSQL: a pool for each purpose, for several replicas of the server.
+//! PostgreSQL: one pool for each purpose.
 
 use sea_orm::{
     SqlxPostgresConnector,
@@ -43,7 +43,7 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30000";
 
 const ENCODING: &str = "SELECT current_setting('server_encoding')";
 
-/// How long a connection that was used may take to show that it is good for the next one.
+/// Longest wait for a returned connection to show that it can be reused.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often another one is tried in the place of one that was not, before sqlx closes that: each for [`DATABASE_TIMEOUT`] at most.
@@ -123,7 +123,7 @@ async fn is_idle(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
         .try_get(0)
 }
 
-/// How a pool makes and tries its connections.
+/// How a pool opens and tests its connections.
 #[derive(Clone)]
 struct Member {
     options: PgConnectOptions,
@@ -201,8 +201,8 @@ impl Member {
         .await;
         match cancelled {
             Ok(Ok(())) => {}
-            Ok(Err(problem)) => tracing::debug!(%problem, "a statement was not cancelled"),
-            Err(_) => tracing::debug!("a statement was not cancelled in time"),
+            Ok(Err(problem)) => tracing::debug!(%problem, "cannot cancel a statement"),
+            Err(_) => tracing::debug!("cancelling a statement timed out"),
         }
     }
 

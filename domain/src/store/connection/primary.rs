@@ -1,4 +1,4 @@
-//! Which PostgreSQL server may be asked: the primary, and no former one.
+//! Detects the primary among PostgreSQL servers.
 //!
 //! After a fail-over the old primary may come back as a standby, which answers with what was true earlier; or, where nobody stopped it,
 //! go on as if nothing had happened. Every promotion begins a new *timeline*, with a higher number
@@ -22,15 +22,15 @@ const DURABLE: &str = "
 
 const IS_STANDBY: &str = "SELECT pg_is_in_recovery()";
 
-/// What is known of the primary.
+/// The newest known primary.
 #[derive(Debug, Default)]
 pub(crate) struct Primary {
-    /// The newest timeline that was seen; 0 where the server does not tell, as some managed ones do not.
+    /// The newest timeline seen; 0 if the server does not reveal it, as some managed ones do not.
     newest: AtomicU32,
 }
 
 impl Primary {
-    /// Learns by a first connection whether this server tells its timeline.
+    /// Reads the timeline on a first connection.
     ///
     /// # Errors
     /// Where it is a standby, or the connection ends.
@@ -42,7 +42,7 @@ impl Primary {
             Err(problem @ sqlx::Error::Database(_)) if !is_unavailability(&problem) => {
                 tracing::info!(
                     %problem,
-                    "PostgreSQL does not tell its timeline: that a former primary is not asked is up to the cluster"
+                    "PostgreSQL timeline not readable: a former primary cannot be detected"
                 )
             }
             Err(error) => return Err(error),

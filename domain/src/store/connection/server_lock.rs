@@ -1,4 +1,4 @@
-//! One server a SQLite file, under whatever name the file is reached.
+//! The server lock: one server for each SQLite file, under any name of the file.
 
 use std::{
     fs::{File, TryLockError},
@@ -93,7 +93,7 @@ impl HeldFile {
     }
 }
 
-/// Holds off other servers until it is dropped. The system gives it back when the process ends, however it ends.
+/// Keeps other servers off the file until it is dropped. The system releases it when the process ends.
 #[derive(Debug)]
 pub(crate) struct ServerLock {
     // Given back first: whoever finds the file locked finds the name locked too.
