@@ -1,4 +1,4 @@
-//! The user's own page.
+//! My account: the user's own page.
 
 use domain::user::Role;
 use leptos::prelude::*;
@@ -17,21 +17,21 @@ use crate::{
     urls,
 };
 
-/// Why a password was not changed: the server provides it as context where it shows the form again.
+/// The outcome of a password form, which the server provides as context to the page that it renders in response.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordNotice {
-    /// About the whole form.
+    /// The error of the whole form.
     pub form: Option<String>,
-    /// About the current password.
+    /// The error of the current password.
     pub current: Option<String>,
-    /// About the new one.
+    /// The error of the new password.
     pub new: Option<String>,
-    /// That it was changed, by the form before this page.
+    /// Whether the preceding request changed the password.
     pub is_changed: bool,
 }
 
 impl PasswordNotice {
-    /// About the whole form.
+    /// An error of the whole form.
     pub fn of_form(message: impl Into<String>) -> Self {
         Self {
             form: Some(message.into()),
@@ -39,7 +39,7 @@ impl PasswordNotice {
         }
     }
 
-    /// About the current password.
+    /// An error of the current password.
     pub fn of_current(message: impl Into<String>) -> Self {
         Self {
             current: Some(message.into()),
@@ -47,7 +47,7 @@ impl PasswordNotice {
         }
     }
 
-    /// The password was changed.
+    /// A changed password.
     #[must_use]
     pub fn changed() -> Self {
         Self {
@@ -56,7 +56,7 @@ impl PasswordNotice {
         }
     }
 
-    /// About the new password.
+    /// An error of the new password.
     pub fn of_new(message: impl Into<String>) -> Self {
         Self {
             new: Some(message.into()),
@@ -65,26 +65,26 @@ impl PasswordNotice {
     }
 }
 
-/// Over the form, where its fields say why.
+/// The error of the form where only its fields have errors.
 const NOT_CHANGED: &str = "Your password was not changed.";
 
-/// What the page shows.
+/// The signed-in user, as the page shows them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Who is signed in.
+    /// The user's name.
     pub name: String,
-    /// With which address.
+    /// The user's e-mail address.
     pub email: String,
-    /// As whom.
+    /// The user's role.
     pub role: Role,
-    /// The user's tenant; a super user has none.
+    /// The name of the user's tenant; `None` for a super user.
     pub tenant: Option<String>,
 }
 
-/// Who is signed in.
+/// Returns the signed-in user.
 ///
 /// # Errors
-/// [`crate::error::ErrorCode::TenantNotYours`] where somebody who is no super user names a tenant.
+/// [`crate::error::ErrorCode::TenantNotYours`] if a user who is not a super user names a tenant.
 #[server(prefix = "/api/pages", endpoint = "get_account", input = crate::page_json::PageJson, output = crate::page_json::PageJson)]
 pub async fn get_account(tenant: Option<String>) -> Result<Account, AppError> {
     use crate::{error::ErrorCode, ssr};
@@ -104,7 +104,7 @@ pub async fn get_account(tenant: Option<String>) -> Result<Account, AppError> {
     .await
 }
 
-/// Who is signed in, as whom, where, and how to leave.
+/// The page: the user's details, sign-out, and the form that changes the password.
 #[component]
 pub fn AccountPage() -> impl IntoView {
     let tenant = use_named_tenant();
@@ -150,7 +150,7 @@ fn Facts(account: Account, notice: PasswordNotice) -> impl IntoView {
     .into_any()
 }
 
-/// A new password for the one who is signed in: a plain form, which the server answers.
+/// Changes the password: a plain form, handled by the server.
 #[component]
 fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
     let tenant = use_tenant();
@@ -177,7 +177,7 @@ fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
             {is_changed}
             <form class="form" method="post" action=move || tenant.get().url(urls::ACCOUNT) novalidate>
                 {failure}
-                // For password managers, which overlook an input of the type `hidden`.
+                // Password managers ignore an input of the type `hidden`.
                 <input type="text" name="username" autocomplete="username" value=email readonly hidden />
                 <div class="field">
                     <div class="field-about">

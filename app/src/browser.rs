@@ -1,4 +1,4 @@
-//! What only a browser does. On the server each of these does nothing: no effect and no event handler runs there.
+//! Access to the browser's document. On the server these functions do nothing: effects and event handlers do not run there.
 
 #[cfg(feature = "hydrate")]
 #[path = "browser/dom.rs"]

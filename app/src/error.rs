@@ -1,4 +1,4 @@
-//! What a page or a server function answers where it fails: a code for programs, a sentence for people.
+//! Failures of pages and server functions: a code for programs, a message for people.
 
 use domain::FieldError;
 use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
@@ -6,56 +6,56 @@ use serde::{Deserialize, Serialize};
 
 use crate::page_json::PageJsonEncoding;
 
-/// The kinds of failure. Each has one status of HTTP, given in `ssr.rs`.
+/// The kind of a failure. `ssr.rs` maps each to an HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
-    /// Nobody is signed in, or the session is over.
+    /// No user is signed in, or the session has ended.
     NotSignedIn,
-    /// The user may not do this.
+    /// The user's role does not permit this.
     Forbidden,
-    /// Somebody who is no super user names a tenant.
+    /// A user who is not a super user named a tenant.
     TenantNotYours,
-    /// There is none, or it is another tenant's.
+    /// The object does not exist, or belongs to another tenant.
     NotFound,
-    /// A super user has to say which tenant is meant.
+    /// A super user did not name a tenant.
     TenantNeeded,
-    /// The input breaks rules; `fields` says which.
+    /// The input is invalid; `fields` lists the errors.
     Invalid,
-    /// Every place under the tenant's key limit is taken.
+    /// The tenant has as many keys as it may have.
     KeyLimitReached,
-    /// A revoked key can be neither edited nor rotated.
+    /// The key is revoked, so that it can be neither edited nor rotated.
     KeyRevoked,
-    /// It exists already, or was changed by someone else.
+    /// The object exists already, or another user changed it.
     Conflict,
-    /// Too much of the tenant is being listed at once.
+    /// Too many lists of the tenant are being loaded at once.
     TooManyRequests,
     /// The database is down or too slow. Nothing was changed.
     Unavailable,
-    /// The database did not confirm the change in time. It may have been made: the page has to read again.
+    /// The database did not confirm the change in time: it may have been made.
     OutcomeUnknown,
-    /// The same form was sent before, and done then. A secret that came of it is not told again.
+    /// A repeat of a form that was already handled. Its secret is not shown again.
     AlreadyDone,
-    /// A defect of ours.
+    /// A defect of Latchkey.
     Internal,
-    /// The browser got no answer from the server. Known in the browser alone.
+    /// The browser got no response from the server. Only the browser reports this code.
     Unreachable,
 }
 
-/// A failure as it goes to the browser.
+/// A failure as the browser receives it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct AppError {
-    /// Its kind.
+    /// The kind.
     pub code: ErrorCode,
-    /// One or two sentences: what is so, then what to do.
+    /// One or two sentences: what happened, then what to do.
     pub message: String,
-    /// The broken rules where the code is [`ErrorCode::Invalid`].
+    /// The errors of the fields if the code is [`ErrorCode::Invalid`].
     pub fields: Vec<FieldError>,
 }
 
 impl AppError {
-    /// The failure of that kind, in its usual words.
+    /// A failure of this kind with its default message.
     #[must_use]
     pub fn new(code: ErrorCode) -> Self {
         let message = match code {
@@ -92,7 +92,7 @@ impl AppError {
         }
     }
 
-    /// The input breaks these rules.
+    /// A failure of validation.
     #[must_use]
     pub fn invalid(fields: Vec<FieldError>) -> Self {
         Self {
@@ -102,7 +102,7 @@ impl AppError {
     }
 }
 
-/// The sentence at the key limit, in the header of the list and of the form.
+/// The message at the key limit, in the headers of the list and of the form.
 #[must_use]
 pub fn key_limit_reached(limit: u32) -> String {
     let limit_in_words = crate::words::count(u64::from(limit), "key", "keys");
@@ -140,7 +140,7 @@ impl From<domain::Error> for AppError {
                 message: "This form is too old. Open it again.".to_owned(),
                 ..Self::new(ErrorCode::Conflict)
             },
-            // A page acts for a person, whom no key's grant limits.
+            // A user's request is not limited by a key's grant.
             domain::Error::Forbidden
             | domain::Error::ExceedsOwnGrant
             | domain::Error::ActorRefused(_) => Self::new(ErrorCode::Forbidden),
@@ -171,7 +171,7 @@ impl FromServerFnError for AppError {
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {
-            // The fetch itself failed, or a proxy answered in our stead with something that is not ours.
+            // The request failed, or a proxy returned a response that is not Latchkey's.
             ServerFnErrorErr::Request(_)
             | ServerFnErrorErr::Deserialization(_)
             | ServerFnErrorErr::Response(_) => Self::new(ErrorCode::Unreachable),

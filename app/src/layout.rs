@@ -1,4 +1,4 @@
-//! The frame of every page behind sign-in: sidebar, top bar, and where the page stands.
+//! The layout of every page behind sign-in: sidebar, top bar, content.
 
 pub mod console;
 mod focus;
@@ -20,7 +20,7 @@ use crate::{
 use console::{Console, get_console};
 use sidebar::Sidebar;
 
-/// What came of asking for the console.
+/// The state of the console's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     Waiting,
@@ -28,7 +28,7 @@ enum State {
     Ready,
 }
 
-/// The frame, with the page that the URL asks for in it.
+/// The layout, with the requested page in it.
 #[component]
 pub fn Layout(
     /// The page table, for the menu.
@@ -42,8 +42,8 @@ pub fn Layout(
     view! {
         <Transition>
             {Suspend::new(async move {
-                // What derives from the resource is made when it is there: on the server, where it comes on another thread, a memo made
-                // before could still say that nothing came.
+                // Memos over the resource are created after it is loaded: on the server it is loaded on another thread, and a memo created before could
+                // still return nothing.
                 let _ = console.await;
                 view! { <Frame pages console tenant /> }
             })}

@@ -1,15 +1,15 @@
-//! The JSON of server functions: arguments and answers.
+//! The encoding of server functions: arguments and results as JSON.
 //!
-//! It is the usual one, but read from a text, as what is in a document already is read. The other reader, of bytes, would bring every type
-//! into the browser's bundle a second time.
+//! Unlike leptos' own JSON encoding, it parses from a string, as the resources in a document are parsed. Parsing from bytes would add a
+//! second copy of every type's parser to the browser's bundle.
 
 use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType, codec::Post};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// See the module.
+/// JSON, parsed from a string.
 pub struct PageJsonEncoding;
 
-/// JSON in the body of a POST request and of its answer.
+/// JSON in the body of a POST request and of its response.
 pub type PageJson = Post<PageJsonEncoding>;
 
 impl ContentType for PageJsonEncoding {
@@ -37,13 +37,13 @@ impl<T: DeserializeOwned> Decodes<T> for PageJsonEncoding {
     }
 }
 
-/// An answer, which may come from a newer server and say more.
+/// Parses a result. It may come from a newer server and contain unknown fields.
 #[cfg(not(feature = "ssr"))]
 fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     serde_json::from_str(text)
 }
 
-/// Arguments: the server reads nothing else in this form. A field that they do not have is refused, at any depth, and not ignored.
+/// Parses arguments. Unknown fields are refused at any depth.
 #[cfg(feature = "ssr")]
 fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);

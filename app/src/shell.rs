@@ -1,4 +1,4 @@
-//! The document around every page.
+//! The HTML document around every page.
 
 mod shape;
 
@@ -10,16 +10,16 @@ use leptos_meta::MetaTags;
 use crate::{pages::App, ssr};
 pub use shape::with_shape;
 
-/// The icons that `components/icon.rs` refers to; in the document, so that the browser's bundle does not carry them.
+/// The icons of `components/icon.rs`: in the document, so that the browser's bundle does not contain them.
 pub(crate) const ICONS: &str = include_str!("components/icons.svg");
 
-/// A whole document with the page that the request asks for. Sets the page's `Content-Security-Policy`.
+/// The document with the requested page. Sets its `Content-Security-Policy`.
 pub fn shell() -> impl IntoView {
     let nonce = use_nonce();
     if let Some(nonce) = &nonce {
         ssr::set_content_security_policy(nonce);
     }
-    // There is none while the routes are listed at start.
+    // There is no request while leptos lists the routes at start.
     let bundle = ssr::request()
         .map(|request| request.bundle)
         .unwrap_or_default();
@@ -28,7 +28,7 @@ pub fn shell() -> impl IntoView {
         .iter()
         .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
         .collect_view();
-    // Nothing of it is preloaded: the page is whole without it, and what it looks like comes first.
+    // No preload: the page works without the script, and styles are needed first.
     let scripts = (bundle.script.clone().zip(bundle.wasm.clone()))
         .filter(|_| ssr::page_has_script())
         .map(|(script, wasm)| {
@@ -55,14 +55,14 @@ pub fn shell() -> impl IntoView {
     }
 }
 
-/// `start.js` as it is sent: without its comments and its indentation.
+/// `start.js` as it is sent, without comments and indentation.
 static START: LazyLock<String> = LazyLock::new(|| {
     let lines = include_str!("shell/start.js").lines().map(str::trim_start);
     let sent: Vec<_> = lines.filter(|line| !line.starts_with("//")).collect();
     sent.join("\n")
 });
 
-/// Imports the bundle's script and starts its WebAssembly. Both names are those of files that we built: letters, digits and `-_.`.
+/// The script that starts the WebAssembly. The file names are those of the build: letters, digits and `-_.`.
 fn start_script(script: &str, wasm: &str) -> String {
     START.replace("%script%", script).replace("%wasm%", wasm)
 }

@@ -1,4 +1,4 @@
-//! The sign-in page: a plain form, which the server answers.
+//! The sign-in page: a plain form, handled by the server.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -11,23 +11,23 @@ use crate::{
     urls,
 };
 
-/// Why the page is shown again: the server provides it as context where it refuses a sign-in.
+/// Why a sign-in was refused. The server provides it as context to the page that it renders in response.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignInFailure {
-    /// As it was typed.
+    /// The e-mail address as typed.
     pub email: String,
-    /// One sentence, the same for every refusal.
+    /// The message, the same for every refusal.
     pub message: String,
 }
 
 /// What the page shows besides its form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignInForm {
-    /// There is no user at all: the page says which command makes the first.
+    /// Whether no user exists: the page then shows the command that creates the first.
     pub is_first_run: bool,
 }
 
-/// Opens the page. Who is signed in already is sent on to `return_to`.
+/// Loads the page. Redirects a signed-in user to `return_to`.
 ///
 /// # Errors
 /// [`crate::error::ErrorCode::Unavailable`].
@@ -72,7 +72,7 @@ pub fn SignInPage() -> impl IntoView {
             .into_any(),
         })
     };
-    // In the address too: the page of a refused sign-in knows it from there.
+    // In the URL too, so that the page of a refused sign-in keeps it.
     let action = move || {
         let target = return_to.get();
         urls::with_parameters(

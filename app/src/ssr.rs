@@ -1,4 +1,4 @@
-//! The one fence between the pages and the server: what one request is, who is signed in, and in which tenant it acts.
+//! The interface between pages and server: the context of a request, authentication, and the tenant's scope.
 
 use std::sync::Arc;
 
@@ -23,35 +23,35 @@ use crate::{
 
 pub use crate::sign_in::SignInFailure;
 
-/// What the server hands to every page and server function of one request, as leptos context.
+/// The context of a request, which the server provides to every page and server function.
 #[derive(Clone)]
 pub struct RequestContext {
     /// The database.
     pub store: Store,
-    /// From where the request comes.
+    /// The client's address.
     pub client: ClientAddress,
-    /// The session cookie's token, unjudged.
+    /// The token of the session cookie, not yet verified.
     pub session: Option<SessionToken>,
-    /// The browser's files.
+    /// The URLs of the browser's files.
     pub bundle: Arc<Bundle>,
-    /// When the request came in.
+    /// The time of the request.
     pub now: DateTime<Utc>,
-    /// Scheme and host as the browser knows them, e.g. `https://keys.example`; for the curl line.
+    /// Scheme and host of the request, e.g. `https://keys.example`, for the curl command.
     pub origin: Option<String>,
 }
 
-/// The browser's files, as URLs. Empty where the server was built without Trunk; the pages then come without scripts.
+/// The URLs of the browser's files. Empty if the server was built without Trunk; pages then have no script.
 #[derive(Clone, Debug, Default)]
 pub struct Bundle {
     /// The JavaScript module whose default export starts the WebAssembly.
     pub script: Option<String>,
     /// The WebAssembly.
     pub wasm: Option<String>,
-    /// Stylesheets, in order.
+    /// The stylesheets, in order.
     pub styles: Vec<String>,
 }
 
-/// The header `Content-Security-Policy` of a page whose scripts carry `nonce`.
+/// The `Content-Security-Policy` of a page whose scripts carry `nonce`.
 #[must_use]
 pub fn content_security_policy(nonce: &str) -> String {
     format!(
@@ -60,19 +60,19 @@ pub fn content_security_policy(nonce: &str) -> String {
     )
 }
 
-/// The header `Content-Security-Policy` of a page that has no script at all.
+/// The `Content-Security-Policy` of a page without scripts.
 pub const CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'";
 
-/// The request that is being answered.
+/// Returns the context of the current request.
 ///
 /// # Errors
-/// [`ErrorCode::Internal`] where the server provided none.
+/// [`ErrorCode::Internal`] if the server provided none.
 pub fn request() -> Result<RequestContext, AppError> {
     use_context::<RequestContext>().ok_or_else(|| AppError::new(ErrorCode::Internal))
 }
 
-/// Who is signed in, as the database says now.
+/// Authenticates the request's session.
 ///
 /// # Errors
 /// [`ErrorCode::NotSignedIn`].
@@ -87,11 +87,11 @@ pub async fn signed_in(request: &RequestContext) -> Result<SignedIn, AppError> {
         .ok_or_else(not_signed_in)
 }
 
-/// The tenant whose keys `user` may manage in this request: a tenant administrator's own, or the one that a super user names.
+/// Returns the scope of the tenant that `user` may manage in this request: a tenant administrator's own, or the one that a super user names.
 ///
 /// # Errors
-/// [`ErrorCode::Forbidden`] for members; [`ErrorCode::TenantNotYours`] for an administrator who names a tenant, also their own;
-/// [`ErrorCode::TenantNeeded`] for a super user who names none; [`ErrorCode::NotFound`] where there is no such tenant.
+/// [`ErrorCode::Forbidden`] for members; [`ErrorCode::TenantNotYours`] for an administrator who names a tenant, even their own;
+/// [`ErrorCode::TenantNeeded`] for a super user who names none; [`ErrorCode::NotFound`] if the tenant does not exist.
 pub async fn tenant_scope(
     store: &Store,
     user: &SignedIn,
@@ -110,18 +110,18 @@ pub async fn tenant_scope(
     }
 }
 
-/// A request that acts in one tenant.
+/// A request within a tenant.
 pub struct TenantRequest {
-    /// The tenant and who acts in it.
+    /// The tenant and the actor.
     pub scope: TenantScope,
-    /// Who is signed in.
+    /// The signed-in user.
     pub user: SignedIn,
 }
 
-/// The fence of everything that concerns one tenant: who asks, and whether they may.
+/// Authenticates and authorizes a request within a tenant.
 ///
 /// # Errors
-/// Those of [`signed_in`] and [`tenant_scope`].
+/// As [`signed_in`] and [`tenant_scope`].
 pub async fn tenant_request_of(
     request: &RequestContext,
     tenant: Option<&str>,
@@ -131,11 +131,11 @@ pub async fn tenant_request_of(
     Ok(TenantRequest { scope, user })
 }
 
-/// Runs what a server function does and gives its failure a status. Called over HTTP, a stranger gets 401; in the course of
-/// rendering a page, the page becomes a redirect to the sign-in page.
+/// Runs the body of a server function and sets the status of the response if it fails. Without a session, a call over HTTP gets 401, and
+/// a page that is being rendered becomes a redirect to the sign-in page.
 ///
 /// # Errors
-/// Those of `work`, unchanged.
+/// As `work`. The message of an internal error names the request id.
 pub async fn answer<T>(work: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
     let response = use_context::<ResponseOptions>();
     let page = use_context::<Parts>()
@@ -151,7 +151,7 @@ pub async fn answer<T>(work: impl Future<Output = Result<T, AppError>>) -> Resul
     result
 }
 
-/// Answers the page that is being rendered with a redirect: 303, whatever the request accepts.
+/// Turns the response into a redirect with status 303, whatever `Accept` says.
 pub fn redirect(response: &ResponseOptions, location: &str) {
     if let Ok(location) = HeaderValue::from_str(location) {
         response.set_status(StatusCode::SEE_OTHER);
@@ -159,20 +159,20 @@ pub fn redirect(response: &ResponseOptions, location: &str) {
     }
 }
 
-/// Gives the page that is being rendered the status 404.
+/// Sets the status of the response to 404.
 pub fn set_not_found() {
     if let Some(response) = use_context::<ResponseOptions>() {
         response.set_status(StatusCode::NOT_FOUND);
     }
 }
 
-/// Whether the page that is being rendered becomes live. The sign-in page does not: it is a form, and nothing is gained by a script.
+/// Whether the page has a script. The sign-in page is a plain form and has none.
 #[must_use]
 pub fn page_has_script() -> bool {
     use_context::<Parts>().is_none_or(|parts| parts.uri.path() != urls::SIGN_IN)
 }
 
-/// Sets the policy of the page that is being rendered.
+/// Sets the `Content-Security-Policy` of the response.
 pub fn set_content_security_policy(nonce: &str) {
     if let (Some(response), Ok(policy)) = (
         use_context::<ResponseOptions>(),
@@ -182,7 +182,7 @@ pub fn set_content_security_policy(nonce: &str) {
     }
 }
 
-/// The status of a failure.
+/// The HTTP status of a failure.
 #[must_use]
 pub const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
@@ -200,7 +200,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
     }
 }
 
-/// The value of `Retry-After` for a failure that passes by itself.
+/// The value of `Retry-After` for a temporary failure.
 #[must_use]
 pub const fn retry_after_of(code: ErrorCode) -> Option<HeaderValue> {
     match code {
@@ -211,7 +211,7 @@ pub const fn retry_after_of(code: ErrorCode) -> Option<HeaderValue> {
 }
 
 fn set_status(response: &ResponseOptions, code: ErrorCode, is_page: bool) {
-    // The page that lists the tenants is an answer; a server function without its tenant is not.
+    // Without a tenant, a page lists the tenants (200); a server function fails.
     if code == ErrorCode::TenantNeeded && is_page {
         return;
     }

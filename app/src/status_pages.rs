@@ -1,4 +1,4 @@
-//! Pages that say why there is no page: the number small, what happened, one way on.
+//! Pages for failures: status, what happened, one link.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -10,10 +10,10 @@ use crate::{
     urls,
 };
 
-/// What stands in the place of a page that could not be made.
+/// Replaces a page that could not be loaded, within the console's layout.
 #[component]
 pub fn Failure(
-    /// Why.
+    /// The failure.
     error: AppError,
 ) -> impl IntoView {
     match error.code {
@@ -22,10 +22,10 @@ pub fn Failure(
     }
 }
 
-/// The same without the frame of the console.
+/// Replaces a page that could not be loaded, without the console's layout.
 #[component]
 pub fn WholePageFailure(
-    /// Why.
+    /// The failure.
     error: AppError,
 ) -> impl IntoView {
     view! {
@@ -38,7 +38,7 @@ pub fn WholePageFailure(
     }
 }
 
-/// A URL that leads nowhere.
+/// The page for an unknown URL.
 #[component]
 pub fn NotFoundPage() -> impl IntoView {
     #[cfg(feature = "ssr")]
@@ -110,7 +110,7 @@ fn Status(code: ErrorCode, message: String) -> impl IntoView {
             "Go to API Keys",
         ),
     };
-    // Trying again is a full load of the same address.
+    // An empty `href` with `rel="external"` reloads the page.
     let way_on = if href.is_empty() {
         view! { <a class="button" rel="external" href="">{way_on}</a> }.into_any()
     } else {
@@ -127,8 +127,7 @@ fn Status(code: ErrorCode, message: String) -> impl IntoView {
     }
 }
 
-/// The session ended under an open page: the browser leaves for the sign-in page, which leads back here. The server sends a redirect
-/// instead of this.
+/// Leads to the sign-in page, and from there back to this page, when the session ends while a page is open. (The server redirects instead.)
 #[component]
 fn SignInAgain() -> impl IntoView {
     Effect::new(|_| browser::go(&urls::sign_in(&browser::here())));

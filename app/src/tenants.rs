@@ -1,4 +1,4 @@
-//! What a super user sees where the URL names no tenant: the tenants.
+//! The list of tenants, which a super user sees if the URL names no tenant.
 
 use domain::tenant::KeyQuota;
 use leptos::prelude::*;
@@ -14,23 +14,23 @@ use crate::{
     urls::{self, TenantQuery},
 };
 
-/// What the page shows of a tenant.
+/// A tenant in the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantLine {
-    /// Its name in URLs.
+    /// Its slug.
     pub slug: String,
-    /// Its name for people.
+    /// Its name.
     pub name: String,
-    /// Whether all of its keys are refused.
+    /// Whether it is suspended.
     pub is_suspended: bool,
-    /// How much of its key limit is used.
+    /// Its key quota.
     pub usage: KeyQuota,
 }
 
-/// Every tenant with its usage, by name; for a super user.
+/// Returns every tenant with its quota, ordered by name.
 ///
 /// # Errors
-/// [`crate::error::ErrorCode::Forbidden`] for everybody else.
+/// [`crate::error::ErrorCode::Forbidden`] for users who are not super users.
 #[server(prefix = "/api/pages", endpoint = "list_tenants", input = crate::page_json::PageJson, output = crate::page_json::PageJson)]
 pub async fn list_tenants() -> Result<Vec<TenantLine>, AppError> {
     use crate::ssr;
@@ -55,8 +55,8 @@ pub async fn list_tenants() -> Result<Vec<TenantLine>, AppError> {
     .await
 }
 
-/// Replaces a page that acts in one tenant and could not be loaded: where the URL has to name a tenant and does not, the list of tenants;
-/// otherwise the failure.
+/// Replaces a page that acts in one tenant and could not be loaded: shows the list of tenants if the URL has to name a tenant and does
+/// not, otherwise the failure.
 #[component]
 pub fn TenantPageFailure(
     /// The failure.
@@ -69,7 +69,7 @@ pub fn TenantPageFailure(
     }
 }
 
-/// The tenants, each a link to the page that was asked for.
+/// The list: each tenant links to the requested page.
 #[component]
 fn TenantsPage() -> impl IntoView {
     let path = use_location().pathname;

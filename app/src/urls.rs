@@ -1,16 +1,16 @@
-//! The URLs of the pages. The one place that puts a super user's tenant into them.
+//! The URLs of pages. Adds a super user's tenant to them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// The page of the keys.
+/// The list of keys.
 pub const API_KEYS: &str = "/tenant-api-keys";
-/// The form that makes a key.
+/// The form that creates a key.
 pub const GENERATE: &str = "/tenant-api-keys/new";
 /// The user's own page, and the target of its form, which changes the password.
 pub const ACCOUNT: &str = "/account";
-/// Where one signs in: the page, and the form's target.
+/// The sign-in page, and the target of its form.
 pub const SIGN_IN: &str = "/sign-in";
-/// The target of the button Sign out.
+/// The target of the form that signs out.
 pub const SIGN_OUT: &str = "/sign-out";
 
 /// The prefix of every server function.
@@ -28,7 +28,7 @@ fn encode(value: &str) -> String {
     utf8_percent_encode(value, QUERY).to_string()
 }
 
-/// `path` with these parameters; those that are empty are left out.
+/// `path` with these parameters; empty ones are omitted.
 #[must_use]
 pub fn with_parameters(path: &str, parameters: &[(&str, &str)]) -> String {
     let mut url = path.to_owned();
@@ -43,14 +43,14 @@ pub fn with_parameters(path: &str, parameters: &[(&str, &str)]) -> String {
     url
 }
 
-/// The sign-in page that leads back to `return_to`, a path with its query.
+/// The URL of the sign-in page that leads back to `return_to`, a path with its query.
 #[must_use]
 pub fn sign_in(return_to: &str) -> String {
     with_parameters(SIGN_IN, &[("return_to", return_to)])
 }
 
-/// `target` where it is a path of this site, for the redirect after sign-in. Anything that a browser could read as another host
-/// (`//host`, `/\host`, also with white space or control characters that it would skip) is refused.
+/// Returns `target` if it is a path of this site, for the redirect after sign-in. Refuses anything that a browser could interpret as
+/// another host: `//host`, `/\host`, also with white space or control characters that a browser skips.
 #[must_use]
 pub fn local_path(target: &str) -> Option<&str> {
     let mut bytes = target.bytes();
@@ -59,23 +59,23 @@ pub fn local_path(target: &str) -> Option<&str> {
         && target
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    // The sign-in page itself would only lead round in a circle.
+    // A redirect to the sign-in page would loop.
     let circle = target == SIGN_IN || target.starts_with("/sign-in?") || target == SIGN_OUT;
     (local && !circle).then_some(target)
 }
 
-/// The tenant that stands in the URL: a super user's on every page, link, form and server function; nobody else's.
+/// The tenant in the URL. A super user's is on every page, link, form and server function; other users name none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TenantQuery(pub Option<String>);
 
 impl TenantQuery {
-    /// `path` in the same tenant.
+    /// `path` in this tenant.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         self.url_with(path, &[])
     }
 
-    /// `path` with these parameters, in the same tenant.
+    /// `path` with these parameters, in this tenant.
     #[must_use]
     pub fn url_with(&self, path: &str, parameters: &[(&str, &str)]) -> String {
         let mut all = vec![("tenant", self.0.as_deref().unwrap_or_default())];

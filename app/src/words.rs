@@ -1,4 +1,4 @@
-//! Numbers, dates and times as the pages write them. Dates and times are UTC.
+//! Numbers, dates, times and commands as text. Dates and times are UTC.
 
 use chrono::{DateTime, Datelike as _, NaiveDate, Timelike as _, Utc};
 
@@ -26,14 +26,14 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
     )
 }
 
-/// The months as a date names them.
+/// The names of the months in a date.
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// `31 Jan 2027`: no order of numbers that two countries read as two days.
+/// `31 Jan 2027`: unambiguous in every country.
 ///
-/// Put together by hand, as the next ones are: the reader of format strings would be a part of the browser's bundle for these alone.
+/// Formatted by hand, like the times below: chrono's format strings would add their parser to the browser's bundle.
 #[must_use]
 pub fn date(date: NaiveDate) -> String {
     let month = MONTHS
@@ -59,7 +59,7 @@ fn clock(at: DateTime<Utc>) -> String {
     format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
 }
 
-/// How long `at` is before `now`, in one unit: `2 minutes ago`, `Yesterday`, `8 weeks ago`.
+/// The time between `at` and `now` in one unit: `2 minutes ago`, `Yesterday`, `8 weeks ago`.
 #[must_use]
 pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let ago = |number: i64, one: &str, many: &str| {
@@ -80,7 +80,7 @@ pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// A command for a shell that tries the secret. The origin may be what a client sent as `Host`, so it is quoted.
+/// A shell command that tries the secret. The origin is quoted, because it can come from the client's `Host` header.
 #[must_use]
 pub fn curl_command(origin: &str, secret: &str) -> String {
     let origin = origin.replace('\'', r"'\''");

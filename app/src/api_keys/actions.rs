@@ -1,5 +1,5 @@
-//! What is done with keys in the pages, for both ways in which a form can come: as a call of a server function, and as a form that was
-//! sent without a script. Each is a door: it authorises, parses, calls the store, and wraps.
+//! What the server does with requests of the key pages, whether a server function was called or a form was sent without a script. Each
+//! function authorizes, parses, calls the store and returns a response.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -16,10 +16,10 @@ use crate::{
     ssr::{self, RequestContext, TenantRequest},
 };
 
-/// One key, for a dialog.
+/// Returns one key, for a dialog.
 ///
 /// # Errors
-/// Those of the fence; not found, also where `id` is not an identifier.
+/// As [`ssr::tenant_request_of`]; not found, also if `id` is no identifier.
 pub async fn key_detail(
     request: &RequestContext,
     tenant: Option<&str>,
@@ -39,10 +39,10 @@ pub async fn key_detail(
     })
 }
 
-/// What the form of a key needs to know.
+/// Returns what the form of a key shows.
 ///
 /// # Errors
-/// Those of the fence.
+/// As [`ssr::tenant_request_of`].
 pub async fn form_context(
     request: &RequestContext,
     tenant: Option<&str>,
@@ -101,10 +101,10 @@ impl FormError {
     }
 }
 
-/// Makes a key; with a `form_id`, once.
+/// Creates a key; with a `form_id`, only once.
 ///
 /// # Errors
-/// The broken rules of the form; the key limit.
+/// Errors of the form's fields; the key limit.
 pub async fn generate(
     request: &RequestContext,
     tenant: Option<&str>,
@@ -130,10 +130,10 @@ pub async fn generate(
     }
 }
 
-/// Saves the dialog's fields if the key still has that version; with a `form_id`, once.
+/// Saves an edit if the key still has that version; with a `form_id`, only once.
 ///
 /// # Errors
-/// The broken rules of the form; a key that is revoked or not there.
+/// Errors of the form's fields; a key that is revoked or does not exist.
 pub async fn edit(
     request: &RequestContext,
     tenant: Option<&str>,
@@ -184,10 +184,10 @@ pub async fn edit(
     }
 }
 
-/// Gives a key a new secret; with a `form_id`, once. `expires_on` is the text of the dialog's field.
+/// Rotates a key's secret; with a `form_id`, only once. `expires_on` is the text of the dialog's field.
 ///
 /// # Errors
-/// A date that is neither the current one nor in the future; a key that is revoked or not there.
+/// A date that is neither the current one nor in the future; a key that is revoked or does not exist.
 pub async fn rotate(
     request: &RequestContext,
     tenant: Option<&str>,
@@ -220,10 +220,10 @@ pub async fn rotate(
     }
 }
 
-/// Revokes a key permanently, and returns how far that had spread; with a `form_id`, once.
+/// Revokes a key and returns how far the change has propagated; with a `form_id`, only once.
 ///
 /// # Errors
-/// A key that is not there.
+/// A key that does not exist.
 pub async fn revoke(
     request: &RequestContext,
     tenant: Option<&str>,

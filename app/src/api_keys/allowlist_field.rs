@@ -1,4 +1,4 @@
-//! IP Allowlist: numbered lines, since its errors name lines; the address that the person comes from, and whether the list admits it.
+//! The field IP Allowlist, with line numbers, the client's address, and whether the list admits it.
 
 use domain::{client_address::ClientAddress, key::allowlist::Allowlist, network::parse_network};
 use leptos::prelude::*;
@@ -16,19 +16,19 @@ use crate::{
     },
 };
 
-/// One line of the editor.
+/// A line of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
     number: usize,
     is_bad: bool,
 }
 
-/// IP Allowlist.
+/// The field.
 #[component]
 pub fn AllowlistField(
     /// The form.
     state: FormState,
-    /// From where the server sees the person coming.
+    /// The client's address as the server sees it.
     client: ClientAddress,
 ) -> impl IntoView {
     let errors = state.errors(ALLOWLIST);
@@ -44,7 +44,7 @@ pub fn AllowlistField(
             .map(|line| view! { <li data-bad=line.is_bad.then_some("")>{line.number}</li> })
             .collect_view()
     };
-    // Browsers that size the field by its text ignore this.
+    // Browsers with `field-sizing` ignore this.
     let rows = move || lines.with(Vec::len).max(5).to_string();
     let warnings = move || {
         let list = Allowlist::parse_lines(&good_lines(&text.read())).unwrap_or_default();
@@ -85,7 +85,7 @@ pub fn AllowlistField(
     }
 }
 
-/// "You are connecting from …", whether the list would refuse it, and the button that adds it.
+/// The client's address, whether the list would refuse it, and a button that adds it.
 #[component]
 fn Connecting(state: FormState, text: Memo<String>, client: ClientAddress) -> impl IntoView {
     let Some(address) = client.ip() else {
@@ -123,7 +123,7 @@ fn Connecting(state: FormState, text: Memo<String>, client: ClientAddress) -> im
     .into_any()
 }
 
-/// The lines of `text`, numbered from 1, marked where they are bad and errors are shown.
+/// The lines of `text`, numbered from 1; invalid ones are marked if errors are shown.
 fn numbered(text: &str, shows_errors: bool) -> Vec<Line> {
     text.split('\n')
         .enumerate()
@@ -134,7 +134,7 @@ fn numbered(text: &str, shows_errors: bool) -> Vec<Line> {
         .collect()
 }
 
-/// Only the lines that can be read: what is said of the list does not wait for the last typing error to be gone.
+/// The valid lines. Warnings about the list appear before every line is valid.
 fn good_lines(text: &str) -> String {
     text.split('\n')
         .filter(|line| is_good(line))

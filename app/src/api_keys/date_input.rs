@@ -1,4 +1,4 @@
-//! The date field of a dialog, and what date fields have in common.
+//! The date input of a dialog.
 
 use chrono::{Days, NaiveDate};
 use leptos::prelude::*;
@@ -9,22 +9,22 @@ use crate::{
     components::field::{described_by, invalid},
 };
 
-/// The date field of a dialog, judged like those of the form.
+/// The date input of a dialog, validated like that of the form.
 #[component]
 pub fn DateInput(
-    /// Its identifier.
+    /// The id.
     id: &'static str,
-    /// What it holds at first.
+    /// The initial value.
     initial: Option<String>,
-    /// The server's day.
+    /// The server's date.
     today: NaiveDate,
-    /// What it holds.
+    /// The current value.
     value: RwSignal<String>,
-    /// Whether it was left once.
+    /// Whether it was left once; errors are shown from then on.
     is_judged: RwSignal<bool>,
-    /// What is wrong with it.
+    /// Its errors.
     errors: Signal<Vec<String>>,
-    /// The identifier of its hint.
+    /// The id of its hint.
     hint: &'static str,
 ) -> impl IntoView {
     let read = move || value.set(browser::date_value(id));
@@ -41,7 +41,7 @@ pub fn DateInput(
             on:input=move |_| read()
             on:blur=move |_| {
                 browser::after_press(move || {
-                    // The dialog may be gone by now.
+                    // The dialog may be closed by now.
                     if is_judged.try_set(true).is_none() {
                         read();
                     }
@@ -51,7 +51,7 @@ pub fn DateInput(
     }
 }
 
-/// The first day that a picker offers.
+/// The first date that the date picker offers.
 pub(super) fn tomorrow(today: NaiveDate) -> String {
     today
         .checked_add_days(Days::new(1))

@@ -1,24 +1,24 @@
-//! How a dialog is left: by links to the list, which work without a script; with one, the list is there already.
+//! Closing a dialog: links to the list, which also work without a script.
 
 use leptos::{prelude::*, web_sys::MouseEvent};
 
 use crate::components::{Icon, field::flag};
 
-/// The way out of a dialog.
+/// How a dialog is closed.
 #[derive(Clone, Copy)]
 pub struct DialogClose {
-    /// The list under the dialog.
+    /// The URL of the list under the dialog.
     pub url: Signal<String>,
-    /// Leaves for it.
+    /// Navigates to the list.
     pub run: Callback<()>,
-    /// Whether it is closed for now.
+    /// Whether closing is disabled.
     pub is_closed: RwSignal<bool>,
-    /// Whether the list has to be read again when it is left.
+    /// Whether the list has to be reloaded when the dialog closes.
     pub is_stale: RwSignal<bool>,
 }
 
 impl DialogClose {
-    /// The same, shown as closed while an answer is awaited: what came of the change would never be told (`browser::hold`).
+    /// The same, disabled while a response is awaited: after closing, the outcome could not be shown (`browser::hold`).
     #[must_use]
     pub fn unless(self, is_busy: RwSignal<bool>) -> Self {
         Self {
@@ -35,15 +35,15 @@ impl DialogClose {
     }
 }
 
-/// Cancel, or another word, at the foot of a dialog.
+/// The link Cancel (or another label) at the foot of a dialog.
 #[component]
 pub fn CancelLink(
-    /// The way out.
+    /// How the dialog is closed.
     close: DialogClose,
-    /// Whether the focus starts here.
+    /// Whether it has the initial focus.
     #[prop(optional)]
     has_focus: bool,
-    /// What it says.
+    /// The label.
     #[prop(default = "Cancel")]
     label: &'static str,
 ) -> impl IntoView {
@@ -60,10 +60,10 @@ pub fn CancelLink(
     }
 }
 
-/// The × in a dialog's corner.
+/// The × at the top of a dialog.
 #[component]
 pub fn CloseLink(
-    /// The way out.
+    /// How the dialog is closed.
     close: DialogClose,
 ) -> impl IntoView {
     view! {

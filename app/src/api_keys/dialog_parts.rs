@@ -1,4 +1,4 @@
-//! Parts that dialogs and forms of keys share.
+//! Parts that the dialogs and the form of keys share.
 
 use chrono::{DateTime, Utc};
 use domain::key::ApiKey;
@@ -12,10 +12,10 @@ use crate::{
     urls,
 };
 
-/// Why a dialog's form was not done; the errors of its fields stand under them.
+/// Why a dialog's form failed. Errors of its fields are shown at the fields instead.
 #[component]
 pub fn SubmitFailure(
-    /// What came of it.
+    /// The failure, if there is one.
     failure: RwSignal<Option<AppError>>,
 ) -> impl IntoView {
     move || {
@@ -35,7 +35,7 @@ pub fn SubmitFailure(
 /// may have been made.
 #[component]
 pub fn NextStepLink(
-    /// Why the form was not done.
+    /// Why the form failed.
     code: ErrorCode,
 ) -> impl IntoView {
     let (href, text, target, rest) = match code {
@@ -56,14 +56,14 @@ pub fn NextStepLink(
     Some(view! { <a href=href target=target>{text}</a>{rest} })
 }
 
-/// The hint of the secret, and when and from where it was last used.
+/// A key's hint, and when and from where its secret was last used.
 #[component]
 pub fn KeyFacts(
     /// The key.
     key: ApiKey,
     /// The server's time.
     now: DateTime<Utc>,
-    /// What the hint is called.
+    /// The label of the hint.
     label: &'static str,
 ) -> impl IntoView {
     let from = key
@@ -77,14 +77,14 @@ pub fn KeyFacts(
     }
 }
 
-/// In the place of a dialog whose key is revoked: there is nothing to do.
+/// Replaces a dialog whose key is revoked.
 #[component]
 pub fn AlreadyRevoked(
-    /// What was asked for.
+    /// The title of the dialog.
     title: &'static str,
     /// The key's name.
     name: String,
-    /// Leaves for the list.
+    /// Closes the dialog.
     close: DialogClose,
 ) -> impl IntoView {
     view! {

@@ -1,4 +1,4 @@
-//! Which dialog a URL opens over the list.
+//! The dialog that a URL opens over the list.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,11 +7,11 @@ use crate::urls;
 /// A dialog of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DialogKind {
-    /// Name, description, group and allowlist.
+    /// Edits name, description, group and allowlist.
     Edit,
-    /// A new secret.
+    /// Rotates the secret.
     Rotate,
-    /// No secret any more.
+    /// Revokes the key.
     Revoke,
 }
 
@@ -22,7 +22,7 @@ impl DialogKind {
     /// Every dialog.
     pub const ALL: [Self; 3] = [Self::Edit, Self::Rotate, Self::Revoke];
 
-    /// The last part of the URL.
+    /// The last segment of the URL.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,14 +36,14 @@ impl DialogKind {
 /// A dialog and its key, as the URL names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialogTarget {
-    /// Which dialog.
+    /// The dialog.
     pub kind: DialogKind,
-    /// The key's identifier, unjudged.
+    /// The id of the key, not yet parsed.
     pub id: String,
 }
 
 impl DialogTarget {
-    /// Reads `/tenant-api-keys/{id}/rotate` and its like.
+    /// Parses a path such as `/tenant-api-keys/{id}/rotate`.
     #[must_use]
     pub fn of(path: &str) -> Option<Self> {
         let (id, word) = path
@@ -59,20 +59,20 @@ impl DialogTarget {
         })
     }
 
-    /// The path that opens it.
+    /// The path that opens the dialog.
     #[must_use]
     pub fn path(&self) -> String {
         format!("{}/{}/{}", urls::API_KEYS, self.id, self.kind.as_str())
     }
 
-    /// The identifier of the button in the list that opens it, where the focus returns to.
+    /// The id of the link in the list that opens the dialog. The focus returns to it.
     #[must_use]
     pub fn opener(&self) -> String {
         format!("{}-{}", self.kind.as_str(), self.id)
     }
 }
 
-/// The page of a path: the list, where it is that of a dialog over the list.
+/// The path of the page: for a dialog over the list, that of the list.
 #[must_use]
 pub fn page_of(path: &str) -> &str {
     if DialogTarget::of(path).is_some() {

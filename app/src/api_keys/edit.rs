@@ -1,4 +1,4 @@
-//! The dialog that edits a key: never its expiration date, never its secret.
+//! The dialog that edits a key, except its expiration date and its secret.
 
 use domain::{
     group::AuthorizationGroup,
@@ -29,19 +29,19 @@ use crate::{
     urls,
 };
 
-/// The identifier of what is said of a conflict.
+/// The id of the notice about a conflict.
 const CONFLICT: &str = "edit-conflict";
 
 /// The dialog.
 #[component]
 pub fn EditDialog(
-    /// The key, and what its form needs.
+    /// The key, and the data of its form.
     context: EditContext,
-    /// What was sent without a script and not done.
+    /// The form as it was sent without a script and rejected.
     refused: Option<RejectedForm>,
-    /// Leaves for the list.
+    /// Closes the dialog.
     close: DialogClose,
-    /// The key is saved: reads the list again.
+    /// Called after the key is saved; reloads the list.
     saved: Callback<Option<Propagation>>,
 ) -> impl IntoView {
     let EditContext { detail, form } = context;
@@ -58,7 +58,7 @@ pub fn EditDialog(
     let opened = KeyForm::of(&key);
     let (typed, failure, conflict) = match refused {
         Some(refused) => {
-            // Told by the conflict itself.
+            // The notice about the conflict replaces the failure.
             let failure = refused.conflict.is_none().then_some(refused.error);
             (refused.form, failure, refused.conflict)
         }
@@ -77,7 +77,7 @@ pub fn EditDialog(
         form_id,
         is_asking: RwSignal::new(false),
     };
-    // What was typed before the script came, or what the browser put back after a reload.
+    // Reads what was typed before the script started, or what the browser restored after a reload.
     Effect::new(move |_| state.read());
     let leave = DialogClose {
         run: Callback::new(move |()| form_state.leave(close)),
@@ -85,7 +85,7 @@ pub fn EditDialog(
     }
     .unless(form_state.submission.is_busy);
     let on_cancel = leave.run;
-    // This dialog once more, over the same list.
+    // The URL of this dialog over the same list.
     let path = DialogTarget {
         kind: DialogKind::Edit,
         id: key.id.to_string(),
@@ -126,24 +126,24 @@ pub fn EditDialog(
     .into_any()
 }
 
-/// How far the dialog has come.
+/// The state of the dialog.
 #[derive(Clone, Copy)]
 struct EditState {
     fields: FormState,
-    /// The key as it was when the fields were filled.
+    /// The key's fields when the dialog was opened.
     opened: StoredValue<KeyForm>,
-    /// Which of the key's changes that was.
+    /// The version of the key that an edit is compared with.
     version: RwSignal<i64>,
-    /// Somebody else's change since then.
+    /// A change by another user since the dialog was opened.
     conflict: RwSignal<Option<Conflict>>,
     submission: Submission,
     form_id: Uuid,
-    /// Whether it asks if what was typed may go.
+    /// Whether the dialog asks to discard the typed changes.
     is_asking: RwSignal<bool>,
 }
 
 impl EditState {
-    /// Leaves, unless something was typed that would be lost.
+    /// Closes the dialog; asks first if typed changes would be lost.
     fn leave(self, close: DialogClose) {
         let typed = self.fields.form.get_untracked();
         if self.opened.with_value(|opened| *opened == typed) {
@@ -180,7 +180,7 @@ impl EditState {
                 self.fields.refuse_fields_of(&result);
                 match result? {
                     Edited::Saved(receipt) => saved.run(receipt),
-                    // The dialog may be gone by now.
+                    // The dialog may be closed by now.
                     Edited::Conflict(theirs) => {
                         self.version.try_set(theirs.version);
                         self.conflict.try_set(Some(*theirs));
@@ -191,7 +191,7 @@ impl EditState {
         }
     }
 
-    /// Puts the key as somebody else left it into the fields.
+    /// Replaces the fields by the other user's version.
     fn use_theirs(self, theirs: &Conflict) {
         let form = KeyForm::of(&theirs.key);
         self.opened.set_value(form.clone());
@@ -202,7 +202,7 @@ impl EditState {
     }
 }
 
-/// "Jonas Weber changed this key while you were editing.", what it is now where that differs, and the two ways on.
+/// Reports a conflict: who changed the key, the current values that differ, and how to continue.
 #[component]
 fn ConflictNotice(
     form_state: EditState,
@@ -224,7 +224,7 @@ fn ConflictNotice(
             view! { <ul>{changes}</ul> }.into_any()
         };
         let theirs = StoredValue::new(theirs);
-        // When it is drawn.
+        // Focused once it is in the document.
         Effect::new(|_| {
             browser::focus(CONFLICT);
         });
@@ -241,7 +241,7 @@ fn ConflictNotice(
                         " What you typed is kept."
                     </p>
                     {list}
-                    // Without a script: the dialog once more, as it was not opened yet.
+                    // Without a script, the link opens the dialog again.
                     <p><a href=url rel="external" on:click=take>"Use theirs"</a></p>
                 </div>
             </div>
@@ -249,7 +249,7 @@ fn ConflictNotice(
     }
 }
 
-/// What saving would replace, a sentence for each field in which the key differs from what was typed.
+/// One sentence for each field in which the stored key differs from what was typed.
 fn differences(typed: &KeyForm, theirs: &ApiKey, groups: &[AuthorizationGroup]) -> Vec<String> {
     let now = KeyForm::of(theirs);
     let mut sentences = Vec::new();
@@ -285,7 +285,7 @@ fn differences(typed: &KeyForm, theirs: &ApiKey, groups: &[AuthorizationGroup]) 
     sentences
 }
 
-/// Cancel and Save, or the question whether what was typed may go.
+/// Cancel and Save, or the question whether to discard the typed changes.
 #[component]
 fn Actions(form_state: EditState, leave: DialogClose, close: DialogClose) -> impl IntoView {
     let save = move || {

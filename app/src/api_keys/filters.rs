@@ -1,4 +1,4 @@
-//! Search, filters and, on a narrow screen, sorting. Links and a GET form: they work without a script, and live in the URL.
+//! Search, filters and, on a narrow screen, sorting: links and a GET form, which work without a script. The URL holds their state.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use super::list_query::ListQuery;
 use crate::{browser, components::Icon, current_tenant::use_tenant, urls};
 
-/// The search field's identifier.
+/// The id of the search field.
 const SEARCH: &str = "key-search";
-/// So long after the last key a search is applied.
+/// How long after the last key press a search is applied.
 const SEARCH_DELAY: Duration = Duration::from_millis(250);
 
-/// One choice of a filter.
+/// An option of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Choice {
     Status(Option<KeyStatus>),
@@ -39,7 +39,7 @@ impl Choice {
         }
     }
 
-    /// The list with this choice, from its beginning.
+    /// The query with this option, from the first page.
     fn apply(self, query: &ListQuery) -> ListQuery {
         let mut chosen = query.from_cursor(None);
         match self {
@@ -81,10 +81,10 @@ const fn sort(column: KeySortColumn, descending: bool) -> Choice {
     Choice::Sort(KeySort { column, descending })
 }
 
-/// The bar over the table.
+/// The bar above the table.
 #[component]
 pub fn FilterBar(
-    /// What the URL asks for.
+    /// The query in the URL.
     query: Memo<ListQuery>,
 ) -> impl IntoView {
     let tenant = use_tenant();
@@ -120,7 +120,7 @@ pub fn FilterBar(
     .into_any()
 }
 
-/// All choices of one filter, the current one marked.
+/// The options of one filter; the current one is marked.
 #[component]
 fn Segments(
     query: Memo<ListQuery>,
@@ -152,14 +152,13 @@ fn Segments(
     .into_any()
 }
 
-/// Names and descriptions that contain a text. With a script it is applied while one types, and takes the place of what stands in the
-/// history.
+/// Searches names and descriptions. With a script, a search is applied while typing and replaces the current history entry.
 #[component]
 fn Search(query: Memo<ListQuery>) -> impl IntoView {
     let tenant = use_tenant();
     let navigate = use_navigate();
     let initial = query.with_untracked(|query| query.q.clone());
-    // What this field asked for itself; any other change of the URL (Back, Clear all) is shown in the field.
+    // The last search of this field. Another change of the URL (Back, Clear all) is copied into the field.
     let applied = StoredValue::new(initial.clone());
     let waiting = StoredValue::new(None::<TimeoutHandle>);
     let stop_waiting = move || {
@@ -193,7 +192,7 @@ fn Search(query: Memo<ListQuery>) -> impl IntoView {
             applied.set_value(q);
         }
     });
-    // What was typed before the script came.
+    // Applies what was typed before the script started.
     Effect::new(move |_| apply.run(()));
     on_cleanup(stop_waiting);
     let on_input = move |_: Event| {
@@ -205,7 +204,7 @@ fn Search(query: Memo<ListQuery>) -> impl IntoView {
         event.prevent_default();
         apply.run(());
     };
-    // What the other filters ask for goes along.
+    // The other parameters, as hidden fields.
     let carried = move || {
         let fields = query.with(|query| query.carried_by_search(&tenant.get()));
         fields

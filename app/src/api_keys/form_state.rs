@@ -1,4 +1,4 @@
-//! What is typed into a key's form, and how it is judged: a field first when it is left, then with each key.
+//! The state of a key's form, and its validation: a field is validated when it is first left, and from then on with each input.
 
 use std::collections::HashSet;
 
@@ -8,14 +8,14 @@ use leptos::prelude::*;
 
 use crate::{browser, error::AppError};
 
-/// A field: its name in the JSON API, its identifier in the page, its label.
+/// A field of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// As errors name it.
+    /// Its name in errors and in the JSON API.
     pub name: &'static str,
-    /// The control's identifier.
+    /// The id of its control.
     pub id: &'static str,
-    /// What people call it.
+    /// Its label.
     pub label: &'static str,
 }
 
@@ -49,44 +49,44 @@ pub const ALLOWLIST: Field = Field {
     id: "allowlist",
     label: "IP Allowlist",
 };
-/// In the order of the form that makes a key.
+/// The fields, in the order of the form.
 pub const FIELDS: [Field; 5] = [NAME, DESCRIPTION, GROUP, EXPIRES, ALLOWLIST];
 
-/// The rules that a form is judged by: those of a new key on the given day, or those of an edit.
+/// The validation of a form: as a new key on the given date, or as an edit.
 pub type Rules = fn(&KeyForm, NaiveDate) -> Vec<FieldError>;
 
-/// The rules of a new key.
+/// Validates a new key.
 #[must_use]
 pub fn rules_of_new(form: &KeyForm, today: NaiveDate) -> Vec<FieldError> {
     form.validate(today).err().unwrap_or_default()
 }
 
-/// The rules of an edit, which has no expiration date.
+/// Validates an edit, which has no expiration date.
 #[must_use]
 pub fn rules_of_edit(form: &KeyForm, _today: NaiveDate) -> Vec<FieldError> {
     form.validate_edit().err().unwrap_or_default()
 }
 
-/// What is typed, and what is said about it. The controls hold the text themselves, so that nothing which was typed before the
-/// script came is lost; each change is read from them.
+/// The state of a form. The controls hold the text, and each change is read from them, so that nothing that was typed before the script
+/// started is lost.
 #[derive(Clone, Copy)]
 pub struct FormState {
-    /// What stands in the fields.
+    /// The current values.
     pub form: RwSignal<KeyForm>,
-    /// What they began with.
+    /// The initial values.
     initial: StoredValue<KeyForm>,
-    /// Every rule that they break.
+    /// The errors of validation.
     broken: Memo<Vec<FieldError>>,
-    /// The fields that were left once.
+    /// The fields that were left once; their errors are shown.
     judged: RwSignal<HashSet<&'static str>>,
-    /// What the server said of fields that were not changed since.
+    /// The server's errors of fields that have not changed since.
     from_server: RwSignal<Vec<FieldError>>,
-    /// The server's day.
+    /// The server's date.
     pub today: NaiveDate,
 }
 
 impl FormState {
-    /// A form that begins with `initial` on the server's day `today`.
+    /// A form with these initial values, on the server's date `today`.
     #[must_use]
     pub fn new(today: NaiveDate, initial: KeyForm, rules: Rules) -> Self {
         let form = RwSignal::new(initial.clone());
@@ -101,20 +101,20 @@ impl FormState {
         }
     }
 
-    /// What the fields begin with.
+    /// The initial values.
     #[must_use]
     pub fn initial(self) -> KeyForm {
         self.initial.get_value()
     }
 
-    /// Whether anything differs from what the fields began with.
+    /// Whether a value differs from the initial one.
     #[must_use]
     pub fn is_changed(self) -> bool {
         self.form
             .with_untracked(|form| self.initial.with_value(|initial| initial != form))
     }
 
-    /// Puts `form` into the controls, and begins anew from there.
+    /// Sets the values and makes them the initial ones.
     pub fn replace(self, form: KeyForm) {
         browser::set_value(NAME.id, &form.name);
         browser::set_value(DESCRIPTION.id, &form.description);
@@ -136,26 +136,26 @@ impl FormState {
         });
     }
 
-    /// A control was changed.
+    /// Handles an input event.
     pub fn change(self, field: Field) {
         self.read();
         self.from_server
             .update(|errors| errors.retain(|error| error.field != field.name));
     }
 
-    /// A control was left. Judged when no button is pressed any more: a message that appears moves what stands below it, and the
-    /// button would be gone from under the pointer.
+    /// Handles a blur event. Waits until no pointer button is pressed: an error message that appears moves the content below it, and the
+    /// button would move away from under the pointer.
     pub fn leave(self, field: Field) {
         browser::after_press(move || {
             let is_known = self.judged.try_update(|judged| judged.insert(field.name));
-            // The page may be gone by now.
+            // The page may be closed by now.
             if is_known.is_some() {
                 self.read();
             }
         });
     }
 
-    /// Judges every field, and says what is wrong.
+    /// Validates every field and returns the errors.
     #[must_use]
     pub fn judge_all(self) -> Vec<FieldError> {
         self.read();
@@ -165,19 +165,19 @@ impl FormState {
         self.broken.get_untracked()
     }
 
-    /// Shows what the server found wrong.
+    /// Shows the server's errors.
     pub fn refuse(self, errors: Vec<FieldError>) {
         self.from_server.set(errors);
     }
 
-    /// Shows what the server found wrong, where it did.
+    /// Shows the server's errors if the result has some.
     pub fn refuse_fields_of<T>(self, result: &Result<T, AppError>) {
         if let Err(error) = result {
             self.from_server.try_set(error.fields.clone());
         }
     }
 
-    /// The messages under a field.
+    /// The errors to show at a field.
     #[must_use]
     pub fn errors(self, field: Field) -> Signal<Vec<String>> {
         let messages_of = move |errors: &Vec<FieldError>| -> Vec<String> {

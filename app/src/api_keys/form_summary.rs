@@ -1,4 +1,4 @@
-//! Why a form was not done, over its fields.
+//! The summary of a failed form, above its fields.
 
 use domain::FieldError;
 use leptos::prelude::*;
@@ -11,15 +11,15 @@ use crate::{
     words,
 };
 
-/// The identifier of the summary of what is wrong.
+/// The id of the summary.
 const SUMMARY: &str = "errors";
-/// So many messages of one field stand in the summary; the field shows them all.
+/// The number of messages of one field in the summary; all of them are shown at the field.
 const MAX_MESSAGES_OF_FIELD: usize = 3;
 
-/// Why the form was not done, over it; each broken rule a link to its field. Everything typed stays.
+/// Why the form failed: one link for each error of a field, otherwise a message. What was typed stays.
 #[component]
 pub fn FormSummary(
-    /// Why.
+    /// The failure.
     failure: AppError,
 ) -> impl IntoView {
     Effect::new(|_| {
@@ -62,7 +62,7 @@ fn broken_rules(errors: &[FieldError]) -> impl IntoView + use<> {
             ));
         }
         for text in texts {
-            // The router would take a link within the page for a navigation and leave the focus where it is.
+            // The router would navigate to the fragment and not move the focus.
             let to_field = move |event: leptos::web_sys::MouseEvent| {
                 event.prevent_default();
                 browser::focus(field.id);

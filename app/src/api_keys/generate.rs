@@ -1,4 +1,4 @@
-//! The form that makes a key. The same rules judge it here, while somebody types, and on the server.
+//! The page with the form that creates a key. The same rules validate it in the browser and on the server.
 
 use domain::{
     client_address::ClientAddress,
@@ -66,7 +66,7 @@ fn Page(context: KeyFormContext, refused: Option<RejectedForm>) -> impl IntoView
         state.refuse(failure.fields.clone());
     }
     let issued = RwSignal::new(None::<Issued>);
-    // What was typed before the script came, or what the browser put back after a reload.
+    // Reads what was typed before the script started, or what the browser restored after a reload.
     Effect::new(move |_| state.read());
     let navigate = use_navigate();
     let leave = Callback::new(move |()| {
@@ -129,7 +129,7 @@ fn GenerateForm(
     } = submission;
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        // A second press while the first is on its way would make a second key.
+        // A second press while the first is in flight would create a second key.
         if is_busy.get_untracked() || issued.with_untracked(Option::is_some) {
             return;
         }
@@ -142,7 +142,7 @@ fn GenerateForm(
         submission.send(async move {
             let result = generate_api_key(tenant, form, Some(form_id)).await;
             state.refuse_fields_of(&result);
-            // The page may be gone by now.
+            // The page may be closed by now.
             issued.try_set(Some(result?));
             Ok(())
         });

@@ -1,14 +1,14 @@
-//! What makes a form that is sent twice be done once.
+//! The hidden field that makes a repeated form idempotent.
 
 use leptos::prelude::*;
 use uuid::Uuid;
 
 use super::rejected_form::hidden;
 
-/// The form's one-time id. Only a form that is sent without a script needs it: with one, no button works twice.
+/// The form's idempotency id. Forms sent by the script do not need it: no button can be pressed twice.
 #[component]
 pub fn IdempotencyField(
-    /// Made by the server with the page.
+    /// The id, which the server creates with the page.
     form_id: Uuid,
 ) -> impl IntoView {
     view! { <input type="hidden" name=hidden::FORM_ID value=form_id.to_string() autocomplete="off" /> }

@@ -1,4 +1,4 @@
-//! The fields of a key's form, but the allowlist.
+//! The fields of a key's form, except the allowlist.
 
 use domain::{group::AuthorizationGroup, key::name::KeyDescription};
 use leptos::prelude::*;
@@ -16,15 +16,15 @@ use crate::{
     words,
 };
 
-/// A field's label and hint. Optional is marked, not required: most are optional.
+/// The label and hint of a field. Optional fields are marked, because most are optional.
 #[component]
 pub fn FieldAbout(
-    /// Which.
+    /// The field.
     field: Field,
-    /// Whether it may be empty.
+    /// Whether it is optional.
     #[prop(optional)]
     optional: bool,
-    /// What it is for. Its identifier is the field's with `-hint`.
+    /// The hint. Its id is that of the field with the suffix `-hint`.
     hint: &'static str,
 ) -> impl IntoView {
     view! {
@@ -69,7 +69,7 @@ pub fn NameField(
     }
 }
 
-/// Description, with its live counter. Text past the limit is told, never cut.
+/// Description, with a counter. Text over the limit is reported, not cut.
 #[component]
 pub fn DescriptionField(
     /// The form.
@@ -115,12 +115,12 @@ pub fn DescriptionField(
     }
 }
 
-/// Authorization Group, with what the chosen one grants.
+/// Authorization Group, with the permissions of the selected group.
 #[component]
 pub fn GroupField(
     /// The form.
     state: FormState,
-    /// The groups to choose from.
+    /// The groups that can be selected.
     groups: Vec<AuthorizationGroup>,
 ) -> impl IntoView {
     let errors = state.errors(GROUP);

@@ -1,4 +1,4 @@
-//! The page of the keys: the list, and the dialog that the URL opens over it.
+//! The list of keys, with the dialog that the URL opens over it.
 
 use domain::{key::query::KeyQuery, propagation::Propagation};
 use leptos::prelude::*;
@@ -37,7 +37,7 @@ use crate::{
     urls,
 };
 
-/// A dialog with the key that it is about.
+/// A dialog with its data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Opened {
     Edit(Box<EditContext>),
@@ -56,7 +56,7 @@ impl Opened {
     }
 }
 
-/// The dialog that is open, if any.
+/// The open dialog, if there is one.
 type OpenDialog = Option<Opened>;
 
 async fn open_dialog(
@@ -91,20 +91,20 @@ pub fn ApiKeysPage() -> impl IntoView {
         |(tenant, target)| open_dialog(tenant, target),
     );
     let refused = StoredValue::new(use_rejected_form());
-    // It is about the page as it came, and about no dialog that is opened later.
+    // The rejected form belongs to the page as it was loaded, not to a dialog that is opened later.
     Effect::new(move |_| request_animation_frame(move || refused.set_value(None)));
-    // Of the browser alone: the server sends what it waited for, so nothing is pending there.
+    // Only the browser shows a pending state: the server renders the page when everything is loaded.
     let is_pending = RwSignal::new(false);
     let is_hydrated = RwSignal::new(false);
     Effect::new(move |_| is_hydrated.set(true));
     let is_busy = Signal::derive(move || is_hydrated.get() && is_pending.get());
     let fallback = move || view! { <TableSkeleton query /> };
     let keys = Suspend::new(async move {
-        // As in the frame: memos over what is there already.
+        // Memos over the resources are created after these are loaded, as in the layout.
         let _ = (list.await, dialog.await);
         view! { <Keys list dialog query target is_busy refused /> }
     });
-    // The effect that sets the signal also runs on the server, where it can outlive the page and find the signal disposed.
+    // The effect that sets the signal also runs on the server, where it could outlive the page and use a disposed signal.
     #[cfg(feature = "ssr")]
     let keys = {
         let _ = is_pending;
@@ -143,7 +143,7 @@ fn Keys(
     });
     let open = Memo::new(move |_| {
         let open: OpenDialog = dialog.get().and_then(Result::ok).flatten();
-        // What was loaded for a dialog that has been left is not shown again.
+        // Data that arrives after its dialog was closed is not shown.
         open.filter(|opened| {
             target.with(|target| target.as_ref().is_some_and(|target| opened.is_of(target)))
         })
@@ -157,7 +157,7 @@ fn Keys(
     }
 }
 
-/// Whether the list alone is missing, and only for a moment: the page stays with its filters.
+/// Whether only the list is temporarily unavailable: the page stays, with its filters.
 fn holds_back(error: &AppError) -> bool {
     error.code == ErrorCode::TooManyRequests
 }
@@ -199,7 +199,7 @@ fn Page(
         }
     });
     let said = RwSignal::new(String::new());
-    // It is about the last change, and about none that comes.
+    // A message is about the last change only.
     Effect::new(move |_| {
         if target.with(Option::is_some) {
             said.set(String::new());
@@ -219,8 +219,8 @@ fn Page(
         loaded.with(|list| list.as_ref().is_some_and(|list| list.summary.total == 0))
     });
     let title = move || {
-        // A title is read when the rest of the page has been rendered, on the server outside of where signals live: so it is a text by
-        // then, and not a function that asks them.
+        // The title is rendered after the rest of the page, on the server outside the scope of its signals: so it is a string and not a function
+        // over signals.
         let text = match target.with(|target| target.as_ref().map(|target| target.kind)) {
             Some(DialogKind::Edit) => "Edit API Key – Latchkey",
             Some(DialogKind::Rotate) => "Rotate API Key – Latchkey",
@@ -276,10 +276,10 @@ fn Page(
     .into_any()
 }
 
-/// How long a message stays that says nothing one would have to act on.
+/// How long a message is shown that requires no action.
 const SAID_FOR: Duration = Duration::from_secs(8);
 
-/// What came of the last change, where the list does not show it.
+/// The outcome of the last change where the list does not show it.
 #[component]
 fn Said(said: RwSignal<String>) -> impl IntoView {
     Effect::new(move |_| {
@@ -287,7 +287,7 @@ fn Said(said: RwSignal<String>) -> impl IntoView {
         if !now.is_empty() {
             set_timeout(
                 move || {
-                    // A later one stays its own time.
+                    // A newer message has its own timeout.
                     if said.try_get_untracked() == Some(now) {
                         said.set(String::new());
                     }
@@ -319,7 +319,7 @@ fn Said(said: RwSignal<String>) -> impl IntoView {
     view! { <div class="toasts" role="status">{message}</div> }
 }
 
-/// When a dialog goes, the focus returns to the button that opened it, or to the title where that is gone or about to go.
+/// When a dialog closes, returns the focus to the link that opened it, or to the title if that is gone or about to go.
 fn return_focus(target: Memo<Option<DialogTarget>>, opener_is_gone: RwSignal<bool>) {
     Effect::new(move |before: Option<Option<DialogTarget>>| {
         let now = target.get();
@@ -335,7 +335,7 @@ fn return_focus(target: Memo<Option<DialogTarget>>, opener_is_gone: RwSignal<boo
     });
 }
 
-/// The message shown instead of a list that could not be loaded.
+/// Replaces a list that could not be loaded.
 #[component]
 fn HeldBack(message: String, url: Signal<String>) -> impl IntoView {
     view! {

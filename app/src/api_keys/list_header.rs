@@ -1,4 +1,4 @@
-//! The head of the list: title, usage, what expires, and the page's one primary button.
+//! The header of the list: title, key quota, keys that expire soon, the button that generates a key.
 
 use domain::tenant::KeyQuota;
 use leptos::prelude::*;
@@ -11,12 +11,12 @@ use crate::{
     urls, words,
 };
 
-/// Title and facts; the button, where the page has keys (else it stands with the words that there are none).
+/// The header. Without any key, the button is in the list's place instead.
 #[component]
 pub fn ListHeader(
     /// The list.
     list: Memo<Option<KeyList>>,
-    /// Whether the tenant has no key at all.
+    /// Whether the tenant has no keys at all.
     is_empty: Memo<bool>,
 ) -> impl IntoView {
     let usage = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.summary.quota)));
@@ -66,10 +66,10 @@ fn expiring_soon(list: &KeyList) -> impl IntoView + use<> {
     })
 }
 
-/// The link to the form. At the limit it is a button that can be reached and does nothing; the reason stands in the header.
+/// The link to the form. At the limit it is a disabled button that can be focused; the header gives the reason.
 #[component]
 pub fn GenerateButton(
-    /// The tenant's usage.
+    /// The tenant's key quota.
     usage: KeyQuota,
 ) -> impl IntoView {
     let tenant = use_tenant();

@@ -1,4 +1,4 @@
-//! What the URL asks the list for.
+//! The query of the list in the URL.
 
 use domain::key::{
     KeyStatus,
@@ -9,30 +9,30 @@ use leptos_router::params::ParamsMap;
 
 use crate::urls::TenantQuery;
 
-/// The URL's words, each as far as it is known; what is not known asks for nothing.
+/// The parameters of the URL. Unknown values are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Only keys of this status.
+    /// Only keys with this status.
     pub status: Option<KeyStatus>,
-    /// Only keys in this state.
+    /// Only keys in this expiration state.
     pub expiration: Option<ExpirationState>,
-    /// A search.
+    /// The search.
     pub q: String,
-    /// An order.
+    /// The order.
     pub sort: KeySort,
-    /// Where the page begins.
+    /// The cursor of the page.
     pub cursor: Option<String>,
 }
 
 impl ListQuery {
-    /// Reads a URL's parameters.
+    /// Parses the parameters of a URL.
     #[must_use]
     pub fn of(parameters: &ParamsMap) -> Self {
         let word = |name: &str| parameters.get(name);
         Self {
             status: word("status").and_then(|word| KeyStatus::from_word(&word)),
             expiration: word("expiration").and_then(|word| ExpirationState::from_word(&word)),
-            // As much of it as the field holds, which shows what was searched for.
+            // Cut to the length of the search field, which shows it.
             q: word("q")
                 .unwrap_or_default()
                 .chars()
@@ -45,7 +45,7 @@ impl ListQuery {
         }
     }
 
-    /// The list of the keys that expire soon.
+    /// The query for active keys that expire soon.
     #[must_use]
     pub fn expiring_soon() -> Self {
         Self {
@@ -55,13 +55,13 @@ impl ListQuery {
         }
     }
 
-    /// Whether it leaves keys out.
+    /// Whether the query filters keys.
     #[must_use]
     pub fn filters(&self) -> bool {
         self.status.is_some() || self.expiration.is_some() || !self.q.is_empty()
     }
 
-    /// The filters as a sentence says them, e.g. `Active, Expiring Soon`; `None` where nothing is left out.
+    /// The filters as text, e.g. `Active, Expiring Soon`; `None` without filters.
     #[must_use]
     pub fn in_words(&self) -> Option<String> {
         let status = self.status.map(|status| match status {
@@ -78,8 +78,8 @@ impl ListQuery {
         (!words.is_empty()).then(|| words.join(", "))
     }
 
-    /// The same from its beginning, in the order that a click on the head of `column` asks for: the other direction where it is the
-    /// order already, else times latest first and everything else smallest first.
+    /// The query after a click on the heading of `column`, from the first page: reverses the order if the column is sorted already; otherwise
+    /// times start with the latest, other columns with the smallest.
     #[must_use]
     pub fn sorted_by(&self, column: KeySortColumn) -> Self {
         let descending = if self.sort.column == column {
@@ -94,7 +94,7 @@ impl ListQuery {
         }
     }
 
-    /// The same without filters and search, in the same order.
+    /// The query without filters and search, in the same order.
     #[must_use]
     pub fn without_filters(&self) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl ListQuery {
         }
     }
 
-    /// The same, searching for `q`.
+    /// The query with the search `q`, from the first page.
     #[must_use]
     pub fn searching(&self, q: String) -> Self {
         Self {
@@ -113,7 +113,7 @@ impl ListQuery {
         }
     }
 
-    /// The same, beginning at `cursor`.
+    /// The query for the page at `cursor`.
     #[must_use]
     pub fn from_cursor(&self, cursor: Option<String>) -> Self {
         Self {
@@ -138,7 +138,7 @@ impl ListQuery {
         )
     }
 
-    /// What the search's form carries along in hidden fields: everything of the URL but the search itself and the place in the list.
+    /// The hidden fields of the search form: every parameter except the search and the cursor.
     #[must_use]
     pub fn carried_by_search(&self, tenant: &TenantQuery) -> Vec<(&'static str, String)> {
         [
@@ -152,7 +152,7 @@ impl ListQuery {
         .collect()
     }
 
-    /// Empty for the usual order, which needs no word.
+    /// The order's parameter; empty for the default order.
     fn sort_word(&self) -> String {
         if self.sort == KeySort::default() {
             String::new()

@@ -1,4 +1,4 @@
-//! Which part of the list this is, and the ways on.
+//! The position in the list, and links to the next and previous page.
 
 use leptos::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::{current_tenant::use_tenant, urls, words};
 pub fn Pager(
     /// The list.
     list: Memo<Option<KeyList>>,
-    /// What the URL asks for.
+    /// The query in the URL.
     query: Memo<ListQuery>,
 ) -> impl IntoView {
     let text = move || list.with(|list| list.as_ref().map(range_in_words));
@@ -33,7 +33,7 @@ pub fn Pager(
     .into_any()
 }
 
-/// A link to another page of the list, or, where there is none, the same in grey: nothing moves when the last page is reached.
+/// A link to another page of the list; a disabled button if there is none, so that nothing moves on the last page.
 #[component]
 fn Way(label: &'static str, cursor: Option<String>, query: Memo<ListQuery>) -> impl IntoView {
     let tenant = use_tenant();
@@ -57,7 +57,7 @@ fn Way(label: &'static str, cursor: Option<String>, query: Memo<ListQuery>) -> i
 fn range_in_words(list: &KeyList) -> String {
     let page = &list.page;
     let last = (page.first + page.items.len() as u64).saturating_sub(1);
-    // Keys come and go while somebody turns pages: there are never fewer than are shown.
+    // Keys can be created and revoked between requests: the total is at least the number of shown keys.
     let of = list.summary.matching.max(last);
     format!(
         "{}–{} of {}",
@@ -67,12 +67,12 @@ fn range_in_words(list: &KeyList) -> String {
     )
 }
 
-/// The same for who does not see it, told when it changes.
+/// The number of results for screen readers, announced when it changes.
 #[component]
 pub fn ResultCount(
     /// The list.
     list: Memo<Option<KeyList>>,
-    /// What the URL asks for.
+    /// The query in the URL.
     query: Memo<ListQuery>,
 ) -> impl IntoView {
     let text = move || {

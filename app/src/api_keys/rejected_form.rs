@@ -1,4 +1,4 @@
-//! A form that was sent as a form, without a script, and was not done: what the page that answers it shows again.
+//! A form that was sent without a script and rejected, for the page that the server renders in response.
 
 use domain::key::form::KeyForm;
 use leptos::prelude::*;
@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 use super::responses::Conflict;
 use crate::error::AppError;
 
-/// What the server provides as context to the page that answers a form which it refused. It holds what was typed, and so no secret.
+/// The form, which the server provides as context to that page. It contains what was typed, and no secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RejectedForm {
-    /// What stood in the fields; of a dialog, in those that it has.
+    /// The values of the fields; of a dialog, those that it has.
     pub form: KeyForm,
-    /// Why it was not done.
+    /// Why it was rejected.
     pub error: AppError,
-    /// Where somebody else changed the key meanwhile.
+    /// Another user's change of the key, if that is the reason.
     pub conflict: Option<Conflict>,
 }
 
-/// The refused form that this page answers, on both sides of hydration; `None` on every page that was merely asked for.
+/// The rejected form that this page responds to, on both sides of hydration; `None` on every other page.
 #[must_use]
 pub fn use_rejected_form() -> Option<RejectedForm> {
     SharedValue::new(use_context::<RejectedForm>).into_inner()
 }
 
-/// The names of what a form carries besides its fields.
+/// The names of the forms' hidden fields.
 pub mod hidden {
-    /// The form's one-time id: a repeat of its POST changes nothing.
+    /// The form's idempotency id: a repeat of its POST changes nothing.
     pub const FORM_ID: &str = "form_id";
-    /// The version of the key that an edit began with.
+    /// The version of the key that an edit is based on.
     pub const VERSION: &str = "version";
 }

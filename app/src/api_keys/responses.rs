@@ -15,85 +15,85 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A page of the list, with what its header says.
+/// A page of the list, with the data of its header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyList {
     /// The keys.
     pub page: KeyPage,
-    /// How many there are, and of which kinds.
+    /// The numbers of keys.
     pub summary: KeySummary,
-    /// How many days are soon.
+    /// The number of days within which a key "expires soon".
     pub soon_days: u32,
-    /// When this was true.
+    /// The server's time.
     pub now: DateTime<Utc>,
 }
 
-/// One key, for a dialog.
+/// A key, for a dialog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyDetail {
     /// The key.
     pub key: ApiKey,
-    /// Which of its changes this is: what an edit is checked against.
+    /// The version of the key, for the check of an edit.
     pub version: i64,
-    /// The one-time id of the dialog's form.
+    /// The idempotency id of the dialog's form.
     pub form_id: Uuid,
-    /// When this was true.
+    /// The server's time.
     pub now: DateTime<Utc>,
 }
 
-/// What the dialog that edits a key needs to know.
+/// The data of the edit dialog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EditContext {
     /// The key.
     pub detail: KeyDetail,
-    /// What its form needs to know.
+    /// The data of its form.
     pub form: KeyFormContext,
 }
 
-/// What came of an edit.
+/// The outcome of an edit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Edited {
-    /// It is saved; what the replicas said of it, where there are any.
+    /// It is saved, with its propagation if there are replicas.
     Saved(Option<Propagation>),
-    /// Somebody else changed the key since it was opened. Nothing was saved.
+    /// Another user changed the key since the dialog was opened. Nothing was saved.
     Conflict(Box<Conflict>),
 }
 
-/// The key as somebody else left it, while it was open in this dialog.
+/// A key as another user changed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// Who changed it last.
+    /// The name of that user.
     pub by: Option<String>,
-    /// The key now.
+    /// The key.
     pub key: ApiKey,
-    /// Which of its changes that is.
+    /// The version of the key.
     pub version: i64,
 }
 
-/// What the form that makes a key needs to know.
+/// The data of a key's form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyFormContext {
-    /// The groups to choose from, by name.
+    /// The groups that can be selected, by name.
     pub groups: Vec<AuthorizationGroup>,
-    /// How much of the key limit is used.
+    /// The tenant's key quota.
     pub usage: KeyQuota,
-    /// The server's time, whose day dates are judged by.
+    /// The server's time; its date is the base of validation.
     pub now: DateTime<Utc>,
-    /// From where the server sees the person coming.
+    /// The client's address.
     pub client: ClientAddress,
-    /// The form's one-time id.
+    /// The idempotency id of the form.
     pub form_id: Uuid,
 }
 
-/// A key with its secret, once.
+/// A key with its new secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Issued {
     /// The key.
     pub key: ApiKey,
-    /// The secret, now and never again.
+    /// The secret. It is never returned again.
     pub secret: Secret,
-    /// For the command to try it: the server's public address, where it knows one.
+    /// Scheme and host for the curl command, if the server can determine them.
     pub origin: Option<String>,
-    /// Who refuses the old secret, where there was one and there are replicas.
+    /// How far the change has propagated, for a rotation with replicas.
     pub receipt: Option<Propagation>,
 }

@@ -16,16 +16,16 @@ use crate::{
     current_tenant::use_tenant,
 };
 
-/// The dialog. The list is read again before it closes.
+/// The dialog. The list is reloaded before it closes.
 #[component]
 pub fn RevokeDialog(
     /// The key.
     detail: KeyDetail,
-    /// What was sent without a script and not done.
+    /// The form as it was sent without a script and rejected.
     refused: Option<RejectedForm>,
-    /// Leaves for the list.
+    /// Closes the dialog.
     close: DialogClose,
-    /// The key is revoked, and this is what the replicas said of it.
+    /// Called after the key is revoked, with the propagation of the change.
     revoked: Callback<Option<Propagation>>,
 ) -> impl IntoView {
     let KeyDetail {

@@ -1,4 +1,4 @@
-//! The dialog that gives a key a new secret, and with it, where wanted, a new expiration date.
+//! The dialog that rotates a key's secret and can change its expiration date.
 
 use chrono::NaiveDate;
 use domain::{
@@ -29,7 +29,7 @@ use crate::{
     words,
 };
 
-/// The field's identifier.
+/// The id of the date field.
 const EXPIRES: &str = "rotate-expires";
 
 /// Judges the text of the dialog's field as the server will.
@@ -38,7 +38,7 @@ fn judge(text: &str, current: Option<ExpirationDate>, today: NaiveDate) -> Resul
     rotation::plan(current, wanted, today).map(drop)
 }
 
-/// How far the dialog has come.
+/// The state of the dialog.
 #[derive(Clone)]
 enum Step {
     Asking,
@@ -46,16 +46,16 @@ enum Step {
     Done,
 }
 
-/// The dialog; after it, the new secret.
+/// The dialog, which then shows the new secret.
 #[component]
 pub fn RotateDialog(
     /// The key.
     detail: KeyDetail,
-    /// What was sent without a script and not done.
+    /// The form as it was sent without a script and rejected.
     refused: Option<RejectedForm>,
-    /// Leaves for the list.
+    /// Closes the dialog.
     close: DialogClose,
-    /// Reads the list again.
+    /// Reloads the list.
     reload: Callback<()>,
 ) -> impl IntoView {
     if detail.key.status == KeyStatus::Revoked {
@@ -127,7 +127,7 @@ fn Asking(
         if is_busy.get_untracked() {
             return;
         }
-        // What was typed before the script came is in the field alone.
+        // Reads what was typed before the script started.
         expires.set(browser::date_value(EXPIRES));
         is_judged.set(true);
         failure.set(None);

@@ -1,4 +1,4 @@
-//! A new secret as the dialog and the page without a script show it.
+//! A new secret, as shown by the dialog and by the page without a script.
 
 use domain::propagation::Propagation;
 use leptos::prelude::*;

@@ -1,4 +1,4 @@
-//! The one place that shows a secret, once. It lives in this component alone: in no URL, no storage, no history; nowhere after Close.
+//! The dialog that shows a new secret once. The secret exists in this component only: in no URL, storage or history, and nowhere after Close.
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
@@ -14,28 +14,28 @@ use crate::{
     words,
 };
 
-/// How long the browser may take to copy before the text is selected for the person to copy it.
+/// How long copying may take before the text is selected, for the user to copy it.
 const CLIPBOARD_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What happened to a text that can be copied.
+/// The state of a text that can be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CopyState {
-    /// Nothing yet.
+    /// Not copied.
     Ready,
-    /// It is in the clipboard. Stays so, as proof.
+    /// Copied to the clipboard.
     Copied,
-    /// The browser refused. The text is selected, for the person to copy it.
+    /// Selected, for the user to copy it: the browser refused or did not respond.
     ByHand,
 }
 
-/// The new secret with a button to copy it, and a command to try it. DialogClose asks first while nothing was copied.
+/// The new secret with copy buttons. Closing asks first if nothing was copied.
 #[component]
 pub fn SecretModal(
     /// The key with its secret.
     issued: Issued,
     /// What was done.
     title: &'static str,
-    /// Forgets the secret and leaves for the list.
+    /// Removes the secret and navigates to the list.
     on_close: Callback<()>,
 ) -> impl IntoView {
     let name = issued.key.name.to_string();
@@ -56,13 +56,13 @@ pub fn SecretModal(
         }
     });
     forget_with_page(on_close);
-    // Back, reload and closing the tab ask as well.
+    // Back, reload and closing the tab ask too.
     Effect::new(move |_| browser::hold("secret", !is_copied.get()));
     on_cleanup(|| browser::hold("secret", false));
     let by_hand = {
         let secret = secret.clone();
         move |_| {
-            // By hand or through the older command. Either element has the whole secret in it.
+            // Copied by hand or by the older `copy` command. Secret and command both contain the whole secret.
             if browser::selection_contains(&secret) {
                 of_secret.set(CopyState::Copied);
                 is_asking.set(false);
@@ -107,7 +107,7 @@ pub fn SecretModal(
     .into_any()
 }
 
-/// Copies and remembers what came of it.
+/// Copies `text` and stores the outcome.
 fn copy(
     text: String,
     element: &'static str,
@@ -115,7 +115,7 @@ fn copy(
     is_asking: RwSignal<bool>,
 ) {
     let is_settled = Rc::new(Cell::new(false));
-    // A browser may never say what came of it.
+    // The browser may never respond.
     set_timeout(
         {
             let is_settled = is_settled.clone();
@@ -130,7 +130,7 @@ fn copy(
     );
     spawn_local(async move {
         let copied = browser::copy(text, element).await;
-        // The dialog may be gone by now.
+        // The dialog may be closed by now.
         is_settled.set(true);
         is_asking.try_set(false);
         state.try_set(if copied {
@@ -199,7 +199,7 @@ fn CopyCommand(
     }
 }
 
-/// The question takes the place of the actions, so that the secret stays in view.
+/// The question replaces the buttons, so that the secret stays visible.
 #[component]
 fn AskBeforeClosing(is_asking: RwSignal<bool>, on_close: Callback<()>) -> impl IntoView {
     Effect::new(|_| {
@@ -223,7 +223,7 @@ fn AskBeforeClosing(is_asking: RwSignal<bool>, on_close: Callback<()>) -> impl I
     }
 }
 
-/// A page that is left can be brought back from the browser's memory as it was: without the secret then.
+/// Removes the secret when the page is left: the browser may restore the page from its cache.
 fn forget_with_page(on_close: Callback<()>) {
     Effect::new(move |_| {
         let handle = window_event_listener(ev::pagehide, move |_| {

@@ -1,7 +1,6 @@
-//! The answers to a form that was sent without a script and made a secret, or would have made a second one.
+//! Responses to a form that was sent without a script and created a secret, or repeated such a form.
 //!
-//! They hold no script, and so nothing that would carry the secret on: no hydration, no resource in the document, no history entry that
-//! a script could read.
+//! They have no script: no hydration, no resource in the document, and no history entry from which a script could read the secret.
 
 use domain::key::ApiKey;
 use leptos::prelude::*;
@@ -11,7 +10,7 @@ use crate::{
     api_keys::dialog_target::DialogKind, components::Icon, shell::ICONS, ssr::Bundle, urls,
 };
 
-/// The document that shows a new secret, once. `title` says what was done; `list` is the URL of the list to go back to.
+/// The document that shows a new secret once. `title` names the change; `list` is the URL of the list.
 #[must_use]
 pub fn secret_page(bundle: &Bundle, list: String, issued: Issued, title: &'static str) -> String {
     let Issued {
@@ -37,7 +36,7 @@ pub fn secret_page(bundle: &Bundle, list: String, issued: Issued, title: &'stati
     })
 }
 
-/// The document that answers a repetition: nothing was changed by it.
+/// The response to a repeated form, which changed nothing.
 #[must_use]
 pub fn already_shown_page(bundle: &Bundle, list: String, key: &ApiKey) -> String {
     let rotate = DialogTarget {

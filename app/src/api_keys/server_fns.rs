@@ -1,4 +1,4 @@
-//! What the pages of the keys ask the server for. Each is a door: it authorises, parses, calls the store, and wraps.
+//! The server functions of the key pages. Each authorizes and parses the request, calls the store and returns a response.
 
 use domain::{
     key::{form::KeyForm, query::KeyQuery},
@@ -18,10 +18,10 @@ use {
     domain::Error,
 };
 
-/// The keys that `query` asks for, a page of the usual length.
+/// Returns the keys that match `query`, one page.
 ///
 /// # Errors
-/// [`ErrorCode`] says which there are.
+/// As [`ssr::tenant_request_of`]; [`ErrorCode::TooManyRequests`](crate::error::ErrorCode::TooManyRequests).
 #[server(prefix = "/api/pages", endpoint = "list_api_keys", input = PageJson, output = PageJson)]
 pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<KeyList, AppError> {
     ssr::answer(async {
@@ -34,7 +34,7 @@ pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<Ke
             ..query
         };
         let listed = match keys.list_with_summary(&query, request.now).await {
-            // A bookmark of another order or an older version: the list from its beginning.
+            // A cursor of another order or of an older version: the first page.
             Err(Error::InvalidCursor) => {
                 let from_start = KeyQuery {
                     cursor: None,
@@ -55,28 +55,28 @@ pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<Ke
     .await
 }
 
-/// One key of the tenant.
+/// Returns one key.
 ///
 /// # Errors
-/// Not found, also where `id` is not an identifier.
+/// Not found, also if `id` is no identifier.
 #[server(prefix = "/api/pages", endpoint = "get_api_key", input = PageJson, output = PageJson)]
 pub async fn get_api_key(tenant: Option<String>, id: String) -> Result<KeyDetail, AppError> {
     ssr::answer(async { actions::key_detail(&ssr::request()?, tenant.as_deref(), &id).await }).await
 }
 
-/// What the form that makes a key needs to know.
+/// Returns the data of the form that creates a key.
 ///
 /// # Errors
-/// Those of the fence.
+/// As [`ssr::tenant_request_of`].
 #[server(prefix = "/api/pages", endpoint = "open_key_form", input = PageJson, output = PageJson)]
 pub async fn open_key_form(tenant: Option<String>) -> Result<KeyFormContext, AppError> {
     ssr::answer(async { actions::form_context(&ssr::request()?, tenant.as_deref()).await }).await
 }
 
-/// One key, with what the dialog that edits it needs to know.
+/// Returns one key with the data of the edit dialog.
 ///
 /// # Errors
-/// Not found, also where `id` is not an identifier.
+/// Not found, also if `id` is no identifier.
 #[server(prefix = "/api/pages", endpoint = "open_edit_form", input = PageJson, output = PageJson)]
 pub async fn open_edit_form(tenant: Option<String>, id: String) -> Result<EditContext, AppError> {
     ssr::answer(async {
@@ -89,10 +89,10 @@ pub async fn open_edit_form(tenant: Option<String>, id: String) -> Result<EditCo
     .await
 }
 
-/// Makes a key, with a `form_id`, once.
+/// Creates a key; with a `form_id`, only once.
 ///
 /// # Errors
-/// The broken rules of the form; the key limit; that this form made a key before.
+/// Errors of the form's fields; the key limit; a repeated form.
 #[server(prefix = "/api/pages", endpoint = "generate_api_key", input = PageJson, output = PageJson)]
 pub async fn generate_api_key(
     tenant: Option<String>,
@@ -108,10 +108,10 @@ pub async fn generate_api_key(
     .await
 }
 
-/// Saves name, description, group and allowlist, where the key is still the one of that version; with a `form_id`, once.
+/// Saves name, description, group and allowlist if the key still has that version; with a `form_id`, only once.
 ///
 /// # Errors
-/// The broken rules of the form; a key that is revoked or not there.
+/// Errors of the form's fields; a key that is revoked or does not exist.
 #[server(prefix = "/api/pages", endpoint = "edit_api_key", input = PageJson, output = PageJson)]
 pub async fn edit_api_key(
     tenant: Option<String>,
@@ -127,10 +127,10 @@ pub async fn edit_api_key(
     .await
 }
 
-/// Gives a key a new secret, with a `form_id`, once. `expires_on` is what stands in the dialog's field: a date, or nothing for never.
+/// Rotates a key's secret; with a `form_id`, only once. `expires_on` is the text of the dialog's field: a date, or empty for never.
 ///
 /// # Errors
-/// A date that is neither the current one nor in the future; a key that is revoked or not there.
+/// A date that is neither the current one nor in the future; a key that is revoked or does not exist.
 #[server(prefix = "/api/pages", endpoint = "rotate_api_key", input = PageJson, output = PageJson)]
 pub async fn rotate_api_key(
     tenant: Option<String>,
@@ -147,10 +147,10 @@ pub async fn rotate_api_key(
     .await
 }
 
-/// Revokes a key for ever, and answers what the replicas said of it, where there are any.
+/// Revokes a key and returns the propagation of the change, if there are replicas.
 ///
 /// # Errors
-/// A key that is not there.
+/// A key that does not exist.
 #[server(prefix = "/api/pages", endpoint = "revoke_api_key", input = PageJson, output = PageJson)]
 pub async fn revoke_api_key(
     tenant: Option<String>,

@@ -1,4 +1,4 @@
-//! A change on its way to the server: one at a time, and what is said if no answer comes.
+//! A change that is sent to the server, one at a time.
 
 use std::{cell::Cell, pin::Pin, rc::Rc, time::Duration};
 
@@ -9,25 +9,24 @@ use crate::{
     error::{AppError, ErrorCode},
 };
 
-/// How long a page waits for an answer. The server takes 30 seconds at most.
+/// How long a page waits for the response. The server takes at most 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(35);
 
-/// The state of a form that sends a change. While an answer is awaited, the page is not left without a question.
+/// The state of a form that sends a change. While a response is awaited, leaving the page asks first.
 #[derive(Clone, Copy)]
 pub struct Submission {
-    /// Whether an answer is awaited.
+    /// Whether a response is awaited.
     pub is_busy: RwSignal<bool>,
-    /// Why the change was not made, or that nobody knows.
+    /// Why the change failed, or that its outcome is unknown.
     pub failure: RwSignal<Option<AppError>>,
-    /// The change whose outcome is unknown, as a participle, e.g. `rotated`.
+    /// The change as a participle, e.g. `rotated`, for the message of an unknown outcome.
     done: &'static str,
-    /// Whether the list under a dialog may not show what happened.
+    /// Set if the outcome of the change is unknown, so that the list is reloaded.
     is_stale: Option<RwSignal<bool>>,
 }
 
 impl Submission {
-    /// A form that was not sent yet, or that the server refused with `failure`. `is_stale` is set when nobody knows whether the change was
-    /// made: the list is to be read again then.
+    /// A form that was not sent yet, or that the server rejected with `failure`.
     #[must_use]
     pub fn new(
         done: &'static str,
@@ -42,7 +41,7 @@ impl Submission {
         }
     }
 
-    /// Sends the change. `call` handles the answer where the change was made.
+    /// Sends the change. `call` handles the response of a change that was made.
     pub fn send(self, call: impl Future<Output = Result<(), AppError>> + 'static) {
         self.send_boxed(Box::pin(call));
     }
@@ -63,7 +62,7 @@ impl Submission {
         );
         spawn_local(async move {
             let result = call.await;
-            // Late or not: what was made is shown, whatever was said meanwhile.
+            // A late success is shown too, even after the timeout was reported.
             if !is_over.replace(true) || result.is_ok() {
                 self.end(result.err().map(|error| match error.code {
                     ErrorCode::Unreachable => self.unknown(),
@@ -73,7 +72,7 @@ impl Submission {
         });
     }
 
-    /// The form may be gone by now.
+    /// Ends the wait. The form may be gone by now.
     fn end(self, failure: Option<AppError>) {
         let is_unknown =
             (failure.as_ref()).is_some_and(|failure| failure.code == ErrorCode::OutcomeUnknown);

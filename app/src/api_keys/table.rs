@@ -1,4 +1,4 @@
-//! The table of keys. Explicit roles keep it a table where the style makes cards of its rows.
+//! The table of keys. Explicit roles keep it a table for assistive technology where the style turns rows into cards.
 
 use chrono::{DateTime, Utc};
 use domain::key::{ApiKey, KeyStatus, query::KeySortColumn};
@@ -20,14 +20,14 @@ use crate::{
     urls,
 };
 
-/// The keys of the page that is shown.
+/// The table with the rows of one page.
 #[component]
 pub fn KeyTable(
     /// The list.
     list: Memo<Option<KeyList>>,
-    /// What the URL asks for.
+    /// The query in the URL.
     query: Memo<ListQuery>,
-    /// Whether newer rows are on their way.
+    /// Whether newer rows are being loaded.
     #[prop(into)]
     is_busy: Signal<bool>,
 ) -> impl IntoView {
@@ -183,7 +183,7 @@ const COLUMNS: &[Column] = &[
 /// The column headings; those of sortable columns are links.
 #[component]
 pub fn Head(
-    /// What the URL requests.
+    /// The query in the URL.
     query: Memo<ListQuery>,
 ) -> impl IntoView {
     let tenant = use_tenant();
@@ -269,20 +269,19 @@ fn actions_cell(key: &ApiKey, context: &RowContext) -> AnyView {
     .into_any()
 }
 
-/// A name that is wider may be cut: it is whole in a tooltip then, which the pointer and the focus show. In the narrowest table, of
-/// capital letters; counted in Latin ones.
+/// The width up to which a name is never cut, in Latin letters (capitals, in the narrowest table). A wider name has a tooltip.
 const LONG_NAME: usize = 11;
-/// The same in a wide table: a shorter one needs no tooltip there (`style/table-narrow.css`).
+/// The same for a wide table (`style/table-narrow.css`).
 const LONG_NAME_IN_WIDE_TABLE: usize = 18;
 
-/// How many Latin letters are about as wide as `name`: from Hangul on, most letters are twice as wide.
+/// The width of `name` in Latin letters: most letters from Hangul on are twice as wide.
 fn width(name: &str) -> usize {
     name.chars()
         .map(|letter| if letter < '\u{1100}' { 1 } else { 2 })
         .sum()
 }
 
-/// The key's name: of an active key, a link to what it is made of.
+/// The name; for an active key, a link to the edit dialog.
 fn key_name(name: &str, edit: Option<String>, query: Memo<ListQuery>) -> impl IntoView + use<> {
     let tenant = use_tenant();
     let width = width(name);
@@ -312,7 +311,7 @@ fn edit_path(id: &str) -> String {
     target.path()
 }
 
-/// A link to a dialog of the row's key. The list under the dialog stays the one that is shown.
+/// A link to a dialog of the row's key, which keeps the query of the list.
 fn action(
     target: &DialogTarget,
     verb: &'static str,
@@ -338,10 +337,10 @@ fn action(
     }
 }
 
-/// Stands for rows that have not come yet, on a first load in the browser alone.
+/// Placeholders while the browser loads the list for the first time.
 #[component]
 pub fn TableSkeleton(
-    /// What the URL asks for.
+    /// The query in the URL.
     query: Memo<ListQuery>,
 ) -> impl IntoView {
     let bar = |width: &'static str| view! { <svg class="skeleton" width=width height="12"></svg> };

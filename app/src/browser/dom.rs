@@ -1,4 +1,4 @@
-//! The browser's half.
+//! Access to the document, compiled for the browser.
 
 use leptos::prelude::{document, request_animation_frame, window};
 use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
@@ -11,8 +11,8 @@ use web_sys::{
 // Functions of the page's inline script (`shell/start.js`).
 #[wasm_bindgen(js_namespace = latchkey)]
 extern "C" {
-    /// Keeps the page from being left, or no longer: while an `answer` is awaited by links, Escape and Back, while a `secret` is shown by
-    /// Back. The browser asks before it unloads the page in either case.
+    /// Blocks leaving the page while `is_held`, for one of two reasons. `response` (a change is in flight) blocks links, Escape and Back;
+    /// `secret` (an uncopied secret is shown) blocks Back. In both cases the browser asks before it unloads the page.
     pub fn hold(reason: &str, is_held: bool);
 }
 
@@ -20,13 +20,13 @@ fn element<T: JsCast>(id: &str) -> Option<T> {
     document().get_element_by_id(id)?.dyn_into().ok()
 }
 
-/// Makes the dialog of that id modal and gives the focus to what is marked `data-focus` in it. It may have been shown without a
-/// script before, and it may not stand in the document yet: then again with the next frames.
+/// Opens the dialog with this id as a modal dialog and focuses its element marked `data-focus`. The server may have sent the dialog
+/// open and not modal. Retries with the next animation frames while the element is not in the document.
 pub fn show_modal(id: &'static str) {
     fn attempt(id: &'static str, frames_left: u32) {
         match element::<HtmlDialogElement>(id) {
             Some(dialog) if dialog.is_connected() => {
-                // `showModal` refuses a dialog that is open without being modal.
+                // `showModal` fails for a dialog that is open and not modal.
                 dialog.set_open(false);
                 let _ = dialog.show_modal();
                 let marked = dialog.query_selector("[data-focus]").ok().flatten();
@@ -41,25 +41,25 @@ pub fn show_modal(id: &'static str) {
     attempt(id, 120);
 }
 
-/// Gives the focus to the element of that id. Says whether there is one.
+/// Focuses the element with this id. Returns whether it exists.
 pub fn focus(id: &str) -> bool {
     element::<HtmlElement>(id).is_some_and(|element| element.focus().is_ok())
 }
 
-/// Gives the focus to the first of these elements that is there. With the next frame: what a modal dialog covers cannot have the focus
-/// until the dialog is gone.
+/// Focuses the first of these elements that exists, with the next animation frame: an element behind a modal dialog cannot be focused
+/// before the dialog is removed.
 pub fn focus_first(ids: Vec<String>) {
     request_animation_frame(move || {
         let _ = ids.iter().any(|id| focus(id));
     });
 }
 
-/// Leaves for `url` with a full load.
+/// Navigates to `url` with a full page load.
 pub fn go(url: &str) {
     let _ = window().location().assign(url);
 }
 
-/// The path and query that the address bar shows.
+/// Path and query of the current URL.
 #[must_use]
 pub fn here() -> String {
     let location = window().location();
@@ -67,13 +67,13 @@ pub fn here() -> String {
     path + &location.search().unwrap_or_default()
 }
 
-/// Scheme and host that the address bar shows.
+/// Scheme and host of the current URL.
 #[must_use]
 pub fn origin() -> String {
     window().location().origin().unwrap_or_default()
 }
 
-/// What stands in the control of that id.
+/// The value of the form control with this id; empty if there is none.
 #[must_use]
 pub fn value(id: &str) -> String {
     element::<HtmlInputElement>(id)
@@ -83,7 +83,7 @@ pub fn value(id: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Puts text into the control of that id.
+/// Sets the value of the form control with this id.
 pub fn set_value(id: &str, value: &str) {
     if let Some(input) = element::<HtmlInputElement>(id) {
         input.set_value(value);
@@ -105,17 +105,17 @@ pub fn date_value(id: &str) -> String {
     }
 }
 
-/// Takes the text out of the element of that id.
+/// Removes the text of the element with this id.
 pub fn clear_text(id: &str) {
     if let Some(element) = element::<Element>(id) {
         element.set_text_content(None);
     }
 }
 
-/// Copies `text`, which is also what the element of that id shows. Says whether it is in the clipboard; where it is not, it is selected.
+/// Copies `text` to the clipboard. Returns whether it succeeded; otherwise the text of the element with this id is selected.
 ///
-/// There is no clipboard API on a plain-HTTP page of a local network, and in some web views. The older command then copies the selection, which stays within
-/// the dialog that shows the text, so that nothing has to be put outside of its focus trap.
+/// Plain-HTTP pages and some web views have no clipboard API. There, the older `copy` command copies the selection, which stays inside
+/// the dialog, so that its focus trap is not left.
 pub async fn copy(text: String, element_id: &'static str) -> bool {
     let clipboard = window().navigator().clipboard();
     if !clipboard.is_undefined() && JsFuture::from(clipboard.write_text(&text)).await.is_ok() {
@@ -127,7 +127,7 @@ pub async fn copy(text: String, element_id: &'static str) -> bool {
         .is_ok_and(|document| document.exec_command("copy").unwrap_or(false))
 }
 
-/// Selects the text of the element of that id.
+/// Selects the text of the element with this id.
 pub fn select(id: &str) {
     if let (Some(element), Ok(Some(selection))) = (element::<Element>(id), window().get_selection())
     {
@@ -135,7 +135,7 @@ pub fn select(id: &str) {
     }
 }
 
-/// Whether the selection holds `text`.
+/// Whether the selected text contains `text`.
 #[must_use]
 pub fn selection_contains(text: &str) -> bool {
     match window().get_selection() {
@@ -144,7 +144,7 @@ pub fn selection_contains(text: &str) -> bool {
     }
 }
 
-/// Closes the menus and, where it is one, the sidebar.
+/// Closes the open popovers: menus and, on narrow screens, the sidebar.
 pub fn hide_popovers() {
     let Ok(open) = document().query_selector_all(":popover-open") else {
         return;
@@ -159,7 +159,7 @@ pub fn hide_popovers() {
     }
 }
 
-/// Shows tooltips, or hides them until the next movement: what Escape does.
+/// Enables tooltips, or disables them until the pointer or the focus moves.
 pub fn show_tooltips(shown: bool) {
     if let Some(root) = document().document_element() {
         let _ = if shown {

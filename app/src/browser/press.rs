@@ -1,4 +1,4 @@
-//! Whether a button of the pointer is down.
+//! Delays actions until a pointer button is released.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,7 +15,7 @@ thread_local! {
     static WAITING: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Follows the pointer until the current reactive owner goes.
+/// Tracks the pointer's buttons until the current reactive owner is disposed.
 pub fn watch_presses() {
     let down = window_event_listener(ev::pointerdown, |_| IS_DOWN.set(true));
     let up = window_event_listener(ev::pointerup, |_| release());
@@ -27,7 +27,7 @@ pub fn watch_presses() {
     });
 }
 
-/// Does `action` now, or, where the pointer is down, once the click that it belongs to is over.
+/// Runs `action` now or, while a pointer button is pressed, after the click.
 pub fn after_press(action: impl FnOnce() + 'static) {
     if IS_DOWN.get() {
         WAITING.with_borrow_mut(|waiting| waiting.push(Box::new(action)));
@@ -38,7 +38,7 @@ pub fn after_press(action: impl FnOnce() + 'static) {
 
 fn release() {
     IS_DOWN.set(false);
-    // The click follows this event within the same task.
+    // The click event is dispatched after this one, in the same task.
     set_timeout(
         || {
             for action in WAITING.take() {

@@ -1,14 +1,14 @@
-//! Badges of a key: icon and word. What is normal has no fill; what needs action is tinted.
+//! Badges of a key: icon and word.
 
 use domain::key::{KeyStatus, expiry::ExpirationState};
 use leptos::prelude::*;
 
 use super::Icon;
 
-/// Whether a key is revoked.
+/// The status of a key.
 #[component]
 pub fn StatusBadge(
-    /// Active or revoked.
+    /// The status.
     status: KeyStatus,
 ) -> impl IntoView {
     let (tone, icon, word) = match status {
@@ -18,10 +18,10 @@ pub fn StatusBadge(
     view! { <span class="badge" data-tone=tone><Icon name=icon />{word}</span> }
 }
 
-/// Where a key stands with its expiration date; nothing for one that is valid. On a revoked key it is muted.
+/// The expiration state of a key; nothing if it is valid. Muted on a revoked key.
 #[component]
 pub fn ExpirationBadge(
-    /// The key's state.
+    /// The expiration state.
     state: ExpirationState,
     /// The key's status.
     status: KeyStatus,

@@ -1,4 +1,4 @@
-//! Where a page is in the menu.
+//! The position of a page in the menu.
 
 use leptos::prelude::*;
 

@@ -1,29 +1,29 @@
-//! A message that stays where it is.
+//! A message box.
 
 use leptos::prelude::*;
 
 use super::Icon;
 
-/// What a callout means.
+/// The severity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Something to know.
+    /// Information.
     Neutral,
-    /// Something that may not be meant.
+    /// Something possibly unintended.
     Warning,
-    /// Something that failed.
+    /// A failure.
     Danger,
 }
 
-/// A message with its icon; its children are one element.
+/// A message with an icon. The children are one element.
 #[component]
 pub fn Callout(
-    /// What it means.
+    /// The severity.
     tone: Tone,
-    /// For `aria-describedby`.
+    /// The id, for `aria-describedby`.
     #[prop(optional)]
     id: Option<&'static str>,
-    /// One element.
+    /// The message.
     children: Children,
 ) -> impl IntoView {
     let (tone, icon) = match tone {

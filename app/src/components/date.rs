@@ -1,4 +1,4 @@
-//! Dates and times in a page, with their exact form in `datetime` and on hover.
+//! Dates and times, with the exact time in `datetime` and on hover.
 
 use chrono::{DateTime, Utc};
 use domain::key::expiry::ExpirationDate;
@@ -9,7 +9,7 @@ use crate::words;
 /// An expiration date, or "Never".
 #[component]
 pub fn Expires(
-    /// The key's date.
+    /// The date.
     on: Option<ExpirationDate>,
 ) -> impl IntoView {
     match on {
@@ -29,12 +29,12 @@ pub fn Day(
     view! { <time datetime=words::machine(at) title=words::exact(at)>{words::date(at.date_naive())}</time> }
 }
 
-/// How long ago an instant was, or "Never".
+/// The time since an instant, or "Never".
 #[component]
 pub fn Ago(
     /// The instant.
     at: Option<DateTime<Utc>>,
-    /// The server's time when the page was made: both sides of hydration count from it.
+    /// The server's time when it rendered the page, so that server and browser render the same text.
     now: DateTime<Utc>,
 ) -> impl IntoView {
     match at {

@@ -1,30 +1,30 @@
-//! A dialog over the page.
+//! A dialog over a page.
 
 use leptos::prelude::*;
 use leptos::web_sys::{Event, KeyboardEvent};
 
 use crate::browser;
 
-/// A dialog. As the server sends it, it is open and not modal: a page for who has no script. In the browser it becomes modal, and
-/// what is marked `data-focus` in it gets the focus.
+/// A dialog. The server sends it open and not modal, so that it works without a script. The browser makes it modal and focuses the
+/// element marked `data-focus`.
 #[component]
 pub fn Dialog(
-    /// Its identifier.
+    /// The id.
     id: &'static str,
-    /// The identifier of its title.
+    /// The id of the title.
     labelled_by: &'static str,
-    /// The identifier of what it says.
+    /// The id of the description.
     #[prop(optional)]
     described_by: Option<&'static str>,
-    /// `alertdialog` where it asks about something that cannot be undone.
+    /// `alertdialog` if it confirms an action that cannot be undone.
     #[prop(optional)]
     role: Option<&'static str>,
-    /// 576 px instead of 480.
+    /// 576 px wide instead of 480.
     #[prop(optional)]
     wide: bool,
-    /// Escape was pressed. The dialog stays until its owner takes it away.
+    /// Called on Escape. The dialog stays open until its owner removes it.
     on_cancel: Callback<()>,
-    /// What it shows.
+    /// The content.
     children: Children,
 ) -> impl IntoView {
     Effect::new(move |_| browser::show_modal(id));
@@ -37,7 +37,7 @@ pub fn Dialog(
             aria-labelledby=labelled_by
             aria-describedby=described_by
             on:keydown=move |event: KeyboardEvent| {
-                // A second Escape would close it without asking; one whose key press is taken does not.
+                // A second Escape closes a dialog without a `cancel` event, unless the key press is prevented.
                 if event.key() == "Escape" && !event.default_prevented() {
                     event.prevent_default();
                     on_cancel.run(());

@@ -1,13 +1,13 @@
-//! Errors under a field, and what ties them to it.
+//! Error messages of a form field, and the attributes that refer to them.
 
 use leptos::prelude::*;
 
 use super::Icon;
 
-/// The messages of one field. Their element's identifier is the field's with `-error`; without messages it takes no room.
+/// The error messages of a field. The id is that of the field with the suffix `-error`.
 #[component]
 pub fn FieldErrors(
-    /// The field's identifier.
+    /// The id of the field.
     field: &'static str,
     /// The messages.
     #[prop(into)]
@@ -24,19 +24,19 @@ pub fn FieldErrors(
     view! { <div id=format!("{field}-error") hidden=is_empty>{lines}</div> }
 }
 
-/// An attribute such as `aria-busy`, which is `true` or not there.
+/// A boolean attribute such as `aria-busy`: `true` or absent.
 pub fn flag(is_set: RwSignal<bool>) -> impl Fn() -> Option<&'static str> + Clone + Send + Sync {
     move || is_set.get().then_some("true")
 }
 
-/// `aria-invalid` of a field with these messages.
+/// `aria-invalid`, set if there are errors.
 pub fn invalid(
     errors: Signal<Vec<String>>,
 ) -> impl Fn() -> Option<&'static str> + Clone + Send + Sync {
     move || errors.with(|errors| (!errors.is_empty()).then_some("true"))
 }
 
-/// `aria-describedby` of a field: its errors first, then `others`.
+/// `aria-describedby`: the errors, if any, then `others`.
 pub fn described_by(
     field: &'static str,
     errors: Signal<Vec<String>>,

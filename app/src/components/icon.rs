@@ -1,13 +1,13 @@
-//! Icons, out of the sprite in the document (`icons.svg`).
+//! Icons from the SVG sprite in the document (`icons.svg`).
 
 use leptos::prelude::*;
 
-/// An icon beside a word that says the same, so it is hidden from assistive technology.
+/// An icon. Hidden from assistive technology, because a label is next to it.
 #[component]
 pub fn Icon(
-    /// The symbol's identifier in the sprite.
+    /// The id of the symbol in the sprite.
     name: &'static str,
-    /// 20 px instead of 16.
+    /// 20 px wide instead of 16.
     #[prop(optional)]
     large: bool,
 ) -> impl IntoView {

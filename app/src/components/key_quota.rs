@@ -1,14 +1,14 @@
-//! How much of the key limit is used.
+//! How many keys a tenant has, of how many it may have.
 
 use domain::tenant::KeyQuota;
 use leptos::prelude::*;
 
 use crate::words;
 
-/// `2/10 keys` with a meter, which only illustrates the text: amber from 90 %, red when full.
+/// `2/10 keys` with a meter: amber from 90 %, red when full.
 #[component]
 pub fn KeyQuotaMeter(
-    /// The tenant's usage.
+    /// The quota.
     usage: KeyQuota,
 ) -> impl IntoView {
     let level = if usage.is_full() {
@@ -18,7 +18,7 @@ pub fn KeyQuotaMeter(
     } else {
         "normal"
     };
-    // The page may have no `style` attribute: the width is the drawing's own.
+    // The Content-Security-Policy forbids a `style` attribute: the SVG sets the width.
     let limit = usage.limit.max(1);
     let used = if usage.is_full() { limit } else { usage.used };
     let text = format!(

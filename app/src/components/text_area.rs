@@ -1,7 +1,7 @@
-//! The text that a `<textarea>` begins with.
+//! The initial text of a `<textarea>`.
 
-/// The HTML of a text area's content. As a child of the element it would not do: an empty text becomes a comment there, which a text
-/// area shows as what it is, and a first line break would be skipped.
+/// The inner HTML of a text area with this text. A text passed as a child fails in two cases: leptos renders an empty text as a comment,
+/// which a text area shows literally, and the HTML parser drops a leading line break.
 #[must_use]
 pub fn text_area_content(text: &str) -> String {
     if text.is_empty() {

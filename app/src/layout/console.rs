@@ -1,4 +1,4 @@
-//! What the console's layout shows of the signed-in user and their tenants.
+//! The data of the console's layout: user and tenants.
 
 use domain::{tenant::TenantRef, user::Role};
 use leptos::prelude::*;
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::AppError;
 
-/// Whose console it is. The same for every page of one tenant.
+/// The signed-in user and their tenants. The same on every page of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Console {
-    /// Who is signed in.
+    /// The user's e-mail address.
     pub email: String,
-    /// As whom.
+    /// The user's role.
     pub role: Role,
-    /// The user's own tenant, or the one that a super user named.
+    /// The user's own tenant, or the tenant that a super user named.
     pub tenant: Option<TenantRef>,
-    /// Tenants that a super user may change to; at most [`MAX_SWITCHER_TENANTS`] of them, by name.
+    /// The first [`MAX_SWITCHER_TENANTS`] tenants by name, for a super user; otherwise empty.
     pub tenants: Vec<TenantRef>,
 }
 
-/// A menu with more entries than this is a list to search in: the page of the tenants.
+/// The number of tenants in the tenant menu; the page of tenants lists all.
 pub const MAX_SWITCHER_TENANTS: usize = 20;
 
-/// What the frame needs to know.
+/// Returns the data of the layout.
 ///
 /// # Errors
 /// [`crate::error::ErrorCode::NotSignedIn`].

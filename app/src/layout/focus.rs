@@ -1,12 +1,12 @@
-//! Where the focus goes, and what follows the person through the pages.
+//! Focus and open menus during navigation.
 
 use leptos::{ev, prelude::*, web_sys::MouseEvent};
 use leptos_router::hooks::use_location;
 
 use crate::{api_keys::dialog_target::page_of, browser};
 
-/// After each navigation the menus are closed, and on another page reading starts at its content. A dialog over the list is the same
-/// page: the list says where the focus goes then.
+/// After each navigation, closes the menus and, on another page, focuses the content. Opening or closing a dialog is no change of page:
+/// the list moves the focus then.
 pub(super) fn follow_navigation() {
     let location = use_location();
     Effect::new(move |before: Option<String>| {
@@ -22,14 +22,14 @@ pub(super) fn follow_navigation() {
     });
 }
 
-/// The skip link. The router would take its click for a navigation and leave the focus where it was.
+/// Handles the skip link: the router would navigate and not move the focus.
 #[expect(clippy::needless_pass_by_value, reason = "an event handler")]
 pub(super) fn skip_to_content(event: MouseEvent) {
     event.prevent_default();
     browser::focus("main");
 }
 
-/// Escape hides the tooltip that is shown, until the pointer or the focus moves.
+/// Hides the visible tooltip on Escape, until the pointer or the focus moves.
 pub(super) fn let_escape_hide_tooltips() {
     Effect::new(|_| {
         let escape = window_event_listener(ev::keydown, |event| {

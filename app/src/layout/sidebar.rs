@@ -1,4 +1,4 @@
-//! The menu: tenant, pages by section, account.
+//! The sidebar: tenant, menu, account.
 
 use domain::{tenant::TenantRef, user::Role};
 use leptos::prelude::*;
@@ -140,7 +140,7 @@ fn Switcher(current: Option<TenantRef>) -> impl IntoView {
     }
 }
 
-/// Links to the same page of other tenants, so that two tabs never mix.
+/// Links to the current page in other tenants. The tenant is in the URL, so that two tabs never mix tenants.
 #[component]
 fn TenantMenu(
     current: Option<TenantRef>,

@@ -1,26 +1,25 @@
-//! The shape of a page: its elements, texts and comments in their order, as a number of 32 bits.
+//! The shape of a page: a 32-bit hash of its elements, texts and comments in their order.
 //!
-//! Hydration walks the page's nodes and attaches itself to them, so that each has to be the one that the server sent. What a browser
-//! extension, a translator or a proxy puts in between or takes away changes the shape; attributes and the words of a text do not, and
-//! hydration does not look at them. `start.js` computes the same number from the browser's nodes, right before it hydrates.
+//! Hydration attaches itself to the page's nodes, so each has to be the one that the server sent. An element, text or comment that a
+//! browser extension, a translator or a proxy adds or removes changes the shape. Attributes and the wording of texts do not; hydration does
+//! not depend on them. `start.js` computes the same hash from the browser's nodes immediately before hydration.
 //!
-//! The number is the FNV-1a hash of one text: `<` and the name of each element, what it contains, `>`; `t` for a text, `!` for a comment.
-//! The contents of scripts, styles and text areas are left out, and so is everything from the icons on, the first `<svg>` that is a child
-//! of `<body>`.
+//! The hash is FNV-1a over one string: `<` and the name of each element, its content, `>`; `t` for a text, `!` for a comment. It leaves
+//! out the contents of scripts, styles and text areas, and everything from the first `<svg>` child of `<body>` on (the icons).
 
-/// The placeholder in `start.js` that the server replaces by the number.
+/// The placeholder in `start.js` for the hash.
 const PLACE: &str = "%shape%";
 
 /// Elements without an end tag.
 const VOID: [&str; 8] = ["area", "br", "hr", "img", "input", "link", "meta", "wbr"];
 
-/// Elements whose content is text, whatever it looks like.
+/// Elements whose content is text.
 const RAW: [&str; 3] = ["script", "style", "textarea"];
 
-/// Writes the shape of a page into its document. A page without a script has no place for it and stays as it is.
+/// Writes the shape of a page into its document. A page without a script has no placeholder and is returned unchanged.
 #[must_use]
 pub fn with_shape(document: String) -> String {
-    // The head holds nothing that somebody typed before this place.
+    // Nothing before the placeholder was typed by a user.
     let Some((head, rest)) = document.split_once(PLACE) else {
         return document;
     };
@@ -51,7 +50,7 @@ fn shape(body: &str) -> u32 {
         }
         if let Some(end) = tag.strip_prefix('/') {
             if depth == 0 {
-                // The end of the body.
+                // The end of `<body>`.
                 break;
             }
             depth -= 1;
@@ -90,12 +89,12 @@ impl Hash {
     }
 }
 
-/// What comes after the first `end`.
+/// The text after the first `end`.
 fn after<'a>(text: &'a str, end: &str) -> &'a str {
     text.split_once(end).map_or("", |(_, rest)| rest)
 }
 
-/// What comes after the `>` of a tag. One in the value of an attribute is not it.
+/// The text after the `>` of a tag, skipping quoted attribute values.
 fn after_attributes(text: &str) -> &str {
     let mut quote = None;
     for (at, character) in text.char_indices() {
@@ -113,7 +112,7 @@ fn after_attributes(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// What the number is computed from, for a message that can be read.
+    /// The hash of the expected string, for readable assertions.
     fn of(text: &str) -> u32 {
         let mut hash = Hash(2_166_136_261);
         hash.add(text);
@@ -144,7 +143,7 @@ mod tests {
             assert_eq!(shape(html), of(text), "{html}");
         }
         assert_eq!(of(""), 2_166_136_261);
-        // The example of the hash's own documentation.
+        // The test vector of the FNV documentation.
         assert_eq!(of("foobar"), 0xbf9c_f968);
     }
 
