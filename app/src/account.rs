@@ -89,7 +89,7 @@ pub struct Account {
 pub async fn get_account(tenant: Option<String>) -> Result<Account, AppError> {
     use crate::{error::ErrorCode, ssr};
 
-    ssr::answer(async {
+    ssr::respond(async {
         let user = ssr::signed_in(&ssr::request()?).await?;
         if tenant.is_some() && user.operator().is_none() {
             return Err(AppError::new(ErrorCode::TenantNotYours));
@@ -115,7 +115,7 @@ pub fn AccountPage() -> impl IntoView {
             Err(error) => view! { <Failure error /> }.into_any(),
             Ok(account) => {
                 let notice = notice.get_value().unwrap_or_default();
-                view! { <Facts account notice /> }.into_any()
+                view! { <AccountDetails account notice /> }.into_any()
             }
         })
     };
@@ -123,7 +123,7 @@ pub fn AccountPage() -> impl IntoView {
 }
 
 #[component]
-fn Facts(account: Account, notice: PasswordNotice) -> impl IntoView {
+fn AccountDetails(account: Account, notice: PasswordNotice) -> impl IntoView {
     let email = account.email;
     let tenant = account.tenant.map(|tenant| {
         view! { <div><dt>"Tenant"</dt><dd>{tenant}</dd></div> }

@@ -7,8 +7,8 @@ mod dom;
 #[path = "browser/no_dom.rs"]
 mod dom;
 #[cfg(feature = "hydrate")]
-mod press;
+mod pointer;
 
 pub use dom::*;
 #[cfg(feature = "hydrate")]
-pub use press::*;
+pub use pointer::*;

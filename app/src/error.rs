@@ -79,7 +79,7 @@ impl AppError {
             }
             ErrorCode::AlreadyDone => "This was done before.",
             ErrorCode::Internal => {
-                "Latchkey made a mistake. Its log says which. Try again, or ask your operator."
+                "Internal error. Ask your operator: the server’s log has the cause."
             }
             ErrorCode::Unreachable => {
                 "Latchkey can’t be reached. What you typed is kept. Try again when you are connected."
@@ -92,6 +92,19 @@ impl AppError {
         }
     }
 
+    /// Adds the request id to the message of an internal error: the operator finds the cause in the log by it.
+    #[must_use]
+    pub fn with_request_id(self, id: &str) -> Self {
+        if self.code == ErrorCode::Internal {
+            Self {
+                message: internal_error(id),
+                ..self
+            }
+        } else {
+            self
+        }
+    }
+
     /// A failure of validation.
     #[must_use]
     pub fn invalid(fields: Vec<FieldError>) -> Self {
@@ -100,6 +113,12 @@ impl AppError {
             ..Self::new(ErrorCode::Invalid)
         }
     }
+}
+
+/// The message of an internal error of the request with this id.
+#[must_use]
+pub fn internal_error(request_id: &str) -> String {
+    format!("Internal error. Give your operator the request id {request_id}.")
 }
 
 /// The message at the key limit, in the headers of the list and of the form.

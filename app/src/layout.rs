@@ -38,7 +38,7 @@ pub fn Layout(
     let console = Resource::new(move || tenant.get(), get_console);
     focus::follow_navigation();
     focus::let_escape_hide_tooltips();
-    Effect::new(|_| browser::watch_presses());
+    Effect::new(|_| browser::track_pointer());
     view! {
         <Transition>
             {Suspend::new(async move {

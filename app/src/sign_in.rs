@@ -37,7 +37,7 @@ pub async fn open_sign_in(return_to: Option<String>) -> Result<SignInForm, AppEr
 
     let response = use_context::<ResponseOptions>();
     let is_retry = use_context::<SignInFailure>().is_some();
-    ssr::answer(async {
+    ssr::respond(async {
         let request = ssr::request()?;
         match ssr::signed_in(&request).await {
             Ok(_) => {

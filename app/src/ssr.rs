@@ -36,6 +36,8 @@ pub struct RequestContext {
     pub bundle: Arc<Bundle>,
     /// The time of the request.
     pub now: DateTime<Utc>,
+    /// The id of the request, which the log and the response header `X-Request-Id` contain.
+    pub request_id: String,
     /// Scheme and host of the request, e.g. `https://keys.example`, for the curl command.
     pub origin: Option<String>,
 }
@@ -136,12 +138,15 @@ pub async fn tenant_request_of(
 ///
 /// # Errors
 /// As `work`. The message of an internal error names the request id.
-pub async fn answer<T>(work: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
+pub async fn respond<T>(work: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
     let response = use_context::<ResponseOptions>();
     let page = use_context::<Parts>()
         .and_then(|parts| parts.uri.path_and_query().map(ToString::to_string))
         .filter(|path| !path.starts_with(urls::SERVER_FUNCTIONS));
-    let result = work.await;
+    let result = match (work.await, use_context::<RequestContext>()) {
+        (Err(error), Some(request)) => Err(error.with_request_id(&request.request_id)),
+        (result, _) => result,
+    };
     if let (Err(error), Some(response)) = (&result, response) {
         match (error.code, page) {
             (ErrorCode::NotSignedIn, Some(page)) => redirect(&response, &urls::sign_in(&page)),

@@ -97,8 +97,8 @@ fn Status(code: ErrorCode, message: String) -> impl IntoView {
         ),
         ErrorCode::Internal => (
             "500",
-            "Latchkey made a mistake",
-            "Its log says which. Try again, or ask your operator.".to_owned(),
+            "Internal error",
+            message.trim_start_matches("Internal error. ").to_owned(),
             String::new(),
             "Try again",
         ),

@@ -7,7 +7,7 @@ use leptos_router::hooks::use_location;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    api_keys::dialog_target::page_of,
+    api_keys::dialog_target::page_path,
     components::KeyQuotaMeter,
     error::{AppError, ErrorCode},
     status_pages::Failure,
@@ -35,7 +35,7 @@ pub struct TenantLine {
 pub async fn list_tenants() -> Result<Vec<TenantLine>, AppError> {
     use crate::ssr;
 
-    ssr::answer(async {
+    ssr::respond(async {
         let request = ssr::request()?;
         let user = ssr::signed_in(&request).await?;
         let operator = user
@@ -117,7 +117,7 @@ fn TenantLink(tenant: TenantLine, path: Memo<String>) -> impl IntoView {
     let query = TenantQuery(Some(tenant.slug.clone()));
     let href = move || {
         let path = path.get();
-        query.url(match page_of(&path) {
+        query.url(match page_path(&path) {
             page if page.starts_with(urls::API_KEYS) => page,
             _ => urls::API_KEYS,
         })

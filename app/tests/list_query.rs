@@ -45,7 +45,7 @@ fn a_list_query_round_trips_through_its_url() {
     ] {
         parameters.insert(name, value.to_owned());
     }
-    assert_eq!(ListQuery::of(&parameters), query);
+    assert_eq!(ListQuery::parse(&parameters), query);
     assert_eq!(
         ListQuery::default().url(&TenantQuery::default(), PATH),
         PATH
@@ -59,13 +59,13 @@ fn unknown_filter_values_are_ignored() {
         parameters.insert(name, "sideways".to_owned());
     }
     parameters.insert("cursor", String::new());
-    assert_eq!(ListQuery::of(&parameters), ListQuery::default());
+    assert_eq!(ListQuery::parse(&parameters), ListQuery::default());
 }
 
 #[test]
 fn a_search_keeps_tenant_filters_and_order_and_starts_at_the_first_page() {
     let query = everything();
-    let carried = query.carried_by_search(&acme());
+    let carried = query.search_form_fields(&acme());
     assert_eq!(
         carried,
         [
@@ -77,17 +77,17 @@ fn a_search_keeps_tenant_filters_and_order_and_starts_at_the_first_page() {
     );
     assert!(
         ListQuery::default()
-            .carried_by_search(&TenantQuery::default())
+            .search_form_fields(&TenantQuery::default())
             .is_empty()
     );
-    let searching = query.searching("erp".to_owned());
+    let searching = query.with_search("erp".to_owned());
     assert_eq!((searching.q.as_str(), searching.cursor), ("erp", None));
 }
 
 #[test]
 fn clearing_removes_filters_and_search_and_keeps_the_order() {
     let cleared = everything().without_filters();
-    assert!(!cleared.filters());
+    assert!(!cleared.is_filtered());
     assert_eq!(cleared.sort, everything().sort);
     assert_eq!(cleared.cursor, None);
 }

@@ -1,7 +1,7 @@
 //! URLs of links and allowed targets of redirects.
 
 use app::{
-    api_keys::dialog_target::{DialogKind, DialogTarget, page_of},
+    api_keys::dialog_target::{DialogKind, DialogTarget, page_path},
     urls::{TenantQuery, local_path, sign_in},
 };
 
@@ -61,8 +61,8 @@ fn dialog_urls_are_parsed_as_written() {
             kind,
             id: "0198".to_owned(),
         };
-        assert_eq!(DialogTarget::of(&target.path()), Some(target.clone()));
-        assert_eq!(page_of(&target.path()), "/tenant-api-keys");
+        assert_eq!(DialogTarget::parse(&target.path()), Some(target.clone()));
+        assert_eq!(page_path(&target.path()), "/tenant-api-keys");
     }
     for other in [
         "/tenant-api-keys",
@@ -70,7 +70,7 @@ fn dialog_urls_are_parsed_as_written() {
         "/tenant-api-keys/1/delete",
         "/account",
     ] {
-        assert_eq!(DialogTarget::of(other), None);
-        assert_eq!(page_of(other), other);
+        assert_eq!(DialogTarget::parse(other), None);
+        assert_eq!(page_path(other), other);
     }
 }

@@ -72,6 +72,11 @@ pub(crate) fn current<T>(read: impl FnOnce(&RequestContext) -> T) -> Option<T> {
     CURRENT.try_with(read).ok()
 }
 
+/// The id of the request that this task handles; empty outside a request.
+pub(crate) fn current_id() -> String {
+    current(|request| request.id.to_string()).unwrap_or_default()
+}
+
 /// Notes which route was meant, for the log lines from now on.
 pub(crate) fn set_route(path: &MatchedPath) {
     // Noted once: a request has one route.

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use app::error::internal_error;
 use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
@@ -141,7 +142,7 @@ fn with_timeout(
             tracing::error!("a request panicked");
             (
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "Latchkey made a mistake. Try again, or ask your operator.\n",
+                format!("{}\n", internal_error(&request_id::current_id())),
             )
                 .into_response()
         }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::{
     form_state::{ALLOWLIST, FormState},
-    key_fields::FieldAbout,
+    key_fields::FieldLabel,
 };
 use crate::{
     browser,
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
     number: usize,
-    is_bad: bool,
+    is_invalid: bool,
 }
 
 /// The field.
@@ -41,13 +41,13 @@ pub fn AllowlistField(
         lines
             .get()
             .into_iter()
-            .map(|line| view! { <li data-bad=line.is_bad.then_some("")>{line.number}</li> })
+            .map(|line| view! { <li data-invalid=line.is_invalid.then_some("")>{line.number}</li> })
             .collect_view()
     };
     // Browsers with `field-sizing` ignore this.
     let rows = move || lines.with(Vec::len).max(5).to_string();
     let warnings = move || {
-        let list = Allowlist::parse_lines(&good_lines(&text.read())).unwrap_or_default();
+        let list = Allowlist::parse_lines(&valid_lines(&text.read())).unwrap_or_default();
         list.warnings()
             .into_iter()
             .map(|warning| view! { <Callout tone=Tone::Warning><p><strong>{warning}</strong></p></Callout> })
@@ -55,7 +55,7 @@ pub fn AllowlistField(
     };
     view! {
         <div class="field">
-            <FieldAbout
+            <FieldLabel
                 field=ALLOWLIST
                 optional=true
                 hint="One IP address or CIDR range a line, IPv4 or IPv6. Empty: any address."
@@ -72,14 +72,14 @@ pub fn AllowlistField(
                         autocapitalize="none"
                         aria-invalid=invalid(errors)
                         aria-describedby=described_by(ALLOWLIST.id, errors, "allowlist-hint")
-                        on:input=move |_| state.change(ALLOWLIST)
-                        on:blur=move |_| state.leave(ALLOWLIST)
+                        on:input=move |_| state.handle_input(ALLOWLIST)
+                        on:blur=move |_| state.handle_blur(ALLOWLIST)
                         inner_html=text_area_content(&state.initial().ip_allowlist)
                     ></textarea>
                 </div>
                 <FieldErrors field=ALLOWLIST.id errors />
                 {warnings}
-                <Connecting state text client />
+                <ClientAddressNote state text client />
             </div>
         </div>
     }
@@ -87,7 +87,7 @@ pub fn AllowlistField(
 
 /// The client's address, whether the list would refuse it, and a button that adds it.
 #[component]
-fn Connecting(state: FormState, text: Memo<String>, client: ClientAddress) -> impl IntoView {
+fn ClientAddressNote(state: FormState, text: Memo<String>, client: ClientAddress) -> impl IntoView {
     let Some(address) = client.ip() else {
         return view! {
             <p class="hint">
@@ -97,7 +97,7 @@ fn Connecting(state: FormState, text: Memo<String>, client: ClientAddress) -> im
         .into_any();
     };
     let list =
-        Memo::new(move |_| Allowlist::parse_lines(&good_lines(&text.read())).unwrap_or_default());
+        Memo::new(move |_| Allowlist::parse_lines(&valid_lines(&text.read())).unwrap_or_default());
     let is_refused = move || list.with(|list| !list.admits(client));
     let has_it = move || list.with(|list| !list.is_empty() && list.admits(client));
     let add = move |_| {
@@ -108,7 +108,7 @@ fn Connecting(state: FormState, text: Memo<String>, client: ClientAddress) -> im
             "\n"
         };
         browser::set_value(ALLOWLIST.id, &format!("{text}{separator}{address}\n"));
-        state.change(ALLOWLIST);
+        state.handle_input(ALLOWLIST);
         browser::focus(ALLOWLIST.id);
     };
     view! {
@@ -129,20 +129,20 @@ fn numbered(text: &str, shows_errors: bool) -> Vec<Line> {
         .enumerate()
         .map(|(index, line)| Line {
             number: index + 1,
-            is_bad: shows_errors && !is_good(line),
+            is_invalid: shows_errors && !is_valid(line),
         })
         .collect()
 }
 
 /// The valid lines. Warnings about the list appear before every line is valid.
-fn good_lines(text: &str) -> String {
+fn valid_lines(text: &str) -> String {
     text.split('\n')
-        .filter(|line| is_good(line))
+        .filter(|line| is_valid(line))
         .collect::<Vec<_>>()
         .join("\n")
 }
 
-fn is_good(line: &str) -> bool {
+fn is_valid(line: &str) -> bool {
     let entry = line.trim_matches([' ', '\t', '\r']);
     entry.is_empty() || parse_network(entry).is_some()
 }

@@ -21,7 +21,7 @@ pub fn DateInput(
     /// The current value.
     value: RwSignal<String>,
     /// Whether it was left once; errors are shown from then on.
-    is_judged: RwSignal<bool>,
+    is_touched: RwSignal<bool>,
     /// Its errors.
     errors: Signal<Vec<String>>,
     /// The id of its hint.
@@ -40,9 +40,9 @@ pub fn DateInput(
             aria-describedby=described_by(id, errors, hint)
             on:input=move |_| read()
             on:blur=move |_| {
-                browser::after_press(move || {
+                browser::after_pointer_release(move || {
                     // The dialog may be closed by now.
-                    if is_judged.try_set(true).is_none() {
+                    if is_touched.try_set(true).is_none() {
                         read();
                     }
                 });

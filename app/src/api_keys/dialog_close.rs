@@ -1,4 +1,4 @@
-//! Closing a dialog: links to the list, which also work without a script.
+//! DialogClose a dialog: links to the list, which also work without a script.
 
 use leptos::{prelude::*, web_sys::MouseEvent};
 
@@ -12,7 +12,7 @@ pub struct DialogClose {
     /// Navigates to the list.
     pub run: Callback<()>,
     /// Whether closing is disabled.
-    pub is_closed: RwSignal<bool>,
+    pub is_disabled: RwSignal<bool>,
     /// Whether the list has to be reloaded when the dialog closes.
     pub is_stale: RwSignal<bool>,
 }
@@ -20,9 +20,9 @@ pub struct DialogClose {
 impl DialogClose {
     /// The same, disabled while a response is awaited: after closing, the outcome could not be shown (`browser::hold`).
     #[must_use]
-    pub fn unless(self, is_busy: RwSignal<bool>) -> Self {
+    pub fn disabled_while(self, is_busy: RwSignal<bool>) -> Self {
         Self {
-            is_closed: is_busy,
+            is_disabled: is_busy,
             ..self
         }
     }
@@ -52,7 +52,7 @@ pub fn CancelLink(
             class="button"
             href=close.url
             data-focus=has_focus.then_some("")
-            aria-disabled=flag(close.is_closed)
+            aria-disabled=flag(close.is_disabled)
             on:click=close.on_click()
         >
             {label}

@@ -45,7 +45,7 @@ pub struct DialogTarget {
 impl DialogTarget {
     /// Parses a path such as `/tenant-api-keys/{id}/rotate`.
     #[must_use]
-    pub fn of(path: &str) -> Option<Self> {
+    pub fn parse(path: &str) -> Option<Self> {
         let (id, word) = path
             .strip_prefix(urls::API_KEYS)?
             .strip_prefix('/')?
@@ -67,15 +67,15 @@ impl DialogTarget {
 
     /// The id of the link in the list that opens the dialog. The focus returns to it.
     #[must_use]
-    pub fn opener(&self) -> String {
+    pub fn opener_id(&self) -> String {
         format!("{}-{}", self.kind.as_str(), self.id)
     }
 }
 
 /// The path of the page: for a dialog over the list, that of the list.
 #[must_use]
-pub fn page_of(path: &str) -> &str {
-    if DialogTarget::of(path).is_some() {
+pub fn page_path(path: &str) -> &str {
+    if DialogTarget::parse(path).is_some() {
         urls::API_KEYS
     } else {
         path

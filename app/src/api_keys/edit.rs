@@ -13,7 +13,7 @@ use super::{
     dialog_close::{CancelLink, CloseLink, DialogClose},
     dialog_parts::AlreadyRevoked,
     dialog_target::{DialogKind, DialogTarget},
-    form_state::{FormState, rules_of_edit},
+    form_state::{FormState, validate_edit},
     form_summary::FormSummary,
     key_fields::{DescriptionField, GroupField, NameField},
     rejected_form::{RejectedForm, hidden},
@@ -38,7 +38,7 @@ pub fn EditDialog(
     /// The key, and the data of its form.
     context: EditContext,
     /// The form as it was sent without a script and rejected.
-    refused: Option<RejectedForm>,
+    rejected: Option<RejectedForm>,
     /// Closes the dialog.
     close: DialogClose,
     /// Called after the key is saved; reloads the list.
@@ -56,17 +56,17 @@ pub fn EditDialog(
             .into_any();
     }
     let opened = KeyForm::of(&key);
-    let (typed, failure, conflict) = match refused {
-        Some(refused) => {
+    let (typed, failure, conflict) = match rejected {
+        Some(rejected) => {
             // The notice about the conflict replaces the failure.
-            let failure = refused.conflict.is_none().then_some(refused.error);
-            (refused.form, failure, refused.conflict)
+            let failure = rejected.conflict.is_none().then_some(rejected.error);
+            (rejected.form, failure, rejected.conflict)
         }
         None => (opened.clone(), None, None),
     };
-    let state = FormState::new(today(form.now), typed, rules_of_edit);
+    let state = FormState::new(today(form.now), typed, validate_edit);
     if let Some(failure) = &failure {
-        state.refuse(failure.fields.clone());
+        state.show_server_errors(failure.fields.clone());
     }
     let form_state = EditState {
         fields: state,
@@ -80,10 +80,10 @@ pub fn EditDialog(
     // Reads what was typed before the script started, or what the browser restored after a reload.
     Effect::new(move |_| state.read());
     let leave = DialogClose {
-        run: Callback::new(move |()| form_state.leave(close)),
+        run: Callback::new(move |()| form_state.close_or_ask(close)),
         ..close
     }
-    .unless(form_state.submission.is_busy);
+    .disabled_while(form_state.submission.is_busy);
     let on_cancel = leave.run;
     // The URL of this dialog over the same list.
     let path = DialogTarget {
@@ -144,7 +144,7 @@ struct EditState {
 
 impl EditState {
     /// Closes the dialog; asks first if typed changes would be lost.
-    fn leave(self, close: DialogClose) {
+    fn close_or_ask(self, close: DialogClose) {
         let typed = self.fields.form.get_untracked();
         if self.opened.with_value(|opened| *opened == typed) {
             close.run.run(());
@@ -165,7 +165,7 @@ impl EditState {
                 return;
             }
             self.is_asking.set(false);
-            let errors = self.fields.judge_all();
+            let errors = self.fields.validate_all();
             if !errors.is_empty() {
                 self.submission.failure.set(Some(AppError::invalid(errors)));
                 return;
@@ -177,7 +177,7 @@ impl EditState {
             );
             self.submission.send(async move {
                 let result = edit_api_key(tenant, id, version, form, Some(self.form_id)).await;
-                self.fields.refuse_fields_of(&result);
+                self.fields.show_errors_of(&result);
                 match result? {
                     Edited::Saved(receipt) => saved.run(receipt),
                     // The dialog may be closed by now.

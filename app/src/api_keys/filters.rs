@@ -89,7 +89,7 @@ pub fn FilterBar(
 ) -> impl IntoView {
     let tenant = use_tenant();
     let clear = move || {
-        query.with(ListQuery::filters).then(|| {
+        query.with(ListQuery::is_filtered).then(|| {
             let href = query.with(|query| query.without_filters().url(&tenant.get(), urls::API_KEYS));
             view! { <a class="button button-s button-text" href=href data-noscroll="">"Clear all"</a> }
         })
@@ -175,7 +175,7 @@ fn Search(query: Memo<ListQuery>) -> impl IntoView {
         applied.set_value(text.clone());
         let url = query.with_untracked(|query| {
             query
-                .searching(text)
+                .with_search(text)
                 .url(&tenant.get_untracked(), urls::API_KEYS)
         });
         let options = NavigateOptions {
@@ -206,7 +206,7 @@ fn Search(query: Memo<ListQuery>) -> impl IntoView {
     };
     // The other parameters, as hidden fields.
     let carried = move || {
-        let fields = query.with(|query| query.carried_by_search(&tenant.get()));
+        let fields = query.with(|query| query.search_form_fields(&tenant.get()));
         fields
             .into_iter()
             .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })

@@ -53,17 +53,17 @@ pub const ALLOWLIST: Field = Field {
 pub const FIELDS: [Field; 5] = [NAME, DESCRIPTION, GROUP, EXPIRES, ALLOWLIST];
 
 /// The validation of a form: as a new key on the given date, or as an edit.
-pub type Rules = fn(&KeyForm, NaiveDate) -> Vec<FieldError>;
+pub type Validation = fn(&KeyForm, NaiveDate) -> Vec<FieldError>;
 
 /// Validates a new key.
 #[must_use]
-pub fn rules_of_new(form: &KeyForm, today: NaiveDate) -> Vec<FieldError> {
+pub fn validate_new(form: &KeyForm, today: NaiveDate) -> Vec<FieldError> {
     form.validate(today).err().unwrap_or_default()
 }
 
 /// Validates an edit, which has no expiration date.
 #[must_use]
-pub fn rules_of_edit(form: &KeyForm, _today: NaiveDate) -> Vec<FieldError> {
+pub fn validate_edit(form: &KeyForm, _today: NaiveDate) -> Vec<FieldError> {
     form.validate_edit().err().unwrap_or_default()
 }
 
@@ -76,11 +76,11 @@ pub struct FormState {
     /// The initial values.
     initial: StoredValue<KeyForm>,
     /// The errors of validation.
-    broken: Memo<Vec<FieldError>>,
+    errors_of_validation: Memo<Vec<FieldError>>,
     /// The fields that were left once; their errors are shown.
-    judged: RwSignal<HashSet<&'static str>>,
+    touched: RwSignal<HashSet<&'static str>>,
     /// The server's errors of fields that have not changed since.
-    from_server: RwSignal<Vec<FieldError>>,
+    server_errors: RwSignal<Vec<FieldError>>,
     /// The server's date.
     pub today: NaiveDate,
 }
@@ -88,15 +88,15 @@ pub struct FormState {
 impl FormState {
     /// A form with these initial values, on the server's date `today`.
     #[must_use]
-    pub fn new(today: NaiveDate, initial: KeyForm, rules: Rules) -> Self {
+    pub fn new(today: NaiveDate, initial: KeyForm, validate: Validation) -> Self {
         let form = RwSignal::new(initial.clone());
-        let broken = Memo::new(move |_| form.with(|form| rules(form, today)));
+        let errors_of_validation = Memo::new(move |_| form.with(|form| validate(form, today)));
         Self {
             form,
             initial: StoredValue::new(initial),
-            broken,
-            judged: RwSignal::default(),
-            from_server: RwSignal::default(),
+            errors_of_validation,
+            touched: RwSignal::default(),
+            server_errors: RwSignal::default(),
             today,
         }
     }
@@ -121,7 +121,7 @@ impl FormState {
         browser::set_value(GROUP.id, &form.authorization_group_id);
         browser::set_value(ALLOWLIST.id, &form.ip_allowlist);
         self.initial.set_value(form);
-        self.from_server.set(Vec::new());
+        self.server_errors.set(Vec::new());
         self.read();
     }
 
@@ -137,17 +137,19 @@ impl FormState {
     }
 
     /// Handles an input event.
-    pub fn change(self, field: Field) {
+    pub fn handle_input(self, field: Field) {
         self.read();
-        self.from_server
+        self.server_errors
             .update(|errors| errors.retain(|error| error.field != field.name));
     }
 
     /// Handles a blur event. Waits until no pointer button is pressed: an error message that appears moves the content below it, and the
     /// button would move away from under the pointer.
-    pub fn leave(self, field: Field) {
-        browser::after_press(move || {
-            let is_known = self.judged.try_update(|judged| judged.insert(field.name));
+    pub fn handle_blur(self, field: Field) {
+        browser::after_pointer_release(move || {
+            let is_known = self
+                .touched
+                .try_update(|touched| touched.insert(field.name));
             // The page may be closed by now.
             if is_known.is_some() {
                 self.read();
@@ -157,23 +159,23 @@ impl FormState {
 
     /// Validates every field and returns the errors.
     #[must_use]
-    pub fn judge_all(self) -> Vec<FieldError> {
+    pub fn validate_all(self) -> Vec<FieldError> {
         self.read();
-        self.judged
+        self.touched
             .set(FIELDS.iter().map(|field| field.name).collect());
-        self.from_server.set(Vec::new());
-        self.broken.get_untracked()
+        self.server_errors.set(Vec::new());
+        self.errors_of_validation.get_untracked()
     }
 
     /// Shows the server's errors.
-    pub fn refuse(self, errors: Vec<FieldError>) {
-        self.from_server.set(errors);
+    pub fn show_server_errors(self, errors: Vec<FieldError>) {
+        self.server_errors.set(errors);
     }
 
     /// Shows the server's errors if the result has some.
-    pub fn refuse_fields_of<T>(self, result: &Result<T, AppError>) {
+    pub fn show_errors_of<T>(self, result: &Result<T, AppError>) {
         if let Err(error) = result {
-            self.from_server.try_set(error.fields.clone());
+            self.server_errors.try_set(error.fields.clone());
         }
     }
 
@@ -185,13 +187,13 @@ impl FormState {
             of_field.map(|error| error.message.clone()).collect()
         };
         let errors = Memo::new(move |_| {
-            let messages = if self.judged.with(|judged| judged.contains(field.name)) {
-                self.broken.with(messages_of)
+            let messages = if self.touched.with(|touched| touched.contains(field.name)) {
+                self.errors_of_validation.with(messages_of)
             } else {
                 Vec::new()
             };
             if messages.is_empty() {
-                self.from_server.with(messages_of)
+                self.server_errors.with(messages_of)
             } else {
                 messages
             }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     allowlist_field::AllowlistField,
-    form_state::{FormState, rules_of_new},
+    form_state::{FormState, validate_new},
     form_summary::FormSummary,
     idempotency_field::IdempotencyField,
     key_fields::{DescriptionField, ExpiresField, GroupField, NameField},
@@ -36,19 +36,19 @@ use crate::{
 #[component]
 pub fn GeneratePage() -> impl IntoView {
     let tenant = use_named_tenant();
-    let refused = StoredValue::new(use_rejected_form());
+    let rejected = StoredValue::new(use_rejected_form());
     let context = Resource::new(move || tenant.get(), open_key_form);
     let page = move || {
         context.get().map(|context| match context {
             Err(error) => view! { <TenantPageFailure error /> }.into_any(),
-            Ok(context) => view! { <Page context refused=refused.get_value() /> }.into_any(),
+            Ok(context) => view! { <Page context rejected=rejected.get_value() /> }.into_any(),
         })
     };
     view! { <Transition>{page}</Transition> }
 }
 
 #[component]
-fn Page(context: KeyFormContext, refused: Option<RejectedForm>) -> impl IntoView {
+fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoView {
     let KeyFormContext {
         groups,
         usage,
@@ -57,13 +57,13 @@ fn Page(context: KeyFormContext, refused: Option<RejectedForm>) -> impl IntoView
         form_id,
     } = context;
     let tenant = use_tenant();
-    let (typed, failure) = match refused {
-        Some(refused) => (refused.form, Some(refused.error)),
+    let (typed, failure) = match rejected {
+        Some(rejected) => (rejected.form, Some(rejected.error)),
         None => (KeyForm::default(), None),
     };
-    let state = FormState::new(today(now), typed, rules_of_new);
+    let state = FormState::new(today(now), typed, validate_new);
     if let Some(failure) = &failure {
-        state.refuse(failure.fields.clone());
+        state.show_server_errors(failure.fields.clone());
     }
     let issued = RwSignal::new(None::<Issued>);
     // Reads what was typed before the script started, or what the browser restored after a reload.
@@ -133,7 +133,7 @@ fn GenerateForm(
         if is_busy.get_untracked() || issued.with_untracked(Option::is_some) {
             return;
         }
-        let errors = state.judge_all();
+        let errors = state.validate_all();
         if !errors.is_empty() {
             failure.set(Some(AppError::invalid(errors)));
             return;
@@ -141,7 +141,7 @@ fn GenerateForm(
         let (tenant, form) = (tenant.get_untracked().0, state.form.get_untracked());
         submission.send(async move {
             let result = generate_api_key(tenant, form, Some(form_id)).await;
-            state.refuse_fields_of(&result);
+            state.show_errors_of(&result);
             // The page may be closed by now.
             issued.try_set(Some(result?));
             Ok(())

@@ -18,7 +18,7 @@ use crate::{
 
 /// The label and hint of a field. Optional fields are marked, because most are optional.
 #[component]
-pub fn FieldAbout(
+pub fn FieldLabel(
     /// The field.
     field: Field,
     /// Whether it is optional.
@@ -47,7 +47,7 @@ pub fn NameField(
     let errors = state.errors(NAME);
     view! {
         <div class="field">
-            <FieldAbout field=NAME hint="What it is for: the system, not the person." />
+            <FieldLabel field=NAME hint="What it is for: the system, not the person." />
             <div class="field-control">
                 <input
                     class="input"
@@ -60,8 +60,8 @@ pub fn NameField(
                     autocomplete="off"
                     aria-invalid=invalid(errors)
                     aria-describedby=described_by(NAME.id, errors, "name-hint")
-                    on:input=move |_| state.change(NAME)
-                    on:blur=move |_| state.leave(NAME)
+                    on:input=move |_| state.handle_input(NAME)
+                    on:blur=move |_| state.handle_blur(NAME)
                 />
                 <FieldErrors field=NAME.id errors />
             </div>
@@ -88,7 +88,7 @@ pub fn DescriptionField(
     };
     view! {
         <div class="field">
-            <FieldAbout field=DESCRIPTION optional=true hint="Who to ask before it is rotated." />
+            <FieldLabel field=DESCRIPTION optional=true hint="Who to ask before it is rotated." />
             <div class="field-control">
                 <textarea
                     class="input"
@@ -97,8 +97,8 @@ pub fn DescriptionField(
                     rows="3"
                     aria-invalid=invalid(errors)
                     aria-describedby=described_by(DESCRIPTION.id, errors, "description-hint description-count")
-                    on:input=move |_| state.change(DESCRIPTION)
-                    on:blur=move |_| state.leave(DESCRIPTION)
+                    on:input=move |_| state.handle_input(DESCRIPTION)
+                    on:blur=move |_| state.handle_blur(DESCRIPTION)
                     inner_html=text_area_content(&state.initial().description)
                 ></textarea>
                 <div class="field-foot">
@@ -154,7 +154,7 @@ pub fn GroupField(
     };
     view! {
         <div class="field">
-            <FieldAbout field=GROUP hint="Everything the key may do." />
+            <FieldLabel field=GROUP hint="Everything the key may do." />
             <div class="field-control">
                 <div class="select">
                     <select
@@ -164,8 +164,8 @@ pub fn GroupField(
                         required
                         aria-invalid=invalid(errors)
                         aria-describedby=described_by(GROUP.id, errors, "group-hint group-permissions")
-                        on:change=move |_| state.change(GROUP)
-                        on:blur=move |_| state.leave(GROUP)
+                        on:change=move |_| state.handle_input(GROUP)
+                        on:blur=move |_| state.handle_blur(GROUP)
                     >
                         <option value="">"Choose a group"</option>
                         {options}
@@ -191,7 +191,7 @@ pub fn ExpiresField(
     let errors = state.errors(EXPIRES);
     view! {
         <div class="field">
-            <FieldAbout
+            <FieldLabel
                 field=EXPIRES
                 optional=true
                 hint="The key works until the end of that day, UTC. Empty: it never expires."
@@ -206,8 +206,8 @@ pub fn ExpiresField(
                     min=tomorrow(state.today)
                     aria-invalid=invalid(errors)
                     aria-describedby=described_by(EXPIRES.id, errors, "expires-hint")
-                    on:input=move |_| state.change(EXPIRES)
-                    on:blur=move |_| state.leave(EXPIRES)
+                    on:input=move |_| state.handle_input(EXPIRES)
+                    on:blur=move |_| state.handle_blur(EXPIRES)
                 />
                 <FieldErrors field=EXPIRES.id errors />
             </div>

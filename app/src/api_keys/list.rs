@@ -80,8 +80,8 @@ pub fn ApiKeysPage() -> impl IntoView {
     let tenant = use_named_tenant();
     let path = use_location().pathname;
     let parameters = use_query_map();
-    let query = Memo::new(move |_| parameters.with(ListQuery::of));
-    let target = Memo::new(move |_| path.with(|path| DialogTarget::of(path)));
+    let query = Memo::new(move |_| parameters.with(ListQuery::parse));
+    let target = Memo::new(move |_| path.with(|path| DialogTarget::parse(path)));
     let list = Resource::new(
         move || (tenant.get(), query.get()),
         |(tenant, query)| list_api_keys(tenant, KeyQuery::from(query)),
@@ -90,9 +90,9 @@ pub fn ApiKeysPage() -> impl IntoView {
         move || (tenant.get(), target.get()),
         |(tenant, target)| open_dialog(tenant, target),
     );
-    let refused = StoredValue::new(use_rejected_form());
+    let rejected = StoredValue::new(use_rejected_form());
     // The rejected form belongs to the page as it was loaded, not to a dialog that is opened later.
-    Effect::new(move |_| request_animation_frame(move || refused.set_value(None)));
+    Effect::new(move |_| request_animation_frame(move || rejected.set_value(None)));
     // Only the browser shows a pending state: the server renders the page when everything is loaded.
     let is_pending = RwSignal::new(false);
     let is_hydrated = RwSignal::new(false);
@@ -102,7 +102,7 @@ pub fn ApiKeysPage() -> impl IntoView {
     let keys = Suspend::new(async move {
         // Memos over the resources are created after these are loaded, as in the layout.
         let _ = (list.await, dialog.await);
-        view! { <Keys list dialog query target is_busy refused /> }
+        view! { <Keys list dialog query target is_busy rejected /> }
     });
     // The effect that sets the signal also runs on the server, where it could outlive the page and use a disposed signal.
     #[cfg(feature = "ssr")]
@@ -126,19 +126,19 @@ fn Keys(
     query: Memo<ListQuery>,
     target: Memo<Option<DialogTarget>>,
     is_busy: Signal<bool>,
-    refused: StoredValue<Option<RejectedForm>>,
+    rejected: StoredValue<Option<RejectedForm>>,
 ) -> impl IntoView {
     let failure = Memo::new(move |_| {
         let of_list = list
             .get()
             .and_then(Result::err)
-            .filter(|error| !holds_back(error));
+            .filter(|error| !is_temporary(error));
         let of_dialog = dialog.get().and_then(Result::err);
         of_list.or(of_dialog)
     });
     let loaded = Memo::new(move |_| list.get().and_then(Result::ok));
-    let held_back = Memo::new(move |_| {
-        let error = list.get().and_then(Result::err).filter(holds_back);
+    let unavailable = Memo::new(move |_| {
+        let error = list.get().and_then(Result::err).filter(is_temporary);
         error.map(|error| error.message)
     });
     let open = Memo::new(move |_| {
@@ -151,27 +151,26 @@ fn Keys(
     let reload = Callback::new(move |()| list.refetch());
     move || match failure.get() {
         Some(error) => view! { <TenantPageFailure error /> }.into_any(),
-        None => {
-            view! { <Page loaded held_back open query target reload is_busy refused /> }.into_any()
-        }
+        None => view! { <Page loaded unavailable open query target reload is_busy rejected /> }
+            .into_any(),
     }
 }
 
 /// Whether only the list is temporarily unavailable: the page stays, with its filters.
-fn holds_back(error: &AppError) -> bool {
+fn is_temporary(error: &AppError) -> bool {
     error.code == ErrorCode::TooManyRequests
 }
 
 #[component]
 fn Page(
     loaded: Memo<Option<KeyList>>,
-    held_back: Memo<Option<String>>,
+    unavailable: Memo<Option<String>>,
     open: Memo<OpenDialog>,
     query: Memo<ListQuery>,
     target: Memo<Option<DialogTarget>>,
     reload: Callback<()>,
     is_busy: Signal<bool>,
-    refused: StoredValue<Option<RejectedForm>>,
+    rejected: StoredValue<Option<RejectedForm>>,
 ) -> impl IntoView {
     let tenant = use_tenant();
     let navigate = use_navigate();
@@ -187,28 +186,28 @@ fn Page(
             };
             navigate(&url.get_untracked(), options);
         }),
-        is_closed: RwSignal::new(false),
+        is_disabled: RwSignal::new(false),
         is_stale,
     };
     let opener_is_gone = RwSignal::new(false);
-    return_focus(target, opener_is_gone);
+    restore_focus(target, opener_is_gone);
     Effect::new(move |_| {
         if target.with(Option::is_none) && is_stale.get_untracked() {
             is_stale.set(false);
             reload.run(());
         }
     });
-    let said = RwSignal::new(String::new());
+    let message = RwSignal::new(String::new());
     // A message is about the last change only.
     Effect::new(move |_| {
         if target.with(Option::is_some) {
-            said.set(String::new());
+            message.set(String::new());
         }
     });
     let done = move |what: &str, receipt: Option<Propagation>| {
         reload.run(());
         close.run.run(());
-        said.set(receipt.map_or_else(String::new, |receipt| receipt.sentence(what)));
+        message.set(receipt.map_or_else(String::new, |receipt| receipt.sentence(what)));
     };
     let revoked = Callback::new(move |receipt| {
         opener_is_gone.set(true);
@@ -229,8 +228,8 @@ fn Page(
         };
         view! { <Title text /> }
     };
-    let list = move || match held_back.get() {
-        Some(message) => view! { <HeldBack message url /> }.into_any(),
+    let list = move || match unavailable.get() {
+        Some(message) => view! { <ListUnavailable message url /> }.into_any(),
         None => view! {
             <KeyTable list=loaded query is_busy />
             <Pager list=loaded query />
@@ -240,7 +239,7 @@ fn Page(
     };
     let keys = move || {
         if is_empty.get() {
-            view! { <NothingYet list=loaded /> }.into_any()
+            view! { <NoKeys list=loaded /> }.into_any()
         } else {
             view! {
                 <FilterBar query />
@@ -250,16 +249,16 @@ fn Page(
         }
     };
     let dialog = move || {
-        let refused = refused.get_value();
+        let rejected = rejected.get_value();
         open.get().map(|opened| match opened {
             Opened::Edit(context) => {
-                view! { <EditDialog context=*context refused close saved /> }.into_any()
+                view! { <EditDialog context=*context rejected close saved /> }.into_any()
             }
             Opened::Rotate(detail) => {
-                view! { <RotateDialog detail=*detail refused close reload /> }.into_any()
+                view! { <RotateDialog detail=*detail rejected close reload /> }.into_any()
             }
             Opened::Revoke(detail) => {
-                view! { <RevokeDialog detail=*detail refused close revoked /> }.into_any()
+                view! { <RevokeDialog detail=*detail rejected close revoked /> }.into_any()
             }
         })
     };
@@ -271,39 +270,39 @@ fn Page(
             {keys}
         </div>
         {dialog}
-        <Said said />
+        <Toast message />
     }
     .into_any()
 }
 
 /// How long a message is shown that requires no action.
-const SAID_FOR: Duration = Duration::from_secs(8);
+const TOAST_DURATION: Duration = Duration::from_secs(8);
 
 /// The outcome of the last change where the list does not show it.
 #[component]
-fn Said(said: RwSignal<String>) -> impl IntoView {
+fn Toast(message: RwSignal<String>) -> impl IntoView {
     Effect::new(move |_| {
-        let now = said.get();
+        let now = message.get();
         if !now.is_empty() {
             set_timeout(
                 move || {
                     // A newer message has its own timeout.
-                    if said.try_get_untracked() == Some(now) {
-                        said.set(String::new());
+                    if message.try_get_untracked() == Some(now) {
+                        message.set(String::new());
                     }
                 },
-                SAID_FOR,
+                TOAST_DURATION,
             );
         }
     });
-    let dismiss = move || said.set(String::new());
+    let dismiss = move || message.set(String::new());
     let message = move || {
-        let said = said.get();
-        (!said.is_empty()).then(|| {
+        let message = message.get();
+        (!message.is_empty()).then(|| {
             view! {
                 <div class="toast">
                     <Icon name="check" />
-                    <p>{said}</p>
+                    <p>{message}</p>
                     <button
                         class="icon-button"
                         type="button"
@@ -320,13 +319,13 @@ fn Said(said: RwSignal<String>) -> impl IntoView {
 }
 
 /// When a dialog closes, returns the focus to the link that opened it, or to the title if that is gone or about to go.
-fn return_focus(target: Memo<Option<DialogTarget>>, opener_is_gone: RwSignal<bool>) {
+fn restore_focus(target: Memo<Option<DialogTarget>>, opener_is_gone: RwSignal<bool>) {
     Effect::new(move |before: Option<Option<DialogTarget>>| {
         let now = target.get();
         if let (Some(Some(before)), None) = (before, &now) {
             let mut places = vec!["page-title".to_owned()];
             if !opener_is_gone.get_untracked() {
-                places.insert(0, before.opener());
+                places.insert(0, before.opener_id());
             }
             opener_is_gone.set(false);
             browser::focus_first(places);
@@ -337,7 +336,7 @@ fn return_focus(target: Memo<Option<DialogTarget>>, opener_is_gone: RwSignal<boo
 
 /// Replaces a list that could not be loaded.
 #[component]
-fn HeldBack(message: String, url: Signal<String>) -> impl IntoView {
+fn ListUnavailable(message: String, url: Signal<String>) -> impl IntoView {
     view! {
         <section class="empty" role="status">
             <p>{message}</p>
@@ -347,7 +346,7 @@ fn HeldBack(message: String, url: Signal<String>) -> impl IntoView {
 }
 
 #[component]
-fn NothingYet(list: Memo<Option<KeyList>>) -> impl IntoView {
+fn NoKeys(list: Memo<Option<KeyList>>) -> impl IntoView {
     let button = move || {
         let usage = list.with(|list| list.as_ref().map(|list| list.summary.quota));
         usage.map(|usage| view! { <GenerateButton usage /> })

@@ -27,21 +27,22 @@ pub struct ListQuery {
 impl ListQuery {
     /// Parses the parameters of a URL.
     #[must_use]
-    pub fn of(parameters: &ParamsMap) -> Self {
-        let word = |name: &str| parameters.get(name);
+    pub fn parse(parameters: &ParamsMap) -> Self {
+        let parameter = |name: &str| parameters.get(name);
         Self {
-            status: word("status").and_then(|word| KeyStatus::from_word(&word)),
-            expiration: word("expiration").and_then(|word| ExpirationState::from_word(&word)),
+            status: parameter("status").and_then(|parameter| KeyStatus::from_word(&parameter)),
+            expiration: parameter("expiration")
+                .and_then(|parameter| ExpirationState::from_word(&parameter)),
             // Cut to the length of the search field, which shows it.
-            q: word("q")
+            q: parameter("q")
                 .unwrap_or_default()
                 .chars()
                 .take(KeyQuery::MAX_SEARCH)
                 .collect(),
-            sort: word("sort")
-                .and_then(|word| KeySort::parse(&word))
+            sort: parameter("sort")
+                .and_then(|parameter| KeySort::parse(&parameter))
                 .unwrap_or_default(),
-            cursor: word("cursor").filter(|cursor| !cursor.is_empty()),
+            cursor: parameter("cursor").filter(|cursor| !cursor.is_empty()),
         }
     }
 
@@ -57,13 +58,13 @@ impl ListQuery {
 
     /// Whether the query filters keys.
     #[must_use]
-    pub fn filters(&self) -> bool {
+    pub fn is_filtered(&self) -> bool {
         self.status.is_some() || self.expiration.is_some() || !self.q.is_empty()
     }
 
     /// The filters as text, e.g. `Active, Expiring Soon`; `None` without filters.
     #[must_use]
-    pub fn in_words(&self) -> Option<String> {
+    pub fn describe(&self) -> Option<String> {
         let status = self.status.map(|status| match status {
             KeyStatus::Active => "Active".to_owned(),
             KeyStatus::Revoked => "Revoked".to_owned(),
@@ -105,7 +106,7 @@ impl ListQuery {
 
     /// The query with the search `q`, from the first page.
     #[must_use]
-    pub fn searching(&self, q: String) -> Self {
+    pub fn with_search(&self, q: String) -> Self {
         Self {
             q,
             cursor: None,
@@ -125,12 +126,12 @@ impl ListQuery {
     /// `path` with this query, in that tenant.
     #[must_use]
     pub fn url(&self, tenant: &TenantQuery, path: &str) -> String {
-        let sort = self.sort_word();
+        let sort = self.sort_parameter();
         tenant.url_with(
             path,
             &[
-                ("status", self.status_word()),
-                ("expiration", self.expiration_word()),
+                ("status", self.status_parameter()),
+                ("expiration", self.expiration_parameter()),
                 ("q", &self.q),
                 ("sort", &sort),
                 ("cursor", self.cursor.as_deref().unwrap_or_default()),
@@ -140,12 +141,12 @@ impl ListQuery {
 
     /// The hidden fields of the search form: every parameter except the search and the cursor.
     #[must_use]
-    pub fn carried_by_search(&self, tenant: &TenantQuery) -> Vec<(&'static str, String)> {
+    pub fn search_form_fields(&self, tenant: &TenantQuery) -> Vec<(&'static str, String)> {
         [
             ("tenant", tenant.0.clone().unwrap_or_default()),
-            ("status", self.status_word().to_owned()),
-            ("expiration", self.expiration_word().to_owned()),
-            ("sort", self.sort_word()),
+            ("status", self.status_parameter().to_owned()),
+            ("expiration", self.expiration_parameter().to_owned()),
+            ("sort", self.sort_parameter()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
@@ -153,7 +154,7 @@ impl ListQuery {
     }
 
     /// The order's parameter; empty for the default order.
-    fn sort_word(&self) -> String {
+    fn sort_parameter(&self) -> String {
         if self.sort == KeySort::default() {
             String::new()
         } else {
@@ -161,11 +162,11 @@ impl ListQuery {
         }
     }
 
-    fn status_word(&self) -> &'static str {
+    fn status_parameter(&self) -> &'static str {
         self.status.map(KeyStatus::as_str).unwrap_or_default()
     }
 
-    fn expiration_word(&self) -> &'static str {
+    fn expiration_parameter(&self) -> &'static str {
         self.expiration
             .map(ExpirationState::as_str)
             .unwrap_or_default()

@@ -13,16 +13,16 @@ pub fn Pager(
     /// The query in the URL.
     query: Memo<ListQuery>,
 ) -> impl IntoView {
-    let text = move || list.with(|list| list.as_ref().map(range_in_words));
+    let text = move || list.with(|list| list.as_ref().map(describe_range));
     let is_empty =
         move || list.with(|list| list.as_ref().is_none_or(|list| list.page.items.is_empty()));
     let previous = move || {
         let cursor = list.with(|list| list.as_ref()?.page.previous_cursor.clone());
-        view! { <Way label="Previous" cursor query /> }
+        view! { <PageLink label="Previous" cursor query /> }
     };
     let next = move || {
         let cursor = list.with(|list| list.as_ref()?.page.next_cursor.clone());
-        view! { <Way label="Next" cursor query /> }
+        view! { <PageLink label="Next" cursor query /> }
     };
     view! {
         <nav class="pager" aria-label="Pages" hidden=is_empty>
@@ -35,7 +35,7 @@ pub fn Pager(
 
 /// A link to another page of the list; a disabled button if there is none, so that nothing moves on the last page.
 #[component]
-fn Way(label: &'static str, cursor: Option<String>, query: Memo<ListQuery>) -> impl IntoView {
+fn PageLink(label: &'static str, cursor: Option<String>, query: Memo<ListQuery>) -> impl IntoView {
     let tenant = use_tenant();
     match cursor {
         Some(cursor) => {
@@ -54,7 +54,7 @@ fn Way(label: &'static str, cursor: Option<String>, query: Memo<ListQuery>) -> i
 }
 
 /// `26–50 of 1,284 keys`.
-fn range_in_words(list: &KeyList) -> String {
+fn describe_range(list: &KeyList) -> String {
     let page = &list.page;
     let last = (page.first + page.items.len() as u64).saturating_sub(1);
     // Keys can be created and revoked between requests: the total is at least the number of shown keys.
@@ -76,7 +76,7 @@ pub fn ResultCount(
     query: Memo<ListQuery>,
 ) -> impl IntoView {
     let text = move || {
-        if !query.with(ListQuery::filters) {
+        if !query.with(ListQuery::is_filtered) {
             return String::new();
         }
         list.with(|list| {

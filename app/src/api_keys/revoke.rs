@@ -22,7 +22,7 @@ pub fn RevokeDialog(
     /// The key.
     detail: KeyDetail,
     /// The form as it was sent without a script and rejected.
-    refused: Option<RejectedForm>,
+    rejected: Option<RejectedForm>,
     /// Closes the dialog.
     close: DialogClose,
     /// Called after the key is revoked, with the propagation of the change.
@@ -38,13 +38,13 @@ pub fn RevokeDialog(
     let tenant = use_tenant();
     let submission = Submission::new(
         "revoked",
-        refused.map(|refused| refused.error),
+        rejected.map(|rejected| rejected.error),
         Some(close.is_stale),
     );
     let Submission {
         is_busy, failure, ..
     } = submission;
-    let close = close.unless(is_busy);
+    let close = close.disabled_while(is_busy);
     let id = key.id.to_string();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();

@@ -41,9 +41,9 @@ fn judge(text: &str, current: Option<ExpirationDate>, today: NaiveDate) -> Resul
 /// The state of the dialog.
 #[derive(Clone)]
 enum Step {
-    Asking,
-    Shown(Box<Issued>),
-    Done,
+    Form,
+    Secret(Box<Issued>),
+    Closed,
 }
 
 /// The dialog, which then shows the new secret.
@@ -52,7 +52,7 @@ pub fn RotateDialog(
     /// The key.
     detail: KeyDetail,
     /// The form as it was sent without a script and rejected.
-    refused: Option<RejectedForm>,
+    rejected: Option<RejectedForm>,
     /// Closes the dialog.
     close: DialogClose,
     /// Reloads the list.
@@ -62,31 +62,31 @@ pub fn RotateDialog(
         return view! { <AlreadyRevoked title="Rotate API key" name=detail.key.name.to_string() close /> }
             .into_any();
     }
-    let step = RwSignal::new(Step::Asking);
-    let issued = Callback::new(move |issued: Issued| step.set(Step::Shown(Box::new(issued))));
-    let forget = Callback::new(move |()| {
-        step.set(Step::Done);
+    let step = RwSignal::new(Step::Form);
+    let issued = Callback::new(move |issued: Issued| step.set(Step::Secret(Box::new(issued))));
+    let close_secret = Callback::new(move |()| {
+        step.set(Step::Closed);
         reload.run(());
         close.run.run(());
     });
     (move || match step.get() {
-        Step::Asking => {
-            view! { <Asking detail=detail.clone() refused=refused.clone() close issued /> }
+        Step::Form => {
+            view! { <RotateForm detail=detail.clone() rejected=rejected.clone() close issued /> }
                 .into_any()
         }
-        Step::Shown(issued) => view! {
-            <SecretModal issued=*issued title="API key rotated" on_close=forget />
+        Step::Secret(issued) => view! {
+            <SecretModal issued=*issued title="API key rotated" on_close=close_secret />
         }
         .into_any(),
-        Step::Done => ().into_any(),
+        Step::Closed => ().into_any(),
     })
     .into_any()
 }
 
 #[component]
-fn Asking(
+fn RotateForm(
     detail: KeyDetail,
-    refused: Option<RejectedForm>,
+    rejected: Option<RejectedForm>,
     close: DialogClose,
     issued: Callback<Issued>,
 ) -> impl IntoView {
@@ -96,20 +96,20 @@ fn Asking(
     } = detail;
     let (current, day) = (key.expires_on, today(now));
     let is_expired = key.expiration == ExpirationState::Expired;
-    let (typed, failed) = match refused {
-        Some(refused) => (Some(refused.form.expires_on), Some(refused.error)),
+    let (typed, failed) = match rejected {
+        Some(rejected) => (Some(rejected.form.expires_on), Some(rejected.error)),
         None => (None, None),
     };
     let initial = typed.or_else(|| current.filter(|_| !is_expired).map(|date| date.to_string()));
     let expires = RwSignal::new(initial.clone().unwrap_or_default());
-    let is_judged = RwSignal::new(false);
+    let is_touched = RwSignal::new(false);
     let submission = Submission::new("rotated", failed, Some(close.is_stale));
     let Submission {
         is_busy, failure, ..
     } = submission;
-    let close = close.unless(is_busy);
+    let close = close.disabled_while(is_busy);
     let errors = Signal::derive(move || {
-        let judged = is_judged
+        let judged = is_touched
             .get()
             .then(|| judge(&expires.read(), current, day));
         let local = judged.and_then(Result::err).map(|error| error.message);
@@ -129,7 +129,7 @@ fn Asking(
         }
         // Reads what was typed before the script started.
         expires.set(browser::date_value(EXPIRES));
-        is_judged.set(true);
+        is_touched.set(true);
         failure.set(None);
         if judge(&expires.read_untracked(), current, day).is_err() {
             browser::focus(EXPIRES);
@@ -179,7 +179,7 @@ fn Asking(
                             initial
                             today=day
                             value=expires
-                            is_judged
+                            is_touched
                             errors
                             hint="rotate-hint"
                         />

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long copying may take before the text is selected, for the user to copy it.
-const CLIPBOARD_PATIENCE: Duration = Duration::from_secs(2);
+const CLIPBOARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The state of a text that can be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +25,10 @@ enum CopyState {
     /// Copied to the clipboard.
     Copied,
     /// Selected, for the user to copy it: the browser refused or did not respond.
-    ByHand,
+    Selected,
 }
 
-/// The new secret with copy buttons. Closing asks first if nothing was copied.
+/// The new secret with copy buttons. DialogClose asks first if nothing was copied.
 #[component]
 pub fn SecretModal(
     /// The key with its secret.
@@ -55,11 +55,11 @@ pub fn SecretModal(
             is_asking.set(true);
         }
     });
-    forget_with_page(on_close);
+    remove_secret_on_page_hide(on_close);
     // Back, reload and closing the tab ask too.
     Effect::new(move |_| browser::hold("secret", !is_copied.get()));
     on_cleanup(|| browser::hold("secret", false));
-    let by_hand = {
+    let on_copy = {
         let secret = secret.clone();
         move |_| {
             // Copied by hand or by the older `copy` command. Secret and command both contain the whole secret.
@@ -70,7 +70,7 @@ pub fn SecretModal(
         }
     };
     let announcement = move || match (of_secret.get(), of_command.get()) {
-        (CopyState::ByHand, _) | (_, CopyState::ByHand) => "Selected. Press Ctrl+C to copy.",
+        (CopyState::Selected, _) | (_, CopyState::Selected) => "Selected. Press Ctrl+C to copy.",
         (CopyState::Ready, CopyState::Ready) => "",
         _ => "Copied",
     };
@@ -85,7 +85,7 @@ pub fn SecretModal(
                     <p class="muted" dir="auto">{name}</p>
                 </div>
             </div>
-            <div class="dialog-body" on:copy=by_hand>
+            <div class="dialog-body" on:copy=on_copy>
                 <SecretFacts secret=shown propagation=issued.receipt origin=Some(origin) beside_secret beside_command />
                 <p class="visually-hidden" role="status">{announcement}</p>
             </div>
@@ -122,11 +122,11 @@ fn copy(
             move || {
                 if !is_settled.get() {
                     browser::select(element);
-                    state.try_set(CopyState::ByHand);
+                    state.try_set(CopyState::Selected);
                 }
             }
         },
-        CLIPBOARD_PATIENCE,
+        CLIPBOARD_TIMEOUT,
     );
     spawn_local(async move {
         let copied = browser::copy(text, element).await;
@@ -136,7 +136,7 @@ fn copy(
         state.try_set(if copied {
             CopyState::Copied
         } else {
-            CopyState::ByHand
+            CopyState::Selected
         });
     });
 }
@@ -156,7 +156,7 @@ fn CopySecret(
         CopyState::Copied => {
             view! { <span class="copied"><Icon name="check" /></span>"Copied" }.into_any()
         }
-        CopyState::ByHand => view! { "Press Ctrl+C" }.into_any(),
+        CopyState::Selected => view! { "Press Ctrl+C" }.into_any(),
     };
     view! {
         <button
@@ -180,7 +180,7 @@ fn CopyCommand(
     let label = move || match state.get() {
         CopyState::Ready => "Copy",
         CopyState::Copied => "Copied",
-        CopyState::ByHand => "Press Ctrl+C",
+        CopyState::Selected => "Press Ctrl+C",
     };
     let icon = move || match state.get() {
         CopyState::Copied => view! { <span class="copied"><Icon name="check" /></span> }.into_any(),
@@ -224,7 +224,7 @@ fn AskBeforeClosing(is_asking: RwSignal<bool>, on_close: Callback<()>) -> impl I
 }
 
 /// Removes the secret when the page is left: the browser may restore the page from its cache.
-fn forget_with_page(on_close: Callback<()>) {
+fn remove_secret_on_page_hide(on_close: Callback<()>) {
     Effect::new(move |_| {
         let handle = window_event_listener(ev::pagehide, move |_| {
             browser::clear_text(SECRET);

@@ -24,7 +24,7 @@ use {
 /// As [`ssr::tenant_request_of`]; [`ErrorCode::TooManyRequests`](crate::error::ErrorCode::TooManyRequests).
 #[server(prefix = "/api/pages", endpoint = "list_api_keys", input = PageJson, output = PageJson)]
 pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<KeyList, AppError> {
-    ssr::answer(async {
+    ssr::respond(async {
         let request = ssr::request()?;
         let TenantRequest { scope, .. } =
             ssr::tenant_request_of(&request, tenant.as_deref()).await?;
@@ -61,7 +61,8 @@ pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<Ke
 /// Not found, also if `id` is no identifier.
 #[server(prefix = "/api/pages", endpoint = "get_api_key", input = PageJson, output = PageJson)]
 pub async fn get_api_key(tenant: Option<String>, id: String) -> Result<KeyDetail, AppError> {
-    ssr::answer(async { actions::key_detail(&ssr::request()?, tenant.as_deref(), &id).await }).await
+    ssr::respond(async { actions::key_detail(&ssr::request()?, tenant.as_deref(), &id).await })
+        .await
 }
 
 /// Returns the data of the form that creates a key.
@@ -70,7 +71,7 @@ pub async fn get_api_key(tenant: Option<String>, id: String) -> Result<KeyDetail
 /// As [`ssr::tenant_request_of`].
 #[server(prefix = "/api/pages", endpoint = "open_key_form", input = PageJson, output = PageJson)]
 pub async fn open_key_form(tenant: Option<String>) -> Result<KeyFormContext, AppError> {
-    ssr::answer(async { actions::form_context(&ssr::request()?, tenant.as_deref()).await }).await
+    ssr::respond(async { actions::form_context(&ssr::request()?, tenant.as_deref()).await }).await
 }
 
 /// Returns one key with the data of the edit dialog.
@@ -79,7 +80,7 @@ pub async fn open_key_form(tenant: Option<String>) -> Result<KeyFormContext, App
 /// Not found, also if `id` is no identifier.
 #[server(prefix = "/api/pages", endpoint = "open_edit_form", input = PageJson, output = PageJson)]
 pub async fn open_edit_form(tenant: Option<String>, id: String) -> Result<EditContext, AppError> {
-    ssr::answer(async {
+    ssr::respond(async {
         let request = ssr::request()?;
         Ok(EditContext {
             detail: actions::key_detail(&request, tenant.as_deref(), &id).await?,
@@ -99,7 +100,7 @@ pub async fn generate_api_key(
     form: KeyForm,
     form_id: Option<Uuid>,
 ) -> Result<Issued, AppError> {
-    ssr::answer(async {
+    ssr::respond(async {
         let request = ssr::request()?;
         actions::generate(&request, tenant.as_deref(), &form, form_id)
             .await
@@ -120,7 +121,7 @@ pub async fn edit_api_key(
     form: KeyForm,
     form_id: Option<Uuid>,
 ) -> Result<Edited, AppError> {
-    ssr::answer(async {
+    ssr::respond(async {
         let request = ssr::request()?;
         actions::edit(&request, tenant.as_deref(), &id, version, &form, form_id).await
     })
@@ -138,7 +139,7 @@ pub async fn rotate_api_key(
     expires_on: String,
     form_id: Option<Uuid>,
 ) -> Result<Issued, AppError> {
-    ssr::answer(async {
+    ssr::respond(async {
         let request = ssr::request()?;
         actions::rotate(&request, tenant.as_deref(), &id, &expires_on, form_id)
             .await
@@ -157,6 +158,6 @@ pub async fn revoke_api_key(
     id: String,
     form_id: Option<Uuid>,
 ) -> Result<Option<Propagation>, AppError> {
-    ssr::answer(async { actions::revoke(&ssr::request()?, tenant.as_deref(), &id, form_id).await })
+    ssr::respond(async { actions::revoke(&ssr::request()?, tenant.as_deref(), &id, form_id).await })
         .await
 }

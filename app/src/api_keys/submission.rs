@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How long a page waits for the response. The server takes at most 30 seconds.
-const PATIENCE: Duration = Duration::from_secs(35);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// The state of a form that sends a change. While a response is awaited, leaving the page asks first.
 #[derive(Clone, Copy)]
@@ -49,7 +49,7 @@ impl Submission {
     fn send_boxed(self, call: Pin<Box<dyn Future<Output = Result<(), AppError>>>>) {
         self.failure.set(None);
         self.is_busy.set(true);
-        browser::hold("answer", true);
+        browser::hold("response", true);
         let is_over = Rc::new(Cell::new(false));
         let is_late = is_over.clone();
         set_timeout(
@@ -58,7 +58,7 @@ impl Submission {
                     self.end(Some(self.unknown()));
                 }
             },
-            PATIENCE,
+            RESPONSE_TIMEOUT,
         );
         spawn_local(async move {
             let result = call.await;
@@ -81,7 +81,7 @@ impl Submission {
         }
         self.failure.try_set(failure);
         self.is_busy.try_set(false);
-        browser::hold("answer", false);
+        browser::hold("response", false);
     }
 
     fn unknown(self) -> AppError {

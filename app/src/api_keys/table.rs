@@ -71,7 +71,7 @@ fn NoMatch(query: Memo<ListQuery>) -> impl IntoView {
         move || query.with(|query| query.without_filters().url(&tenant.get(), urls::API_KEYS));
     let shown = move || {
         query
-            .with(ListQuery::in_words)
+            .with(ListQuery::describe)
             .map(|words| view! { <p>{words}</p> })
     };
     view! {
@@ -326,7 +326,7 @@ fn action(
     view! {
         <a
             class=class
-            id=target.opener()
+            id=target.opener_id()
             href=href
             data-noscroll=""
             aria-label=format!("{verb} {name}")

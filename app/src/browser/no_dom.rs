@@ -51,9 +51,9 @@ pub fn hide_popovers() {}
 
 pub fn show_tooltips(_shown: bool) {}
 
-pub fn watch_presses() {}
+pub fn track_pointer() {}
 
-pub fn after_press(_action: impl FnOnce() + 'static) {}
+pub fn after_pointer_release(_action: impl FnOnce() + 'static) {}
 
 pub fn hold(_reason: &str, _is_held: bool) {}
 

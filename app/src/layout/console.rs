@@ -30,7 +30,7 @@ pub const MAX_SWITCHER_TENANTS: usize = 20;
 pub async fn get_console(tenant: Option<String>) -> Result<Console, AppError> {
     use crate::ssr;
 
-    ssr::answer(async {
+    ssr::respond(async {
         let request = ssr::request()?;
         let user = ssr::signed_in(&request).await?;
         let (mut current, mut tenants) = (user.tenant.as_ref().map(TenantRef::from), Vec::new());

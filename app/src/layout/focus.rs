@@ -3,14 +3,14 @@
 use leptos::{ev, prelude::*, web_sys::MouseEvent};
 use leptos_router::hooks::use_location;
 
-use crate::{api_keys::dialog_target::page_of, browser};
+use crate::{api_keys::dialog_target::page_path, browser};
 
 /// After each navigation, closes the menus and, on another page, focuses the content. Opening or closing a dialog is no change of page:
 /// the list moves the focus then.
 pub(super) fn follow_navigation() {
     let location = use_location();
     Effect::new(move |before: Option<String>| {
-        let page = page_of(&location.pathname.get()).to_owned();
+        let page = page_path(&location.pathname.get()).to_owned();
         location.search.track();
         if let Some(before) = before {
             browser::hide_popovers();

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::console::Console;
 use crate::{
-    api_keys::dialog_target::page_of,
+    api_keys::dialog_target::page_path,
     components::Icon,
     current_tenant::use_tenant,
     page::{MenuSection, Page},
@@ -156,7 +156,7 @@ fn TenantMenu(
             let query = TenantQuery(Some(tenant.slug.to_string()));
             view! {
                 <a
-                    href=move || query.url(page_of(&path.get()))
+                    href=move || query.url(page_path(&path.get()))
                     aria-current=is_current.then_some("true")
                 >
                     <Icon name=if is_current { "check" } else { "building" } />

@@ -1,25 +1,25 @@
-// Starts the page's WebAssembly, all or nothing: where it cannot take over the page as the server sent it, the page stays what it is
-// without a script. Lines that begin like this one are not sent.
+// Starts the page's WebAssembly, which hydrates the page. If hydration is impossible or fails, the page works as without a script.
+// Comment lines are removed before the script is sent.
 const root = document.documentElement;
 const listeners = new AbortController();
 const listen = EventTarget.prototype.addEventListener;
 let isPlain = false;
 let isStarted = false;
 
-// Every listener of the bundle ends with one signal, so that the browser's own navigation and submission go on where the bundle stops.
+// One signal removes every listener of the bundle, so that the browser's own navigation and form submission work if the bundle stops.
 EventTarget.prototype.addEventListener = function (type, listener, options) {
   const own = typeof options === 'object' && options ? options : { capture: !!options };
   listen.call(this, type, listener, own.signal ? own : { ...own, signal: listeners.signal });
 };
 
-// Nodes of the page up to the icons; what stands after them is a browser extension's or a proxy's, and in nobody's way.
+// The page's nodes up to the icons. Browser extensions and proxies may add nodes after them.
 const own = () => {
   const nodes = [...document.body.childNodes];
   const icons = nodes.findIndex((node) => node.localName === 'svg');
   return nodes.slice(0, icons < 0 ? nodes.length : icons);
 };
 
-// The shape of the page as `shape.rs` describes it.
+// The shape of the page, computed as in `shape.rs`.
 const shape = () => {
   let hash = 2166136261;
   const add = (text) => {
@@ -38,7 +38,7 @@ const shape = () => {
   return String(hash >>> 0);
 };
 
-// Copies have no listeners, and what still runs in the bundle holds on to the originals.
+// Replaces the nodes by copies, which have no listeners and are unknown to the bundle.
 const detach = () => {
   const focused = document.activeElement?.id;
   for (const node of own()) {
@@ -69,7 +69,7 @@ const fail = (reason) => {
 listen.call(window, 'error', ({ error }) => error instanceof WebAssembly.RuntimeError && fail('trapped'));
 listen.call(window, 'unhandledrejection', ({ reason }) => reason instanceof WebAssembly.RuntimeError && fail('trapped'));
 
-// What keeps the page from being left: an answer that is awaited, a secret that nobody has copied.
+// Reasons that block leaving the page: a response is awaited, or a secret is not copied yet.
 const holds = new Set();
 let isReturning = false;
 const leave = (event) => {
@@ -81,7 +81,7 @@ const leave = (event) => {
   }
   const isWayOut = type === 'click' ? event.target.closest?.('a[href]') : type !== 'keydown' || event.key === 'Escape';
   const isOfPage = type === 'popstate' || type === 'beforeunload';
-  if (isPlain || !isWayOut || !(holds.has('answer') || (holds.has('secret') && isOfPage))) return;
+  if (isPlain || !isWayOut || !(holds.has('response') || (holds.has('secret') && isOfPage))) return;
   event.preventDefault();
   if (type !== 'popstate') return event.stopPropagation();
   event.stopImmediatePropagation();
@@ -89,10 +89,10 @@ const leave = (event) => {
   history.forward();
   document.getElementById('secret-dialog')?.dispatchEvent(new Event('cancel', { cancelable: true }));
 };
-// Before the router: browsers call the window's listeners to popstate in the order in which they came.
+// Registered before the router's listeners: browsers call listeners in the order of their registration.
 for (const type of ['click', 'keydown', 'cancel', 'popstate', 'beforeunload']) listen.call(window, type, leave, true);
 
-// What the bundle calls (`frontend/src/main.rs`, `browser/dom.rs`). It hydrates the whole page in the task that asks: nothing happens in between.
+// The interface for the bundle (`frontend/src/main.rs`, `browser/dom.rs`). It hydrates in the same task, so that the page cannot change in between.
 window.latchkey = {
   mayHydrate: () => {
     const isAsSent = shape() === '%shape%' && [...document.head.childNodes].some(({ nodeType, data }) => nodeType === 8 && data === 'HEAD');
@@ -116,6 +116,6 @@ const start = async () => {
     fail(isStarted ? 'trapped' : 'not loaded');
   }
 };
-// Once the page is painted; in a tab that nobody sees, and that is not painted therefore, soon after.
+// Starts after the first paint. A hidden tab is not painted: there, the timeout starts it.
 requestAnimationFrame(() => setTimeout(start));
 setTimeout(start, 200);

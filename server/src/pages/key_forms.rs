@@ -247,7 +247,7 @@ impl SubmittedForm {
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             parameters.insert(name.into_owned(), value.into_owned());
         }
-        ListQuery::of(&parameters).url(&self.tenant, urls::API_KEYS)
+        ListQuery::parse(&parameters).url(&self.tenant, urls::API_KEYS)
     }
 
     /// The page with the new secret.
@@ -272,6 +272,7 @@ impl SubmittedForm {
         if error.code == ErrorCode::NotSignedIn {
             return Redirect::to(&urls::sign_in(address)).into_response();
         }
+        let error = error.with_request_id(&self.context.request_id);
         let status = status_of(error.code);
         let refused = RejectedForm {
             form,

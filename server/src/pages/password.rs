@@ -134,7 +134,7 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
             None,
         ),
         Err(error) => {
-            let error = app::error::AppError::from(error);
+            let error = app::error::AppError::from(error).with_request_id(&context.request_id);
             (
                 ssr::status_of(error.code),
                 PasswordNotice::of_form(error.message),

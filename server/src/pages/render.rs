@@ -22,6 +22,7 @@ use crate::{
     content_coding::compressible,
     cookies::{Cookie, Cookies},
     csrf::{SEC_FETCH_SITE, effective_host},
+    request_id,
     state::AppState,
 };
 
@@ -176,6 +177,7 @@ pub(crate) fn context_of(state: &AppState, request: &Request) -> RequestContext 
         session: Cookies::new(&state.config).token(Cookie::Session, request.headers()),
         bundle: state.bundle.clone(),
         now: clock::now(),
+        request_id: request_id::current_id(),
         origin,
     }
 }

@@ -1,6 +1,7 @@
 //! `POST /sign-in`: a plain form, which works without a script.
 
 use app::{
+    error::internal_error,
     ssr::SignInFailure,
     urls::{API_KEYS, SIGN_IN, local_path, with_parameters},
 };
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     client, clock,
     cookies::{Cookie, Cookies},
+    request_id,
     state::AppState,
 };
 
@@ -136,7 +138,7 @@ impl Failure {
         tracing::error!(%error, source = ?std::error::Error::source(error), "sign-in failed");
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
-            message: "Latchkey made a mistake. Try again, or ask your operator.".to_owned(),
+            message: internal_error(&request_id::current_id()),
             retry_after: None,
         }
     }

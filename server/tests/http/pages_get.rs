@@ -221,3 +221,40 @@ async fn a_suspension_ends_the_sessions_of_the_tenant() {
     app.suspend("acme").await;
     assert!(!app.is_signed_in(&session).await);
 }
+
+/// The request id in `text`, which names it once.
+fn request_id_in(text: &str) -> &str {
+    let (_, rest) = text
+        .split_once("Give your operator the request id ")
+        .unwrap_or_else(|| panic!("no request id in {text}"));
+    rest.split('.').next().unwrap()
+}
+
+#[tokio::test]
+async fn an_internal_error_names_the_request_id_in_pages_and_server_functions() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    app.execute("ALTER TABLE authorization_groups RENAME TO authorization_groups_lost");
+
+    let page = app.get("/tenant-api-keys").cookie(&session).send().await;
+    assert_eq!(page.status, 500);
+    let text = page.text();
+    assert!(text.contains("<h1>Internal error<"), "{text}");
+    assert_eq!(
+        request_id_in(text.split("<h1>").nth(1).unwrap()),
+        page.header("x-request-id")
+    );
+
+    let function = app
+        .post("/api/pages/open_key_form")
+        .cookie(&session)
+        .same_origin()
+        .json(&serde_json::json!({ "tenant": null }))
+        .send()
+        .await;
+    assert_eq!(function.status, 500);
+    let error: serde_json::Value = serde_json::from_str(&function.text()).unwrap();
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("Internal error. "), "{message}");
+    assert_eq!(request_id_in(message), function.header("x-request-id"));
+}

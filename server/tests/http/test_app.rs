@@ -35,8 +35,8 @@ pub(crate) struct TestApp {
     verifier: Verifier,
     router: LatchkeyService,
     folder: TempDir,
-    /// Dropped after everything that uses it.
-    _postgres: Option<PostgresDatabase>,
+    /// Declared last, so that it is dropped after everything that uses it.
+    postgres: Option<PostgresDatabase>,
 }
 
 /// A PostgreSQL database where `TEST_ENGINE` is `postgres`; `None` for SQLite.
@@ -123,10 +123,20 @@ impl TestApp {
             verifier,
             router,
             folder,
-            _postgres: postgres,
+            postgres,
         };
         app.add_tenant("acme", "Acme").await;
         app
+    }
+
+    /// Runs a statement in the database, on a connection of its own.
+    pub(crate) fn execute(&self, sql: &str) {
+        let sqlite = || format!("sqlite://{}", self.folder.path().join("test.db").display());
+        let url = self
+            .postgres
+            .as_ref()
+            .map_or_else(sqlite, PostgresDatabase::url);
+        crate::support::sql::execute(&url, sql).expect(sql);
     }
 
     pub(crate) fn folder(&self) -> &Path {

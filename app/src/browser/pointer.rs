@@ -12,11 +12,11 @@ use leptos::{
 
 thread_local! {
     static IS_DOWN: Cell<bool> = const { Cell::new(false) };
-    static WAITING: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
+    static PENDING: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Tracks the pointer's buttons until the current reactive owner is disposed.
-pub fn watch_presses() {
+pub fn track_pointer() {
     let down = window_event_listener(ev::pointerdown, |_| IS_DOWN.set(true));
     let up = window_event_listener(ev::pointerup, |_| release());
     let cancel = window_event_listener(ev::pointercancel, |_| release());
@@ -28,9 +28,9 @@ pub fn watch_presses() {
 }
 
 /// Runs `action` now or, while a pointer button is pressed, after the click.
-pub fn after_press(action: impl FnOnce() + 'static) {
+pub fn after_pointer_release(action: impl FnOnce() + 'static) {
     if IS_DOWN.get() {
-        WAITING.with_borrow_mut(|waiting| waiting.push(Box::new(action)));
+        PENDING.with_borrow_mut(|pending| pending.push(Box::new(action)));
     } else {
         action();
     }
@@ -41,7 +41,7 @@ fn release() {
     // The click event is dispatched after this one, in the same task.
     set_timeout(
         || {
-            for action in WAITING.take() {
+            for action in PENDING.take() {
                 action();
             }
         },
