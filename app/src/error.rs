@@ -168,12 +168,12 @@ impl From<domain::Error> for AppError {
             }
             domain::Error::Unavailable(_source) => {
                 #[cfg(feature = "ssr")]
-                tracing::warn!(error = %_source, "the database is not available");
+                tracing::warn!(error = %_source, "database unavailable");
                 Self::new(ErrorCode::Unavailable)
             }
             domain::Error::OutcomeUnknown(_source) => {
                 #[cfg(feature = "ssr")]
-                tracing::warn!(error = %_source, "the outcome of a change is unknown");
+                tracing::warn!(error = %_source, "outcome of a change unknown: the database did not confirm the commit");
                 Self::new(ErrorCode::OutcomeUnknown)
             }
             domain::Error::Internal(_source) => {

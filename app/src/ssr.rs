@@ -21,8 +21,6 @@ use crate::{
     urls,
 };
 
-pub use crate::sign_in::SignInFailure;
-
 /// The context of a request, which the server provides to every page and server function.
 #[derive(Clone)]
 pub struct RequestContext {

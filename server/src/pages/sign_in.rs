@@ -2,7 +2,7 @@
 
 use app::{
     error::internal_error,
-    ssr::SignInFailure,
+    sign_in::SignInFailure,
     urls::{API_KEYS, SIGN_IN, local_path, with_parameters},
 };
 use axum::{
