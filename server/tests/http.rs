@@ -19,6 +19,7 @@ mod forward_auth;
 mod headers;
 mod health_get;
 mod hostile_text;
+mod idempotency_key;
 mod json_bodies;
 mod key_forms_post;
 mod methods;
