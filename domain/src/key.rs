@@ -6,8 +6,12 @@ pub mod form;
 pub mod format;
 pub mod name;
 pub mod own_grant;
+pub mod preview;
 pub mod query;
+pub mod reason;
 pub mod rotation;
+pub mod simulation;
+pub mod usage;
 pub mod verdict;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -22,6 +26,7 @@ use allowlist::Allowlist;
 use expiry::{ExpirationDate, ExpirationState};
 use format::Secret;
 use name::{KeyDescription, KeyName};
+use reason::RevocationReason;
 
 pub use rotation::RotatedExpiry;
 
@@ -90,6 +95,12 @@ pub struct ApiKey {
     /// When it was revoked.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub revoked_at: Option<DateTime<Utc>>,
+    /// By whom it was revoked; `null` also for a key that an earlier version revoked without an audit event.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub revoked_by: Option<ActorRef>,
+    /// Why it was revoked, if a reason was given.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub revoked_reason: Option<RevocationReason>,
     /// When a request with it was last accepted; up to 5 seconds late.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub last_used_at: Option<DateTime<Utc>>,
@@ -149,6 +160,13 @@ pub struct IssuedKey {
     pub key: ApiKey,
     /// The secret, now and never again.
     pub secret: Secret,
+}
+
+/// Keys that were revoked in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedKeys {
+    /// Each of the keys once, in the order of the request, as they are now.
+    pub items: Vec<ApiKey>,
 }
 
 /// Today, UTC, at `now`: the day that every rule about dates means.

@@ -35,6 +35,35 @@ pub(crate) enum Outcome {
     Accepted(Option<IpAddr>),
     /// It was accepted from an address beyond those that are told apart.
     AcceptedFromOthers,
-    /// It was refused with this code.
-    Refused(&'static str),
+    /// It was refused with this code, from this address; `None` where that was unknown, or where no key is known whose page would
+    /// show it.
+    Refused(&'static str, Option<IpAddr>),
+    /// It was refused with this code, from an address beyond those that are told apart.
+    RefusedFromOthers(&'static str),
+}
+
+impl Outcome {
+    /// The same without an address of its own.
+    pub(crate) const fn without_address(self) -> Self {
+        match self {
+            Self::Accepted(Some(_)) => Self::AcceptedFromOthers,
+            Self::Refused(code, Some(_)) => Self::RefusedFromOthers(code),
+            other => other,
+        }
+    }
+
+    /// The code of a refusal.
+    pub(crate) const fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Accepted(_) | Self::AcceptedFromOthers => None,
+            Self::Refused(code, _) | Self::RefusedFromOthers(code) => Some(code),
+        }
+    }
+}
+
+/// A counter with the time of the newest use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Uses {
+    pub(crate) count: u64,
+    pub(crate) newest: DateTime<Utc>,
 }

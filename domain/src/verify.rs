@@ -255,7 +255,8 @@ impl Verifier {
         let key_id = key_id.or(archived_id);
         let outcome = match &verdict {
             Ok(_) => Outcome::Accepted(client.ip()),
-            Err(refusal) => Outcome::Refused(refusal.code()),
+            // Without a key there is no page that shows the address.
+            Err(refusal) => Outcome::Refused(refusal.code(), key_id.and_then(|_| client.ip())),
         };
         let kind = UseKind {
             key_id,

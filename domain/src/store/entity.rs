@@ -14,6 +14,7 @@ pub(crate) mod key_state_change;
 pub(crate) mod known_address;
 pub(crate) mod known_device;
 pub(crate) mod refusal;
+pub(crate) mod refusal_address;
 pub(crate) mod session;
 pub(crate) mod sign_in_account;
 pub(crate) mod sign_in_bucket;

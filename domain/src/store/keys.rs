@@ -8,22 +8,27 @@ mod create;
 mod cursor;
 mod filter;
 mod group;
+mod key_usage;
 mod last_used;
 mod list;
 #[cfg(test)]
 mod list_with_100k_keys;
 mod order;
 mod own_grant;
+mod refusal_addresses;
 mod revoke;
 mod rotate;
 mod row;
 mod update;
 mod usage;
+#[cfg(test)]
+mod usage_plans;
 
 use filter::Filter;
 
 pub(crate) use archive::ArchivedKey;
 pub(crate) use by_secret::KnownKey;
+pub use revoke::MAX_REVOKED_AT_ONCE;
 pub(crate) use row::lowered;
 pub use usage::{AddressUse, DAYS_KEPT, MOST_ADDRESSES, OTHER, RefusalCount, UNKNOWN};
 

@@ -9,6 +9,9 @@ mod m0006_replicas;
 mod m0007_archived_keys;
 mod m0008_sign_in_limits;
 mod m0010_replica_places;
+mod m0012_refusal_addresses;
+mod m0013_revocations;
+mod m0014_unused_keys;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -30,6 +33,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_archived_keys::Migration),
             Box::new(m0008_sign_in_limits::Migration),
             Box::new(m0010_replica_places::Migration),
+            Box::new(m0012_refusal_addresses::Migration),
+            Box::new(m0013_revocations::Migration),
+            Box::new(m0014_unused_keys::Migration),
         ]
     }
 }
@@ -323,6 +329,80 @@ mod tests {
                 "eve@acme.example",
             ];
             assert_eq!(emails, expected.map(str::to_owned).into());
+        }
+    }
+
+    #[tokio::test]
+    async fn p56_keys_that_were_revoked_earlier_name_who_revoked_them() {
+        let fixture = TestStore::on_sqlite().await;
+        let folder = TempDir::new().expect("a folder");
+        let file = folder.path().join("latchkey.db");
+        let mut databases = vec![StoreOptions {
+            database_url: format!("sqlite://{}?mode=rwc", file.display()),
+            ..fixture.options()
+        }];
+        let postgres = TestStore::on_postgres_if_any().await;
+        if let Some(fixture) = &postgres {
+            fixture
+                .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+                .await;
+            databases.push(fixture.options());
+        }
+        let before_this_step = Migrator::migrations()
+            .iter()
+            .position(|step| step.name() == "m0013_revocations");
+        for options in databases {
+            let steps = before_this_step.expect("the step");
+            earlier_schema(&options.database_url, steps, fixture.now).await;
+            let connection = Database::connect(&options.database_url).await;
+            let connection = connection.expect("a connection");
+            let execute = async |sql: &str, values: Vec<Value>| {
+                let backend = connection.get_database_backend();
+                let statement = Statement::from_sql_and_values(backend, sql, values);
+                connection.query_all_raw(statement).await.expect("executed")
+            };
+            let revoked = "SELECT id, tenant_id FROM api_keys WHERE revoked_at IS NOT NULL";
+            let revoked = execute(revoked, Vec::new()).await;
+            let actor = Uuid::now_v7();
+            // All but one: its event may be missing.
+            for row in revoked.iter().skip(1) {
+                let key: Uuid = row.try_get("", "id").expect("an id");
+                let tenant: Uuid = row.try_get("", "tenant_id").expect("an id");
+                execute(
+                    "INSERT INTO audit_events (id, tenant_id, at, action, actor_kind, actor_id, \
+                     actor_name, target_kind, target_id, target_name, changes) \
+                     VALUES ($1, $2, $3, 'api_key.revoked', 'user', $4, 'Mira', 'api_key', $5, 'ERP', '{}')",
+                    vec![
+                        Uuid::now_v7().into(),
+                        tenant.into(),
+                        fixture.now.into(),
+                        actor.into(),
+                        key.into(),
+                    ],
+                )
+                .await;
+            }
+            let store = Store::open(options).await.expect("a store");
+            let operator = store.as_cli();
+            let scope = store.tenants(&operator).scope("acme").await.expect("it");
+            let query = KeyQuery::default();
+            let page = store.keys(&scope).list(&query, fixture.now).await;
+            let mut named = 0;
+            for key in page.expect("a page").items {
+                assert_eq!(key.revoked_reason, None);
+                match key.revoked_by {
+                    Some(who) => {
+                        assert_eq!((who.id, who.name.as_str()), (Some(actor), "Mira"));
+                        assert_eq!(key.status, KeyStatus::Revoked);
+                        named += 1;
+                    }
+                    None => assert!(
+                        key.status == KeyStatus::Active
+                            || Some(key.id.as_uuid()) == revoked[0].try_get("", "id").ok()
+                    ),
+                }
+            }
+            assert_eq!(named, revoked.len() - 1);
         }
     }
 

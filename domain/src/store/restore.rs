@@ -258,6 +258,32 @@ async fn state(connection: &impl ConnectionTrait) -> Result<i64, Error> {
     count(connection, "PRAGMA main.data_version").await
 }
 
+/// Names on a key that the restore revokes who restored, and why it is revoked.
+async fn name_revoker(
+    transaction: &impl ConnectionTrait,
+    key: uuid::Uuid,
+    reason: &str,
+    actor: &Actor,
+) -> Result<(), Error> {
+    let sql = "UPDATE api_keys SET revoked_by_kind = $1, revoked_by_id = $2, revoked_by_name = $3, \
+               revoked_reason = $4 WHERE id = $5";
+    let values = [
+        actor.who.kind.as_str().into(),
+        actor.who.id.into(),
+        actor.who.name.as_str().into(),
+        format!("Backup restored: {reason}").into(),
+        key.into(),
+    ];
+    transaction
+        .execute_raw(Statement::from_sql_and_values(
+            DbBackend::Sqlite,
+            sql,
+            values,
+        ))
+        .await?;
+    Ok(())
+}
+
 /// Makes one difference in the restored database, with its event.
 async fn make(
     transaction: &impl ConnectionTrait,
@@ -274,6 +300,9 @@ async fn make(
             values,
         ))
         .await?;
+    if let (AuditAction::ApiKeyRevoked, Some(id)) = (difference.action, difference.target.id) {
+        name_revoker(transaction, id, difference.reason, actor).await?;
+    }
     let mut changes = difference.changes.clone();
     changes["reason"] = serde_json::json!({
         "before": null,

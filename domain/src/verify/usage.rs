@@ -15,15 +15,8 @@ use std::{
 
 use crate::{
     id::KeyId,
-    usage::{LastUse, MOST_ADDRESSES, Outcome, UseKind},
+    usage::{LastUse, MOST_ADDRESSES, Outcome, UseKind, Uses},
 };
-
-/// A counter with the time of the newest use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Uses {
-    pub(crate) count: u64,
-    pub(crate) newest: DateTime<Utc>,
-}
 
 type Shard = HashMap<UseKind, Uses>;
 
@@ -44,7 +37,7 @@ impl Default for UsageCounters {
 }
 
 impl UsageCounters {
-    /// Most counters of one shard, about 10 MB. Further ones between two flushes are dropped: the page then shows fewer uses, and no request
+    /// Most counters of one shard, about 12 MB. Further ones between two flushes are dropped: the page then shows fewer uses, and no request
     /// waits or fails.
     pub(super) const CAPACITY: usize = 100_000;
 
@@ -120,8 +113,15 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds to a shard; a full shard drops new counters.
-fn add(shard: &mut Shard, kind: UseKind, uses: Uses) {
+/// Adds to a shard; a full shard drops new counters. Half of it is kept for accepted requests: beyond that, refused ones from further addresses are
+/// counted without the address, so that a refused client displaces no count of another.
+fn add(shard: &mut Shard, mut kind: UseKind, uses: Uses) {
+    if matches!(kind.outcome, Outcome::Refused(_, Some(_)))
+        && shard.len() >= UsageCounters::CAPACITY / 2
+        && !shard.contains_key(&kind)
+    {
+        kind.outcome = kind.outcome.without_address();
+    }
     if shard.len() < UsageCounters::CAPACITY || shard.contains_key(&kind) {
         merge(shard, kind, uses);
     }
@@ -163,19 +163,24 @@ fn last_uses(sorted: &[(UseKind, Uses)]) -> Vec<(KeyId, LastUse)> {
     newest
 }
 
-/// The same with at most [`MOST_ADDRESSES`] addresses for each key and day; the others are added up. `sorted` is by key, day and address.
+/// The same with at most [`MOST_ADDRESSES`] addresses for each key and day, for the accepted requests and for each code of a refusal; the
+/// others are added up. `sorted` is by key, day, outcome and address.
 fn folded(sorted: Vec<(UseKind, Uses)>) -> Vec<(UseKind, Uses)> {
     let mut folded = Vec::<(UseKind, Uses)>::with_capacity(sorted.len());
     let mut told_apart = 0;
+    let counted_apart = |kind: &UseKind| (kind.key_id, kind.day, kind.outcome.code());
     for (mut kind, uses) in sorted {
-        let is_address = matches!(kind.outcome, Outcome::Accepted(Some(_)));
+        let is_address = matches!(
+            kind.outcome,
+            Outcome::Accepted(Some(_)) | Outcome::Refused(_, Some(_))
+        );
         match folded.last() {
-            Some((before, _)) if (before.key_id, before.day) == (kind.key_id, kind.day) => {}
+            Some((before, _)) if counted_apart(before) == counted_apart(&kind) => {}
             _ => told_apart = 0,
         }
         told_apart += u32::from(is_address);
         if is_address && told_apart > MOST_ADDRESSES {
-            kind.outcome = Outcome::AcceptedFromOthers;
+            kind.outcome = kind.outcome.without_address();
         }
         match folded.last_mut() {
             Some((before, sum)) if *before == kind => {
@@ -204,9 +209,8 @@ impl Taken {
     }
 
     /// The next at most `size` counts, in their order; empty at the end. They stay in here until [`Self::written`].
-    pub(super) fn batch(&self, size: usize) -> Vec<(UseKind, u64)> {
-        let next = self.rest.iter().rev().take(size);
-        next.map(|(kind, uses)| (*kind, uses.count)).collect()
+    pub(super) fn batch(&self, size: usize) -> Vec<(UseKind, Uses)> {
+        self.rest.iter().rev().take(size).copied().collect()
     }
 
     /// The first `count` of them are in the database.
@@ -278,7 +282,7 @@ mod tests {
             usage.record(from(last), at(second));
         }
         let refused = UseKind {
-            outcome: Outcome::Refused("expired_api_key"),
+            outcome: Outcome::Refused("expired_api_key", None),
             ..kind(1)
         };
         usage.record(refused, at(50));
@@ -317,6 +321,66 @@ mod tests {
         assert_eq!(all.last(), Some(&(from(7).on("2026-03-03"), uses(1, 200))));
     }
 
+    #[test]
+    fn refused_addresses_beyond_those_that_are_told_apart_are_one_for_each_code() {
+        let usage = Arc::new(UsageCounters::default());
+        for code in ["expired_api_key", "ip_not_allowed"] {
+            for last in 0..100 {
+                let refused = UseKind {
+                    outcome: Outcome::Refused(code, Some([192, 0, 2, last].into())),
+                    ..kind(1)
+                };
+                usage.record(refused, at(i64::from(last)));
+            }
+        }
+        let all = everything(&usage);
+        assert_eq!(all.len() as u32, 2 * (MOST_ADDRESSES + 1));
+        let others: Vec<_> = (all.iter())
+            .filter(|(kind, _)| matches!(kind.outcome, Outcome::RefusedFromOthers(_)))
+            .map(|(kind, uses)| (kind.outcome.code(), *uses))
+            .collect();
+        assert_eq!(
+            others,
+            [
+                (Some("expired_api_key"), uses(50, 99)),
+                (Some("ip_not_allowed"), uses(50, 99)),
+            ]
+        );
+    }
+
+    #[test]
+    fn refusals_from_very_many_addresses_leave_room_for_accepted_requests() {
+        let usage = Arc::new(UsageCounters::default());
+        let refused = |number: usize| UseKind {
+            outcome: Outcome::Refused(
+                "revoked_api_key",
+                Some(IpAddr::from((number as u128).to_be_bytes())),
+            ),
+            // Each of another key, so that folding joins none of them.
+            ..kind(number)
+        };
+        // One thread records into one shard.
+        for number in 0..UsageCounters::CAPACITY / 2 + 10 {
+            usage.record(refused(number), at(10));
+        }
+        usage.record(UseKind { ..refused(7) }, at(20));
+        let more = UseKind {
+            key_id: kind(7).key_id,
+            ..refused(UsageCounters::CAPACITY)
+        };
+        usage.record(more, at(30));
+        usage.record(kind(1), at(10));
+        let all = everything(&usage);
+        let find = |wanted: UseKind| all.iter().find(|(kind, _)| *kind == wanted);
+        assert_eq!(find(refused(7)), Some(&(refused(7), uses(2, 20))));
+        let others = UseKind {
+            outcome: Outcome::RefusedFromOthers("revoked_api_key"),
+            ..kind(7)
+        };
+        assert_eq!(find(others), Some(&(others, uses(1, 30))));
+        assert_eq!(find(kind(1)), Some(&(kind(1), uses(1, 10))));
+    }
+
     impl UseKind {
         fn on(self, day: &str) -> Self {
             Self {
@@ -333,7 +397,8 @@ mod tests {
             usage.record(kind(number), at(10));
         }
         let mut taken = Arc::clone(&usage).take();
-        assert_eq!(taken.batch(2), [(kind(1), 1), (kind(2), 1)]);
+        let first = [(kind(1), uses(1, 10)), (kind(2), uses(1, 10))];
+        assert_eq!(taken.batch(2), first);
         taken.written(1);
         usage.record(kind(2), at(99));
         drop(taken);

@@ -7,6 +7,7 @@ mod form;
 mod names;
 mod own_grant;
 mod permission;
+mod revocation_reason;
 mod rotation;
 mod secret;
 mod verdict;

@@ -135,17 +135,25 @@ async fn counters_older_than_ninety_days_are_deleted() {
         for day in 0..=kept + 5 {
             let now = oldest + TimeDelta::days(day);
             use_key(&verifier, &key.secret, client("192.0.2.7"), now).await;
+            let missing = "orders:write".parse().unwrap();
+            let refused = verifier.verify(
+                key.secret.expose(),
+                client("192.0.2.7"),
+                Some(&missing),
+                now,
+            );
+            refused.await.unwrap().unwrap_err();
             let none = verifier.verify("none", client("192.0.2.7"), None, now);
             none.await.unwrap().unwrap_err();
         }
         verifier.flush().await.unwrap();
-        for table in ["address_uses", "refusals"] {
+        for table in ["address_uses", "refusals", "refusal_addresses"] {
             assert_eq!(days(fixture, table).await, kept + 6);
         }
         for _ in 0..2 {
             let today = fixture.now.date_naive();
             fixture.store.forget_old_usage(today).await.unwrap();
-            for table in ["address_uses", "refusals"] {
+            for table in ["address_uses", "refusals", "refusal_addresses"] {
                 assert_eq!(days(fixture, table).await, kept, "{table}");
             }
         }

@@ -64,7 +64,7 @@ const EXAMPLE_KEY: &str = r#"{
     "authorization_group": { "id": "01a215a2-6015-741f-95f8-0901eb489765", "name": "Orders" },
     "ip_allowlist": ["10.0.0.0/8", "192.0.2.0/24"], "created_at": "2026-11-26T02:15:37.543965Z",
     "created_by": { "type": "cli", "id": null, "name": "latchkey" },
-    "updated_at": "2026-11-26T02:15:37.543965Z", "rotated_at": null, "revoked_at": null,
+    "updated_at": "2026-11-26T02:15:37.543965Z", "rotated_at": null, "revoked_at": null, "revoked_by": null, "revoked_reason": null,
     "last_used_at": "2026-11-26T02:15:37.543965Z", "last_used_ip": "192.0.2.7"
 }"#;
 

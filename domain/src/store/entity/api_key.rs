@@ -48,6 +48,14 @@ pub struct Model {
     pub rotated_at: Option<DateTimeUtc>,
     /// When it was revoked.
     pub revoked_at: Option<DateTimeUtc>,
+    /// A word of `ActorKind`; null for a key that is not revoked.
+    pub revoked_by_kind: Option<String>,
+    /// Who revoked it.
+    pub revoked_by_id: Option<Uuid>,
+    /// Their name at that time.
+    pub revoked_by_name: Option<String>,
+    /// The reason that was given.
+    pub revoked_reason: Option<String>,
     /// When a request with it was last accepted.
     pub last_used_at: Option<DateTimeUtc>,
     /// From where.

@@ -12,6 +12,7 @@ use crate::{
         ApiKey, KeyStatus,
         allowlist::Allowlist,
         expiry::{ExpirationDate, ExpirationState},
+        reason::RevocationReason,
         today,
     },
     store::{
@@ -40,6 +41,10 @@ pub(super) struct KeyRow {
     pub(super) updated_at: DateTime<Utc>,
     pub(super) rotated_at: Option<DateTime<Utc>>,
     pub(super) revoked_at: Option<DateTime<Utc>>,
+    pub(super) revoked_by_kind: Option<String>,
+    pub(super) revoked_by_id: Option<Uuid>,
+    pub(super) revoked_by_name: Option<String>,
+    pub(super) revoked_reason: Option<String>,
     pub(super) last_used_at: Option<DateTime<Utc>>,
     pub(super) last_used_ip: Option<String>,
     pub(super) version: i64,
@@ -74,6 +79,10 @@ pub(super) fn with_group(keys: Select<api_key::Entity>) -> Select<api_key::Entit
             Column::UpdatedAt,
             Column::RotatedAt,
             Column::RevokedAt,
+            Column::RevokedByKind,
+            Column::RevokedById,
+            Column::RevokedByName,
+            Column::RevokedReason,
             Column::LastUsedAt,
             Column::LastUsedIp,
             Column::Version,
@@ -88,6 +97,14 @@ impl KeyRow {
     /// [`Error::Internal`] for a row that was not written by this program, such as a damaged allowlist.
     pub(super) fn into_key(self, now: DateTime<Utc>, soon_days: u32) -> Result<ApiKey, Error> {
         let expires_on = self.expires_on.map(ExpirationDate::from);
+        let revoked_by = match (self.revoked_by_kind, self.revoked_by_name) {
+            (Some(kind), Some(name)) => Some(ActorRef {
+                kind: ActorKind::from_word(&kind).ok_or_else(|| damaged("actor kind"))?,
+                id: self.revoked_by_id,
+                name,
+            }),
+            _ => None,
+        };
         Ok(ApiKey {
             id: self.id.into(),
             name: self.name.try_into().map_err(|_| damaged("key name"))?,
@@ -117,6 +134,11 @@ impl KeyRow {
             updated_at: self.updated_at,
             rotated_at: self.rotated_at,
             revoked_at: self.revoked_at,
+            revoked_by,
+            revoked_reason: (self.revoked_reason)
+                .map(RevocationReason::try_from)
+                .transpose()
+                .map_err(|_| damaged("revocation reason"))?,
             last_used_at: self.last_used_at,
             last_used_ip: self.last_used_ip,
             version: self.version,

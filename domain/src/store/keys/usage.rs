@@ -7,6 +7,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, Statement, Value,
     sea_query::{Alias, Expr, ExprTrait, OnConflict},
 };
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 pub use crate::usage::MOST_ADDRESSES;
@@ -14,6 +15,7 @@ pub use crate::usage::MOST_ADDRESSES;
 use super::{
     Keys,
     bulk_insert::{pieces, placeholders},
+    refusal_addresses,
 };
 use crate::{
     Error,
@@ -24,7 +26,7 @@ use crate::{
         error::damaged,
         write::Write,
     },
-    usage::{Outcome, UseKind},
+    usage::{Outcome, UseKind, Uses},
 };
 
 /// So many days are kept, today among them.
@@ -69,13 +71,14 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`]: nothing was written then, or, where the answer to the commit was lost, all of it; adding it again counts
     /// it twice.
-    pub(crate) async fn add_usage(&self, counts: &[(UseKind, u64)]) -> Result<(), Error> {
+    pub(crate) async fn add_usage(&self, counts: &[(UseKind, Uses)]) -> Result<(), Error> {
         let written = self.database().write(Write::Plain, async |transaction| {
             if transaction.get_database_backend() == DbBackend::Postgres {
                 let lock = format!("SELECT pg_advisory_xact_lock({POSTGRES_LOCK})");
                 transaction.execute_unprepared(&lock).await?;
             }
             add_refusals(transaction, counts).await?;
+            refusal_addresses::add(transaction, counts).await?;
             add_address_uses(transaction, counts).await
         });
         written.await.map(drop)
@@ -90,7 +93,11 @@ impl Store {
             return Ok(());
         };
         let database = self.database();
-        for (table, last_column) in [("address_uses", "address"), ("refusals", "code")] {
+        for (table, last_columns) in [
+            ("address_uses", "address"),
+            ("refusals", "code"),
+            ("refusal_addresses", "address, code"),
+        ] {
             let backend = database.backend();
             let statement =
                 |sql: String| Statement::from_sql_and_values(backend, sql, [Value::from(newest)]);
@@ -101,7 +108,7 @@ impl Store {
             if any.is_none() {
                 continue;
             }
-            let key = format!("key_id, day, {last_column}");
+            let key = format!("key_id, day, {last_columns}");
             let delete = statement(format!(
                 "DELETE FROM {table} WHERE ({key}) IN \
                  (SELECT {key} FROM {table} WHERE day <= $1 LIMIT {DELETED_AT_ONCE})"
@@ -117,19 +124,24 @@ impl Store {
 
 async fn add_refusals(
     transaction: &DatabaseTransaction,
-    counts: &[(UseKind, u64)],
+    counts: &[(UseKind, Uses)],
 ) -> Result<(), Error> {
     use refusal::{Column, Entity};
-    let rows: Vec<_> = counts
-        .iter()
-        .filter_map(|(kind, count)| match kind.outcome {
-            Outcome::Refused(code) => Some(refusal::ActiveModel {
-                key_id: Set(kind.key_id.map_or(Uuid::nil(), KeyId::as_uuid)),
-                day: Set(kind.day),
-                code: Set(code.to_owned()),
-                count: Set(stored(*count)),
-            }),
-            Outcome::Accepted(_) | Outcome::AcceptedFromOthers => None,
+    // Summed over the addresses: PostgreSQL updates no row twice in one statement.
+    let mut sums = BTreeMap::<_, u64>::new();
+    for (kind, uses) in counts {
+        if let Some(code) = kind.outcome.code() {
+            let key_id = kind.key_id.map_or(Uuid::nil(), KeyId::as_uuid);
+            *sums.entry((key_id, kind.day, code)).or_default() += uses.count;
+        }
+    }
+    let rows: Vec<_> = sums
+        .into_iter()
+        .map(|((key_id, day, code), count)| refusal::ActiveModel {
+            key_id: Set(key_id),
+            day: Set(day),
+            code: Set(code.to_owned()),
+            count: Set(stored(count)),
         })
         .collect();
     if rows.is_empty() {
@@ -153,18 +165,18 @@ type Given = (KeyId, NaiveDate, String, u64);
 
 async fn add_address_uses(
     transaction: &DatabaseTransaction,
-    counts: &[(UseKind, u64)],
+    counts: &[(UseKind, Uses)],
 ) -> Result<(), Error> {
     let given: Vec<Given> = counts
         .iter()
-        .filter_map(|(kind, count)| {
+        .filter_map(|(kind, uses)| {
             let address = match kind.outcome {
                 Outcome::Accepted(Some(address)) => address.to_string(),
                 Outcome::Accepted(None) => UNKNOWN.to_owned(),
                 Outcome::AcceptedFromOthers => OTHER.to_owned(),
-                Outcome::Refused(_) => return None,
+                Outcome::Refused(..) | Outcome::RefusedFromOthers(_) => return None,
             };
-            Some((kind.key_id?, kind.day, address, *count))
+            Some((kind.key_id?, kind.day, address, uses.count))
         })
         .collect();
     let backend = transaction.get_database_backend();
@@ -212,11 +224,11 @@ fn add_addresses(backend: DbBackend, given: &[Given]) -> Statement {
     Statement::from_sql_and_values(backend, sql, values)
 }
 
-fn stored(count: u64) -> i64 {
+pub(super) fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn read(count: i64) -> Result<u64, Error> {
+pub(super) fn read(count: i64) -> Result<u64, Error> {
     u64::try_from(count).map_err(|_| damaged("count"))
 }
 

@@ -1,0 +1,137 @@
+//! "Would it pass?": the verdict on a request that nobody sent, with the check that decided.
+
+use serde::{Deserialize, Serialize};
+
+use super::verdict::Refusal;
+
+/// A check that depends on the key, in the order in which [`super::verdict::decide`] makes them. The checks before them concern the
+/// presented secret, which a simulation takes to be the key's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// The key is not revoked.
+    Revoked,
+    /// The key's last day is not over.
+    Expired,
+    /// The tenant is not suspended.
+    TenantSuspended,
+    /// The allowlist has the client's address.
+    IpAllowlist,
+    /// The group has the permission.
+    Permission,
+}
+
+impl Check {
+    /// Every check, in order.
+    pub const ALL: [Self; 5] = [
+        Self::Revoked,
+        Self::Expired,
+        Self::TenantSuspended,
+        Self::IpAllowlist,
+        Self::Permission,
+    ];
+
+    /// The check that fails with `refusal`; `None` for a refusal that concerns no known key.
+    #[must_use]
+    pub const fn of(refusal: &Refusal) -> Option<Self> {
+        match refusal {
+            Refusal::RevokedApiKey => Some(Self::Revoked),
+            Refusal::ExpiredApiKey => Some(Self::Expired),
+            Refusal::TenantSuspended => Some(Self::TenantSuspended),
+            Refusal::IpNotAllowed => Some(Self::IpAllowlist),
+            Refusal::MissingPermission(_) => Some(Self::Permission),
+            Refusal::MissingApiKey
+            | Refusal::AmbiguousApiKey
+            | Refusal::InvalidApiKey
+            | Refusal::WrongTenant => None,
+        }
+    }
+}
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckOutcome {
+    /// The request passes it.
+    Passed,
+    /// The request fails it: this check decides the verdict.
+    DecidedHere,
+    /// An earlier check decided.
+    NotReached,
+}
+
+/// The verdict on a simulated request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Simulation {
+    /// The code of the refusal; `None` where the request would pass.
+    pub code: Option<String>,
+    /// The permission that the group lacks, where that is the reason.
+    pub missing_permission: Option<String>,
+    /// Each check, in order.
+    pub checks: Vec<(Check, CheckOutcome)>,
+}
+
+impl Simulation {
+    /// The simulation with that verdict.
+    #[must_use]
+    pub fn of(verdict: Result<(), &Refusal>) -> Self {
+        let decided = verdict.err().and_then(Check::of);
+        let place = decided.and_then(|check| Check::ALL.iter().position(|other| *other == check));
+        let checks = Check::ALL.into_iter().enumerate().map(|(index, check)| {
+            let outcome = match place {
+                Some(place) if index == place => CheckOutcome::DecidedHere,
+                Some(place) if index > place => CheckOutcome::NotReached,
+                _ => CheckOutcome::Passed,
+            };
+            (check, outcome)
+        });
+        Self {
+            code: verdict.err().map(|refusal| refusal.code().to_owned()),
+            missing_permission: match verdict {
+                Err(Refusal::MissingPermission(permission)) => Some(permission.to_string()),
+                _ => None,
+            },
+            checks: checks.collect(),
+        }
+    }
+
+    /// Whether the request would pass.
+    #[must_use]
+    pub const fn is_valid(&self) -> bool {
+        self.code.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_after_the_one_that_decides_are_not_reached() {
+        use CheckOutcome::{DecidedHere, NotReached, Passed};
+        let outcomes = |verdict: Result<(), &Refusal>| {
+            let simulation = Simulation::of(verdict);
+            let checks: Vec<_> = simulation.checks.iter().map(|(_, of)| *of).collect();
+            (simulation.code, checks)
+        };
+        assert_eq!(outcomes(Ok(())), (None, vec![Passed; 5]));
+        assert_eq!(
+            outcomes(Err(&Refusal::RevokedApiKey)),
+            (
+                Some("revoked_api_key".to_owned()),
+                vec![DecidedHere, NotReached, NotReached, NotReached, NotReached]
+            )
+        );
+        assert_eq!(
+            outcomes(Err(&Refusal::IpNotAllowed)).1,
+            [Passed, Passed, Passed, DecidedHere, NotReached]
+        );
+        let missing = Refusal::MissingPermission("orders:read".parse().expect("a permission"));
+        let simulation = Simulation::of(Err(&missing));
+        assert_eq!(simulation.checks[4], (Check::Permission, DecidedHere));
+        assert_eq!(
+            simulation.missing_permission.as_deref(),
+            Some("orders:read")
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! How often requests with a key were refused from an address on a day.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "refusal_addresses")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub key_id: Uuid,
+    /// UTC.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub day: Date,
+    /// An address, `unknown`, or `other`.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub address: String,
+    /// A code of `Refusal`.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub code: String,
+    pub count: i64,
+    /// The newest of them.
+    pub last_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
