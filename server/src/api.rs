@@ -15,10 +15,10 @@ mod query;
 pub(crate) mod verify;
 pub(crate) mod whoami;
 
-/// What every path of the API begins with.
+/// The path prefix of the API.
 pub(crate) const PREFIX: &str = "/api/v1";
 
-/// Whether `path` is the API's, also where it has no such route.
+/// Whether `path` is below the prefix, whether or not a route exists.
 pub(crate) fn is_api(path: &str) -> bool {
     path.strip_prefix(PREFIX)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -1,4 +1,4 @@
-//! The part of a route's door that validates `X-API-Key`: section 4 of `docs/behaviour.md`.
+//! Validates `X-API-Key` in a route's guard: section 4 of `docs/behaviour.md`.
 
 use axum::extract::Request;
 use domain::{key::verdict::Refusal, permission::Permission, verify::Question};
@@ -8,13 +8,12 @@ use crate::{api::error::ApiError, client, clock, state::AppState};
 
 const HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Lets requests with a good key through, with the [`VerifiedKey`](domain::verify::VerifiedKey) among their extensions; with any good key
-/// where no `permission` is asked for.
+/// Verifies the key and stores the [`VerifiedKey`](domain::verify::VerifiedKey) in the request's extensions. `None` requires no permission.
 ///
-/// The header is the one place where a key is looked for: not the query, a cookie, the body or `Authorization`.
+/// A key is accepted in this header only: not in the query, a cookie, the body or `Authorization`.
 ///
 /// # Errors
-/// The refusal; [`ApiError::Failed`] where there can be no verdict.
+/// The refusal; [`ApiError::Failed`] without a verdict.
 pub(crate) async fn admit_key(
     state: &AppState,
     permission: Option<&Permission>,
@@ -38,7 +37,7 @@ pub(crate) async fn admit_key(
     Ok(())
 }
 
-/// The one value of the header. One that is not visible ASCII is no key either.
+/// The single value of the header. One that is not visible ASCII is an invalid key.
 pub(crate) fn presented_key(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut lines = headers.get_all(HEADER).iter();
     let line = lines.next().ok_or(Refusal::MissingApiKey)?;

@@ -1,4 +1,4 @@
-//! The browser's files, which `cargo xtask build` made and this binary carries inside.
+//! The browser's files, built by `cargo xtask build` and embedded in the binary.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
 
@@ -11,7 +11,7 @@ use axum::{
 
 use crate::content_coding::{Accepted, Encoding};
 
-/// The folder as it was when the binary was compiled (server/build.rs).
+/// The bundle at compile time (server/build.rs).
 #[derive(rust_embed::Embed)]
 #[cfg_attr(debug_assertions, folder = "../dist/debug")]
 #[cfg_attr(not(debug_assertions), folder = "../dist/release")]
@@ -29,21 +29,21 @@ static EMBEDDED: LazyLock<Assets> = LazyLock::new(|| {
     }))
 });
 
-/// For ever: the name changes with the content.
+/// For names that contain a hash of the content.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-/// Trunk copies the folder `public` as a folder; its files are served from the root, where browsers look for them.
+/// Trunk copies `public` as a folder; its files are served from the root, where browsers expect them.
 const PUBLIC_FOLDER: &str = "public/";
 
-/// One form of a file.
+/// A file in one content coding.
 #[derive(Clone, Debug)]
 struct Variant {
     encoding: Encoding,
     content: Bytes,
-    /// Strong: it names these very bytes.
+    /// A strong entity tag of these bytes.
     etag: HeaderValue,
 }
 
-/// A file in its forms, best first.
+/// A file in its content codings, preferred first.
 #[derive(Debug)]
 struct Asset {
     content_type: HeaderValue,
@@ -56,13 +56,13 @@ struct Asset {
 pub struct Assets(BTreeMap<String, Asset>);
 
 impl Assets {
-    /// The files in this binary.
+    /// The embedded files.
     #[must_use]
     pub fn embedded() -> &'static Self {
         &EMBEDDED
     }
 
-    /// Those of them that every page refers to.
+    /// The files that every page refers to.
     #[must_use]
     pub fn bundle() -> Bundle {
         Self::embedded().find_bundle()
@@ -99,7 +99,7 @@ impl Assets {
             });
             asset.variants.sort_by_key(|variant| variant.encoding as u8);
         }
-        // A compressed form without its file is none that every browser could read.
+        // A compressed file without its original cannot be served to every client.
         assets.retain(|_, asset| {
             asset
                 .variants
@@ -159,14 +159,13 @@ impl Assets {
     }
 }
 
-/// Answers GET and HEAD for the URL of a file in this binary, else 404. The router's to decide is which URLs come here
-/// ([`Assets::urls`]).
+/// Serves an embedded file. The router registers this handler for [`Assets::urls`].
 pub async fn serve_asset(uri: Uri, headers: HeaderMap) -> Response {
     Assets::embedded().respond(uri.path(), &headers)
 }
 
 impl Asset {
-    /// The form that the request likes best; the plain one where it likes none that there is.
+    /// The variant with the highest quality in `Accept-Encoding`; the uncompressed one if none is accepted.
     fn best_variant(&self, request: &HeaderMap) -> Option<&Variant> {
         let accepted = Accepted::from_headers(request);
         let mut best: Option<(&Variant, u16)> = None;
@@ -180,7 +179,7 @@ impl Asset {
     }
 }
 
-/// Whether the browser has these bytes already. Tags are compared weakly, as RFC 9110 asks for `If-None-Match`.
+/// Whether `If-None-Match` contains this tag, in the weak comparison of RFC 9110, section 13.1.2.
 fn matches_if_none_match(request: &HeaderMap, etag: &HeaderValue) -> bool {
     request
         .get_all(header::IF_NONE_MATCH)
@@ -202,7 +201,7 @@ fn etag(hash: [u8; 32]) -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
-/// Whether Trunk put a hash of the content into the file's name: `main-5d41402abc4b2a76.css`, `frontend-5d41402abc4b2a76_bg.wasm`.
+/// Whether the file name contains Trunk's content hash: `main-5d41402abc4b2a76.css`, `frontend-5d41402abc4b2a76_bg.wasm`.
 fn is_hashed(url: &str) -> bool {
     let file = url.rsplit('/').next().unwrap_or(url);
     let stem = file.split('.').next().unwrap_or(file);

@@ -1,4 +1,4 @@
-//! How large a body may be, in which form, and how long it may take.
+//! Limits on request bodies: size, content coding, time.
 
 use std::{mem, time::Duration};
 
@@ -16,13 +16,13 @@ pub(crate) const API: usize = 64 * 1024;
 pub(crate) const PAGES: usize = 256 * 1024;
 /// The largest body of the sign-in form, in bytes: it takes three short fields from strangers.
 pub(crate) const SIGN_IN: usize = 16 * 1024;
-/// The largest report of a page about itself, in bytes.
+/// The largest report of a page, in bytes.
 pub(crate) const PAGE_REPORT: usize = 256;
 
-/// How long the whole body may take. Less than any request may, whose end says that the server is at fault.
+/// The limit on receiving a whole body. Shorter than the request timeout, which would blame the server (503).
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Refuses a body that says itself that it is larger than the limit, or packed.
+/// Refuses a body by its headers: too large, or with a content coding.
 ///
 /// # Errors
 /// The refusal.
@@ -32,7 +32,7 @@ pub(crate) fn check_body(limit: usize, headers: &HeaderMap) -> Result<(), Status
     {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    // Nothing here unpacks: a small body that becomes a large one is refused as what it is.
+    // No route decompresses bodies.
     if headers
         .get_all(header::CONTENT_ENCODING)
         .iter()
@@ -43,10 +43,10 @@ pub(crate) fn check_body(limit: usize, headers: &HeaderMap) -> Result<(), Status
     Ok(())
 }
 
-/// Puts the body, which has come as a whole, in the place of the one that is coming.
+/// Replaces the body by its whole content.
 ///
 /// # Errors
-/// The refusal: of a body that does not come in time, is too large, or breaks off.
+/// The refusal of a body that is too slow, too large or incomplete.
 pub(crate) async fn receive_body(limit: usize, request: &mut Request) -> Result<(), Response> {
     receive_with_timeout(BODY_TIMEOUT, limit, request).await
 }
@@ -74,8 +74,7 @@ async fn receive_with_timeout(
     Err(response)
 }
 
-/// Reads the whole body before anything else does, and refuses one that is larger than the limit, also where it did not say so
-/// (chunked). No route of ours streams; what is behind this never holds more than the limit.
+/// Reads the whole body up to the limit, also without `Content-Length` (chunked). No route streams.
 ///
 /// # Errors
 /// The refusal.
@@ -84,7 +83,7 @@ async fn collect_body(limit: usize, body: Body) -> Result<Body, StatusCode> {
         Ok(collected) => Ok(Body::from(collected.to_bytes())),
         Err(error) if is_length_limit(error.as_ref()) => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Err(error) => {
-            tracing::debug!(%error, "the body could not be read");
+            tracing::debug!(%error, "request body incomplete");
             Err(StatusCode::BAD_REQUEST)
         }
     }

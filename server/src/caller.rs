@@ -8,15 +8,15 @@ use domain::user::Role;
 pub enum Caller {
     /// Everybody.
     Anyone,
-    /// An integration with a good key whose group has this permission; any good key where it is `None`.
+    /// An integration with a valid key whose group has this permission; any valid key for `None`.
     Key(Option<&'static str>),
-    /// A gateway, with the good key of the request that it asks about.
+    /// A gateway, with the key of the client's request.
     Gateway,
-    /// Who is signed in.
+    /// Any signed-in user.
     SignedIn,
-    /// A tenant administrator in the own tenant, a super user in the one that the URL names.
+    /// A tenant administrator in the own tenant; a super user in the tenant of the URL.
     KeyManager,
-    /// Who runs the installation.
+    /// A super user.
     SuperUser,
 }
 
@@ -32,7 +32,7 @@ impl From<Access> for Caller {
 }
 
 impl Caller {
-    /// Whether a signed-in user of that role may call; the tenant is not judged by this.
+    /// Whether a signed-in user of that role may call. Does not check the tenant.
     #[must_use]
     pub const fn admits(self, role: Role) -> bool {
         match self {

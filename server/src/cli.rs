@@ -1,6 +1,6 @@
 //! The command line. Commands work on the database directly, beside a running server.
 //!
-//! Standard output holds the answer alone; log lines, notes and prompts go to standard error.
+//! Standard output contains the result only; log lines, notes and prompts go to standard error.
 
 mod backup;
 mod context;
@@ -37,7 +37,7 @@ use crate::{
     after_help = config::help()
 )]
 struct CommandLine {
-    /// Print the answer as JSON, for programs
+    /// Print the result as JSON, for programs
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -68,7 +68,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it makes sense on a database without anything in it.
+    /// Whether it is useful on an empty database.
     const fn may_make_database(&self) -> bool {
         matches!(
             self,
@@ -85,11 +85,11 @@ struct ServeArguments {
     demo: bool,
 }
 
-/// What a command ends with whose change is written, and of which the running server has not said that it noticed.
+/// Exit status: the change is committed, but the running server did not confirm it.
 const NOT_CONFIRMED: u8 = 3;
 
-/// Runs the command that the process was started with. What the arguments ask for wrongly ends with 2, as does a setting that is
-/// refused; a command that fails ends with 1, and one that did its work without a running server's word for it with 3.
+/// Runs the command in the process's arguments. Exit status: 0 success, 1 failure, 2 invalid arguments or settings, 3 committed but not
+/// confirmed by the running server.
 pub async fn run() -> ExitCode {
     let line = CommandLine::parse();
     let config = match Config::from_environment() {
@@ -99,7 +99,7 @@ pub async fn run() -> ExitCode {
     let log = logging::start(&config.log);
     let output = Output::new(line.json);
     let done = execute(line.command, config, output).await;
-    // Before the last words: they end what is said.
+    // Flushes the log, so that the error is the last line.
     drop(log);
     match done {
         Ok(Confirmation::Confirmed) => ExitCode::SUCCESS,
@@ -126,7 +126,7 @@ async fn execute(
             serve::serve(config, arguments.demo, output).await?;
             return Ok(Confirmation::Confirmed);
         }
-        // Neither brings a schema up to date, nor changes what a running server has to notice.
+        // Neither migrates the schema nor changes rows that a running server caches.
         Command::Backup(arguments) => {
             arguments.run(&config, output).await?;
             return Ok(Confirmation::Confirmed);
@@ -157,11 +157,11 @@ async fn execute(
         Command::Group(command) => command.run(&context).await,
         Command::Key(command) => command.run(&context).await,
     };
-    // After the answer, which may be a secret that nobody can print again; and also where it could not be printed.
+    // After the output, which may be a secret that cannot be printed again, and also if the output failed.
     let confirmation = context.store.confirm().await.unwrap_or_else(|error| {
         tracing::warn!(
             error = &error as &(dyn std::error::Error + 'static),
-            "cannot find out whether a server runs"
+            "confirmation failed: cannot determine whether a server runs"
         );
         Confirmation::NotConfirmed
     });

@@ -1,4 +1,4 @@
-//! From which address a request comes: found out once, before anything else, and carried along with the request.
+//! The client address of a request, determined once and stored in the request's extensions.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use http::Extensions;
 
 use crate::config::Config;
 
-/// Puts the [`ClientAddress`] into the request's extensions. Allowlist, audit, throttles and log lines all read it there.
+/// Stores the [`ClientAddress`] in the request's extensions, from which allowlist, audit, throttles and log lines take it.
 pub(crate) fn remember_client(config: &Config, request: &mut Request) -> ClientAddress {
     let peer = request
         .extensions()
@@ -23,7 +23,7 @@ pub(crate) fn remember_client(config: &Config, request: &mut Request) -> ClientA
     client
 }
 
-/// The address that [`remember_client`] found.
+/// The address that [`remember_client`] stored.
 pub(crate) fn address_of(extensions: &Extensions) -> ClientAddress {
     extensions
         .get::<ClientAddress>()

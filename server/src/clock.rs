@@ -1,11 +1,11 @@
-//! The clock. Time is a parameter everywhere else: the doors of this crate read it here, once for each request or command.
+//! The clock. Entry points read it once per request or command; all other code takes the time as a parameter.
 
 use chrono::{DateTime, Utc};
 
-/// The time, now.
+/// The current time.
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the door: everything behind it takes the time as a parameter"
+    reason = "the one place that reads the clock; other code takes the time as a parameter"
 )]
 #[must_use]
 pub fn now() -> DateTime<Utc> {

@@ -1,4 +1,4 @@
-//! The settings: the only reader of the environment. A wrong value is refused before anything else happens.
+//! The settings, read from the environment here only. An invalid value stops the start.
 
 mod display;
 mod error;
@@ -17,24 +17,24 @@ use url::Url;
 pub(crate) use display::masked;
 pub use error::ConfigError;
 
-/// Everything that an operator can set, read and judged.
+/// The validated settings.
 #[derive(Clone)]
 pub struct Config {
     /// `DATABASE_URL`. May hold a password: show it through [`Config::masked_database_url`] alone.
     pub database_url: String,
     /// `LATCHKEY_LISTEN`: where pages and API are served.
     pub listen: SocketAddr,
-    /// `LATCHKEY_METRICS_LISTEN`: where Prometheus asks; `None` is nowhere.
+    /// `LATCHKEY_METRICS_LISTEN`: the address of `/metrics`; `None` serves none.
     pub metrics_listen: Option<SocketAddr>,
     /// `LATCHKEY_PUBLIC_URL`: an origin without a path; `None` takes it from each request.
     pub public_url: Option<Url>,
-    /// `LATCHKEY_TRUSTED_PROXIES`: whose `X-Forwarded-For` is believed.
+    /// `LATCHKEY_TRUSTED_PROXIES`: networks whose `X-Forwarded-For` is used.
     pub trusted_proxies: TrustedProxies,
-    /// `LATCHKEY_KEY_PREFIX`: what new secrets begin with.
+    /// `LATCHKEY_KEY_PREFIX`: the prefix of new secrets.
     pub key_prefix: KeyPrefix,
     /// `LATCHKEY_DEFAULT_KEY_LIMIT`: how many keys a new tenant may have.
     pub default_key_limit: u32,
-    /// `LATCHKEY_EXPIRING_SOON_DAYS`: so many days left or fewer are soon.
+    /// `LATCHKEY_EXPIRING_SOON_DAYS`: keys with at most this many days left expire soon.
     pub expiring_soon_days: u32,
     /// `LATCHKEY_REVOKED_KEYS_KEPT`: how many of a tenant's revoked keys are listed; the others are archived.
     pub revoked_keys_kept: u32,
@@ -44,7 +44,7 @@ pub struct Config {
     pub log: String,
     /// Whether `DATABASE_URL` names the database; otherwise it is the default.
     pub names_database: bool,
-    /// Who is at the command line: `SUDO_USER`, `DOAS_USER` or the login name. For the audit trail alone.
+    /// The operator's login name (`SUDO_USER`, `DOAS_USER`, `LOGNAME`, `USER`), for the audit log.
     pub person: Option<String>,
 }
 
@@ -54,13 +54,13 @@ pub(crate) const DEFAULT_FILE: &str = "latchkey.db";
 /// Longest span that "soon" may mean: a hundred years.
 const MAX_SOON_DAYS: u32 = 36_500;
 
-/// Longest drain: no proxy takes longer to notice a server that is not ready.
+/// The most revoked keys of a tenant that may be listed.
 const MAX_REVOKED_KEYS: u32 = 1_000_000;
+/// The longest drain: proxies detect a server that is not ready sooner.
 const MAX_DRAIN_SECONDS: u32 = 300;
 
 impl Config {
-    /// Reads the process's environment. An empty variable is one that is not set; an empty `DATABASE_URL` is refused, because the
-    /// default would be another database.
+    /// Reads the environment. Empty variables count as unset, except `DATABASE_URL`, for which the default would be another database.
     ///
     /// # Errors
     /// The first name or value that is refused.
@@ -86,7 +86,7 @@ impl Config {
         Self::from_lookup(|name| settings.get(name).cloned())
     }
 
-    /// Reads the settings that `lookup` knows; for the tests, which must not share one environment.
+    /// Reads the settings through `lookup`, for tests, which share one environment.
     ///
     /// # Errors
     /// The first value that is refused.
@@ -140,7 +140,7 @@ impl Config {
         }
     }
 
-    /// Whether the file is there that is the database where no setting names one.
+    /// Whether the default database file exists.
     pub(crate) fn default_database_exists(&self) -> bool {
         std::path::Path::new(DEFAULT_FILE).exists()
     }
@@ -209,7 +209,7 @@ impl<Lookup: Fn(&str) -> Option<String>> Settings<Lookup> {
     }
 }
 
-/// A login name as the audit trail shows it; `None` for what is none.
+/// A login name for the audit log; `None` if it is not a plain short line.
 fn person(text: &str) -> Option<String> {
     const LONGEST: usize = 64;
     let is_name = !text.is_empty() && text.chars().count() <= LONGEST;
@@ -228,7 +228,7 @@ pub(crate) fn help() -> String {
     names::help()
 }
 
-/// The value as a message repeats it: on one line, short, without a password.
+/// The value for an error message: one line, shortened, password masked.
 fn quoted(text: &str) -> String {
     display::quoted(&masked(text))
 }
@@ -268,7 +268,7 @@ fn parse_database_url(text: &str) -> Result<String, String> {
     };
     if let Some(file) = text.strip_prefix("sqlite://") {
         let file = file.split_once('?').map_or(file, |(file, _)| file);
-        // A database in memory is one connection's own: the reader would see nothing of what the writer wrote.
+        // A database in memory belongs to one connection, and the store opens several.
         if file.is_empty() || file.contains(":memory:") || text.contains("mode=memory") {
             return Err(refused());
         }
@@ -282,7 +282,7 @@ fn parse_database_url(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// What is unknown after `?` is ignored with a warning. What was to protect a connection must not be.
+/// sqlx ignores unknown parameters with a warning, which must not happen to those that protect the connection.
 fn check_tls(postgres: &Url) -> Result<(), String> {
     for (name, value) in postgres.query_pairs() {
         if name == "sslmode" {
@@ -325,7 +325,7 @@ fn parse_origin(text: &str) -> Result<Url, String> {
 fn parse_proxies(text: &str) -> Result<TrustedProxies, String> {
     text.parse().map_err(|error| {
         display::one_line(&format!(
-            "{error}: write some like 10.0.0.0/8,192.0.2.7, parted by commas"
+            "{error}: write some like 10.0.0.0/8,192.0.2.7, separated by commas"
         ))
     })
 }
@@ -346,7 +346,7 @@ fn parse_count(text: &str, most: u32, example: &str) -> Result<u32, String> {
 }
 
 /// Directives as `tracing-subscriber` reads them. It takes any bare word for a module's name, so that `RUST_LOG=debgu` would
-/// silence everything without a word: a bare word has to be a level here.
+/// silence the log: a bare word must be a level here.
 fn parse_log(text: &str) -> Result<String, String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let bare_words_are_levels = text

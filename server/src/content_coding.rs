@@ -1,7 +1,7 @@
-//! Content codings (RFC 9110, section 8.4.1): which the client accepts, and compressing an answer in one of them.
+//! Content codings (RFC 9110, section 8.4.1): negotiation and compression of responses.
 //!
-//! Only an answer that its handler marks with [`compressible`] is compressed. The length of a compressed text tells something of its
-//! content, so an answer with a secret never has the mark, and the checks of keys, which are short, have none to look for.
+//! Only responses marked with [`compressible`] are compressed. The length of a compressed text leaks information about its content, so a
+//! response with a secret is never marked.
 
 use std::io::Write as _;
 
@@ -17,7 +17,7 @@ use flate2::{Compression, write::GzEncoder};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
 
-/// A shorter body, in bytes, does not get smaller by much.
+/// Bodies below this size, in bytes, are not compressed.
 const MIN_COMPRESSED_SIZE: usize = 1_024;
 /// Brotli's quality from 0 to 11. Above 5 the time rises faster than the size falls.
 const BROTLI_QUALITY: i32 = 4;
@@ -42,7 +42,7 @@ impl Encoding {
         }
     }
 
-    /// How the name of a file that is kept in it ends.
+    /// The suffix of a precompressed file.
     pub(crate) const fn ending(self) -> &'static str {
         match self {
             Self::Brotli => ".br",
@@ -52,17 +52,17 @@ impl Encoding {
     }
 }
 
-/// The mark of an answer that may be compressed.
+/// Marks a response that may be compressed.
 #[derive(Clone, Copy, Debug)]
 struct Compressible;
 
-/// Marks an answer as one that may be compressed: long, and without a secret.
+/// Marks a response as compressible: long and without a secret.
 pub(crate) fn compressible(mut response: Response) -> Response {
     response.extensions_mut().insert(Compressible);
     response
 }
 
-/// A list as JSON, which may be compressed. It holds no secret.
+/// A compressible JSON list. Must not contain a secret.
 pub(crate) struct ListJson<T>(pub(crate) T);
 
 impl<T: Serialize> IntoResponse for ListJson<T> {
@@ -71,12 +71,12 @@ impl<T: Serialize> IntoResponse for ListJson<T> {
     }
 }
 
-/// Whether an answer has the mark.
+/// Whether a response is marked.
 pub(crate) fn is_compressible(response: &Response) -> bool {
     response.extensions().get::<Compressible>().is_some()
 }
 
-/// Compresses the body of a marked answer in the coding that the client likes best. `accepted` is the request's `Accept-Encoding`.
+/// Compresses a marked response in the client's preferred coding. `accepted` is the request's `Accept-Encoding`.
 pub(crate) async fn compress(accepted: Option<HeaderValue>, response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     parts
@@ -87,8 +87,8 @@ pub(crate) async fn compress(accepted: Option<HeaderValue>, response: Response) 
         return Response::from_parts(parts, body);
     }
     let Ok(collected) = body.collect().await else {
-        // Our own bodies are in memory, and reading them does not fail.
-        tracing::error!("the body of an answer cannot be read");
+        // Response bodies are in memory, so this indicates a defect.
+        tracing::error!("response body unreadable: responding 500");
         return http::StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let content = collected.to_bytes();
@@ -103,7 +103,7 @@ pub(crate) async fn compress(accepted: Option<HeaderValue>, response: Response) 
             Response::from_parts(parts, Body::from(compressed))
         }
         Err(error) => {
-            tracing::warn!(%error, "an answer could not be compressed: sent as it is");
+            tracing::warn!(%error, "response compression failed: sent uncompressed");
             Response::from_parts(parts, Body::from(content))
         }
     }
@@ -131,7 +131,7 @@ fn compress_bytes(encoding: Encoding, content: &Bytes) -> std::io::Result<Vec<u8
     Ok(compressed)
 }
 
-/// What `Accept-Encoding` says (RFC 9110, section 12.5.3), qualities in thousandths.
+/// A parsed `Accept-Encoding` (RFC 9110, section 12.5.3), qualities in thousandths.
 pub(crate) struct Accepted {
     named: Vec<(String, u16)>,
 }
@@ -159,7 +159,7 @@ impl Accepted {
         Self { named }
     }
 
-    /// The coding to answer in.
+    /// The preferred coding.
     fn best(&self) -> Encoding {
         let mut best = (Encoding::Identity, 0);
         for encoding in [Encoding::Brotli, Encoding::Gzip] {
@@ -171,7 +171,7 @@ impl Accepted {
         best.0
     }
 
-    /// How much the client likes a coding, in thousandths; 0 where it refuses it.
+    /// The quality of a coding in thousandths; 0 if refused.
     pub(crate) fn quality(&self, encoding: Encoding) -> u16 {
         let of = |name: &str| {
             self.named
@@ -181,12 +181,12 @@ impl Accepted {
         };
         of(encoding.name())
             .or(of("*"))
-            // What is not mentioned is not wanted, except the plain file, which is always good enough.
+            // Unmentioned codings are refused, except identity.
             .unwrap_or(u16::from(encoding == Encoding::Identity))
     }
 }
 
-/// A quality of `0` to `1` in thousandths; what cannot be read is refused, as `0`.
+/// Parses a quality from `0` to `1` into thousandths; 0 if malformed.
 fn thousandths(text: &str) -> u16 {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = format!("{fraction:0<3}");

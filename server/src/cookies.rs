@@ -1,4 +1,4 @@
-//! The cookies: of the session, of a browser that somebody has signed in with before, and of a notice that is shown once.
+//! The cookies: session, known device, and the notice after a password change.
 
 use domain::session::SessionToken;
 use http::{HeaderMap, HeaderValue, header};
@@ -12,11 +12,11 @@ const DEVICE_MAX_AGE: u32 = 365 * 24 * 60 * 60;
 /// A cookie of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cookie {
-    /// Who is signed in. The browser forgets it when it is closed; the server long before, where nothing is asked.
+    /// The session. Ends with the browser, or earlier on the server after inactivity.
     Session,
-    /// That somebody signed in here before: such a browser gets its tries also while strangers guess at the account.
+    /// A successful earlier sign-in. Such a browser keeps its own attempts while other clients guess at the account.
     Device,
-    /// That the password was just changed: the next page says so, once.
+    /// The password was just changed: the next page shows a notice once.
     PasswordChanged,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Cookies {
 }
 
 impl Cookies {
-    /// As the public URL asks for them.
+    /// Cookies for the scheme of the public URL.
     pub(crate) fn new(config: &Config) -> Self {
         let scheme = config.public_url.as_ref().map(Url::scheme);
         Self {
@@ -49,7 +49,7 @@ impl Cookies {
         }
     }
 
-    /// The token in `cookie`. None where the browser sends two of that name: one of them was planted, and nothing says which.
+    /// The token in `cookie`. `None` if the browser sends two of that name: one of them was planted by another site.
     pub(crate) fn token(self, cookie: Cookie, request: &HeaderMap) -> Option<SessionToken> {
         let mut values = self.values(cookie, request);
         match (values.next(), values.next()) {
@@ -58,7 +58,7 @@ impl Cookies {
         }
     }
 
-    /// Whether the browser sends `cookie` at all, with whatever in it.
+    /// Whether the browser sends `cookie`, with any value.
     pub(crate) fn is_sent(self, cookie: Cookie, request: &HeaderMap) -> bool {
         self.values(cookie, request).next().is_some()
     }
@@ -75,7 +75,7 @@ impl Cookies {
             .map(|(_, value)| value)
     }
 
-    /// `Set-Cookie` that gives the browser `token`.
+    /// `Set-Cookie` with `token`.
     pub(crate) fn set(self, cookie: Cookie, token: &SessionToken) -> Option<HeaderValue> {
         let max_age = match cookie {
             Cookie::Session | Cookie::PasswordChanged => String::new(),
@@ -84,12 +84,12 @@ impl Cookies {
         self.header(cookie, token.expose(), &max_age)
     }
 
-    /// `Set-Cookie` that has the next page say that the password was changed.
+    /// `Set-Cookie` of the notice after a password change.
     pub(crate) fn password_changed(self) -> Option<HeaderValue> {
         self.header(Cookie::PasswordChanged, "1", "; Max-Age=60")
     }
 
-    /// `Set-Cookie` that takes `cookie` away.
+    /// `Set-Cookie` that deletes `cookie`.
     pub(crate) fn clear(self, cookie: Cookie) -> Option<HeaderValue> {
         self.header(cookie, "", "; Max-Age=0")
     }

@@ -1,8 +1,8 @@
-//! No other site changes anything in a signed-in person's name.
+//! Refuses cross-site requests that could change something with a user's session (CSRF).
 //!
-//! `tower_http::csrf::CsrfLayer` implements nearly this. What it lets through and section 7 of `docs/behaviour.md` refuses: a
+//! `tower_http::csrf::CsrfLayer` is close, but accepts three cases that section 7 of `docs/behaviour.md` refuses: a
 //! `Sec-Fetch-Site: cross-site` beside the public URL's own `Origin`; an `Origin` of the right host and the wrong scheme; and a
-//! request with our cookie and neither header. With these three put before it nothing would be left for it to decide.
+//! request with our cookie and neither header. Checking these before it would leave the layer nothing to decide.
 
 use axum::{
     extract::Request,
@@ -18,8 +18,8 @@ use crate::{
 
 pub(crate) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses requests that could change something and do not come from a page of ours. Stands before all that reads a cookie, and so
-/// not before `/api/v1`, where gateways pass a browser's `Sec-Fetch-Site` on.
+/// Refuses unsafe requests from other origins. Covers every route that reads a cookie; not `/api/v1`, to which gateways forward a
+/// browser's `Sec-Fetch-Site`.
 pub(crate) fn refuse_other_origins(config: &Config, request: &Request) -> Option<Response> {
     let own = OwnOrigin {
         public_url: config.public_url.as_ref(),
@@ -44,21 +44,21 @@ pub(crate) fn refuse_other_origins(config: &Config, request: &Request) -> Option
     Some(refusal.into_response())
 }
 
-/// A header as a log line shows it: as much of it as an origin needs.
+/// A header value as a log field, shortened to the length of an origin.
 fn shown(value: Option<&HeaderValue>) -> String {
     const LONGEST: usize = 200;
     let text = value.map(|value| String::from_utf8_lossy(value.as_bytes()));
     text.unwrap_or_default().chars().take(LONGEST).collect()
 }
 
-/// What a page of ours is known by.
+/// The origin of this site.
 struct OwnOrigin<'a> {
     public_url: Option<&'a Url>,
     host: Option<&'a str>,
 }
 
 impl OwnOrigin<'_> {
-    /// Whether `origin`, as a browser sends it, is ours. Without a public URL the scheme is the proxy's, which nobody told us.
+    /// Whether `origin` is this site's. Without a public URL any scheme matches, because a proxy may terminate TLS.
     fn is(&self, origin: &str) -> bool {
         match (self.public_url, self.host) {
             (Some(url), _) => url.origin().ascii_serialization() == origin,
@@ -77,7 +77,7 @@ fn is_allowed(
     own: &OwnOrigin<'_>,
     has_session: bool,
 ) -> bool {
-    // No route of ours changes anything on these, and TRACE is not answered at all.
+    // Safe methods change nothing, and TRACE has no route.
     if matches!(
         *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
@@ -90,7 +90,7 @@ fn is_allowed(
         Presence::Several => return false,
     }
     match only_value(headers, &header::ORIGIN) {
-        // Not a browser, which has no cookie to abuse either.
+        // Not a browser: without a cookie there is no session to abuse.
         Presence::Absent => !has_session,
         Presence::One(origin) => std::str::from_utf8(origin).is_ok_and(|origin| own.is(origin)),
         Presence::Several => false,

@@ -1,4 +1,4 @@
-//! The tenant to play with: `latchkey serve --demo`. Everything in it is made as a person or a script would make it, only earlier.
+//! The demo tenant of `latchkey serve --demo`, created through the same calls as real data, with earlier times.
 
 mod content;
 
@@ -22,7 +22,7 @@ use crate::{
 };
 use content::{DemoKey, DemoTenant, DemoUser};
 
-/// A temporary folder with a database. Both are gone when it is dropped.
+/// A temporary folder with a database, deleted on drop.
 pub(crate) struct Demo {
     _folder: TempDir,
 }

@@ -16,17 +16,17 @@ use http::{HeaderValue, header};
 pub struct Drain(Arc<AtomicBool>);
 
 impl Drain {
-    /// From now on `/readyz` answers 503, and every answer closes its connection.
+    /// Starts draining: `/readyz` responds 503, and every response closes its connection.
     pub(crate) fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it has begun.
+    /// Whether draining has begun.
     pub(crate) fn has_begun(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Asks the client to send nothing more on its connection.
+    /// Adds `Connection: close` while draining.
     pub(crate) fn close_after(&self, response: &mut Response) {
         if self.has_begun() {
             response

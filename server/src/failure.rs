@@ -1,4 +1,4 @@
-//! Why a command fails, in the words of the one who typed it.
+//! The failure of a command, in terms of its options.
 
 use std::error::Error as StandardError;
 
@@ -31,7 +31,7 @@ impl Failure {
             },
             error => {
                 let causes = with_causes(error);
-                // The database is there; it is somebody else's.
+                // The database could be opened, but another server uses it.
                 let causes = match causes.find("another latchkey serves") {
                     Some(start) => &causes[start..],
                     None => &causes,
@@ -55,7 +55,7 @@ impl From<Error> for Failure {
                 lines: fields
                     .iter()
                     .map(|error| match option_of(&error.field) {
-                        // The page's field has lines, the option has not.
+                        // The form's field has line numbers, the option has not.
                         Some("--allow") => {
                             let message = match error.message.split_once(": ") {
                                 Some((line, message)) if line.starts_with("Line ") => message,
@@ -80,7 +80,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The option that a field of the domain was given by.
+/// The option of a domain field.
 fn option_of(field: &str) -> Option<&'static str> {
     Some(match field {
         "name" => "--name",
@@ -109,7 +109,7 @@ fn with_causes(error: &Error) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let text = error.to_string();
-        // Some errors repeat their cause in their own words.
+        // Some errors contain their cause already.
         if !line.contains(&text) {
             line.push_str(": ");
             line.push_str(&text);
@@ -119,12 +119,12 @@ fn with_causes(error: &Error) -> String {
     line.replace(['\n', '\r'], " ")
 }
 
-/// Says which thing there is none of, and where its like can be seen.
+/// Turns a not-found error into a message with the command that lists the existing ones.
 pub(crate) trait NotFoundMessage<Value> {
-    /// Where the tenant of that slug is missing.
+    /// For the tenant of that slug.
     fn or_tenant_not_found(self, slug: &str) -> Result<Value, Failure>;
 
-    /// Where something else is: `what` it is, how it was called, and the command that lists those that there are.
+    /// For a `what` called `name`; `listed_by` is the command that lists them.
     fn or_not_found(self, what: &str, name: &str, listed_by: &str) -> Result<Value, Failure>;
 }
 
@@ -136,7 +136,7 @@ impl<Value> NotFoundMessage<Value> for Result<Value, Error> {
     fn or_not_found(self, what: &str, name: &str, listed_by: &str) -> Result<Value, Failure> {
         self.map_err(|error| match error {
             Error::NotFound(_) => Failure::new(format!(
-                "there is no {what} '{}': `{listed_by}` shows those that there are",
+                "there is no {what} '{}': `{listed_by}` lists them",
                 name.escape_debug()
             )),
             error => error.into(),

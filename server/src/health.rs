@@ -1,4 +1,4 @@
-//! Is it up?
+//! `/healthz` and `/readyz`.
 
 use axum::{
     extract::State,
@@ -8,12 +8,12 @@ use axum::{
 
 use crate::state::AppState;
 
-/// `GET /healthz`: the process is up. Says nothing of the database, so that a dead database does not get the server restarted.
+/// `GET /healthz`: the process runs. Independent of the database, so that an outage of it does not restart the server.
 pub(crate) async fn read_health() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the database answers, changes can be committed, and the server is not about to stop.
+/// `GET /readyz`: the database responds, changes can be committed, and the server does not drain.
 pub(crate) async fn read_readiness(State(state): State<AppState>) -> Response {
     if state.drain.has_begun() {
         return (
@@ -33,7 +33,7 @@ pub(crate) async fn read_readiness(State(state): State<AppState>) -> Response {
     };
     match ready {
         Ok(()) => match state.store.clock_skew() {
-            // Keys are judged right by secret and state; only what depends on a date is off by as much.
+            // Still ready: only decisions that depend on a date are off by the skew.
             Some(skew) => format!(
                 "ready; the database's clock is {} s ahead of this machine's\n",
                 skew.num_seconds()
@@ -42,7 +42,7 @@ pub(crate) async fn read_readiness(State(state): State<AppState>) -> Response {
             None => "ready\n".into_response(),
         },
         Err(error) => {
-            tracing::warn!(%error, "not ready");
+            tracing::warn!(%error, reason = why_not.trim_end(), "readiness check failed");
             (
                 StatusCode::SERVICE_UNAVAILABLE,
                 [(RETRY_AFTER, HeaderValue::from_static("5"))],

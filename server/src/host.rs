@@ -1,10 +1,10 @@
 //! The `Host` of a request (RFC 9112, section 3.2): one line, with a host and perhaps a port.
 //!
-//! It ends up in links and in the command that tries a new secret, and two readers of two lines could each take another one.
+//! The host is put into links and into the curl line of a new secret. With two lines, two parsers could use different hosts.
 
 use http::{HeaderMap, Version, header};
 
-/// Whether a request names its host as it has to. HTTP/1.0 knows no `Host`, and health checks still speak it.
+/// Whether a request has exactly one valid `Host`. HTTP/1.0, which health checks still use, may omit it.
 pub(crate) fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(header::HOST).iter();
     match (lines.next(), lines.next()) {
@@ -16,7 +16,7 @@ pub(crate) fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
 
 fn is_host_and_port(text: &[u8]) -> bool {
     let host = match text.iter().rposition(|byte| *byte == b':') {
-        // A colon within the brackets of an IPv6 address is none before a port.
+        // A colon inside the brackets of an IPv6 address does not start a port.
         Some(colon) if !text[colon..].contains(&b']') => {
             let port = &text[colon + 1..];
             if port.len() > 5 || !port.iter().all(u8::is_ascii_digit) {

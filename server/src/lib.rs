@@ -1,19 +1,19 @@
 //! The binary `latchkey`: HTTP, command line, settings.
 //!
-//! | question | room |
+//! | question | module |
 //! | --- | --- |
-//! | which routes are there, who may call them, and who sees to that? | [`router`], [`route_guard`] |
-//! | who is asking, and from where? | [`api_key_layer`], [`client`], [`cookies`], [`csrf`] |
-//! | what does an answer of the JSON API look like? | [`api`] |
-//! | how does a page get to the browser? | [`pages`], [`assets`] |
-//! | what do all answers have? | [`service`], [`security_headers`], [`request_id`], [`body_limit`], [`content_coding`] |
-//! | how does it listen, and how does it end? | [`serve`], [`drain`], [`health`], [`metrics`], [`runtime`] |
-//! | which commands are there? | [`cli`] |
-//! | which settings are there, and what may they be? | [`config`] |
-//! | what is in the tenant to play with? | [`demo`] |
-//! | where do log lines go, and in which form? | [`logging`] |
+//! | which routes exist, who may call them, and what enforces it? | [`router`], [`route_guard`] |
+//! | who sends a request, and from where? | [`api_key_layer`], [`client`], [`cookies`], [`csrf`] |
+//! | the JSON API: routes, bodies, problems, OpenAPI document | [`api`] |
+//! | pages and the files of the browser | [`pages`], [`assets`] |
+//! | what does every response have? | [`service`], [`security_headers`], [`request_id`], [`body_limit`], [`content_coding`] |
+//! | listening, stopping, health, metrics | [`serve`], [`drain`], [`health`], [`metrics`], [`runtime`] |
+//! | commands | [`cli`], [`failure`], [`output`] |
+//! | settings and their values | [`config`] |
+//! | the demo tenant | [`demo`] |
+//! | log lines: destination and format | [`logging`] |
 
-// The types of the pages nest deeply, and the compiler lays them out here.
+// The nested types of pages exceed the compiler's default limit.
 #![recursion_limit = "512"]
 
 mod api;

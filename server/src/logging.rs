@@ -1,4 +1,4 @@
-//! Where log lines go, and in which form.
+//! The log: lines on standard error, as JSON or for a terminal.
 
 use std::{
     fmt,
@@ -25,39 +25,39 @@ use tracing_subscriber::{
 
 use crate::request_id::{RequestContext, current};
 
-/// Log lines that wait for standard error. Further ones are dropped and counted: a log that nobody reads must not stop the service.
+/// The capacity of the queue before standard error. Further lines are dropped and counted, so that a blocked log never blocks requests.
 const MAX_WAITING_LINES: usize = 8_192;
-/// How long the end of the process waits for a log that is not read.
+/// How long the process waits at its end for queued lines to be written.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
-/// How many log lines were dropped.
+/// The number of dropped log lines.
 pub(crate) fn dropped_lines() -> u64 {
     let dropped = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
     u64::try_from(dropped).unwrap_or(u64::MAX)
 }
 
-/// The log. Lines that wait are written when it is dropped.
+/// The log. Dropping it writes the queued lines.
 #[must_use]
 pub struct Log(Option<WorkerGuard>);
 
 impl Drop for Log {
     fn drop(&mut self) {
         let guard = self.0.take();
-        // It waits for standard error, and says on standard output where that takes too long: both may be stuck.
+        // Dropping the guard can block on standard error, so it gets a time limit.
         with_timeout(FLUSH_TIMEOUT, move || drop(guard));
     }
 }
 
-/// Writes lines to standard error, and gives up where it takes no more.
+/// Writes lines to standard error; gives up if it blocks.
 pub(crate) fn report(lines: String) {
     with_timeout(FLUSH_TIMEOUT, move || {
         let _ = io::stderr().write_all(lines.as_bytes());
     });
 }
 
-/// Runs `work`, which may block for ever, on a thread of its own, and waits for it no longer than that.
+/// Runs `work`, which may block forever, on its own thread and waits at most `time`.
 fn with_timeout(time: Duration, work: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     thread::spawn(move || {
@@ -67,11 +67,10 @@ fn with_timeout(time: Duration, work: impl FnOnce() + Send + 'static) {
     let _ = is_done.recv_timeout(time);
 }
 
-/// Sends log lines, and what panics say, to standard error: for people where that is a terminal, else one JSON object a line, in which whatever a client
-/// sent is escaped. `filter` is the setting `RUST_LOG`.
+/// Sends log lines and panics to standard error: formatted for people if it is a terminal, else one JSON object per line. `filter` is the
+/// setting `RUST_LOG`.
 pub fn start(filter: &str) -> Log {
-    // The filter was judged when it was read; the fallback keeps a defect there from silencing the log.
-    // Each step of the schema is for who asks for it.
+    // The steps of a migration are logged only if the filter names them.
     let quiet = if filter.contains("sea_orm_migration") {
         filter.to_owned()
     } else {
@@ -79,6 +78,7 @@ pub fn start(filter: &str) -> Log {
     };
     let filter = EnvFilter::builder()
         .parse(quiet)
+        // The settings validate the filter; a defect there must not silence the log.
         .unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     let (writer, guard) = NonBlockingBuilder::default()
@@ -88,7 +88,7 @@ pub fn start(filter: &str) -> Log {
         .finish(io::stderr());
     let _ = DROPPED.set(writer.error_counter());
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
-    // A second call changes nothing: the first subscriber stays.
+    // A second call has no effect: the first subscriber stays.
     let _ = if io::stderr().is_terminal() {
         let lines = lines.with_target(false).fmt_fields(WithRequestFields);
         registry.with(lines).try_init()
@@ -101,7 +101,7 @@ pub fn start(filter: &str) -> Log {
             .map_event_format(JsonWithRequest);
         registry.with(lines).try_init()
     };
-    // A panic is a log line like the others: the default hook would write several, and none of them JSON.
+    // The default hook would write several lines, none of them JSON.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(
             location = panic.location().map(tracing::field::display),
@@ -112,7 +112,7 @@ pub fn start(filter: &str) -> Log {
     Log(Some(guard))
 }
 
-/// Lines for people, each with the request that it is about at its end.
+/// Formats lines for a terminal, with the request's fields at the end.
 struct WithRequestFields;
 
 impl<'writer> FormatFields<'writer> for WithRequestFields {
@@ -136,7 +136,7 @@ impl<'writer> FormatFields<'writer> for WithRequestFields {
     }
 }
 
-/// Lines for programs, each with the request that it is about among its fields.
+/// Formats lines as JSON, with the request's fields.
 struct JsonWithRequest<Format>(Format);
 
 impl<S, N, Format> FormatEvent<S, N> for JsonWithRequest<Format>

@@ -1,11 +1,11 @@
-//! `latchkey`: the server and its command line in one binary. What it does is in the library.
+//! `latchkey`: the server and its command line in one binary. The code is in the library.
 
-// The types of whole pages nest deeper than the compiler's default lets it look.
+// The nested types of pages exceed the compiler's default limit.
 #![recursion_limit = "512"]
 
 use std::process::ExitCode;
 
-/// Faster and steadier than the system's allocator under many small allocations, which is what rendering pages is.
+/// Faster than the system allocator for the many small allocations of rendering.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

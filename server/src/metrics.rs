@@ -1,4 +1,4 @@
-//! What Prometheus is told, on a listener of its own: nothing of a tenant, so that it needs no sign-in.
+//! `/metrics` for Prometheus, on its own listener. It contains no tenant data, so it needs no sign-in.
 
 use std::fmt::Write as _;
 

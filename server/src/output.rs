@@ -1,4 +1,4 @@
-//! The answer of a command: the one place that writes to standard output.
+//! The output of a command: the one place that writes to standard output.
 
 use std::{
     io::{self, ErrorKind, Write as _},
@@ -10,15 +10,15 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// Writes the answer of one command.
+/// Writes the output of one command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     json: bool,
 }
 
-/// A thing as people see it in a table.
+/// A row of a table.
 pub(crate) trait Row {
-    /// What stands above the columns.
+    /// The headings of the columns.
     const HEADINGS: &'static [&'static str];
     /// One text for each column.
     fn cells(&self) -> Vec<String>;
@@ -30,16 +30,16 @@ impl Output {
         Self { json }
     }
 
-    /// One thing: an object, or a table of one row.
+    /// One item: a JSON object, or a table of one row.
     pub(crate) fn one<Thing: Row + Serialize>(self, thing: &Thing) -> Result<(), Failure> {
         if self.json {
             self.object(thing)
         } else {
-            write_answer(&table(Thing::HEADINGS, &[thing.cells()]))
+            write_stdout(&table(Thing::HEADINGS, &[thing.cells()]))
         }
     }
 
-    /// Some things: an array, or a table. `none` is what a person is told where there are none.
+    /// A list: a JSON array, or a table. `none` is the note for an empty one.
     pub(crate) fn list<Thing: Row + Serialize>(
         self,
         things: &[Thing],
@@ -53,7 +53,7 @@ impl Output {
             return Ok(());
         }
         let rows: Vec<_> = things.iter().map(Row::cells).collect();
-        write_answer(&table(Thing::HEADINGS, &rows))
+        write_stdout(&table(Thing::HEADINGS, &rows))
     }
 
     /// A secret or a password, alone, so that a script can take it as it is; for programs the whole `object`.
@@ -61,7 +61,7 @@ impl Output {
         if self.json {
             self.object(object)
         } else {
-            write_answer(&format!("{secret}\n"))
+            write_stdout(&format!("{secret}\n"))
         }
     }
 
@@ -70,18 +70,18 @@ impl Output {
         if self.json {
             self.object(object)
         } else {
-            write_answer(lines)
+            write_stdout(lines)
         }
     }
 
     fn object(self, object: &impl Serialize) -> Result<(), Failure> {
         let mut line = serde_json::to_string(object)
-            .map_err(|error| Failure::new(format!("cannot write the answer as JSON: {error}")))?;
+            .map_err(|error| Failure::new(format!("cannot serialise the output: {error}")))?;
         line.push('\n');
-        write_answer(&line)
+        write_stdout(&line)
     }
 
-    /// Tells a person something that is not the answer.
+    /// Writes a note to standard error, unless the output is JSON.
     pub(crate) fn note(self, line: &str) {
         if !self.json {
             eprintln!("{line}");
@@ -89,12 +89,14 @@ impl Output {
     }
 }
 
-fn write_answer(text: &str) -> Result<(), Failure> {
+fn write_stdout(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // The reader has seen enough, as `head` does.
+        // The reader closed the pipe, as `head` does.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::new(format!("cannot write the answer: {error}"))),
+        Err(error) => Err(Failure::new(format!(
+            "cannot write to standard output: {error}"
+        ))),
         Ok(()) => Ok(()),
     }
 }
@@ -123,7 +125,7 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// A time as tables show it; the heading says that it is UTC.
+/// A time in a table, whose heading contains UTC.
 pub(crate) fn minute(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M").to_string()
 }

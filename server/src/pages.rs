@@ -1,4 +1,4 @@
-//! What people's browsers ask for: pages, their server functions, sign-in and sign-out.
+//! Pages, server functions, sign-in and sign-out.
 
 mod form;
 pub(crate) mod home;

@@ -1,4 +1,4 @@
-//! The name of a request: in its answer, in each of its log lines, and in the problem that it is told.
+//! The request id: in the response, in every log line of the request, and in problems.
 
 use std::{
     cell::{Cell, OnceCell},
@@ -18,10 +18,10 @@ use uuid::{Uuid, fmt::Hyphenated};
 
 use crate::api::is_api;
 
-/// The header that carries it.
+/// The response header of the request id.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request's name. Always made here: one that a client sends could be another request's, or no name at all.
+/// Identifies a request. Always generated here: an id sent by a client could be reused or malformed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestId(Uuid);
 
@@ -31,20 +31,19 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// What every log line of a request says of it: which route was meant, never the URL itself. People put secrets into queries, and the
-/// path of an unknown route can be anything.
+/// The fields that every log line of a request has. They contain the route and never the URL, whose path and query can contain secrets.
 pub(crate) struct RequestContext {
     pub(crate) id: RequestId,
     pub(crate) method: Method,
     route: OnceCell<MatchedPath>,
     pub(crate) client: ClientAddress,
     is_routine: bool,
-    /// Whether its outcome is in the log already.
+    /// Whether the outcome is logged already.
     is_logged: Cell<bool>,
 }
 
 impl RequestContext {
-    /// Names the request.
+    /// Generates the request's id.
     pub(crate) fn new(request: &Request, client: ClientAddress) -> Self {
         Self {
             id: RequestId(Uuid::now_v7()),
@@ -56,18 +55,18 @@ impl RequestContext {
         }
     }
 
-    /// As the route table writes it; empty where there is none, and where it was refused before anybody looked.
+    /// The path pattern of the route; empty if no route matched or the request was refused before routing.
     pub(crate) fn route(&self) -> &str {
         self.route.get().map_or("", MatchedPath::as_str)
     }
 }
 
 tokio::task_local! {
-    // No span of `tracing`: that is put into words when it is opened, for each request, whether it has anything to say or not.
+    // A task local and not a tracing span, whose fields would be formatted for every request even if it logs nothing.
     static CURRENT: RequestContext;
 }
 
-/// What `read` makes of the request that this task answers; `None` where it answers none.
+/// Calls `read` with the request that this task serves; `None` outside of a request.
 pub(crate) fn current<T>(read: impl FnOnce(&RequestContext) -> T) -> Option<T> {
     CURRENT.try_with(read).ok()
 }
@@ -77,19 +76,18 @@ pub(crate) fn current_id() -> String {
     current(|request| request.id.to_string()).unwrap_or_default()
 }
 
-/// Notes which route was meant, for the log lines from now on.
+/// Sets the route for the log lines that follow.
 pub(crate) fn set_route(path: &MatchedPath) {
-    // Noted once: a request has one route.
+    // Set once: a request has one route.
     let _ = CURRENT.try_with(|request| request.route.set(path.clone()));
 }
 
-/// Notes that the log says already how the request ended, as it does of a refused key.
+/// Marks the outcome as logged, as that of a refused key is by the verifier.
 pub(crate) fn mark_logged() {
     let _ = CURRENT.try_with(|request| request.is_logged.set(true));
 }
 
-/// Whether there may be thousands of these a second: what integrations read, and what is asked about their keys; and what a proxy asks
-/// every second.
+/// Whether such requests may come thousands of times per second: reads of the API, key checks, and health checks.
 fn is_routine(request: &Request) -> bool {
     const CHECKS: [&str; 2] = ["/api/v1/verify", "/api/v1/forward-auth"];
     let path = request.uri().path();
@@ -101,21 +99,20 @@ fn is_routine(request: &Request) -> bool {
             || CHECKS.iter().any(|check| path.starts_with(check)))
 }
 
-/// Answers the request under its name, in which each of its log lines stands, and writes one when it is answered: that of a routine
-/// request that went well is for who looks closely.
+/// Runs `response` with the request's fields in scope and logs its completion: successful routine requests at level debug.
 pub(crate) fn with_request(
     context: RequestContext,
-    answer: impl Future<Output = Response>,
+    response: impl Future<Output = Response>,
 ) -> impl Future<Output = Response> {
     let (id, is_routine) = (context.id, context.is_routine);
     let started = Instant::now();
-    let answer = answer.map(move |mut response| {
+    let response = response.map(move |mut response| {
         let mut text = [0; Hyphenated::LENGTH];
         if let Ok(value) = HeaderValue::from_str(id.0.hyphenated().encode_lower(&mut text)) {
             response.headers_mut().insert(HEADER, value);
         }
         let status = response.status();
-        // A wider number would be written as a text.
+        // A u128 would be logged as a string.
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let is_logged = current(|request| request.is_logged.get()) == Some(true);
         if is_logged || (is_routine && status.is_success()) {
@@ -125,5 +122,5 @@ pub(crate) fn with_request(
         }
         response
     });
-    CURRENT.scope(context, answer)
+    CURRENT.scope(context, response)
 }

@@ -1,7 +1,7 @@
-//! Every route, grouped by caller, each with who may call it.
+//! Every route, grouped by caller, with its requirement.
 //!
-//! The table is the authorization table too: nothing is registered but through a row, a row without a [`Caller`] does not compile,
-//! and the tests compare it with the pages and server functions that `app` has, and each row with what it answers to whom.
+//! The route table is also the authorization table: routes are registered only through it, a row without a [`Caller`] does not compile, and
+//! tests check each row's responses for every kind of caller.
 
 use std::{
     collections::BTreeSet,
@@ -45,14 +45,14 @@ use crate::{
 
 /// A row of the table. A route that answers GET answers HEAD too.
 pub struct Route {
-    /// The method; `None` for any, also one that nobody has heard of.
+    /// The method; `None` for any, including unknown ones.
     pub method: Option<Method>,
     /// As axum writes it, e.g. `/tenant-api-keys/{id}/rotate`.
     pub path: String,
     /// Who may call it.
     pub caller: Caller,
     handler: MethodRouter<AppState>,
-    /// What the API's document says of it.
+    /// Its description in the OpenAPI document.
     documented: Option<Documented>,
 }
 
@@ -71,7 +71,7 @@ pub fn permissions() -> BTreeSet<&'static str> {
 pub fn routes() -> Vec<Route> {
     use Caller::{Anyone, Gateway, Key, KeyManager, SignedIn};
     let mut routes = vec![
-        // Whoever watches the process.
+        // Health checks.
         get("/healthz", Anyone, health::read_health),
         get("/readyz", Anyone, health::read_readiness),
         // Integrations, with their key.
@@ -121,13 +121,13 @@ pub fn routes() -> Vec<Route> {
             Key(Some("audit-log:read")),
             routes!(audit_events::list_audit_events),
         ),
-        // A tenant's own services, with a key of theirs that may ask about others.
+        // A tenant's services, which verify keys of their clients.
         api(
             "/api/v1/verify",
             Key(Some("api-keys:verify")),
             routes!(verify::verify_api_key),
         ),
-        // Gateways, with the key of the request that they ask about.
+        // Gateways, with the key of the client's request.
         any(
             "/api/v1/forward-auth",
             Gateway,
@@ -140,20 +140,20 @@ pub fn routes() -> Vec<Route> {
             forward_auth::forward_auth_for,
             routes!(forward_auth::forward_auth_for),
         ),
-        // The same where the client's own path is empty, which a wildcard does not match.
+        // The same for an empty client path, which a wildcard does not match.
         any_undocumented(
             "/api/v1/forward-auth/for/{tenant}/{permission}/",
             Gateway,
             forward_auth::forward_auth_for,
         ),
-        // Whoever writes an integration.
+        // The API's documentation.
         get(OPENAPI, Anyone, document::read_document),
         get(DOCS, Anyone, docs::read_docs),
         get("/api/docs/style.css", Anyone, docs::read_style),
         // People: in and out.
         post("/sign-in", Anyone, sign_in::sign_in),
         post("/sign-out", Anyone, sign_out::sign_out),
-        // Their pages, about themselves.
+        // Reports of pages in the browser.
         post(PAGE_REPORTS, Anyone, page_reports::report),
         get("/", Anyone, home::redirect_home),
         // People: the pages' forms, sent without a script.
@@ -180,7 +180,7 @@ pub fn routes() -> Vec<Route> {
         (app::pages::SERVER_FUNCTIONS.iter())
             .map(|function| post(function.path, function.access.into(), run_server_function)),
     );
-    // Benchmarks. Both bring their own guard, or none: it is what they differ in from `/api/v1/whoami`.
+    // Benchmarks: `/api/v1/whoami` with other guards.
     #[cfg(feature = "bench")]
     routes.extend([
         get(guard::TWIN, Anyone, whoami::read_whoami),
@@ -200,7 +200,7 @@ const OPENAPI: &str = "/api/v1/openapi.json";
 /// The same as a page.
 const DOCS: &str = "/api/docs";
 
-/// Where a page reports that it goes on without its script.
+/// Receives reports of pages that continue without their script.
 const PAGE_REPORTS: &str = "/page-reports";
 
 /// The paths of the pages that leptos routes. Listing them also makes leptos find the runtime that it renders on.
@@ -212,15 +212,12 @@ pub static ROUTED_PAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
     pages.iter().map(|page| page.path().to_owned()).collect()
 });
 
-/// The whole service. It has to be served with `ConnectInfo<SocketAddr>` among the extensions of each request.
+/// The whole service. It needs `ConnectInfo<SocketAddr>` in the extensions of each request.
 pub fn router(state: AppState) -> LatchkeyService {
     let mut routes = routes();
     for path in ROUTED_PAGES.iter() {
         if !routes.iter().any(|route| route.path == *path) {
-            tracing::error!(
-                path,
-                "a page without a row in the route table is not served"
-            );
+            tracing::error!(path, "page not served: it has no row in the route table");
         }
     }
     let document = build_document(routes.iter_mut().filter_map(|route| {
@@ -233,7 +230,7 @@ pub fn router(state: AppState) -> LatchkeyService {
     for route in routes {
         let guard = Arc::new(guard_of(&route, &state));
         let guard = from_fn_with_state(guard, guard_request);
-        // Before methods that the row does not name there is no door: nothing is behind them.
+        // Other methods of the path have no handler and need no guard.
         let handler = match route.method {
             Some(_) => route.handler.route_layer(guard),
             None => route.handler.layer(guard),
@@ -252,14 +249,13 @@ pub fn router(state: AppState) -> LatchkeyService {
     LatchkeyService::new(router, state)
 }
 
-/// What its row asks for. The pages ask for nothing: what they show to whom is theirs to say.
+/// The guard of a row. Pages require nothing here: they render their own refusals.
 fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
     let is_api = api::is_api(&route.path);
     let requirement = match route.caller {
-        Caller::Key(permission) => Requirement::Key(permission.map(|text| {
-            text.parse()
-                .expect("the route table names permissions that are some")
-        })),
+        Caller::Key(permission) => Requirement::Key(
+            permission.map(|text| text.parse().expect("a valid permission in the route table")),
+        ),
         Caller::SignedIn | Caller::KeyManager | Caller::SuperUser
             if route.path.starts_with(urls::SERVER_FUNCTIONS) =>
         {
@@ -269,7 +265,7 @@ fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
         Caller::Anyone if is_api => {
             guard::BenchGuard::for_path(&route.path).map_or(Requirement::None, Requirement::Bench)
         }
-        // What a gateway asks for stands in its URL, so that the handler itself judges the key.
+        // A gateway's URL contains tenant and permission, so the handler verifies the key.
         Caller::Anyone
         | Caller::Gateway
         | Caller::SignedIn
@@ -298,7 +294,7 @@ fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
     }
 }
 
-/// A route of the JSON API. Method and path are the handler's own; the path stands in the table too, to be found there.
+/// A route of the JSON API. The method is the handler's; its path must equal `path`.
 fn api(path: &str, caller: Caller, route: UtoipaMethodRouter<AppState>) -> Route {
     let (documented, handler) = Documented::from_handler(path, route);
     Route {
@@ -380,7 +376,7 @@ async fn render_unknown_path(State(state): State<AppState>, request: Request) ->
     render::render_not_found(&state, request).await
 }
 
-/// axum adds `Allow`. There is no door, which would have noted the route.
+/// axum adds `Allow`. This route has no guard that would set the route label.
 async fn refuse_method(path: MatchedPath) -> impl IntoResponse {
     set_route(&path);
     (StatusCode::METHOD_NOT_ALLOWED, "Not with this method.\n")

@@ -1,12 +1,11 @@
-//! The threads that everything runs on.
+//! The tokio runtime.
 
 use std::{future::Future, process::ExitCode};
 
-/// A page that is rendered without optimisation takes about 2 MiB of stack, which is all that a thread has by default. What is
-/// not used costs nothing.
+/// Rendering a page in a debug build takes about 2 MiB of stack, the default of a thread. Unused stack is never mapped.
 const STACK_SIZE: usize = 8 * 1024 * 1024;
 
-/// Runs `work` to its end.
+/// Runs `work` to completion.
 pub fn run(work: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -15,7 +14,7 @@ pub fn run(work: impl Future<Output = ExitCode>) -> ExitCode {
     match runtime {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => {
-            eprintln!("error: cannot start threads: {error}");
+            eprintln!("error: cannot start the runtime's threads: {error}");
             ExitCode::FAILURE
         }
     }

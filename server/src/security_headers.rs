@@ -1,10 +1,10 @@
-//! The headers that tell a browser what it must not do with an answer.
+//! The security headers of every response.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::config::Config;
 
-/// What an answer without a policy of its own may load: nothing. The pages bring theirs, with the nonce of their scripts.
+/// The content security policy of responses without one of their own. Pages set theirs, with a nonce.
 const NOTHING: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
 );
@@ -12,12 +12,12 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 /// A year. Only sent where the public URL is https: over plain HTTP browsers ignore it.
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// HTML that a proxy rewrites, such as an e-mail address in it, is not what the page's script expects.
+/// `no-transform` because a page's script expects the HTML unchanged by proxies.
 pub(crate) const NO_TRANSFORM: HeaderValue = HeaderValue::from_static("no-store, no-transform");
 
-/// Adds to an answer what it has not set itself.
+/// Adds the headers that a response does not set itself.
 pub(crate) fn add_security_headers(config: &Config, headers: &mut HeaderMap) {
-    // Room for these and the request's name at once: a map that grows moves what it has.
+    // One allocation for these and the request id.
     headers.reserve(8);
     let cache_control = if is_html(headers) {
         NO_TRANSFORM
@@ -35,7 +35,7 @@ pub(crate) fn add_security_headers(config: &Config, headers: &mut HeaderMap) {
         header::REFERRER_POLICY,
         HeaderValue::from_static("same-origin"),
     );
-    // Whatever is not a file of the bundle is somebody's data: in no cache, also not behind the back button.
+    // Every response but the bundle's files can contain tenant data, so nothing caches it.
     add(header::CACHE_CONTROL, cache_control);
     let is_https = (config.public_url.as_ref()).is_some_and(|url| url.scheme() == "https");
     if is_https {

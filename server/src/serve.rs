@@ -1,4 +1,4 @@
-//! `latchkey serve`: what runs while it runs, and how it ends.
+//! `latchkey serve`: start, background tasks, shutdown.
 
 mod connection_slots;
 mod connections;
@@ -29,22 +29,22 @@ use crate::{
     state::{AppState, Shared},
 };
 
-/// How often what was used is written; a crash loses no more than that. The specification allows 5 seconds.
+/// How often usage is written. A crash loses at most this much; `docs/behaviour.md` allows 5 seconds.
 const USAGE_INTERVAL: Duration = Duration::from_secs(3);
 
-/// How often it is looked whether a tenant has more revoked keys than are listed.
+/// How often revoked keys beyond the limit of the list are archived.
 const ARCHIVE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How many batches of each tenant's are archived before something else has its turn.
+/// Archived batches per run, so that other maintenance is not delayed.
 const ARCHIVED_BATCHES: u32 = 10;
 
-/// How often it is looked for what somebody changed by hand. The command line does not wait for it.
+/// How often changes made with other tools are polled. Commands do not wait for it.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Serves until the process is told to end, then finishes what runs and writes when keys were last used.
+/// Serves until a stop signal, then finishes running requests and writes key usage.
 ///
 /// # Errors
-/// Where the database or an address cannot be had, or the last write fails.
+/// If the database cannot be opened, an address cannot be bound, or the last write fails.
 pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Result<(), Failure> {
     let mut stop_signals = StopSignals::listen()?;
     let demo = demo.then(|| Demo::prepare(&mut config)).transpose()?;
@@ -56,7 +56,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         Ok(None) => {}
         Err(error) => tracing::warn!(
             %error,
-            "cannot listen beside the database: commands will say that what they changed is not confirmed"
+            "control socket unavailable: commands will report their changes as not confirmed"
         ),
     }
     background.spawn(poll_changes(store.clone()));
@@ -98,7 +98,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     });
     if state.bundle.script.is_none() {
         tracing::warn!(
-            "this binary was built without the browser's bundle: pages come without style and script (`cargo xtask build` makes it)"
+            "browser bundle missing in this binary: pages have no style and script (`cargo xtask build` builds it)"
         );
     }
     let router = router::router(state);
@@ -134,9 +134,9 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
             _ = stop_signals.wait() => {}
         }
     }
-    tracing::info!("stopping: no new connections, finishing what runs");
+    tracing::info!("stopping: listeners closed, finishing running requests");
     drop(stop);
-    // At once: whoever sent the signal may not wait for the requests that still run.
+    // Before waiting: the service manager may kill the process before the requests finish.
     flush(&verifier).await;
     for server in servers {
         finish(server).await;
@@ -150,18 +150,18 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
             "could not deregister replica; changes may take 1 s longer until the others remove it"
         );
     }
-    // Commands are answered as long as anything was served.
+    // The control socket serves commands until the end.
     drop(background);
     written?;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Listens on `address` and returns the address that it became: port 0 is any free one.
+/// Listens on `address`; returns the bound address, whose port differs for port 0.
 async fn bind(variable: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     let failed = |error: std::io::Error| {
         let hint = if error.kind() == std::io::ErrorKind::AddrInUse {
-            format!(": stop what listens there, or set {variable} to another address")
+            format!(": stop the program that listens there, or set {variable} to another address")
         } else {
             String::new()
         };
@@ -174,15 +174,14 @@ async fn bind(variable: &str, address: SocketAddr) -> Result<(TcpListener, Socke
     Ok((listener, address))
 }
 
-/// A name for an open listener. Within one network namespace of a running system, an address has one listener at a time.
+/// Identifies an open listener: boot, network namespace and address. An address has at most one listener in a namespace.
 fn listener_id(address: SocketAddr) -> Option<String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = std::fs::read_link("/proc/self/ns/net").ok()?;
     Some(format!("{} {} {address}", boot.trim(), namespace.display()))
 }
 
-/// Writes every few seconds which keys were used and which refused, and deletes what is too old or has done its work, until told to
-/// stop. What fails is kept and tried again the next time.
+/// Writes usage, archives revoked keys, and deletes old rows at intervals, until `ended`. A failed step is retried in the next run.
 async fn run_maintenance(
     store: Store,
     verifier: Verifier,
@@ -210,13 +209,13 @@ async fn run_maintenance(
         if let Err(error) = tidied.await {
             tracing::warn!(
                 error = &error as &(dyn std::error::Error + 'static),
-                "cannot archive or delete what is too old"
+                "maintenance failed: old rows are not archived or deleted"
             );
         }
     }
 }
 
-/// Archives revoked keys; whether there is nothing more to do for now.
+/// Archives revoked keys; whether none are left to archive.
 async fn archive(store: &Store, kept: u32) -> Result<bool, Error> {
     for _ in 0..ARCHIVED_BATCHES {
         if !store.archive_revoked_keys(kept, clock::now()).await? {
@@ -230,12 +229,12 @@ async fn flush(verifier: &Verifier) {
     if let Err(error) = verifier.flush().await {
         tracing::warn!(
             error = &error as &(dyn std::error::Error + 'static),
-            "cannot write how keys were used"
+            "usage flush failed: counters are kept and written later"
         );
     }
 }
 
-/// Looks every second for what somebody changed by hand, for ever.
+/// Polls for changes made with other tools, forever.
 async fn poll_changes(store: Store) {
     let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -245,7 +244,7 @@ async fn poll_changes(store: Store) {
     }
 }
 
-/// Tasks that end when this is dropped.
+/// Tasks that are aborted on drop.
 #[derive(Default)]
 struct BackgroundTasks(Vec<JoinHandle<()>>);
 
@@ -269,20 +268,20 @@ fn spawn(work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
 
 async fn finish(task: JoinHandle<()>) {
     if let Err(error) = task.await {
-        tracing::error!(%error, "a task of the server ended early");
+        tracing::error!(%error, "server task failed");
     }
 }
 
-/// How the process ends after a signal.
+/// How the process stops after a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
-    /// A service manager stops it: proxies are given time to notice.
+    /// Drain first, so that proxies stop sending requests.
     AfterDrain,
-    /// Somebody at a terminal idle for it.
+    /// Ctrl-C at a terminal.
     AtOnce,
 }
 
-/// The signals that end the process.
+/// The stop signals.
 struct StopSignals {
     terminate: Signal,
     hangup: Signal,
@@ -290,7 +289,7 @@ struct StopSignals {
 }
 
 impl StopSignals {
-    /// From here on the signals end the process no longer by themselves.
+    /// Installs the handlers, which replace the default actions.
     fn listen() -> Result<Self, Failure> {
         let failed = |error| Failure::new(format!("cannot listen for signals: {error}"));
         Ok(Self {

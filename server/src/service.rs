@@ -139,7 +139,7 @@ fn with_timeout(
         Ok(Ok(Ok(response))) => response,
         // The panic hook has logged the message and its location.
         Ok(Err(_panic)) => {
-            tracing::error!("a request panicked");
+            tracing::error!("request handler panicked: responding 500");
             (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 format!("{}\n", internal_error(&request_id::current_id())),

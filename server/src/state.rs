@@ -1,4 +1,4 @@
-//! What every handler shares.
+//! The state shared by all handlers.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -7,7 +7,7 @@ use domain::{store::Store, verify::Verifier};
 
 use crate::{config::Config, drain::Drain};
 
-/// What every handler shares. Cheap to clone, which happens several times a request: one count for all of it.
+/// The state shared by all handlers. A clone is one reference count, because axum clones it several times per request.
 #[derive(Clone, Debug)]
 pub struct AppState(Arc<Shared>);
 
@@ -16,13 +16,13 @@ pub struct AppState(Arc<Shared>);
 pub struct Shared {
     /// The database.
     pub store: Store,
-    /// The judge of `X-API-Key`.
+    /// Verifies `X-API-Key`.
     pub verifier: Verifier,
     /// The settings.
     pub config: Arc<Config>,
-    /// The browser's files, as URLs.
+    /// The URLs of the browser's files.
     pub bundle: Arc<Bundle>,
-    /// Whether the server is about to stop.
+    /// Whether the server drains.
     pub drain: Drain,
 }
 

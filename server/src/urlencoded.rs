@@ -1,9 +1,9 @@
-//! Text in a query string or form, decoded strictly. The usual decoders replace what is not UTF-8 and keep a `%` that encodes
-//! nothing, so that what is stored is not what was sent.
+//! Strict decoding of query strings and forms. Common decoders replace invalid UTF-8 and keep an invalid `%`, which silently changes
+//! the input.
 
 use percent_encoding::percent_decode;
 
-/// A name or a value; `None` where a `%` is not followed by two hexadecimal digits, or the bytes are not UTF-8.
+/// Decodes a name or a value; `None` if a `%` is not followed by two hexadecimal digits or the result is not UTF-8.
 pub(crate) fn decode(text: &[u8]) -> Option<String> {
     if !has_whole_escapes(text) {
         return None;
@@ -16,13 +16,13 @@ pub(crate) fn decode(text: &[u8]) -> Option<String> {
     Some(decoded.into_owned())
 }
 
-/// Whether [`decode`] reads all of it, as a whole and in its parts.
+/// Whether [`decode`] accepts every name and value.
 pub(crate) fn is_well_formed(text: &[u8]) -> bool {
     text.split(|byte| matches!(byte, b'&' | b'='))
         .all(|part| decode(part).is_some())
 }
 
-/// Whether the parameter `name` stands in a query string more than once.
+/// Whether a query string contains the parameter `name` more than once.
 pub(crate) fn is_given_twice(query: &str, name: &str) -> bool {
     url::form_urlencoded::parse(query.as_bytes())
         .filter(|(found, _)| found == name)

@@ -1,4 +1,4 @@
-//! `/api/v1/api-keys`: the keys of the tenant of the key that asks.
+//! `/api/v1/api-keys`: the keys of the calling key's tenant.
 
 use axum::{
     Extension,
@@ -30,7 +30,7 @@ use super::{
 use crate::{clock, content_coding::ListJson, state::AppState};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// Says that the answer is that of an earlier request.
+/// Marks the response to a repeat.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The header that makes a repeat of a change harmless, as the document describes it.
@@ -41,7 +41,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
     reason = "describes the header; the handlers read it themselves"
 )]
 struct IdempotencyKeyParameter {
-    /// Makes a repeat with the same body within 24 hours change nothing: it is answered with the key as it is then
+    /// A repeat with the same body within 24 hours changes nothing and returns the key as it is then
     #[param(
         rename = "Idempotency-Key",
         min_length = 1,
@@ -51,20 +51,20 @@ struct IdempotencyKeyParameter {
     idempotency_key: Option<String>,
 }
 
-/// A page of keys, and how many there may be.
+/// A page of keys, and the key quota.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct KeyList {
-    /// In the order that was asked for.
+    /// In the requested order.
     items: Vec<ApiKey>,
-    /// Hand it back as `cursor` to get what follows; `null` at the end.
+    /// Send it as `cursor` to get the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
     usage: KeyQuota,
 }
 
-/// The key that was made. Its secret is in the first answer, and in that of no repeat.
+/// The created key. Only the first response contains the secret; that to a repeat does not.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "what the document says of two answers")]
+#[expect(dead_code, reason = "describes two responses in the document")]
 pub(crate) struct CreatedKey {
     #[serde(flatten)]
     key: ApiKey,
@@ -73,9 +73,9 @@ pub(crate) struct CreatedKey {
     secret: Option<Secret>,
 }
 
-/// The key that was edited or revoked.
+/// The edited or revoked key.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "what the document says of two answers")]
+#[expect(dead_code, reason = "describes two responses in the document")]
 pub(crate) struct EditedKey {
     #[serde(flatten)]
     key: ApiKey,
@@ -86,7 +86,7 @@ pub(crate) struct EditedKey {
 
 /// The key with its new secret, which is in the first answer, and in that of no repeat.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "what the document says of two answers")]
+#[expect(dead_code, reason = "describes two responses in the document")]
 pub(crate) struct KeyWithNewSecret {
     #[serde(flatten)]
     key: ApiKey,
@@ -98,7 +98,7 @@ pub(crate) struct KeyWithNewSecret {
     receipt: Option<Propagation>,
 }
 
-/// The key in the path. What is no identifier names nothing.
+/// The key id in the path. A malformed one is not found.
 pub(crate) struct KeyInPath(KeyId);
 
 impl<S: Send + Sync> FromRequestParts<S> for KeyInPath {
@@ -116,7 +116,7 @@ impl<S: Send + Sync> FromRequestParts<S> for KeyInPath {
 
 /// List keys
 ///
-/// Filtered, searched, sorted, in pages.
+/// With filters, search and sort, in pages.
 #[utoipa::path(
     get,
     path = "/api/v1/api-keys",
@@ -146,9 +146,9 @@ pub(crate) async fn list_api_keys(
     }))
 }
 
-/// Make a key
+/// Create a key
 ///
-/// The answer carries the secret, once. With an `Idempotency-Key`, a repeat within 24 hours answers the same key without it.
+/// The response contains the secret, once. With an `Idempotency-Key`, a repeat within 24 hours returns the same key without it.
 #[utoipa::path(
     post,
     path = "/api/v1/api-keys",
@@ -205,10 +205,10 @@ async fn repeated_key(keys: &Keys<'_>, error: Error, now: DateTime<Utc>) -> Resu
     }
 }
 
-/// What the header `Idempotency-Key` makes of a request for `action`, its method and its path: one that counts once.
+/// The idempotency key of a request. `action` is its method and path.
 ///
 /// # Errors
-/// [`Error::Invalid`] where there is more than one, or one that is none.
+/// [`Error::Invalid`] if there are several or it is malformed.
 fn idempotency_key(
     headers: &HeaderMap,
     verified: &VerifiedKey,
@@ -222,9 +222,9 @@ fn idempotency_key(
     if lines.next().is_some() {
         return Err(Error::invalid("Idempotency-Key", "Must be given once"));
     }
-    // What is no text is refused as what it is: no printable ASCII.
+    // A value that is not ASCII fails as an empty one.
     let token = line.to_str().unwrap_or_default();
-    // As it reads, with the names of its members in order: spaces make no other request of it.
+    // The parsed body, so that white space does not matter.
     let content = format!("{action} {body}");
     IdempotencyKey::header(verified.key().id, token, content.as_bytes()).map(Some)
 }
@@ -256,7 +256,7 @@ pub(crate) async fn read_api_key(
 
 /// Edit a key
 ///
-/// What is absent stays. The expiration date and the secret change by rotation alone.
+/// Absent fields stay unchanged. Only a rotation changes the expiration date and the secret.
 #[utoipa::path(
     patch,
     path = "/api/v1/api-keys/{id}",
@@ -303,8 +303,8 @@ pub(crate) async fn update_api_key(
 
 /// Rotate a key
 ///
-/// The answer carries the new secret, once; the old one is dead from then on. With an `Idempotency-Key`, a repeat within 24 hours answers
-/// the same key without it.
+/// The response contains the new secret, once; the old one is refused from then on. With an `Idempotency-Key`, a repeat within 24 hours
+/// returns the same key without it.
 #[utoipa::path(
     post,
     path = "/api/v1/api-keys/{id}/rotate",

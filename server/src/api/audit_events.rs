@@ -1,4 +1,4 @@
-//! `/api/v1/audit-events`: who changed what in the tenant.
+//! `/api/v1/audit-events`: the audit log of the tenant.
 
 use axum::{
     Extension,
@@ -21,16 +21,16 @@ use crate::{content_coding::ListJson, state::AppState};
 /// A page of events.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct EventList {
-    /// The newest first.
+    /// Newest first.
     items: Vec<AuditEvent>,
-    /// Hand it back as `cursor` to get what follows; `null` at the end.
+    /// Send it as `cursor` to get the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
 }
 
 /// List audit events
 ///
-/// Every change in the tenant, the newest first.
+/// Every change in the tenant, newest first.
 #[utoipa::path(
     get,
     path = "/api/v1/audit-events",

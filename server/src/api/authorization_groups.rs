@@ -1,4 +1,4 @@
-//! `/api/v1/authorization-groups`: what keys of the tenant can be allowed.
+//! `/api/v1/authorization-groups`: the tenant's authorization groups.
 
 use axum::{
     Extension,
@@ -19,7 +19,7 @@ use crate::{content_coding::ListJson, state::AppState};
 pub(crate) struct GroupList {
     /// By name.
     items: Vec<AuthorizationGroup>,
-    /// Hand it back as `cursor` to get what follows; `null` at the end.
+    /// Send it as `cursor` to get the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `/api/docs`: the document as a page for people. It has no script and fetches its own stylesheet and nothing else.
+//! `/api/docs`: the OpenAPI document as a page, without script, with its own stylesheet.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -16,14 +16,14 @@ use crate::content_coding::compressible;
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
 );
-/// How many methods the document lists where any will do.
+/// The number of methods that the document lists for a route of any method.
 const EVERY_METHOD: usize = 7;
 /// The colours and sizes of the console, before the page's own rules.
 const STYLE: &str = concat!(
     include_str!("../../../style/tokens.css"),
     include_str!("docs/style.css")
 );
-/// As in the console.
+/// The console's brand icon.
 const BRAND_ICON: &str = "<svg class=\"icon\" viewBox=\"0 0 20 20\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" \
      stroke-width=\"1.75\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><circle cx=\"6.5\" cy=\"13.5\" r=\"3.75\"/>\
      <path d=\"m9.25 10.75 7.5-7.5M13.5 6.5l2.75 2.75M11 9l1.75 1.75\"/></svg>";
@@ -51,7 +51,7 @@ pub(crate) async fn read_style() -> Response {
     ([(header::CONTENT_TYPE, kind)], STYLE).into_response()
 }
 
-/// One route as the page shows it.
+/// A section of the page.
 struct Entry<'a> {
     anchor: String,
     tag: &'a str,
@@ -60,7 +60,7 @@ struct Entry<'a> {
     operation: &'a Value,
 }
 
-/// The routes, each once also where any method will do.
+/// The sections; a route of any method has one.
 fn entries(document: &Value) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
     for (path, operations) in members(&document["paths"]) {
@@ -158,7 +158,7 @@ fn contents(entries: &[Entry<'_>], document: &Value) -> String {
     html
 }
 
-/// Every code, with what to do about it.
+/// The table of problem codes.
 fn codes() -> String {
     let rows: Vec<_> = PROBLEM_KINDS
         .iter()
@@ -177,7 +177,7 @@ fn codes() -> String {
     )
 }
 
-/// Every permission that a route asks for, with the routes.
+/// The table of permissions with their routes.
 fn permissions(entries: &[Entry<'_>]) -> String {
     let mut routes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for entry in entries {
@@ -260,7 +260,7 @@ fn section(entry: &Entry<'_>) -> String {
     html
 }
 
-/// The fields of a schema, those that are put together from several too.
+/// The fields of a schema, including those of its parts.
 fn shape(schema: &Value) -> String {
     let parts = ["allOf", "oneOf"]
         .into_iter()
@@ -298,7 +298,7 @@ fn shape(schema: &Value) -> String {
     html + &table(["Field", "Type", "Meaning"], &rows)
 }
 
-/// What a value of a schema looks like, in a few words.
+/// The type of a schema in a few words.
 fn kind(schema: &Value) -> String {
     if let Some(name) = schema["$ref"]
         .as_str()
@@ -340,7 +340,7 @@ fn kind(schema: &Value) -> String {
     text
 }
 
-/// A table of three columns. Where the second has no head, there is none.
+/// A table of three columns, or of two if the second has no heading.
 fn table(heads: [&str; 3], rows: &[(String, String, String)]) -> String {
     if rows.is_empty() {
         return String::new();
@@ -367,7 +367,7 @@ fn table(heads: [&str; 3], rows: &[(String, String, String)]) -> String {
     html
 }
 
-/// A sentence of a doc comment: what stands between backquotes is code.
+/// A doc comment as HTML: text between backquotes is code.
 fn prose(text: &Value) -> String {
     let text = text.as_str().unwrap_or_default();
     let mut html = String::new();

@@ -1,4 +1,4 @@
-//! `ETag` and `If-Match` (RFC 9110): whether somebody changes what they have seen.
+//! `ETag` and `If-Match` (RFC 9110): refuses edits of a version that the client has not seen.
 
 use axum::{
     Json,
@@ -12,7 +12,7 @@ use domain::{
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 
-/// The entity tag of a key: its version, which counts what an administrator changes and not when it was used.
+/// The entity tag of a key: its version, which administrators' changes increment and use does not.
 fn etag_of(key: &ApiKey) -> HeaderValue {
     HeaderValue::from_str(&tag(key.version))
         .expect("a number between quotation marks is a header value")
@@ -22,7 +22,7 @@ fn tag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// A key, with the entity tag that an edit can be made conditional on.
+/// A key response with its entity tag.
 pub(crate) struct TaggedKey<T>(HeaderValue, T);
 
 impl TaggedKey<ApiKey> {
@@ -59,17 +59,17 @@ impl<T: Serialize> IntoResponse for TaggedKey<T> {
     }
 }
 
-/// What `If-Match` asks for.
+/// A parsed `If-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum IfMatch {
-    /// It is absent, or `*`: whatever the key is now.
+    /// Absent or `*`: any version.
     Any,
     /// One of these versions.
     OneOf(Vec<i64>),
 }
 
 impl IfMatch {
-    /// Reads the header, all of its lines as one list.
+    /// Parses all lines of the header as one list.
     ///
     /// # Errors
     /// [`Error::Invalid`] where it is neither `*` nor a list of entity tags.
@@ -88,7 +88,7 @@ impl IfMatch {
         parse_list(&list).map(Self::OneOf).ok_or_else(malformed)
     }
 
-    /// The version that a change of `current` is to expect; `None` for any.
+    /// The version that the store must find; `None` for any.
     ///
     /// # Errors
     /// [`Error::Stale`] where none of the tags is that of `current`.
@@ -110,9 +110,9 @@ fn malformed() -> Error {
     )])
 }
 
-/// The version that a tag names; `None` where it names none of ours.
+/// The version in a tag; `None` if the tag is not one of ours.
 ///
-/// A proxy that compresses changes the tags that it passes on, each in its own manner: nginx makes `W/"1"` of `"1"`, Apache and Caddy
+/// A compressing proxy changes entity tags: nginx makes `W/"1"` of `"1"`, Apache and Caddy
 /// `"1-gzip"`, others `"1;br"` or `"1--gzip"`. A tag of ours is a version counter and nothing else, so all of these name one version.
 fn version_of(opaque: &str) -> Option<i64> {
     const SEPARATORS: [char; 4] = ['-', ';', ':', '/'];
@@ -123,11 +123,11 @@ fn version_of(opaque: &str) -> Option<i64> {
     let is_coding =
         |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let version: i64 = digits.parse().ok()?;
-    // As it was written, and not as `+1` or `01`.
+    // Canonical digits only: not `+1` or `01`.
     (version.to_string() == digits && coding.is_none_or(is_coding)).then_some(version)
 }
 
-/// The versions that the tags of a list name. Empty elements are let pass, as lists of HTTP have them.
+/// The versions in a list of tags. Empty elements are skipped, as in every HTTP list.
 fn parse_list(list: &str) -> Option<Vec<i64>> {
     let mut versions = Vec::new();
     let mut rest = list;

@@ -1,4 +1,4 @@
-//! The one place where a domain error or a refusal becomes a status: RFC 9457 problems.
+//! Maps domain errors and refusals to RFC 9457 problems.
 
 use axum::response::{IntoResponse, Response};
 use domain::{Error, FieldError, key::verdict::Refusal};
@@ -11,14 +11,14 @@ use utoipa::{
 
 use crate::request_id::{self, RequestId};
 
-/// What never changes about a problem.
+/// A kind of problem.
 #[derive(Debug)]
 pub(crate) struct ProblemKind {
-    /// For programs, which branch on it.
+    /// Stable code for programs.
     pub(crate) code: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) title: &'static str,
-    /// What to do about it, where the request itself has nothing more particular to say.
+    /// What to do, unless the problem has a more specific detail.
     pub(crate) remedy: &'static str,
 }
 
@@ -31,7 +31,7 @@ macro_rules! kinds {
             remedy: $remedy,
         };)*
 
-        /// Every problem that the API answers with. The document and its page list them from here.
+        /// Every problem of the API, as listed in the OpenAPI document.
         pub(crate) const PROBLEM_KINDS: &[&ProblemKind] = &[$($name),*];
     };
 }
@@ -101,14 +101,14 @@ kinds! {
         "The database did not confirm the change in time. Read the key or the list again, or repeat the request with the same Idempotency-Key.";
 }
 
-/// A request under `/api/v1` that is not answered as asked.
+/// A failed request under `/api/v1`.
 #[derive(Debug)]
 pub(crate) enum ApiError {
-    /// The key is not let through.
+    /// The key was refused.
     Refused(Refusal),
     /// The call failed.
     Failed(Error),
-    /// The body is no JSON, or says one thing twice.
+    /// The body is not JSON, or an object repeats a name.
     MalformedJson,
     /// The body is of another type than JSON.
     UnsupportedMediaType {
@@ -129,7 +129,7 @@ impl From<Error> for ApiError {
     }
 }
 
-/// What the body of a refusal says: its kind is for programs, the rest for people.
+/// The content of a problem body.
 #[derive(Clone, Debug)]
 struct Problem {
     kind: &'static ProblemKind,
@@ -201,11 +201,11 @@ impl Problem {
             Error::InvalidCursor => INVALID_CURSOR.into(),
             Error::TooManyRequests | Error::Throttled { .. } => TOO_MANY_REQUESTS.into(),
             Error::Unavailable(source) => {
-                tracing::warn!(error = %source, "the database is not available");
+                tracing::warn!(error = %source, "database unavailable");
                 UNAVAILABLE.into()
             }
             Error::OutcomeUnknown(source) => {
-                tracing::warn!(error = %source, "the outcome of a change is unknown");
+                tracing::warn!(error = %source, "commit not confirmed: outcome of the change unknown");
                 OUTCOME_UNKNOWN.into()
             }
             Error::Internal(source) => {
@@ -215,7 +215,7 @@ impl Problem {
         }
     }
 
-    /// What is known where a layer or axum itself answered, and nothing but the status says why.
+    /// The problem of a response by axum, which has a status only.
     fn from_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => NOT_FOUND,
@@ -233,7 +233,7 @@ impl Problem {
 }
 
 impl IntoResponse for ApiError {
-    /// An answer without a body: [`write_problem`] writes it, which knows the request's name.
+    /// A response without a body: [`write_problem`] adds it with the request id.
     fn into_response(self) -> Response {
         let mut accepted = None;
         if matches!(self, Self::Refused(_)) {
@@ -283,7 +283,7 @@ impl PartialSchema for ProblemCode {
 
 impl ToSchema for ProblemCode {}
 
-/// Why a request is not answered as asked (RFC 9457).
+/// Why a request failed (RFC 9457).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody<'a> {
@@ -310,7 +310,7 @@ pub(crate) struct ProblemBody<'a> {
     request_id: String,
 }
 
-/// Gives a refusal under `/api/v1` its body, also that of axum, which knows statuses alone. Any other answer stays as it is.
+/// Adds the problem body to an error response under `/api/v1`, including those of axum. Other responses are unchanged.
 pub(crate) fn write_problem(response: Response, request_id: RequestId) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {

@@ -1,7 +1,7 @@
-//! `/api/v1/forward-auth`: gateways ask whether a request may go on, and learn whose it is.
+//! `/api/v1/forward-auth`: a gateway asks whether to forward a request, and gets the key's identity.
 //!
-//! What they send of the client's request is judged by its key and its address alone. Its method, its path, its body and the headers
-//! that describe the body are whatever the client chose; the body often does not come with them, so that nobody here waits for one.
+//! Only the key and the client address count. Method, path and the headers that describe the body are the client's; the body is not
+//! read, because most gateways do not send it.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -21,19 +21,19 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::{error::ApiError, input::Input};
 use crate::{api_key_layer::presented_key, client, clock, state::AppState};
 
-/// What every path begins with that names tenant and permission.
+/// The path prefix of the variant with tenant and permission in the path.
 const FOR: &str = "/api/v1/forward-auth/for/";
-/// What stands for no tenant or no permission in a path.
+/// Stands for any tenant or no permission in the path.
 const NONE: &str = "-";
 
-/// What a name is encoded in: everything but what RFC 3986 leaves as it is.
+/// Every character but the unreserved ones of RFC 3986.
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Ask whether a request may go on
+/// Authorize a request
 ///
 /// For nginx `auth_request`, Caddy `forward_auth`, Traefik `forwardAuth`: any method, without the body.
 #[utoipa::path(
@@ -41,10 +41,10 @@ const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     path = "/api/v1/forward-auth",
     tag = "Gateways",
     params(
-        ("permission" = Option<Permission>, Query, description = "What the key has to be allowed"),
-        ("tenant" = Option<Slug>, Query, description = "The slug of the tenant whose key it has to be"),
+        ("permission" = Option<Permission>, Query, description = "The permission that the key must have"),
+        ("tenant" = Option<Slug>, Query, description = "The slug of the tenant that the key must belong to"),
     ),
-    responses((status = 200, description = "It may go on")),
+    responses((status = 200, description = "Forward the request")),
 )]
 pub(crate) async fn forward_auth(
     State(state): State<AppState>,
@@ -59,7 +59,7 @@ pub(crate) async fn forward_auth(
     authorize(&state, permission, tenant, &parts).await
 }
 
-/// Ask whether a request may go on, for gateways that append the client's path
+/// Authorize a request, for gateways that append the client's path
 ///
 /// For Envoy `ext_authz`: what follows the permission is the client's own path and query, and is ignored.
 #[utoipa::path(
@@ -67,17 +67,17 @@ pub(crate) async fn forward_auth(
     path = "/api/v1/forward-auth/for/{tenant}/{permission}/{rest}",
     tag = "Gateways",
     params(
-        ("tenant" = String, Path, max_length = 63, pattern = "^(-|[a-z0-9]([a-z0-9-]*[a-z0-9])?)$", description = "The slug of the tenant whose key it has to be, or `-`"),
-        ("permission" = String, Path, max_length = 64, pattern = "^(-|[a-z0-9-]+:[a-z0-9-]+)$", description = "What the key has to be allowed, or `-`"),
+        ("tenant" = String, Path, max_length = 63, pattern = "^(-|[a-z0-9]([a-z0-9-]*[a-z0-9])?)$", description = "The slug of the tenant that the key must belong to, or `-`"),
+        ("permission" = String, Path, max_length = 64, pattern = "^(-|[a-z0-9-]+:[a-z0-9-]+)$", description = "The permission that the key must have, or `-`"),
         ("rest" = String, Path, description = "The client's own path"),
     ),
-    responses((status = 200, description = "It may go on")),
+    responses((status = 200, description = "Forward the request")),
 )]
 pub(crate) async fn forward_auth_for(
     State(state): State<AppState>,
     parts: Parts,
 ) -> Result<Response, ApiError> {
-    // Not by axum's extractor, which reads what follows too, and refuses a path of the client's that is no UTF-8.
+    // axum's extractor would refuse a client's path that is not UTF-8.
     let path = parts.uri.path();
     let mut segments = path
         .strip_prefix(FOR)
@@ -130,8 +130,7 @@ async fn authorize(
     Ok((StatusCode::OK, identity_headers(&verified)?).into_response())
 }
 
-/// Who it is. Each header is there whatever it says, empty too: a gateway copies those that it finds, and where one were missing it
-/// could let the client's own through.
+/// The identity headers. All are always set, also if empty: a gateway would otherwise pass on a header that the client sent.
 fn identity_headers(verified: &VerifiedKey) -> Result<HeaderMap, Error> {
     let name = utf8_percent_encode(verified.key().name.as_str(), NOT_UNRESERVED).to_string();
     let permissions: Vec<_> = verified

@@ -1,4 +1,4 @@
-//! Bodies in JSON, read strictly: of the right type, well-formed, and no name twice.
+//! Strict JSON bodies: right media type, well-formed, no duplicate names.
 
 use std::fmt;
 
@@ -21,10 +21,10 @@ use super::{error::ApiError, input::Input};
 pub(crate) struct JsonBody(pub(crate) Option<Value>);
 
 impl JsonBody {
-    /// The body, where the route cannot do without one.
+    /// The body of a route that requires one.
     ///
     /// # Errors
-    /// [`ApiError::MalformedJson`]: nothing is no JSON.
+    /// [`ApiError::MalformedJson`] for an empty body.
     pub(crate) fn required(self) -> Result<Value, ApiError> {
         self.0.ok_or(ApiError::MalformedJson)
     }
@@ -50,8 +50,8 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// Refuses a body where the route takes none, because whoever sends one expects it to have an effect. An empty object and `null` ask
-/// for nothing, and some clients cannot send less.
+/// Refuses a body on a route that takes none, because its sender expects an effect. An empty object and `null` are accepted, because
+/// some clients cannot send less.
 pub(crate) struct NoBody;
 
 impl<S: Send + Sync> FromRequest<S> for NoBody {
@@ -75,7 +75,7 @@ async fn collect_body(body: Body) -> Result<Bytes, ApiError> {
         .map_err(|_| ApiError::MalformedJson)
 }
 
-/// Whether the one `Content-Type` says JSON. JSON is UTF-8, so that another charset is another type.
+/// Whether there is one `Content-Type`, and it is JSON in UTF-8.
 fn is_json(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else {
@@ -97,8 +97,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
-/// A value in which no object has a name twice: readers disagree which of the two counts, and a proxy that checked the one would let
-/// the other through.
+/// A value without duplicate names. Parsers disagree on which of two counts, so a checking proxy could be bypassed.
 struct Unambiguous(Value);
 
 impl<'de> Deserialize<'de> for Unambiguous {
@@ -156,7 +155,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         let mut object = Map::new();
         while let Some((name, Unambiguous(value))) = members.next_entry::<String, _>()? {
             if object.insert(name, value).is_some() {
-                return Err(de::Error::custom("a name stands there twice"));
+                return Err(de::Error::custom("duplicate name"));
             }
         }
         Ok(object.into())

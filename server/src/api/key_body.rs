@@ -1,4 +1,4 @@
-//! What a body says of a key: the rules are the domain's, the same as the form's.
+//! The bodies of key requests. The rules are those of `domain`, as for the pages' forms.
 
 use chrono::NaiveDate;
 use domain::{
@@ -40,7 +40,7 @@ impl NewKeyBody {
     /// Reads a body.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with every broken rule, also those that the tenant's groups have a word in.
+    /// [`Error::Invalid`] with every broken rule, including an unknown group.
     pub(crate) async fn parse(
         body: Value,
         groups: &Groups<'_>,
@@ -93,7 +93,7 @@ impl From<NewKeyBody> for NewKey {
     }
 }
 
-/// What is to be changed of a key; what is absent stays.
+/// Changes of a key; absent fields stay unchanged.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "ip_allowlist": ["10.0.0.0/8", "2001:db8::/32"] }))]
@@ -139,7 +139,7 @@ impl From<KeyChangesBody> for KeyChanges {
     }
 }
 
-/// What rotation does beside giving a new secret.
+/// Options of a rotation.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "expires_on": "2031-12-31" }))]
@@ -150,7 +150,7 @@ pub(crate) struct RotateBody {
 }
 
 impl RotateBody {
-    /// Reads a body, which may be absent, or `null`: that is what a client generated for Go sends where it was given none.
+    /// Parses a body, which may be absent or `null`: a generated Go client sends `null` for no body.
     ///
     /// # Errors
     /// [`Error::Invalid`] with every broken rule.
@@ -188,7 +188,7 @@ fn group_id(input: &mut Input) -> Option<GroupId> {
     })
 }
 
-/// Whether the group can be chosen is asked here too, and not only in the transaction, so that it is said together with the rest.
+/// Checks the group before the transaction, so that its error is reported with the others.
 async fn check_group(
     input: &mut Input,
     id: Option<GroupId>,
@@ -202,7 +202,7 @@ async fn check_group(
     Ok(())
 }
 
-/// `None` where the field is absent or wrong, `Some(None)` where it says never.
+/// `None` if the field is absent or invalid, `Some(None)` for never.
 fn expires_on(input: &mut Input) -> Option<Option<ExpirationDate>> {
     const FIELD: &str = "expires_on";
     let parsed = match input.take(FIELD)? {
@@ -222,7 +222,7 @@ fn allowlist(input: &mut Input) -> Option<Allowlist> {
         input.note(FieldError::new(FIELD, "Must be an array of strings"));
         return None;
     };
-    // An entry that is no string keeps its place, so that the numbers of the others are right, and reads as no address.
+    // An entry of another type keeps its position for the line numbers, and fails as an address.
     let lines: Vec<_> = entries
         .iter()
         .map(|entry| match entry {

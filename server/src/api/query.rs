@@ -1,4 +1,4 @@
-//! What a query string asks for, read strictly: what is not understood is refused, all of it at once.
+//! The query parameters of lists.
 
 use axum::extract::FromRequestParts;
 use chrono::{DateTime, NaiveTime, Utc};
@@ -30,7 +30,7 @@ pub(crate) struct PageParameters {
     cursor: Option<String>,
 }
 
-/// Refuses every parameter, where a route takes none.
+/// Refuses every parameter on a route that takes none.
 pub(crate) struct NoParameters;
 
 impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
@@ -45,7 +45,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
 /// Reads the parameters of a list of keys.
 ///
 /// # Errors
-/// [`Error::Invalid`] with every parameter that is unknown, doubled, or has a value that is none of its own.
+/// [`Error::Invalid`] with every unknown, repeated or invalid parameter.
 pub(crate) fn parse_key_query(query: &str) -> Result<KeyQuery, Error> {
     let mut parameters = Input::from_query(query);
     let wanted = KeyQuery {
@@ -127,7 +127,7 @@ fn parse_limit(text: &str) -> Option<u32> {
     (1..=page::MAX_LIMIT).contains(&limit).then_some(limit)
 }
 
-/// Which end of a day a bare date means.
+/// The end of the day that a date without time stands for.
 #[derive(Clone, Copy)]
 enum DayEdge {
     Start,
@@ -141,7 +141,7 @@ fn parse_time(text: &str, edge: DayEdge) -> Option<DateTime<Utc>> {
         (Ok(date), DayEdge::End) => date.ends_at(),
         (Err(_), _) => DateTime::parse_from_rfc3339(text).ok()?.to_utc(),
     };
-    // SQLite sorts times as text, which years of other than four digits would upset; nothing happened in them.
+    // SQLite sorts times as text, which needs years of four digits.
     let last = DateTime::from_timestamp(253_402_300_799, 0)?;
     Some(time.clamp(DateTime::UNIX_EPOCH, last))
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/verify`: a tenant's own services ask whether a key is good.
+//! `/api/v1/verify`: a tenant's services verify keys.
 
 use std::net::IpAddr;
 
@@ -22,17 +22,17 @@ use super::{
 };
 use crate::{clock, state::AppState};
 
-/// A key that somebody presented to a service.
+/// A key that a client presented to a service.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "secret": "lk_…", "ip": "192.0.2.7", "permission": "orders:read" }))]
 pub(crate) struct VerifyBody {
-    /// What was presented.
+    /// The presented secret.
     secret: String,
-    /// From which address. It is unknown where this is absent: a key with an allowlist is refused then.
+    /// The client's address. Without it, a key with an allowlist is refused.
     #[schema(value_type = Option<String>, pattern = "^[0-9A-Fa-f:.]{2,45}$", example = "192.0.2.7")]
     ip: Option<IpAddr>,
-    /// What the key has to be allowed.
+    /// The permission that the key must have.
     permission: Option<Permission>,
 }
 
@@ -53,24 +53,24 @@ impl VerifyBody {
     }
 }
 
-/// Whether the key is good.
+/// Whether the key is valid.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum VerifyAnswer {
-    /// It is; the request counts as use.
+    /// Valid; the request counts as use.
     Valid {
         /// `true`
         valid: bool,
         /// The key.
         key: Box<ApiKey>,
-        /// What it may do.
+        /// Its permissions.
         permissions: PermissionSet,
     },
-    /// It is not.
+    /// Refused.
     Refused {
         /// `false`
         valid: bool,
-        /// Why, as the problem of a request with this key would say it.
+        /// The code of the problem that a request with this key would get.
         #[schema(value_type = ProblemCode)]
         code: &'static str,
     },
@@ -78,13 +78,13 @@ pub(crate) enum VerifyAnswer {
 
 /// Verify a key
 ///
-/// Only keys of the tenant of the key that asks; those of others do not exist.
+/// Only keys of the calling key's tenant; others are reported as invalid.
 #[utoipa::path(
     post,
     path = "/api/v1/verify",
     tag = "Verification",
     request_body = VerifyBody,
-    responses((status = 200, body = VerifyAnswer, description = "Whether the key is good")),
+    responses((status = 200, body = VerifyAnswer, description = "Whether the key is valid")),
 )]
 pub(crate) async fn verify_api_key(
     State(state): State<AppState>,

@@ -1,4 +1,4 @@
-//! `/api/v1/whoami`: what Latchkey sees of the one who asks.
+//! `/api/v1/whoami`: the calling key.
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 use super::{entity_tag::TaggedKey, error::ApiError, json::NoBody, query::NoParameters};
 use crate::{clock, state::AppState};
 
-/// The key, its tenant, what it may do, and from where it asks.
+/// The key, its tenant, its permissions, and the client address.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WhoAmI<'a> {
     #[serde(flatten)]
@@ -34,14 +34,14 @@ pub(crate) struct WhoAmI<'a> {
     client_ip: Option<IpAddr>,
 }
 
-/// Read the key that asks
+/// Read the calling key
 ///
-/// With its tenant, what it may do, and from where Latchkey sees it ask.
+/// With its tenant, its permissions, and the client address as Latchkey sees it.
 #[utoipa::path(
     get,
     path = "/api/v1/whoami",
     tag = "The key that asks",
-    responses((status = 200, body = WhoAmI, description = "The key that asks")),
+    responses((status = 200, body = WhoAmI, description = "The calling key")),
 )]
 pub(crate) async fn read_whoami(
     State(state): State<AppState>,
@@ -54,7 +54,7 @@ pub(crate) async fn read_whoami(
         tenant: verified.tenant(),
         permissions: verified.permissions(),
     };
-    // Room for most of them at once: this is what integrations ask in a loop.
+    // One allocation for most keys: integrations call this in a loop.
     let mut body = Vec::with_capacity(1_024);
     serde_json::to_writer(&mut body, &answer).map_err(|error| Error::Internal(Box::new(error)))?;
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
@@ -74,7 +74,7 @@ pub(crate) struct RotatedKey {
     receipt: Option<Propagation>,
 }
 
-/// Rotate the key that asks
+/// Rotate the calling key
 ///
 /// A job gives its own key a new secret; everything else stays. Takes no body, or an empty JSON object.
 #[utoipa::path(

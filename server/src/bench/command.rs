@@ -26,8 +26,8 @@ pub async fn run() -> ExitCode {
     }
 }
 
-/// Serves what axum's own documentation begins with: a route that says hello, no layer, `axum::serve`; and one that sends what whoami
-/// sends, a key and the same headers. It listens where `latchkey` would.
+/// Serves the first example of axum's documentation with `axum::serve` and no layer, and a route that sends a key with the headers of
+/// whoami. It listens where `latchkey` would.
 async fn hello() -> Result<(), Failure> {
     let failed = |error| Failure::new(format!("cannot serve: {error}"));
     let listener = TcpListener::bind(config()?.listen).await.map_err(failed)?;

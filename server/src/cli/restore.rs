@@ -18,13 +18,13 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct RestoreArguments {
-    /// What `latchkey backup` made; it stays as it is
+    /// A file that `latchkey backup` made; it is not changed
     file: PathBuf,
-    /// Revoke this key in what is restored; as often as needed. Where there is no database that knows, these are all that were revoked
-    /// or got a new secret since the backup
+    /// Revoke this key in the restored database; may be repeated. Without a current database to compare with, list every key that was
+    /// revoked or rotated since the backup
     #[arg(long, value_name = "ID")]
     revoke: Vec<KeyId>,
-    /// There is no database that knows, and since the backup no key was revoked or got a new secret
+    /// Without a current database to compare with: no key was revoked or rotated since the backup
     #[arg(long, conflicts_with = "revoke")]
     nothing_was_revoked_since: bool,
 }

@@ -1,4 +1,4 @@
-//! How a setting is shown to people: on one line, short, without a password.
+//! Settings in messages: one line, shortened, passwords masked.
 
 /// Longest part of a value that a message repeats, in characters.
 const MAX_QUOTED: usize = 200;

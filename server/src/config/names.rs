@@ -1,8 +1,8 @@
-//! The names of the settings. A `LATCHKEY_…` variable that is none of them is refused: a misspelt setting would do nothing, silently.
+//! The names of the settings. An unknown `LATCHKEY_…` variable is refused, because a misspelt setting would silently have no effect.
 
 use super::{display, error::ConfigError};
 
-/// Every variable that is read, with what the help says of it.
+/// Every variable with its help text.
 pub(super) const SETTINGS: &[(&str, &str)] = &[
     (
         "DATABASE_URL",
@@ -22,7 +22,7 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
     ),
     (
         "LATCHKEY_TRUSTED_PROXIES",
-        "CIDRs, comma-separated, whose X-Forwarded-For is believed [default: none]",
+        "CIDRs, comma-separated, whose X-Forwarded-For is used [default: none]",
     ),
     (
         "LATCHKEY_KEY_PREFIX",
@@ -66,7 +66,7 @@ pub(super) fn help() -> String {
     )
 }
 
-/// Who is at the command line, the surest first.
+/// Variables with the operator's login name, most reliable first.
 pub(super) const PERSON: [&str; 4] = ["SUDO_USER", "DOAS_USER", "LOGNAME", "USER"];
 
 const PREFIX: &str = "LATCHKEY_";

@@ -1,4 +1,4 @@
-//! What is in the tenant to play with: a key in every state that the list can show.
+//! The content of the demo tenant: keys in every state of the list.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! The body of a form that a browser sends, read strictly.
+//! Strict parsing of form bodies.
 
 use axum::{
     body::{Body, to_bytes},
@@ -17,10 +17,10 @@ fn too_large() -> Response {
     (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large.\n").into_response()
 }
 
-/// Reads the form `T`, whose body may still be coming: who is asked for a session is not waited for before it is judged.
+/// Receives and parses the form `T`. Called after the session check, so that a client without one cannot hold a connection.
 ///
 /// # Errors
-/// The answer for a body that is no such form. It repeats nothing of what was sent, which may hold a password.
+/// The refusal. It repeats nothing of the form, which may contain a password.
 pub(crate) async fn read_form<T: DeserializeOwned>(mut request: Request) -> Result<T, Response> {
     if let Err(refusal) = receive_body(body_limit::PAGES, &mut request).await {
         return Err(match refusal.status() {

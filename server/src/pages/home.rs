@@ -1,4 +1,4 @@
-//! `/`: leads to the keys.
+//! `/`: redirects to the list of keys.
 
 use app::urls::{API_KEYS, TenantQuery};
 use axum::{
@@ -7,7 +7,7 @@ use axum::{
 };
 use url::form_urlencoded;
 
-/// `GET /`. A super user's tenant stays in the URL.
+/// `GET /`. Keeps the tenant parameter of a super user.
 pub(crate) async fn redirect_home(RawQuery(query): RawQuery) -> impl IntoResponse {
     let tenant = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .find(|(name, _)| name == "tenant")

@@ -1,5 +1,5 @@
-//! The forms of keys, submitted as forms: what a browser does without a script, and before the WebAssembly has come. Each does what the
-//! server function of the same name does, and answers with a page.
+//! The key forms as a browser submits them without script or before WebAssembly has loaded. Each does what the server function of the
+//! same name does and responds with a page.
 
 use app::{
     api_keys::{
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{security_headers::NO_TRANSFORM, state::AppState};
 
-/// How a form sends a line break; to us it is one character.
+/// A line break in a submitted form; the API uses `\n`.
 const LINE_BREAK: &str = "\r\n";
 
 #[derive(Deserialize)]
@@ -66,7 +66,7 @@ struct RotateForm {
 #[serde(deny_unknown_fields)]
 struct RevokeForm {}
 
-/// What an address of a key's page may name besides its path.
+/// The query of a key page's URL.
 #[derive(Deserialize)]
 struct Address {
     tenant: Option<String>,
@@ -184,26 +184,26 @@ pub(crate) async fn revoke(
     }
 }
 
-/// A form as it was submitted.
+/// A submitted form.
 struct SubmittedForm {
     state: AppState,
     context: RequestContext,
-    /// The tenant in the address: a super user's.
+    /// The tenant in the URL, for super users.
     tenant: TenantQuery,
     parts: Parts,
 }
 
 impl SubmittedForm {
-    /// Reads the form `T`, in which nothing may be missing and nothing may be more.
+    /// Checks the session, then receives the form `T`. Missing and additional fields are refused.
     async fn receive<T: DeserializeOwned>(
         state: &AppState,
         request: Request,
     ) -> Result<(Self, T), Response> {
         let context = context_of(state, &request);
-        // Who may not do this is told so before what was submitted is looked at.
+        // The role is checked before the form is parsed.
         match ssr::signed_in(&context).await {
             Ok(user) if user.user.role.manages_keys() => {}
-            // The page says so itself.
+            // The page renders the refusal.
             Ok(_) => {
                 let (parts, _) = request.into_parts();
                 let uri = parts.uri.clone();
@@ -235,12 +235,12 @@ impl SubmittedForm {
         self.tenant.0.as_deref()
     }
 
-    /// Done: a page that is asked for once more does nothing.
+    /// Redirects after success, so that a reload repeats nothing.
     fn back_to_list(&self) -> Response {
         Redirect::to(&self.list()).into_response()
     }
 
-    /// The list under the dialog, filtered and sorted as it was.
+    /// The URL of the list with its filters and sort.
     fn list(&self) -> String {
         let mut parameters = ParamsMap::new();
         let query = self.parts.uri.query().unwrap_or_default();
@@ -262,7 +262,7 @@ impl SubmittedForm {
         without_scripts(StatusCode::CONFLICT, page)
     }
 
-    /// The form once more, as it was filled in, with what is wrong.
+    /// The form again with the submitted values and the errors.
     async fn refuse(self, form: KeyForm, error: AppError, conflict: Option<Conflict>) -> Response {
         let address = self
             .parts
@@ -283,7 +283,7 @@ impl SubmittedForm {
         let page = as_page(self.parts, uri);
         let mut response =
             render(&self.state, page, move || provide_context(refused.clone())).await;
-        // The page itself may have found a better reason, e.g. that there is no such key.
+        // The page may have set a more specific status, such as 404 for an unknown key.
         if response.status() == StatusCode::OK {
             *response.status_mut() = status;
         }

@@ -1,4 +1,4 @@
-//! `POST /page-reports`: a page in a browser reports that it goes on without its script, and why (`app/src/shell/start.js`).
+//! `POST /page-reports`: a page reports why it continues without its script (`app/src/shell/start.js`).
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -16,16 +16,16 @@ use http::StatusCode;
 use super::render::context_of;
 use crate::state::AppState;
 
-/// Reports for one reason that are logged in one [`WINDOW`], whoever sends them: a proxy that changes every page must not flood the log.
+/// Reports logged per reason and [`WINDOW`], over all clients, so that a proxy that changes every page cannot flood the log.
 const MAX_LOGGED: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(60);
-/// The longest location in the source, in bytes.
+/// The longest source location in a report, in bytes.
 const MAX_LOCATION_LENGTH: usize = 120;
 
-/// One for each reason, so that a frequent one does not hide a rare one.
+/// One per reason, so that a frequent reason does not hide a rare one.
 static LIMITERS: Mutex<[LogLimiter; 4]> = Mutex::new([LogLimiter::NEW; 4]);
 
-/// Writes one line to the log for a report of somebody who is signed in. Strangers get the same answer, and no line.
+/// Logs a report of a signed-in user. Other clients get the same response, and nothing is logged.
 pub(crate) async fn report(State(state): State<AppState>, request: Request) -> Response {
     let context = context_of(&state, &request);
     let Ok(body) = Bytes::from_request(request, &()).await else {
@@ -43,7 +43,7 @@ pub(crate) async fn report(State(state): State<AppState>, request: Request) -> R
             LogDecision::Log => reason.log(),
             LogDecision::LogAndSuppress => {
                 reason.log();
-                tracing::warn!("further reports of this kind are not logged for a minute");
+                tracing::warn!("page reports suppressed for this reason until the minute ends");
             }
             LogDecision::Suppress => {}
         }
@@ -51,16 +51,16 @@ pub(crate) async fn report(State(state): State<AppState>, request: Request) -> R
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// Why a page goes on without its script. Nothing of what the page shows is in it.
+/// Why a page continues without its script. Contains no page content.
 #[derive(Debug, PartialEq, Eq)]
 enum Reason<'a> {
-    /// The page is not the one that the server sent.
+    /// The page's HTML was changed on the way.
     Changed,
-    /// Its script did not come, or did not start.
+    /// The script did not load or start.
     NotLoaded,
-    /// Its script stopped.
+    /// WebAssembly trapped.
     Trapped,
-    /// Its script panicked at this location in the source.
+    /// The script panicked at this source location.
     Panicked(&'a str),
 }
 
@@ -80,7 +80,7 @@ impl<'a> Reason<'a> {
         }
     }
 
-    /// Which limiter counts it.
+    /// The index of its limiter.
     const fn index(&self) -> usize {
         match self {
             Self::Changed => 0,
@@ -113,7 +113,7 @@ impl<'a> Reason<'a> {
     }
 }
 
-/// Counts reports in windows of time.
+/// Counts reports per window.
 struct LogLimiter {
     opened: Option<Instant>,
     count: u32,

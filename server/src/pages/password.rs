@@ -28,18 +28,18 @@ use crate::{
     state::AppState,
 };
 
-/// The form. Never printed: it holds passwords.
+/// The form. No `Debug`: it contains passwords.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PasswordForm {
-    /// For the browser's password manager alone: who changes it is who is signed in.
+    /// Only for the browser's password manager; the session determines the user.
     #[serde(rename = "username")]
     _username: Option<String>,
     current_password: String,
     new_password: String,
 }
 
-/// `GET /account`, which says once that the password was changed.
+/// `GET /account`. Shows the notice after a password change once.
 pub(crate) async fn read_account(State(state): State<AppState>, request: Request) -> Response {
     let cookies = Cookies::new(&state.config);
     let is_changed = cookies.is_sent(Cookie::PasswordChanged, request.headers());
@@ -55,7 +55,7 @@ pub(crate) async fn read_account(State(state): State<AppState>, request: Request
     response
 }
 
-/// Changes the password of who is signed in; every other session of theirs is over then.
+/// Changes the signed-in user's password, which ends their other sessions.
 pub(crate) async fn change_password(State(state): State<AppState>, request: Request) -> Response {
     let context = context_of(&state, &request);
     let user = match ssr::signed_in(&context).await {
@@ -102,7 +102,7 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
         Ok(PasswordChangeOutcome::WrongPassword) => (
             StatusCode::UNPROCESSABLE_ENTITY,
             PasswordNotice {
-                // Only the rule that costs nothing: the others are for those who know the current password.
+                // Only the length: the other rules are checked after the current password was right.
                 new: check_length(&form.new_password)
                     .err()
                     .map(|fault| fault.message),
@@ -155,7 +155,7 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
     response
 }
 
-/// The account's page, in the tenant that the form's address named.
+/// The URL of the account page in the tenant of the form's URL.
 fn account_url(form: &Uri) -> String {
     #[derive(Deserialize)]
     struct Address {

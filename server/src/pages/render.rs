@@ -1,4 +1,4 @@
-//! Renders the pages of `app`, which themselves decide what they say and with which status.
+//! Renders the pages of `app`, which set their own status.
 
 use app::ssr::RequestContext;
 use axum::{
@@ -26,17 +26,16 @@ use crate::{
     state::AppState,
 };
 
-/// Pages that are rendered at once, for each processor: a flood of sign-ins asks for hundreds, and more of them at once than there are
-/// processors are ready no sooner.
+/// Pages rendered concurrently per processor. More would finish no sooner and use more memory.
 const RENDERS_PER_CPU: usize = 4;
-/// How many more of one asker may wait for that.
+/// How many further requests of one requester may queue.
 const QUEUE_LENGTH: usize = 64;
-/// How long a page may wait for its place: those before it may be waiting for the database, which has 3 seconds.
+/// How long a request may queue: those before it may wait for the database, whose timeout is 3 seconds.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 static RENDER_SLOTS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(render_slots()));
 
-/// Half of the places for one asker: the other half is left to all others.
+/// At most half of the slots for one requester.
 static FAIR_SHARES: LazyLock<FairShares<Requester>> = LazyLock::new(|| {
     FairShares::new(Bounds {
         at_once: (render_slots() / 2).max(1),
@@ -50,18 +49,18 @@ fn render_slots() -> usize {
     RENDERS_PER_CPU * processors
 }
 
-/// Whose pages share the places that one asker may take.
+/// Identifies a requester for the fair share of slots.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Requester {
-    /// The people of one tenant.
+    /// The users of one tenant.
     Tenant(TenantId),
     /// The super users.
     Operators,
-    /// Who is not signed in, from one address.
+    /// An anonymous client by its address.
     Stranger(ClientAddress),
 }
 
-/// How long it may take to find out who asks. A page that says that the database is away is not to wait for it twice.
+/// The limit on identifying the requester, so that a page that reports a database outage does not wait for it twice.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_millis(250);
 
 impl Requester {
@@ -71,7 +70,7 @@ impl Requester {
             Ok(Ok(user)) => user
                 .tenant
                 .map_or(Self::Operators, |tenant| Self::Tenant(tenant.id)),
-            // The page itself says why, where it is a failure.
+            // The page itself reports a failure.
             Ok(Err(_)) | Err(_) => Self::Stranger(context.client),
         }
     }
@@ -82,14 +81,14 @@ pub(crate) async fn render_page(State(state): State<AppState>, request: Request)
     render(&state, request, || ()).await
 }
 
-/// `GET` of a path that is no route: the page that says so. Other methods have no page to show.
+/// `GET` of an unknown path: the not-found page. Other methods get a text.
 pub(crate) async fn render_not_found(state: &AppState, request: Request) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_read || request.uri().path_and_query().is_none() {
         return (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response();
     }
     let mut response = render(state, request, || ()).await;
-    // The app may know a page there that has no row in the route table; without one it is not served.
+    // A page of `app` without a row in the route table is not served.
     if response.status().is_success() {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
@@ -133,27 +132,27 @@ pub(crate) async fn render(
     }
 }
 
-/// The whole document, with the shape that its script compares it with.
+/// Completes the document with the shape that its script compares it with.
 async fn add_shape(response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let document = (body.collect().await.ok())
         .and_then(|collected| String::from_utf8(collected.to_bytes().into()).ok());
     let Some(document) = document else {
-        tracing::error!("a page was not rendered to its end");
+        tracing::error!("page rendering incomplete: responding 500");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     Response::from_parts(parts, Body::from(app::with_shape(document)))
 }
 
-/// A page repeats what its address says beside what only the person who is signed in may see. Who has a browser ask for addresses of
-/// their choice, and sees how long the answers are, could guess the latter from how well they compress (BREACH). So an answer to another
-/// site's link is not compressed. Where a browser sends no `Sec-Fetch-Site`, the connection is plain HTTP and hides nothing anyway.
+/// A page reflects its URL beside confidential data. An attacker who makes a browser request chosen URLs and observes response lengths
+/// could guess the data from the compression ratio (BREACH), so responses to cross-site requests are not compressed. A browser omits
+/// `Sec-Fetch-Site` only on plain HTTP, which hides nothing.
 fn is_cross_site(request: &Request) -> bool {
     let site = request.headers().get(SEC_FETCH_SITE);
     site.is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
 
-/// The request for the page at `uri` that answers a form, in the place of the request that brought the form.
+/// The request that renders the page at `uri` in response to a form.
 pub(crate) fn as_page(form: Parts, uri: Uri) -> Request {
     let mut page = Request::new(Body::empty());
     *page.method_mut() = Method::GET;
@@ -163,7 +162,7 @@ pub(crate) fn as_page(form: Parts, uri: Uri) -> Request {
     page
 }
 
-/// What pages and server functions get to know of a request.
+/// The request context of pages and server functions.
 pub(crate) fn context_of(state: &AppState, request: &Request) -> RequestContext {
     let origin = match &state.config.public_url {
         Some(url) => Some(url.origin().ascii_serialization()),

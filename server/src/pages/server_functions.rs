@@ -1,4 +1,4 @@
-//! The server functions of `app` over HTTP: public POST routes, and so behind the same checks as everything else.
+//! The server functions of `app`: public POST routes behind the same checks as every other route.
 
 use app::{
     error::{AppError, ErrorCode},
@@ -17,8 +17,8 @@ use leptos::prelude::provide_context;
 use super::render::context_of;
 use crate::{body_limit, caller::Caller, content_coding::compressible, state::AppState};
 
-/// Lets through who is signed in and has the role that the route table asks for, before the arguments are looked at. The function
-/// itself asks again, and for the tenant too.
+/// Admits a signed-in user whose role the route table admits, before the arguments are parsed. The function itself checks the role
+/// again, and the tenant.
 ///
 /// # Errors
 /// The refusal.
@@ -43,7 +43,7 @@ pub(crate) async fn run_server_function(
         *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return response;
     }
-    // Forms without a script would be redirected to the unchecked `Referer`, with a failure's text in the URL.
+    // Without these two lines server_fn redirects HTML clients to the unchecked `Referer`, with the error in the URL.
     request
         .headers_mut()
         .insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -64,7 +64,7 @@ pub(crate) async fn run_server_function(
     }
 }
 
-/// Whether the one `Content-Type` is JSON's.
+/// Whether there is one `Content-Type`, and it is JSON.
 fn is_json(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else {
@@ -74,8 +74,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// Arguments that cannot be read fail before the function runs, and then nothing gives the failure a status but the protocol's
-/// 500. Theirs is 422.
+/// Unparsable arguments fail before the function runs, with the 500 of server_fn. Changes that to 422.
 async fn reject_bad_arguments(response: Response) -> Response {
     if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
         return response;
@@ -90,7 +89,7 @@ async fn reject_bad_arguments(response: Response) -> Response {
     }
 }
 
-/// A failure in the form in which server functions tell theirs.
+/// An error response as the browser's client of server functions expects it.
 fn refusal(error: &AppError) -> Response {
     let mut response = (ssr::status_of(error.code), Json(error)).into_response();
     if let Some(seconds) = ssr::retry_after_of(error.code) {

@@ -36,14 +36,14 @@ struct SignInForm {
     return_to: String,
 }
 
-/// What somebody is told who is not signed in by this.
+/// A failed attempt as the page shows it.
 struct Failure {
     status: StatusCode,
     message: String,
     retry_after: Option<i64>,
 }
 
-/// Signs in and leads to the page that was asked for, or shows the form again and says why.
+/// Signs in and redirects to the requested page, or shows the form again with the reason.
 pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let form_request = Request::from_parts(parts.clone(), body);
@@ -89,7 +89,7 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
     };
     let mut response = render(&state, page, move || provide_context(told.clone())).await;
     *response.status_mut() = failure.status;
-    // Somebody who is signed in already would be led on from this page, which is for those who are not.
+    // The sign-in page redirects a user who has a session; this response must show the failure.
     response.headers_mut().remove(header::LOCATION);
     if let Some(seconds) = failure.retry_after {
         let seconds = HeaderValue::from(seconds);
@@ -114,7 +114,7 @@ impl Failure {
                 message: BUSY.to_owned(),
                 retry_after: Some(2),
             },
-            // A password that is too long is a wrong one, too: nobody has it.
+            // No user has a password that is too long, so it is reported as wrong.
             SignInOutcome::Refused | SignInOutcome::TooLong | SignInOutcome::SignedIn { .. } => {
                 Self {
                     status: StatusCode::UNPROCESSABLE_ENTITY,
@@ -126,9 +126,9 @@ impl Failure {
     }
 
     fn from_error(error: &domain::Error) -> Self {
-        // A session of which nobody got the secret is of no use: signing in again is right in both cases.
+        // In both cases the user repeats the sign-in: a session whose token was not delivered is unusable.
         if let domain::Error::Unavailable(source) | domain::Error::OutcomeUnknown(source) = error {
-            tracing::warn!(error = %source, "the database is not available");
+            tracing::warn!(error = %source, "sign-in failed: database unavailable");
             return Self {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 message: "Latchkey can’t reach its database. Try again in a moment.".to_owned(),
@@ -144,10 +144,10 @@ impl Failure {
     }
 }
 
-/// Where to go after sign-in: the page that was asked for, where it is one of this site.
+/// The target after sign-in: `return_to` if it is a path of this site.
 ///
-/// The app's rule refuses what browsers read as another host; what the URL standard makes of the rest is asked once more, because
-/// this is the one place where a stranger's text becomes a `Location`.
+/// `local_path` refuses what browsers parse as another host; the URL parser checks it again, because this is the one place where a
+/// client's text becomes a `Location`.
 fn target(return_to: &str) -> &str {
     let stays = |path: &str| {
         let here = Url::parse("http://latchkey.invalid").ok()?;

@@ -13,7 +13,7 @@ use crate::{
     state::AppState,
 };
 
-/// Ends the session in the database, takes the cookie away, and leads to the sign-in page. Without a session it only leads there.
+/// Ends the session in the database, deletes the cookie, and redirects to the sign-in page. Without a session it only redirects.
 pub(crate) async fn sign_out(State(state): State<AppState>, request: Request) -> Response {
     let cookies = Cookies::new(&state.config);
     if let Some(token) = cookies.token(Cookie::Session, request.headers()) {
@@ -23,7 +23,7 @@ pub(crate) async fn sign_out(State(state): State<AppState>, request: Request) ->
             .sessions()
             .end(&token, client, clock::now())
             .await;
-        // The cookie stays too: who reads "signed out" must not have a session that goes on.
+        // The cookie stays, because the session is still valid.
         if let Err(error) = ended {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "sign-out failed");
             return (

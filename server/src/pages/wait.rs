@@ -1,17 +1,17 @@
-//! How long somebody has to wait, in a header and in words.
+//! Waiting times as `Retry-After` and in words.
 
 use app::words;
 use chrono::TimeDelta;
 
-/// For `Retry-After`. Never less than the wait: somebody who comes back in time is let in.
+/// The value of `Retry-After` in seconds, rounded up.
 pub(crate) fn whole_seconds(wait: TimeDelta) -> i64 {
     (wait.num_milliseconds().max(0) + 999) / 1000
 }
 
-/// A password is hashed in few slots, and none was free for a while.
+/// Shown if no slot for hashing a password became free in time.
 pub(crate) const BUSY: &str = "Latchkey is busy checking passwords. Try again in a moment.";
 
-/// `1 minute`, `15 minutes`, `24 hours`. Never less than the wait.
+/// `1 minute`, `15 minutes`, `24 hours`, rounded up.
 pub(crate) fn in_words(wait: TimeDelta) -> String {
     let minutes = u64::try_from((whole_seconds(wait) + 59) / 60).unwrap_or_default();
     if minutes <= 60 {

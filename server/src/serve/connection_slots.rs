@@ -1,8 +1,7 @@
-//! How many connections are open at once, and which of them makes room for a new one.
+//! Limits open connections and closes idle ones for new ones.
 //!
-//! A connection costs its client nothing while it idle: for the head of a request, for a body that does not come, or for a client that
-//! does not hang up after its answer. So where every slot is taken, the ones that have waited longest are closed, of the address that
-//! has most of them. Whoever holds very many open takes them from nobody but themselves.
+//! An idle connection costs its client nothing. When every slot is taken, the longest idle connections of the address with the most idle
+//! ones are closed, so that a client with very many connections loses only its own.
 
 use std::{
     collections::HashMap,
@@ -17,19 +16,19 @@ use std::{
 use domain::client_address::{ClientAddress, TrustedProxies};
 use tokio::{sync::Notify, time::sleep};
 
-/// How long a connection may wait whatever happens: a client that means it sends its request at once.
+/// The idle time below which a connection is never closed.
 const MIN_IDLE: Duration = Duration::from_millis(250);
-/// How long to wait where no connection can be closed for a new one.
+/// The pause before retrying if no connection can be closed.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
-/// What part of the slots is made free at once: looking for them takes time.
+/// The part of the slots that is freed at once (1/100), because finding idle connections takes time.
 const CLOSED_FRACTION: usize = 100;
 
 /// The slots of one listener.
 pub(super) struct ConnectionSlots {
     capacity: usize,
-    /// They carry the connections of many clients: theirs are closed last.
+    /// Trusted proxies, which share connections between clients: closed last.
     proxies: TrustedProxies,
-    /// When the listener began.
+    /// When the listener started.
     started: Instant,
     open: Mutex<Open>,
 }
@@ -40,22 +39,22 @@ struct Open {
     connections: HashMap<u64, Arc<Connection>>,
 }
 
-/// A connection among the others.
+/// An open connection.
 struct Connection {
     peer: IpAddr,
     is_proxy: bool,
     started: Instant,
-    /// Since when it idle for its client, in milliseconds since the listener began, plus one; 0 while the server works for it.
+    /// Idle since this time, in milliseconds since the listener started, plus one; 0 while a request is served.
     idle_since: AtomicU64,
     closed: Notify,
 }
 
-/// Milliseconds since then, plus one.
+/// Milliseconds since `started`, plus one.
 fn milliseconds_since(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
 }
 
-/// The slot of one connection, free again when this is dropped.
+/// The slot of one connection, freed on drop.
 pub(super) struct Slot {
     slots: Arc<ConnectionSlots>,
     number: u64,
@@ -72,7 +71,7 @@ impl ConnectionSlots {
         })
     }
 
-    /// Takes a slot for a connection from `peer`. Where there is none, the connections that have waited longest are closed.
+    /// Takes a slot for a connection from `peer`; closes idle connections if none is free.
     pub(super) async fn take(self: &Arc<Self>, peer: SocketAddr) -> Slot {
         loop {
             if let Some(slot) = self.try_take(peer.ip()) {
@@ -82,7 +81,7 @@ impl ConnectionSlots {
         }
     }
 
-    /// [`Self::take`], where there is a slot at once.
+    /// [`Self::take`] without waiting.
     pub(super) fn try_take(self: &Arc<Self>, peer: IpAddr) -> Option<Slot> {
         let mut open = self.lock();
         if open.connections.len() >= self.capacity {
@@ -108,7 +107,7 @@ impl ConnectionSlots {
         })
     }
 
-    /// Closes those that have waited longest, of the address that has most that wait; a trusted proxy's only where there are no others.
+    /// Closes the longest idle connections of the address with the most idle ones; a trusted proxy's only without others.
     fn close_longest_idle(&self, open: &mut Open) {
         let before = self
             .now()
@@ -133,7 +132,7 @@ impl ConnectionSlots {
         tracing::warn!(
             %address,
             closed = waiting.len(),
-            "every connection is taken: those that have waited longest are closed"
+            "connection limit reached: longest idle connections closed"
         );
         for (_, number) in waiting {
             if let Some(connection) = open.connections.remove(&number) {
@@ -151,7 +150,7 @@ impl ConnectionSlots {
     }
 }
 
-/// Whom an address belongs to: of IPv6, a network of 64 bits is one client's.
+/// The network of one client: an IPv4 address, or an IPv6 /64.
 fn client_network(peer: IpAddr) -> IpAddr {
     match ClientAddress::known(peer).ip().unwrap_or(peer) {
         IpAddr::V6(address) => {
@@ -163,12 +162,12 @@ fn client_network(peer: IpAddr) -> IpAddr {
 }
 
 impl Slot {
-    /// What says of this connection whether it idle.
+    /// The idle clock of this connection.
     pub(super) fn idle_clock(&self) -> IdleClock {
         IdleClock(Arc::clone(&self.connection))
     }
 
-    /// Returns when the connection has to be closed.
+    /// Completes when the connection must be closed.
     pub(super) async fn closed(&self) {
         self.connection.closed.notified().await;
     }
@@ -180,17 +179,17 @@ impl Drop for Slot {
     }
 }
 
-/// Whether a connection idle for its client. Cheap to clone.
+/// Records since when a connection is idle. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct IdleClock(Arc<Connection>);
 
 impl IdleClock {
-    /// The server works for it.
+    /// A request is being served.
     pub(super) fn stop(&self) {
         self.0.idle_since.store(0, Ordering::Relaxed);
     }
 
-    /// It idle from now on.
+    /// Idle from now on.
     pub(super) fn start(&self) {
         let now = milliseconds_since(self.0.started);
         self.0.idle_since.store(now, Ordering::Relaxed);
@@ -206,7 +205,7 @@ mod tests {
     const PROXY: SocketAddr =
         SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 1)), 1);
 
-    /// As if it had waited for so long that it may be closed, and for `longer` milliseconds more.
+    /// Makes a connection idle long enough to be closed, and `longer` milliseconds more.
     fn set_idle(slots: &ConnectionSlots, slot: &Slot, longer: u64) {
         let since = slots.now().saturating_sub(longer).max(1);
         slot.connection.idle_since.store(since, Ordering::Relaxed);
@@ -214,7 +213,7 @@ mod tests {
 
     fn slots(capacity: usize) -> Arc<ConnectionSlots> {
         let mut slots = ConnectionSlots::new(capacity, "198.51.100.0/24".parse().unwrap());
-        // Some time ago, so that something may have waited.
+        // In the past, so that connections can be idle since then.
         Arc::get_mut(&mut slots).unwrap().started =
             Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
         slots

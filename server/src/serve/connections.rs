@@ -1,4 +1,5 @@
-//! Connections of HTTP/1.1, each within bounds of time, size and number: `axum::serve` has none of them.
+//! HTTP/1.1 connections with limits on time, header size and number, which `axum::serve` lacks. The next release of axum announces
+//! `ListenerExt::limit_connections` and a header timeout; check then whether they replace this.
 
 use std::{
     convert::Infallible,
@@ -35,20 +36,20 @@ use super::{
 };
 use crate::drain::Drain;
 
-/// How long a client may take to send the head of a request, and how long a connection may idle between two.
+/// The limit on receiving a request head, and on idling between two requests.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(20);
-/// How much of a head is read before the answer is 431, in bytes.
+/// The largest request head in bytes; beyond it the response is 431.
 const MAX_HEADER_SIZE: usize = 64 * 1024;
-/// How many connections are open at once; for further ones, those that have waited longest are closed.
+/// The limit on open connections; for further ones, the longest idle connections are closed.
 const MAX_CONNECTIONS: usize = 10_000;
-/// How long requests that run may go on running at the end.
+/// How long running requests may take at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may take to send its request that was accepted as the last, where the server has drained.
+/// How long connections accepted last may take to send their request after a drain.
 const LAST_REQUESTS: Duration = Duration::from_millis(500);
-/// How long to wait where the system has no file descriptor left for a connection.
+/// The pause after a failed accept, such as without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Accepts connections until told to stop, then lets the requests that run finish.
+/// Accepts connections until `stopped`, then lets running requests finish.
 pub(super) async fn accept<S>(
     listener: TcpListener,
     service: S,
@@ -66,7 +67,7 @@ pub(super) async fn accept<S>(
     let slots = ConnectionSlots::new(MAX_CONNECTIONS, proxies);
     let lingers_until = stopped.clone();
     let start = |slot: Slot, stream: TcpStream, peer: SocketAddr| {
-        // Answers are written whole: waiting to fill a packet would only delay them. Where it fails, they come later.
+        // Responses are written whole, so Nagle's algorithm would only delay them. A failure is harmless.
         let _ = stream.set_nodelay(true);
         let stream = Lingering::new(stream, lingers_until.clone());
         let (service, drain) = (service.clone(), drain.clone());
@@ -90,18 +91,18 @@ pub(super) async fn accept<S>(
         }
     }
     if drain.has_begun() {
-        // hyper closes a connection at once that has sent nothing yet, also where its request is on the way.
+        // hyper closes connections that have sent nothing yet, even if a request is on the way.
         sleep(LAST_REQUESTS).await;
     }
     if timeout(SHUTDOWN_TIMEOUT, connections.shutdown())
         .await
         .is_err()
     {
-        tracing::warn!("some requests did not finish in time and were cut off");
+        tracing::warn!("shutdown timeout reached: unfinished requests aborted");
     }
 }
 
-/// Closes the listener. Connections that the system has accepted by then are returned: it would reset them.
+/// Closes the listener and returns the connections in its backlog, which the system would reset.
 fn close(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     let mut waiting = Vec::new();
     if let Ok(listener) = listener.into_std() {
@@ -119,14 +120,14 @@ fn close(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     waiting
 }
 
-/// The next connection, whatever happens to those before it.
+/// The next connection; retries after errors.
 async fn accept_one(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
             Err(error) if is_connection_error(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "cannot accept a connection");
+                tracing::error!(%error, "accept failed");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -142,7 +143,7 @@ fn is_connection_error(error: &io::Error) -> bool {
     )
 }
 
-/// Serves the requests of one connection. Each carries its peer as `ConnectInfo`, as axum's extractor expects it.
+/// Serves the requests of one connection, each with its peer as `ConnectInfo`.
 async fn serve<S>(
     stream: Lingering,
     peer: SocketAddr,
@@ -167,7 +168,7 @@ async fn serve<S>(
         });
         request.extensions_mut().insert(ConnectInfo(peer));
         let idle = idle.clone();
-        // Always ready: what it calls is chosen by the request.
+        // The service is always ready.
         let answer = service.clone().call(request);
         let drain = drain.clone();
         answer.map_ok(move |mut response| {
@@ -182,15 +183,15 @@ async fn serve<S>(
         .max_header_size(MAX_HEADER_SIZE)
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        // A client that hangs up or sends no HTTP is no event for an operator.
+        // Debug: clients that hang up or send no HTTP are routine.
         ended = watcher.watch(connection) => if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended early");
+            tracing::debug!(%error, "connection closed early");
         },
         () = slot.closed() => {}
     }
 }
 
-/// A request's body. While it does not come, its connection idle.
+/// A request body whose connection counts as idle while no data arrives.
 pub(super) struct TimedBody {
     body: Incoming,
     idle: IdleClock,
@@ -206,7 +207,7 @@ impl Body for TimedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        // Since its first pause, whatever drips in: else a byte a second would be no wait.
+        // Idle since its first pause: a client that sends a byte per second must not count as active.
         if polled.is_pending() && !self.has_waited {
             self.has_waited = true;
             self.idle.start();

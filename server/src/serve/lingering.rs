@@ -1,8 +1,8 @@
-//! The end of a connection on which somebody still sends. A system that closes a socket with unread bytes resets the
-//! connection (RFC 1122, section 4.2.2.13), and a reset throws away at the other end what was not read there: a client would see
-//! "connection reset" in place of the 413 or 431 that says what is wrong, and a proxy would make a 502 of it.
+//! Closes a connection whose client still sends. Closing a socket with unread bytes resets the connection (RFC 1122, section
+//! 4.2.2.13), and the reset discards what the client has not read: it would see "connection reset" instead of the 413 or 431, and a
+//! proxy would respond 502.
 //!
-//! So this side says that it is done, and reads on for a while without keeping anything (RFC 9112, section 9.6).
+//! So the write side is closed first, and incoming bytes are discarded for a while (RFC 9112, section 9.6).
 
 use std::{
     io,
@@ -18,28 +18,28 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// How long what a client still sends is read and thrown away after the answer.
+/// How long incoming bytes are discarded after the response.
 const LONGEST: Duration = Duration::from_secs(10);
-/// How long to wait for a client that neither sends nor hangs up.
+/// How long to wait for a client that neither sends nor closes.
 const IDLE: Duration = Duration::from_secs(5);
-/// How much is thrown away at a time, in bytes.
+/// The size of the discard buffer in bytes.
 const PIECE: usize = 16 * 1024;
 
-/// A connection that is closed as described above. In every other way it is the stream.
+/// A stream that is closed as described above.
 pub(super) struct Lingering {
     stream: TcpStream,
-    /// Changes when the process is to end: nobody is waited for any more.
+    /// Changes at shutdown, which ends the discarding.
     stopped: watch::Receiver<()>,
     state: State,
 }
 
 enum State {
     Open,
-    /// This side is done.
+    /// The write side is closed.
     Draining {
-        /// The client has had its time, or the process is to end.
+        /// Completes after [`LONGEST`] or at shutdown.
         over: Pin<Box<dyn Future<Output = ()> + Send>>,
-        /// It neither sends nor hangs up.
+        /// Completes after [`IDLE`] without a byte.
         pause: Pin<Box<Sleep>>,
     },
     Drained,
@@ -54,7 +54,7 @@ impl Lingering {
         }
     }
 
-    /// Reads until the client hangs up, falls silent, or has had its time.
+    /// Discards bytes until the client closes, pauses, or reaches the limit.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let State::Draining { over, pause } = &mut self.state else {
             return Poll::Ready(());
@@ -63,7 +63,7 @@ impl Lingering {
             return Poll::Ready(());
         }
         let mut piece = [0; PIECE];
-        // No endless loop where the client is quick: a task's budget (`tokio::task::coop`) ends, and the next call looks at the time.
+        // Not endless with a fast client: tokio's task budget (`tokio::task::coop`) ends, and the next call checks the time.
         loop {
             let mut thrown_away = ReadBuf::new(&mut piece);
             match Pin::new(&mut self.stream).poll_read(cx, &mut thrown_away) {
