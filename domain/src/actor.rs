@@ -1,4 +1,4 @@
-//! Who does something: a person in a page, an API key, or an operator at the command line.
+//! Actors: a signed-in person, an API key, or an operator at the command line.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -22,7 +22,7 @@ pub enum ActorKind {
 }
 
 impl ActorKind {
-    /// The word that is stored and shown.
+    /// The stored and displayed word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -32,7 +32,7 @@ impl ActorKind {
         }
     }
 
-    /// The kind that `word` names.
+    /// Parses the stored word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::User, Self::ApiKey, Self::Cli]
@@ -41,11 +41,11 @@ impl ActorKind {
     }
 }
 
-/// The public half of an actor: what a key's `created_by` and an audit event show.
+/// The public part of an actor, as in a key's `created_by` and in an audit event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ActorRef {
-    /// Its kind.
+    /// The kind.
     #[serde(rename = "type")]
     pub kind: ActorKind,
     /// Its identifier; the command line has none.
@@ -55,12 +55,12 @@ pub struct ActorRef {
     pub name: String,
 }
 
-/// Who asks for a change, and from where.
+/// The actor of a change, with the client address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// Who.
+    /// The actor as others see it.
     pub who: ActorRef,
-    /// From which address; `None` at the command line.
+    /// The client address; `None` at the command line.
     pub client: Option<ClientAddress>,
 }
 
@@ -78,7 +78,7 @@ impl Actor {
         }
     }
 
-    /// The operator at the command line, by the name under which that person is signed in to the machine.
+    /// The operator at the command line, with the person's login name.
     #[must_use]
     pub fn cli_of(person: &str) -> Self {
         let mut actor = Self::cli();

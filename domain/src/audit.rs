@@ -1,4 +1,4 @@
-//! The audit trail: who changed what, when, from where. Written in the transaction of the change; append-only.
+//! Audit events: actor, change, target, time and client address. Written in the transaction of the change; append-only.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::{
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
-        /// What was done.
+        /// The action of an audit event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum AuditAction {
             $($(#[$doc])* #[serde(rename = $word)] $name,)*
@@ -26,7 +26,7 @@ macro_rules! actions {
             /// Every action.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The word that is stored, filtered by and shown. Stored words never change: old events carry them.
+            /// The word that is stored, filtered by and shown. Words never change: old events contain them.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
@@ -70,7 +70,7 @@ actions! {
     SignInRefused = "session.refused",
 }
 
-// Derived, it would list the names in the code.
+// A derived schema would list the names of the variants.
 #[cfg(feature = "openapi")]
 impl utoipa::PartialSchema for AuditAction {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
@@ -86,7 +86,7 @@ impl utoipa::PartialSchema for AuditAction {
 impl utoipa::ToSchema for AuditAction {}
 
 impl AuditAction {
-    /// The action that `word` names.
+    /// Parses the stored word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL
@@ -96,17 +96,17 @@ impl AuditAction {
     }
 }
 
-/// What an event is about.
+/// The target of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditTarget {
-    /// Its kind: `api_key`, `authorization_group`, `tenant`, `user`.
+    /// `api_key`, `authorization_group`, `tenant`, `user`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its identifier, where it has one.
+    /// The identifier; `null` for the account of a failed sign-in without a user.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub id: Option<Uuid>,
-    /// Its name at that time.
+    /// The name at that time.
     pub name: String,
 }
 
@@ -161,22 +161,22 @@ impl From<&User> for AuditTarget {
     }
 }
 
-/// Which events a list shows, newest first.
+/// A query for audit events, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditQuery {
     /// Only this action.
     pub action: Option<AuditAction>,
-    /// Only what this one did.
+    /// Only events by this actor.
     pub actor: Option<AuditedActor>,
-    /// Only what was done to this key.
+    /// Only events about this key.
     pub key_id: Option<KeyId>,
-    /// Only what was done then or later.
+    /// Only events at this time or later.
     pub from: Option<DateTime<Utc>>,
-    /// Only what was done before then.
+    /// Only events before this time.
     pub to: Option<DateTime<Utc>>,
     /// 1 to [`page::MAX_LIMIT`].
     pub limit: u32,
-    /// Where to begin: a `next_cursor` of the same query.
+    /// A `next_cursor` of the same query.
     pub cursor: Option<String>,
 }
 
@@ -194,12 +194,12 @@ impl Default for AuditQuery {
     }
 }
 
-/// Whose events a list shows.
+/// The actor that a query filters by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditedActor {
-    /// A user's or a key's.
+    /// A user or a key.
     Id(Uuid),
-    /// Those of the command line, which has no identifier.
+    /// The command line, which has no identifier.
     Cli,
 }
 
@@ -211,29 +211,29 @@ impl FromStr for AuditedActor {
         if text == ActorKind::Cli.as_str() {
             return Ok(Self::Cli);
         }
-        // One form of an identifier, as everywhere.
+        // Accepts only the hyphenated form, like every identifier.
         text.parse::<UserId>().map(|id| Self::Id(id.as_uuid()))
     }
 }
 
-/// One line of the audit trail.
+/// One event of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditEvent {
-    /// Its identifier; in the order of time.
+    /// The identifier; ascending in time.
     pub id: EventId,
-    /// When.
+    /// The time of the change.
     pub at: DateTime<Utc>,
-    /// What was done.
+    /// The action.
     pub action: AuditAction,
-    /// By whom.
+    /// The actor.
     pub actor: ActorRef,
-    /// To what.
+    /// The target.
     pub target: AuditTarget,
-    /// What differs, `{ "field": { "before": …, "after": … } }`, without secrets.
+    /// The changed fields, `{ "field": { "before": …, "after": … } }`, without secrets.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub changes: serde_json::Value,
-    /// From which address; `null` at the command line and where it was unknown.
+    /// The client address; `null` at the command line and if it was unknown.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub client_ip: Option<String>,
 }

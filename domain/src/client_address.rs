@@ -1,4 +1,4 @@
-//! Which address a request comes from. One function decides; allowlist, audit and throttle all use its answer.
+//! The client address of a request. One function determines it; allowlist, audit and rate limiters all use it.
 
 use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
@@ -15,18 +15,18 @@ use crate::network::parse_network;
 pub enum ClientAddress {
     /// The client.
     Known(IpAddr),
-    /// A trusted proxy named no usable client. Never taken for any address.
+    /// A trusted proxy named no usable client. Equal to no address.
     Unknown,
 }
 
 impl ClientAddress {
-    /// An address as it was seen, brought into canonical form.
+    /// A known address, in canonical form.
     #[must_use]
     pub fn known(address: IpAddr) -> Self {
         Self::Known(address.to_canonical())
     }
 
-    /// The address, where it is known.
+    /// The address, if it is known.
     #[must_use]
     pub const fn ip(self) -> Option<IpAddr> {
         match self {
@@ -35,7 +35,7 @@ impl ClientAddress {
         }
     }
 
-    /// The client as throttles count it: IPv6 by its /64, which is what one customer of a provider holds.
+    /// The client as rate limiters count it: IPv6 by its /64, the prefix that one customer of a provider typically has.
     #[must_use]
     pub fn throttle_key(self) -> String {
         match self {
@@ -58,12 +58,12 @@ impl fmt::Display for ClientAddress {
     }
 }
 
-/// The networks whose `X-Forwarded-For` is believed.
+/// The networks of the proxies whose `X-Forwarded-For` is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNetwork>);
 
 impl TrustedProxies {
-    /// Whether `address` is one of them.
+    /// Whether `address` is in one of the networks.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -79,7 +79,7 @@ pub struct InvalidProxy(String);
 impl FromStr for TrustedProxies {
     type Err = InvalidProxy;
 
-    /// Reads addresses and CIDR ranges parted by commas, by the grammar of an allowlist line.
+    /// Parses addresses and CIDR ranges separated by commas, by the grammar of an allowlist line.
     fn from_str(text: &str) -> Result<Self, InvalidProxy> {
         text.split(',')
             .map(str::trim)
@@ -92,9 +92,9 @@ impl FromStr for TrustedProxies {
 
 /// The client of a request that came in from `peer` with these values of `X-Forwarded-For`, one for each header line, in order.
 ///
-/// The peer, unless it is trusted; then the right-most address over all lines that is not itself trusted, because each trusted
-/// proxy appends the address that it saw, and what stands left of that is whatever the client chose to send. An entry that cannot
-/// be read ends the search: what is left of it is not to be believed either.
+/// The peer, unless it is trusted. Then the right-most untrusted address over all lines: each trusted proxy appends the address of its
+/// peer, and the client can choose everything left of that. An entry that cannot be parsed makes the address unknown, because the entries
+/// left of it cannot be trusted either.
 #[must_use]
 pub fn client_address<'a>(
     peer: IpAddr,

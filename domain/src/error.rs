@@ -1,4 +1,4 @@
-//! What can go wrong, in the words of the domain. Statuses of HTTP are given at the doors alone.
+//! The errors of this crate. The JSON API, the pages and the command line map them to statuses and exit codes.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,13 @@ use uuid::Uuid;
 
 use crate::key::verdict::Refusal;
 
-/// One rule that one field of the input breaks.
+/// A broken rule of one field of the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// The field as the JSON API names it, e.g. `expires_on`.
     pub field: String,
-    /// One sentence for a person, as it stands on the page.
+    /// One sentence for a person, as the page shows it.
     pub message: String,
 }
 
@@ -26,16 +26,16 @@ impl FieldError {
     }
 }
 
-/// Every way in which a call into this crate fails. An outcome that is expected, such as a refused key, is a value instead.
+/// The errors of calls into this crate. An expected outcome, such as a refused key, is a value instead.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The input breaks these rules: all of them, not the first.
+    /// The input breaks these rules; all of them are listed.
     #[error("invalid input: {}", .0.iter().map(|error| format!("{}: {}", error.field, error.message)).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<FieldError>),
-    /// There is none, or it is another tenant's, which is the same thing.
+    /// It does not exist, or belongs to another tenant.
     #[error("{0} not found")]
     NotFound(&'static str),
-    /// It exists, and there may be only one.
+    /// It exists already and must be unique.
     #[error("{what} '{name}' exists already")]
     AlreadyExists {
         /// The kind of thing, e.g. `tenant`.
@@ -43,16 +43,16 @@ pub enum Error {
         /// The name that is taken.
         name: String,
     },
-    /// Every place under the tenant's key limit is taken.
+    /// The tenant has as many keys as its limit allows.
     #[error("the limit of {limit} keys is reached")]
     KeyLimitReached {
         /// The tenant's key limit.
         limit: u32,
     },
-    /// A revoked key can be neither edited nor rotated.
+    /// A revoked key cannot be edited or rotated.
     #[error("the key is revoked")]
     KeyRevoked,
-    /// Somebody changed it since it was read.
+    /// It was changed since the caller read it.
     #[error("it was changed by someone else")]
     Stale,
     /// The request was carried out before, with the same idempotency key. Nothing was changed now.
@@ -79,33 +79,32 @@ pub enum Error {
     /// The actor may not do this.
     #[error("not allowed")]
     Forbidden,
-    /// The key that acts would hand out more than it has, or change itself.
-    #[error("a key can hand out no more than it has")]
+    /// The acting key would grant more than it has, or change itself.
+    #[error("a key cannot grant more than it has")]
     ExceedsOwnGrant,
-    /// The key that acts was good when the request came in, and is no longer.
-    #[error("the key that acts is refused: {}", .0.code())]
+    /// The acting key was valid when the request arrived, and no longer is.
+    #[error("the acting key is refused: {}", .0.code())]
     ActorRefused(Refusal),
-    /// The cursor is not one that this list handed out.
+    /// The cursor was not issued by this list.
     #[error("the cursor is not valid")]
     InvalidCursor,
-    /// So much of one tenant is being listed and searched that this request has no place. Nothing was changed, and asking again in
-    /// a moment is right.
+    /// Too many lists and searches of this tenant run and wait already. Nothing was changed; retry in a moment.
     #[error("too many requests of this tenant")]
     TooManyRequests,
-    /// The database is down, locked or too slow. Nothing was changed, and asking again later is right.
+    /// The database is down, locked or too slow. Nothing was changed; retry later.
     #[error("the database is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The database did not confirm a commit in time, or failed while it committed: the change may have been made. Repeating it with the
-    /// same idempotency key, or reading again, tells.
-    #[error("the database did not say whether the change was made")]
+    /// The database did not confirm a commit in time, or failed while committing: the change may have been made. Repeat the request with the
+    /// same idempotency key, or read again, to find out.
+    #[error("the database did not confirm the change: its outcome is unknown")]
     OutcomeUnknown(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A defect of ours or a damaged database. The source is for the log.
+    /// A bug or a damaged database. The source is for the log.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// One broken rule of one field.
+    /// [`Self::Invalid`] with one broken rule.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::new(field, message)])
     }

@@ -5,19 +5,19 @@ use std::str::FromStr;
 
 use crate::{id::GroupId, permission::PermissionSet};
 
-/// Whom a group is for.
+/// The type of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GroupType {
-    /// For keys: the only type that is offered and accepted for one.
+    /// For keys: the only type that is offered and accepted for them.
     TenantApiKey,
-    /// For people. Stored, and offered nowhere for keys.
+    /// For people. Stored, but never offered for keys.
     User,
 }
 
 impl GroupType {
-    /// The word that is stored and typed.
+    /// The word that is stored, and typed in commands.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -42,23 +42,23 @@ impl FromStr for GroupType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuthorizationGroup {
-    /// Its identifier.
+    /// The identifier.
     pub id: GroupId,
-    /// Unique in its tenant.
+    /// The name, unique in its tenant.
     pub name: String,
-    /// Whom it is for.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: GroupType,
-    /// What it allows.
+    /// The permissions of its keys.
     pub permissions: PermissionSet,
 }
 
-/// What a key shows of its group.
+/// The group of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GroupRef {
-    /// Its identifier.
+    /// The identifier.
     pub id: GroupId,
-    /// Its name.
+    /// The name.
     pub name: String,
 }

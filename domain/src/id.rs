@@ -1,10 +1,10 @@
-//! Identifiers: UUIDs of version 7, one type for each thing that has one, so that none is taken for another.
+//! Identifiers: UUIDv7, one type for each kind of thing, so that the compiler tells them apart.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
 
-/// The text was not a UUID in its hyphenated form.
+/// The text is not a hyphenated UUID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a UUID")]
 pub struct InvalidId;
@@ -18,7 +18,7 @@ macro_rules! identifiers {
         pub struct $name(Uuid);
 
         impl $name {
-            /// The identifier as a plain UUID, for the database and for the audit trail.
+            /// The plain UUID, for the database and the audit log.
             #[must_use]
             pub const fn as_uuid(self) -> Uuid {
                 self.0
@@ -40,7 +40,7 @@ macro_rules! identifiers {
         impl FromStr for $name {
             type Err = InvalidId;
 
-            /// Reads the hyphenated form alone: one thing has one URL.
+            /// Accepts only the hyphenated form, so that each thing has one URL.
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 if text.len() != 36 {
                     return Err(InvalidId);
@@ -54,11 +54,11 @@ macro_rules! identifiers {
 identifiers! {
     /// A tenant.
     TenantId;
-    /// A user, that is a person.
+    /// A user.
     UserId;
     /// An authorization group.
     GroupId;
-    /// An API key. It stays the same when the secret is rotated.
+    /// An API key. Rotation keeps it.
     KeyId;
     /// An audit event.
     EventId;

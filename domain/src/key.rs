@@ -1,4 +1,4 @@
-//! API keys: what one is made of. No type in here that is kept or listed has the secret in it.
+//! API keys. Only [`IssuedKey`] contains a secret.
 
 pub mod allowlist;
 pub mod expiry;
@@ -30,7 +30,7 @@ use reason::RevocationReason;
 
 pub use rotation::RotatedExpiry;
 
-/// Whether a key was revoked. Revoked is for ever.
+/// Whether a key is revoked, which is permanent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -42,7 +42,7 @@ pub enum KeyStatus {
 }
 
 impl KeyStatus {
-    /// The word of the JSON API.
+    /// The word in the JSON API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl KeyStatus {
         }
     }
 
-    /// The status that `word` names.
+    /// Parses the word of the JSON API.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Active, Self::Revoked]
@@ -60,88 +60,88 @@ impl KeyStatus {
     }
 }
 
-/// A key as it is on a given day, in the very shape of the JSON API. Pages and the command line show the same.
+/// A key at a given time, as the JSON API returns it and pages and commands show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiKey {
-    /// Stays when the secret is rotated.
+    /// The identifier. Rotation keeps it.
     pub id: KeyId,
-    /// What people call it.
+    /// The name; need not be unique.
     pub name: KeyName,
-    /// What it is for.
+    /// The description.
     pub description: KeyDescription,
-    /// What can be shown of the secret.
+    /// The displayable part of the secret: prefix and last four characters.
     pub hint: String,
-    /// Revoked or not.
+    /// The status.
     pub status: KeyStatus,
-    /// Where it stands with its expiration date, on the day of the reading.
+    /// The expiration state on the day of the request.
     pub expiration: ExpirationState,
-    /// The last day on which it works.
+    /// The last day (UTC) on which it works; `null` if it never expires.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub expires_on: Option<ExpirationDate>,
-    /// What it may do.
+    /// The group whose permissions it has.
     pub authorization_group: GroupRef,
-    /// From where it works.
+    /// The addresses from which it works; empty for any.
     pub ip_allowlist: Allowlist,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// By whom.
+    /// The actor that made it.
     pub created_by: ActorRef,
-    /// When an administrator last changed anything of it.
+    /// The time of the last change by an administrator.
     pub updated_at: DateTime<Utc>,
-    /// When it last got a new secret.
+    /// The time of the last rotation.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub rotated_at: Option<DateTime<Utc>>,
-    /// When it was revoked.
+    /// The time of its revocation.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub revoked_at: Option<DateTime<Utc>>,
-    /// By whom it was revoked; `null` also for a key that an earlier version revoked without an audit event.
+    /// The actor that revoked it; `null` also for a key that an earlier version revoked without an audit event.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub revoked_by: Option<ActorRef>,
-    /// Why it was revoked, if a reason was given.
+    /// The reason of the revocation, if one was given.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub revoked_reason: Option<RevocationReason>,
-    /// When a request with it was last accepted; up to 5 seconds late.
+    /// The time of the last accepted request; recorded within 5 seconds.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub last_used_at: Option<DateTime<Utc>>,
-    /// From which address that request came.
+    /// The client address of that request.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub last_used_ip: Option<String>,
-    /// Counts the changes an administrator made: what an edit is checked against. The JSON API says it in the `ETag`.
+    /// The number of changes by administrators, starting at 1, for optimistic locking. The `ETag` of the JSON API.
     #[serde(skip)]
     pub version: i64,
 }
 
-/// A key that is to be made.
+/// The input of a key's creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
-    /// Its name.
+    /// The name.
     pub name: KeyName,
-    /// What it is for.
+    /// The description.
     pub description: KeyDescription,
     /// A group of the tenant, of type `tenant_api_key`.
     pub group_id: GroupId,
-    /// The last day on which it works; `None` for ever.
+    /// The last day (UTC) on which it works; `None` if it never expires.
     pub expires_on: Option<ExpirationDate>,
-    /// From where it works.
+    /// The addresses from which it works; empty for any.
     pub allowlist: Allowlist,
 }
 
-/// What an edit makes of a key. What is `None` stays as it is. The expiration date and the secret are rotation's alone.
+/// The input of an edit. `None` leaves a field unchanged. Only rotation changes the expiration date and the secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyChanges {
-    /// Its name.
+    /// The name.
     pub name: Option<KeyName>,
-    /// What it is for.
+    /// The description.
     pub description: Option<KeyDescription>,
     /// A group of the tenant, of type `tenant_api_key`.
     pub group_id: Option<GroupId>,
-    /// From where it works.
+    /// The addresses from which it works.
     pub allowlist: Option<Allowlist>,
 }
 
 impl KeyChanges {
-    /// Whether `key` is already as this would make it.
+    /// Whether the edit would leave `key` unchanged.
     #[must_use]
     pub fn are_in(&self, key: &ApiKey) -> bool {
         self.name.as_ref().is_none_or(|name| *name == key.name)
@@ -151,7 +151,7 @@ impl KeyChanges {
     }
 }
 
-/// A key together with its secret: the one answer that carries it.
+/// A key with its secret: the result of a creation or rotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IssuedKey {
@@ -169,7 +169,7 @@ pub struct RevokedKeys {
     pub items: Vec<ApiKey>,
 }
 
-/// Today, UTC, at `now`: the day that every rule about dates means.
+/// The date of `now` in UTC, for every rule about dates.
 #[must_use]
 pub fn today(now: DateTime<Utc>) -> NaiveDate {
     now.date_naive()

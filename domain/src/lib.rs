@@ -1,18 +1,19 @@
-//! What an API key is, and where it is kept. Knows no HTTP and no screen.
+//! API keys: their rules, their store, and their verification. Independent of HTTP and of the pages.
 //!
-//! | question | room |
+//! | topic | module |
 //! | --- | --- |
-//! | which fields has a key, what is its status? | [`key`] |
-//! | what may a name, a date, an allowlist line be? | [`key::name`], [`key::expiry`], [`key::allowlist`] |
-//! | what does a secret look like? | [`key::format`] |
-//! | is this request let through? | [`key::verdict`] |
-//! | which address does the request come from? | [`client_address`] |
-//! | who did it, and what is written down? | [`actor`], [`audit`] |
-//! | where is it kept? (feature `store`) | [`store`] |
-//! | the check on every request (feature `store`) | [`verify`] |
+//! | the fields and status of a key | [`key`] |
+//! | the rules for names, dates and allowlist lines | [`key::name`], [`key::expiry`], [`key::allowlist`] |
+//! | the format of a secret | [`key::format`] |
+//! | the expiration date after a rotation | [`key::rotation`] |
+//! | whether a request is accepted | [`key::verdict`] |
+//! | the client address of a request | [`client_address`] |
+//! | actors and audit events | [`actor`], [`audit`] |
+//! | storage (feature `store`) | [`store`] |
+//! | verification of each request (feature `store`) | [`verify`] |
 //! | how much one tenant may run at once (feature `store`) | [`fair_share`] |
 //!
-//! Everything without that feature is the same code in the browser and on the server.
+//! Without that feature, the same code runs in the browser and on the server.
 
 pub mod actor;
 pub mod audit;
@@ -44,6 +45,6 @@ mod pause;
 
 pub use error::{Error, FieldError};
 
-// What the tests outside of the crate share with those inside says `domain::`.
+// The test support shared with the integration tests imports from `domain::`.
 #[cfg(test)]
 extern crate self as domain;

@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Some items and where the next ones begin.
+/// Items, and the cursor of the next page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
-    /// In the order that was asked for.
+    /// In the requested order.
     pub items: Vec<T>,
-    /// Hand it back to get what follows; `None` at the end. Opaque and URL-safe: data, not authority.
+    /// The `cursor` of the next page; `None` at the end. Opaque and URL-safe; it grants no access.
     pub next_cursor: Option<String>,
 }
 
-/// How many items a page has where nobody says.
+/// Default number of items on a page.
 pub const DEFAULT_LIMIT: u32 = 25;
-/// The most that anybody may ask for.
+/// Largest accepted number of items on a page.
 pub const MAX_LIMIT: u32 = 100;

@@ -12,7 +12,7 @@ use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 )]
 #[serde(try_from = "String", into = "String")]
 pub struct Permission(
-    // Shared: each request that asks for one carries it along.
+    // Shared, because each request that requires a permission holds a clone.
     Arc<str>,
 );
 
@@ -27,7 +27,7 @@ impl Permission {
     /// Longest permission, in characters.
     pub const MAX_LENGTH: usize = 64;
 
-    /// The permission as text.
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -91,19 +91,19 @@ impl fmt::Display for Permission {
 #[serde(try_from = "Vec<Permission>", into = "Vec<Permission>")]
 pub struct PermissionSet(Box<[Permission]>);
 
-/// More permissions than a group may have.
+/// Too many permissions for a group.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Must be at most 64 permissions")]
 pub struct TooManyPermissions;
 
 impl PermissionSet {
-    /// Most permissions that a group has.
+    /// Largest number of permissions of a group.
     pub const MAX: usize = 64;
 
     /// Collects permissions; duplicates collapse.
     ///
     /// # Errors
-    /// [`TooManyPermissions`] where more than [`Self::MAX`] are left.
+    /// [`TooManyPermissions`] if more than [`Self::MAX`] remain.
     pub fn new(
         permissions: impl IntoIterator<Item = Permission>,
     ) -> Result<Self, TooManyPermissions> {
@@ -116,19 +116,19 @@ impl PermissionSet {
         Ok(Self(permissions.into_boxed_slice()))
     }
 
-    /// Whether it holds `permission`, letter by letter: there are no wildcards.
+    /// Whether it contains exactly `permission`: there are no wildcards.
     #[must_use]
     pub fn contains(&self, permission: &Permission) -> bool {
         self.0.binary_search(permission).is_ok()
     }
 
-    /// Whether everything in here is in `other` too.
+    /// Whether `other` contains all of these permissions.
     #[must_use]
     pub fn is_subset(&self, other: &Self) -> bool {
         self.iter().all(|permission| other.contains(permission))
     }
 
-    /// In alphabetical order.
+    /// The permissions in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = &Permission> {
         self.0.iter()
     }

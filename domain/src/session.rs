@@ -1,19 +1,19 @@
-//! Sessions of people in the page.
+//! Sessions of signed-in people.
 
 use chrono::TimeDelta;
 use std::fmt;
 
-/// A session ends when nothing was asked for so long.
+/// A session ends after this time without a request.
 pub const IDLE_TIMEOUT: TimeDelta = TimeDelta::hours(8);
-/// A session ends so long after sign-in, whatever was asked meanwhile.
+/// A session ends this long after sign-in, even if it is in use.
 pub const ABSOLUTE_TIMEOUT: TimeDelta = TimeDelta::days(7);
 
-/// A session's token: 256 random bits as 64 hexadecimal digits. Stands in the cookie alone; the database keeps its SHA-256.
+/// A session token: 256 random bits as 64 hexadecimal digits. Only the cookie contains it; the database stores its SHA-256.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionToken(String);
 
 impl SessionToken {
-    /// Reads a cookie's value.
+    /// Parses the value of the cookie.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let good = text.len() == 64
@@ -23,7 +23,7 @@ impl SessionToken {
         good.then(|| Self(text.to_owned()))
     }
 
-    /// Makes a token of random bytes.
+    /// Makes a token from random bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         use fmt::Write as _;

@@ -9,29 +9,29 @@ use crate::id::TenantId;
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
-    /// Never used again, also after the tenant is gone.
+    /// The identifier; never reused.
     pub id: TenantId,
-    /// Its name in URLs and at the command line.
+    /// The name in URLs and commands.
     pub slug: Slug,
-    /// Its name for people.
+    /// The displayed name.
     pub name: String,
-    /// How many keys that are not revoked it may have.
+    /// Largest number of keys that are not revoked.
     pub key_limit: u32,
-    /// Since when all of its keys are refused.
+    /// The time since when all of its keys are refused; `None` if it is not suspended.
     pub suspended_at: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
 }
 
-/// What other answers show of a tenant.
+/// The tenant that something belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TenantRef {
-    /// Its identifier.
+    /// The identifier.
     pub id: TenantId,
-    /// Its name in URLs.
+    /// The name in URLs.
     pub slug: Slug,
-    /// Its name for people.
+    /// The displayed name.
     pub name: String,
 }
 
@@ -51,12 +51,12 @@ impl From<&Tenant> for TenantRef {
 pub struct KeyQuota {
     /// Keys that are not revoked, expired ones too.
     pub used: u32,
-    /// The key limit. It can be below `used`, where it was lowered.
+    /// The key limit; below `used` if it was lowered.
     pub limit: u32,
 }
 
 impl KeyQuota {
-    /// Whether no further key can be made.
+    /// Whether the limit is reached.
     #[must_use]
     pub const fn is_full(self) -> bool {
         self.used >= self.limit
@@ -91,7 +91,7 @@ impl Slug {
     /// The slug that a name suggests: `Acme Logistics` is `acme-logistics`, `Müller & Söhne` is `muller-sohne`.
     ///
     /// # Errors
-    /// Where nothing of the name can stand in a slug.
+    /// The message if no character of the name is allowed in a slug.
     pub fn from_name(name: &str) -> Result<Self, InvalidSlug> {
         let mut slug = String::new();
         for character in crate::text::without_marks(name).chars() {

@@ -1,10 +1,10 @@
-//! Text that people type and other people read: how it is brought into one form, and which characters are refused in it.
+//! Text that people type: its normal form, and the characters that it must not contain.
 
-/// Trims white space at both ends and composes to NFC, so that two spellings of one name are one name.
+/// Trims white space at both ends and composes to NFC, so that equal names have equal bytes.
 #[must_use]
 pub fn normalise(input: &str) -> String {
     let composed = compose(input.trim());
-    // Composition can only join characters; what it leaves at the ends is trimmed once more to make this idempotent.
+    // Trimmed again after the composition, so that the function is idempotent.
     match composed.trim() {
         trimmed if trimmed.len() == composed.len() => composed,
         trimmed => trimmed.to_owned(),
@@ -18,7 +18,7 @@ fn compose(text: &str) -> String {
     text.nfc().collect()
 }
 
-/// NFC by the browser's own tables, which would be a tenth of what it downloads. The server, which has the last word, uses its own.
+/// NFC by the browser's own tables: Rust's would be a tenth of the download. The server normalises again with its own.
 #[cfg(target_arch = "wasm32")]
 fn compose(text: &str) -> String {
     if text.is_ascii() {
@@ -27,7 +27,7 @@ fn compose(text: &str) -> String {
     js_sys::JsString::from(text).normalize("NFC").into()
 }
 
-/// The letters of `text` in lower case, without their marks as far as Unicode takes them apart, and ligatures as two letters.
+/// The letters of `text` in lower case, without the marks that Unicode decomposes, and ligatures as two letters.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn without_marks(text: &str) -> String {
     use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
@@ -49,13 +49,13 @@ pub(crate) fn without_marks(text: &str) -> String {
     plain
 }
 
-/// The browser makes no slug.
+/// Unused in the browser, which makes no slugs.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn without_marks(text: &str) -> String {
     text.to_lowercase()
 }
 
-/// The length that rules and counters speak of: Unicode scalar values.
+/// The length in Unicode scalar values, as rules and counters measure it.
 #[must_use]
 pub fn length(text: &str) -> usize {
     text.chars().count()
@@ -67,14 +67,14 @@ pub fn is_control(character: char) -> bool {
     character.is_control()
 }
 
-/// The characters that change the direction of the text around them, and so can make a name read as another
+/// Bidirectional control characters, which can make a name look like another
 /// (Unicode Technical Report 36, "Trojan Source"): embeddings, overrides, isolates, and their ends.
 #[must_use]
 pub fn is_bidirectional_override(character: char) -> bool {
     matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether `text` can stand on one line of a page and of a log and read as what it is.
+/// Whether `text` is one line without control and bidirectional control characters.
 #[must_use]
 pub fn is_plain_line(text: &str) -> bool {
     !text.chars().any(|character| {
@@ -84,10 +84,10 @@ pub fn is_plain_line(text: &str) -> bool {
     })
 }
 
-/// What a page says where [`is_plain_line`] refuses.
+/// The message if [`is_plain_line`] is false.
 pub const NOT_A_PLAIN_LINE: &str = "Must not contain control or text-direction characters";
 
-/// How many characters of `text` can be seen: those that are not white space, format characters or ignorable by default.
+/// The number of visible characters of `text`: not white space, format characters or default-ignorable.
 #[must_use]
 pub fn visible_length(text: &str) -> usize {
     text.chars()
@@ -95,7 +95,7 @@ pub fn visible_length(text: &str) -> usize {
         .count()
 }
 
-/// White space, control characters, and what Unicode 16 has as `Cf` or `Default_Ignorable_Code_Point`.
+/// White space, control characters, and `Cf` or `Default_Ignorable_Code_Point` of Unicode 16.
 #[must_use]
 pub fn is_invisible(character: char) -> bool {
     character.is_whitespace()
@@ -112,7 +112,7 @@ pub fn is_invisible(character: char) -> bool {
 /// A name of a tenant, user or group: 1–200 characters on one plain line, at least one of them visible, in normal form.
 ///
 /// # Errors
-/// The sentence for the person who typed it.
+/// The message for the page.
 pub fn display_name(input: &str) -> Result<String, &'static str> {
     let name = normalise(input);
     if !(1..=200).contains(&length(&name)) {

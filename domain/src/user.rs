@@ -25,7 +25,7 @@ impl Role {
     /// Every role.
     pub const ALL: [Self; 3] = [Self::SuperUser, Self::TenantAdmin, Self::Member];
 
-    /// The word that is stored and typed.
+    /// The word that is stored, and typed in commands.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Role {
         }
     }
 
-    /// The role as the page says it.
+    /// The role as the page shows it.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! From which addresses a key works.
+//! IP allowlists: the networks from which a key works.
 
 mod addresses;
 
@@ -15,7 +15,7 @@ use crate::{
     text::{is_control, is_invisible},
 };
 
-/// The networks from which a key works, canonical, each once, in the order they were given. Empty admits every address.
+/// Canonical networks without duplicates, in the order of the input. An empty list admits every address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(
     feature = "openapi",
@@ -25,7 +25,7 @@ use crate::{
 #[serde(try_from = "Vec<String>")]
 pub struct Allowlist(Vec<IpNetwork>);
 
-/// What is wrong with an allowlist.
+/// A broken rule of an allowlist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAllowlist {
     /// A line that is neither an address nor a range.
@@ -33,16 +33,16 @@ pub enum InvalidAllowlist {
     Line {
         /// Counted from 1, empty lines too.
         line: usize,
-        /// The line, shortened where it is very long.
+        /// The line, shortened if it is very long.
         text: String,
     },
-    /// More entries than a list may have.
+    /// Too many entries.
     #[error("Must be at most 1,000 entries")]
     TooMany,
 }
 
 impl InvalidAllowlist {
-    /// The same, as the error of the field `ip_allowlist`.
+    /// The error of the field `ip_allowlist`.
     #[must_use]
     pub fn into_field_error(self) -> FieldError {
         FieldError::new("ip_allowlist", self.to_string())
@@ -50,15 +50,15 @@ impl InvalidAllowlist {
 }
 
 impl Allowlist {
-    /// Most entries of one list.
+    /// Largest number of entries.
     pub const MAX_ENTRIES: usize = 1_000;
     /// Longest part of a bad line that a message repeats, in characters.
     const MAX_QUOTED: usize = 80;
 
-    /// Reads one address or range a line; empty lines are skipped.
+    /// Parses one address or range per line; empty lines are skipped.
     ///
     /// # Errors
-    /// Every bad line, not the first.
+    /// Every invalid line.
     pub fn parse_lines(text: &str) -> Result<Self, Vec<InvalidAllowlist>> {
         Self::parse_entries(
             text.split('\n')
@@ -66,10 +66,10 @@ impl Allowlist {
         )
     }
 
-    /// Reads entries, each as a line.
+    /// Parses entries, each like a line.
     ///
     /// # Errors
-    /// Every bad entry, not the first, under its number from 1.
+    /// Every invalid entry, with its number from 1.
     pub fn parse_entries<'a>(
         entries: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, Vec<InvalidAllowlist>> {
@@ -77,7 +77,7 @@ impl Allowlist {
         let mut seen = HashSet::new();
         let mut errors = Vec::new();
         for (index, entry) in entries.into_iter().enumerate() {
-            // What is pasted from a chat or a document brings characters along that nobody sees.
+            // Text pasted from chats and documents often contains invisible characters.
             let entry = entry.trim_matches(is_pasted_along);
             if entry.is_empty() {
                 continue;
@@ -102,20 +102,20 @@ impl Allowlist {
         }
     }
 
-    /// Whether the list lets a request from `client` through. An unknown client passes the empty list alone.
+    /// Whether the list admits `client`. Only an empty list admits an unknown client.
     #[must_use]
     pub fn admits(&self, client: ClientAddress) -> bool {
         Addresses::from(self).admit(client)
     }
 
-    /// Whether every request that `other` lets through passes this list too: also one from an unknown client, which the empty list
-    /// alone admits.
+    /// Whether this list admits every client that `other` admits, including an unknown one, which only an empty list
+    /// admits.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         Addresses::from(self).cover(&Addresses::from(other))
     }
 
-    /// What the form says of entries that are right and perhaps not meant: a range that admits everyone of its family.
+    /// Warnings for valid entries that may be unintended: a range that admits every address of its family.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         self.0
@@ -128,7 +128,7 @@ impl Allowlist {
             .collect()
     }
 
-    /// Whether every address is admitted because nothing is listed.
+    /// Whether the list is empty and so admits every address.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -140,7 +140,7 @@ impl Allowlist {
         &self.0
     }
 
-    /// The networks as text, one a line: what a form is filled with.
+    /// The networks as text, one per line, for a form's field.
     #[must_use]
     pub fn to_lines(&self) -> String {
         let networks: Vec<_> = self.0.iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! Until when a key works.
+//! Expiration dates and states.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,10 @@ use std::{fmt, str::FromStr};
 #[serde(try_from = "String", into = "String")]
 pub struct ExpirationDate(NaiveDate);
 
-/// Why a date is not one that a key can be given; its text is the page's.
+/// Why an expiration date is invalid; the text is shown on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidExpirationDate {
-    /// The text is no date, or one that no calendar has.
+    /// The text is not a date of the calendar.
     #[error("Must be a date, like 2030-12-31")]
     NoDate,
     /// The date is today or past.
@@ -32,10 +32,10 @@ impl ExpirationDate {
         self.0
     }
 
-    /// The date where it lies after `today` (UTC), as a new key's or a changed one must.
+    /// The date if it is after `today` (UTC), as that of a new key must be.
     ///
     /// # Errors
-    /// For today and what is past.
+    /// [`InvalidExpirationDate::NotFuture`] for today and past dates.
     pub fn in_future(self, today: NaiveDate) -> Result<Self, InvalidExpirationDate> {
         if self.0 > today {
             Ok(self)
@@ -47,7 +47,7 @@ impl ExpirationDate {
     /// The first instant at which the key no longer works: the midnight after the day.
     #[must_use]
     pub fn ends_at(self) -> DateTime<Utc> {
-        // `parse` admits years to 9999 alone, far from where a day more would not exist.
+        // Years end at 9999, so the next day always exists.
         let next = self
             .0
             .checked_add_days(Days::new(1))
@@ -55,7 +55,7 @@ impl ExpirationDate {
         next.and_time(NaiveTime::MIN).and_utc()
     }
 
-    /// Whether the key's time is over at `now`.
+    /// Whether the key is expired at `now`.
     #[must_use]
     pub fn is_over(self, now: DateTime<Utc>) -> bool {
         now >= self.ends_at()
@@ -71,7 +71,7 @@ impl From<NaiveDate> for ExpirationDate {
 impl FromStr for ExpirationDate {
     type Err = InvalidExpirationDate;
 
-    /// Reads `YYYY-MM-DD` alone, years 0000 to 9999. Whether it lies in the future is [`ExpirationDate::in_future`]'s to say.
+    /// Accepts only `YYYY-MM-DD`, years 0000 to 9999. [`ExpirationDate::in_future`] checks that it is in the future.
     fn from_str(text: &str) -> Result<Self, InvalidExpirationDate> {
         let shape = text.len() == 10
             && text.bytes().enumerate().all(|(index, byte)| match index {
@@ -81,7 +81,7 @@ impl FromStr for ExpirationDate {
         if !shape {
             return Err(InvalidExpirationDate::NoDate);
         }
-        // By hand: the reader of format strings would be a part of the browser's bundle for this alone.
+        // By hand, to keep chrono's parser of format strings out of the browser's bundle.
         let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u16>().ok();
         let date = || {
             let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
@@ -107,26 +107,26 @@ impl From<ExpirationDate> for String {
 
 impl fmt::Display for ExpirationDate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // For years of four digits, which are all that there are here, this is `YYYY-MM-DD`.
+        // `YYYY-MM-DD`, because years have four digits.
         self.0.fmt(formatter)
     }
 }
 
-/// Where a key stands with its expiration date; exactly one at any time, and independent of whether it is revoked.
+/// The expiration state of a key, independent of its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ExpirationState {
-    /// Never expires, or not soon.
+    /// Never expires, or has more than `soon_days` days left.
     Valid,
-    /// Its last day is at most so many days from today.
+    /// Its last day is today or at most `soon_days` days ahead.
     ExpiringSoon,
     /// Its last day is past.
     Expired,
 }
 
 impl ExpirationState {
-    /// The state of a key on `today` (UTC), where `soon_days` left or fewer is soon.
+    /// The state on `today` (UTC). At most `soon_days` days left count as soon.
     #[must_use]
     pub fn on(expires_on: Option<ExpirationDate>, today: NaiveDate, soon_days: u32) -> Self {
         let Some(date) = expires_on else {
@@ -139,7 +139,7 @@ impl ExpirationState {
         }
     }
 
-    /// The word of the JSON API.
+    /// The word in the JSON API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -149,7 +149,7 @@ impl ExpirationState {
         }
     }
 
-    /// The state that `word` names.
+    /// Parses the word of the JSON API.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Valid, Self::ExpiringSoon, Self::Expired]

@@ -1,5 +1,4 @@
-//! The form of a key as a person types it, and the one place that turns it into a key or into its errors: the browser calls it
-//! while somebody types, the server calls it again.
+//! The form of a key, and its validation. The browser validates while a person types; the server validates again.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -12,39 +11,39 @@ use super::{
 };
 use crate::{FieldError, id::GroupId};
 
-/// What stands in the fields, unjudged.
+/// The texts of the fields, not validated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyForm {
     /// Key Name.
     pub name: String,
     /// Description.
     pub description: String,
-    /// The chosen group's identifier, or nothing.
+    /// The chosen group's identifier, or empty.
     pub authorization_group_id: String,
-    /// `YYYY-MM-DD`, or nothing for never.
+    /// `YYYY-MM-DD`, or empty for never.
     pub expires_on: String,
-    /// One address or range a line.
+    /// One address or range per line.
     pub ip_allowlist: String,
 }
 
-/// The message where no group was chosen, or one that cannot be.
+/// The message if no group or an unsuitable one was chosen.
 pub const CHOOSE_A_GROUP: &str = "Choose an authorization group";
 
 impl KeyForm {
-    /// The form that an edit of `key` begins with.
+    /// The initial form of an edit of `key`.
     #[must_use]
     pub fn of(key: &ApiKey) -> Self {
         Self {
             name: key.name.to_string(),
             description: key.description.as_str().to_owned(),
             authorization_group_id: key.authorization_group.id.to_string(),
-            // Rotation's alone.
+            // Only rotation changes it.
             expires_on: String::new(),
             ip_allowlist: key.ip_allowlist.to_lines(),
         }
     }
 
-    /// The key that the form describes. Whether its group exists in the tenant is the store's to say.
+    /// Validates the form of a new key. The store checks that its group exists in the tenant.
     ///
     /// # Errors
     /// Every broken rule, in the order of the fields.
@@ -72,7 +71,7 @@ impl KeyForm {
         }
     }
 
-    /// What the form makes of a key that there is: every field but the expiration date, which rotation alone changes.
+    /// Validates the form of an edit: every field but the expiration date, which only rotation changes.
     ///
     /// # Errors
     /// Every broken rule, in the order of the fields.
@@ -117,27 +116,14 @@ impl KeyForm {
                 .collect()
         })
     }
-
-    /// The messages of one field, as its error line shows them.
-    #[must_use]
-    pub fn errors_of(&self, field: &str, today: NaiveDate) -> Vec<String> {
-        match self.validate(today) {
-            Ok(_) => Vec::new(),
-            Err(errors) => errors
-                .into_iter()
-                .filter(|error| error.field == field)
-                .map(|error| error.message)
-                .collect(),
-        }
-    }
 }
 
-/// What a field holds; its broken rules go to `errors`.
+/// The field's value; its broken rules are added to `errors`.
 fn noting<T>(errors: &mut Vec<FieldError>, field: Result<T, Vec<FieldError>>) -> Option<T> {
     field.map_err(|mut broken| errors.append(&mut broken)).ok()
 }
 
-/// Reads a field `expires_on`: empty is never, else a date after `today`.
+/// Parses the field `expires_on`: empty means never, otherwise a date after `today`.
 ///
 /// # Errors
 /// The field's error.

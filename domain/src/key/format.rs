@@ -1,19 +1,19 @@
-//! What a secret looks like: `lk_` + 32 random base62 characters + 6 base62 digits of a checksum.
+//! The format of a secret: `lk_` + 32 random base62 characters + 6 base62 digits of a checksum.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// The digits, least first. Secrets in use are checked against this order: changing it refuses every one of them.
+/// The digits in ascending order. Changing the order would invalidate the checksum of every issued secret.
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// Random characters: 32 × log2(62) = 190.5 bits.
 const RANDOM_LENGTH: usize = 32;
 /// 62^6 > 2^32: six digits hold every CRC-32.
 const CHECKSUM_LENGTH: usize = 6;
 
-/// What stands before the underscore of new secrets: `[a-z][a-z0-9_]{0,15}`.
+/// The prefix of new secrets, before the underscore: `[a-z][a-z0-9_]{0,15}`.
 ///
-/// An operator can brand it, and secret scanners can search for it. Secrets that were issued under an earlier prefix go on working:
-/// the whole token is what is looked up.
+/// An operator can brand it, and secret scanners can search for it. Secrets issued under an earlier prefix keep working, because the
+/// whole token is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 
@@ -31,7 +31,7 @@ impl KeyPrefix {
                 .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
     }
 
-    /// The prefix as text, without the underscore that follows it.
+    /// The text, without the underscore that follows it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -56,9 +56,9 @@ impl FromStr for KeyPrefix {
     }
 }
 
-/// A secret: what an integration sends in `X-API-Key`. Shown once; not in `Debug`, and it has no `Display`.
+/// A secret, as an integration sends it in `X-API-Key`. Shown once: `Debug` redacts it, and it has no `Display`.
 ///
-/// It can be serialised, because one answer carries it to the one who asked for the key. Nothing that is kept holds this type.
+/// It can be serialised for the response that carries it. No stored type contains it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "openapi",
@@ -69,12 +69,12 @@ impl FromStr for KeyPrefix {
 pub struct Secret(String);
 
 impl Secret {
-    /// Makes a secret out of random bytes that `fill` writes.
+    /// Makes a secret from random bytes that `fill` writes.
     ///
-    /// Bytes of 248 and more are thrown away: 248 = 4 × 62, so that what remains gives each character the same chance.
+    /// Bytes of 248 and more are discarded: 248 = 4 × 62, so each character has the same probability.
     ///
     /// # Errors
-    /// What `fill` returns.
+    /// That of `fill`.
     pub fn generate<E>(
         prefix: &KeyPrefix,
         mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
@@ -95,15 +95,13 @@ impl Secret {
         Ok(Self(token))
     }
 
-    /// Reads what a request presents. `None` where it has not the form of a secret or its checksum is wrong: a typo is refused
-    /// without asking the database.
+    /// Parses a presented secret. `None` if its format or checksum is wrong, so that a typo costs no database query.
     #[must_use]
     pub fn parse(presented: &str) -> Option<Self> {
         Self::is_well_formed(presented).then(|| Self(presented.to_owned()))
     }
 
-    /// Whether what a request presents has the form of a secret and the right checksum. Without allocating: this is the way of every
-    /// request.
+    /// Whether a presented text has the format of a secret and the right checksum. Does not allocate: it runs on every request.
     #[must_use]
     pub fn is_well_formed(presented: &str) -> bool {
         let Some((prefix, body)) = presented.rsplit_once('_') else {
@@ -118,13 +116,13 @@ impl Secret {
             }
     }
 
-    /// The secret itself. Every use of this is a place to look at twice.
+    /// The secret as text. Review every use.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What a list shows: the prefix and the last four characters, `lk_…9fQ2`.
+    /// The hint for lists: the prefix and the last four characters, `lk_…9fQ2`.
     #[must_use]
     pub fn hint(&self) -> String {
         let prefix = self.0.rsplit_once('_').map_or("", |(prefix, _)| prefix);

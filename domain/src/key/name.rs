@@ -1,4 +1,4 @@
-//! What a key may be called, and what may be said about it.
+//! Names and descriptions of keys.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -11,25 +11,25 @@ use crate::text;
 #[serde(try_from = "String", into = "String")]
 pub struct KeyName(String);
 
-/// Why a name or a description is refused; its text is the page's.
+/// Why a name or description is invalid; the text is shown on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
-    /// A name of the wrong length.
+    /// The name is too short or too long.
     #[error("Must be 2–200 characters")]
     NameLength,
-    /// A name that nobody could see in a list.
+    /// The name has too few visible characters.
     #[error("Must have at least 2 visible characters")]
     Invisible,
-    /// A description that is too long.
+    /// The description is too long.
     #[error("Must be at most 1,000 characters")]
     DescriptionLength,
-    /// A character that would make the text read as another.
+    /// A control or bidirectional control character.
     #[error("{}", text::NOT_A_PLAIN_LINE)]
     Character,
 }
 
 impl KeyName {
-    /// The name as text.
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -39,7 +39,7 @@ impl KeyName {
 impl FromStr for KeyName {
     type Err = InvalidText;
 
-    /// Reads what somebody typed.
+    /// Parses typed text.
     fn from_str(input: &str) -> Result<Self, InvalidText> {
         let name = Self::try_from(input.to_owned())?;
         if text::visible_length(&name.0) < 2 {
@@ -52,7 +52,7 @@ impl FromStr for KeyName {
 impl TryFrom<String> for KeyName {
     type Error = InvalidText;
 
-    /// Reads a name that Latchkey has stored. Earlier versions accepted names that nobody can see, and their keys go on working.
+    /// Parses a stored name. Earlier versions accepted invisible names; their keys keep working.
     fn try_from(stored: String) -> Result<Self, InvalidText> {
         let name = text::normalise(&stored);
         if !(2..=200).contains(&text::length(&name)) {
@@ -73,7 +73,7 @@ impl TryFrom<String> for KeyDescription {
     }
 }
 
-/// What a key is for: at most 1,000 Unicode scalar values after trimming and NFC; may be empty and have several lines.
+/// A key's description: at most 1,000 Unicode scalar values after trimming and NFC; may be empty and have several lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, max_length = 1000))]
 #[serde(try_from = "String", into = "String")]
@@ -83,13 +83,13 @@ impl KeyDescription {
     /// Longest description, in Unicode scalar values.
     pub const MAX_LENGTH: usize = 1_000;
 
-    /// The description as text.
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// How long `input` counts as: what the live counter shows.
+    /// The length of `input` for the live counter.
     #[must_use]
     pub fn length_of(input: &str) -> usize {
         text::length(&normalise_lines(input))
@@ -115,7 +115,7 @@ impl FromStr for KeyDescription {
     }
 }
 
-/// A form sends line ends as CR LF while its script counts LF: one form, so that both sides count alike.
+/// Forms send line breaks as CR LF, and scripts count LF: normalised, so that browser and server count the same length.
 fn normalise_lines(input: &str) -> String {
     text::normalise(&input.replace("\r\n", "\n"))
 }

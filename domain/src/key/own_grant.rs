@@ -1,21 +1,21 @@
-//! What one key may do to another: it can hand out no more than it has. The one place that says so.
+//! The grant rule: a key cannot grant another key more than it has.
 
 use super::{allowlist::Allowlist, expiry::ExpirationDate};
 use crate::{Error, id::KeyId, permission::PermissionSet};
 
-/// What a key can do, from where, and until when: what somebody who holds its secret has.
+/// What the secret of a key gives access to: permissions, expiry and addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// What its group allows.
+    /// The permissions of its group.
     pub permissions: PermissionSet,
-    /// The last day on which it works; `None` for ever.
+    /// The last day on which it works; `None` if it never expires.
     pub expires_on: Option<ExpirationDate>,
-    /// From where it works.
+    /// The addresses from which it works.
     pub allowlist: Allowlist,
 }
 
 impl Reach {
-    /// Whether whoever holds this could do nothing less than with `other`.
+    /// Whether this includes everything that `other` gives access to.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         let lasts = match (self.expires_on, other.expires_on) {
@@ -29,17 +29,17 @@ impl Reach {
     }
 }
 
-/// A key that makes or changes keys.
+/// The grant of a key that makes or changes keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnGrant {
-    /// The key that acts.
+    /// The acting key.
     pub id: KeyId,
-    /// What it can do itself.
+    /// Its own reach.
     pub reach: Reach,
 }
 
 impl OwnGrant {
-    /// Whether it may make a key that reaches so far.
+    /// Checks that it may make a key of that reach.
     ///
     /// # Errors
     /// [`Error::ExceedsOwnGrant`].
@@ -51,11 +51,11 @@ impl OwnGrant {
         }
     }
 
-    /// Whether it may change the key `id`, or give it another secret. How far that key reaches counts before the change as well as
-    /// after it: who may rotate a key holds it afterwards.
+    /// Checks that it may edit or rotate the key `id`, whose reach must be within its own both before and after the change: whoever
+    /// rotates a key holds its secret afterwards.
     ///
     /// # Errors
-    /// [`Error::ExceedsOwnGrant`], for itself always.
+    /// [`Error::ExceedsOwnGrant`], also if it is the acting key itself.
     pub fn check_changed(&self, id: KeyId, before: &Reach, after: &Reach) -> Result<(), Error> {
         if id == self.id {
             return Err(Error::ExceedsOwnGrant);

@@ -1,4 +1,4 @@
-//! Which keys a list shows, and in which order.
+//! Queries for lists of keys: filters, order and pages.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,17 +9,17 @@ use crate::{page, tenant::KeyQuota};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeySortColumn {
-    /// The key's name.
+    /// Name.
     Name,
-    /// Active before revoked.
+    /// Status: active before revoked.
     Status,
-    /// The group's name.
+    /// Name of the group.
     AuthorizationGroup,
-    /// The expiration date.
+    /// Expiration date.
     ExpiresOn,
-    /// When it was last used.
+    /// Time of the last use.
     LastUsedAt,
-    /// When it was made.
+    /// Time of the creation.
     CreatedAt,
 }
 
@@ -34,7 +34,7 @@ impl KeySortColumn {
         Self::CreatedAt,
     ];
 
-    /// The word of the parameter `sort`.
+    /// The word in the parameter `sort`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,10 +48,10 @@ impl KeySortColumn {
     }
 }
 
-/// An order: a column, and whether it is descending.
+/// A sort order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySort {
-    /// By what.
+    /// The column.
     pub column: KeySortColumn,
     /// Largest, latest or Z first.
     pub descending: bool,
@@ -67,7 +67,7 @@ impl Default for KeySort {
 }
 
 impl KeySort {
-    /// Reads the parameter `sort`: a column, with `-` before it for descending.
+    /// Parses the parameter `sort`: a column, with `-` before it for descending.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (descending, word) = text
@@ -90,26 +90,26 @@ impl KeySort {
     }
 }
 
-/// What a list is asked for.
+/// A query for a list of keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyQuery {
     /// Only keys of this status.
     pub status: Option<KeyStatus>,
-    /// Only keys in this state.
+    /// Only keys in this expiration state.
     pub expiration: Option<ExpirationState>,
-    /// Only keys whose name or description contains this, or whose hint ends in it, whatever the case; taken literally. At most
-    /// [`Self::MAX_SEARCH`] characters. Empty is no search.
+    /// Only keys whose name or description contains this text, or whose hint ends in it, ignoring case and without wildcards. At most
+    /// [`Self::MAX_SEARCH`] characters; empty for no search.
     pub q: String,
-    /// In which order; the identifier decides between equals.
+    /// The order; equal values are ordered by identifier.
     pub sort: KeySort,
     /// 1 to [`page::MAX_LIMIT`].
     pub limit: u32,
-    /// Which page: a cursor of a [`KeyPage`] of the same query. The first page where there is none.
+    /// A cursor of a [`KeyPage`] of the same query; `None` for the first page.
     pub cursor: Option<String>,
 }
 
 impl KeyQuery {
-    /// Most characters of a search: what it costs grows with them.
+    /// Longest search, in characters: its cost grows with the length.
     pub const MAX_SEARCH: usize = 100;
 }
 
@@ -129,26 +129,26 @@ impl Default for KeyQuery {
 /// One page of a list of keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyPage {
-    /// In the order that was asked for.
+    /// In the requested order.
     pub items: Vec<ApiKey>,
-    /// Leads to the page after this one; `None` at the end. Opaque and URL-safe: data, not authority.
+    /// The cursor of the next page; `None` at the end. Opaque and URL-safe; it grants no access.
     pub next_cursor: Option<String>,
-    /// Leads to the page before this one; `None` on the first one.
+    /// The cursor of the previous page; `None` on the first one.
     pub previous_cursor: Option<String>,
     /// The position of the first item in the list, from 1. It is counted from page to page: keys that come and go meanwhile put it
     /// out by as many, until a page is the first one again.
     pub first: u64,
 }
 
-/// What a list says about the tenant's keys besides the page it shows.
+/// Counts of the tenant's keys, shown beside a page of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySummary {
-    /// Keys that are not revoked, of how many.
+    /// Keys that are not revoked, and the limit.
     pub quota: KeyQuota,
     /// Active keys that expire soon.
     pub expiring_soon: u64,
-    /// The tenant's keys, whatever their state.
+    /// All keys of the tenant.
     pub total: u64,
-    /// Those of them that the filters and the search leave.
+    /// Keys that match the filters and the search.
     pub matching: u64,
 }

@@ -1,4 +1,4 @@
-//! Is this request let through? Section 4 of `docs/behaviour.md`, and nothing else.
+//! The verdict on a request: section 4 of `docs/behaviour.md`.
 
 use chrono::{DateTime, Utc};
 
@@ -8,18 +8,18 @@ use crate::{
     permission::{Permission, PermissionSet},
 };
 
-/// What of a key decides about its requests.
+/// The properties of a key that decide on its requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// It was revoked.
+    /// Whether it is revoked.
     pub revoked: bool,
     /// The last day on which it works.
     pub expires_on: Option<ExpirationDate>,
-    /// Its tenant is suspended.
+    /// Whether its tenant is suspended.
     pub tenant_suspended: bool,
-    /// From where it works.
+    /// The addresses from which it works.
     pub addresses: Addresses,
-    /// What its group allows.
+    /// The permissions of its group.
     pub permissions: PermissionSet,
 }
 
@@ -30,7 +30,7 @@ pub enum Refusal {
     MissingApiKey,
     /// There is more than one `X-API-Key`.
     AmbiguousApiKey,
-    /// Not the form of a secret, a wrong checksum, or unknown.
+    /// The format or checksum of the secret is wrong, or it is unknown.
     InvalidApiKey,
     /// The key was revoked.
     RevokedApiKey,
@@ -40,14 +40,14 @@ pub enum Refusal {
     TenantSuspended,
     /// The client's address is not in the allowlist.
     IpNotAllowed,
-    /// A gateway asks for keys of one tenant, and the key is another's.
+    /// The gateway requires another tenant.
     WrongTenant,
-    /// The key's group lacks this permission, which the route asks for.
+    /// The key's group lacks this permission, which the route requires.
     MissingPermission(Permission),
 }
 
 impl Refusal {
-    /// The code for programs. Integrations branch on it: it never changes.
+    /// The stable code for programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -64,10 +64,10 @@ impl Refusal {
     }
 }
 
-/// Judges a request that presented a known key: the first check that fails answers.
+/// Decides on a request with a known key. The first failed check determines the refusal.
 ///
 /// # Errors
-/// The refusal. It is an outcome like the other, and `Result` only so that callers can use `?`.
+/// The refusal, as an error so that callers can use `?`.
 pub fn decide(
     grant: &Grant,
     client: ClientAddress,

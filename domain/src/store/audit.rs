@@ -1,4 +1,4 @@
-//! The audit trail: written in the transaction of each change, read by tenant.
+//! The audit log: written in the transaction of each change, read by tenant.
 
 mod event;
 
@@ -27,7 +27,7 @@ use crate::{
     page::{self, Page},
 };
 
-/// The audit trail of one tenant.
+/// The audit log of one tenant.
 pub struct AuditTrail<'a> {
     database: &'a Database,
     scope: &'a TenantScope,
@@ -38,10 +38,10 @@ impl<'a> AuditTrail<'a> {
         Self { database, scope }
     }
 
-    /// The events that `query` asks for, newest first, one page of them. A limit out of bounds is brought to the nearest bound.
+    /// One page of the events that match `query`, newest first. A limit out of bounds is clamped.
     ///
     /// # Errors
-    /// [`Error::InvalidCursor`] for a cursor that this list did not hand out, [`Error::TooManyRequests`], [`Error::Unavailable`].
+    /// [`Error::InvalidCursor`] for a cursor that was not issued for this list, [`Error::TooManyRequests`], [`Error::Unavailable`].
     pub async fn list(&self, query: &AuditQuery) -> Result<Page<AuditEvent>, Error> {
         let position = query
             .cursor
@@ -51,7 +51,7 @@ impl<'a> AuditTrail<'a> {
             .map(|position| position.after().ok_or(Error::InvalidCursor))
             .transpose()?;
         let limit = query.limit.clamp(1, page::MAX_LIMIT);
-        // One more than is shown tells whether there is a next page.
+        // One row more than shown tells whether there is a next page.
         let select = self
             .rows()
             .filter(matches(query))
@@ -85,7 +85,7 @@ impl<'a> AuditTrail<'a> {
         self.database.lists(Some(self.scope.tenant_id())).await
     }
 
-    /// Where every query for the tenant's events starts: newest first.
+    /// The base of every query for the tenant's events, newest first.
     fn rows(&self) -> Select<audit_event::Entity> {
         audit_event::Entity::find()
             .filter(audit_event::Column::TenantId.eq(self.scope.tenant_id().as_uuid()))
@@ -94,11 +94,11 @@ impl<'a> AuditTrail<'a> {
     }
 }
 
-/// A place in the trail: the event that a page ended with.
+/// The position of a cursor: the last event of a page.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Position {
-    /// When, in microseconds since 1970.
+    /// Its time, in microseconds since 1970.
     at: i64,
     event: Uuid,
 }
@@ -152,7 +152,7 @@ fn matches(query: &AuditQuery) -> Condition {
         .add_option(query.to.map(|to| Column::At.lt(to)))
 }
 
-/// Who did what was done last to the thing of that kind and identifier. Every event about a thing counts.
+/// The actor of the newest event about a target.
 pub(crate) async fn newest_actor(
     connection: &impl ConnectionTrait,
     tenant: TenantId,

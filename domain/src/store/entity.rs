@@ -1,7 +1,7 @@
-//! The tables as sea-orm sees them: one module a table, nothing but columns and relations.
+//! The tables for sea-orm: one module per table, with its columns and relations.
 //!
-//! Times are UTC, set by the application, cut to microseconds (what PostgreSQL keeps). Networks and JSON stand as text, so that both
-//! databases hold the same.
+//! Times are UTC, set by the application, truncated to microseconds (the precision of PostgreSQL). Networks and JSON are stored as
+//! text, the same in both databases.
 
 pub(crate) mod address_use;
 pub(crate) mod api_key;

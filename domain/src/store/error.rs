@@ -1,12 +1,12 @@
-//! What a failure of the database means.
+//! Maps errors of the database driver to [`Error`].
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use crate::Error;
 
 impl From<DbErr> for Error {
-    /// A connection that is gone, busy or too slow is [`Error::Unavailable`]; everything else is a defect. A broken constraint is
-    /// mapped where it can happen, by its kind ([`DbErr::sql_err`]).
+    /// A connection that is gone, busy or too slow is [`Error::Unavailable`]; everything else is internal. A violated constraint
+    /// is mapped where it can happen, by its kind ([`DbErr::sql_err`]).
     fn from(error: DbErr) -> Self {
         let unavailable = match &error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
@@ -22,7 +22,7 @@ impl From<DbErr> for Error {
     }
 }
 
-/// Whether the database is away, busy or too slow, which passes by itself.
+/// Whether the database is temporarily unreachable, busy or too slow.
 pub(crate) fn is_unavailability(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -47,7 +47,7 @@ pub(crate) fn is_unavailability(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether another connection holds what is needed, which passes by itself.
+/// Whether another connection temporarily holds a lock.
 pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     const BUSY: u32 = 5;
     error
@@ -78,7 +78,7 @@ fn is_unavailable_postgres(code: &str) -> bool {
         )
 }
 
-/// A row holds what this program never writes there.
+/// A row contains a value that this program never writes.
 #[derive(Debug, thiserror::Error)]
 #[error("a stored {0} cannot be read")]
 struct Damaged(&'static str);

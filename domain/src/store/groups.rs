@@ -30,14 +30,14 @@ use crate::{
     text,
 };
 
-/// A group that is to be made.
+/// The input of a group's creation.
 #[derive(Clone, Debug)]
 pub struct NewGroup {
-    /// 1–200 characters, unique in the tenant.
+    /// The name, 1–200 characters, unique in the tenant.
     pub name: String,
-    /// Whom it is for.
+    /// The type.
     pub kind: GroupType,
-    /// What it allows.
+    /// The permissions of its keys.
     pub permissions: PermissionSet,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Groups<'a> {
         Self { database, scope }
     }
 
-    /// Every group, by name.
+    /// Every group, sorted by name.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -60,10 +60,10 @@ impl<'a> Groups<'a> {
         self.sorted(in_tenant(self.scope.tenant_id())).await
     }
 
-    /// One page of the groups, by name, upper case before lower. A limit out of bounds is brought to the nearest bound.
+    /// One page of the groups, sorted by name, upper case before lower. A limit out of bounds is clamped.
     ///
     /// # Errors
-    /// [`Error::InvalidCursor`] for a cursor that this list did not hand out, [`Error::Unavailable`].
+    /// [`Error::InvalidCursor`] for a cursor that was not issued for this list, [`Error::Unavailable`].
     pub async fn page(
         &self,
         limit: u32,
@@ -79,7 +79,7 @@ impl<'a> Groups<'a> {
             select = select.filter(row::Column::Name.gt(group));
         }
         let limit = limit.clamp(1, page::MAX_LIMIT);
-        // One more than is shown tells whether there is a next page.
+        // One row more than shown tells whether there is a next page.
         let lists = self.lists().await?;
         let mut rows = lists
             .with_timeout(select.limit(u64::from(limit) + 1).all(&*lists))
@@ -113,7 +113,7 @@ impl<'a> Groups<'a> {
         Ok(found.is_some())
     }
 
-    /// The groups that a key can have: those of type `tenant_api_key`, by name.
+    /// The groups of type `tenant_api_key`, which a key can have, sorted by name.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -125,7 +125,7 @@ impl<'a> Groups<'a> {
         .await
     }
 
-    /// The group of that identifier or, where there is none, of that name.
+    /// The group with that identifier or, if there is none, with that name.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
@@ -144,7 +144,7 @@ impl<'a> Groups<'a> {
     /// Makes a group.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `name`, [`Error::AlreadyExists`] where the tenant has a group of that name, [`Error::Unavailable`].
+    /// [`Error::Invalid`] for `name`, [`Error::AlreadyExists`] if the tenant has a group of that name, [`Error::Unavailable`].
     pub async fn create(
         &self,
         new: NewGroup,
@@ -187,7 +187,7 @@ impl<'a> Groups<'a> {
         Ok(created.await?.value)
     }
 
-    /// Replaces the permissions of the group of that identifier or name. Those that it has already change nothing.
+    /// Replaces the permissions of the group with that identifier or name. If it has exactly those already, nothing is written.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -249,14 +249,14 @@ impl<'a> Groups<'a> {
 
 const NOT_FOUND: Error = Error::NotFound("authorization group");
 
-/// A place in the list by name, which is unique in a tenant: the group that a page ended with.
+/// The position of a cursor: the last group of a page. Names are unique in a tenant.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Position {
     group: String,
 }
 
-/// Where every query for groups starts.
+/// The base of every query for groups.
 fn in_tenant(tenant: TenantId) -> Select<row::Entity> {
     row::Entity::find().filter(row::Column::TenantId.eq(tenant.as_uuid()))
 }
@@ -285,7 +285,7 @@ fn stored_permissions(permissions: &PermissionSet) -> Result<String, Error> {
     serde_json::to_string(permissions).map_err(|error| Error::Internal(Box::new(error)))
 }
 
-/// The group that a row holds.
+/// Reads a group from a row.
 pub(crate) fn from_row(row: row::Model) -> Result<AuthorizationGroup, Error> {
     Ok(AuthorizationGroup {
         id: row.id.into(),

@@ -108,12 +108,12 @@ impl<'a> Keys<'a> {
         input
     }
 
-    /// The keys that `query` asks for, one page of them. A limit out of bounds is brought to the nearest bound. Where the keys before
-    /// a page are fewer than they were, the page before it is the first one.
+    /// One page of the keys that match `query`. A limit out of bounds is clamped. If fewer keys than expected precede a page, the previous
+    /// page is the first one.
     ///
     /// # Errors
-    /// [`Error::InvalidCursor`] for a cursor that this list in this order did not hand out, [`Error::Invalid`] for a search that is too
-    /// long, [`Error::TooManyRequests`], [`Error::Unavailable`].
+    /// [`Error::InvalidCursor`] for a cursor that was not issued for this order, [`Error::Invalid`] for a search that is too long,
+    /// [`Error::TooManyRequests`], [`Error::Unavailable`].
     pub async fn list(&self, query: &KeyQuery, now: DateTime<Utc>) -> Result<KeyPage, Error> {
         let lists = self.lists().await?;
         Ok(list::list(self, query, &lists, now).await?.0)
@@ -133,7 +133,7 @@ impl<'a> Keys<'a> {
         Ok((page, self.quota_on(&lists).await?))
     }
 
-    /// [`Self::list`] and [`Self::summary`]: for a search, every key is looked at once for both.
+    /// [`Self::list`] and [`Self::summary`]. A search reads every key only once for both.
     ///
     /// # Errors
     /// Those of [`Self::list`].
@@ -148,7 +148,7 @@ impl<'a> Keys<'a> {
         Ok((page, summary))
     }
 
-    /// How many keys there are, and how many of them `query` leaves on all of its pages.
+    /// The counts of the tenant's keys, and of those that match `query` on all of its pages.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -157,7 +157,7 @@ impl<'a> Keys<'a> {
         counts::summary(self, query, None, &lists, now).await
     }
 
-    /// How many keys that are not revoked there are, expired ones too, of how many.
+    /// The number of keys that are not revoked, including expired ones, and the limit.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -186,15 +186,15 @@ impl<'a> Keys<'a> {
     /// One key.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
+    /// [`Error::NotFound`], also for another tenant's key; [`Error::Unavailable`].
     pub async fn get(&self, id: KeyId, now: DateTime<Utc>) -> Result<ApiKey, Error> {
         self.database
             .with_timeout(self.read(self.database.lookups(), id, now))
             .await
     }
 
-    /// Who made the newest change of a key, its making included: whose work a stale edit would have undone. `None` where there is
-    /// no such key.
+    /// The actor of the newest change of a key, including its creation: the change that a stale edit would have overwritten. `None` if
+    /// there is no such key.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -209,7 +209,7 @@ impl<'a> Keys<'a> {
             .await
     }
 
-    /// Where every query for the tenant's keys starts.
+    /// The base of every query for the tenant's keys.
     fn rows(&self) -> Select<api_key::Entity> {
         api_key::Entity::find().filter(self.is_own())
     }
@@ -229,7 +229,7 @@ impl<'a> Keys<'a> {
             .ok_or(Error::NotFound("tenant"))
     }
 
-    /// The key as `connection` sees it.
+    /// Reads a key.
     async fn read(
         &self,
         connection: &impl ConnectionTrait,
@@ -279,7 +279,7 @@ impl<'a> Keys<'a> {
             .ok_or(NOT_FOUND)
     }
 
-    /// The row of a key that is about to change. Who else wants to change it waits until `transaction` ends.
+    /// Reads and locks the row of a key. Other changes of it wait until `transaction` ends.
     async fn lock(
         &self,
         transaction: &DatabaseTransaction,

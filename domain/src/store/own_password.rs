@@ -1,5 +1,5 @@
-//! Somebody changes their own password. The current one goes through the same gate as a sign-in does, so that a session which was left
-//! open is no place to guess at it.
+//! Changing one's own password. The current password is judged like a sign-in, with the same rate limits, so that an abandoned session
+//! cannot be used to guess it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -20,45 +20,45 @@ use crate::{
     user::User,
 };
 
-/// What somebody who is signed in asks for.
+/// The input of a change of one's own password.
 #[derive(Clone, Copy)]
 pub struct PasswordChange<'a> {
-    /// Who.
+    /// The user.
     pub user: &'a User,
-    /// As it was typed.
+    /// The typed current password.
     pub current: &'a str,
-    /// As it was typed.
+    /// The typed new password.
     pub new: &'a str,
-    /// From where.
+    /// The client address.
     pub client: ClientAddress,
-    /// The device cookie's token, of a browser that signed in before.
+    /// The device cookie's token, if the browser signed in before.
     pub device: Option<&'a SessionToken>,
-    /// The session that asks.
+    /// The current session.
     pub session: Option<&'a SessionToken>,
 }
 
-/// What came of it.
+/// The outcome of a password change.
 #[derive(Debug)]
 pub enum PasswordChangeOutcome {
-    /// Changed. Every session of the user is over but the one that this token begins.
+    /// Changed. All sessions of the user ended except the new one.
     Changed {
-        /// A new token, in the place of the session that asked.
+        /// The token of the new session, which replaces the current one.
         session: SessionToken,
         /// Kept by the browser for a year.
         device: SessionToken,
     },
-    /// The current password is another one.
+    /// The current password is wrong.
     WrongPassword,
-    /// Too many wrong passwords: no try before so long.
+    /// Too many wrong passwords: no attempt is judged before `retry_after` has passed.
     Throttled {
-        /// How long.
+        /// At least one second.
         retry_after: TimeDelta,
     },
-    /// Too many passwords are being judged at once; nothing was.
+    /// Too many concurrent sign-ins; this attempt was not judged.
     Busy,
 }
 
-/// What a sign-in that was not let through means for who changes a password.
+/// Maps a refused sign-in to the outcome of a password change.
 const fn refused(outcome: &SignInOutcome) -> PasswordChangeOutcome {
     match outcome {
         SignInOutcome::Throttled { retry_after } => PasswordChangeOutcome::Throttled {
@@ -90,7 +90,7 @@ impl SignIn<'_> {
             previous: change.session,
         };
         let at = clock::stored(now);
-        // First, so that nobody has the rules of new passwords work who does not know the current one.
+        // First, so that the rules for new passwords only run for a person who knows the current one.
         let judged = match self.judge(&attempt, at).await? {
             Judgement::Right(judged) => judged,
             Judgement::Not(outcome) => return Ok(refused(&outcome)),
@@ -118,8 +118,8 @@ impl SignIn<'_> {
         })
     }
 
-    /// Writes the new hash and ends all sessions but `session`. False where that one is over already: an operator set another
-    /// password, or disabled the user, in between, and that holds.
+    /// Writes the new hash and ends all sessions but `session`. False if that one ended already: an operator set another password or
+    /// disabled the user in between, which takes precedence.
     async fn replace_password(
         &self,
         change: &PasswordChange<'_>,

@@ -1,4 +1,4 @@
-//! Sessions of people: read on every request of a page.
+//! Sessions of signed-in people, read on every request of a page.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
@@ -24,19 +24,19 @@ use crate::{
     user::{Role, User},
 };
 
-/// A session's `last_seen_at` is written no more often than this: not every request of a page is a write.
+/// Shortest time between two updates of `last_seen_at`, so that not every request of a page is a write.
 const SEEN_EVERY: TimeDelta = TimeDelta::minutes(1);
-/// How long a request waits for that write. It is no part of the answer, and the next request writes it as well.
+/// Longest time that a request waits for that write. The response does not depend on it, and the next request retries it.
 const SEEN_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Somebody who is signed in, as the database says at this moment.
+/// A signed-in person, as read from the database for this request.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// Who.
+    /// The user.
     pub user: User,
     /// The user's tenant; `None` for a super user.
     pub tenant: Option<Tenant>,
-    /// From where this request comes.
+    /// The client address of this request.
     pub client: ClientAddress,
 }
 
@@ -47,7 +47,7 @@ impl SignedIn {
         Actor::user(self.user.id, self.user.name.clone(), self.client)
     }
 
-    /// The user's own tenant, to manage its keys; for a tenant administrator alone.
+    /// The user's own tenant, if they are its administrator.
     #[must_use]
     pub fn administered_tenant(&self) -> Option<TenantScope> {
         match (self.user.role, &self.tenant) {
@@ -58,7 +58,7 @@ impl SignedIn {
         }
     }
 
-    /// The whole installation; for a super user alone.
+    /// The whole installation, if they are a super user.
     #[must_use]
     pub fn operator(&self) -> Option<OperatorScope> {
         (self.user.role == Role::SuperUser).then(|| OperatorScope::new(self.actor()))
@@ -75,7 +75,7 @@ impl<'a> Sessions<'a> {
         Self { database }
     }
 
-    /// Who is signed in with `token`: `None` where the session is unknown or over, the user disabled, or the tenant suspended.
+    /// The person signed in with `token`; `None` if the session is unknown or over, the user disabled, or the tenant suspended.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -117,7 +117,7 @@ impl<'a> Sessions<'a> {
         }))
     }
 
-    /// Ends a session; ending an unknown one is no error.
+    /// Ends a session. An unknown session is not an error.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -152,8 +152,7 @@ impl<'a> Sessions<'a> {
         ended.await.map(drop)
     }
 
-    /// Puts off the end for idleness; never the absolute one. A failure is no failure of the request: the session is good, and the
-    /// worst that follows is that it ends too early.
+    /// Postpones the idle timeout. A failure does not fail the request: at worst the session ends too early.
     async fn record_seen(&self, session: session::Model, now: DateTime<Utc>) {
         let now = clock::stored(now);
         let update = session::Entity::update_many()

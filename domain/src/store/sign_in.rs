@@ -1,4 +1,4 @@
-//! Sign-in with email and password, and what keeps guessing slow.
+//! Sign-in with email and password, and its rate limits.
 
 mod buckets;
 mod consecutive;
@@ -30,62 +30,62 @@ use crate::{
     user::{Email, User},
 };
 
-/// How long a sign-in waits for its password to be hashed before it hears that we are busy.
+/// Longest wait of a sign-in for a password slot, after which it is refused as busy.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// More characters of what was typed as an email are not looked at: no address is that long.
+/// Longest email that is processed, in characters; the rest is cut off.
 const LONGEST_ACCOUNT: usize = 320;
 
-/// What somebody tries to sign in with.
+/// The input of a sign-in.
 #[derive(Clone, Copy)]
 pub struct Attempt<'a> {
-    /// As it was typed.
+    /// The typed email.
     pub email: &'a str,
-    /// As it was typed.
+    /// The typed password.
     pub password: &'a str,
-    /// From where.
+    /// The client address.
     pub client: ClientAddress,
-    /// The device cookie's token, of a browser that signed in before.
+    /// The device cookie's token, if the browser signed in before.
     pub device: Option<&'a SessionToken>,
-    /// The session cookie's token, which ends with a new sign-in.
+    /// The session cookie's token; a new sign-in ends that session.
     pub previous: Option<&'a SessionToken>,
 }
 
-/// What came of it.
+/// The outcome of a sign-in.
 #[derive(Debug)]
 pub enum SignInOutcome {
     /// Signed in: the tokens for the session cookie and the device cookie.
     SignedIn {
-        /// Who.
+        /// The user.
         user: User,
         /// A new token: never one that the browser sent.
         session: SessionToken,
         /// Kept by the browser for a year.
         device: SessionToken,
     },
-    /// Unknown email, wrong password, disabled user or suspended tenant: one answer for all.
+    /// Unknown email, wrong password, disabled user or suspended tenant; not told apart.
     Refused,
-    /// The password is longer than any password can be; nothing was hashed.
+    /// The password exceeds the longest possible one; it was not hashed.
     TooLong,
-    /// Too many wrong passwords: no try before so long.
+    /// Too many wrong passwords: no attempt is judged before `retry_after` has passed.
     Throttled {
-        /// How long.
+        /// At least one second.
         retry_after: TimeDelta,
     },
-    /// Too many sign-ins at once; nothing was judged.
+    /// Too many concurrent sign-ins; this one was not judged.
     Busy,
 }
 
-/// Who somebody says they are.
+/// The account of an attempt, which need not exist.
 struct Account {
-    /// In normal form; whatever was typed, bounded, where it is no email.
+    /// The email in normal form, or the typed text, cut to [`LONGEST_ACCOUNT`], if it is not an email.
     text: String,
     email: Option<Email>,
 }
 
 impl Account {
-    /// The text by which a user is looked up. Nobody has an empty address: the statement is the same for what is no address at all,
-    /// of which nothing may reach the database (PostgreSQL fails on NUL).
+    /// The email for the database lookup; empty, which matches no user, if the text is not an email: it could contain a NUL, on which
+    /// PostgreSQL fails.
     fn stored(&self) -> &str {
         self.email.as_ref().map_or("", Email::as_str)
     }
@@ -104,7 +104,7 @@ impl Account {
         }
     }
 
-    /// What the audit trail shows. Not what is no email: people type their password into the wrong field.
+    /// The account as the audit log shows it. Text that is not an email is left out: it may be a password in the wrong field.
     fn shown(&self) -> String {
         self.email
             .as_ref()
@@ -112,16 +112,16 @@ impl Account {
     }
 }
 
-/// What the database says of the account before the password is judged.
+/// The account as read before the password is verified.
 struct Known {
     user: Option<user::Model>,
     tenant: Option<tenant::Model>,
-    /// Whether somebody has signed in to the account with this browser or from this address.
+    /// Whether this browser or address has signed in to the account before.
     is_familiar: bool,
 }
 
 impl Known {
-    /// The user, where nothing but the password is in question.
+    /// The user, unless disabled or of a suspended tenant.
     fn active(&self) -> Option<&user::Model> {
         let is_suspended = self
             .tenant
@@ -270,7 +270,7 @@ impl<'a> SignIn<'a> {
         forgiven.await.map(drop)
     }
 
-    /// Whether nobody can sign in yet because there is no user.
+    /// Whether there is no user yet.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -385,7 +385,7 @@ impl<'a> SignIn<'a> {
         })
     }
 
-    /// Writes into the audit trail that a sign-in was refused: once for each account, address and window.
+    /// Writes the audit event of a refused sign-in, once per account, address and window.
     async fn refuse(
         &self,
         attempt: &Attempt<'_>,

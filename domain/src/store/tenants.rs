@@ -28,14 +28,14 @@ use crate::{
     text,
 };
 
-/// A tenant that is to be made.
+/// The input of a tenant's creation.
 #[derive(Clone, Debug)]
 pub struct NewTenant {
-    /// 1–200 characters.
+    /// The name, 1–200 characters.
     pub name: String,
-    /// Made from the name where there is none.
+    /// Derived from the name if `None`.
     pub slug: Option<Slug>,
-    /// The store's default where there is none.
+    /// The store's default if `None`.
     pub key_limit: Option<u32>,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Tenants<'a> {
         Self { database, operator }
     }
 
-    /// Every tenant with its usage, by name.
+    /// Every tenant with its quota, sorted by name.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -140,7 +140,7 @@ impl<'a> Tenants<'a> {
     /// Makes a tenant.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `name`, `slug` and `key_limit`; [`Error::AlreadyExists`] where the slug is taken;
+    /// [`Error::Invalid`] for `name`, `slug` and `key_limit`; [`Error::AlreadyExists`] if the slug is taken;
     /// [`Error::Unavailable`].
     pub async fn create(&self, new: NewTenant, now: DateTime<Utc>) -> Result<Tenant, Error> {
         let (name, slug, key_limit) = self.check(new)?;
@@ -179,7 +179,7 @@ impl<'a> Tenants<'a> {
         Ok(created.await?.value)
     }
 
-    /// Changes the key limit. Lowering it below what is used deletes nothing; setting it to what it is changes nothing.
+    /// Changes the key limit. Lowering it below the number of keys deletes none. Setting it to its current value writes nothing.
     ///
     /// # Errors
     /// [`Error::Invalid`] above [`MAX_KEY_LIMIT`], [`Error::NotFound`], [`Error::Unavailable`].
@@ -202,7 +202,7 @@ impl<'a> Tenants<'a> {
         .await
     }
 
-    /// Refuses every key and every session of the tenant from now on. A tenant that is suspended stays as it is.
+    /// Suspends a tenant: all of its keys and sessions are refused. If it is suspended already, nothing is written.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -216,7 +216,7 @@ impl<'a> Tenants<'a> {
         .await
     }
 
-    /// Ends a suspension. A tenant that is not suspended stays as it is.
+    /// Ends a suspension. If it is not suspended, nothing is written.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -240,7 +240,7 @@ impl<'a> Tenants<'a> {
             (None, Some(name)) => Slug::from_name(name)
                 .map_err(|error| errors.push(FieldError::new("slug", error.to_string())))
                 .ok(),
-            // A slug would be made of the name, which is wrong already.
+            // The slug would be derived from the invalid name.
             (None, None) => None,
         };
         let key_limit = new
@@ -322,12 +322,12 @@ fn check_limit(limit: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// The slug that somebody typed. Other text names no tenant, and must not reach the database: PostgreSQL fails on NUL.
+/// Parses a typed slug. Other text must not reach the database: PostgreSQL fails on NUL.
 fn typed_slug(text: &str) -> Result<Slug, Error> {
     text.parse().map_err(|_| NOT_FOUND)
 }
 
-/// The tenant of that slug as `connection` sees it, for a change that needs it in the same transaction.
+/// Reads the tenant of that slug, also inside a transaction.
 pub(crate) async fn find_by_slug(
     connection: &impl ConnectionTrait,
     slug: &str,
@@ -341,7 +341,7 @@ pub(crate) async fn find_by_slug(
         .and_then(from_row)
 }
 
-/// The tenant that a row holds.
+/// Reads a tenant from a row.
 pub(crate) fn from_row(row: tenant::Model) -> Result<Tenant, Error> {
     Ok(Tenant {
         id: row.id.into(),

@@ -28,14 +28,14 @@ use crate::{
     user::{Email, Role, User},
 };
 
-/// A user who is to be made.
+/// The input of a user's creation.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// Unique over the installation.
+    /// The address, unique in the installation.
     pub email: Email,
-    /// The part before the `@` where there is none.
+    /// The part of the address before the `@` if `None`.
     pub name: Option<String>,
-    /// What the user may do.
+    /// The role.
     pub role: Role,
     /// The tenant's slug: needed for every role but `super_user`, which has none.
     pub tenant: Option<String>,
@@ -52,7 +52,7 @@ impl<'a> Users<'a> {
         Self { database, operator }
     }
 
-    /// Every user, by email, each with the slug of its tenant.
+    /// Every user with the slug of its tenant, sorted by email.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -71,11 +71,11 @@ impl<'a> Users<'a> {
             .collect()
     }
 
-    /// Makes a user. The password has to pass [`password::check_new`].
+    /// Makes a user. The password must pass [`password::check_new`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `tenant`, `name` and `password`; [`Error::NotFound`] where there is no such tenant;
-    /// [`Error::AlreadyExists`] where the email is taken; [`Error::Unavailable`].
+    /// [`Error::Invalid`] for `tenant`, `name` and `password`; [`Error::NotFound`] for an unknown tenant;
+    /// [`Error::AlreadyExists`] if the email is taken; [`Error::Unavailable`].
     pub async fn create(
         &self,
         new: NewUser,
@@ -85,7 +85,7 @@ impl<'a> Users<'a> {
         let slots = self.database.password_slots();
         let name = check(slots, &new, password).await?;
         let tenant = self.look_up(&new).await?;
-        // Hashed before the transaction begins: nobody waits for the writer meanwhile.
+        // Hashed before the transaction begins, so that other writes do not wait for it.
         let password_hash = password::hash(slots, password).await?;
         let now = clock::stored(now);
         let row = user::ActiveModel {
@@ -123,7 +123,7 @@ impl<'a> Users<'a> {
         Ok(created.await?.value)
     }
 
-    /// Sets a user's password, ends every session of the user and clears what throttles the account.
+    /// Sets a user's password, ends all sessions of the user and deletes the account's failed sign-ins.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] for `password`; [`Error::Unavailable`].
@@ -167,7 +167,7 @@ impl<'a> Users<'a> {
         Ok(changed.await?.value)
     }
 
-    /// Ends every session of the user and refuses every further sign-in. A user who is disabled stays as they are.
+    /// Disables a user: ends all sessions and refuses sign-ins. If the user is disabled already, nothing is written.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -197,7 +197,7 @@ impl<'a> Users<'a> {
         Ok(disabled.await?.value)
     }
 
-    /// The new user's tenant; and whether the email is taken, before a password is hashed for nothing.
+    /// Reads the new user's tenant, and refuses a taken email before the password is hashed.
     async fn look_up(&self, new: &NewUser) -> Result<Option<Tenant>, Error> {
         let reader = self.database.lookups();
         self.database
@@ -219,7 +219,7 @@ impl<'a> Users<'a> {
     }
 }
 
-/// The user's name in normal form, where the rest is good too.
+/// Validates the input and returns the name in normal form.
 async fn check(slots: &Slots, new: &NewUser, password: &str) -> Result<String, Error> {
     let mut faults = Vec::new();
     match (new.role, &new.tenant) {
@@ -283,7 +283,7 @@ async fn end_sessions(transaction: &DatabaseTransaction, user: &User) -> Result<
     Ok(())
 }
 
-/// The user that a row holds.
+/// Reads a user from a row.
 pub(crate) fn from_row(row: user::Model) -> Result<User, Error> {
     Ok(User {
         id: row.id.into(),

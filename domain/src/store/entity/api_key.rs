@@ -1,66 +1,66 @@
-//! API keys. The secret is not in here: its digest is.
+//! API keys, with the digest of the secret.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "api_keys")]
 pub struct Model {
-    /// Its identifier.
+    /// The identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Whose it is.
+    /// The tenant.
     pub tenant_id: Uuid,
     /// Its group, of the same tenant: `(tenant_id, group_id)` is a foreign key.
     pub group_id: Uuid,
-    /// The group's name lower-cased, to sort by. A group keeps its name; a way to rename one has to rename here too.
+    /// The group's name in lower case, for sorting. Renaming a group must update it.
     pub group_name_lower: String,
-    /// What people call it.
+    /// The name.
     pub name: String,
-    /// The name lower-cased, to sort and search by on every database alike.
+    /// The name in lower case, for sorting and searching alike on both databases.
     pub name_lower: String,
-    /// What it is for.
+    /// The description.
     #[sea_orm(column_type = "Text")]
     pub description: String,
-    /// The description lower-cased, to search in.
+    /// The description in lower case, for searching.
     #[sea_orm(column_type = "Text")]
     pub description_lower: String,
-    /// What can be shown of the secret.
+    /// The hint.
     pub hint: String,
     /// SHA-256 of the whole secret.
     #[sea_orm(unique, column_type = "Binary(32)")]
     pub secret_digest: Vec<u8>,
-    /// The last day on which it works.
+    /// The last day (UTC) on which it works.
     pub expires_on: Option<Date>,
-    /// Canonical networks, one a line.
+    /// Canonical networks, one per line.
     #[sea_orm(column_type = "Text")]
     pub ip_allowlist: String,
     /// A word of `ActorKind`.
     pub created_by_kind: String,
-    /// Who made it.
+    /// The actor that made it.
     pub created_by_id: Option<Uuid>,
-    /// Their name at that time.
+    /// The actor's name at that time.
     pub created_by_name: String,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTimeUtc,
-    /// When an administrator last changed it.
+    /// The time of the last change by an administrator.
     pub updated_at: DateTimeUtc,
-    /// When it last got a new secret.
+    /// The time of the last rotation.
     pub rotated_at: Option<DateTimeUtc>,
-    /// When it was revoked.
+    /// The time of its revocation.
     pub revoked_at: Option<DateTimeUtc>,
     /// A word of `ActorKind`; null for a key that is not revoked.
     pub revoked_by_kind: Option<String>,
-    /// Who revoked it.
+    /// The actor that revoked it.
     pub revoked_by_id: Option<Uuid>,
-    /// Their name at that time.
+    /// The actor's name at that time.
     pub revoked_by_name: Option<String>,
     /// The reason that was given.
     pub revoked_reason: Option<String>,
-    /// When a request with it was last accepted.
+    /// The time of the last accepted request.
     pub last_used_at: Option<DateTimeUtc>,
-    /// From where.
+    /// The client address of that request.
     pub last_used_ip: Option<String>,
-    /// Counts the changes.
+    /// The number of changes, from 1.
     pub version: i64,
 }
 

@@ -1,35 +1,35 @@
-//! The audit trail.
+//! Audit events.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_events")]
 pub struct Model {
-    /// In the order of time.
+    /// The identifier, ascending in time.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Whose it is; null for what concerns the installation.
+    /// The tenant; null for events of the installation.
     pub tenant_id: Option<Uuid>,
-    /// When.
+    /// The time of the change.
     pub at: DateTimeUtc,
     /// A word of `AuditAction`.
     pub action: String,
     /// A word of `ActorKind`.
     pub actor_kind: String,
-    /// By whom.
+    /// The actor's identifier.
     pub actor_id: Option<Uuid>,
-    /// Their name at that time.
+    /// The actor's name at that time.
     pub actor_name: String,
-    /// What kind of thing.
+    /// The kind of the target.
     pub target_kind: String,
-    /// Which.
+    /// The target's identifier.
     pub target_id: Option<Uuid>,
-    /// Its name at that time.
+    /// The target's name at that time.
     pub target_name: String,
-    /// JSON: what differs, before and after, without secrets.
+    /// JSON: the changed fields, before and after, without secrets.
     #[sea_orm(column_type = "Text")]
     pub changes: String,
-    /// From which address.
+    /// The client address.
     pub client_ip: Option<String>,
 }
 

@@ -5,23 +5,23 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "authorization_groups")]
 pub struct Model {
-    /// Its identifier.
+    /// The identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Whose it is.
+    /// The tenant.
     pub tenant_id: Uuid,
-    /// Unique in its tenant.
+    /// The name, unique in its tenant.
     pub name: String,
     /// A word of `GroupType`.
     pub kind: String,
     /// A JSON array of permissions, sorted.
     #[sea_orm(column_type = "Text")]
     pub permissions: String,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTimeUtc,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTimeUtc,
-    /// Counts the changes.
+    /// The number of changes, from 1.
     pub version: i64,
 }
 

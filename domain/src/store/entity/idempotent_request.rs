@@ -1,25 +1,25 @@
-//! Requests that count once, however often they are sent: what came of them, for as long as a repeat is expected.
+//! Idempotent requests and their results, for as long as a repeat is recognised.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "one_time_requests")]
 pub struct Model {
-    /// In which tenant.
+    /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: Uuid,
-    /// Whose token it is.
+    /// The user or API key that sent the request.
     #[sea_orm(primary_key, auto_increment = false)]
     pub scope: String,
-    /// What the sender says to have sent it once.
+    /// The idempotency key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub token: String,
-    /// SHA-256 of what was asked for.
+    /// SHA-256 of the request's content.
     #[sea_orm(column_type = "Binary(32)")]
     pub digest: Vec<u8>,
     /// The key that was made or changed, of the same tenant: `(tenant_id, key_id)` is a foreign key.
     pub key_id: Uuid,
-    /// When.
+    /// The time of the first request.
     pub created_at: DateTimeUtc,
 }
 

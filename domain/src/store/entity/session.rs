@@ -1,4 +1,4 @@
-//! Sessions of people in the page.
+//! Sessions of signed-in people.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,13 +8,13 @@ pub struct Model {
     /// SHA-256 of the cookie's token.
     #[sea_orm(primary_key, auto_increment = false, column_type = "Binary(32)")]
     pub token_digest: Vec<u8>,
-    /// Whose it is.
+    /// The user.
     pub user_id: Uuid,
-    /// When it began.
+    /// The time of the sign-in.
     pub created_at: DateTimeUtc,
-    /// When something was last asked in it; up to a minute late.
+    /// The time of the last request; up to a minute late.
     pub last_seen_at: DateTimeUtc,
-    /// When it ends whatever is asked.
+    /// The absolute end.
     pub expires_at: DateTimeUtc,
 }
 

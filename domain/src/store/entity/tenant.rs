@@ -5,23 +5,23 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tenants")]
 pub struct Model {
-    /// Its identifier.
+    /// The identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Its name in URLs.
+    /// The name in URLs.
     #[sea_orm(unique)]
     pub slug: String,
-    /// Its name for people.
+    /// The displayed name.
     pub name: String,
-    /// How many keys that are not revoked it may have.
+    /// Largest number of keys that are not revoked.
     pub key_limit: i64,
-    /// Since when its keys are refused.
+    /// The time since when its keys are refused.
     pub suspended_at: Option<DateTimeUtc>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTimeUtc,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTimeUtc,
-    /// Counts the changes.
+    /// The number of changes, from 1.
     pub version: i64,
 }
 

@@ -5,12 +5,12 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
-    /// Its identifier.
+    /// The identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// The tenant; null for a super user.
     pub tenant_id: Option<Uuid>,
-    /// Lower-cased.
+    /// The address in lower case.
     #[sea_orm(unique)]
     pub email: String,
     /// The person's name.
@@ -21,13 +21,13 @@ pub struct Model {
     pub role: String,
     /// Not read any more: `sign_in_accounts` counts. The column stays for replicas of the previous version, which count in it.
     pub consecutive_failures: i64,
-    /// Since when the user cannot sign in.
+    /// The time since when the user is disabled.
     pub disabled_at: Option<DateTimeUtc>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTimeUtc,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTimeUtc,
-    /// Counts the changes.
+    /// The number of changes, from 1.
     pub version: i64,
 }
 

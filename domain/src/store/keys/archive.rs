@@ -1,5 +1,5 @@
-//! The archive: revoked keys beyond a number are listed and searched no more, so that rows which cost nothing against the key limit
-//! do not make a tenant's lists ever slower.
+//! The archive: of a tenant's revoked keys, only the newest are listed and searched. Revoked keys do not count toward the limit, so they
+//! would make its lists ever slower otherwise.
 //!
 //! A key in the archive is as refused as it was, by the same code; its audit events stay; and no key can get its secret. Nothing leads
 //! back: a revoked key never works again.
@@ -25,10 +25,10 @@ use crate::{
     },
 };
 
-/// How many keys are moved in one transaction: few enough that a change in between does not wait long.
+/// Keys moved in one transaction: few, so that a change does not wait long.
 const AT_ONCE: u64 = 200;
 
-/// How many tenants are looked after in one call.
+/// Tenants handled in one call.
 const TENANTS_AT_ONCE: u64 = 20;
 
 /// A key in the archive.
@@ -39,9 +39,8 @@ pub(crate) struct ArchivedKey {
 }
 
 impl Store {
-    /// Moves revoked keys to the archive, so that of each tenant the `kept` that were revoked last are left: a bounded number of them, to
-    /// be called again as long as it returns true. A key that a request which counts once refers to stays for as long as a repeat is
-    /// expected.
+    /// Moves revoked keys to the archive until each tenant keeps the `kept` that were revoked last. Moves a bounded number of keys; to be
+    /// called again while it returns true. A key that an idempotent request refers to stays for as long as a repeat is possible.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -56,7 +55,7 @@ impl Store {
         Ok(moved > 0)
     }
 
-    /// The tenants with more than `kept` revoked keys, and how many more those are.
+    /// The tenants with more than `kept` revoked keys, with the surplus.
     async fn tenants_with_surplus(&self, kept: u32) -> Result<Vec<(TenantId, u64)>, Error> {
         use api_key_count::{Column, Entity};
         // PostgreSQL would answer with a number of another type than it adds up.
@@ -138,7 +137,7 @@ impl Store {
     }
 }
 
-/// Moves those of the keys that are there, and revoked, and that nobody else is moving.
+/// Moves those of the keys that exist, are revoked, and are not locked by another transaction.
 async fn move_rows(
     transaction: &DatabaseTransaction,
     ids: &[Uuid],

@@ -1,10 +1,10 @@
-//! Many rows in one statement: each statement is a way to another thread and back on SQLite, and over the network on PostgreSQL.
+//! Bulk inserts: each statement costs a round trip to another thread on SQLite and over the network on PostgreSQL.
 
 use sea_orm::DbBackend;
 use std::iter;
 
-/// `($1::uuid, $2::text), ($3::uuid, $4::text), …`: the rows of a `VALUES`, each with a placeholder for each of the `types`. PostgreSQL has
-/// to be told these; SQLite knows no such thing.
+/// `($1::uuid, $2::text), ($3::uuid, $4::text), …`: the rows of a `VALUES` list with a placeholder for each of `types`. Only PostgreSQL
+/// needs the casts.
 pub(super) fn placeholders(backend: DbBackend, types: &[&str], rows: usize) -> String {
     let mut text = String::new();
     let mut number = 0;
@@ -27,8 +27,7 @@ pub(super) fn placeholders(backend: DbBackend, types: &[&str], rows: usize) -> S
     text
 }
 
-/// Cuts into pieces whose lengths are powers of two, the longest first: few pieces, and few statements that differ, each of which a
-/// connection keeps prepared.
+/// Splits into chunks whose lengths are powers of two, longest first: few chunks, and few different statements to keep prepared.
 pub(super) fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     iter::from_fn(move || {
         let length = 1_usize << rest.len().checked_ilog2()?;

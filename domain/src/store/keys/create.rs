@@ -72,7 +72,7 @@ async fn check_limit(keys: &Keys<'_>, transaction: &DatabaseTransaction) -> Resu
     Ok(())
 }
 
-/// What the form cannot know, or knew a while ago: the group, and the day.
+/// Checks what only the database can tell (the group) and what may have changed since the form was validated (the day).
 async fn check_fields(
     keys: &Keys<'_>,
     transaction: &DatabaseTransaction,

@@ -1,4 +1,4 @@
-//! Which group a key may have.
+//! The groups that a key may have.
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// The group that was chosen for a key: one of the tenant's, of type `tenant_api_key`. Otherwise the error of the field.
+/// The chosen group, if it is one of the tenant's of type `tenant_api_key`; otherwise the error of the field.
 pub(super) async fn group_for_keys(
     keys: &Keys<'_>,
     connection: &impl ConnectionTrait,
@@ -30,7 +30,7 @@ pub(super) async fn group_for_keys(
         .ok_or_else(|| FieldError::new("authorization_group_id", CHOOSE_A_GROUP)))
 }
 
-/// The group that a key has.
+/// The group of a key.
 pub(super) async fn current_group(
     keys: &Keys<'_>,
     connection: &impl ConnectionTrait,

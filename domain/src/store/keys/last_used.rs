@@ -1,4 +1,4 @@
-//! Writing when keys were last used. It is no change that anybody made: no event, no new version, `updated_at` stays.
+//! Recording when keys were last used. It is not an administrator's change: no audit event, no new version, same `updated_at`.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
@@ -11,12 +11,11 @@ use crate::{
 };
 
 impl Store {
-    /// Writes these uses, all of them or none on SQLite. A use that is older than what stands there already changes nothing. Sorted by
-    /// identifier, or two replicas that write at once could wait for each other's rows.
+    /// Records these uses; on SQLite all or none. A use older than the recorded one changes nothing. `uses` must be sorted by identifier:
+    /// otherwise two replicas could deadlock.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: then nothing was written, or some, or, where the answer to the commit was lost, all of it, which is no
-    /// harm: writing it again changes nothing.
+    /// [`Error::Unavailable`]: nothing, a part or everything was written. Writing it again is safe.
     pub(crate) async fn write_last_used(&self, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
         let database = self.database();
         match database.backend() {
@@ -26,7 +25,7 @@ impl Store {
     }
 }
 
-/// SQLite's one writer waits for the disk once for all of them.
+/// One transaction, so that SQLite waits for the disk once.
 async fn in_one_transaction(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
     let written = database.write(Write::Plain, async |transaction| {
         for piece in pieces(uses) {
@@ -38,7 +37,7 @@ async fn in_one_transaction(database: &Database, uses: &[(KeyId, LastUse)]) -> R
     written.await.map(drop)
 }
 
-/// As long as a transaction lasts, whoever wants to revoke one of its keys waits: over a network each piece is one of its own.
+/// One transaction per chunk: over a network a long one would delay the revocation of its keys.
 async fn one_by_one(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
     for piece in pieces(uses) {
         let statement = write(DbBackend::Postgres, piece);
@@ -49,7 +48,7 @@ async fn one_by_one(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<()
     Ok(())
 }
 
-/// PostgreSQL locks the rows in their order first: an `UPDATE` alone promises none.
+/// On PostgreSQL, locks the rows in order first: an `UPDATE` alone guarantees no order.
 fn write(backend: DbBackend, uses: &[(KeyId, LastUse)]) -> Statement {
     const TYPES: [&str; 3] = ["uuid", "timestamptz", "text"];
     let rows = placeholders(backend, &TYPES, uses.len());

@@ -1,4 +1,4 @@
-//! How much whoever acts may hand out, as it stands in the transaction of the change.
+//! The grant of the acting key, read in the transaction of the change.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
@@ -25,9 +25,8 @@ use crate::{
 };
 
 impl Keys<'_> {
-    /// How much the key that acts may hand out now; `None` where a person or the command line acts, who may hand out what there is in
-    /// the tenant. The key is judged once more, by the same rule as at the door: meanwhile it may have been revoked, or have lost the
-    /// permission.
+    /// The grant of the acting key; `None` if a person or the command line acts, whom no grant limits. The key is verified again by the
+    /// same rule as the request: it may have been revoked or have lost the permission since.
     ///
     /// # Errors
     /// [`Error::ActorRefused`].
@@ -60,7 +59,7 @@ impl Keys<'_> {
         }))
     }
 
-    /// How far a stored key reaches.
+    /// The reach of a stored key.
     pub(super) async fn reach_of(
         &self,
         transaction: &DatabaseTransaction,
@@ -75,7 +74,7 @@ impl Keys<'_> {
         })
     }
 
-    /// What a group of the tenant allows.
+    /// The permissions of a group of the tenant.
     pub(super) async fn permissions_of(
         &self,
         transaction: &DatabaseTransaction,
@@ -94,10 +93,10 @@ impl Keys<'_> {
         serde_json::from_str(&permissions).map_err(|_| damaged("set of permissions"))
     }
 
-    /// The key that acts, which changes itself.
+    /// The acting key's identifier.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] where no key acts.
+    /// [`Error::Forbidden`] if no key acts.
     pub(super) fn own_id(&self) -> Result<KeyId, Error> {
         let who = &self.scope.actor().who;
         match (who.kind, who.id) {

@@ -1,4 +1,4 @@
-//! How a row becomes a key: the one place that reads what is stored.
+//! Reading keys from rows.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{EntityTrait, FromQueryResult, JoinType, QuerySelect, Select};
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// What is read of a key, with its group's name. The secret's digest is not.
+/// The columns of a key that are read, with its group's name; without the secret's digest.
 #[derive(Debug, FromQueryResult)]
 pub(super) struct KeyRow {
     pub(super) id: Uuid,
@@ -50,7 +50,7 @@ pub(super) struct KeyRow {
     pub(super) version: i64,
 }
 
-/// Narrows `keys` to the columns of [`KeyRow`], and joins the group.
+/// Selects the columns of [`KeyRow`] and joins the group.
 pub(super) fn with_group(keys: Select<api_key::Entity>) -> Select<api_key::Entity> {
     use api_key::Column;
     let group = api_key::Entity::belongs_to(authorization_group::Entity)
@@ -91,10 +91,10 @@ pub(super) fn with_group(keys: Select<api_key::Entity>) -> Select<api_key::Entit
 }
 
 impl KeyRow {
-    /// The key on the day of `now`, where `soon_days` left or fewer is soon.
+    /// The key at `now`. At most `soon_days` days left count as expiring soon.
     ///
     /// # Errors
-    /// [`Error::Internal`] for a row that was not written by this program, such as a damaged allowlist.
+    /// [`Error::Internal`] for a damaged row, such as one with an invalid allowlist.
     pub(super) fn into_key(self, now: DateTime<Utc>, soon_days: u32) -> Result<ApiKey, Error> {
         let expires_on = self.expires_on.map(ExpirationDate::from);
         let revoked_by = match (self.revoked_by_kind, self.revoked_by_name) {

@@ -1,4 +1,4 @@
-//! Counting what was accepted, and from where, and what was refused, by key and day. It is no change that anybody made: no event.
+//! Counting accepted requests by key, day and address, and refused ones by key, day and code. No audit events: nobody changed anything.
 
 use chrono::{Days, NaiveDate};
 use sea_orm::{
@@ -29,48 +29,47 @@ use crate::{
     usage::{Outcome, UseKind, Uses},
 };
 
-/// So many days are kept, today among them.
+/// Days for which counts are kept, including today.
 pub const DAYS_KEPT: u64 = 90;
-/// The address under which all further ones of a day are counted.
+/// Stands for all further addresses of a day.
 pub const OTHER: &str = "other";
-/// The address of a client that a trusted proxy did not name.
+/// Stands for clients whose address is unknown.
 pub const UNKNOWN: &str = "unknown";
 
-/// What every Latchkey on one PostgreSQL database locks while it counts: "lk-usage" in ASCII.
+/// PostgreSQL's advisory lock for writing counts: "lk-usage" in ASCII.
 const POSTGRES_LOCK: i64 = 0x6c6b_2d75_7361_6765;
 
-/// Rows that are deleted at once: an administrator's change in between does not wait long.
+/// Rows deleted in one transaction: few, so that an administrator's change does not wait long.
 const DELETED_AT_ONCE: u32 = 1_000;
 
-/// How often a key was refused for one reason on one day.
+/// The number of refusals of a key for one reason on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusalCount {
-    /// UTC.
+    /// The UTC day.
     pub day: NaiveDate,
-    /// That of the refusal.
+    /// The code of the refusal.
     pub code: String,
-    /// How often.
+    /// The number of requests.
     pub count: u64,
 }
 
-/// How often a key was accepted from one address on one day.
+/// The number of accepted requests of a key from one address on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressUse {
-    /// UTC.
+    /// The UTC day.
     pub day: NaiveDate,
     /// The address, [`UNKNOWN`] or [`OTHER`].
     pub address: String,
-    /// How often.
+    /// The number of requests.
     pub count: u64,
 }
 
 impl Store {
-    /// Adds these counts to those that stand there, in one transaction. Of several replicas one at a time: they could wait for each
-    /// other's rows else, and each could add its own last addresses of a day.
+    /// Adds these counts to the stored ones, in one transaction. Replicas do it one at a time: otherwise they could deadlock, and could
+    /// together store more addresses of a day than allowed.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: nothing was written then, or, where the answer to the commit was lost, all of it; adding it again counts
-    /// it twice.
+    /// [`Error::Unavailable`]: nothing was written. [`Error::OutcomeUnknown`]: nothing or everything; adding it again could count it twice.
     pub(crate) async fn add_usage(&self, counts: &[(UseKind, Uses)]) -> Result<(), Error> {
         let written = self.database().write(Write::Plain, async |transaction| {
             if transaction.get_database_backend() == DbBackend::Postgres {
@@ -84,7 +83,7 @@ impl Store {
         written.await.map(drop)
     }
 
-    /// Deletes some of what is older than [`DAYS_KEPT`] days, a thousand rows of each kind at most; to be called again and again.
+    /// Deletes counts older than [`DAYS_KEPT`] days, at most a thousand rows of each kind. To be called repeatedly.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -160,7 +159,7 @@ async fn add_refusals(
     Ok(())
 }
 
-/// A use of a key: its day, from which address, how often.
+/// Accepted requests of a key: day, address, count.
 type Given = (KeyId, NaiveDate, String, u64);
 
 async fn add_address_uses(
@@ -188,8 +187,8 @@ async fn add_address_uses(
     Ok(())
 }
 
-/// A new address has its own row where there is a place for it, after those that stand there and those before it in the same statement.
-/// `WHERE true` tells SQLite's parser that what follows is no join.
+/// A new address gets its own row while the day has fewer than [`MOST_ADDRESSES`], counting those before it in the same statement.
+/// `WHERE true` tells SQLite's parser that `ON CONFLICT` is not the condition of a join.
 fn add_addresses(backend: DbBackend, given: &[Given]) -> Statement {
     const TYPES: [&str; 4] = ["uuid", "date", "text", "bigint"];
     let rows = placeholders(backend, &TYPES, given.len());

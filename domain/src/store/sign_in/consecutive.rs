@@ -1,7 +1,6 @@
-//! The bound on failures of one account in a row: each of many addresses may stay within its own limit while they guess at one
-//! account together.
+//! The bound on consecutive failures of one account, against guessing from many addresses that each stay within their own limit.
 //!
-//! An account is a digest of what was typed. Whether there is such a user makes no difference here, so that no answer tells.
+//! An account is a digest of the typed text. Unknown accounts are counted like known ones, so that responses do not reveal which exist.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -20,23 +19,23 @@ use crate::{
     },
 };
 
-/// Failures of one account in a row, from anywhere, after which an address from which nobody has signed in to it gets one try in
+/// Consecutive failures of one account, from any address, after which an address that has never signed in to it gets one attempt in
 /// [`SINGLE_TRY`].
 const CONSECUTIVE_FAILURES: i64 = 100;
 
-/// How long an address waits after its one try.
+/// How long an address waits after its one attempt.
 const SINGLE_TRY: TimeDelta = TimeDelta::hours(24);
 
-/// An account is forgotten so long after its last failure.
+/// How long an account is remembered after its last failure.
 const MEMORY: TimeDelta = TimeDelta::days(30);
 
-/// Accounts that are counted at most; those with the fewest failures are forgotten first. Anybody can type any number of them.
+/// Most accounts counted; those with the fewest failures are deleted first. A client can name any number of accounts.
 const ACCOUNTS: u64 = 100_000;
 
-/// One in so many new accounts clears away old ones, because that reads the whole index.
+/// One in this many new accounts triggers the deletion of old ones, which reads the whole index.
 const CLEARING_INTERVAL: u8 = 64;
 
-/// How long the account's failures in a row refuse every try from this address; `None` where they don't. Only reads.
+/// How long the account's consecutive failures refuse this address; `None` if they do not. Only reads.
 pub(super) async fn refusal(
     connection: &impl ConnectionTrait,
     buckets: &Buckets,
@@ -118,7 +117,7 @@ async fn count(
         .await?)
 }
 
-/// How long the address waits after its one try; `None` where it has not had it.
+/// The rest of the wait of an address after its one attempt; `None` if it has not used it.
 async fn rest_of_day(
     connection: &impl ConnectionTrait,
     buckets: &Buckets,
@@ -130,11 +129,11 @@ async fn rest_of_day(
     Ok(single
         .map(|single| single.tried_at + SINGLE_TRY - now)
         .filter(|rest| *rest > TimeDelta::zero())
-        // A clock that was set back must not refuse anybody for longer than a day.
+        // A clock that was set back must not refuse an address for longer than a day.
         .map(|rest| rest.min(SINGLE_TRY)))
 }
 
-/// Somebody signed in: the account starts anew, and this address has its try again.
+/// Resets the account after a sign-in, and gives this address its attempt back.
 pub(super) async fn succeed(
     transaction: &DatabaseTransaction,
     account: &str,
@@ -149,7 +148,7 @@ pub(super) async fn succeed(
     Ok(())
 }
 
-/// Forgets the account's failures and every address's try.
+/// Deletes the account's failures and the attempts of all addresses.
 pub(super) async fn forget_account(
     transaction: &DatabaseTransaction,
     account: &str,
@@ -164,7 +163,7 @@ pub(super) async fn forget_account(
     Ok(())
 }
 
-/// By the digest, which nobody chooses.
+/// Decided by the digest, which a client cannot choose.
 fn is_turn_to_clear(account: &str) -> bool {
     let first = account.get(..2);
     first
@@ -172,8 +171,8 @@ fn is_turn_to_clear(account: &str) -> bool {
         .is_some_and(|byte| byte % CLEARING_INTERVAL == 0)
 }
 
-/// Clears away accounts whose last failure is long ago and, where there are too many, those with the fewest failures. Rows that
-/// others hold are skipped: nobody waits for anybody here.
+/// Deletes accounts whose last failure is older than [`MEMORY`] and, beyond [`ACCOUNTS`], those with the fewest failures. Locked rows are
+/// skipped, so it never waits.
 async fn clear_away(transaction: &DatabaseTransaction, now: DateTime<Utc>) -> Result<(), Error> {
     use sign_in_account::{Column, Entity};
     let over = Entity::find()
@@ -228,7 +227,7 @@ async fn clear_away_tries(
     Ok(())
 }
 
-/// A failure then or earlier is forgotten at `now`.
+/// A failure at this time or earlier is no longer counted at `now`.
 fn oldest_failure(now: DateTime<Utc>) -> DateTime<Utc> {
     now - MEMORY
 }

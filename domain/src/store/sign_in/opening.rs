@@ -1,4 +1,4 @@
-//! What a right password leads to: a session, and a browser that is known.
+//! Opening a session after a right password, and remembering the browser and address.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -23,15 +23,15 @@ use crate::{
     },
 };
 
-/// How long a browser or an address is known after somebody last signed in with it.
+/// How long a browser or address is remembered after its last sign-in.
 const DEVICE_LIFETIME: TimeDelta = TimeDelta::days(365);
-/// Browsers that one user is known by; the oldest are forgotten. Somebody who drops every cookie is a new one each time.
+/// Remembered browsers per user; the oldest are deleted. A browser without cookies is a new one at each sign-in.
 const DEVICES_OF_A_USER: u64 = 100;
-/// Addresses from which one user is known; the oldest are forgotten.
+/// Remembered addresses per user; the oldest are deleted.
 const ADDRESSES_OF_A_USER: u64 = 100;
 
-/// Keeps a password hash that was renewed. `false` where the user was changed since `read`:
-/// disabled, or given another password. From here on nobody else changes the user until the transaction ends.
+/// Stores a renewed password hash and locks the user for the rest of the transaction. `false` if the user was changed since `read`:
+/// disabled, or given another password.
 pub(super) async fn confirm_user(
     transaction: &DatabaseTransaction,
     read: &user::Model,
@@ -47,7 +47,7 @@ pub(super) async fn confirm_user(
     Ok(update.exec(transaction).await?.rows_affected > 0)
 }
 
-/// Begins a session with a token that nobody has seen before, and ends the one that the browser brought along.
+/// Opens a session with a new token, and ends the browser's previous one.
 pub(super) async fn open_session(
     transaction: &DatabaseTransaction,
     user: Uuid,
@@ -72,7 +72,7 @@ pub(super) async fn open_session(
     Ok(token)
 }
 
-/// Whether somebody has signed in to that account before, with this browser or from this address.
+/// Whether this browser or address has signed in to the account before.
 pub(super) async fn is_familiar(
     connection: &impl ConnectionTrait,
     user: Uuid,
@@ -88,11 +88,11 @@ pub(super) async fn is_familiar(
         .filter(known_address::Column::ExpiresAt.gt(now))
         .one(connection)
         .await?;
-    // Nobody knows whether two unknown addresses are one.
+    // Two unknown addresses may differ.
     Ok(address.is_some() && attempt.client.ip().is_some())
 }
 
-/// Whether the browser with this token signed in to that account before.
+/// Whether the browser with this token has signed in to the account before.
 async fn is_known_device(
     connection: &impl ConnectionTrait,
     user: Uuid,
@@ -107,7 +107,7 @@ async fn is_known_device(
     Ok(known.is_some())
 }
 
-/// Knows the browser for a year from now: by the token that it brought, where that is one of this user's, else by a new one.
+/// Remembers the browser for a year: by its token if it is one of this user's, otherwise by a new one.
 pub(super) async fn know_device(
     transaction: &DatabaseTransaction,
     user: Uuid,
@@ -156,7 +156,7 @@ async fn forget_oldest_devices(transaction: &DatabaseTransaction, user: Uuid) ->
     Ok(())
 }
 
-/// Knows the address for a year from now.
+/// Remembers the address for a year.
 pub(super) async fn know_address(
     transaction: &DatabaseTransaction,
     user: Uuid,
@@ -194,7 +194,7 @@ pub(super) async fn know_address(
     Ok(())
 }
 
-/// Clears away a few sessions that are over. Skips those that others hold, and comes last: it waits for nobody.
+/// Deletes a few expired sessions. Skips locked rows and runs last, so it never waits.
 pub(super) async fn forget_old_sessions(
     transaction: &DatabaseTransaction,
     now: DateTime<Utc>,

@@ -1,8 +1,7 @@
-//! What keeps guessing slow: how many wrong passwords an account and an address get in a window. `consecutive` bounds what many
-//! addresses get together.
+//! Rate limits of wrong passwords by account and address, and by address alone, in a window. `consecutive` bounds many addresses together.
 //!
-//! Counted in the database, so that a restart forgets nothing and every replica counts the same. A try is counted as a failure
-//! before its password is hashed and taken back where it turns out right, so that tries at the same time cannot exceed the bound.
+//! Counted in the database, so that the limits survive restarts and hold over all replicas. An attempt is counted as failed before its
+//! password is hashed, and uncounted if it was right, so that concurrent attempts cannot exceed the limit.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -21,20 +20,20 @@ use crate::{
     store::{clock, entity::sign_in_bucket},
 };
 
-/// Failures are counted for so long, from the first on.
+/// Length of a window, from its first failure.
 pub(super) const WINDOW: TimeDelta = TimeDelta::minutes(15);
 
-/// A try that counts as failed until [`succeed`] takes it back.
+/// An attempt that is counted as failed until [`succeed`] uncounts it.
 pub(super) struct Reservation {
     account: String,
     account_and_address: String,
     address: String,
     address_window: DateTime<Utc>,
-    /// Whether this window's refusal stands in the audit trail.
+    /// Whether this window's refusal is in the audit log.
     pub(super) refusal_audited: bool,
 }
 
-/// How long `buckets` refuse every try from `now` on; `None` where they don't. Only reads, so that a refused flood is cheap.
+/// How long `buckets` refuse attempts from `now` on; `None` if they do not. Only reads, so that refusing a flood is cheap.
 pub(super) async fn refusal(
     connection: &impl ConnectionTrait,
     buckets: &Buckets,
@@ -66,7 +65,7 @@ pub(super) async fn reserve(
     buckets: &Buckets,
     now: DateTime<Utc>,
 ) -> Result<Reservation, Error> {
-    // Always in this order, so that no two transactions wait for each other.
+    // Always in this order, so that two transactions cannot deadlock.
     let [account_and_address, address] = buckets.limits();
     let mut begins_window = false;
     let mut rows = Vec::with_capacity(2);
@@ -94,8 +93,8 @@ pub(super) async fn reserve(
     })
 }
 
-/// One more failure in `bucket`, in a new window where the last one is over. One statement: the row stays locked until the
-/// transaction ends, so that tries at the same time are counted one after another.
+/// Counts one more failure in `bucket`, in a new window if the last one is over. One statement: the row stays locked until the
+/// transaction ends, so that concurrent attempts are counted one after another.
 async fn count(
     transaction: &DatabaseTransaction,
     bucket: &str,
@@ -131,7 +130,7 @@ async fn count(
         .await?)
 }
 
-/// Takes the try back: the account starts anew from this address, and the address is left with what others failed from it.
+/// Uncounts the attempt: resets the account for this address, and leaves the failures of other accounts from it.
 pub(super) async fn succeed(
     transaction: &DatabaseTransaction,
     reservation: &Reservation,
@@ -157,7 +156,7 @@ pub(super) async fn succeed(
     .await
 }
 
-/// Notes that this window's refusal stands in the audit trail. Whether it did not before: then it is to be written.
+/// Marks this window's refusal as audited. Returns whether it was not yet, so that the event must be written.
 pub(super) async fn note_refusal(
     transaction: &DatabaseTransaction,
     reservation: &Reservation,
@@ -171,7 +170,7 @@ pub(super) async fn note_refusal(
     Ok(noted.rows_affected > 0)
 }
 
-/// Forgets every failure of an account, whatever the address.
+/// Deletes the failures of an account from all addresses.
 pub(crate) async fn forget_account(
     transaction: &DatabaseTransaction,
     account: &str,
@@ -184,7 +183,7 @@ pub(crate) async fn forget_account(
     consecutive::forget_account(transaction, &account).await
 }
 
-/// Clears away a few windows that are over. Rows that others hold are skipped: nobody waits for anybody here.
+/// Deletes a few past windows. Locked rows are skipped, so it never waits.
 async fn forget_old_windows(
     transaction: &DatabaseTransaction,
     now: DateTime<Utc>,
@@ -209,6 +208,6 @@ fn oldest_window(now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 fn rest_of_window(row: &sign_in_bucket::Model, now: DateTime<Utc>) -> TimeDelta {
-    // A clock that was set back must not lock anybody out for longer than a window.
+    // A clock that was set back must not refuse an account for longer than a window.
     (row.window_started_at + WINDOW - now).clamp(TimeDelta::seconds(1), WINDOW)
 }
