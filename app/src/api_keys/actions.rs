@@ -112,9 +112,9 @@ pub async fn generate(
     form_id: Option<Uuid>,
 ) -> Result<Issued, FormError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
-    let idempotency = idempotency_key(request, &user, form_id, || content("generate", form))?;
-    let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
     let new = form.validate(today(request.now)).map_err(Error::Invalid);
+    let idempotency = idempotency_key(request, &user, form_id, &new, || content("generate", form))?;
+    let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
     let created = match keys.unless_repeated(new, request.now).await {
         Ok(new) => keys.create(new, request.now).await,
         Err(error) => Err(error),
@@ -144,11 +144,11 @@ pub async fn edit(
 ) -> Result<Edited, AppError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
     let id = key_id(id)?;
-    let idempotency = idempotency_key(request, &user, form_id, || {
+    let changes = form.validate_edit().map_err(Error::Invalid);
+    let idempotency = idempotency_key(request, &user, form_id, &changes, || {
         format!("{}\0{id}\0{version}", content("edit", form))
     })?;
     let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
-    let changes = form.validate_edit().map_err(Error::Invalid);
     let changes = match keys.unless_repeated(changes, request.now).await {
         Err(Error::Repeated { .. }) => return Ok(Edited::Saved(None)),
         changes => changes?,
@@ -197,11 +197,11 @@ pub async fn rotate(
 ) -> Result<Issued, FormError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
     let id = key_id(id)?;
-    let idempotency = idempotency_key(request, &user, form_id, || {
+    let expiry = RotatedExpiry::from_field(expires_on).map_err(|error| Error::Invalid(vec![error]));
+    let idempotency = idempotency_key(request, &user, form_id, &expiry, || {
         format!("rotate\0{id}\0{expires_on}")
     })?;
     let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
-    let expiry = RotatedExpiry::from_field(expires_on).map_err(|error| Error::Invalid(vec![error]));
     let rotated = match keys.unless_repeated(expiry, request.now).await {
         Ok(expiry) => keys.rotate(id, expiry, request.now).await,
         Err(error) => Err(error),
@@ -232,7 +232,8 @@ pub async fn revoke(
 ) -> Result<Option<Propagation>, AppError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
     let id = key_id(id)?;
-    let idempotency = idempotency_key(request, &user, form_id, || format!("revoke\0{id}"))?;
+    let idempotency =
+        idempotency_key(request, &user, form_id, &Ok(()), || format!("revoke\0{id}"))?;
     let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
     match keys.revoke(id, request.now).await {
         Ok(revoked) => Ok(revoked.propagation),
@@ -241,17 +242,21 @@ pub async fn revoke(
     }
 }
 
-/// The idempotency key of a form, if it has an id.
-fn idempotency_key(
+/// The idempotency key of a form, if it has an id. If the form is both invalid and too old, its broken rules come first.
+fn idempotency_key<T>(
     request: &RequestContext,
     user: &SignedIn,
     form_id: Option<Uuid>,
+    input: &Result<T, Error>,
     content: impl FnOnce() -> String,
 ) -> Result<Option<IdempotencyKey>, AppError> {
-    let key = form_id.map(|form_id| {
-        IdempotencyKey::form(user.user.id, form_id, content().as_bytes(), request.now)
-    });
-    Ok(key.transpose()?)
+    let Some(form_id) = form_id else {
+        return Ok(None);
+    };
+    match IdempotencyKey::form(user.user.id, form_id, content().as_bytes(), request.now) {
+        Err(Error::FormTooOld) if input.is_err() => Ok(None),
+        key => Ok(Some(key?)),
+    }
 }
 
 /// The content that a repeat of a form must share: its operation and every field.
