@@ -27,7 +27,7 @@ use crate::{
         self, api_keys, audit_events, authorization_groups,
         docs::{self, DocsPage},
         document::{self, ApiDocument, Documented, build_document},
-        forward_auth, verify, whoami,
+        forward_auth, key_revocation, key_simulation, key_usage, verify, whoami,
     },
     assets::{Assets, serve_asset},
     body_limit,
@@ -109,7 +109,22 @@ pub fn routes() -> Vec<Route> {
         api(
             "/api/v1/api-keys/{id}/revoke",
             Key(Some("api-keys:write")),
-            routes!(api_keys::revoke_api_key),
+            routes!(key_revocation::revoke_api_key),
+        ),
+        api(
+            "/api/v1/api-keys/revoke",
+            Key(Some("api-keys:write")),
+            routes!(key_revocation::revoke_api_keys),
+        ),
+        api(
+            "/api/v1/api-keys/{id}/usage",
+            Key(Some("api-keys:read")),
+            routes!(key_usage::read_api_key_usage),
+        ),
+        api(
+            "/api/v1/api-keys/{id}/simulate",
+            Key(Some("api-keys:read")),
+            routes!(key_simulation::simulate_api_key),
         ),
         api(
             "/api/v1/authorization-groups",

@@ -1,8 +1,22 @@
 //! "Would it pass?": the verdict on a request that nobody sent, with the check that decided.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 use super::verdict::Refusal;
+use crate::permission::Permission;
+
+/// A request that nobody sends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SimulatedRequest {
+    /// The client's address; `None` if it is unknown.
+    pub ip: Option<IpAddr>,
+    /// The permission that the route requires.
+    pub permission: Option<Permission>,
+    /// The time of the request; `None` is now.
+    pub at: Option<DateTime<Utc>>,
+}
 
 /// A check that depends on the key, in the order in which [`super::verdict::decide`] makes them. The checks before them concern the
 /// presented secret, which a simulation takes to be the key's own.
@@ -74,8 +88,9 @@ pub struct Simulation {
 impl Simulation {
     /// The simulation with that verdict.
     #[must_use]
-    pub fn of(verdict: Result<(), &Refusal>) -> Self {
-        let decided = verdict.err().and_then(Check::of);
+    pub fn of(verdict: &Result<(), Refusal>) -> Self {
+        let refusal = verdict.as_ref().err();
+        let decided = refusal.and_then(Check::of);
         let place = decided.and_then(|check| Check::ALL.iter().position(|other| *other == check));
         let checks = Check::ALL.into_iter().enumerate().map(|(index, check)| {
             let outcome = match place {
@@ -86,9 +101,9 @@ impl Simulation {
             (check, outcome)
         });
         Self {
-            code: verdict.err().map(|refusal| refusal.code().to_owned()),
-            missing_permission: match verdict {
-                Err(Refusal::MissingPermission(permission)) => Some(permission.to_string()),
+            code: refusal.map(|refusal| refusal.code().to_owned()),
+            missing_permission: match refusal {
+                Some(Refusal::MissingPermission(permission)) => Some(permission.to_string()),
                 _ => None,
             },
             checks: checks.collect(),
@@ -109,25 +124,25 @@ mod tests {
     #[test]
     fn checks_after_the_one_that_decides_are_not_reached() {
         use CheckOutcome::{DecidedHere, NotReached, Passed};
-        let outcomes = |verdict: Result<(), &Refusal>| {
-            let simulation = Simulation::of(verdict);
+        let outcomes = |verdict: Result<(), Refusal>| {
+            let simulation = Simulation::of(&verdict);
             let checks: Vec<_> = simulation.checks.iter().map(|(_, of)| *of).collect();
             (simulation.code, checks)
         };
         assert_eq!(outcomes(Ok(())), (None, vec![Passed; 5]));
         assert_eq!(
-            outcomes(Err(&Refusal::RevokedApiKey)),
+            outcomes(Err(Refusal::RevokedApiKey)),
             (
                 Some("revoked_api_key".to_owned()),
                 vec![DecidedHere, NotReached, NotReached, NotReached, NotReached]
             )
         );
         assert_eq!(
-            outcomes(Err(&Refusal::IpNotAllowed)).1,
+            outcomes(Err(Refusal::IpNotAllowed)).1,
             [Passed, Passed, Passed, DecidedHere, NotReached]
         );
         let missing = Refusal::MissingPermission("orders:read".parse().expect("a permission"));
-        let simulation = Simulation::of(Err(&missing));
+        let simulation = Simulation::of(&Err(missing));
         assert_eq!(simulation.checks[4], (Check::Permission, DecidedHere));
         assert_eq!(
             simulation.missing_permission.as_deref(),

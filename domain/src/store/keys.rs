@@ -1,5 +1,6 @@
 //! The keys of one tenant.
 
+mod allowlist_preview;
 mod archive;
 mod bulk_insert;
 mod by_secret;
@@ -19,6 +20,7 @@ mod refusal_addresses;
 mod revoke;
 mod rotate;
 mod row;
+mod simulate;
 mod update;
 mod usage;
 #[cfg(test)]

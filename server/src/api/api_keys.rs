@@ -23,7 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     entity_tag::{IfMatch, TaggedKey},
     error::ApiError,
-    json::{JsonBody, NoBody},
+    json::JsonBody,
     key_body::{KeyChangesBody, NewKeyBody, RotateBody},
     query::{NoParameters, PageParameters, parse_key_query},
 };
@@ -31,7 +31,7 @@ use crate::{clock, content_coding::ListJson, state::AppState};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks the response to a repeat.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The header that makes a repeat of a change harmless, as the document describes it.
 #[derive(IntoParams)]
@@ -40,7 +40,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
     dead_code,
     reason = "describes the header; the handlers read it themselves"
 )]
-struct IdempotencyKeyParameter {
+pub(crate) struct IdempotencyKeyParameter {
     /// A repeat with the same body within 24 hours changes nothing and returns the key as it is then
     #[param(
         rename = "Idempotency-Key",
@@ -99,7 +99,7 @@ pub(crate) struct KeyWithNewSecret {
 }
 
 /// The key id in the path. A malformed one is not found.
-pub(crate) struct KeyInPath(KeyId);
+pub(crate) struct KeyInPath(pub(crate) KeyId);
 
 impl<S: Send + Sync> FromRequestParts<S> for KeyInPath {
     type Rejection = ApiError;
@@ -189,7 +189,7 @@ pub(crate) async fn create_api_key(
 }
 
 /// The response to a repeat: the key as it is now, without the other members of the first response.
-fn replay(key: ApiKey) -> Response {
+pub(crate) fn replay(key: ApiKey) -> Response {
     let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
     (replayed, TaggedKey::new(key)).into_response()
 }
@@ -198,7 +198,11 @@ fn replay(key: ApiKey) -> Response {
 ///
 /// # Errors
 /// Any other `error`.
-async fn repeated_key(keys: &Keys<'_>, error: Error, now: DateTime<Utc>) -> Result<ApiKey, Error> {
+pub(crate) async fn repeated_key(
+    keys: &Keys<'_>,
+    error: Error,
+    now: DateTime<Utc>,
+) -> Result<ApiKey, Error> {
     match error {
         Error::Repeated { id } => keys.get(id.into(), now).await,
         error => Err(error),
@@ -209,7 +213,7 @@ async fn repeated_key(keys: &Keys<'_>, error: Error, now: DateTime<Utc>) -> Resu
 ///
 /// # Errors
 /// [`Error::Invalid`] if there are several or it is malformed.
-fn idempotency_key(
+pub(crate) fn idempotency_key(
     headers: &HeaderMap,
     verified: &VerifiedKey,
     action: &str,
@@ -334,39 +338,6 @@ pub(crate) async fn rotate_api_key(
     let keys = state.store.keys(&scope).idempotent(idempotency.as_ref());
     Ok(match keys.rotate(id, body.expires_on, now).await {
         Ok(rotated) => TaggedKey::rotated(rotated).into_response(),
-        Err(error) => replay(repeated_key(&keys, error, now).await?),
-    })
-}
-
-/// Revoke a key
-///
-/// For ever. A key that was revoked before stays as it is. Takes no body, or an empty JSON object.
-#[utoipa::path(
-    post,
-    path = "/api/v1/api-keys/{id}/revoke",
-    tag = "API keys",
-    params(
-        ("id" = KeyId, Path),
-        IdempotencyKeyParameter,
-    ),
-    responses((status = 200, body = EditedKey, description = "The revoked key")),
-    extensions(("x-response-headers" = json!(["ETag"])), ("x-codes" = json!(["request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
-)]
-pub(crate) async fn revoke_api_key(
-    State(state): State<AppState>,
-    Extension(verified): Extension<VerifiedKey>,
-    KeyInPath(id): KeyInPath,
-    _: NoParameters,
-    headers: HeaderMap,
-    _: NoBody,
-) -> Result<Response, ApiError> {
-    let now = clock::now();
-    let action = format!("POST /api/v1/api-keys/{id}/revoke");
-    let idempotency = idempotency_key(&headers, &verified, &action, &Value::Null)?;
-    let scope = verified.scope();
-    let keys = state.store.keys(&scope).idempotent(idempotency.as_ref());
-    Ok(match keys.revoke(id, now).await {
-        Ok(revoked) => TaggedKey::changed(revoked).into_response(),
         Err(error) => replay(repeated_key(&keys, error, now).await?),
     })
 }

@@ -310,6 +310,12 @@ pub(crate) struct ProblemBody<'a> {
     request_id: String,
 }
 
+/// What the response to a request that is refused for this reason says.
+pub(crate) fn refusal_detail(refusal: &Refusal) -> String {
+    let problem = Problem::from_refusal(refusal);
+    (problem.detail).unwrap_or_else(|| problem.kind.remedy.to_owned())
+}
+
 /// Adds the problem body to an error response under `/api/v1`, including those of axum. Other responses are unchanged.
 pub(crate) fn write_problem(response: Response, request_id: RequestId) -> Response {
     let status = response.status();

@@ -120,11 +120,15 @@ fn parse_search(text: &str) -> Option<String> {
         .then(|| text.to_owned())
 }
 
-/// Decimal digits without sign or leading zero.
 fn parse_limit(text: &str) -> Option<u32> {
+    parse_number(text, page::MAX_LIMIT)
+}
+
+/// A number from 1 to `max`: decimal digits without sign or leading zero.
+pub(crate) fn parse_number(text: &str, max: u32) -> Option<u32> {
     let decimal = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-    let limit = decimal.then(|| text.parse().ok()).flatten()?;
-    (1..=page::MAX_LIMIT).contains(&limit).then_some(limit)
+    let number = decimal.then(|| text.parse().ok()).flatten()?;
+    (1..=max).contains(&number).then_some(number)
 }
 
 /// The end of the day that a date without time stands for.

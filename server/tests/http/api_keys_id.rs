@@ -265,6 +265,8 @@ async fn p27_a_key_of_another_tenant_is_not_found() {
             patch(&app, &writer, &path, &json!({ "name": "Mine" })),
             app.post(&format!("{path}/rotate")).key(&writer),
             app.post(&format!("{path}/revoke")).key(&writer),
+            app.get(&format!("{path}/usage")).key(&writer),
+            app.post(&format!("{path}/simulate")).key(&writer),
         ];
         for request in asks {
             let mut problem = request.send().await.assert_problem(404, "not_found");
@@ -332,9 +334,15 @@ async fn c15_routes_without_a_body_take_none_or_an_empty_object() {
                 .send()
         };
         let secret = if rotates { own.clone() } else { writer.clone() };
+        // A revocation may carry a reason.
+        let not_a_body = if rotates {
+            "This takes no body, or an empty JSON object"
+        } else {
+            "Must be an object"
+        };
         for (body, field, message) in [
-            ("[]", "body", "This takes no body, or an empty JSON object"),
-            ("7", "body", "This takes no body, or an empty JSON object"),
+            ("[]", "body", not_a_body),
+            ("7", "body", not_a_body),
             (
                 "{\"expires_on\":null}",
                 "expires_on",

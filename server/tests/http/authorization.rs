@@ -25,8 +25,8 @@ enum Foreign {
     OwnWorld,
     /// Not found.
     NotFound,
-    /// The group in the body belongs to another tenant.
-    NoSuchGroup,
+    /// What the body names is not its tenant's.
+    Invalid,
 }
 
 /// A row of the table.
@@ -51,7 +51,7 @@ const fn line(method: &'static str, path: &'static str, good: u16, foreign: Fore
 }
 
 fn lines() -> Vec<Line> {
-    use Foreign::{NoSuchGroup, NotFound, OwnWorld};
+    use Foreign::{Invalid, NotFound, OwnWorld};
     vec![
         line("GET", "/api/v1/whoami", 200, OwnWorld),
         line("POST", "/api/v1/whoami/rotate", 200, OwnWorld),
@@ -60,7 +60,7 @@ fn lines() -> Vec<Line> {
             body: Some(
                 |target| json!({ "name": "New", "authorization_group_id": target.key.authorization_group.id }),
             ),
-            ..line("POST", "/api/v1/api-keys", 201, NoSuchGroup)
+            ..line("POST", "/api/v1/api-keys", 201, Invalid)
         },
         line("GET", "/api/v1/api-keys/{id}", 200, NotFound),
         Line {
@@ -69,6 +69,12 @@ fn lines() -> Vec<Line> {
         },
         line("POST", "/api/v1/api-keys/{id}/rotate", 200, NotFound),
         line("POST", "/api/v1/api-keys/{id}/revoke", 200, NotFound),
+        Line {
+            body: Some(|target| json!({ "ids": [target.key.id] })),
+            ..line("POST", "/api/v1/api-keys/revoke", 200, Invalid)
+        },
+        line("GET", "/api/v1/api-keys/{id}/usage", 200, NotFound),
+        line("POST", "/api/v1/api-keys/{id}/simulate", 200, NotFound),
         line("GET", "/api/v1/authorization-groups", 200, OwnWorld),
         line("GET", "/api/v1/audit-events", 200, OwnWorld),
         Line {
@@ -215,7 +221,7 @@ async fn p28_each_route_requires_the_permission_of_the_table() {
             Foreign::NotFound => {
                 response.assert_problem(404, "not_found");
             }
-            Foreign::NoSuchGroup => {
+            Foreign::Invalid => {
                 response.assert_problem(422, "validation_failed");
             }
         }

@@ -1,0 +1,122 @@
+//! `/api/v1/api-keys/{id}/simulate`: would a request with this key pass?
+
+use std::net::IpAddr;
+
+use axum::{Extension, Json, extract::State};
+use chrono::{DateTime, Utc};
+use domain::{
+    Error, id::KeyId, key::simulation::SimulatedRequest, permission::Permission,
+    verify::VerifiedKey,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{
+    api_keys::KeyInPath,
+    error::{ApiError, ProblemCode, refusal_detail},
+    input::Input,
+    json::JsonBody,
+    query::NoParameters,
+};
+use crate::{clock, state::AppState};
+
+/// A request that nobody sends.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "ip": "192.0.2.7", "permission": "orders:read", "at": "2031-12-31T23:59:59Z" }))]
+pub(crate) struct SimulationBody {
+    /// The client's address. If it is absent, the address is unknown: a key with an allowlist is refused then.
+    #[schema(value_type = Option<String>, pattern = "^[0-9A-Fa-f:.]{2,45}$", example = "192.0.2.7")]
+    ip: Option<IpAddr>,
+    /// The permission that the route requires.
+    permission: Option<Permission>,
+    /// The time of the request; now if it is absent.
+    at: Option<DateTime<Utc>>,
+}
+
+impl SimulationBody {
+    /// Parses a body; an absent one asks for nothing in particular.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every error.
+    fn parse(body: Option<Value>) -> Result<Self, Error> {
+        let body = body.filter(|body| !body.is_null());
+        let mut input = Input::from_body(body.unwrap_or_else(|| json!({})));
+        let body = Self {
+            ip: input.nullable_text("ip", |text| {
+                text.parse().map_err(|_| "Must be an IP address")
+            }),
+            permission: input.nullable_text("permission", str::parse),
+            at: input.nullable_text("at", |text| {
+                DateTime::parse_from_rfc3339(text)
+                    .map(|at| at.to_utc())
+                    .map_err(|_| "Must be a time (2031-12-31T23:59:59Z)")
+            }),
+        };
+        input.finish(Some(body))
+    }
+}
+
+impl From<SimulationBody> for SimulatedRequest {
+    fn from(body: SimulationBody) -> Self {
+        Self {
+            ip: body.ip,
+            permission: body.permission,
+            at: body.at,
+        }
+    }
+}
+
+/// The verdict on the simulated request.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum SimulationAnswer {
+    /// The request would pass.
+    Valid {
+        /// `true`
+        valid: bool,
+    },
+    /// The request would be refused.
+    Refused {
+        /// `false`
+        valid: bool,
+        /// The code of the refusal.
+        #[schema(value_type = ProblemCode)]
+        code: &'static str,
+        /// What the response would say.
+        detail: String,
+    },
+}
+
+/// Simulate a request
+///
+/// The verdict on a request with this key, by the rule that decides real requests. It counts as no use.
+#[utoipa::path(
+    post,
+    path = "/api/v1/api-keys/{id}/simulate",
+    tag = "API keys",
+    params(("id" = KeyId, Path)),
+    request_body = Option<SimulationBody>,
+    responses((status = 200, body = SimulationAnswer, description = "Whether the request would pass")),
+)]
+pub(crate) async fn simulate_api_key(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    KeyInPath(id): KeyInPath,
+    _: NoParameters,
+    JsonBody(body): JsonBody,
+) -> Result<Json<SimulationAnswer>, ApiError> {
+    let request = SimulationBody::parse(body)?.into();
+    let scope = verified.scope();
+    let keys = state.store.keys(&scope);
+    let verdict = keys.simulated_verdict(id, &request, clock::now()).await?;
+    Ok(Json(match verdict {
+        Ok(()) => SimulationAnswer::Valid { valid: true },
+        Err(refusal) => SimulationAnswer::Refused {
+            valid: false,
+            code: refusal.code(),
+            detail: refusal_detail(&refusal),
+        },
+    }))
+}

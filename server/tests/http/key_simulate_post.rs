@@ -1,0 +1,292 @@
+//! `POST /api/v1/api-keys/{id}/simulate`
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    client_address::ClientAddress,
+    key::{
+        IssuedKey,
+        simulation::{Check, CheckOutcome, SimulatedRequest},
+    },
+    verify::Verifier,
+};
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    test_runner::TestRunner,
+};
+use serde_json::{Value, json};
+use server::clock;
+
+use super::{
+    request::TestResponse,
+    test_app::{KeySpec, TestApp, day},
+};
+
+async fn simulate(app: &TestApp, asking: &str, key: &IssuedKey, body: &Value) -> TestResponse {
+    let path = format!("/api/v1/api-keys/{}/simulate", key.key.id);
+    app.post(&path).key(asking).json(body).send().await
+}
+
+#[tokio::test]
+async fn answers_as_a_real_request_and_counts_as_no_use() {
+    let app = TestApp::start().await;
+    let asking = app.secret(&["api-keys:read"]).await;
+    let key = app
+        .issue(KeySpec {
+            allowlist: &["198.51.100.0/24"],
+            expires_on: Some(day(30)),
+            ..KeySpec::default()
+        })
+        .await;
+    let after = format!("{}T00:00:00Z", day(31));
+    let last = format!("{}T23:59:59.999Z", day(30));
+    for (body, code) in [
+        (json!({ "ip": "198.51.100.7" }), None),
+        (
+            json!({ "ip": "::ffff:198.51.100.7", "permission": "orders:read" }),
+            None,
+        ),
+        (json!({ "ip": "198.51.100.7", "at": last }), None),
+        (
+            json!({ "ip": "198.51.100.7", "at": after }),
+            Some("expired_api_key"),
+        ),
+        (json!({ "ip": "192.0.2.1" }), Some("ip_not_allowed")),
+        (json!({}), Some("ip_not_allowed")),
+        (
+            json!({ "ip": null, "permission": null, "at": null }),
+            Some("ip_not_allowed"),
+        ),
+        (
+            json!({ "ip": "198.51.100.7", "permission": "orders:write" }),
+            Some("missing_permission"),
+        ),
+    ] {
+        let response = simulate(&app, &asking, &key, &body).await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        let answer = response.json();
+        match code {
+            None => assert_eq!(answer, json!({ "valid": true }), "{body}"),
+            Some(code) => {
+                assert_eq!(
+                    (&answer["valid"], &answer["code"]),
+                    (&json!(false), &json!(code))
+                );
+                assert!(
+                    answer["detail"].as_str().unwrap().ends_with('.'),
+                    "{answer}"
+                );
+                assert_eq!(answer.as_object().unwrap().len(), 3);
+            }
+        }
+    }
+    assert!(app.refused("acme", &key).await.is_empty());
+    let path = format!("/api/v1/api-keys/{}", key.key.id);
+    let shown = app.get(&path).key(&asking).send().await.json();
+    assert_eq!(shown["last_used_at"], Value::Null);
+}
+
+#[tokio::test]
+async fn all_invalid_fields_are_reported_together() {
+    let app = TestApp::start().await;
+    let asking = app.secret(&["api-keys:read"]).await;
+    let key = app.issue(KeySpec::default()).await;
+    let body =
+        json!({ "ip": "10.0.0.0/8", "permission": "orders", "at": "tomorrow", "secret": "x" });
+    let response = simulate(&app, &asking, &key, &body).await;
+    let problem = response.assert_problem(422, "validation_failed");
+    let fields: Vec<_> = (problem["errors"].as_array().unwrap().iter())
+        .map(|error| error["field"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(fields, ["ip", "permission", "at", "secret"]);
+    let path = format!("/api/v1/api-keys/{}/simulate", key.key.id);
+    let response = app.post(&path).key(&asking).send().await;
+    assert_eq!(
+        response.json(),
+        json!({ "valid": true }),
+        "no body asks nothing in particular"
+    );
+}
+
+#[tokio::test]
+async fn p24_p27_another_tenants_key_is_not_found() {
+    let app = TestApp::start().await;
+    app.add_tenant("globex", "Globex").await;
+    let asking = app.secret(&["api-keys:read"]).await;
+    let theirs = app
+        .issue(KeySpec {
+            tenant: "globex",
+            ..KeySpec::default()
+        })
+        .await;
+    let response = simulate(&app, &asking, &theirs, &json!({})).await;
+    response.assert_problem(404, "not_found");
+    assert!(app.refused("globex", &theirs).await.is_empty());
+}
+
+const ADDRESSES: [Option<&str>; 6] = [
+    None,
+    Some("192.0.2.7"),
+    Some("192.0.2.200"),
+    Some("198.51.100.1"),
+    Some("2001:db8::1"),
+    Some("2001:db9::1"),
+];
+const PERMISSIONS: [Option<&str>; 4] = [
+    None,
+    Some("orders:read"),
+    Some("orders:write"),
+    Some("api-keys:read"),
+];
+const GROUPS: [&[&str]; 3] = [&["orders:read"], &["orders:read", "orders:write"], &[]];
+const ALLOWLISTS: [&[&str]; 4] = [
+    &[],
+    &["192.0.2.0/25"],
+    &["2001:db8::/32", "198.51.100.1"],
+    &["0.0.0.0/0"],
+];
+
+/// Keys of every state, group and allowlist, in a tenant that works and in one that is suspended.
+async fn keys_of_every_kind(app: &TestApp) -> Vec<(&'static str, IssuedKey)> {
+    let mut keys = Vec::new();
+    for tenant in ["acme", "globex"] {
+        for permissions in GROUPS {
+            for allowlist in ALLOWLISTS {
+                for expires_on in [None, Some(day(-1)), Some(day(0)), Some(day(40))] {
+                    let spec = KeySpec {
+                        tenant,
+                        permissions,
+                        allowlist,
+                        expires_on,
+                        ..KeySpec::default()
+                    };
+                    let revoked = keys.len() % 5 == 0;
+                    let key = app.issue(spec).await;
+                    if revoked {
+                        app.revoke(tenant, &key).await;
+                    }
+                    keys.push((tenant, key));
+                }
+            }
+        }
+    }
+    app.suspend("globex").await;
+    keys
+}
+
+/// The code of a real request: sent over HTTP for now, else checked by the verifier at that time.
+async fn real_code(
+    app: &TestApp,
+    verifier: &Verifier,
+    key: &IssuedKey,
+    request: &SimulatedRequest,
+) -> Option<String> {
+    if let Some(at) = request.at {
+        let client = request
+            .ip
+            .map_or(ClientAddress::Unknown, ClientAddress::known);
+        let permission = request.permission.as_ref();
+        let verdict = verifier.verify(key.secret.expose(), client, permission, at);
+        let refusal = verdict.await.unwrap().err()?;
+        return Some(refusal.code().to_owned());
+    }
+    let mut path = "/api/v1/forward-auth".to_owned();
+    if let Some(permission) = &request.permission {
+        path.push_str(&format!("?permission={permission}"));
+    }
+    // The peer is a trusted proxy, which names the client or nobody usable.
+    let client = request.ip.map_or("nobody".to_owned(), |ip| ip.to_string());
+    let response = app
+        .get(&path)
+        .from("203.0.113.1")
+        .header("x-forwarded-for", client)
+        .key(key.secret.expose())
+        .send()
+        .await;
+    match response.status.as_u16() {
+        200 => None,
+        401 | 403 => Some(response.json()["code"].as_str().unwrap().to_owned()),
+        other => panic!("{other}: {}", response.text()),
+    }
+}
+
+#[tokio::test]
+async fn simulation_by_domain_and_api_and_a_real_request_agree_in_1000_random_cases() {
+    let app = TestApp::start_with(&[
+        ("LATCHKEY_DEFAULT_KEY_LIMIT", "1000"),
+        ("LATCHKEY_TRUSTED_PROXIES", "203.0.113.1"),
+    ])
+    .await;
+    app.add_tenant("globex", "Globex").await;
+    let keys = keys_of_every_kind(&app).await;
+    let asking = app.secret(&["api-keys:read"]).await;
+    let cli = app.store.as_cli();
+    let verifier = Verifier::new(app.store.clone());
+    let cases = (
+        0..keys.len(),
+        proptest::option::weighted(0.7, -90_000_i64..90_000),
+        0..ADDRESSES.len(),
+        0..PERMISSIONS.len(),
+    );
+    let mut runner = TestRunner::default();
+    let mut seen = std::collections::BTreeMap::<String, u32>::new();
+    for _ in 0..1_000 {
+        let case = cases.new_tree(&mut runner).unwrap().current();
+        let (key, minutes, address, permission) = case;
+        let (tenant, key) = &keys[key];
+        let now = clock::now();
+        let at: Option<DateTime<Utc>> = minutes.map(|minutes| now + TimeDelta::minutes(minutes));
+        let (ip, permission) = (ADDRESSES[address], PERMISSIONS[permission]);
+        let request = SimulatedRequest {
+            ip: ip.map(|text| text.parse::<IpAddr>().unwrap()),
+            permission: permission.map(|text| text.parse().unwrap()),
+            at,
+        };
+        let scope = app.store.tenants(&cli).scope(tenant).await.unwrap();
+        let simulation = app
+            .store
+            .keys(&scope)
+            .simulate(key.key.id, &request, now)
+            .await;
+        let simulation = simulation.unwrap();
+        let real = real_code(&app, &verifier, key, &request).await;
+        assert_eq!(simulation.code, real, "{tenant} {:?} {request:?}", key.key);
+        let decided: Vec<Check> = (simulation.checks.iter())
+            .filter(|(_, outcome)| *outcome == CheckOutcome::DecidedHere)
+            .map(|(check, _)| *check)
+            .collect();
+        assert_eq!(
+            decided.len(),
+            usize::from(real.is_some()),
+            "one check decides"
+        );
+        // A suspended tenant's own keys cannot ask.
+        if *tenant == "acme" {
+            let body = json!({ "ip": ip, "permission": permission, "at": at });
+            let answer = simulate(&app, &asking, key, &body).await.json();
+            assert_eq!(answer["valid"], json!(real.is_none()), "{answer} {body}");
+            assert_eq!(
+                answer.get("code"),
+                real.as_ref().map(|code| json!(code)).as_ref()
+            );
+        }
+        *seen
+            .entry(real.unwrap_or_else(|| "accepted".to_owned()))
+            .or_default() += 1;
+    }
+    // Chance has reached every outcome.
+    let outcomes: Vec<_> = seen.keys().map(String::as_str).collect();
+    assert_eq!(
+        outcomes,
+        [
+            "accepted",
+            "expired_api_key",
+            "ip_not_allowed",
+            "missing_permission",
+            "revoked_api_key",
+            "tenant_suspended",
+        ],
+        "{seen:?}"
+    );
+}
