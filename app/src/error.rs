@@ -24,6 +24,8 @@ pub enum ErrorCode {
     Invalid,
     /// The tenant has as many keys as it may have.
     KeyLimitReached,
+    /// Keys that are not revoked have the group.
+    GroupInUse,
     /// The key is revoked, so that it can be neither edited nor rotated.
     KeyRevoked,
     /// The object exists already, or another user changed it.
@@ -68,6 +70,9 @@ impl AppError {
             ErrorCode::TenantNeeded => "Choose a tenant.",
             ErrorCode::Invalid => "What was sent breaks a rule.",
             ErrorCode::KeyLimitReached => "You have reached your limit of keys.",
+            ErrorCode::GroupInUse => {
+                "Keys have this group: give them another group or revoke them first."
+            }
             ErrorCode::KeyRevoked => "This key is revoked. Nothing re-activates a revoked key.",
             ErrorCode::Conflict => "It was changed by someone else.",
             ErrorCode::TooManyRequests => {
@@ -139,6 +144,7 @@ impl From<domain::Error> for AppError {
                 message: key_limit_reached(limit),
                 ..Self::new(ErrorCode::KeyLimitReached)
             },
+            domain::Error::GroupInUse { .. } => Self::new(ErrorCode::GroupInUse),
             domain::Error::KeyRevoked => Self::new(ErrorCode::KeyRevoked),
             domain::Error::Stale | domain::Error::AlreadyExists { .. } => {
                 Self::new(ErrorCode::Conflict)

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | the table of pages, menu entries and server functions | [`pages`]; its types: [`page`] |
 //! | the keys: list, generate, edit, rotate, revoke | [`api_keys`] |
+//! | the audit log and the installation log (feature `ssr`) | `audit_log` |
 //! | the user's own page; the list of tenants | [`account`], [`tenants`] |
 //! | the layout of every page behind sign-in, with the menu | [`layout`] |
 //! | the tenant that a page acts in | [`current_tenant`] |
@@ -20,6 +21,8 @@
 
 pub mod account;
 pub mod api_keys;
+#[cfg(feature = "ssr")]
+pub mod audit_log;
 pub mod browser;
 pub mod components;
 pub mod current_tenant;

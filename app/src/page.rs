@@ -43,6 +43,9 @@ pub struct Page {
     /// The paths of its dialogs, below its own, e.g. `/{id}/edit`. The page stays in place when one opens or closes; it reads from the
     /// URL which one is open, and contains an `<Outlet />`.
     pub dialogs: &'static [&'static str],
+    /// Whether the browser hydrates it. A page without script is made of links and forms alone; a link to it has `rel="external"`, so that
+    /// the browser loads it from the server.
+    pub has_script: bool,
     /// Its component.
     pub view: fn() -> AnyView,
 }
@@ -55,6 +58,24 @@ impl Page {
         std::iter::once("")
             .chain(dialogs)
             .map(move |below| format!("{own}{below}"))
+    }
+
+    /// Whether `path` shows this page or one of its dialogs.
+    #[must_use]
+    pub fn is_shown_at(&self, path: &str) -> bool {
+        let matches = |pattern: &'static str, path: &str| {
+            let matched = PagePath(pattern).test(path);
+            matched.map(|matched| matched.remaining().to_owned())
+        };
+        let Some(below) = matches(self.path, path) else {
+            return false;
+        };
+        let is_whole = |rest: &str| rest.is_empty() || rest == "/";
+        is_whole(&below)
+            || self
+                .dialogs
+                .iter()
+                .any(|dialog| matches(dialog, &below).is_some_and(|rest| is_whole(&rest)))
     }
 
     /// Whether a path is this page's or lies below it.
@@ -201,10 +222,13 @@ mod tests {
             access: Access::KeyManager,
             menu: None,
             dialogs: &["/{id}/edit"],
+            has_script: true,
             view: || unreachable!("the view is not rendered"),
         };
         assert!(page.contains("/users") && page.contains("/users/1/edit"));
         assert!(!page.contains("/users-and-groups") && !page.contains("/"));
+        assert!(page.is_shown_at("/users") && page.is_shown_at("/users/1/edit"));
+        assert!(!page.is_shown_at("/users/1") && !page.is_shown_at("/users/1/rotate"));
         assert_eq!(
             page.paths().collect::<Vec<_>>(),
             ["/users", "/users/{id}/edit"]

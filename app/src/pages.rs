@@ -8,8 +8,6 @@ use leptos_router::{
     components::{RouteChildren, Router, Routes, RoutesProps},
 };
 
-#[cfg(feature = "ssr")]
-use crate::sign_in::SignInPage;
 use crate::{
     account::AccountPage,
     api_keys::{dialog_target::DIALOGS, generate::GeneratePage, list::ApiKeysPage},
@@ -18,6 +16,22 @@ use crate::{
     status_pages::NotFoundPage,
     urls,
 };
+#[cfg(feature = "ssr")]
+use crate::{
+    audit_log::{AuditLogPage, InstallationLogPage},
+    sign_in::SignInPage,
+};
+
+/// The view of a page without script. The browser's bundle does not contain it.
+macro_rules! server_view {
+    ($page:ident) => {{
+        #[cfg(feature = "ssr")]
+        let view = || view! { <$page /> }.into_any();
+        #[cfg(not(feature = "ssr"))]
+        let view = || ().into_any();
+        view
+    }};
+}
 
 /// Every page, in the order of the menu. Where two paths match a URL, the first wins.
 pub static PAGES: &[Page] = &[
@@ -26,13 +40,15 @@ pub static PAGES: &[Page] = &[
         access: Access::Anyone,
         menu: None,
         dialogs: &[],
-        view: || view! { <SignInPage /> }.into_any(),
+        has_script: false,
+        view: server_view!(SignInPage),
     },
     Page {
         path: urls::GENERATE,
         access: Access::KeyManager,
         menu: None,
         dialogs: &[],
+        has_script: true,
         view: || view! { <GeneratePage /> }.into_any(),
     },
     Page {
@@ -44,7 +60,32 @@ pub static PAGES: &[Page] = &[
             icon: "key",
         }),
         dialogs: DIALOGS,
+        has_script: true,
         view: || view! { <ApiKeysPage /> }.into_any(),
+    },
+    Page {
+        path: urls::AUDIT_LOG,
+        access: Access::KeyManager,
+        menu: Some(MenuEntry {
+            section: MenuSection::DataAndMonitoring,
+            label: "Audit Log",
+            icon: "log",
+        }),
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(AuditLogPage),
+    },
+    Page {
+        path: urls::INSTALLATION_LOG,
+        access: Access::SuperUser,
+        menu: Some(MenuEntry {
+            section: MenuSection::Operator,
+            label: "Installation Log",
+            icon: "log",
+        }),
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(InstallationLogPage),
     },
     Page {
         path: urls::ACCOUNT,
@@ -55,14 +96,10 @@ pub static PAGES: &[Page] = &[
             icon: "user",
         }),
         dialogs: &[],
+        has_script: true,
         view: || view! { <AccountPage /> }.into_any(),
     },
 ];
-
-/// The sign-in page has no script (`shell.rs`): the browser's bundle does not contain it.
-#[cfg(not(feature = "ssr"))]
-#[component]
-fn SignInPage() -> impl IntoView {}
 
 /// A server function: a row of [`SERVER_FUNCTIONS`].
 #[cfg(feature = "ssr")]

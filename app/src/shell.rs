@@ -7,7 +7,10 @@ use std::sync::LazyLock;
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
-use crate::{pages::App, ssr};
+use crate::{
+    pages::{App, PAGES},
+    ssr,
+};
 pub use shape::with_shape;
 
 /// The icons of `components/icon.rs`: in the document, so that the browser's bundle does not contain them.
@@ -30,7 +33,7 @@ pub fn shell() -> impl IntoView {
         .collect_view();
     // No preload: the page works without the script, and styles are needed first.
     let scripts = (bundle.script.clone().zip(bundle.wasm.clone()))
-        .filter(|_| ssr::page_has_script())
+        .filter(|_| page_has_script())
         .map(|(script, wasm)| {
             let start = start_script(&script, &wasm);
             view! { <script type="module" nonce=nonce.clone() inner_html=start></script> }
@@ -53,6 +56,13 @@ pub fn shell() -> impl IntoView {
             </body>
         </html>
     }
+}
+
+/// Whether the browser hydrates the page that is being rendered.
+fn page_has_script() -> bool {
+    let path = ssr::page_path().unwrap_or_default();
+    let page = PAGES.iter().find(|page| page.is_shown_at(&path));
+    page.is_none_or(|page| page.has_script)
 }
 
 /// `start.js` as it is sent, without comments and indentation.

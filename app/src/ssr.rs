@@ -169,10 +169,10 @@ pub fn set_not_found() {
     }
 }
 
-/// Whether the page has a script. The sign-in page is a plain form and has none.
+/// The path of the page that is being rendered.
 #[must_use]
-pub fn page_has_script() -> bool {
-    use_context::<Parts>().is_none_or(|parts| parts.uri.path() != urls::SIGN_IN)
+pub fn page_path() -> Option<String> {
+    use_context::<Parts>().map(|parts| parts.uri.path().to_owned())
 }
 
 /// Sets the `Content-Security-Policy` of the response.
@@ -194,6 +194,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::TenantNeeded | ErrorCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::KeyLimitReached
+        | ErrorCode::GroupInUse
         | ErrorCode::KeyRevoked
         | ErrorCode::Conflict
         | ErrorCode::AlreadyDone => StatusCode::CONFLICT,

@@ -6,6 +6,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub const API_KEYS: &str = "/tenant-api-keys";
 /// The form that creates a key.
 pub const GENERATE: &str = "/tenant-api-keys/new";
+/// The audit log of a tenant.
+pub const AUDIT_LOG: &str = "/audit-log";
+/// The events that a page of the audit log selects, as a CSV file.
+pub const AUDIT_LOG_CSV: &str = "/audit-log/export.csv";
+/// The same as JSON Lines.
+pub const AUDIT_LOG_JSON_LINES: &str = "/audit-log/export.jsonl";
+/// The events that belong to no tenant.
+pub const INSTALLATION_LOG: &str = "/installation-log";
 /// The user's own page, and the target of its form, which changes the password.
 pub const ACCOUNT: &str = "/account";
 /// The sign-in page, and the target of its form.

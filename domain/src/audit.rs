@@ -10,6 +10,7 @@ use crate::{
     group::AuthorizationGroup,
     id::{EventId, GroupId, InvalidId, KeyId, TenantId, UserId},
     page,
+    propagation::Propagation,
     tenant::Tenant,
     user::User,
 };
@@ -48,6 +49,10 @@ actions! {
     GroupCreated = "authorization_group.created",
     /// A group's permissions were replaced.
     GroupPermissionsChanged = "authorization_group.permissions_changed",
+    /// A group got another name.
+    GroupRenamed = "authorization_group.renamed",
+    /// A group was deleted.
+    GroupDeleted = "authorization_group.deleted",
     /// A tenant was made.
     TenantCreated = "tenant.created",
     /// A tenant's key limit was changed.
@@ -168,8 +173,8 @@ pub struct AuditQuery {
     pub action: Option<AuditAction>,
     /// Only events by this actor.
     pub actor: Option<AuditedActor>,
-    /// Only events about this key.
-    pub key_id: Option<KeyId>,
+    /// Only events about one of these keys; none where the list is empty.
+    pub keys: Option<Vec<KeyId>>,
     /// Only events at this time or later.
     pub from: Option<DateTime<Utc>>,
     /// Only events before this time.
@@ -185,7 +190,7 @@ impl Default for AuditQuery {
         Self {
             action: None,
             actor: None,
-            key_id: None,
+            keys: None,
             from: None,
             to: None,
             limit: page::DEFAULT_LIMIT,
@@ -236,4 +241,41 @@ pub struct AuditEvent {
     /// The client address; `null` at the command line and if it was unknown.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub client_ip: Option<String>,
+}
+
+/// An event as the pages and exports show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// The event.
+    #[serde(flatten)]
+    pub event: AuditEvent,
+    /// The tenant that the event belongs to; `None` for the installation's.
+    #[serde(skip)]
+    pub tenant_id: Option<TenantId>,
+    /// When the change was in effect on every replica; `None` on SQLite, for an event that changes no verdict, and where the server
+    /// stopped between the change and its receipt.
+    pub receipt: Option<EventReceipt>,
+}
+
+/// When a change was in effect everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventReceipt {
+    /// The time, UTC.
+    pub at: DateTime<Utc>,
+    /// On how many replicas, and how long after the commit.
+    #[serde(flatten)]
+    pub propagation: Propagation,
+}
+
+/// One page of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditPage {
+    /// Newest first.
+    pub entries: Vec<AuditEntry>,
+    /// The position of the first entry in the list, from 1; `None` where the page was opened in the middle.
+    pub first: Option<u64>,
+    /// The cursor of the older page; `None` at the end.
+    pub next_cursor: Option<String>,
+    /// The cursor of the newer page; `None` at the beginning.
+    pub previous_cursor: Option<String>,
 }

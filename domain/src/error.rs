@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::key::verdict::Refusal;
+use crate::{group::KeyRef, key::verdict::Refusal};
 
 /// A broken rule of one field of the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,14 @@ pub enum Error {
     KeyLimitReached {
         /// The tenant's key limit.
         limit: u32,
+    },
+    /// Keys that are not revoked have the group, so it cannot be deleted.
+    #[error("{keys} keys have the group")]
+    GroupInUse {
+        /// How many.
+        keys: u64,
+        /// The first ten by name.
+        named: Vec<KeyRef>,
     },
     /// A revoked key cannot be edited or rotated.
     #[error("the key is revoked")]

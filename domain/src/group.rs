@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
-use crate::{id::GroupId, permission::PermissionSet};
+use crate::{
+    id::{GroupId, KeyId},
+    permission::PermissionSet,
+};
 
 /// The type of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +54,9 @@ pub struct AuthorizationGroup {
     pub kind: GroupType,
     /// The permissions of its keys.
     pub permissions: PermissionSet,
+    /// Counts the group's changes.
+    #[serde(skip)]
+    pub version: i64,
 }
 
 /// The group of a key.
@@ -61,4 +67,49 @@ pub struct GroupRef {
     pub id: GroupId,
     /// The name.
     pub name: String,
+}
+
+/// A key as a list names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRef {
+    /// Its identifier.
+    pub id: KeyId,
+    /// Its name.
+    pub name: String,
+}
+
+/// How many keys have a group. Revoked keys do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupKeys {
+    /// Keys that are not revoked.
+    pub active: u64,
+    /// Those of them that were used in the last 7 days.
+    pub used_lately: u64,
+}
+
+/// The keys that a change of a group concerns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupEffect {
+    /// How many.
+    pub keys: GroupKeys,
+    /// The first ten by name.
+    pub named: Vec<KeyRef>,
+}
+
+impl GroupEffect {
+    /// A sentence, such as "14 keys have this group; 9 of them were used in the last 7 days."
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match (self.keys.active, self.keys.used_lately) {
+            (0, _) => "No key has this group.".to_owned(),
+            (1, 0) => "1 key has this group; it was not used in the last 7 days.".to_owned(),
+            (1, _) => "1 key has this group; it was used in the last 7 days.".to_owned(),
+            (keys, 1) => {
+                format!("{keys} keys have this group; 1 of them was used in the last 7 days.")
+            }
+            (keys, used) => {
+                format!("{keys} keys have this group; {used} of them were used in the last 7 days.")
+            }
+        }
+    }
 }

@@ -31,6 +31,7 @@ pub mod restore;
 pub mod scope;
 pub mod sessions;
 pub mod sign_in;
+pub mod tenant_users;
 pub mod tenants;
 #[cfg(test)]
 #[path = "../tests/support/test_store.rs"]
@@ -153,10 +154,22 @@ impl Store {
         groups::Groups::new(&self.inner, scope)
     }
 
-    /// The audit trail of one tenant.
+    /// The people of one tenant.
     #[must_use]
-    pub fn audit<'a>(&'a self, scope: &'a TenantScope) -> audit::AuditTrail<'a> {
-        audit::AuditTrail::new(&self.inner, scope)
+    pub fn tenant_users<'a>(&'a self, scope: &'a TenantScope) -> tenant_users::TenantUsers<'a> {
+        tenant_users::TenantUsers::new(&self.inner, scope)
+    }
+
+    /// The audit log of one tenant.
+    #[must_use]
+    pub fn audit<'a>(&'a self, scope: &'a TenantScope) -> audit::AuditLog<'a> {
+        audit::AuditLog::of_tenant(&self.inner, scope)
+    }
+
+    /// The audit events that belong to no tenant, and the changes of tenants.
+    #[must_use]
+    pub fn installation_log(&self, operator: &OperatorScope) -> audit::AuditLog<'_> {
+        audit::AuditLog::of_installation(&self.inner, operator)
     }
 
     /// Sessions of people.

@@ -8,6 +8,7 @@ pub(crate) mod document;
 mod entity_tag;
 pub(crate) mod error;
 pub(crate) mod forward_auth;
+mod group_body;
 mod input;
 mod json;
 mod key_body;

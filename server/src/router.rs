@@ -34,8 +34,8 @@ use crate::{
     caller::Caller,
     health,
     pages::{
-        home, key_forms, page_reports, password, render, server_functions::run_server_function,
-        sign_in, sign_out,
+        audit_export, home, key_forms, page_reports, password, render,
+        server_functions::run_server_function, sign_in, sign_out,
     },
     request_id::set_route,
     route_guard::{BodyPolicy, Requirement, RouteGuard, guard_request},
@@ -132,6 +132,26 @@ pub fn routes() -> Vec<Route> {
             routes!(authorization_groups::list_authorization_groups),
         ),
         api(
+            "/api/v1/authorization-groups",
+            Key(Some("authorization-groups:write")),
+            routes!(authorization_groups::create_authorization_group),
+        ),
+        api(
+            "/api/v1/authorization-groups/{id}",
+            Key(Some("authorization-groups:read")),
+            routes!(authorization_groups::read_authorization_group),
+        ),
+        api(
+            "/api/v1/authorization-groups/{id}",
+            Key(Some("authorization-groups:write")),
+            routes!(authorization_groups::update_authorization_group),
+        ),
+        api(
+            "/api/v1/authorization-groups/{id}",
+            Key(Some("authorization-groups:write")),
+            routes!(authorization_groups::delete_authorization_group),
+        ),
+        api(
             "/api/v1/audit-events",
             Key(Some("audit-log:read")),
             routes!(audit_events::list_audit_events),
@@ -171,6 +191,16 @@ pub fn routes() -> Vec<Route> {
         // Reports of pages in the browser.
         post(PAGE_REPORTS, Anyone, page_reports::report),
         get("/", Anyone, home::redirect_home),
+        get(
+            app::urls::AUDIT_LOG_CSV,
+            KeyManager,
+            audit_export::export_csv,
+        ),
+        get(
+            app::urls::AUDIT_LOG_JSON_LINES,
+            KeyManager,
+            audit_export::export_json_lines,
+        ),
         // People: the pages' forms, sent without a script.
         post("/account", SignedIn, password::change_password),
         post("/tenant-api-keys/new", KeyManager, key_forms::generate),

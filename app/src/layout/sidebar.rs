@@ -97,6 +97,11 @@ fn nav(
     })
 }
 
+/// A page without script is loaded from the server.
+fn external(page: &Page) -> Option<&'static str> {
+    (!page.has_script).then_some("external")
+}
+
 /// The links of a section that the role may open.
 fn links(
     pages: &'static [Page],
@@ -121,7 +126,7 @@ fn links(
             };
             let current = move || path.with(|path| page.contains(path)).then_some("page");
             view! {
-                <a href=href aria-current=current><Icon name=entry.icon />{entry.label}</a>
+                <a href=href rel=external(page) aria-current=current><Icon name=entry.icon />{entry.label}</a>
             }
         })
         .collect()

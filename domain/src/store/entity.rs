@@ -8,6 +8,7 @@ pub(crate) mod api_key;
 pub(crate) mod api_key_count;
 pub(crate) mod archived_api_key;
 pub(crate) mod audit_event;
+pub(crate) mod audit_receipt;
 pub(crate) mod authorization_group;
 pub(crate) mod idempotent_request;
 pub(crate) mod key_state_change;

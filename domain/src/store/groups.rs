@@ -1,5 +1,10 @@
 //! Authorization groups of one tenant.
 
+mod edit;
+mod effect;
+
+pub use edit::GroupChanges;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
@@ -162,8 +167,16 @@ impl<'a> Groups<'a> {
             created_at: Set(now),
             updated_at: Set(now),
             version: Set(1),
+            deleted_at: Set(None),
         };
         let created = self.database.write(Write::Plain, async |transaction| {
+            self.check_given(
+                transaction,
+                &PermissionSet::default(),
+                &new.permissions,
+                now,
+            )
+            .await?;
             let inserted = group.insert(transaction).await;
             let row = inserted.map_err(|error| match error.sql_err() {
                 Some(SqlErr::UniqueConstraintViolation(_)) => Error::AlreadyExists {
@@ -256,9 +269,11 @@ struct Position {
     group: String,
 }
 
-/// The base of every query for groups.
+/// The base of every query for groups: those of the tenant that are not deleted.
 fn in_tenant(tenant: TenantId) -> Select<row::Entity> {
-    row::Entity::find().filter(row::Column::TenantId.eq(tenant.as_uuid()))
+    row::Entity::find()
+        .filter(row::Column::TenantId.eq(tenant.as_uuid()))
+        .filter(row::Column::DeletedAt.is_null())
 }
 
 async fn find_row(
@@ -293,5 +308,6 @@ pub(crate) fn from_row(row: row::Model) -> Result<AuthorizationGroup, Error> {
         kind: row.kind.parse().map_err(|_| damaged("group type"))?,
         permissions: serde_json::from_str(&row.permissions)
             .map_err(|_| damaged("set of permissions"))?,
+        version: row.version,
     })
 }

@@ -12,6 +12,7 @@ mod m0010_replica_places;
 mod m0012_refusal_addresses;
 mod m0013_revocations;
 mod m0014_unused_keys;
+mod m0015_console;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_refusal_addresses::Migration),
             Box::new(m0013_revocations::Migration),
             Box::new(m0014_unused_keys::Migration),
+            Box::new(m0015_console::Migration),
         ]
     }
 }

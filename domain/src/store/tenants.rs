@@ -1,5 +1,9 @@
 //! Tenants, for an operator.
 
+mod page;
+
+pub use page::TenantQuery;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
@@ -15,6 +19,7 @@ use super::{
     connection::Database,
     entity::{api_key, tenant},
     error::damaged,
+    keys::lowered,
     random,
     scope::{OperatorScope, TenantScope},
     write::Write,
@@ -148,6 +153,7 @@ impl<'a> Tenants<'a> {
         let row = tenant::ActiveModel {
             id: Set(random::identifier()),
             slug: Set(slug.as_str().to_owned()),
+            name_lower: Set(lowered(&name)),
             name: Set(name),
             key_limit: Set(i64::from(key_limit)),
             suspended_at: Set(None),

@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 use tokio::task::{JoinError, JoinHandle};
+use uuid::Uuid;
 
 use super::{
+    audit::receipt,
     change_line::ChangeLine,
     connection::{Database, WriteTransaction},
     deadline::{DATABASE_TIMEOUT, with_timeout},
@@ -188,10 +190,18 @@ impl Database {
                 let reader = self.checks().clone();
                 let health = Arc::clone(&self.writer().health);
                 tokio::spawn(async move {
+                    let events = report.event_ids();
+                    let connection = reader.clone();
                     let ended = end_on_postgres(transaction, kind, ending, limit, reader, replica)
                         .await
                         .inspect_err(|error| health.failed(error));
                     report.ended(&ended);
+                    if let (Ok(Some(propagation)), Ending::Commit, false) =
+                        (&ended, ending, events.is_empty())
+                    {
+                        // The response does not wait for the receipt.
+                        tokio::spawn(receipt::record(connection, events, *propagation));
+                    }
                     ended
                 })
             }
@@ -292,6 +302,11 @@ impl Report {
             outcome: None,
             caller_is_gone: false,
         })))
+    }
+
+    fn event_ids(&self) -> Vec<Uuid> {
+        let pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.lines.iter().map(|line| line.event_id).collect()
     }
 
     fn ended(&self, result: &Result<Option<Propagation>, Error>) {

@@ -116,7 +116,7 @@ async fn the_last_revoked_keys_stay_listed_and_archived_ones_stay_refused() {
         let gone = of_acme.get(archived, fixture.now).await;
         assert!(matches!(gone, Err(Error::NotFound(_))), "{gone:?}");
         let query = AuditQuery {
-            key_id: Some(archived),
+            keys: Some(vec![archived]),
             ..AuditQuery::default()
         };
         let events = fixture.store.audit(&scope).list(&query).await.unwrap();

@@ -133,7 +133,7 @@ async fn the_audit_log_is_filtered_and_paged() {
         let everything = AuditQuery::default();
         assert_eq!(list(everything.clone()).await, all);
         let of_key = |key_id| AuditQuery {
-            key_id: Some(key_id),
+            keys: Some(vec![key_id]),
             ..AuditQuery::default()
         };
         assert_eq!(list(of_key(made[2])).await.len(), 2);

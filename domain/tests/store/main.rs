@@ -5,8 +5,10 @@ mod test_store;
 
 mod archive;
 mod audit;
+mod audit_log;
 mod backup;
 mod consecutive_failures;
+mod group_edits;
 mod groups;
 mod idempotency;
 mod key_cursors;

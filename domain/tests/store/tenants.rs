@@ -5,7 +5,7 @@ use domain::{
     Error, FieldError,
     actor::ActorKind,
     audit::AuditAction,
-    store::tenants::NewTenant,
+    store::tenants::{NewTenant, TenantQuery},
     tenant::{KeyQuota, MAX_KEY_LIMIT},
 };
 use serde_json::json;
@@ -240,6 +240,51 @@ async fn tenants_are_listed_by_name_with_the_number_of_unrevoked_keys() {
                 ("zeta".to_owned(), KeyQuota { used: 0, limit: 10 }),
             ]
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_list_of_tenants_is_searched_and_paged() {
+    on_every_database(async |fixture| {
+        for slug in ["acme", "acme-two", "globex", "initech", "umbrella"] {
+            fixture.tenant(slug).await;
+        }
+        let operator = fixture.store.as_cli();
+        let tenants = fixture.store.tenants(&operator);
+        let mut query = TenantQuery {
+            limit: 2,
+            ..TenantQuery::default()
+        };
+        let mut walked = Vec::new();
+        loop {
+            let page = tenants.page(&query).await.unwrap();
+            walked.extend(
+                page.items
+                    .into_iter()
+                    .map(|(tenant, _)| tenant.slug.to_string()),
+            );
+            query.cursor = page.next_cursor;
+            if query.cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(
+            walked,
+            ["acme", "acme-two", "globex", "initech", "umbrella"]
+        );
+        let search = |text: &str| TenantQuery {
+            search: text.to_owned(),
+            ..TenantQuery::default()
+        };
+        for (text, found) in [("ACME", 2), ("bre", 1), ("%", 0), ("a\0", 0), ("", 5)] {
+            let page = tenants.page(&search(text)).await.unwrap();
+            assert_eq!(page.items.len(), found, "{text}");
+        }
+        let slugs = ["umbrella", "nobody", "acme"].map(|slug| slug.parse().unwrap());
+        let found = tenants.by_slugs(&slugs).await.unwrap();
+        let names: Vec<_> = found.iter().map(|tenant| tenant.slug.as_str()).collect();
+        assert_eq!(names, ["umbrella", "acme"]);
     })
     .await;
 }

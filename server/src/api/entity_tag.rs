@@ -14,7 +14,12 @@ use serde::Serialize;
 
 /// The entity tag of a key: its version, which administrators' changes increment and use does not.
 fn etag_of(key: &ApiKey) -> HeaderValue {
-    HeaderValue::from_str(&tag(key.version))
+    etag(key.version)
+}
+
+/// The entity tag of a version.
+pub(crate) fn etag(version: i64) -> HeaderValue {
+    HeaderValue::from_str(&tag(version))
         .expect("a number between quotation marks is a header value")
 }
 
@@ -93,11 +98,17 @@ impl IfMatch {
     /// # Errors
     /// [`Error::Stale`] where none of the tags is that of `current`.
     pub(crate) fn expected_version(&self, current: &ApiKey) -> Result<Option<i64>, Error> {
+        self.expected(current.version)
+    }
+
+    /// The same for a thing of the version `current`.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] where none of the tags is that of `current`.
+    pub(crate) fn expected(&self, current: i64) -> Result<Option<i64>, Error> {
         match self {
             Self::Any => Ok(None),
-            Self::OneOf(versions) if versions.contains(&current.version) => {
-                Ok(Some(current.version))
-            }
+            Self::OneOf(versions) if versions.contains(&current) => Ok(Some(current)),
             Self::OneOf(_) => Err(Error::Stale),
         }
     }

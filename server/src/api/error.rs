@@ -75,6 +75,8 @@ kinds! {
         "Choose another name.";
     KEY_LIMIT_REACHED = CONFLICT, "key_limit_reached", "The tenant has as many keys as it may have",
         "Revoke a key, or ask the operator for a higher limit.";
+    GROUP_IN_USE = CONFLICT, "group_in_use", "Keys have the authorization group",
+        "Give the keys another group or revoke them first.";
     KEY_REVOKED = CONFLICT, "key_revoked", "The API key is revoked",
         "A revoked key cannot be changed: generate another one.";
     REQUEST_IN_FLIGHT = CONFLICT, "request_in_flight", "The same request is being worked on; ask again later",
@@ -150,6 +152,21 @@ impl From<&'static ProblemKind> for Problem {
     }
 }
 
+/// Names the keys that keep a group from being deleted.
+fn group_in_use(keys: u64, named: &[domain::group::KeyRef]) -> String {
+    let names: Vec<_> = named.iter().map(|key| key.name.as_str()).collect();
+    let more = keys.saturating_sub(named.len() as u64);
+    let rest = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!(
+        "These keys have the group: {}{rest}. Give them another group or revoke them first.",
+        names.join(", ")
+    )
+}
+
 impl Problem {
     fn from_refusal(refusal: &Refusal) -> Self {
         let kind = match refusal {
@@ -188,6 +205,10 @@ impl Problem {
                     KEY_LIMIT_REACHED.remedy
                 )),
                 ..KEY_LIMIT_REACHED.into()
+            },
+            Error::GroupInUse { keys, named } => Self {
+                detail: Some(group_in_use(keys, &named)),
+                ..GROUP_IN_USE.into()
             },
             Error::KeyRevoked => KEY_REVOKED.into(),
             Error::Stale => STALE.into(),

@@ -81,8 +81,9 @@ pub(crate) fn parse_audit_query(query: &str) -> Result<AuditQuery, Error> {
         actor: parameters.non_empty_text("actor", |text| {
             text.parse().map_err(|_| "Must be an identifier or cli")
         }),
-        key_id: parameters.non_empty_text("key_id", |text| {
-            text.parse().map_err(|_| "Must be an identifier")
+        keys: parameters.non_empty_text("key_id", |text| {
+            let key = text.parse().map_err(|_| "Must be an identifier")?;
+            Ok::<_, &str>(vec![key])
         }),
         from: parameters
             .non_empty_text("from", |text| parse_time(text, DayEdge::Start).ok_or(TIME)),

@@ -10,7 +10,7 @@ pub struct Model {
     pub id: Uuid,
     /// The tenant.
     pub tenant_id: Uuid,
-    /// The name, unique in its tenant.
+    /// The name, unique among the tenant's groups that are not deleted.
     pub name: String,
     /// A word of `GroupType`.
     pub kind: String,
@@ -23,6 +23,8 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
     /// The number of changes, from 1.
     pub version: i64,
+    /// When the group was deleted. Its row stays for the revoked keys that refer to it.
+    pub deleted_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

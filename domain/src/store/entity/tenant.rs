@@ -13,6 +13,8 @@ pub struct Model {
     pub slug: String,
     /// The displayed name.
     pub name: String,
+    /// The name in lower case, by which lists are sorted and searched.
+    pub name_lower: String,
     /// Largest number of keys that are not revoked.
     pub key_limit: i64,
     /// The time since when its keys are refused.

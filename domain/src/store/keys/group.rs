@@ -22,6 +22,9 @@ pub(super) async fn group_for_keys(
 ) -> Result<Result<GroupRef, FieldError>, Error> {
     let name = name_of(keys, id)
         .filter(Column::Kind.eq(GroupType::TenantApiKey.as_str()))
+        .filter(Column::DeletedAt.is_null())
+        // Until the key has the group, the group cannot be deleted.
+        .lock_shared()
         .into_tuple()
         .one(connection)
         .await?;

@@ -30,7 +30,7 @@ impl Keys<'_> {
     ///
     /// # Errors
     /// [`Error::ActorRefused`].
-    pub(super) async fn own_grant(
+    pub(in crate::store) async fn own_grant(
         &self,
         transaction: &DatabaseTransaction,
         now: DateTime<Utc>,

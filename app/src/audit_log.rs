@@ -1,0 +1,333 @@
+//! The audit log of a tenant and the log of the installation: pages without script.
+
+pub mod query;
+pub mod wording;
+
+pub mod entry;
+pub mod filter_form;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{
+    audit::{AuditEntry, AuditPage, AuditQuery},
+    id::KeyId,
+    key::query::KeyQuery,
+    store::{Store, TenantScope},
+    user::User,
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use self::query::AuditLogQuery;
+use crate::{
+    components::{Breadcrumb, Icon},
+    current_tenant::use_tenant,
+    error::AppError,
+    page::MenuSection,
+    ssr,
+    status_pages::Failure,
+    urls, words,
+};
+
+/// Keys that a search may stand for. More of them match only what the list of keys finds first.
+const KEYS_BY_SEARCH: u32 = 25;
+
+/// People in the filter by actor.
+const ACTORS: u64 = 100;
+
+/// Whose events a page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// One tenant's.
+    Tenant,
+    /// The installation's.
+    Installation,
+}
+
+impl Subject {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Tenant => urls::AUDIT_LOG,
+            Self::Installation => urls::INSTALLATION_LOG,
+        }
+    }
+}
+
+/// A page of events with what its filters offer.
+#[derive(Clone, Debug)]
+struct Events {
+    page: AuditPage,
+    /// People of the tenant, for the filter.
+    actors: Vec<User>,
+    /// The key that a filter by identifier names, where it exists.
+    key_name: Option<String>,
+    now: DateTime<Utc>,
+}
+
+/// The audit log of a tenant.
+#[component]
+pub fn AuditLogPage() -> impl IntoView {
+    view! { <LogPage subject=Subject::Tenant /> }
+}
+
+/// The events that belong to no tenant, for super users.
+#[component]
+pub fn InstallationLogPage() -> impl IntoView {
+    view! { <LogPage subject=Subject::Installation /> }
+}
+
+#[component]
+fn LogPage(subject: Subject) -> impl IntoView {
+    let parameters = use_query_map().get_untracked();
+    let named = parameters.get("tenant");
+    let query = AuditLogQuery::new(|name| parameters.get(name));
+    view! {
+        <Suspense>
+            {Suspend::new(async move {
+                let events = ssr::answer(read_events(subject, query.clone(), named)).await;
+                match events {
+                    Err(error) => view! { <Failure error /> }.into_any(),
+                    Ok(events) => view! { <Log subject query events /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+async fn read_events(
+    subject: Subject,
+    query: AuditLogQuery,
+    tenant: Option<String>,
+) -> Result<Events, AppError> {
+    let request = ssr::request()?;
+    let (store, now) = (&request.store, request.now);
+    match subject {
+        Subject::Tenant => {
+            let scope = ssr::tenant_request_of(&request, tenant.as_deref())
+                .await?
+                .scope;
+            let log = store.audit(&scope);
+            let mut wanted = query_of(store, &scope, &query, now).await?;
+            if let Some(event) = query.event {
+                let found = log.find(event).await?;
+                wanted.cursor = Some(domain::store::audit::AuditLog::cursor_at(&found.event)?);
+            }
+            let page = log.page(&wanted).await?;
+            let actors = store.tenant_users(&scope).list(ACTORS).await?;
+            let key_name = match query.key_id {
+                Some(id) => page
+                    .entries
+                    .iter()
+                    .find(|entry| entry.event.target.id == Some(id.as_uuid()))
+                    .map(|entry| entry.event.target.name.clone()),
+                None => None,
+            };
+            Ok(Events {
+                page,
+                actors,
+                key_name,
+                now,
+            })
+        }
+        Subject::Installation => {
+            let user = ssr::signed_in(&request).await?;
+            let operator = user
+                .operator()
+                .ok_or_else(|| AppError::new(crate::error::ErrorCode::Forbidden))?;
+            let log = store.installation_log(&operator);
+            let mut wanted = query.to_query(None);
+            if let Some(event) = query.event {
+                let found = log.find(event).await?;
+                wanted.cursor = Some(domain::store::audit::AuditLog::cursor_at(&found.event)?);
+            }
+            let page = log.page(&wanted).await?;
+            Ok(Events {
+                page,
+                actors: Vec::new(),
+                key_name: None,
+                now,
+            })
+        }
+    }
+}
+
+/// The query of the store for the filters of a URL. A search is resolved to keys first, so that each filter has an index.
+///
+/// # Errors
+/// Those of the list of keys.
+pub async fn query_of(
+    store: &Store,
+    scope: &TenantScope,
+    query: &AuditLogQuery,
+    now: DateTime<Utc>,
+) -> Result<AuditQuery, AppError> {
+    let keys = if query.q.is_empty() {
+        None
+    } else {
+        Some(keys_matching(store, scope, &query.q, now).await?)
+    };
+    Ok(query.to_query(keys))
+}
+
+async fn keys_matching(
+    store: &Store,
+    scope: &TenantScope,
+    q: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<KeyId>, AppError> {
+    if let Ok(id) = q.parse() {
+        return Ok(vec![id]);
+    }
+    let search = KeyQuery {
+        q: q.to_owned(),
+        limit: KEYS_BY_SEARCH,
+        ..KeyQuery::default()
+    };
+    let found = store.keys(scope).list(&search, now).await?;
+    Ok(found.items.into_iter().map(|key| key.id).collect())
+}
+
+#[component]
+fn Log(subject: Subject, query: AuditLogQuery, events: Events) -> impl IntoView {
+    let tenant = use_tenant();
+    let (title, about) = match subject {
+        Subject::Tenant => (
+            "Audit Log",
+            "Every change, who made it and from where. Nothing here can be edited or deleted.",
+        ),
+        Subject::Installation => (
+            "Installation Log",
+            "Sign-ins of super users, refused sign-ins of unknown accounts, and changes of tenants.",
+        ),
+    };
+    let exports = (subject == Subject::Tenant).then(|| {
+        let filters = query.from_start();
+        let csv = filters.url(&tenant.get_untracked(), urls::AUDIT_LOG_CSV);
+        let lines = filters.url(&tenant.get_untracked(), urls::AUDIT_LOG_JSON_LINES);
+        view! {
+            <div class="key-buttons">
+                <a class="button" href=csv rel="external" download><Icon name="download" />"Export CSV"</a>
+                <a class="button" href=lines rel="external" download>
+                    <Icon name="download" />"Export JSON Lines"
+                </a>
+            </div>
+        }
+    });
+    let Events {
+        page,
+        actors,
+        key_name,
+        now,
+    } = events;
+    let list = list(subject, &query, &page, now);
+    let pager = pager(subject, &query, &page);
+    let section = match subject {
+        Subject::Tenant => MenuSection::DataAndMonitoring,
+        Subject::Installation => MenuSection::Operator,
+    };
+    view! {
+        <Title text=format!("{title} – Latchkey") />
+        <div class="page">
+            <Breadcrumb section page=title />
+            <header class="page-header">
+                <div>
+                    <h1 tabindex="-1">{title}</h1>
+                    <div class="page-meta"><span>{about}</span></div>
+                </div>
+                {exports}
+            </header>
+            {filter_form::filter_form(subject, &query, actors, key_name)}
+            {list}
+            {pager}
+        </div>
+    }
+}
+
+/// The entries under the heading of their day.
+fn list(subject: Subject, query: &AuditLogQuery, page: &AuditPage, now: DateTime<Utc>) -> AnyView {
+    if page.entries.is_empty() {
+        return empty(subject, query);
+    }
+    let mut days: Vec<(NaiveDate, Vec<AuditEntry>)> = Vec::new();
+    for entry in &page.entries {
+        let day = entry.event.at.date_naive();
+        match days.last_mut() {
+            Some((last, entries)) if *last == day => entries.push(entry.clone()),
+            _ => days.push((day, vec![entry.clone()])),
+        }
+    }
+    days.into_iter()
+        .map(|(day, entries)| {
+            let entries = entries
+                .into_iter()
+                .map(|entry| {
+                    let open = query.event == Some(entry.event.id);
+                    entry::entry(subject, query, &entry, open)
+                })
+                .collect_view();
+            view! {
+                <h2 class="day-title">{day_title(day, now.date_naive())}</h2>
+                {entries}
+            }
+        })
+        .collect_view()
+        .into_any()
+}
+
+fn empty(subject: Subject, query: &AuditLogQuery) -> AnyView {
+    let tenant = use_tenant();
+    if query.filters() {
+        let href = tenant.get_untracked().url(subject.path());
+        view! {
+            <section class="empty">
+                <h2>"No event matches these filters"</h2>
+                <a class="button" href=href>"Clear all filters"</a>
+            </section>
+        }
+        .into_any()
+    } else {
+        view! {
+            <section class="empty">
+                <h2>"No events yet"</h2>
+                <p>"Each change is listed here with who made it, and from where."</p>
+            </section>
+        }
+        .into_any()
+    }
+}
+
+/// `Today, 24 Nov 2026`.
+fn day_title(day: NaiveDate, today: NaiveDate) -> String {
+    let date = words::date(day);
+    match today.signed_duration_since(day).num_days() {
+        0 => format!("Today, {date}"),
+        1 => format!("Yesterday, {date}"),
+        _ => date,
+    }
+}
+
+fn pager(subject: Subject, query: &AuditLogQuery, page: &AuditPage) -> impl IntoView {
+    let tenant = use_tenant().get_untracked();
+    let way = |label: &'static str, cursor: &Option<String>| match cursor {
+        Some(cursor) => {
+            let href = query.at(Some(cursor.clone())).url(&tenant, subject.path());
+            view! { <a class="button button-s" href=href>{label}</a> }.into_any()
+        }
+        None => view! { <button class="button button-s" type="button" disabled>{label}</button> }
+            .into_any(),
+    };
+    let range = page.first.map(|first| {
+        let last = first + page.entries.len() as u64 - 1;
+        format!("Events {}–{}", words::grouped(first), words::grouped(last))
+    });
+    let previous = way("Previous", &page.previous_cursor);
+    let next = way("Next", &page.next_cursor);
+    (!page.entries.is_empty()).then(|| {
+        view! {
+            <nav class="pager" aria-label="Pages">
+                <span>{range}</span>
+                <span class="pager-links">{previous}{next}</span>
+            </nav>
+        }
+    })
+}

@@ -1,0 +1,234 @@
+//! Audit events in words: a sentence for each action, a label for each field, and how a value reads.
+
+use domain::{
+    actor::{ActorKind, ActorRef},
+    audit::{AuditAction, AuditEvent},
+};
+use serde_json::Value;
+
+/// An event as a sentence, in pieces: names are emphasised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Plain text.
+    Text(String),
+    /// A name.
+    Name(String),
+}
+
+/// A changed field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The field, e.g. `IP Allowlist`.
+    pub label: String,
+    /// The value before; `None` for a value that was not there before.
+    pub before: Option<String>,
+    /// The value after; `None` for one that is gone.
+    pub after: Option<String>,
+}
+
+/// The action in the infinitive, for the filter.
+#[must_use]
+pub const fn action_label(action: AuditAction) -> &'static str {
+    match action {
+        AuditAction::ApiKeyCreated => "Key generated",
+        AuditAction::ApiKeyUpdated => "Key edited",
+        AuditAction::ApiKeyRotated => "Key rotated",
+        AuditAction::ApiKeyRevoked => "Key revoked",
+        AuditAction::GroupCreated => "Group created",
+        AuditAction::GroupPermissionsChanged => "Group’s permissions changed",
+        AuditAction::GroupRenamed => "Group renamed",
+        AuditAction::GroupDeleted => "Group deleted",
+        AuditAction::TenantCreated => "Tenant created",
+        AuditAction::TenantLimitChanged => "Key limit changed",
+        AuditAction::TenantSuspended => "Tenant suspended",
+        AuditAction::TenantResumed => "Tenant resumed",
+        AuditAction::UserCreated => "User created",
+        AuditAction::UserPasswordChanged => "Password changed",
+        AuditAction::UserDisabled => "User disabled",
+        AuditAction::SignedIn => "Signed in",
+        AuditAction::SignedOut => "Signed out",
+        AuditAction::SignInRefused => "Sign-ins refused",
+    }
+}
+
+/// The icon of an action in `components/icons.svg`.
+#[must_use]
+pub const fn icon(action: AuditAction) -> &'static str {
+    match action {
+        AuditAction::ApiKeyCreated | AuditAction::TenantCreated => "plus",
+        AuditAction::ApiKeyUpdated => "pencil",
+        AuditAction::ApiKeyRotated => "rotate",
+        AuditAction::ApiKeyRevoked => "trash",
+        AuditAction::GroupCreated
+        | AuditAction::GroupPermissionsChanged
+        | AuditAction::GroupRenamed
+        | AuditAction::GroupDeleted => "shield",
+        AuditAction::TenantLimitChanged | AuditAction::TenantResumed => "building",
+        AuditAction::TenantSuspended | AuditAction::SignInRefused => "alert",
+        AuditAction::UserCreated | AuditAction::UserPasswordChanged | AuditAction::UserDisabled => {
+            "user"
+        }
+        AuditAction::SignedIn | AuditAction::SignedOut => "exit",
+    }
+}
+
+/// Who did it, as a sentence begins.
+fn actor(actor: &ActorRef) -> Vec<Piece> {
+    match actor.kind {
+        ActorKind::Cli => vec![Piece::Text("An operator at the command line".to_owned())],
+        ActorKind::ApiKey => vec![
+            Piece::Text("Key ".to_owned()),
+            Piece::Name(actor.name.clone()),
+        ],
+        ActorKind::User => vec![Piece::Name(actor.name.clone())],
+    }
+}
+
+/// The event as a sentence.
+#[must_use]
+pub fn sentence(event: &AuditEvent) -> Vec<Piece> {
+    let name = || Piece::Name(event.target.name.clone());
+    let text = |text: &str| Piece::Text(text.to_owned());
+    let is_own = event.actor.id.is_some() && event.actor.id == event.target.id;
+    if event.action == AuditAction::SignInRefused {
+        let mut pieces = vec![text("Refused sign-ins for "), name()];
+        if let Some(count) = event.changes["failures"]["after"].as_u64() {
+            pieces.push(Piece::Text(format!(": {count}")));
+        }
+        return pieces;
+    }
+    let mut pieces = actor(&event.actor);
+    let rest = match event.action {
+        AuditAction::ApiKeyCreated => vec![text(" generated "), name()],
+        AuditAction::ApiKeyUpdated => vec![text(" edited "), name()],
+        AuditAction::ApiKeyRotated if is_own => vec![text(" rotated its own secret")],
+        AuditAction::ApiKeyRotated => vec![text(" rotated the secret of "), name()],
+        AuditAction::ApiKeyRevoked => vec![text(" revoked "), name()],
+        AuditAction::GroupCreated => vec![text(" created the group "), name()],
+        AuditAction::GroupPermissionsChanged => vec![text(" changed the group "), name()],
+        AuditAction::GroupRenamed => vec![text(" renamed the group "), name()],
+        AuditAction::GroupDeleted => vec![text(" deleted the group "), name()],
+        AuditAction::TenantCreated => vec![text(" created the tenant "), name()],
+        AuditAction::TenantLimitChanged => vec![text(" changed the key limit of "), name()],
+        AuditAction::TenantSuspended => vec![text(" suspended the tenant "), name()],
+        AuditAction::TenantResumed => vec![text(" resumed the tenant "), name()],
+        AuditAction::UserCreated => vec![text(" created the user "), name()],
+        AuditAction::UserPasswordChanged if is_own => vec![text(" changed their own password")],
+        AuditAction::UserPasswordChanged => vec![text(" changed the password of "), name()],
+        AuditAction::UserDisabled => vec![text(" disabled "), name()],
+        AuditAction::SignedIn => vec![text(" signed in")],
+        AuditAction::SignedOut => vec![text(" signed out")],
+        AuditAction::SignInRefused => vec![],
+    };
+    pieces.extend(rest);
+    pieces
+}
+
+/// The sentence without emphasis.
+#[must_use]
+pub fn sentence_text(event: &AuditEvent) -> String {
+    let pieces = sentence(event).into_iter();
+    pieces
+        .map(|piece| match piece {
+            Piece::Text(text) | Piece::Name(text) => text,
+        })
+        .collect()
+}
+
+/// The changed fields, in the order in which a form shows them.
+#[must_use]
+pub fn changes(event: &AuditEvent) -> Vec<Change> {
+    let Some(fields) = event.changes.as_object() else {
+        return Vec::new();
+    };
+    let mut changes: Vec<_> = fields
+        .iter()
+        .map(|(field, change)| {
+            let read = |side: &str| change.get(side).and_then(|value| value_text(field, value));
+            let change = Change {
+                label: label(field),
+                before: read("before"),
+                after: read("after"),
+            };
+            (position(field), change)
+        })
+        // A field that was empty and is empty says nothing.
+        .filter(|(_, change)| change.before.is_some() || change.after.is_some())
+        .collect();
+    changes.sort_by_key(|(position, _)| *position);
+    changes.into_iter().map(|(_, change)| change).collect()
+}
+
+const FIELDS: &[(&str, &str)] = &[
+    ("status", "Status"),
+    ("reason", "Reason"),
+    ("name", "Name"),
+    ("slug", "Slug"),
+    ("email", "Email"),
+    ("role", "Role"),
+    ("tenant", "Tenant"),
+    ("description", "Description"),
+    ("type", "Type"),
+    ("authorization_group", "Authorization Group"),
+    ("permissions", "Permissions"),
+    ("hint", "Secret"),
+    ("expires_on", "Expiration Date"),
+    ("ip_allowlist", "IP Allowlist"),
+    ("key_limit", "Key limit"),
+    ("suspended_at", "Suspended since"),
+    ("disabled_at", "Disabled since"),
+    ("deleted_at", "Deleted"),
+    ("failures", "Failures"),
+];
+
+fn position(field: &str) -> usize {
+    let known = FIELDS.iter().position(|(name, _)| *name == field);
+    known.unwrap_or(FIELDS.len())
+}
+
+fn label(field: &str) -> String {
+    match FIELDS.iter().find(|(name, _)| *name == field) {
+        Some((_, label)) => (*label).to_owned(),
+        None => {
+            let words = field.replace('_', " ");
+            let mut letters = words.chars();
+            letters.next().map_or_else(String::new, |first| {
+                first.to_uppercase().chain(letters).collect()
+            })
+        }
+    }
+}
+
+/// A value as text; `None` for an absent one.
+fn value_text(field: &str, value: &Value) -> Option<String> {
+    match value {
+        Value::Null => match field {
+            "expires_on" => Some("Never".to_owned()),
+            _ => None,
+        },
+        Value::Array(items) if items.is_empty() => match field {
+            "ip_allowlist" => Some("any address".to_owned()),
+            _ => Some("none".to_owned()),
+        },
+        Value::Array(items) => {
+            let texts: Vec<_> = items
+                .iter()
+                .filter_map(|item| value_text("", item))
+                .collect();
+            Some(texts.join(", "))
+        }
+        Value::Object(object) => match object.get("name") {
+            Some(Value::String(name)) => Some(name.clone()),
+            _ => Some(value.to_string()),
+        },
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(match (field, text.as_str()) {
+            ("status", "active") => "Active".to_owned(),
+            ("status", "revoked") => "Revoked".to_owned(),
+            _ => text.clone(),
+        }),
+        Value::Bool(true) => Some("yes".to_owned()),
+        Value::Bool(false) => Some("no".to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+    }
+}
