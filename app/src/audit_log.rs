@@ -84,7 +84,7 @@ fn LogPage(subject: Subject) -> impl IntoView {
     view! {
         <Suspense>
             {Suspend::new(async move {
-                let events = ssr::answer(read_events(subject, query.clone(), named)).await;
+                let events = ssr::respond(read_events(subject, query.clone(), named)).await;
                 match events {
                     Err(error) => view! { <Failure error /> }.into_any(),
                     Ok(events) => view! { <Log subject query events /> }.into_any(),

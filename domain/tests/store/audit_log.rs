@@ -24,7 +24,9 @@ async fn with_events(fixture: &TestStore, slug: &str) -> domain::store::TenantSc
     for number in 0..6 {
         let at = fixture.now + TimeDelta::seconds(number);
         let keys = fixture.store.keys(&scope);
-        keys.create(new_key("ERP", &group), at).await.unwrap();
+        keys.create(new_key("ERP", &group), at)
+            .await
+            .expect("a key");
     }
     scope
 }
@@ -190,16 +192,16 @@ async fn plan(fixture: &TestStore, sql: &str) -> String {
         sea_orm::DbBackend::Sqlite => format!("EXPLAIN QUERY PLAN {sql}"),
         _ => {
             connection
-                .execute_unprepared("SET enable_seqscan = off; SET enable_bitmapscan = off")
+                .execute_unprepared("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off")
                 .await
-                .unwrap();
+                .expect("a plan");
             format!("EXPLAIN {sql}")
         }
     };
     let rows = connection
         .query_all_raw(Statement::from_string(backend, explain))
         .await
-        .unwrap();
+        .expect("a plan");
     let column = if backend == sea_orm::DbBackend::Sqlite {
         "detail"
     } else {
@@ -207,7 +209,7 @@ async fn plan(fixture: &TestStore, sql: &str) -> String {
     };
     let lines: Vec<String> = rows
         .iter()
-        .map(|row| row.try_get("", column).unwrap())
+        .map(|row| row.try_get("", column).expect("a plan"))
         .collect();
     lines.join("\n").to_lowercase()
 }

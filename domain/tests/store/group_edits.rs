@@ -127,7 +127,7 @@ async fn a_group_of_a_key_that_is_not_revoked_cannot_be_deleted() {
             .await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
         let newest = fixture.store.audit(&scope).newest(2).await.unwrap();
-        assert_eq!(newest[1].action, AuditAction::GroupDeleted);
+        assert_eq!(newest[0].action, AuditAction::GroupDeleted);
     })
     .await;
 }

@@ -26,7 +26,7 @@ use crate::{
     },
     page,
     store::{
-        audit::AuditTrail,
+        audit::AuditLog,
         entity::{address_use, api_key, refusal, refusal_address},
     },
 };
@@ -124,12 +124,12 @@ impl Keys<'_> {
     pub async fn history(&self, id: KeyId, now: DateTime<Utc>) -> Result<Vec<AuditEvent>, Error> {
         self.get(id, now).await?;
         let query = AuditQuery {
-            key_id: Some(id),
+            keys: Some(vec![id]),
             limit: HISTORY,
             ..AuditQuery::default()
         };
-        let trail = AuditTrail::new(self.database, self.scope);
-        Ok(trail.list(&query).await?.items)
+        let log = AuditLog::of_tenant(self.database, self.scope);
+        Ok(log.list(&query).await?.items)
     }
 
     pub(super) fn accepted_by_day(
