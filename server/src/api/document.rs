@@ -82,10 +82,11 @@ impl Documented {
             (HttpMethod::Get, item.get),
             (HttpMethod::Post, item.post),
             (HttpMethod::Patch, item.patch),
+            (HttpMethod::Delete, item.delete),
         ]
         .into_iter()
         .find_map(|(method, operation)| Some((method, operation?)))
-        .expect("a handler of GET, POST or PATCH");
+        .expect("a handler of GET, POST, PATCH or DELETE");
         let documented = Self {
             method,
             path: own,
@@ -100,6 +101,7 @@ impl Documented {
         match self.method {
             HttpMethod::Post => Method::POST,
             HttpMethod::Patch => Method::PATCH,
+            HttpMethod::Delete => Method::DELETE,
             _ => Method::GET,
         }
     }
