@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{group::KeyRef, key::verdict::Refusal};
+use crate::{id::KeyRef, key::verdict::Refusal};
 
 /// A broken rule of one field of the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

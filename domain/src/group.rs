@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
 use crate::{
-    id::{GroupId, KeyId},
+    id::{GroupId, KeyRef},
     permission::PermissionSet,
 };
 
@@ -66,15 +66,6 @@ pub struct GroupRef {
     /// The identifier.
     pub id: GroupId,
     /// The name.
-    pub name: String,
-}
-
-/// A key as a list names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyRef {
-    /// Its identifier.
-    pub id: KeyId,
-    /// Its name.
     pub name: String,
 }
 

@@ -63,3 +63,12 @@ identifiers! {
     /// An audit event.
     EventId;
 }
+
+/// A key as a list names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRef {
+    /// Its identifier.
+    pub id: KeyId,
+    /// Its name.
+    pub name: String,
+}

@@ -27,6 +27,7 @@ mod migration;
 pub mod own_password;
 pub mod password;
 pub(crate) mod random;
+mod receipts;
 pub mod restore;
 pub mod scope;
 pub mod sessions;

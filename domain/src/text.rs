@@ -126,3 +126,10 @@ pub fn display_name(input: &str) -> Result<String, &'static str> {
     }
     Ok(name)
 }
+
+/// The form in which names and descriptions are sorted and searched. The application lower-cases, because the databases disagree beyond
+/// ASCII. A sigma is the same letter at the end of a word.
+#[cfg(feature = "store")]
+pub(crate) fn lowered(text: &str) -> String {
+    text.to_lowercase().replace('ς', "σ")
+}

@@ -2,7 +2,6 @@
 
 mod event;
 mod log;
-pub(crate) mod receipt;
 
 pub(crate) use event::Event;
 pub use log::AuditLog;

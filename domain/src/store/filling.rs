@@ -6,7 +6,6 @@ use sea_orm::{EntityTrait, IntoActiveModel};
 use super::{
     Store, clock,
     entity::{api_key, authorization_group, tenant},
-    keys::lowered,
     random,
 };
 use crate::{
@@ -128,10 +127,10 @@ fn key(
         id: random::identifier::<KeyId>().as_uuid(),
         tenant_id: group.tenant_id,
         group_id: group.id,
-        group_name_lower: lowered(&group.name),
-        name_lower: lowered(&name),
+        group_name_lower: crate::text::lowered(&group.name),
+        name_lower: crate::text::lowered(&name),
         name,
-        description_lower: lowered(&description),
+        description_lower: crate::text::lowered(&description),
         description,
         hint: secret.hint(),
         secret_digest: random::digest(secret.expose()),

@@ -31,7 +31,7 @@ use filter::Filter;
 pub(crate) use archive::ArchivedKey;
 pub(crate) use by_secret::KnownKey;
 pub use revoke::MAX_REVOKED_AT_ONCE;
-pub(crate) use row::lowered;
+
 pub use usage::{AddressUse, DAYS_KEPT, MOST_ADDRESSES, OTHER, RefusalCount, UNKNOWN};
 
 use chrono::{DateTime, Utc};

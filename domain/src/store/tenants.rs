@@ -19,7 +19,6 @@ use super::{
     connection::Database,
     entity::{api_key, tenant},
     error::damaged,
-    keys::lowered,
     random,
     scope::{OperatorScope, TenantScope},
     write::Write,
@@ -153,7 +152,7 @@ impl<'a> Tenants<'a> {
         let row = tenant::ActiveModel {
             id: Set(random::identifier()),
             slug: Set(slug.as_str().to_owned()),
-            name_lower: Set(lowered(&name)),
+            name_lower: Set(crate::text::lowered(&name)),
             name: Set(name),
             key_limit: Set(i64::from(key_limit)),
             suspended_at: Set(None),

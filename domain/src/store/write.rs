@@ -12,11 +12,11 @@ use tokio::task::{JoinError, JoinHandle};
 use uuid::Uuid;
 
 use super::{
-    audit::receipt,
     change_line::ChangeLine,
     connection::{Database, WriteTransaction},
     deadline::{DATABASE_TIMEOUT, with_timeout},
     invalidation::{Invalidation, barrier::Barrier, replica::Replica, single_node::SingleNode},
+    receipts,
 };
 use crate::{
     Error,
@@ -200,7 +200,7 @@ impl Database {
                         (&ended, ending, events.is_empty())
                     {
                         // The response does not wait for the receipt.
-                        tokio::spawn(receipt::record(connection, events, *propagation));
+                        tokio::spawn(receipts::record(connection, events, *propagation));
                     }
                     ended
                 })

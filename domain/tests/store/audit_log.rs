@@ -192,7 +192,9 @@ async fn plan(fixture: &TestStore, sql: &str) -> String {
         sea_orm::DbBackend::Sqlite => format!("EXPLAIN QUERY PLAN {sql}"),
         _ => {
             connection
-                .execute_unprepared("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off")
+                .execute_unprepared(
+                    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off",
+                )
                 .await
                 .expect("a plan");
             format!("EXPLAIN {sql}")

@@ -153,7 +153,7 @@ impl From<&'static ProblemKind> for Problem {
 }
 
 /// Names the keys that keep a group from being deleted.
-fn group_in_use(keys: u64, named: &[domain::group::KeyRef]) -> String {
+fn group_in_use(keys: u64, named: &[domain::id::KeyRef]) -> String {
     let names: Vec<_> = named.iter().map(|key| key.name.as_str()).collect();
     let more = keys.saturating_sub(named.len() as u64);
     let rest = if more > 0 {

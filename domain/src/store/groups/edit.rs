@@ -11,16 +11,12 @@ use super::{Groups, NOT_FOUND, from_row, in_tenant, row, stored_permissions};
 use crate::{
     Error,
     audit::AuditAction,
-    group::{AuthorizationGroup, KeyRef},
-    id::GroupId,
+    group::AuthorizationGroup,
+    id::{GroupId, KeyRef},
     permission::PermissionSet,
     propagation::Written,
     store::{
-        audit::Event,
-        clock,
-        connection::WriteTransaction,
-        entity::api_key,
-        keys::{Keys, lowered},
+        audit::Event, clock, connection::WriteTransaction, entity::api_key, keys::Keys,
         write::Write,
     },
     text,
@@ -206,7 +202,7 @@ impl Groups<'_> {
     ) -> Result<(), Error> {
         use api_key::Column;
         api_key::Entity::update_many()
-            .col_expr(Column::GroupNameLower, Expr::value(lowered(name)))
+            .col_expr(Column::GroupNameLower, Expr::value(text::lowered(name)))
             .filter(Column::TenantId.eq(self.scope.tenant_id().as_uuid()))
             .filter(Column::GroupId.eq(id.as_uuid()))
             .exec(transaction)

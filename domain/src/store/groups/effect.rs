@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::{Groups, NOT_FOUND, edit::NAMED_KEYS, from_row, in_tenant, row};
 use crate::{
     Error,
-    group::{AuthorizationGroup, GroupEffect, GroupKeys, KeyRef},
-    id::GroupId,
+    group::{AuthorizationGroup, GroupEffect, GroupKeys},
+    id::{GroupId, KeyRef},
     page::Page,
     permission::Permission,
     store::{entity::api_key, error::damaged},

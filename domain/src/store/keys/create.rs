@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{Keys, counts, group::group_for_keys, row::lowered};
+use super::{Keys, counts, group::group_for_keys};
 use crate::{
     Error, FieldError,
     audit::{AuditAction, AuditTarget},
@@ -104,10 +104,10 @@ fn row(
         id: Set(id.as_uuid()),
         tenant_id: Set(keys.scope.tenant_id().as_uuid()),
         group_id: Set(group.id.as_uuid()),
-        group_name_lower: Set(lowered(&group.name)),
-        name_lower: Set(lowered(new.name.as_str())),
+        group_name_lower: Set(crate::text::lowered(&group.name)),
+        name_lower: Set(crate::text::lowered(new.name.as_str())),
         name: Set(new.name.into()),
-        description_lower: Set(lowered(new.description.as_str())),
+        description_lower: Set(crate::text::lowered(new.description.as_str())),
         description: Set(new.description.into()),
         hint: Set(secret.hint()),
         secret_digest: Set(random::digest(secret.expose())),

@@ -6,7 +6,6 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Func},
 };
 
-use super::row::lowered;
 use crate::{
     Error,
     key::{KeyStatus, expiry::ExpirationState, query::KeyQuery, today},
@@ -134,7 +133,7 @@ impl Search {
             let message = format!("Must be at most {} characters", KeyQuery::MAX_SEARCH);
             return Err(Error::invalid("q", message));
         }
-        let q = lowered(&text::normalise(q));
+        let q = crate::text::lowered(&text::normalise(q));
         Ok(if q.is_empty() {
             Self::Everything
         } else if q.contains('\0') {

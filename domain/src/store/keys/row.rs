@@ -154,9 +154,3 @@ pub(super) fn stored_allowlist(text: &str) -> Result<Allowlist, Error> {
         .filter(|list| list.to_lines() == text)
         .ok_or_else(|| damaged("IP allowlist"))
 }
-
-/// The form in which names and descriptions are sorted and searched, groups' names too: lower-cased here, because the databases disagree beyond ASCII.
-/// A sigma is the same letter wherever it stands in a word.
-pub(crate) fn lowered(text: &str) -> String {
-    text.to_lowercase().replace('ς', "σ")
-}

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Keys,
     group::{current_group, group_for_keys},
-    row::{lowered, stored_allowlist},
+    row::stored_allowlist,
 };
 use crate::{
     Error,
@@ -97,7 +97,7 @@ async fn differences(
             "name".to_owned(),
             json!({ "before": before.name, "after": name }),
         );
-        row.name_lower = Set(lowered(name.as_str()));
+        row.name_lower = Set(crate::text::lowered(name.as_str()));
         row.name = Set(name.into());
     }
     if let Some(description) = wanted.description
@@ -107,7 +107,7 @@ async fn differences(
             "description".to_owned(),
             json!({ "before": before.description, "after": description }),
         );
-        row.description_lower = Set(lowered(description.as_str()));
+        row.description_lower = Set(crate::text::lowered(description.as_str()));
         row.description = Set(description.into());
     }
     if let Some(id) = wanted.group_id
@@ -122,7 +122,7 @@ async fn differences(
             json!({ "before": replaced, "after": group }),
         );
         row.group_id = Set(group.id.as_uuid());
-        row.group_name_lower = Set(lowered(&group.name));
+        row.group_name_lower = Set(crate::text::lowered(&group.name));
     }
     if let Some(allowlist) = wanted.allowlist {
         let lines = allowlist.to_lines();

@@ -17,7 +17,6 @@ use crate::{
         cursor,
         entity::{api_key_count, tenant},
         error::damaged,
-        keys::lowered,
     },
     tenant::{KeyQuota, Slug, Tenant},
 };
@@ -70,7 +69,7 @@ impl Tenants<'_> {
             });
         }
         if !search.is_empty() {
-            let text = lowered(&search);
+            let text = crate::text::lowered(&search);
             select = select.filter(
                 Condition::any()
                     .add(contains(self.database.backend(), Column::NameLower, &text))

@@ -11,7 +11,7 @@ use crate::{
     audit::{AuditAction, AuditTarget},
     id::KeyId,
     key::KeyStatus,
-    store::{backup::count, error::damaged, keys::lowered},
+    store::{backup::count, error::damaged},
 };
 
 #[derive(FromQueryResult)]
@@ -235,7 +235,7 @@ fn difference(row: KeyRow, now: DateTime<Utc>) -> Difference {
             LIMIT,
             vec![
                 group_id.into(),
-                lowered(&group_name).into(),
+                crate::text::lowered(&group_name).into(),
                 allowlist.into(),
                 row.expires_on.into(),
                 now.into(),
