@@ -90,6 +90,30 @@ impl KeySort {
     }
 }
 
+/// How long a key can live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyLifetime {
+    /// It never expires.
+    Never,
+}
+
+impl KeyLifetime {
+    /// The word of the parameter `lifetime`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+        }
+    }
+
+    /// The lifetime that `word` names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        (word == Self::Never.as_str()).then_some(Self::Never)
+    }
+}
+
 /// A query for a list of keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyQuery {
@@ -97,6 +121,12 @@ pub struct KeyQuery {
     pub status: Option<KeyStatus>,
     /// Only keys in this expiration state.
     pub expiration: Option<ExpirationState>,
+    /// Only keys of this lifetime.
+    #[serde(default)]
+    pub lifetime: Option<KeyLifetime>,
+    /// Only keys that were not used in so many days, 1 to [`Self::MAX_UNUSED_DAYS`]. A key that was never used counts from its creation.
+    #[serde(default)]
+    pub unused_days: Option<u32>,
     /// Only keys whose name or description contains this text, or whose hint ends in it, ignoring case and without wildcards. At most
     /// [`Self::MAX_SEARCH`] characters; empty for no search.
     pub q: String,
@@ -111,6 +141,8 @@ pub struct KeyQuery {
 impl KeyQuery {
     /// Longest search, in characters: its cost grows with the length.
     pub const MAX_SEARCH: usize = 100;
+    /// Most days of [`Self::unused_days`].
+    pub const MAX_UNUSED_DAYS: u32 = 3_650;
 }
 
 impl Default for KeyQuery {
@@ -118,6 +150,8 @@ impl Default for KeyQuery {
         Self {
             status: None,
             expiration: None,
+            lifetime: None,
+            unused_days: None,
             q: String::new(),
             sort: KeySort::default(),
             limit: page::DEFAULT_LIMIT,
@@ -147,6 +181,8 @@ pub struct KeySummary {
     pub quota: KeyQuota,
     /// Active keys that expire soon.
     pub expiring_soon: u64,
+    /// Active keys that are expired: they count toward the limit.
+    pub expired: u64,
     /// All keys of the tenant.
     pub total: u64,
     /// Keys that match the filters and the search.

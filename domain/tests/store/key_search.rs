@@ -62,6 +62,7 @@ async fn filters_combine_and_match_the_listed_keys() {
                         limit: 100,
                     },
                     expiring_soon: 2,
+                    expired: 1,
                     total: 10,
                     matching: expected as u64,
                 };

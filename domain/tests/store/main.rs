@@ -3,6 +3,7 @@
 #[path = "../support/test_store.rs"]
 mod test_store;
 
+mod allowlist_preview;
 mod archive;
 mod audit;
 mod audit_log;
@@ -13,6 +14,7 @@ mod groups;
 mod idempotency;
 mod key_cursors;
 mod key_edits;
+mod key_filters;
 mod key_list;
 mod key_races;
 mod key_search;

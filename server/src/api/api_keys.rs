@@ -124,6 +124,8 @@ impl<S: Send + Sync> FromRequestParts<S> for KeyInPath {
     params(
         ("status" = Option<domain::key::KeyStatus>, Query, description = "Only keys of this status"),
         ("expiration" = Option<domain::key::expiry::ExpirationState>, Query, description = "Only keys in this state"),
+        ("lifetime" = Option<String>, Query, pattern = "^never$", description = "`never`: only keys that never expire"),
+        ("unused_days" = Option<u32>, Query, minimum = 1, maximum = 3650, description = "Only keys that were not used in so many days; a key that was never used counts from its creation"),
         ("q" = Option<String>, Query, max_length = 100, description = "Only keys whose name or description contains this, or whose hint ends in it, whatever the case"),
         ("sort" = Option<String>, Query, pattern = "^-?(name|status|authorization_group|expires_on|last_used_at|created_at)$", description = "`name`, `status`, `authorization_group`, `expires_on`, `last_used_at` or `created_at`, with `-` before it for descending; `-created_at` where it is absent. Empty values come last."),
         PageParameters,

@@ -8,7 +8,7 @@ use domain::{
     key::{
         KeyStatus,
         expiry::{ExpirationDate, ExpirationState},
-        query::{KeyQuery, KeySort},
+        query::{KeyLifetime, KeyQuery, KeySort},
     },
     page, text,
 };
@@ -54,6 +54,12 @@ pub(crate) fn parse_key_query(query: &str) -> Result<KeyQuery, Error> {
  }),
         expiration: parameters.non_empty_text("expiration", |text| {
             ExpirationState::from_word(text).ok_or("Must be valid, expiring_soon or expired")
+        }),
+        lifetime: parameters.non_empty_text("lifetime", |text| {
+            KeyLifetime::from_word(text).ok_or("Must be never")
+        }),
+        unused_days: parameters.non_empty_text("unused_days", |text| {
+            parse_number(text, KeyQuery::MAX_UNUSED_DAYS).ok_or("Must be a number from 1 to 3,650")
         }),
         q: parameters
             .non_empty_text("q", |text| parse_search(text).ok_or("Must be at most 100 characters, without control characters"))

@@ -192,3 +192,51 @@ async fn p60_metacharacters_are_searched_literally() {
         assert_eq!(names(&response.json()), Vec::<&str>::new(), "{q}");
     }
 }
+
+#[tokio::test]
+async fn p60_lists_keys_that_never_expire_or_were_not_used() {
+    let (app, secret) = with_names(&["ERP", "Shop"]).await;
+    let used = app
+        .issue(KeySpec {
+            name: "Used".to_owned(),
+            expires_on: Some(day(10)),
+            ..KeySpec::default()
+        })
+        .await;
+    let path = "/api/v1/forward-auth";
+    let accepted = app.get(path).key(used.secret.expose()).send().await;
+    assert_eq!(accepted.status, 200);
+    app.flush_usage().await;
+    let list = async |query: &str| {
+        let path = format!("/api/v1/api-keys?sort=name&{query}");
+        let response = app.get(&path).key(&secret).send().await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json()
+    };
+    assert_eq!(
+        names(&list("lifetime=never").await),
+        ["ERP", "Reader", "Shop"]
+    );
+    // Each was made ten days ago; only one was used since, besides the key that asks.
+    assert_eq!(
+        names(&list("unused_days=9&lifetime=never").await),
+        ["ERP", "Reader", "Shop"]
+    );
+    assert_eq!(
+        names(&list("unused_days=9&expiration=expiring_soon").await).len(),
+        0
+    );
+    assert_eq!(names(&list("unused_days=11").await).len(), 0);
+    for query in [
+        "lifetime=ever",
+        "unused_days=0",
+        "unused_days=3651",
+        "unused_days=090",
+        "unused_days=x",
+        "lifetime=never&lifetime=never",
+    ] {
+        let path = format!("/api/v1/api-keys?{query}");
+        let response = app.get(&path).key(&secret).send().await;
+        response.assert_problem(422, "validation_failed");
+    }
+}

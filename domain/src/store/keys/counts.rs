@@ -10,14 +10,14 @@ use sea_orm::{
 
 use super::{
     Keys,
-    filter::{Calendar, Filter, Search},
+    filter::{Calendar, Filter, Search, never_used_since, used_before},
 };
 use crate::{
     Error,
     key::{
         KeyStatus,
         expiry::ExpirationState,
-        query::{KeyQuery, KeySummary},
+        query::{KeyLifetime, KeyQuery, KeySummary},
     },
     store::{
         connection::lists::ListConnection,
@@ -46,7 +46,10 @@ pub(super) async fn summary(
             let tenant = keys.tenant(reader).await?;
             let counts = Counts::read(keys, filter.calendar, reader).await?;
             let matching = match (&filter.search, matching) {
-                (Search::Everything, _) => counts.of(filter.status, filter.expiration),
+                (Search::Everything, _) => match filter.unused_since {
+                    Some(time) => unused_count(keys, &filter, time, reader).await?,
+                    None => counts.of_lifetime(filter.status, filter.expiration, filter.lifetime),
+                },
                 (Search::Nothing, _) => 0,
                 (Search::Text(_), Some(matching)) => matching,
                 (Search::Text(_), None) => {
@@ -58,6 +61,7 @@ pub(super) async fn summary(
             Ok::<_, Error>(KeySummary {
                 quota: quota_of(&tenant, counts.of(active, None))?,
                 expiring_soon: counts.of(active, Some(ExpirationState::ExpiringSoon)),
+                expired: counts.of(active, Some(ExpirationState::Expired)),
                 total: counts.of(None, None),
                 matching,
             })
@@ -89,7 +93,11 @@ fn quota_of(tenant: &tenant::Model, active: u64) -> Result<KeyQuota, Error> {
 }
 
 /// The keys of a tenant by status and expiration state.
-struct Counts(Vec<(KeyStatus, ExpirationState, u64)>);
+struct Counts {
+    dated: Vec<(KeyStatus, ExpirationState, u64)>,
+    /// Those of them that never expire.
+    never: Vec<(KeyStatus, u64)>,
+}
 
 impl Counts {
     const STATES: [ExpirationState; 3] = [
@@ -116,9 +124,19 @@ impl Counts {
                 .finally(0);
             query = query.expr(sum(of_state));
         }
-        let mut counts = Vec::new();
-        for (revoked, valid, soon, expired) in query
-            .into_tuple::<(bool, i64, i64, i64)>()
+        let never = CaseStatement::new()
+            .case(
+                Expr::col(Column::ExpiresOn).eq(Expr::cust("'infinity'")),
+                Expr::col(Column::Keys),
+            )
+            .finally(0);
+        query = query.expr(sum(never));
+        let mut counts = Self {
+            dated: Vec::new(),
+            never: Vec::new(),
+        };
+        for (revoked, valid, soon, expired, never) in query
+            .into_tuple::<(bool, i64, i64, i64, i64)>()
             .all(connection)
             .await?
         {
@@ -128,21 +146,70 @@ impl Counts {
                 KeyStatus::Active
             };
             for (state, count) in Self::STATES.into_iter().zip([valid, soon, expired]) {
-                counts.push((status, state, number(count)?));
+                counts.dated.push((status, state, number(count)?));
             }
+            counts.never.push((status, number(never)?));
         }
-        Ok(Self(counts))
+        Ok(counts)
+    }
+
+    /// [`Self::of`], of that lifetime only.
+    fn of_lifetime(
+        &self,
+        status: Option<KeyStatus>,
+        state: Option<ExpirationState>,
+        lifetime: Option<KeyLifetime>,
+    ) -> u64 {
+        match (lifetime, state) {
+            (None, state) => self.of(status, state),
+            // Keys that never expire are valid.
+            (Some(KeyLifetime::Never), None | Some(ExpirationState::Valid)) => (self.never.iter())
+                .filter(|counted| status.is_none_or(|status| status == counted.0))
+                .map(|counted| counted.1)
+                .sum(),
+            (Some(KeyLifetime::Never), Some(_)) => 0,
+        }
     }
 
     /// How many have that status and that state; `None` is any.
     fn of(&self, status: Option<KeyStatus>, state: Option<ExpirationState>) -> u64 {
-        self.0
+        self.dated
             .iter()
             .filter(|counted| status.is_none_or(|status| status == counted.0))
             .filter(|counted| state.is_none_or(|state| state == counted.1))
             .map(|counted| counted.2)
             .sum()
     }
+}
+
+/// How many keys a filter by the last use leaves: the keys in two ranges of one index.
+async fn unused_count(
+    keys: &Keys<'_>,
+    filter: &Filter,
+    time: DateTime<Utc>,
+    connection: &impl ConnectionTrait,
+) -> Result<u64, Error> {
+    let mut sum = 0;
+    for statement in unused_counts(keys, filter, time) {
+        let count = statement.into_tuple::<i64>().one(connection).await?;
+        sum += number(count.unwrap_or_default())?;
+    }
+    Ok(sum)
+}
+
+/// The statements of [`unused_count`].
+pub(super) fn unused_counts(
+    keys: &Keys<'_>,
+    filter: &Filter,
+    time: DateTime<Utc>,
+) -> [Select<api_key::Entity>; 2] {
+    [used_before(time), never_used_since(time)].map(|unused| {
+        keys.rows()
+            .filter(filter.condition_but_use(false))
+            .filter(unused)
+            .select_only()
+            .expr(api_key::Column::Id.count())
+    })
 }
 
 fn rows(keys: &Keys<'_>) -> Select<Entity> {

@@ -1,6 +1,6 @@
-//! Which keys a list shows: status, expiration, search.
+//! Which keys a list shows: status, expiration, lifetime, last use, search.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use sea_orm::{
     ColumnTrait, Condition, DbBackend,
     sea_query::{Expr, ExprTrait, Func},
@@ -8,7 +8,12 @@ use sea_orm::{
 
 use crate::{
     Error,
-    key::{KeyStatus, expiry::ExpirationState, query::KeyQuery, today},
+    key::{
+        KeyStatus,
+        expiry::ExpirationState,
+        query::{KeyLifetime, KeyQuery},
+        today,
+    },
     store::entity::api_key::Column,
     text,
 };
@@ -17,6 +22,9 @@ use crate::{
 pub(super) struct Filter {
     pub(super) status: Option<KeyStatus>,
     pub(super) expiration: Option<ExpirationState>,
+    pub(super) lifetime: Option<KeyLifetime>,
+    /// Keys that were used at or after this time are left out.
+    pub(super) unused_since: Option<DateTime<Utc>>,
     pub(super) search: Search,
     pub(super) calendar: Calendar,
     backend: DbBackend,
@@ -51,6 +59,11 @@ impl Filter {
         Ok(Self {
             status: query.status,
             expiration: query.expiration,
+            lifetime: query.lifetime,
+            unused_since: query.unused_days.map(|days| {
+                let days = days.clamp(1, KeyQuery::MAX_UNUSED_DAYS);
+                now - TimeDelta::days(days.into())
+            }),
             search: Search::new(&query.q)?,
             calendar: Calendar::new(now, soon_days),
             backend,
@@ -59,6 +72,12 @@ impl Filter {
 
     /// The conditions on a key. Without that on its date where `but_date` says so.
     pub(super) fn condition(&self, but_date: bool) -> Condition {
+        self.condition_but_use(but_date)
+            .add_option(self.unused_since.map(|time| opaque(unused_since(time))))
+    }
+
+    /// [`Self::condition`] without that on the last use.
+    pub(super) fn condition_but_use(&self, but_date: bool) -> Condition {
         let by_date = self
             .expiration
             .filter(|_| !but_date)
@@ -66,6 +85,10 @@ impl Filter {
         Condition::all()
             .add_option(self.status.map(has_status))
             .add_option(by_date)
+            .add_option(
+                self.lifetime
+                    .map(|KeyLifetime::Never| opaque(Column::ExpiresOn.is_null())),
+            )
             .add_option(self.search.condition(self.backend))
     }
 }
@@ -74,6 +97,25 @@ impl Filter {
 /// afterwards, because it does not know how many a condition leaves. PostgreSQL knows, and reads the condition as it was.
 pub(super) fn opaque(condition: impl Into<Expr>) -> Expr {
     condition.into().eq(Expr::Constant(true.into()))
+}
+
+/// The key was not used since `time`; if it never was, it is older.
+fn unused_since(time: DateTime<Utc>) -> Condition {
+    Condition::any()
+        .add(used_before(time))
+        .add(never_used_since(time))
+}
+
+/// The key was used, and not since `time`.
+pub(super) fn used_before(time: DateTime<Utc>) -> Condition {
+    Condition::all().add(Column::LastUsedAt.lt(time))
+}
+
+/// The key was never used, and made before `time`.
+pub(super) fn never_used_since(time: DateTime<Utc>) -> Condition {
+    Condition::all()
+        .add(Column::LastUsedAt.is_null())
+        .add(opaque(Column::CreatedAt.lt(time)))
 }
 
 pub(super) fn has_status(status: KeyStatus) -> Expr {

@@ -15,7 +15,7 @@ use crate::{
     key::{
         KeyStatus,
         expiry::ExpirationState,
-        query::{KeyQuery, KeySort, KeySortColumn},
+        query::{KeyLifetime, KeyQuery, KeySort, KeySortColumn},
     },
     store::{
         TenantScope,
@@ -167,9 +167,38 @@ fn queries() -> impl Iterator<Item = KeyQuery> {
     })
 }
 
+/// Keys that never expire, and keys that were not used for some time, in every order: many, few, and none. The index of another order than
+/// that of the last use does not have the last use.
+fn queries_of_lifetime_and_use() -> impl Iterator<Item = KeyQuery> {
+    let filters = [
+        (Some(KeyLifetime::Never), None),
+        (None, Some(28)),
+        (None, Some(90)),
+        (None, Some(KeyQuery::MAX_UNUSED_DAYS)),
+        (Some(KeyLifetime::Never), Some(90)),
+    ];
+    filters.into_iter().flat_map(|(lifetime, unused_days)| {
+        KeySortColumn::ALL.into_iter().flat_map(move |column| {
+            [false, true].map(|descending| KeyQuery {
+                lifetime,
+                unused_days,
+                sort: KeySort { column, descending },
+                ..KeyQuery::default()
+            })
+        })
+    })
+}
+
+/// Whether the index of the order has all columns that the filter looks at.
+fn is_covered(query: &KeyQuery) -> bool {
+    query.unused_days.is_none() || query.sort.column == KeySortColumn::LastUsedAt
+}
+
 fn in_words(query: &KeyQuery) -> String {
+    let lifetime = query.lifetime.map_or("any", KeyLifetime::as_str);
+    let unused = query.unused_days.unwrap_or_default();
     format!(
-        "{:<20} {:<8} {:<13} {}",
+        "{:<20} {:<8} {:<13} {lifetime:<5} {unused:>4} {}",
         query.sort.to_parameter(),
         query.status.map_or("all", KeyStatus::as_str),
         query.expiration.map_or("all", ExpirationState::as_str),
@@ -229,7 +258,11 @@ async fn explain(
 }
 
 /// SQLite finds the keys of the page in an index alone, in their order.
-async fn assert_sqlite_plan(connection: &DatabaseConnection, statement: &Statement) {
+async fn assert_sqlite_plan(
+    connection: &DatabaseConnection,
+    statement: &Statement,
+    is_covered: bool,
+) {
     let plan: Vec<String> = explain(connection, "EXPLAIN QUERY PLAN", statement)
         .await
         .iter()
@@ -239,8 +272,13 @@ async fn assert_sqlite_plan(connection: &DatabaseConnection, statement: &Stateme
         .iter()
         .filter(|step| step.contains("api_keys"))
         .collect();
+    let in_order = if is_covered {
+        "SEARCH api_keys USING COVERING INDEX api_keys_"
+    } else {
+        "SEARCH api_keys USING INDEX api_keys_"
+    };
     let expected = keys.len() == 2
-        && keys[0].starts_with("SEARCH api_keys USING COVERING INDEX api_keys_")
+        && keys[0].starts_with(in_order)
         && keys[1].starts_with("SEARCH api_keys USING INDEX api_keys_id (tenant_id=? AND id=?)");
     let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
     let scans = plan
@@ -342,14 +380,16 @@ async fn lists_of_very_many_keys_come_from_indexes_and_are_quick() {
         let connection = fixture.connection().await;
         let backend = connection.get_database_backend();
         for (distribution, scope) in tenants_with_many_keys(fixture, &connection).await {
-            for query in queries() {
+            for query in queries().chain(queries_of_lifetime_and_use()) {
                 // SQLite's plans do not depend on what is there.
                 if backend == DbBackend::Sqlite && !matches!(distribution, Distribution::Mixed) {
                     break;
                 }
                 for statement in statements(fixture, &scope, &query, backend).await {
                     match backend {
-                        DbBackend::Sqlite => assert_sqlite_plan(&connection, &statement).await,
+                        DbBackend::Sqlite => {
+                            assert_sqlite_plan(&connection, &statement, is_covered(&query)).await;
+                        }
                         _ => assert_postgres_plan(&connection, &statement).await,
                     }
                 }
@@ -362,6 +402,15 @@ async fn lists_of_very_many_keys_come_from_indexes_and_are_quick() {
                 Distribution::Mixed => {
                     for query in queries() {
                         assert_quick(query, LIST_BOUND).await;
+                    }
+                    for query in queries_of_lifetime_and_use() {
+                        // Where the filter leaves nothing, every key is looked at, as for a search.
+                        let bound = if is_covered(&query) {
+                            LIST_BOUND
+                        } else {
+                            SEARCH_BOUND
+                        };
+                        assert_quick(query, bound).await;
                     }
                     for (sort, q) in [
                         ("-created_at", "number 99999"),

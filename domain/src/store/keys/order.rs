@@ -9,14 +9,14 @@ use sea_orm::{
 use super::{
     Keys,
     cursor::{Position, Side},
-    filter::{Filter, has_status},
+    filter::{Filter, has_status, never_used_since, used_before},
     row,
 };
 use crate::{
     key::{
         KeyStatus,
         expiry::ExpirationState,
-        query::{KeySort, KeySortColumn},
+        query::{KeyLifetime, KeySort, KeySortColumn},
     },
     store::entity::api_key::{self, Column},
 };
@@ -40,10 +40,16 @@ pub(super) fn stretches(sort: KeySort, filter: &Filter, side: Side) -> Vec<Stret
         KeySortColumn::Name | KeySortColumn::AuthorizationGroup | KeySortColumn::CreatedAt => {
             vec![Stretch::Whole]
         }
-        KeySortColumn::ExpiresOn => match filter.expiration {
+        KeySortColumn::ExpiresOn => match (filter.lifetime, filter.expiration) {
             // Keys that never expire are valid.
-            None | Some(ExpirationState::Valid) => vec![Stretch::WithValue, Stretch::WithoutValue],
-            Some(_) => vec![Stretch::WithValue],
+            (None, None | Some(ExpirationState::Valid)) => {
+                vec![Stretch::WithValue, Stretch::WithoutValue]
+            }
+            (None, Some(_)) => vec![Stretch::WithValue],
+            (Some(KeyLifetime::Never), None | Some(ExpirationState::Valid)) => {
+                vec![Stretch::WithoutValue]
+            }
+            (Some(KeyLifetime::Never), Some(_)) => Vec::new(),
         },
         KeySortColumn::LastUsedAt => vec![Stretch::WithValue, Stretch::WithoutValue],
         KeySortColumn::Status => {
@@ -103,6 +109,18 @@ pub(super) fn read(
         .expiration
         .filter(|_| in_range && stretch == Stretch::WithValue)
         .map(|state| filter.calendar.dated_stands_at(state));
+    // Sorted by the last use, keys without a recent one are a range of the index; in any other order each key has to be looked at.
+    let unused = (filter.unused_since)
+        .filter(|_| sort.column == KeySortColumn::LastUsedAt)
+        .map(|time| match stretch {
+            Stretch::WithoutValue => never_used_since(time),
+            _ => used_before(time),
+        });
+    let rest = if unused.is_some() {
+        filter.condition_but_use(in_range)
+    } else {
+        filter.condition(in_range)
+    };
     let beyond = position.map(|position| beyond(stretch, sort, descending, position));
     let mut page = keys
         .rows()
@@ -110,9 +128,10 @@ pub(super) fn read(
             Condition::all()
                 .add_option(stretch.condition(sort))
                 .add_option(beyond)
-                .add_option(range),
+                .add_option(range)
+                .add_option(unused),
         )
-        .filter(filter.condition(in_range))
+        .filter(rest)
         .select_only()
         .column(Column::Id);
     // The index alone answers which keys are shown. The other columns are read of those, not of all that a filter passes over.
