@@ -19,6 +19,11 @@ use crate::{
 #[cfg(feature = "ssr")]
 use crate::{
     audit_log::{AuditLogPage, InstallationLogPage},
+    groups::{
+        delete::DeleteGroupPage,
+        form::{EditGroupPage, NewGroupPage},
+        list::GroupsPage,
+    },
     sign_in::SignInPage,
 };
 
@@ -74,6 +79,42 @@ pub static PAGES: &[Page] = &[
         dialogs: &[],
         has_script: false,
         view: server_view!(AuditLogPage),
+    },
+    Page {
+        path: urls::GROUPS,
+        access: Access::KeyManager,
+        menu: Some(MenuEntry {
+            section: MenuSection::Access,
+            label: "Authorization Groups",
+            icon: "shield",
+        }),
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(GroupsPage),
+    },
+    Page {
+        path: urls::NEW_GROUP,
+        access: Access::KeyManager,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(NewGroupPage),
+    },
+    Page {
+        path: urls::EDIT_GROUP,
+        access: Access::KeyManager,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(EditGroupPage),
+    },
+    Page {
+        path: urls::DELETE_GROUP,
+        access: Access::KeyManager,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(DeleteGroupPage),
     },
     Page {
         path: urls::INSTALLATION_LOG,

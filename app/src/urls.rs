@@ -6,6 +6,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub const API_KEYS: &str = "/tenant-api-keys";
 /// The form that creates a key.
 pub const GENERATE: &str = "/tenant-api-keys/new";
+/// The list of authorization groups.
+pub const GROUPS: &str = "/authorization-groups";
+/// The form that creates an authorization group, and its target.
+pub const NEW_GROUP: &str = "/authorization-groups/new";
+/// The form of an authorization group, and its target.
+pub const EDIT_GROUP: &str = "/authorization-groups/{id}";
+/// The page that confirms the deletion of an authorization group, and its target.
+pub const DELETE_GROUP: &str = "/authorization-groups/{id}/delete";
 /// The audit log of a tenant.
 pub const AUDIT_LOG: &str = "/audit-log";
 /// The events that a page of the audit log selects, as a CSV file.

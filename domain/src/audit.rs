@@ -57,6 +57,8 @@ actions! {
     TenantCreated = "tenant.created",
     /// A tenant's key limit was changed.
     TenantLimitChanged = "tenant.limit_changed",
+    /// A tenant was given another name.
+    TenantRenamed = "tenant.renamed",
     /// A tenant was suspended.
     TenantSuspended = "tenant.suspended",
     /// A tenant was resumed.

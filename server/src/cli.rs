@@ -2,6 +2,7 @@
 //!
 //! Standard output contains the result only; log lines, notes and prompts go to standard error.
 
+mod audit;
 mod backup;
 mod context;
 mod group;
@@ -61,6 +62,9 @@ enum Command {
     /// API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Copy a SQLite database into one file, also beside a running server
     Backup(backup::BackupArguments),
     /// Make a backup the database again. What was revoked since stays revoked
@@ -156,6 +160,7 @@ async fn execute(
         Command::User(command) => command.run(&context).await,
         Command::Group(command) => command.run(&context).await,
         Command::Key(command) => command.run(&context).await,
+        Command::Audit(command) => command.run(&context).await,
     };
     // After the output, which may be a secret that cannot be printed again, and also if the output failed.
     let confirmation = context.store.confirm().await.unwrap_or_else(|error| {

@@ -2,7 +2,7 @@
 
 use std::error::Error as StandardError;
 
-use domain::Error;
+use domain::{Error, id::KeyRef};
 
 use crate::logging;
 
@@ -71,6 +71,7 @@ impl From<Error> for Failure {
             Error::KeyLimitReached { limit } => Self::new(format!(
                 "the limit of {limit} keys is reached: revoke one, or raise it with `latchkey tenant set-limit`"
             )),
+            Error::GroupInUse { keys, named } => Self::new(group_in_use(keys, &named)),
             error @ Error::OutcomeUnknown(_) => Self::new(format!(
                 "{}; look at what is there before you repeat it",
                 with_causes(&error)
@@ -78,6 +79,27 @@ impl From<Error> for Failure {
             error => Self::new(with_causes(&error)),
         }
     }
+}
+
+/// Names the first keys that have the group.
+fn group_in_use(keys: u64, named: &[KeyRef]) -> String {
+    let names: Vec<_> = named
+        .iter()
+        .map(|key| format!("'{}' ({})", key.name.escape_debug(), key.id))
+        .collect();
+    let (noun, verb) = if keys == 1 {
+        ("key", "has")
+    } else {
+        ("keys", "have")
+    };
+    let rest = match keys.saturating_sub(named.len() as u64) {
+        0 => String::new(),
+        rest => format!(" and {rest} more"),
+    };
+    format!(
+        "{keys} {noun} {verb} the group: {}{rest}; give them another group or revoke them first",
+        names.join(", ")
+    )
 }
 
 /// The option of a domain field.
@@ -99,6 +121,12 @@ fn option_of(field: &str) -> Option<&'static str> {
         "file" => "FILE",
         "revoke" => "--revoke",
         "database_url" => "DATABASE_URL",
+        "action" => "--action",
+        "actor" => "--actor",
+        "key_id" => "--key",
+        "from" => "--from",
+        "to" => "--to",
+        "limit" => "--limit",
         _ => return None,
     })
 }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use domain::page::Page;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::failure::Failure;
 
@@ -54,6 +56,23 @@ impl Output {
         }
         let rows: Vec<_> = things.iter().map(Row::cells).collect();
         write_stdout(&table(Thing::HEADINGS, &rows))
+    }
+
+    /// A page of a list: a JSON object with `items` and `next_cursor` as in the API, or a table and a note on how to continue.
+    pub(crate) fn page<Thing: Row + Serialize>(
+        self,
+        page: &Page<Thing>,
+        none: &str,
+    ) -> Result<(), Failure> {
+        if self.json {
+            let (items, next_cursor) = (&page.items, &page.next_cursor);
+            return self.object(&json!({ "items": items, "next_cursor": next_cursor }));
+        }
+        self.list(&page.items, none)?;
+        if let Some(cursor) = &page.next_cursor {
+            self.note(&format!("There are more: add --cursor {cursor}"));
+        }
+        Ok(())
     }
 
     /// A secret or a password, alone, so that a script can take it as it is; for programs the whole `object`.

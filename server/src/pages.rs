@@ -2,6 +2,7 @@
 
 pub(crate) mod audit_export;
 mod form;
+pub(crate) mod group_forms;
 pub(crate) mod home;
 pub(crate) mod key_forms;
 pub(crate) mod page_reports;

@@ -34,7 +34,7 @@ use crate::{
     caller::Caller,
     health,
     pages::{
-        audit_export, home, key_forms, page_reports, password, render,
+        audit_export, group_forms, home, key_forms, page_reports, password, render,
         server_functions::run_server_function, sign_in, sign_out,
     },
     request_id::set_route,
@@ -215,6 +215,9 @@ pub fn routes() -> Vec<Route> {
             KeyManager,
             key_forms::revoke,
         ),
+        post(urls::NEW_GROUP, KeyManager, group_forms::create),
+        post(urls::EDIT_GROUP, KeyManager, group_forms::edit),
+        post(urls::DELETE_GROUP, KeyManager, group_forms::delete),
     ];
     // People: pages, and the server functions that they call. A page itself renders the refusal for a user who may not open it.
     routes.extend(app::pages::PAGES.iter().flat_map(|page| {

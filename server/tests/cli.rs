@@ -1,5 +1,6 @@
 //! Commands as a script runs them: output, errors and exit codes.
 
+mod audit;
 mod errors;
 mod output;
 mod version;

@@ -17,6 +17,8 @@ mod cross_site;
 mod decision_table;
 mod expiration;
 mod forward_auth;
+mod group_forms_post;
+mod group_pages_get;
 mod headers;
 mod health_get;
 mod hostile_text;

@@ -125,6 +125,7 @@ const fn concerns(subject: Subject, action: AuditAction) -> bool {
             AuditAction::TenantCreated
                 | AuditAction::TenantLimitChanged
                 | AuditAction::TenantSuspended
+                | AuditAction::TenantRenamed
                 | AuditAction::TenantResumed
                 | AuditAction::UserCreated
                 | AuditAction::UserPasswordChanged

@@ -40,6 +40,7 @@ pub const fn action_label(action: AuditAction) -> &'static str {
         AuditAction::GroupDeleted => "Group deleted",
         AuditAction::TenantCreated => "Tenant created",
         AuditAction::TenantLimitChanged => "Key limit changed",
+        AuditAction::TenantRenamed => "Tenant renamed",
         AuditAction::TenantSuspended => "Tenant suspended",
         AuditAction::TenantResumed => "Tenant resumed",
         AuditAction::UserCreated => "User created",
@@ -63,7 +64,9 @@ pub const fn icon(action: AuditAction) -> &'static str {
         | AuditAction::GroupPermissionsChanged
         | AuditAction::GroupRenamed
         | AuditAction::GroupDeleted => "shield",
-        AuditAction::TenantLimitChanged | AuditAction::TenantResumed => "building",
+        AuditAction::TenantLimitChanged
+        | AuditAction::TenantRenamed
+        | AuditAction::TenantResumed => "building",
         AuditAction::TenantSuspended | AuditAction::SignInRefused => "alert",
         AuditAction::UserCreated | AuditAction::UserPasswordChanged | AuditAction::UserDisabled => {
             "user"
@@ -110,6 +113,7 @@ pub fn sentence(event: &AuditEvent) -> Vec<Piece> {
         AuditAction::GroupDeleted => vec![text(" deleted the group "), name()],
         AuditAction::TenantCreated => vec![text(" created the tenant "), name()],
         AuditAction::TenantLimitChanged => vec![text(" changed the key limit of "), name()],
+        AuditAction::TenantRenamed => vec![text(" renamed the tenant "), name()],
         AuditAction::TenantSuspended => vec![text(" suspended the tenant "), name()],
         AuditAction::TenantResumed => vec![text(" resumed the tenant "), name()],
         AuditAction::UserCreated => vec![text(" created the user "), name()],

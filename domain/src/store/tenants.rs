@@ -207,6 +207,30 @@ impl<'a> Tenants<'a> {
         .await
     }
 
+    /// Gives the tenant another name; its slug stays. The name that it has already changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `name`, [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn rename(
+        &self,
+        slug: &str,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Written<Tenant>, Error> {
+        let name = text::display_name(name).map_err(|message| Error::invalid("name", message))?;
+        self.change(slug, AuditAction::TenantRenamed, now, |before| {
+            (before.name != name).then(|| Change {
+                changes: json!({ "name": { "before": before.name, "after": name } }),
+                row: tenant::ActiveModel {
+                    name_lower: Set(text::lowered(&name)),
+                    name: Set(name),
+                    ..before.clone().into()
+                },
+            })
+        })
+        .await
+    }
+
     /// Suspends a tenant: all of its keys and sessions are refused. If it is suspended already, nothing is written.
     ///
     /// # Errors

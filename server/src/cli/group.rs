@@ -4,7 +4,10 @@ use clap::Subcommand;
 use domain::{
     group::{AuthorizationGroup, GroupType},
     permission::{Permission, PermissionSet},
-    store::groups::NewGroup,
+    store::{
+        TenantScope,
+        groups::{GroupChanges, NewGroup},
+    },
 };
 
 use super::context::CommandContext;
@@ -55,6 +58,27 @@ pub(super) enum GroupCommand {
         /// It allows nothing from now on
         #[arg(long, conflicts_with = "permissions")]
         none: bool,
+    },
+    /// Give a group another name
+    Rename {
+        /// The tenant, by its slug
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        /// The group, by its name or id
+        #[arg(long, value_name = "GROUP")]
+        group: String,
+        /// Its name from now on, unique in the tenant
+        #[arg(long)]
+        name: String,
+    },
+    /// Delete a group that no key has, except revoked keys. Its name becomes free
+    Delete {
+        /// The tenant, by its slug
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        /// The group, by its name or id
+        #[arg(long, value_name = "GROUP")]
+        group: String,
     },
 }
 
@@ -123,8 +147,44 @@ impl GroupCommand {
                     )?;
                 context.output.one(&changed.value)
             }
+            Self::Rename {
+                tenant,
+                group,
+                name,
+            } => {
+                let scope = context.tenant(&tenant).await?;
+                let found = find(context, &scope, &tenant, &group).await?;
+                let changes = GroupChanges {
+                    name: Some(name),
+                    permissions: None,
+                };
+                let groups = context.store.groups(&scope);
+                let edited = groups.edit(found.id, changes, None, context.now).await?;
+                context.output.one(&edited.value)
+            }
+            Self::Delete { tenant, group } => {
+                let scope = context.tenant(&tenant).await?;
+                let found = find(context, &scope, &tenant, &group).await?;
+                let groups = context.store.groups(&scope);
+                groups.delete(found.id, None, context.now).await?;
+                context.output.one(&found)
+            }
         }
     }
+}
+
+async fn find(
+    context: &CommandContext,
+    scope: &TenantScope,
+    tenant: &str,
+    group: &str,
+) -> Result<AuthorizationGroup, Failure> {
+    let found = context.store.groups(scope).find(group).await;
+    found.or_not_found(
+        "authorization group",
+        group,
+        &format!("latchkey group list --tenant {tenant}"),
+    )
 }
 
 fn set_of(permissions: Vec<Permission>) -> Result<PermissionSet, Failure> {

@@ -30,6 +30,14 @@ pub(super) enum TenantCommand {
     },
     /// List every tenant
     List,
+    /// Give a tenant another name. Its slug stays
+    Rename {
+        /// The tenant
+        slug: String,
+        /// Its name for people from now on
+        #[arg(long)]
+        name: String,
+    },
     /// Change how many keys a tenant may have. Lowering it deletes nothing
     SetLimit {
         /// The tenant
@@ -130,6 +138,13 @@ impl TenantCommand {
                         }
                         error => error,
                     })?
+            }
+            Self::Rename { slug, name } => {
+                tenants
+                    .rename(&slug, &name, now)
+                    .await
+                    .or_tenant_not_found(&slug)?
+                    .value
             }
             Self::SetLimit { slug, limit } => {
                 tenants

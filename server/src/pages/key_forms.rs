@@ -32,7 +32,7 @@ use super::{
 use crate::{security_headers::NO_TRANSFORM, state::AppState};
 
 /// A line break in a submitted form; the API uses `\n`.
-const LINE_BREAK: &str = "\r\n";
+pub(super) const LINE_BREAK: &str = "\r\n";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -185,17 +185,17 @@ pub(crate) async fn revoke(
 }
 
 /// A submitted form.
-struct SubmittedForm {
-    state: AppState,
-    context: RequestContext,
+pub(super) struct SubmittedForm {
+    pub(super) state: AppState,
+    pub(super) context: RequestContext,
     /// The tenant in the URL, for super users.
-    tenant: TenantQuery,
-    parts: Parts,
+    pub(super) tenant: TenantQuery,
+    pub(super) parts: Parts,
 }
 
 impl SubmittedForm {
     /// Checks the session, then receives the form `T`. Missing and additional fields are refused.
-    async fn receive<T: DeserializeOwned>(
+    pub(super) async fn receive<T: DeserializeOwned>(
         state: &AppState,
         request: Request,
     ) -> Result<(Self, T), Response> {
@@ -231,7 +231,7 @@ impl SubmittedForm {
         Ok((submitted, fields))
     }
 
-    fn tenant(&self) -> Option<&str> {
+    pub(super) fn tenant(&self) -> Option<&str> {
         self.tenant.0.as_deref()
     }
 

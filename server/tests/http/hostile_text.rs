@@ -263,6 +263,18 @@ fn form_fields(path: &str) -> Vec<(&'static str, String)> {
         "/tenant-api-keys/{id}/rotate" => {
             vec![("form_id", id()), ("expires_on", String::new())]
         }
+        "/authorization-groups/new" => vec![
+            ("name", "Orders".to_owned()),
+            ("permissions", "orders:read".to_owned()),
+            ("action", "save".to_owned()),
+        ],
+        "/authorization-groups/{id}" => vec![
+            ("version", "1".to_owned()),
+            ("name", "Orders".to_owned()),
+            ("permissions", "orders:read".to_owned()),
+            ("action", "save".to_owned()),
+        ],
+        "/authorization-groups/{id}/delete" => vec![("version", "1".to_owned())],
         "/tenant-api-keys/{id}/revoke" | "/sign-out" => vec![("anything", String::new())],
         other => panic!("say here what the form of {other} holds"),
     }

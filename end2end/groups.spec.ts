@@ -1,0 +1,98 @@
+// The authorization groups without JavaScript: create, edit with its effect, refused deletion, deletion.
+
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+
+import { type Tenant, expect, signIn, test as base } from './fixtures';
+
+const test = base.extend<{ width: number }>({
+  width: [1440, { option: true }],
+  context: async ({ openContext, width }, use) =>
+    use(await openContext({ javaScriptEnabled: false, viewport: { width, height: 900 } })),
+});
+
+class GroupsPage {
+  constructor(readonly page: Page) {}
+
+  readonly row = (name: string) => this.page.getByRole('table', { name: 'Authorization groups' }).getByRole('row').filter({ hasText: name });
+  readonly name = () => this.page.getByRole('textbox', { name: 'Name' });
+  readonly permissions = () => this.page.getByRole('textbox', { name: 'Permissions' });
+  readonly button = (name: string) => this.page.getByRole('button', { name, exact: true });
+  readonly change = (start: string) => this.page.getByRole('listitem').filter({ hasText: start });
+  readonly refusal = () => this.page.getByRole('paragraph').filter({ hasText: 'cannot be deleted' });
+  readonly notice = () => this.page.getByRole('status');
+}
+
+/** Checks with axe, light and dark, and expects no horizontal scrolling. */
+async function expectAccessible(page: Page, browserPage: Page, what: string): Promise<void> {
+  // axe needs a script, so it inspects a copy of the document in a context with scripts.
+  await browserPage.goto(page.url());
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await browserPage.emulateMedia({ colorScheme });
+    const { violations } = await new AxeBuilder({ page: browserPage }).setLegacyMode().analyze();
+    expect(violations.map(({ id, nodes }) => ({ id, where: nodes.map(({ html }) => html) })), `${what}, ${colorScheme}`).toEqual([]);
+    const tooWide = await browserPage.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(tooWide, `${what} scrolls horizontally`).toBe(0);
+  }
+}
+
+async function fourKeys(tenant: Tenant): Promise<void> {
+  for (const name of ['Shop', 'ERP', 'Reports', 'Till']) await tenant.key(name);
+}
+
+for (const width of [1440, 375]) {
+  test.describe(`at ${width} pixels`, () => {
+    test.use({ width });
+
+    test('a group is created, edited, refused deletion, and deleted without script', async ({ adminPage: page, openContext, server, tenant, browserLog }) => {
+      browserLog.expectStatus(409);
+      browserLog.expectStatus(422);
+      await fourKeys(tenant);
+      const withScript = await openContext({ viewport: { width, height: 900 } });
+      await signIn(withScript, server.origin, tenant.administrator);
+      const accessible = await withScript.newPage();
+      const groups = new GroupsPage(page);
+
+      await page.goto('/authorization-groups');
+      await expect(groups.row('Orders read/write')).toContainText('4 keys');
+      await expect(groups.row('Orders read/write')).toContainText('0 used in 7 days');
+      await expectAccessible(page, accessible, 'the list');
+
+      await page.getByRole('link', { name: 'New group' }).click();
+      await groups.name().fill('Stock');
+      await groups.permissions().fill('stock:read\nStock');
+      await groups.button('Create group').click();
+      await expect(page.getByText("'Stock' is not a permission")).toBeVisible();
+      await expect(groups.name()).toHaveValue('Stock');
+      await groups.permissions().fill('stock:read\nstock:adjust');
+      await page.getByText(/^Show \d+ known permissions$/).click();
+      await expect(page.getByRole('list', { name: 'Known permissions' })).toContainText('in use by Orders read/write');
+      await groups.button('Create group').click();
+      await expect(groups.notice()).toContainText('Created Stock.');
+      await expect(groups.row('Stock')).toContainText('stock:adjust');
+
+      await page.getByRole('link', { name: 'Edit Orders read/write' }).click();
+      await expect(page.getByText('4 keys have this group; 0 of them were used in the last 7 days.')).toBeVisible();
+      await expectAccessible(page, accessible, 'the form');
+      await groups.permissions().fill('orders:read\nshipments:read');
+      await groups.button('Check').click();
+      await expect(groups.change('They gain')).toHaveText('They gain shipments:read.');
+      await expect(groups.change('They lose')).toHaveText('They lose orders:write: their next request for it is refused with missing_permission.');
+      await groups.button('Save').click();
+      await expect(groups.notice()).toContainText('Saved Orders read/write.');
+      await expect(groups.row('Orders read/write')).toContainText('shipments:read');
+
+      await page.getByRole('link', { name: 'Delete Orders read/write' }).click();
+      await expect(groups.refusal()).toContainText('Orders read/write cannot be deleted. 4 keys have it: ERP, Reports, Shop, Till');
+      await expect(groups.button('Delete')).toHaveCount(0);
+      await expectAccessible(page, accessible, 'the refused deletion');
+      await page.getByRole('link', { name: 'Back to the groups' }).click();
+
+      await page.getByRole('link', { name: 'Delete Stock' }).click();
+      await expectAccessible(page, accessible, 'the deletion');
+      await groups.button('Delete').click();
+      await expect(groups.notice()).toContainText('The group was deleted.');
+      await expect(groups.row('Stock')).toHaveCount(0);
+    });
+  });
+}
