@@ -161,13 +161,13 @@ test('closing a dialog with unsaved input asks first, closing one without does n
   expect(await fields(server.origin, key)).toMatchObject({ name: 'Shopify connector', description: 'Ask Mira' });
 });
 
-test('the name of an active key opens the dialog, which has neither the expiration date nor the secret', async ({ adminPage, tenant }) => {
+test('the dialog has neither the expiration date nor the secret', async ({ adminPage, tenant }) => {
   const key = await tenant.key('Grafana', { expires: daysFromToday(12) });
   const keys = new ConsolePage(adminPage);
   const response = await adminPage.goto(`/tenant-api-keys/${key.id}/edit`);
   expect(await response?.text()).not.toContain(key.secret);
   await keys.openList('?status=active');
-  await adminPage.getByRole('link', { name: 'Grafana', exact: true }).click();
+  await keys.action('Edit', 'Grafana').click();
   await expect(keys.editDialog()).toBeVisible();
   await expect(keys.editDialog().locator('input[type=date], time')).toHaveCount(0);
   await expect(keys.editDialog()).not.toContainText(/secret|expir/i);
@@ -295,8 +295,8 @@ test('an edit of a key that was revoked meanwhile is refused with a message', as
   await expect(keys.name()).toHaveCount(0);
   await keys.editDialog().getByRole('link', { name: 'Close', exact: true }).click();
   await expect(adminPage).toHaveURL('/tenant-api-keys');
-  // The name of a revoked key is not a link.
-  await expect(keys.row('Contractor laptop').getByRole('link')).toHaveCount(0);
+  // A revoked key has no actions: its only link is its name.
+  await expect(keys.row('Contractor laptop').getByRole('link')).toHaveText(['Contractor laptop']);
 });
 
 test('a session that ends under an open dialog keeps the input', async ({ adminPage, context, browserLog, server, tenant }) => {

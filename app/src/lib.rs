@@ -5,6 +5,7 @@
 //! | the table of pages, menu entries and server functions | [`pages`]; its types: [`page`] |
 //! | the keys: list, generate, edit, rotate, revoke | [`api_keys`] |
 //! | the authorization groups (feature `ssr`) | `groups` |
+//! | the page of one key (feature `ssr`) | `key_page` |
 //! | the audit log and the installation log (feature `ssr`) | `audit_log` |
 //! | the user's own page; the list of tenants | [`account`], [`tenants`] |
 //! | the layout of every page behind sign-in, with the menu | [`layout`] |
@@ -30,6 +31,8 @@ pub mod current_tenant;
 pub mod error;
 #[cfg(feature = "ssr")]
 pub mod groups;
+#[cfg(feature = "ssr")]
+pub mod key_page;
 pub mod layout;
 pub mod page;
 pub mod page_json;

@@ -24,6 +24,7 @@ use crate::{
         form::{EditGroupPage, NewGroupPage},
         list::GroupsPage,
     },
+    key_page::KeyPage,
     sign_in::SignInPage,
 };
 
@@ -67,6 +68,14 @@ pub static PAGES: &[Page] = &[
         dialogs: DIALOGS,
         has_script: true,
         view: || view! { <ApiKeysPage /> }.into_any(),
+    },
+    Page {
+        path: urls::KEY,
+        access: Access::KeyManager,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(KeyPage),
     },
     Page {
         path: urls::AUDIT_LOG,

@@ -14,6 +14,10 @@ pub const NEW_GROUP: &str = "/authorization-groups/new";
 pub const EDIT_GROUP: &str = "/authorization-groups/{id}";
 /// The page that confirms the deletion of an authorization group, and its target.
 pub const DELETE_GROUP: &str = "/authorization-groups/{id}/delete";
+/// The page of one key.
+pub const KEY: &str = "/tenant-api-keys/{id}";
+/// The parameter of the dialog that edits a key: an address that the dialog adds to the allowlist.
+pub const ALLOW: &str = "allow";
 /// The audit log of a tenant.
 pub const AUDIT_LOG: &str = "/audit-log";
 /// The events that a page of the audit log selects, as a CSV file.
@@ -28,6 +32,12 @@ pub const ACCOUNT: &str = "/account";
 pub const SIGN_IN: &str = "/sign-in";
 /// The target of the form that signs out.
 pub const SIGN_OUT: &str = "/sign-out";
+
+/// The page of the key `id`.
+#[must_use]
+pub fn key(id: &str) -> String {
+    format!("{API_KEYS}/{id}")
+}
 
 /// The prefix of every server function.
 pub const SERVER_FUNCTIONS: &str = "/api/pages";

@@ -25,6 +25,7 @@ mod hostile_text;
 mod idempotency_key;
 mod json_bodies;
 mod key_forms_post;
+mod key_page_get;
 mod key_simulate_post;
 mod key_usage_get;
 mod methods;

@@ -72,12 +72,12 @@ impl DialogTarget {
     }
 }
 
-/// The path of the page: for a dialog over the list, that of the list.
+/// The path of the page that other tenants have too: for one key or a dialog, that of the list.
 #[must_use]
 pub fn page_path(path: &str) -> &str {
-    if DialogTarget::parse(path).is_some() {
-        urls::API_KEYS
-    } else {
-        path
-    }
+    let is_key = path != urls::GENERATE
+        && path
+            .strip_prefix(urls::API_KEYS)
+            .is_some_and(|rest| rest.starts_with('/'));
+    if is_key { urls::API_KEYS } else { path }
 }

@@ -3,9 +3,11 @@
 use domain::{
     group::AuthorizationGroup,
     key::{ApiKey, KeyStatus, form::KeyForm, today},
+    network::parse_network,
     propagation::Propagation,
 };
 use leptos::{prelude::*, web_sys::SubmitEvent};
+use leptos_router::hooks::use_query_map;
 use uuid::Uuid;
 
 use super::{
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::{
     browser,
-    components::{Dialog, Icon, field::flag},
+    components::{Callout, Dialog, Icon, Tone, field::flag},
     current_tenant::use_tenant,
     error::AppError,
     urls,
@@ -56,13 +58,24 @@ pub fn EditDialog(
             .into_any();
     }
     let opened = KeyForm::of(&key);
+    let added = use_query_map()
+        .get_untracked()
+        .get(urls::ALLOW)
+        .and_then(|address| AddedAddress::new(&opened, &address));
+    let is_first = rejected.is_none();
     let (typed, failure, conflict) = match rejected {
         Some(rejected) => {
             // The notice about the conflict replaces the failure.
             let failure = rejected.conflict.is_none().then_some(rejected.error);
             (rejected.form, failure, rejected.conflict)
         }
-        None => (opened.clone(), None, None),
+        None => (
+            added
+                .as_ref()
+                .map_or_else(|| opened.clone(), |added| added.form.clone()),
+            None,
+            None,
+        ),
     };
     let state = FormState::new(today(form.now), typed, validate_edit);
     if let Some(failure) = &failure {
@@ -94,6 +107,13 @@ pub fn EditDialog(
     let again = Signal::derive(move || close.url.get().replacen(urls::API_KEYS, &path, 1));
     let submit = form_state.submit(key.id.to_string(), saved);
     let groups = form.groups;
+    let added = added.filter(|_| is_first).map(|added| {
+        view! {
+            <Callout tone=Tone::Neutral>
+                <p>"Added "<code>{added.address}</code>" to the IP allowlist. Save to apply it."</p>
+            </Callout>
+        }
+    });
     let name = key.name.to_string();
     view! {
         <Dialog id="dialog" labelled_by="edit-title" wide=true on_cancel>
@@ -113,6 +133,7 @@ pub fn EditDialog(
                 </div>
                 <div class="dialog-body">
                     {move || form_state.submission.failure.get().map(|failure| view! { <FormSummary failure /> })}
+                    {added}
                     <ConflictNotice form_state groups=groups.clone() url=again />
                     <NameField state />
                     <DescriptionField state />
@@ -124,6 +145,30 @@ pub fn EditDialog(
         </Dialog>
     }
     .into_any()
+}
+
+/// The form with an address that the URL adds to the allowlist.
+struct AddedAddress {
+    /// The address in its canonical form.
+    address: String,
+    form: KeyForm,
+}
+
+impl AddedAddress {
+    /// `None` for text that is no address or range, for one that the list contains, and for an empty list: it admits every address.
+    fn new(opened: &KeyForm, address: &str) -> Option<Self> {
+        let address = parse_network(address)?.to_string();
+        let mut lines: Vec<_> = opened.ip_allowlist.lines().collect();
+        if lines.is_empty() || lines.contains(&address.as_str()) {
+            return None;
+        }
+        lines.push(&address);
+        let form = KeyForm {
+            ip_allowlist: lines.join("\n"),
+            ..opened.clone()
+        };
+        Some(Self { address, form })
+    }
 }
 
 /// The state of the dialog.

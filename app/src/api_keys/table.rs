@@ -232,16 +232,14 @@ fn row(key: &ApiKey, context: &RowContext) -> impl IntoView + use<> {
 }
 
 /// The name with hint and description below it.
-fn name_cell(key: &ApiKey, context: &RowContext) -> AnyView {
+fn name_cell(key: &ApiKey, _: &RowContext) -> AnyView {
     let description = key.description.as_str().to_owned();
     let description = (!description.is_empty()).then(|| {
         let title = description.clone();
         view! { <span class="truncate" title=title>{description}</span> }
     });
-    let is_active = key.status == KeyStatus::Active;
-    let edit = is_active.then(|| edit_path(&key.id.to_string()));
     view! {
-        {key_name(key.name.as_str(), edit, context.query)}
+        {key_name(key)}
         <span class="key-about"><code>{key.hint.clone()}</code>{description}</span>
     }
     .into_any()
@@ -281,34 +279,26 @@ fn width(name: &str) -> usize {
         .sum()
 }
 
-/// The name; for an active key, a link to the edit dialog.
-fn key_name(name: &str, edit: Option<String>, query: Memo<ListQuery>) -> impl IntoView + use<> {
+/// The key's name, a link to its page, which the browser loads from the server.
+fn key_name(key: &ApiKey) -> impl IntoView + use<> {
     let tenant = use_tenant();
-    let width = width(name);
+    let name = key.name.to_string();
+    let width = width(&name);
     let is_long = width > LONG_NAME;
     let fits_wide = (is_long && width <= LONG_NAME_IN_WIDE_TABLE).then_some("");
-    let tip = is_long.then(|| name.to_owned());
-    let name = view! { <span class="truncate" dir="auto">{name.to_owned()}</span> };
-    match edit {
-        Some(path) => {
-            let href = move || query.with(|query| query.url(&tenant.get(), &path));
-            view! { <a class="key-name" href=href data-noscroll="" data-tip=tip data-fits-wide=fits_wide>{name}</a> }
-                .into_any()
-        }
-        None => {
-            let reachable = is_long.then_some("0");
-            view! { <span class="key-name" tabindex=reachable data-tip=tip data-fits-wide=fits_wide>{name}</span> }
-                .into_any()
-        }
+    let tip = is_long.then(|| name.clone());
+    let path = urls::key(&key.id.to_string());
+    view! {
+        <a
+            class="key-name"
+            href=move || tenant.get().url(&path)
+            rel="external"
+            data-tip=tip
+            data-fits-wide=fits_wide
+        >
+            <span class="truncate" dir="auto">{name}</span>
+        </a>
     }
-}
-
-fn edit_path(id: &str) -> String {
-    let target = DialogTarget {
-        kind: DialogKind::Edit,
-        id: id.to_owned(),
-    };
-    target.path()
 }
 
 /// A link to a dialog of the row's key, which keeps the query of the list.

@@ -13,7 +13,8 @@ pub fn Breadcrumb(
     #[prop(optional)]
     parent: Option<(&'static str, Signal<String>)>,
     /// The page's own name.
-    page: &'static str,
+    #[prop(into)]
+    page: String,
 ) -> impl IntoView {
     let titles = section
         .titles()
