@@ -122,7 +122,12 @@ pub(super) fn is_address(text: &str) -> bool {
 /// Reads `2027-07-01 00:00` alone, years 0001 to 9999.
 fn time(text: &str) -> Option<DateTime<Utc>> {
     let (date, clock) = text.split_once(' ')?;
-    if date.len() != 10 || clock.len() != 5 || !clock.is_ascii() {
+    let is_written_out = clock.len() == 5
+        && (clock.bytes().enumerate()).all(|(index, byte)| match index {
+            2 => byte == b':',
+            _ => byte.is_ascii_digit(),
+        });
+    if date.len() != 10 || !is_written_out {
         return None;
     }
     let date: NaiveDate = date.parse().ok()?;
