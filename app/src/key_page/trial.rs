@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
-use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, Utc};
-use domain::{id::KeyId, key::simulation::SimulatedRequest};
+use chrono::{DateTime, Datelike as _, NaiveTime, Utc};
+use domain::{
+    id::KeyId,
+    key::{expiry::ExpirationDate, simulation::SimulatedRequest},
+};
 
 use crate::urls::{self, TenantQuery};
 
@@ -127,10 +130,10 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
             2 => byte == b':',
             _ => byte.is_ascii_digit(),
         });
-    if date.len() != 10 || !is_written_out {
+    if !is_written_out {
         return None;
     }
-    let date: NaiveDate = date.parse().ok()?;
+    let date = date.parse::<ExpirationDate>().ok()?.date();
     let clock = NaiveTime::parse_from_str(clock, "%H:%M").ok()?;
     (1..=9999)
         .contains(&date.year())
