@@ -60,7 +60,8 @@ export class ConsolePage {
   readonly previous = (): Locator => this.pager().getByRole('link', { name: 'Previous', exact: true });
   readonly next = (): Locator => this.pager().getByRole('link', { name: 'Next', exact: true });
 
-  readonly generateLink = (): Locator => this.page.getByRole('link', { name: 'Generate API Key', exact: true });
+  /** In the header; the page of a tenant without keys has a second one. */
+  readonly generateLink = (): Locator => this.page.getByRole('link', { name: 'Generate API Key', exact: true }).first();
 
   // The form.
   readonly name = (): Locator => this.page.getByLabel('Key Name', { exact: true });

@@ -1,10 +1,11 @@
 // Filters and search: by URL and by click, alone and combined, with Back and Forward.
 
-import type { Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 
 import { ConsolePage } from './console_page';
 import { KEYS, expirationOf, expect, namesOf, test } from './stocked_fixtures';
 import { createPerson, signIn } from './fixtures';
+import { hydrated } from './support/hydration';
 
 const STATUSES = ['', 'active', 'revoked'];
 const EXPIRATIONS = ['', 'valid', 'expiring_soon', 'expired'];
@@ -264,4 +265,64 @@ test('on a narrow screen filters and sorting are in a sheet', async ({ adminPage
   await adminPage.keyboard.press('Escape');
   await expect(keys.segment('Status', 'Active')).toBeHidden();
   await expect(opener).toBeFocused();
+});
+
+/** The names of the active keys that never expire, newest first. */
+const NEVER_EXPIRING = namesOf(({ status, expires }) => status === 'active' && expires === null);
+/** Chromium warns that each page's script and its preloads are unused. */
+const UNUSED = [/^request failed: \S+\.js csp$/, /^console warning: The resource \S+\.wasm was preloaded using link preload but not used/];
+
+for (const javaScriptEnabled of [true, false]) {
+  const how = javaScriptEnabled ? 'with a script' : 'without a script';
+  for (const width of [1440, 375]) {
+    test(`keys that never expire and unused keys can be filtered, ${how}, ${width} wide`, async ({ browserLog, openContext, server, tenant }) => {
+      if (!javaScriptEnabled) for (const complaint of UNUSED) browserLog.expect(complaint);
+      const context = await openContext({ javaScriptEnabled, viewport: { width, height: 900 } });
+      await signIn(context, server.origin, tenant.administrator);
+      const page = await context.newPage();
+      const keys = new ConsolePage(page);
+      const choose = async (link: Locator): Promise<void> => {
+        if (width < 640) await page.getByRole('button', { name: 'Filters', exact: true }).click();
+        await link.click();
+      };
+      await page.goto('/tenant-api-keys?status=active&q=a');
+      if (javaScriptEnabled) await hydrated(page);
+      await choose(keys.segment('Expiration', 'Never expires'));
+      await expect(page).toHaveURL(listUrl({ status: 'active', lifetime: 'never', q: 'a' }));
+      await expect(keys.names()).toHaveText(NEVER_EXPIRING.filter((name) => /a/i.test(name) || name.startsWith('O')));
+      // The other filter is kept, and an expiration state replaces the lifetime.
+      await choose(page.getByRole('link', { name: 'Not used in 90 days', exact: true }));
+      await expect(page).toHaveURL(listUrl({ status: 'active', lifetime: 'never', unused_days: '90', q: 'a' }));
+      await expect(keys.noMatch()).toContainText('Active, Never expires, Not used in 90 days, matching “a”');
+      await choose(keys.segment('Expiration', 'Expired'));
+      await expect(page).toHaveURL(listUrl({ status: 'active', expiration: 'expired', unused_days: '90', q: 'a' }));
+      // Sorting and searching keep both.
+      await page.goto('/tenant-api-keys?lifetime=never&unused_days=90');
+      if (javaScriptEnabled) await hydrated(page);
+      await keys.search().fill('scan');
+      await keys.search().press('Enter');
+      await expect(page).toHaveURL((url) => url.searchParams.get('q') === 'scan' && url.searchParams.get('lifetime') === 'never' && url.searchParams.get('unused_days') === '90');
+      await choose(page.getByRole('link', { name: 'Not used in 90 days', exact: true }));
+      await expect(page).toHaveURL((url) => url.searchParams.get('unused_days') === null && url.searchParams.get('lifetime') === 'never');
+      await keys.clearAll().click();
+      await expect(page).toHaveURL('/tenant-api-keys');
+      await expect(keys.names()).toHaveCount(KEYS.length);
+    });
+  }
+}
+
+test('between the phone and the wide table, a menu sorts', async ({ adminPage }) => {
+  await adminPage.setViewportSize({ width: 1024, height: 800 });
+  const keys = new ConsolePage(adminPage);
+  await keys.openList('?status=active');
+  const menu = adminPage.getByText('Sort: Newest', { exact: true });
+  await menu.focus();
+  await adminPage.keyboard.press('Enter');
+  await adminPage.keyboard.press('Tab');
+  await adminPage.keyboard.press('Tab');
+  await adminPage.keyboard.press('Enter');
+  await expect(adminPage).toHaveURL(listUrl({ status: 'active', sort: 'name' }));
+  const summary = adminPage.getByText('Sort: Name', { exact: true });
+  await expect(summary).toBeFocused();
+  await expect(adminPage.locator('.sort')).not.toHaveAttribute('open');
 });

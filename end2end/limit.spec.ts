@@ -1,7 +1,8 @@
 // A tenant at its key limit.
 
 import { ConsolePage } from './console_page';
-import { expect, test } from './fixtures';
+import { addKeys } from './support/stored_keys';
+import { daysFromToday, expect, signIn, test } from './fixtures';
 
 const REASON = 'You have reached your limit of 10 keys. Contact support to raise it.';
 
@@ -65,4 +66,41 @@ test('a limit lowered below the number of keys deletes none', async ({ adminPage
   await expect(keys.counter('3/2 keys')).toBeVisible();
   await expect(keys.row('Zapier')).toContainText('Active');
   await expect(adminPage.getByText('You have reached your limit of 2 keys. Contact support to raise it.')).toBeVisible();
+});
+
+test('at the limit, the header links to the expired keys', async ({ adminPage, server, tenant }) => {
+  const keys = new ConsolePage(adminPage);
+  await server.restartOn((database) => {
+    addKeys(
+      database,
+      tenant.slug,
+      ['Fax', 'Pager', 'Telex'].map((name, index) => ({
+        name,
+        description: '',
+        group: tenant.group,
+        status: 'active',
+        expires: index < 2 ? daysFromToday(-1) : null,
+        lastUsed: null,
+        created: new Date(Date.now() - (9 - index) * 86_400_000),
+      })),
+    );
+  });
+  await signIn(adminPage.context(), server.origin, tenant.administrator);
+  await adminPage.goto(`${server.origin}/tenant-api-keys`);
+  await expect(keys.counter('3/10 keys')).toBeVisible();
+  const link = adminPage.getByRole('link', { name: '2 of them are expired', exact: true });
+  await expect(link).toHaveCount(0);
+  await tenant.setLimit(3);
+  await adminPage.reload();
+  await link.click();
+  await expect(adminPage).toHaveURL(`${server.origin}/tenant-api-keys?status=active&expiration=expired`);
+  await expect(keys.names()).toHaveText(['Pager', 'Fax']);
+});
+
+test('a tenant without keys can generate one from the header', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openList();
+  await expect(adminPage.getByRole('heading', { name: 'No API keys yet' })).toBeVisible();
+  await adminPage.getByRole('main').getByRole('link', { name: 'Generate API Key', exact: true }).first().click();
+  await expect(adminPage).toHaveURL('/tenant-api-keys/new');
 });

@@ -69,3 +69,24 @@ test('the revoke dialog has a URL that can be opened and reloaded, and leads bac
   await expect(adminPage).toHaveURL('/tenant-api-keys');
   await expect(keys.row('Airflow')).toContainText('Active');
 });
+
+test('a reason can be given; one that is too long is reported and revokes nothing', async ({ adminPage, server, tenant }) => {
+  const key = await tenant.key('Zapier');
+  const keys = new ConsolePage(adminPage);
+  await open(adminPage, `/tenant-api-keys/${key.id}/revoke`);
+  const dialog = keys.revokeDialog();
+  const reason = dialog.getByLabel('Reason (optional)');
+  await expect(dialog.getByText('0/200', { exact: true })).toBeVisible();
+  await reason.fill('x'.repeat(201));
+  await expect(dialog.getByText('201/200', { exact: true })).toBeVisible();
+  await dialog.getByRole('button', { name: 'Revoke', exact: true }).click();
+  await expect(reason).toBeFocused();
+  await expect(reason).toHaveAttribute('aria-invalid', 'true');
+  await expect(reason).toHaveAccessibleDescription(/Must be at most 200 characters/);
+  expect((await whoami(server.origin, key.secret)).status).toBe(200);
+  await reason.fill('The supplier left');
+  await dialog.getByRole('button', { name: 'Revoke', exact: true }).click();
+  await expect(dialog).toBeHidden();
+  const revoked = (await server.json(['key', 'list', '--tenant', tenant.slug])) as { revoked_reason?: string }[];
+  expect(revoked.map((each) => each.revoked_reason)).toEqual(['The supplier left']);
+});

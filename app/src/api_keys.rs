@@ -2,12 +2,12 @@
 //!
 //! | topic | module |
 //! | --- | --- |
-//! | the list page with its dialogs | [`list`], [`list_header`], [`pager`] |
+//! | the list page with its dialogs | [`list`], [`list_header`], [`pager`], [`selection`] |
 //! | search and filters | [`filters`] |
-//! | the columns of the table | [`table`] |
+//! | the columns of the table | [`table`], [`sparkline`] |
 //! | what the URL requests: filters, order, dialog | [`list_query`], [`dialog_target`] |
 //! | the form that creates a key | [`generate`], [`form_state`], [`form_summary`], [`key_fields`], [`allowlist_field`] |
-//! | the dialogs | [`edit`], [`rotate`], [`revoke`], [`dialog_parts`], [`dialog_close`], [`date_input`] |
+//! | the dialogs | [`edit`], [`rotate`], [`revoke`], [`revoke_many`], [`dialog_parts`], [`dialog_close`], [`date_input`], [`reason_field`] |
 //! | sending a change to the server | [`submission`], [`server_fns`], [`responses`] |
 //! | forms sent without a script | [`rejected_form`], [`idempotency_field`] |
 //! | showing a secret | [`secret_facts`], [`secret_modal`]; without a script `secret_page` |
@@ -31,14 +31,18 @@ pub mod list;
 pub mod list_header;
 pub mod list_query;
 pub mod pager;
+pub mod reason_field;
 pub mod rejected_form;
 pub mod responses;
 pub mod revoke;
+pub mod revoke_many;
 pub mod rotate;
 pub mod secret_facts;
 pub mod secret_modal;
 #[cfg(feature = "ssr")]
 pub mod secret_page;
+pub mod selection;
 pub mod server_fns;
+pub mod sparkline;
 pub mod submission;
 pub mod table;

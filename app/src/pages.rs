@@ -186,8 +186,8 @@ pub static SERVER_FUNCTIONS: &[ServerFunction] = {
     use crate::{
         account::GetAccount,
         api_keys::server_fns::{
-            EditApiKey, GenerateApiKey, GetApiKey, ListApiKeys, OpenEditForm, OpenKeyForm,
-            RevokeApiKey, RotateApiKey,
+            EditApiKey, GenerateApiKey, GetApiKey, GetSelectedKeys, ListApiKeys, OpenEditForm,
+            OpenKeyForm, RevokeApiKey, RevokeApiKeys, RotateApiKey,
         },
         layout::console::GetConsole,
         tenants::ListTenants,
@@ -205,6 +205,8 @@ pub static SERVER_FUNCTIONS: &[ServerFunction] = {
         function::<EditApiKey>(Access::KeyManager),
         function::<RotateApiKey>(Access::KeyManager),
         function::<RevokeApiKey>(Access::KeyManager),
+        compressible::<GetSelectedKeys>(Access::KeyManager),
+        function::<RevokeApiKeys>(Access::KeyManager),
     ]
 };
 

@@ -218,6 +218,11 @@ pub fn routes() -> Vec<Route> {
         post(urls::NEW_GROUP, KeyManager, group_forms::create),
         post(urls::EDIT_GROUP, KeyManager, group_forms::edit),
         post(urls::DELETE_GROUP, KeyManager, group_forms::delete),
+        post(
+            "/tenant-api-keys/revoke",
+            KeyManager,
+            key_forms::revoke_many,
+        ),
     ];
     // People: pages, and the server functions that they call. A page itself renders the refusal for a user who may not open it.
     routes.extend(app::pages::PAGES.iter().flat_map(|page| {

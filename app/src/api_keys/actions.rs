@@ -4,13 +4,18 @@
 use chrono::{DateTime, Utc};
 use domain::{
     Error,
-    key::{ApiKey, IssuedKey, RotatedExpiry, form::KeyForm, today},
+    id::KeyId,
+    key::{ApiKey, IssuedKey, RotatedExpiry, form::KeyForm, reason::RevocationReason, today},
     propagation::{Propagation, Written},
-    store::{idempotency::IdempotencyKey, keys::Keys, sessions::SignedIn},
+    store::{
+        idempotency::IdempotencyKey,
+        keys::{Keys, MAX_REVOKED_AT_ONCE},
+        sessions::SignedIn,
+    },
 };
 use uuid::Uuid;
 
-use super::responses::{Conflict, Edited, Issued, KeyDetail, KeyFormContext};
+use super::responses::{Conflict, Edited, Issued, KeyDetail, KeyFormContext, SelectedKeys};
 use crate::{
     error::{AppError, ErrorCode},
     ssr::{self, RequestContext, TenantRequest},
@@ -223,23 +228,107 @@ pub async fn rotate(
 /// Revokes a key and returns how far the change has propagated; with a `form_id`, only once.
 ///
 /// # Errors
-/// A key that does not exist.
+/// A reason that is too long; a key that does not exist.
 pub async fn revoke(
     request: &RequestContext,
     tenant: Option<&str>,
     id: &str,
+    reason: &str,
     form_id: Option<Uuid>,
 ) -> Result<Option<Propagation>, AppError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
     let id = key_id(id)?;
-    let idempotency =
-        idempotency_key(request, &user, form_id, &Ok(()), || format!("revoke\0{id}"))?;
+    let parsed = revocation_reason(reason);
+    let idempotency = idempotency_key(request, &user, form_id, &parsed, || {
+        format!("revoke\0{id}\0{reason}")
+    })?;
     let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
-    match keys.revoke(id, request.now).await {
+    let reason = parsed?;
+    match keys
+        .revoke_with_reason(id, reason.as_ref(), request.now)
+        .await
+    {
         Ok(revoked) => Ok(revoked.propagation),
         Err(Error::Repeated { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Returns the keys that a dialog revokes together.
+///
+/// # Errors
+/// Not found if one of them is not the tenant's, also if an id is no identifier; more than [`MAX_REVOKED_AT_ONCE`].
+pub async fn selected_keys(
+    request: &RequestContext,
+    tenant: Option<&str>,
+    ids: Vec<String>,
+) -> Result<SelectedKeys, AppError> {
+    let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
+    let wanted = key_ids(&ids)?;
+    let keys = request.store.keys(&scope);
+    let keys = keys.get_many(&wanted, request.now).await?;
+    if keys.len() != wanted.len() {
+        return Err(AppError::new(ErrorCode::NotFound));
+    }
+    Ok(SelectedKeys {
+        ids,
+        keys,
+        form_id: Uuid::now_v7(),
+        now: request.now,
+    })
+}
+
+/// Revokes keys, all or none, and returns how far the change has propagated; with a `form_id`, only once.
+///
+/// # Errors
+/// A reason that is too long; those of [`selected_keys`].
+pub async fn revoke_many(
+    request: &RequestContext,
+    tenant: Option<&str>,
+    ids: &[String],
+    reason: &str,
+    form_id: Option<Uuid>,
+) -> Result<Option<Propagation>, AppError> {
+    let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
+    let ids = key_ids(ids)?;
+    let parsed = revocation_reason(reason);
+    let idempotency = idempotency_key(request, &user, form_id, &parsed, || {
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        format!("revoke\0{}\0{reason}", ids.join("\0"))
+    })?;
+    let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
+    let reason = parsed?;
+    if keys.get_many(&ids, request.now).await?.len() != ids.len() {
+        return Err(AppError::new(ErrorCode::NotFound));
+    }
+    match keys.revoke_many(&ids, reason.as_ref(), request.now).await {
+        Ok(revoked) => Ok(revoked.propagation),
+        Err(Error::Repeated { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Parses the ids of selected keys, each once.
+fn key_ids(texts: &[String]) -> Result<Vec<KeyId>, AppError> {
+    let mut ids = Vec::new();
+    for text in texts {
+        let id = key_id(text)?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+        if ids.len() > MAX_REVOKED_AT_ONCE {
+            return Err(AppError {
+                message: format!("At most {MAX_REVOKED_AT_ONCE} keys can be revoked at once."),
+                ..AppError::new(ErrorCode::Invalid)
+            });
+        }
+    }
+    Ok(ids)
+}
+
+/// Parses the field of a reason; an empty text is none.
+fn revocation_reason(text: &str) -> Result<Option<RevocationReason>, Error> {
+    RevocationReason::optional(text).map_err(|error| Error::invalid("reason", &error.to_string()))
 }
 
 /// The idempotency key of a form, if it has an id. If the form is both invalid and too old, its broken rules come first.
@@ -272,6 +361,6 @@ fn content(action: &str, form: &KeyForm) -> String {
     .join("\0")
 }
 
-fn key_id(text: &str) -> Result<domain::id::KeyId, AppError> {
+fn key_id(text: &str) -> Result<KeyId, AppError> {
     text.parse().map_err(|_| AppError::new(ErrorCode::NotFound))
 }

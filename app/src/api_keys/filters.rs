@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::key::{
     KeyStatus,
     expiry::ExpirationState,
-    query::{KeyQuery, KeySort, KeySortColumn},
+    query::{KeyLifetime, KeyQuery, KeySort, KeySortColumn},
 };
 use leptos::{
     leptos_dom::helpers::TimeoutHandle,
@@ -14,7 +14,7 @@ use leptos::{
 };
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
-use super::list_query::ListQuery;
+use super::list_query::{ListQuery, UNUSED_DAYS};
 use crate::{browser, components::Icon, current_tenant::use_tenant, urls};
 
 /// The id of the search field.
@@ -27,6 +27,8 @@ const SEARCH_DELAY: Duration = Duration::from_millis(250);
 enum Choice {
     Status(Option<KeyStatus>),
     Expiration(Option<ExpirationState>),
+    /// Keys that never expire, in the place of an expiration state.
+    NeverExpires,
     Sort(KeySort),
 }
 
@@ -34,7 +36,10 @@ impl Choice {
     fn is_current(self, query: &ListQuery) -> bool {
         match self {
             Self::Status(status) => query.status == status,
-            Self::Expiration(expiration) => query.expiration == expiration,
+            Self::Expiration(expiration) => {
+                query.expiration == expiration && query.lifetime.is_none()
+            }
+            Self::NeverExpires => query.lifetime.is_some(),
             Self::Sort(sort) => query.sort == sort,
         }
     }
@@ -44,7 +49,12 @@ impl Choice {
         let mut chosen = query.from_cursor(None);
         match self {
             Self::Status(status) => chosen.status = status,
-            Self::Expiration(expiration) => chosen.expiration = expiration,
+            Self::Expiration(expiration) => {
+                (chosen.expiration, chosen.lifetime) = (expiration, None);
+            }
+            Self::NeverExpires => {
+                (chosen.expiration, chosen.lifetime) = (None, Some(KeyLifetime::Never));
+            }
             Self::Sort(sort) => chosen.sort = sort,
         }
         chosen
@@ -68,6 +78,7 @@ const EXPIRATION: &[(&str, Choice)] = &[
         "Expired",
         Choice::Expiration(Some(ExpirationState::Expired)),
     ),
+    ("Never expires", Choice::NeverExpires),
 ];
 
 const SORT: &[(&str, Choice)] = &[
@@ -75,6 +86,7 @@ const SORT: &[(&str, Choice)] = &[
     ("Name", sort(KeySortColumn::Name, false)),
     ("Expiry", sort(KeySortColumn::ExpiresOn, false)),
     ("Last used", sort(KeySortColumn::LastUsedAt, true)),
+    ("Group", sort(KeySortColumn::AuthorizationGroup, false)),
 ];
 
 const fn sort(column: KeySortColumn, descending: bool) -> Choice {
@@ -97,6 +109,7 @@ pub fn FilterBar(
     view! {
         <div class="toolbar">
             <Search query />
+            <SortMenu query />
             <button class="button button-s filters-toggle" type="button" popovertarget="filters">
                 <Icon name="gear" />
                 "Filters"
@@ -104,6 +117,7 @@ pub fn FilterBar(
             <div class="filters" id="filters" popover="auto">
                 <Segments query label="Status" id="filter-status" choices=STATUS />
                 <Segments query label="Expiration" id="filter-expiration" choices=EXPIRATION />
+                <UnusedToggle query />
                 <Segments query label="Sort by" id="filter-sort" choices=SORT class="filter filters-sort" />
                 <button
                     class="button button-primary filters-done"
@@ -116,6 +130,64 @@ pub fn FilterBar(
             </div>
             {clear}
         </div>
+    }
+    .into_any()
+}
+
+/// The id of the sort menu.
+const SORT_MENU: &str = "sort-menu";
+
+/// The order as a menu, for widths at which the table does not show every column head.
+#[component]
+fn SortMenu(query: Memo<ListQuery>) -> impl IntoView {
+    let tenant = use_tenant();
+    let current = move || {
+        let sort = query.with(|query| query.sort);
+        let named = SORT
+            .iter()
+            .find(|(_, choice)| *choice == Choice::Sort(sort));
+        format!("Sort: {}", named.map_or("Other", |(word, _)| word))
+    };
+    let links = SORT
+        .iter()
+        .map(|&(word, choice)| {
+            let href =
+                move || query.with(|query| choice.apply(query).url(&tenant.get(), urls::API_KEYS));
+            let current = move || {
+                query
+                    .with(|query| choice.is_current(query))
+                    .then_some("true")
+            };
+            view! { <a href=href aria-current=current data-noscroll="">{word}</a> }
+        })
+        .collect_view();
+    view! {
+        <details class="sort" id=SORT_MENU>
+            <summary class="button button-s">{current}<Icon name="chevron-down" /></summary>
+            <div class="menu" on:click=move |_| browser::close_details(SORT_MENU)>{links}</div>
+        </details>
+    }
+    .into_any()
+}
+
+/// The filter for keys that were not used lately: a link that sets or clears it.
+#[component]
+fn UnusedToggle(query: Memo<ListQuery>) -> impl IntoView {
+    let tenant = use_tenant();
+    let href = move || {
+        query.with(|query| {
+            let toggled = ListQuery {
+                is_unused: !query.is_unused,
+                ..query.from_cursor(None)
+            };
+            toggled.url(&tenant.get(), urls::API_KEYS)
+        })
+    };
+    let current = move || query.with(|query| query.is_unused).then_some("true");
+    view! {
+        <a class="toggle" href=href aria-current=current data-noscroll="">
+            {format!("Not used in {UNUSED_DAYS} days")}
+        </a>
     }
     .into_any()
 }

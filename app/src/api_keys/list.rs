@@ -14,17 +14,19 @@ use std::time::Duration;
 
 use super::{
     dialog_close::DialogClose,
-    dialog_target::{DialogKind, DialogTarget},
+    dialog_target::{DialogKind, DialogTarget, IDS, OpenTarget},
     edit::EditDialog,
     filters::FilterBar,
     list_header::{GenerateButton, ListHeader},
     list_query::ListQuery,
     pager::{Pager, ResultCount},
     rejected_form::{RejectedForm, use_rejected_form},
-    responses::{EditContext, KeyDetail, KeyList},
+    responses::{EditContext, KeyDetail, KeyList, SelectedKeys},
     revoke::RevokeDialog,
+    revoke_many::RevokeManyDialog,
     rotate::RotateDialog,
-    server_fns::{get_api_key, list_api_keys, open_edit_form},
+    selection::{Selection, SelectionBar},
+    server_fns::{get_api_key, get_selected_keys, list_api_keys, open_edit_form},
     table::{KeyTable, TableSkeleton},
 };
 use crate::{
@@ -34,7 +36,7 @@ use crate::{
     error::{AppError, ErrorCode},
     page::MenuSection,
     tenants::TenantPageFailure,
-    urls,
+    urls, words,
 };
 
 /// A dialog with its data.
@@ -43,16 +45,20 @@ enum Opened {
     Edit(Box<EditContext>),
     Rotate(Box<KeyDetail>),
     Revoke(Box<KeyDetail>),
+    RevokeMany(Box<SelectedKeys>),
 }
 
 impl Opened {
-    fn is_of(&self, target: &DialogTarget) -> bool {
+    fn is_of(&self, target: &OpenTarget) -> bool {
         let (kind, detail) = match self {
+            Self::RevokeMany(selected) => {
+                return matches!(target, OpenTarget::Keys(ids) if *ids == selected.ids);
+            }
             Self::Edit(context) => (DialogKind::Edit, &context.detail),
             Self::Rotate(detail) => (DialogKind::Rotate, detail.as_ref()),
             Self::Revoke(detail) => (DialogKind::Revoke, detail.as_ref()),
         };
-        kind == target.kind && detail.key.id.to_string() == target.id
+        matches!(target, OpenTarget::Key(target) if kind == target.kind && detail.key.id.to_string() == target.id)
     }
 }
 
@@ -61,10 +67,15 @@ type OpenDialog = Option<Opened>;
 
 async fn open_dialog(
     tenant: Option<String>,
-    target: Option<DialogTarget>,
+    target: Option<OpenTarget>,
 ) -> Result<OpenDialog, AppError> {
-    let Some(DialogTarget { kind, id }) = target else {
-        return Ok(None);
+    let DialogTarget { kind, id } = match target {
+        None => return Ok(None),
+        Some(OpenTarget::Keys(ids)) => {
+            let selected = get_selected_keys(tenant, ids).await?;
+            return Ok(Some(Opened::RevokeMany(Box::new(selected))));
+        }
+        Some(OpenTarget::Key(target)) => target,
     };
     let opened = match kind {
         DialogKind::Edit => Opened::Edit(Box::new(open_edit_form(tenant, id).await?)),
@@ -81,7 +92,11 @@ pub fn ApiKeysPage() -> impl IntoView {
     let path = use_location().pathname;
     let parameters = use_query_map();
     let query = Memo::new(move |_| parameters.with(ListQuery::parse));
-    let target = Memo::new(move |_| path.with(|path| DialogTarget::parse(path)));
+    let target = Memo::new(move |_| {
+        let ids = || parameters.with(|parameters| parameters.get_all(IDS).unwrap_or_default());
+        path.with(|path| OpenTarget::parse(path, ids))
+    });
+    let selection = Selection::provide();
     let list = Resource::new(
         move || (tenant.get(), query.get()),
         |(tenant, query)| list_api_keys(tenant, KeyQuery::from(query)),
@@ -102,7 +117,7 @@ pub fn ApiKeysPage() -> impl IntoView {
     let keys = Suspend::new(async move {
         // Memos over the resources are created after these are loaded, as in the layout.
         let _ = (list.await, dialog.await);
-        view! { <Keys list dialog query target is_busy rejected /> }
+        view! { <Keys list dialog query target is_busy rejected selection /> }
     });
     // The effect that sets the signal also runs on the server, where it could outlive the page and use a disposed signal.
     #[cfg(feature = "ssr")]
@@ -124,9 +139,10 @@ fn Keys(
     list: Resource<Result<KeyList, AppError>>,
     dialog: Resource<Result<OpenDialog, AppError>>,
     query: Memo<ListQuery>,
-    target: Memo<Option<DialogTarget>>,
+    target: Memo<Option<OpenTarget>>,
     is_busy: Signal<bool>,
     rejected: StoredValue<Option<RejectedForm>>,
+    selection: Selection,
 ) -> impl IntoView {
     let failure = Memo::new(move |_| {
         let of_list = list
@@ -137,6 +153,7 @@ fn Keys(
         of_list.or(of_dialog)
     });
     let loaded = Memo::new(move |_| list.get().and_then(Result::ok));
+    selection.follow(loaded);
     let unavailable = Memo::new(move |_| {
         let error = list.get().and_then(Result::err).filter(is_temporary);
         error.map(|error| error.message)
@@ -149,10 +166,12 @@ fn Keys(
         })
     });
     let reload = Callback::new(move |()| list.refetch());
-    move || match failure.get() {
+    move || {
+        match failure.get() {
         Some(error) => view! { <TenantPageFailure error /> }.into_any(),
-        None => view! { <Page loaded unavailable open query target reload is_busy rejected /> }
+        None => view! { <Page loaded unavailable open query target reload is_busy rejected selection /> }
             .into_any(),
+    }
     }
 }
 
@@ -167,10 +186,11 @@ fn Page(
     unavailable: Memo<Option<String>>,
     open: Memo<OpenDialog>,
     query: Memo<ListQuery>,
-    target: Memo<Option<DialogTarget>>,
+    target: Memo<Option<OpenTarget>>,
     reload: Callback<()>,
     is_busy: Signal<bool>,
     rejected: StoredValue<Option<RejectedForm>>,
+    selection: Selection,
 ) -> impl IntoView {
     let tenant = use_tenant();
     let navigate = use_navigate();
@@ -213,6 +233,14 @@ fn Page(
         opener_is_gone.set(true);
         done("Refused", receipt);
     });
+    let revoked_many = Callback::new(move |(number, receipt): (usize, Option<Propagation>)| {
+        opener_is_gone.set(true);
+        selection.clear();
+        done("Refused", None);
+        let revoked = format!("{} revoked.", words::count(number as u64, "key", "keys"));
+        let receipt = receipt.map(|receipt| format!(" {}", receipt.sentence("Refused")));
+        message.set(revoked + &receipt.unwrap_or_default());
+    });
     let saved = Callback::new(move |receipt| done("In force", receipt));
     let is_empty = Memo::new(move |_| {
         loaded.with(|list| list.as_ref().is_some_and(|list| list.summary.total == 0))
@@ -220,7 +248,13 @@ fn Page(
     let title = move || {
         // The title is rendered after the rest of the page, on the server outside the scope of its signals: so it is a string and not a function
         // over signals.
-        let text = match target.with(|target| target.as_ref().map(|target| target.kind)) {
+        let kind = target.with(|target| {
+            target.as_ref().map(|target| match target {
+                OpenTarget::Key(target) => Some(target.kind),
+                OpenTarget::Keys(_) => None,
+            })
+        });
+        let text = match kind.map(|kind| kind.unwrap_or(DialogKind::Revoke)) {
             Some(DialogKind::Edit) => "Edit API Key – Latchkey",
             Some(DialogKind::Rotate) => "Rotate API Key – Latchkey",
             Some(DialogKind::Revoke) => "Revoke API Key – Latchkey",
@@ -234,6 +268,7 @@ fn Page(
             <KeyTable list=loaded query is_busy />
             <Pager list=loaded query />
             <ResultCount list=loaded query />
+            <SelectionBar list=loaded query />
         }
         .into_any(),
     };
@@ -260,13 +295,17 @@ fn Page(
             Opened::Revoke(detail) => {
                 view! { <RevokeDialog detail=*detail rejected close revoked /> }.into_any()
             }
+            Opened::RevokeMany(selected) => {
+                view! { <RevokeManyDialog selected=*selected rejected close revoked=revoked_many /> }
+                    .into_any()
+            }
         })
     };
     view! {
         {title}
         <div class="page">
             <Breadcrumb section=MenuSection::DataAndMonitoring page="API Keys" />
-            <ListHeader list=loaded is_empty />
+            <ListHeader list=loaded />
             {keys}
         </div>
         {dialog}
@@ -319,8 +358,8 @@ fn Toast(message: RwSignal<String>) -> impl IntoView {
 }
 
 /// When a dialog closes, returns the focus to the link that opened it, or to the title if that is gone or about to go.
-fn restore_focus(target: Memo<Option<DialogTarget>>, opener_is_gone: RwSignal<bool>) {
-    Effect::new(move |before: Option<Option<DialogTarget>>| {
+fn restore_focus(target: Memo<Option<OpenTarget>>, opener_is_gone: RwSignal<bool>) {
+    Effect::new(move |before: Option<Option<OpenTarget>>| {
         let now = target.get();
         if let (Some(Some(before)), None) = (before, &now) {
             let mut places = vec!["page-title".to_owned()];

@@ -11,13 +11,11 @@ use crate::{
     urls, words,
 };
 
-/// The header. Without any key, the button is in the list's place instead.
+/// The header.
 #[component]
 pub fn ListHeader(
     /// The list.
     list: Memo<Option<KeyList>>,
-    /// Whether the tenant has no keys at all.
-    is_empty: Memo<bool>,
 ) -> impl IntoView {
     let usage = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.summary.quota)));
     let facts = move || {
@@ -30,10 +28,7 @@ pub fn ListHeader(
             view! { <span id="limit-reason">{key_limit_reached(usage.limit)}</span> }
         })
     };
-    let button = move || {
-        let usage = usage.get().filter(|_| !is_empty.get());
-        usage.map(|usage| view! { <GenerateButton usage /> })
-    };
+    let button = move || usage.get().map(|usage| view! { <GenerateButton usage /> });
     view! {
         <header class="page-header">
             <div>
@@ -42,6 +37,7 @@ pub fn ListHeader(
                     {facts}
                     {move || list.get().map(|list| expiring_soon(&list))}
                     {reason}
+                    {move || list.get().map(|list| expired_at_limit(&list))}
                 </div>
             </div>
             {button}
@@ -63,6 +59,18 @@ fn expiring_soon(list: &KeyList) -> impl IntoView + use<> {
         );
         let href = move || ListQuery::expiring_soon().url(&tenant.get(), urls::API_KEYS);
         view! { <a class="notice-link" href=href><Icon name="clock" />{text}</a> }
+    })
+}
+
+/// "3 of them are expired", a link to them, at the limit: revoking them makes room.
+fn expired_at_limit(list: &KeyList) -> impl IntoView + use<> {
+    let tenant = use_tenant();
+    let count = list.summary.expired;
+    (list.summary.quota.is_full() && count > 0).then(|| {
+        let verb = if count == 1 { "is" } else { "are" };
+        let text = format!("{} of them {verb} expired", words::grouped(count));
+        let href = move || ListQuery::expired().url(&tenant.get(), urls::API_KEYS);
+        view! { <a class="notice-link" href=href><Icon name="alert" />{text}</a> }
     })
 }
 

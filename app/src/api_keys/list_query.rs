@@ -3,11 +3,14 @@
 use domain::key::{
     KeyStatus,
     expiry::ExpirationState,
-    query::{KeyQuery, KeySort, KeySortColumn},
+    query::{KeyLifetime, KeyQuery, KeySort, KeySortColumn},
 };
 use leptos_router::params::ParamsMap;
 
 use crate::urls::TenantQuery;
+
+/// The days of the filter "Not used in 90 days". The page ignores other numbers.
+pub const UNUSED_DAYS: u32 = 90;
 
 /// The parameters of the URL. Unknown values are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +19,10 @@ pub struct ListQuery {
     pub status: Option<KeyStatus>,
     /// Only keys in this expiration state.
     pub expiration: Option<ExpirationState>,
+    /// Only keys with this lifetime.
+    pub lifetime: Option<KeyLifetime>,
+    /// Only keys that were not used in [`UNUSED_DAYS`] days.
+    pub is_unused: bool,
     /// The search.
     pub q: String,
     /// The order.
@@ -33,6 +40,10 @@ impl ListQuery {
             status: parameter("status").and_then(|parameter| KeyStatus::from_word(&parameter)),
             expiration: parameter("expiration")
                 .and_then(|parameter| ExpirationState::from_word(&parameter)),
+            lifetime: parameter("lifetime")
+                .and_then(|parameter| KeyLifetime::from_word(&parameter)),
+            is_unused: parameter("unused_days")
+                .is_some_and(|parameter| parameter == UNUSED_DAYS.to_string()),
             // Cut to the length of the search field, which shows it.
             q: parameter("q")
                 .unwrap_or_default()
@@ -56,10 +67,24 @@ impl ListQuery {
         }
     }
 
+    /// The query for active keys that are expired: they count toward the key limit.
+    #[must_use]
+    pub fn expired() -> Self {
+        Self {
+            status: Some(KeyStatus::Active),
+            expiration: Some(ExpirationState::Expired),
+            ..Self::default()
+        }
+    }
+
     /// Whether the query filters keys.
     #[must_use]
     pub fn is_filtered(&self) -> bool {
-        self.status.is_some() || self.expiration.is_some() || !self.q.is_empty()
+        self.status.is_some()
+            || self.expiration.is_some()
+            || self.lifetime.is_some()
+            || self.is_unused
+            || !self.q.is_empty()
     }
 
     /// The filters as text, e.g. `Active, Expiring Soon`; `None` without filters.
@@ -74,8 +99,17 @@ impl ListQuery {
             ExpirationState::ExpiringSoon => "Expiring Soon".to_owned(),
             ExpirationState::Expired => "Expired".to_owned(),
         });
+        let lifetime = self
+            .lifetime
+            .map(|KeyLifetime::Never| "Never expires".to_owned());
+        let unused = self
+            .is_unused
+            .then(|| format!("Not used in {UNUSED_DAYS} days"));
         let search = (!self.q.is_empty()).then(|| format!("matching “{}”", self.q));
-        let words: Vec<_> = [status, expiration, search].into_iter().flatten().collect();
+        let words: Vec<_> = [status, expiration, lifetime, unused, search]
+            .into_iter()
+            .flatten()
+            .collect();
         (!words.is_empty()).then(|| words.join(", "))
     }
 
@@ -132,6 +166,8 @@ impl ListQuery {
             &[
                 ("status", self.status_parameter()),
                 ("expiration", self.expiration_parameter()),
+                ("lifetime", self.lifetime_parameter()),
+                ("unused_days", &self.unused_parameter()),
                 ("q", &self.q),
                 ("sort", &sort),
                 ("cursor", self.cursor.as_deref().unwrap_or_default()),
@@ -146,11 +182,26 @@ impl ListQuery {
             ("tenant", tenant.0.clone().unwrap_or_default()),
             ("status", self.status_parameter().to_owned()),
             ("expiration", self.expiration_parameter().to_owned()),
+            ("lifetime", self.lifetime_parameter().to_owned()),
+            ("unused_days", self.unused_parameter()),
             ("sort", self.sort_parameter()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
         .collect()
+    }
+
+    /// The hidden fields of a form that keeps every parameter of the list.
+    #[must_use]
+    pub fn list_form_fields(&self, tenant: &TenantQuery) -> Vec<(&'static str, String)> {
+        let mut fields = self.search_form_fields(tenant);
+        let cursor = self.cursor.clone().unwrap_or_default();
+        fields.extend(
+            [("q", self.q.clone()), ("cursor", cursor)]
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty()),
+        );
+        fields
     }
 
     /// The order's parameter; empty for the default order.
@@ -166,6 +217,18 @@ impl ListQuery {
         self.status.map(KeyStatus::as_str).unwrap_or_default()
     }
 
+    fn lifetime_parameter(&self) -> &'static str {
+        self.lifetime.map(KeyLifetime::as_str).unwrap_or_default()
+    }
+
+    fn unused_parameter(&self) -> String {
+        if self.is_unused {
+            UNUSED_DAYS.to_string()
+        } else {
+            String::new()
+        }
+    }
+
     fn expiration_parameter(&self) -> &'static str {
         self.expiration
             .map(ExpirationState::as_str)
@@ -178,6 +241,8 @@ impl From<ListQuery> for KeyQuery {
         Self {
             status: query.status,
             expiration: query.expiration,
+            lifetime: query.lifetime,
+            unused_days: query.is_unused.then_some(UNUSED_DAYS),
             q: query.q,
             sort: query.sort,
             cursor: query.cursor,

@@ -12,6 +12,8 @@ use crate::error::AppError;
 pub struct RejectedForm {
     /// The values of the fields; of a dialog, those that it has.
     pub form: KeyForm,
+    /// The reason of a revocation.
+    pub reason: String,
     /// Why it was rejected.
     pub error: AppError,
     /// Another user's change of the key, if that is the reason.

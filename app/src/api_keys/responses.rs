@@ -8,6 +8,7 @@ use domain::{
         ApiKey,
         format::Secret,
         query::{KeyPage, KeySummary},
+        usage::KeySparkline,
     },
     propagation::Propagation,
     tenant::KeyQuota,
@@ -20,6 +21,8 @@ use uuid::Uuid;
 pub struct KeyList {
     /// The keys.
     pub page: KeyPage,
+    /// The accepted requests of the page's keys that had one lately.
+    pub sparklines: Vec<KeySparkline>,
     /// The numbers of keys.
     pub summary: KeySummary,
     /// The number of days within which a key "expires soon".
@@ -35,6 +38,19 @@ pub struct KeyDetail {
     pub key: ApiKey,
     /// The version of the key, for the check of an edit.
     pub version: i64,
+    /// The idempotency id of the dialog's form.
+    pub form_id: Uuid,
+    /// The server's time.
+    pub now: DateTime<Utc>,
+}
+
+/// The keys that a dialog revokes together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectedKeys {
+    /// The ids as the URL names them.
+    pub ids: Vec<String>,
+    /// The keys, each once.
+    pub keys: Vec<ApiKey>,
     /// The idempotency id of the dialog's form.
     pub form_id: Uuid,
     /// The server's time.

@@ -6,6 +6,7 @@ use leptos::{prelude::*, web_sys::SubmitEvent};
 use super::{
     dialog_close::{CancelLink, CloseLink, DialogClose},
     dialog_parts::{AlreadyRevoked, KeyFacts, SubmitFailure},
+    reason_field::{ReasonField, ReasonState},
     rejected_form::RejectedForm,
     responses::KeyDetail,
     server_fns::revoke_api_key,
@@ -36,24 +37,28 @@ pub fn RevokeDialog(
         return view! { <AlreadyRevoked title="Revoke API key" name close /> }.into_any();
     }
     let tenant = use_tenant();
-    let submission = Submission::new(
-        "revoked",
-        rejected.map(|rejected| rejected.error),
-        Some(close.is_stale),
-    );
+    let (typed, error) = match rejected {
+        Some(rejected) => (rejected.reason, Some(rejected.error)),
+        None => (String::new(), None),
+    };
+    let submission = Submission::new("revoked", error, Some(close.is_stale));
     let Submission {
         is_busy, failure, ..
     } = submission;
     let close = close.disabled_while(is_busy);
+    let reason = ReasonState::new(typed, failure);
     let id = key.id.to_string();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if is_busy.get_untracked() {
             return;
         }
+        let Some(reason) = reason.read() else {
+            return;
+        };
         let (tenant, id) = (tenant.get_untracked().0, id.clone());
         submission.send(async move {
-            revoked.run(revoke_api_key(tenant, id, Some(form_id)).await?);
+            revoked.run(revoke_api_key(tenant, id, Some(reason), Some(form_id)).await?);
             Ok(())
         });
     };
@@ -77,6 +82,7 @@ pub fn RevokeDialog(
                         "? This action cannot be undone and any applications using this key will lose access immediately."
                     </p>
                     <KeyFacts key now label="Secret" />
+                    <ReasonField state=reason />
                 </div>
                 <div class="dialog-actions">
                     <CancelLink close has_focus=true />

@@ -165,7 +165,7 @@ fn RotateForm(
                     <Callout tone=Tone::Warning id="rotate-warning">
                         <p>
                             <strong>"All applications using the current secret lose access immediately."</strong>
-                            " There is no overlap. Name, group and allowlist stay as they are."
+                            " There is no overlap. Name, group and allowlist stay as they are. To change over without downtime, generate a second key first."
                         </p>
                     </Callout>
                     <KeyFacts key now label="Current secret" />

@@ -7,7 +7,9 @@ use domain::{
 use leptos::prelude::*;
 use uuid::Uuid;
 
-use super::responses::{EditContext, Edited, Issued, KeyDetail, KeyFormContext, KeyList};
+use super::responses::{
+    EditContext, Edited, Issued, KeyDetail, KeyFormContext, KeyList, SelectedKeys,
+};
 use crate::{error::AppError, page_json::PageJson};
 #[cfg(feature = "ssr")]
 use {
@@ -45,8 +47,12 @@ pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<Ke
             listed => listed,
         };
         let (page, summary) = listed?;
+        let ids: Vec<_> = page.items.iter().map(|key| key.id).collect();
+        let mut sparklines = keys.sparklines(&ids, request.now).await?;
+        sparklines.retain(|sparkline| sparkline.accepted.iter().any(|count| *count > 0));
         Ok(KeyList {
             page,
+            sparklines,
             summary,
             soon_days: request.store.options().expiring_soon_days,
             now: request.now,
@@ -148,7 +154,7 @@ pub async fn rotate_api_key(
     .await
 }
 
-/// Revokes a key and returns the propagation of the change, if there are replicas.
+/// Revokes a key and returns the propagation of the change, if there are replicas. An empty `reason` is none, as is an absent one.
 ///
 /// # Errors
 /// A key that does not exist.
@@ -156,8 +162,44 @@ pub async fn rotate_api_key(
 pub async fn revoke_api_key(
     tenant: Option<String>,
     id: String,
+    reason: Option<String>,
     form_id: Option<Uuid>,
 ) -> Result<Option<Propagation>, AppError> {
-    ssr::respond(async { actions::revoke(&ssr::request()?, tenant.as_deref(), &id, form_id).await })
+    ssr::respond(async {
+        let request = ssr::request()?;
+        let reason = reason.unwrap_or_default();
+        actions::revoke(&request, tenant.as_deref(), &id, &reason, form_id).await
+    })
+    .await
+}
+
+/// Returns the keys that a dialog revokes together.
+///
+/// # Errors
+/// Not found if one of them is not the tenant's; more than 100.
+#[server(prefix = "/api/pages", endpoint = "get_selected_keys", input = PageJson, output = PageJson)]
+pub async fn get_selected_keys(
+    tenant: Option<String>,
+    ids: Vec<String>,
+) -> Result<SelectedKeys, AppError> {
+    ssr::respond(async { actions::selected_keys(&ssr::request()?, tenant.as_deref(), ids).await })
         .await
+}
+
+/// Revokes up to 100 keys, all or none, and returns the propagation of the change, if there are replicas.
+///
+/// # Errors
+/// A reason that is too long; not found if one of the keys is not the tenant's.
+#[server(prefix = "/api/pages", endpoint = "revoke_api_keys", input = PageJson, output = PageJson)]
+pub async fn revoke_api_keys(
+    tenant: Option<String>,
+    ids: Vec<String>,
+    reason: String,
+    form_id: Option<Uuid>,
+) -> Result<Option<Propagation>, AppError> {
+    ssr::respond(async {
+        let request = ssr::request()?;
+        actions::revoke_many(&request, tenant.as_deref(), &ids, &reason, form_id).await
+    })
+    .await
 }

@@ -1,7 +1,7 @@
 //! The table of keys. Explicit roles keep it a table for assistive technology where the style turns rows into cards.
 
 use chrono::{DateTime, Utc};
-use domain::key::{ApiKey, KeyStatus, query::KeySortColumn};
+use domain::key::{ApiKey, KeyStatus, query::KeySortColumn, usage::KeySparkline};
 use leptos::prelude::*;
 
 use super::{
@@ -9,6 +9,8 @@ use super::{
     filters::FilterBar,
     list_query::ListQuery,
     responses::KeyList,
+    selection::{PageCheck, on_change, row_check},
+    sparkline::sparkline,
 };
 use crate::{
     components::{
@@ -17,7 +19,7 @@ use crate::{
     },
     current_tenant::use_tenant,
     page::MenuSection,
-    urls,
+    urls, words,
 };
 
 /// The table with the rows of one page.
@@ -35,6 +37,7 @@ pub fn KeyTable(
         list.get().map(|list| {
             let context = RowContext {
                 now: list.now,
+                sparklines: &list.sparklines,
                 query,
             };
             list.page
@@ -44,6 +47,7 @@ pub fn KeyTable(
                 .collect_view()
         })
     };
+    let checked = on_change(list);
     let no_match = move || {
         list.with(|list| list.as_ref().is_some_and(|list| list.page.items.is_empty()))
             .then(|| view! { <NoMatch query /> })
@@ -51,12 +55,13 @@ pub fn KeyTable(
     view! {
         <div class="table-region">
             <table
-                class="table"
+                class="table table-selectable"
                 role="table"
                 aria-label="API keys"
+                on:change=move |_| checked()
                 aria-busy=move || is_busy.get().then_some("true")
             >
-                <Head query />
+                <Head query list />
                 <tbody role="rowgroup">{rows} {no_match}</tbody>
             </table>
         </div>
@@ -98,21 +103,34 @@ struct Column {
     /// The order that a click on the heading requests. Nothing where the column is not sortable.
     sort: Option<KeySortColumn>,
     /// The content of a cell.
-    cell: fn(&ApiKey, &RowContext) -> AnyView,
+    cell: fn(&ApiKey, &RowContext<'_>) -> AnyView,
     /// The widths of the bars, in pixels, that stand for the content while the list is loading.
     skeleton: &'static [&'static str],
 }
 
 /// What a cell needs besides its key.
-struct RowContext {
+struct RowContext<'a> {
     /// The server's time.
     now: DateTime<Utc>,
+    /// The accepted requests of the page's keys.
+    sparklines: &'a [KeySparkline],
     /// What the URL requests, which links to dialogs keep.
     query: Memo<ListQuery>,
 }
 
+/// The class of the column with the check boxes.
+const SELECT: &str = "col-select";
+
 /// The columns, from left to right. Heading, rows, placeholders and the width of an empty table are made from this list.
 const COLUMNS: &[Column] = &[
+    Column {
+        class: SELECT,
+        title: "",
+        label: None,
+        sort: None,
+        cell: |key, _| row_check(key).into_any(),
+        skeleton: &[],
+    },
     Column {
         class: "col-name",
         title: "Name",
@@ -159,7 +177,7 @@ const COLUMNS: &[Column] = &[
         title: "Last used",
         label: Some("Last used"),
         sort: Some(KeySortColumn::LastUsedAt),
-        cell: |key, row| view! { <Ago at=key.last_used_at now=row.now /> }.into_any(),
+        cell: used_cell,
         skeleton: &["80"],
     },
     Column {
@@ -185,6 +203,8 @@ const COLUMNS: &[Column] = &[
 pub fn Head(
     /// The query in the URL.
     query: Memo<ListQuery>,
+    /// The list.
+    list: Memo<Option<KeyList>>,
 ) -> impl IntoView {
     let tenant = use_tenant();
     let sortable = move |column: &'static Column, by: KeySortColumn| {
@@ -209,6 +229,10 @@ pub fn Head(
         .iter()
         .map(|column| match column.sort {
             Some(by) => sortable(column, by),
+            None if column.class == SELECT => view! {
+                <th role="columnheader" scope="col" class=SELECT><PageCheck list /></th>
+            }
+            .into_any(),
             None => view! {
                 <th role="columnheader" scope="col" class=column.class>
                     <span class="visually-hidden">{column.title}</span>
@@ -220,7 +244,7 @@ pub fn Head(
     view! { <thead role="rowgroup"><tr role="row">{heads}</tr></thead> }.into_any()
 }
 
-fn row(key: &ApiKey, context: &RowContext) -> impl IntoView + use<> {
+fn row(key: &ApiKey, context: &RowContext<'_>) -> impl IntoView + use<> {
     let cells = COLUMNS
         .iter()
         .map(|column| {
@@ -232,21 +256,38 @@ fn row(key: &ApiKey, context: &RowContext) -> impl IntoView + use<> {
 }
 
 /// The name with hint and description below it.
-fn name_cell(key: &ApiKey, _: &RowContext) -> AnyView {
+fn name_cell(key: &ApiKey, _: &RowContext<'_>) -> AnyView {
     let description = key.description.as_str().to_owned();
     let description = (!description.is_empty()).then(|| {
         let title = description.clone();
-        view! { <span class="truncate" title=title>{description}</span> }
+        view! { <span class="about-text truncate" title=title>{description}</span> }
     });
+    let group = key.authorization_group.name.clone();
+    let created = format!("Created {}", words::date(key.created_at.date_naive()));
     view! {
         {key_name(key)}
-        <span class="key-about"><code>{key.hint.clone()}</code>{description}</span>
+        <span class="key-about">
+            <code>{key.hint.clone()}</code>
+            <span class="about-group dot truncate">{group}</span>
+            <span class="about-created dot">{created}</span>
+            {description}
+        </span>
     }
     .into_any()
 }
 
+/// The last use, with the sparkline below it.
+fn used_cell(key: &ApiKey, row: &RowContext<'_>) -> AnyView {
+    let of_key = row.sparklines.iter().find(|each| each.key_id == key.id);
+    let ago = view! { <Ago at=key.last_used_at now=row.now /> };
+    match sparkline(of_key) {
+        Some(sparkline) => view! { <span class="value">{ago}{sparkline}</span> }.into_any(),
+        None => ago.into_any(),
+    }
+}
+
 /// The links to the dialogs of an active key.
-fn actions_cell(key: &ApiKey, context: &RowContext) -> AnyView {
+fn actions_cell(key: &ApiKey, context: &RowContext<'_>) -> AnyView {
     if key.status != KeyStatus::Active {
         return ().into_any();
     }
@@ -358,7 +399,7 @@ pub fn TableSkeleton(
             <FilterBar query />
             <div class="table-region">
                 <table class="table" role="table" aria-label="API keys" aria-busy="true">
-                    <Head query />
+                    <Head query list=Memo::new(|_| None) />
                     <tbody role="rowgroup">{rows}</tbody>
                 </table>
             </div>

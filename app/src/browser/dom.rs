@@ -144,6 +144,63 @@ pub fn selection_contains(text: &str) -> bool {
     }
 }
 
+/// The check boxes with this name, in the order of the page.
+fn named_checks(name: &str) -> Vec<HtmlInputElement> {
+    let Ok(found) = document().query_selector_all(&format!("input[type=checkbox][name={name}]"))
+    else {
+        return Vec::new();
+    };
+    (0..found.length())
+        .filter_map(|index| found.item(index)?.dyn_into().ok())
+        .collect()
+}
+
+/// Value and state of each check box with this name.
+#[must_use]
+pub fn checks(name: &str) -> Vec<(String, bool)> {
+    let boxes = named_checks(name).into_iter();
+    boxes.map(|each| (each.value(), each.checked())).collect()
+}
+
+/// Whether the check box with this id is checked.
+#[must_use]
+pub fn is_checked(id: &str) -> bool {
+    element::<HtmlInputElement>(id).is_some_and(|each| each.checked())
+}
+
+/// Checks the check boxes with this name whose value is in `checked`, and unchecks the others.
+pub fn set_checks(name: &str, checked: &[String]) {
+    for each in named_checks(name) {
+        each.set_checked(checked.contains(&each.value()));
+    }
+}
+
+/// Checks or unchecks every check box with this name.
+pub fn set_all_checks(name: &str, checked: bool) {
+    for each in named_checks(name) {
+        each.set_checked(checked);
+    }
+}
+
+/// Sets the state of the check box with this id.
+pub fn set_check(id: &str, checked: bool, indeterminate: bool) {
+    if let Some(each) = element::<HtmlInputElement>(id) {
+        each.set_checked(checked);
+        each.set_indeterminate(indeterminate);
+    }
+}
+
+/// Closes the `<details>` with this id and focuses its summary.
+pub fn close_details(id: &str) {
+    if let Some(details) = element::<HtmlElement>(id) {
+        let _ = details.remove_attribute("open");
+        let summary = details.query_selector("summary").ok().flatten();
+        if let Some(summary) = summary.and_then(|node| node.dyn_into::<HtmlElement>().ok()) {
+            let _ = summary.focus();
+        }
+    }
+}
+
 /// Closes the open popovers: menus and, on narrow screens, the sidebar.
 pub fn hide_popovers() {
     let Ok(open) = document().query_selector_all(":popover-open") else {

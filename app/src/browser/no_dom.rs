@@ -47,6 +47,24 @@ pub fn selection_contains(_text: &str) -> bool {
     false
 }
 
+#[must_use]
+pub fn checks(_name: &str) -> Vec<(String, bool)> {
+    Vec::new()
+}
+
+#[must_use]
+pub fn is_checked(_id: &str) -> bool {
+    false
+}
+
+pub fn set_checks(_name: &str, _checked: &[String]) {}
+
+pub fn set_all_checks(_name: &str, _checked: bool) {}
+
+pub fn set_check(_id: &str, _checked: bool, _indeterminate: bool) {}
+
+pub fn close_details(_id: &str) {}
+
 pub fn hide_popovers() {}
 
 pub fn show_tooltips(_shown: bool) {}

@@ -4,6 +4,7 @@
 use app::{
     api_keys::{
         actions::{self, FormError},
+        dialog_target::IDS,
         list_query::ListQuery,
         rejected_form::RejectedForm,
         responses::{Conflict, Edited, Issued},
@@ -64,7 +65,17 @@ struct RotateForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RevokeForm {}
+struct RevokeForm {
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokeManyForm {
+    form_id: Uuid,
+    reason: String,
+}
 
 /// The query of a key page's URL.
 #[derive(Deserialize)]
@@ -173,14 +184,30 @@ pub(crate) async fn revoke(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let (submitted, RevokeForm {}) =
+    let (submitted, RevokeForm { reason }) =
         match SubmittedForm::receive::<RevokeForm>(&state, request).await {
             Ok(submitted) => submitted,
             Err(response) => return response,
         };
-    match actions::revoke(&submitted.context, submitted.tenant(), &id, None).await {
+    match actions::revoke(&submitted.context, submitted.tenant(), &id, &reason, None).await {
         Ok(_) => submitted.back_to_list(),
-        Err(error) => submitted.refuse(KeyForm::default(), error, None).await,
+        Err(error) => submitted.refuse_reason(reason, error).await,
+    }
+}
+
+/// `POST /tenant-api-keys/revoke?ids=…`
+pub(crate) async fn revoke_many(State(state): State<AppState>, request: Request) -> Response {
+    let (submitted, fields) = match SubmittedForm::receive::<RevokeManyForm>(&state, request).await
+    {
+        Ok(submitted) => submitted,
+        Err(response) => return response,
+    };
+    let RevokeManyForm { form_id, reason } = fields;
+    let (context, tenant) = (&submitted.context, submitted.tenant());
+    let ids = submitted.ids();
+    match actions::revoke_many(context, tenant, &ids, &reason, Some(form_id)).await {
+        Ok(_) => submitted.back_to_list(),
+        Err(error) => submitted.refuse_reason(reason, error).await,
     }
 }
 
@@ -235,6 +262,15 @@ impl SubmittedForm {
         self.tenant.0.as_deref()
     }
 
+    /// The ids of the selected keys in the URL.
+    fn ids(&self) -> Vec<String> {
+        let query = self.parts.uri.query().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes())
+            .filter(|(name, _)| name == IDS)
+            .map(|(_, value)| value.into_owned())
+            .collect()
+    }
+
     /// Redirects after success, so that a reload repeats nothing.
     fn back_to_list(&self) -> Response {
         Redirect::to(&self.list()).into_response()
@@ -264,25 +300,42 @@ impl SubmittedForm {
 
     /// The form again with the submitted values and the errors.
     async fn refuse(self, form: KeyForm, error: AppError, conflict: Option<Conflict>) -> Response {
+        self.render_rejected(RejectedForm {
+            form,
+            reason: String::new(),
+            error,
+            conflict,
+        })
+        .await
+    }
+
+    /// The form of a revocation again with the submitted reason and the error.
+    async fn refuse_reason(self, reason: String, error: AppError) -> Response {
+        self.render_rejected(RejectedForm {
+            form: KeyForm::default(),
+            reason,
+            error,
+            conflict: None,
+        })
+        .await
+    }
+
+    async fn render_rejected(self, rejected: RejectedForm) -> Response {
         let address = self
             .parts
             .uri
             .path_and_query()
             .map_or("/", |path| path.as_str());
-        if error.code == ErrorCode::NotSignedIn {
+        if rejected.error.code == ErrorCode::NotSignedIn {
             return Redirect::to(&urls::sign_in(address)).into_response();
         }
-        let error = error.with_request_id(&self.context.request_id);
+        let error = rejected.error.with_request_id(&self.context.request_id);
         let status = status_of(error.code);
-        let refused = RejectedForm {
-            form,
-            error,
-            conflict,
-        };
+        let rejected = RejectedForm { error, ..rejected };
         let uri = self.parts.uri.clone();
         let page = as_page(self.parts, uri);
         let mut response =
-            render(&self.state, page, move || provide_context(refused.clone())).await;
+            render(&self.state, page, move || provide_context(rejected.clone())).await;
         // The page may have set a more specific status, such as 404 for an unknown key.
         if response.status() == StatusCode::OK {
             *response.status_mut() = status;

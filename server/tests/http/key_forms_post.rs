@@ -255,3 +255,101 @@ async fn p18_a_form_of_another_site_changes_nothing() {
     let works = app.get("/api/v1/whoami").key(key.secret.expose());
     assert_eq!(works.send().await.status, 200);
 }
+
+#[tokio::test]
+async fn a_revocation_keeps_its_reason_and_refuses_one_that_is_too_long() {
+    let (app, session) = admin().await;
+    let key = app.issue(KeySpec::default()).await;
+    let path = format!("/tenant-api-keys/{}/revoke", key.key.id);
+    let revoke = |reason: String| {
+        app.post(&path)
+            .same_origin()
+            .cookie(&session)
+            .form(&[("reason", reason.as_str())])
+    };
+    let refused = revoke("x".repeat(201)).send().await;
+    assert_eq!(refused.status, 422);
+    let page = refused.text();
+    assert!(page.contains("Must be at most 200 characters") && page.contains(&"x".repeat(201)));
+    let works = app.get("/api/v1/whoami").key(key.secret.expose());
+    assert_eq!(works.send().await.status, 200);
+    assert_eq!(revoke("Supplier left".to_owned()).send().await.status, 303);
+    let newest = serde_json::to_value(&app.audited("acme").await[0]).unwrap();
+    assert_eq!(
+        newest["changes"]["revoked_reason"]["after"], "Supplier left",
+        "{newest}"
+    );
+}
+
+/// Sends the form that revokes the keys with these ids.
+async fn revoke_many(
+    app: &TestApp,
+    session: &str,
+    ids: &[String],
+    form_id: &str,
+    reason: &str,
+) -> TestResponse {
+    let ids: Vec<_> = ids.iter().map(|id| format!("ids={id}")).collect();
+    app.post(&format!(
+        "/tenant-api-keys/revoke?sort=name&{}",
+        ids.join("&")
+    ))
+    .same_origin()
+    .cookie(session)
+    .form(&[("form_id", form_id), ("reason", reason)])
+    .send()
+    .await
+}
+
+#[tokio::test]
+async fn keys_are_revoked_together_once_and_all_or_none() {
+    let (app, session) = admin().await;
+    let (first, second) = (
+        app.issue(KeySpec::default()).await,
+        app.issue(KeySpec::default()).await,
+    );
+    let works = async |secret: &str| {
+        let response = app.get("/api/v1/whoami").key(secret).send().await;
+        response.status == 200
+    };
+    app.add_tenant("globex", "Globex").await;
+    let ids = vec![first.key.id.to_string(), second.key.id.to_string()];
+    let foreign = app
+        .issue(KeySpec {
+            tenant: "globex",
+            ..KeySpec::default()
+        })
+        .await;
+    for wrong in [
+        vec![ids[0].clone(), foreign.key.id.to_string()],
+        vec![ids[0].clone(), Uuid::now_v7().to_string()],
+        vec![ids[0].clone(), "no-id".to_owned()],
+    ] {
+        let refused = revoke_many(&app, &session, &wrong, &form_id(), "").await;
+        assert_eq!(refused.status, 404);
+    }
+    let many: Vec<_> = (0..101).map(|_| Uuid::now_v7().to_string()).collect();
+    let refused = revoke_many(&app, &session, &many, &form_id(), "").await;
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused
+            .text()
+            .contains("At most 100 keys can be revoked at once")
+    );
+    assert!(works(first.secret.expose()).await && works(second.secret.expose()).await);
+
+    let id = form_id();
+    for _ in 0..2 {
+        let revoked = revoke_many(&app, &session, &ids, &id, "Supplier left").await;
+        assert_eq!(revoked.status, 303);
+        assert_eq!(revoked.header("location"), "/tenant-api-keys?sort=name");
+    }
+    assert!(!works(first.secret.expose()).await && !works(second.secret.expose()).await);
+    let page = app
+        .get(&format!("/tenant-api-keys/revoke?ids={}", ids[0]))
+        .cookie(&session)
+        .send()
+        .await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("These keys are revoked."));
+}
