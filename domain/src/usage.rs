@@ -7,6 +7,10 @@ use crate::id::KeyId;
 
 /// Addresses of a key that are counted separately on one day.
 pub const MOST_ADDRESSES: u32 = 50;
+/// Stands for all further addresses of a day.
+pub const OTHER: &str = "other";
+/// Stands for clients whose address is unknown.
+pub const UNKNOWN: &str = "unknown";
 
 /// The most recent accepted request with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,4 +70,8 @@ impl Outcome {
 pub(crate) struct Uses {
     pub(crate) count: u64,
     pub(crate) newest: DateTime<Utc>,
+}
+
+pub(crate) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

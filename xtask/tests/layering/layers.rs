@@ -56,6 +56,9 @@ pub(crate) const LAYERS: &[&str] = &[
     "fair_share",
     "usage",
     // The rules, without a database.
+    "key::preview",
+    "key::simulation",
+    "key::usage",
     "key::form",
     "key::own_grant",
     "key::query",
@@ -67,6 +70,7 @@ pub(crate) const LAYERS: &[&str] = &[
     "user",
     "tenant",
     "key::rotation",
+    "key::reason",
     "key::allowlist",
     "error",
     "key::verdict",

@@ -2,14 +2,11 @@
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
 
-use super::{
-    bulk_insert::{pieces, placeholders},
-    usage::{MOST_ADDRESSES, OTHER, UNKNOWN, stored},
-};
+use super::bulk_insert::{pieces, placeholders};
 use crate::{
     Error,
     id::KeyId,
-    usage::{Outcome, UseKind, Uses},
+    usage::{MOST_ADDRESSES, OTHER, Outcome, UNKNOWN, UseKind, Uses, stored},
 };
 
 /// The refused requests with a key on a day, of one code, from one address.

@@ -10,7 +10,8 @@ use sea_orm::{
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-pub use crate::usage::MOST_ADDRESSES;
+use crate::usage::stored;
+pub use crate::usage::{MOST_ADDRESSES, OTHER, UNKNOWN};
 
 use super::{
     Keys,
@@ -31,10 +32,6 @@ use crate::{
 
 /// Days for which counts are kept, including today.
 pub const DAYS_KEPT: u64 = 90;
-/// Stands for all further addresses of a day.
-pub const OTHER: &str = "other";
-/// Stands for clients whose address is unknown.
-pub const UNKNOWN: &str = "unknown";
 
 /// PostgreSQL's advisory lock for writing counts: "lk-usage" in ASCII.
 const POSTGRES_LOCK: i64 = 0x6c6b_2d75_7361_6765;
@@ -221,10 +218,6 @@ fn add_addresses(backend: DbBackend, given: &[Given]) -> Statement {
             ]
         });
     Statement::from_sql_and_values(backend, sql, values)
-}
-
-pub(super) fn stored(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 pub(super) fn read(count: i64) -> Result<u64, Error> {
