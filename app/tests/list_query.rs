@@ -20,6 +20,7 @@ fn everything() -> ListQuery {
             descending: false,
         },
         cursor: Some("abc-_1".to_owned()),
+        ..ListQuery::default()
     }
 }
 

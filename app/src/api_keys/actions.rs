@@ -328,7 +328,7 @@ fn key_ids(texts: &[String]) -> Result<Vec<KeyId>, AppError> {
 
 /// Parses the field of a reason; an empty text is none.
 fn revocation_reason(text: &str) -> Result<Option<RevocationReason>, Error> {
-    RevocationReason::optional(text).map_err(|error| Error::invalid("reason", &error.to_string()))
+    RevocationReason::optional(text).map_err(|error| Error::invalid("reason", error.to_string()))
 }
 
 /// The idempotency key of a form, if it has an id. If the form is both invalid and too old, its broken rules come first.
