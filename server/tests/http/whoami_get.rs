@@ -39,6 +39,8 @@ async fn returns_the_key_and_the_client_address() {
         "updated_at",
         "rotated_at",
         "revoked_at",
+        "revoked_by",
+        "revoked_reason",
         "last_used_at",
         "last_used_ip",
         "tenant",
