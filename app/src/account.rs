@@ -2,12 +2,11 @@
 
 use domain::user::Role;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     components::{
-        Breadcrumb, Callout, FieldErrors, Icon, Tone,
+        Breadcrumb, Callout, FieldErrors, Icon, PageTitle, Tone,
         field::{described_by, invalid},
     },
     current_tenant::{use_named_tenant, use_tenant},
@@ -129,7 +128,7 @@ fn AccountDetails(account: Account, notice: PasswordNotice) -> impl IntoView {
         view! { <div><dt>"Tenant"</dt><dd>{tenant}</dd></div> }
     });
     view! {
-        <Title text="My account – Latchkey" />
+        <PageTitle text="My account – Latchkey" />
         <div class="page">
             <Breadcrumb section=MenuSection::Account page="My account" />
             <header class="page-header">

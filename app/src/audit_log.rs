@@ -15,12 +15,11 @@ use domain::{
     user::User,
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use self::query::AuditLogQuery;
 use crate::{
-    components::{Breadcrumb, Icon},
+    components::{Breadcrumb, Icon, PageTitle},
     current_tenant::use_tenant,
     error::AppError,
     page::MenuSection,
@@ -226,7 +225,7 @@ fn Log(subject: Subject, query: AuditLogQuery, events: Events) -> impl IntoView 
         Subject::Installation => MenuSection::Operator,
     };
     view! {
-        <Title text=format!("{title} – Latchkey") />
+        <PageTitle text=format!("{title} – Latchkey") />
         <div class="page">
             <Breadcrumb section page=title />
             <header class="page-header">

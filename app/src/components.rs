@@ -8,6 +8,7 @@ pub mod dialog;
 pub mod field;
 pub mod icon;
 pub mod key_quota;
+pub mod page_title;
 pub mod text_area;
 
 pub use badge::{ExpirationBadge, StatusBadge};
@@ -17,4 +18,5 @@ pub use dialog::Dialog;
 pub use field::FieldErrors;
 pub use icon::Icon;
 pub use key_quota::KeyQuotaMeter;
+pub use page_title::PageTitle;
 pub use text_area::text_area_content;

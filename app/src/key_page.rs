@@ -25,7 +25,6 @@ use domain::{
     store::{Store, TenantScope},
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use self::{
@@ -39,7 +38,7 @@ use self::{
 };
 use crate::{
     api_keys::dialog_target::{DialogKind, DialogTarget},
-    components::{Breadcrumb, ExpirationBadge, Icon, StatusBadge},
+    components::{Breadcrumb, ExpirationBadge, Icon, PageTitle, StatusBadge},
     current_tenant::use_tenant,
     error::{AppError, ErrorCode},
     page::MenuSection,
@@ -219,13 +218,9 @@ fn Details(query: TrialQuery, details: KeyDetails) -> impl IntoView {
     let facts = facts(&key, permissions, &events, now);
     let name = key.name.to_string();
     let parent = Signal::stored(use_tenant().get_untracked().url(urls::API_KEYS));
-    // `leptos_meta` writes a title as it is.
-    let title = name
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let title = name.clone();
     view! {
-        <Title text=format!("{title} – Latchkey") />
+        <PageTitle text=format!("{title} – Latchkey") />
         <div class="page">
             <Breadcrumb
                 section=MenuSection::DataAndMonitoring

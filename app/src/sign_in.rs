@@ -1,12 +1,11 @@
 //! The sign-in page: a plain form, handled by the server.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    components::{Callout, Icon, Tone},
+    components::{Callout, Icon, PageTitle, Tone},
     error::AppError,
     urls,
 };
@@ -107,7 +106,7 @@ pub fn SignInPage() -> impl IntoView {
     });
     let described_by = is_retry.then_some("sign-in-error");
     view! {
-        <Title text="Sign in – Latchkey" />
+        <PageTitle text="Sign in – Latchkey" />
         <main class="sign-in" id="main" tabindex="-1">
             <a class="brand" href=urls::SIGN_IN><Icon name="key" large=true />"Latchkey"</a>
             <form class="card" method="post" action=action novalidate>

@@ -1,10 +1,10 @@
 //! Pages for failures: status, what happened, one link.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::{
     browser,
+    components::PageTitle,
     current_tenant::use_console_tenant,
     error::{AppError, ErrorCode},
     urls,
@@ -117,7 +117,7 @@ fn Status(code: ErrorCode, message: String) -> impl IntoView {
         view! { <a class="button" href=href>{way_on}</a> }.into_any()
     };
     view! {
-        <Title text=format!("{heading} – Latchkey") />
+        <PageTitle text=format!("{heading} – Latchkey") />
         <section class="status-page">
             <p class="status-code">{number}</p>
             <h1>{heading}</h1>

@@ -2,13 +2,12 @@
 
 use domain::tenant::KeyQuota;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     api_keys::dialog_target::page_path,
-    components::KeyQuotaMeter,
+    components::{KeyQuotaMeter, PageTitle},
     error::{AppError, ErrorCode},
     status_pages::Failure,
     urls::{self, TenantQuery},
@@ -97,7 +96,7 @@ fn TenantsPage() -> impl IntoView {
         })
     };
     view! {
-        <Title text="Tenants – Latchkey" />
+        <PageTitle text="Tenants – Latchkey" />
         <div class="page">
             <header class="page-header">
                 <div>

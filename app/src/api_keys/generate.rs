@@ -7,7 +7,6 @@ use domain::{
     tenant::KeyQuota,
 };
 use leptos::{prelude::*, web_sys::SubmitEvent};
-use leptos_meta::Title;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use uuid::Uuid;
 
@@ -24,7 +23,7 @@ use super::{
     submission::Submission,
 };
 use crate::{
-    components::{Breadcrumb, KeyQuotaMeter, field::flag},
+    components::{Breadcrumb, KeyQuotaMeter, PageTitle, field::flag},
     current_tenant::{use_named_tenant, use_tenant},
     error::{AppError, key_limit_reached},
     page::MenuSection,
@@ -84,7 +83,7 @@ fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoVie
         })
     };
     view! {
-        <Title text="Generate API Key – Latchkey" />
+        <PageTitle text="Generate API Key – Latchkey" />
         <div class="page">
             <Breadcrumb section=MenuSection::DataAndMonitoring parent=("API Keys", list) page="Generate" />
             <header class="page-header">

@@ -2,7 +2,6 @@
 
 use domain::{key::query::KeyQuery, propagation::Propagation};
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::{
     NavigateOptions,
     components::Outlet,
@@ -31,7 +30,7 @@ use super::{
 };
 use crate::{
     browser,
-    components::{Breadcrumb, Icon},
+    components::{Breadcrumb, Icon, PageTitle},
     current_tenant::{use_named_tenant, use_tenant},
     error::{AppError, ErrorCode},
     page::MenuSection,
@@ -260,7 +259,7 @@ fn Page(
             Some(DialogKind::Revoke) => "Revoke API Key – Latchkey",
             None => "API Keys – Latchkey",
         };
-        view! { <Title text /> }
+        view! { <PageTitle text /> }
     };
     let list = move || match unavailable.get() {
         Some(message) => view! { <ListUnavailable message url /> }.into_any(),

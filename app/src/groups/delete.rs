@@ -2,11 +2,10 @@
 
 use domain::group::{AuthorizationGroup, GroupEffect};
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use super::{SubmittedGroup, edit_url, group_in_path, key_names, named_tenant};
 use crate::{
-    components::{Breadcrumb, Callout, Tone},
+    components::{Breadcrumb, Callout, PageTitle, Tone},
     current_tenant::use_tenant,
     error::{AppError, ErrorCode},
     page::MenuSection,
@@ -97,7 +96,7 @@ fn confirmation(
     let action = format!("{}/{}/delete", urls::GROUPS, group.id);
     let edit = edit_url(&tenant, group.id);
     view! {
-        <Title text=format!("Delete {name} – Latchkey") />
+        <PageTitle text=format!("Delete {name} – Latchkey") />
         <div class="page">
             <Breadcrumb
                 section=MenuSection::Access

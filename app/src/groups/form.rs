@@ -5,7 +5,6 @@ use domain::{
     permission::{Permission, PermissionSet},
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use super::{
     GroupForm, SubmittedGroup,
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     components::{
-        Breadcrumb, Callout, FieldErrors, Icon, Tone,
+        Breadcrumb, Callout, FieldErrors, Icon, PageTitle, Tone,
         field::{described_by, invalid},
         text_area_content,
     },
@@ -142,7 +141,7 @@ fn form(data: FormData, submitted: Option<SubmittedGroup>) -> AnyView {
     let list_link = list;
     let description = "Unique in this tenant.";
     view! {
-        <Title text=format!("{title} – Latchkey") />
+        <PageTitle text=format!("{title} – Latchkey") />
         <div class="page">
             <Breadcrumb section=MenuSection::Access parent page=page_name />
             <header class="page-header"><div><h1 tabindex="-1" dir="auto">{title.clone()}</h1></div></header>

@@ -5,12 +5,11 @@ use domain::{
     page::Page,
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use super::{edit_url, named_tenant, notice};
 use crate::{
-    components::{Breadcrumb, Icon},
+    components::{Breadcrumb, Icon, PageTitle},
     current_tenant::use_tenant,
     error::AppError,
     page::MenuSection,
@@ -163,7 +162,7 @@ fn list(url: &ListUrl, groups: Groups) -> AnyView {
         .into_any()
     };
     view! {
-        <Title text="Authorization Groups – Latchkey" />
+        <PageTitle text="Authorization Groups – Latchkey" />
         <div class="page">
             <Breadcrumb section=MenuSection::Access page="Authorization Groups" />
             <header class="page-header">

@@ -81,6 +81,7 @@ fn tenant(number: u32, keys: u32, now: DateTime<Utc>) -> tenant::Model {
         id: random::identifier::<TenantId>().as_uuid(),
         slug: format!("tenant-{number}"),
         name: format!("Tenant {number}"),
+        name_lower: format!("tenant {number}"),
         key_limit: i64::from(keys),
         suspended_at: None,
         created_at: now,
@@ -99,6 +100,7 @@ fn group(tenant: &tenant::Model, now: DateTime<Utc>) -> authorization_group::Mod
         created_at: now,
         updated_at: now,
         version: 1,
+        deleted_at: None,
     }
 }
 
