@@ -1,8 +1,8 @@
-//! Where everything is kept: sea-orm on SQLite or PostgreSQL.
+//! The store: all persistent data, through sea-orm on SQLite or PostgreSQL.
 //!
-//! There is no query without a scope: keys, groups and audit events are reached through a [`TenantScope`], which names the tenant
-//! and the actor; what concerns the whole installation through an [`OperatorScope`]. Both are handed out by the store alone, to whom
-//! has signed in, presented a key, or sits at the command line.
+//! Queries take a scope. Keys, groups and audit events are reached through a [`TenantScope`], which holds the tenant and the actor; data of
+//! the whole installation through an [`OperatorScope`]. Only this crate creates scopes: for a user who has signed in, for a key, or for the
+//! command line.
 
 pub mod audit;
 pub mod backup;
@@ -57,18 +57,18 @@ use invalidation::{
 use std::sync::Arc;
 use write::Write;
 
-/// The database, with what its rules depend on. Cheap to clone.
+/// The database and the settings of its rules. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<Database>,
 }
 
 impl Store {
-    /// Connects, takes the lock that keeps two servers off one SQLite file where `options` asks for it, and brings the schema up
-    /// to date.
+    /// Connects, takes the server lock of a SQLite file if `options` requires it, and brings the schema up to date. Refuses a file that is
+    /// a backup.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the database cannot be reached or another server holds it.
+    /// [`Error::Unavailable`] if the database cannot be reached, another server holds the file, or the file is a backup.
     pub async fn open(options: StoreOptions) -> Result<Self, Error> {
         if options.database_url.starts_with("sqlite:") {
             backup::mark::refuse(&sqlite::file_of(&options.database_url)?).await?;
@@ -81,7 +81,7 @@ impl Store {
         })
     }
 
-    /// Whether the database answers.
+    /// Checks that the database responds.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -89,43 +89,44 @@ impl Store {
         self.inner.ping().await
     }
 
-    /// Whether changes can be committed: by a commit that others can see, one a second at most, however often this is asked.
+    /// Checks that changes can be committed, by a commit that other connections can see; at most one a second, however often this is
+    /// called.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::OutcomeUnknown`]: not now.
+    /// [`Error::Unavailable`] or [`Error::OutcomeUnknown`] if changes cannot be committed now.
     pub async fn prove_writes(&self) -> Result<(), Error> {
         self.inner.prove_writes().await
     }
 
-    /// The connections, for the check of requests.
+    /// The open database.
     pub(crate) fn database(&self) -> &Database {
         &self.inner
     }
 
-    /// How many statements were sent to the database since it was opened.
+    /// Number of statements sent to the database since it was opened.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.inner.statements()
     }
 
-    /// Gives the system back the memory in which no password was hashed for a minute.
+    /// Frees the memory for hashing passwords that was not used for a minute.
     pub fn release_password_memory(&self) {
         self.inner.password_slots().release_memory();
     }
 
-    /// The settings it was opened with.
+    /// The settings with which the store was opened.
     #[must_use]
     pub fn options(&self) -> &StoreOptions {
         self.inner.options()
     }
 
-    /// Acts as the operator at the command line, who may do everything.
+    /// Returns the scope of the operator at the command line, which permits everything.
     #[must_use]
     pub fn as_cli(&self) -> OperatorScope {
         OperatorScope::new(Actor::cli())
     }
 
-    /// [`Self::as_cli`], by the name of the person; without one where nobody knows it.
+    /// [`Self::as_cli`], with the login name of the person if it is known.
     #[must_use]
     pub fn as_person_at_cli(&self, person: Option<&str>) -> OperatorScope {
         OperatorScope::new(person.map_or_else(Actor::cli, Actor::cli_of))
@@ -155,7 +156,7 @@ impl Store {
         groups::Groups::new(&self.inner, scope)
     }
 
-    /// The people of one tenant.
+    /// The users of one tenant.
     #[must_use]
     pub fn tenant_users<'a>(&'a self, scope: &'a TenantScope) -> tenant_users::TenantUsers<'a> {
         tenant_users::TenantUsers::new(&self.inner, scope)
@@ -173,7 +174,7 @@ impl Store {
         audit::AuditLog::of_installation(&self.inner, operator)
     }
 
-    /// Sessions of people.
+    /// Sessions of users.
     #[must_use]
     pub fn sessions(&self) -> sessions::Sessions<'_> {
         sessions::Sessions::new(&self.inner)
@@ -188,21 +189,21 @@ impl Store {
 
 /// Cached reads and other processes on the same database.
 impl Store {
-    /// Whether cached keys may be used now; `false` also where this process caches none.
+    /// Whether cached keys may be used now; `false` if this process caches none.
     #[must_use]
     pub fn cache_is_valid(&self) -> bool {
         self.inner.validity().is_some_and(CacheValidity::is_usable)
     }
 
-    /// Applies what another program changed in the SQLite file. Changes by Latchkey's own processes are applied without it, and so are
-    /// those on PostgreSQL.
+    /// Applies changes that another program made in the SQLite file. Changes by Latchkey's own processes and all changes on PostgreSQL are
+    /// applied without this call.
     pub async fn poll_changes(&self) {
         if let Invalidation::SingleNode(node) = self.inner.invalidation() {
             node.catch_up().await;
         }
     }
 
-    /// Deletes some entries of the change log that every cache has applied. To be called again and again.
+    /// Deletes some entries of the change log that every cache has applied. To be called periodically.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -239,7 +240,7 @@ impl Store {
         }
     }
 
-    /// Opens the socket over which commands ask for a confirmation; `None` unless this process is the server of a SQLite file.
+    /// Opens the control socket, on which commands wait for a confirmation; `None` unless this process is the server of a SQLite file.
     ///
     /// # Errors
     /// Errors of the file system.
@@ -261,15 +262,15 @@ impl Store {
         }
     }
 
-    /// Sets where this server listens: a name that no other process can hold at the same time and that outlives this one. A replica that
-    /// is restarted there deregisters its crashed predecessor at once.
+    /// Sets the place at which this server listens: a name that no other process can hold at the same time and that outlives this process.
+    /// A replica that is restarted there deregisters its crashed predecessor at once.
     pub fn set_place(&self, place: String) {
         if let Invalidation::Replica(replica) = self.inner.invalidation() {
             replica.set_place(place);
         }
     }
 
-    /// Ends the use of cached keys and deregisters this replica, so that no change waits for it. For the end of a server.
+    /// Ends the use of cached keys and deregisters this replica, so that no change waits for it. To be called when a server stops.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: changes then wait for this replica for a few seconds.

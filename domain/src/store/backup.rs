@@ -1,8 +1,8 @@
 //! A copy of a SQLite database in one file, made while a server writes to it.
 //!
-//! `VACUUM INTO` reads one state of the database, as a long list would: whoever writes meanwhile does not wait. The copy is a database
-//! of its own, and marked (`mark.rs`): what was revoked after it was made works in it, so nothing but `latchkey restore` may make
-//! it one that is served.
+//! `VACUUM INTO` reads one state of the database, as a long list would, and blocks no writer. The copy is a database of its own, with a
+//! mark (`mark.rs`): keys that were revoked after the backup are still valid in it, so only `latchkey restore` may make it a database that
+//! is served.
 
 pub(crate) mod mark;
 pub(crate) mod unfinished;
@@ -23,27 +23,27 @@ use super::{
 };
 use crate::Error;
 
-/// A backup that was made.
+/// A completed backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Backup {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What was changed before then is in it.
+    /// Time of the backup; changes that were committed before it are included.
     pub taken_at: DateTime<Utc>,
-    /// The size of the file.
+    /// Size of the file in bytes.
     pub bytes: u64,
-    /// How many tenants there are in it.
+    /// Number of tenants in it.
     pub tenants: i64,
-    /// How many keys, revoked ones too.
+    /// Number of keys in it, including revoked keys that are not archived.
     pub keys: i64,
 }
 
-/// Copies the database of `database_url` into `file`, which must not be there yet. The database stays as it is, also where this version
-/// would bring its schema up to date. What fails leaves nothing there.
+/// Copies the database of `database_url` into `file`, which must not exist yet. The database is not changed, not even if its schema is
+/// outdated. A failed backup leaves no file.
 ///
 /// # Errors
-/// [`Error::Invalid`] on PostgreSQL, which has tools for that, where there is no database, and for a `file` that cannot be written;
-/// [`Error::AlreadyExists`]; [`Error::Internal`] where the copy turns out to be damaged; [`Error::Unavailable`].
+/// [`Error::Invalid`] on PostgreSQL, which has its own tools, if there is no database, and for a `file` that cannot be written;
+/// [`Error::AlreadyExists`]; [`Error::Internal`] if the copy is damaged; [`Error::Unavailable`].
 pub async fn back_up(database_url: &str, file: &Path, now: DateTime<Utc>) -> Result<Backup, Error> {
     if !database_url.starts_with("sqlite:") {
         return Err(not_on_postgres("back it up"));
@@ -55,11 +55,11 @@ pub async fn back_up(database_url: &str, file: &Path, now: DateTime<Utc>) -> Res
             format!("there is no database: {}", database.display()),
         ));
     }
-    // Under another name than the server's, the copy would lack what is in the write-ahead log.
+    // Under another name than the server's, the copy would lack the content of the write-ahead log.
     let held = HeldFile::open(&database)?;
     held.refuse_another_name(&database)?;
     mark::refuse(&database).await?;
-    // Not one of a store's readers: they refuse to write, also into another file.
+    // A store's readers cannot be used: they refuse to write, even into another file.
     let connection = sqlite::alone(&database).await?;
     let made = match count(&connection, OUR_TABLES).await {
         Ok(2) => write(&connection, file, now).await,
@@ -73,16 +73,16 @@ pub async fn back_up(database_url: &str, file: &Path, now: DateTime<Utc>) -> Res
     made
 }
 
-/// Two, where the database is one of ours.
+/// Returns 2 for a database of Latchkey.
 pub(super) const OUR_TABLES: &str = "SELECT count(*) FROM main.sqlite_schema \
      WHERE type = 'table' AND name IN ('seaql_migrations', 'audit_events')";
 
-/// Whether there is anything in the file. One that is not there yet, or that somebody is just making, has nothing.
+/// Whether the file has content. A file that does not exist yet, or that another process is creating, has none.
 pub(super) fn has_content(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0)
 }
 
-/// Copies the database of `connection` into `file`. One that is a backup itself keeps the time at which it was made.
+/// Copies the database of `connection` into `file`. The copy of a backup keeps the time of that backup.
 pub(super) async fn write(
     connection: &DatabaseConnection,
     file: &Path,
@@ -92,7 +92,7 @@ pub(super) async fn write(
     vacuum_into(connection, unfinished.path()).await?;
     let copy = sqlite::alone(unfinished.path()).await?;
     let finished = finish(&copy, now).await;
-    // Before anything else opens the file: closing any other handle of it takes SQLite's locks away.
+    // Closed before the file is opened again: closing another descriptor of it would release SQLite's locks.
     copy.close().await?;
     let (taken_at, tenants, keys) = finished?;
     let (path, bytes) = unfinished.finish()?;
@@ -105,7 +105,7 @@ pub(super) async fn write(
     })
 }
 
-/// Marks the copy, and looks whether it is whole.
+/// Marks the copy, checks its integrity, and counts its tenants and keys.
 async fn finish(
     copy: &DatabaseConnection,
     now: DateTime<Utc>,
@@ -119,7 +119,7 @@ async fn finish(
     Ok((taken_at, tenants, keys))
 }
 
-/// Copies the database of `connection` into the file, which has to be empty.
+/// Copies the database of `connection` into `file`, which must be empty.
 pub(super) async fn vacuum_into(
     connection: &impl ConnectionTrait,
     file: &Path,
@@ -135,13 +135,13 @@ pub(super) async fn vacuum_into(
     Ok(())
 }
 
-/// A file as SQLite takes it in a statement.
+/// The path as text, for a parameter of a statement.
 pub(super) fn name_for_sqlite(file: &Path) -> Result<&str, Error> {
     file.to_str()
         .ok_or_else(|| Error::invalid("file", "Must be a name in UTF-8"))
 }
 
-/// The first thing that SQLite finds to be wrong in the file, if any.
+/// The first damage that SQLite finds in the file, if any.
 pub(super) async fn find_damage(
     connection: &impl ConnectionTrait,
 ) -> Result<Option<String>, Error> {
@@ -151,7 +151,7 @@ pub(super) async fn find_damage(
     Ok((found != "ok").then_some(found))
 }
 
-/// The number that a query answers.
+/// The number that a query returns.
 pub(super) async fn count(connection: &impl ConnectionTrait, sql: &str) -> Result<i64, Error> {
     Ok(query_one(connection, sql).await?.try_get_by_index(0)?)
 }
@@ -166,7 +166,7 @@ async fn query_one(
         .ok_or_else(|| damaged("answer"))
 }
 
-/// What an operator of PostgreSQL is told who wants to `what`.
+/// The error for PostgreSQL, which has its own tools to `what`, such as `"back it up"`.
 pub(super) fn not_on_postgres(what: &str) -> Error {
     Error::invalid(
         "database_url",

@@ -1,4 +1,4 @@
-//! Connections, by what they are for: checks, lookups, lists, changes. None of them waits for another.
+//! Connections in pools by purpose: checks, lookups, lists and changes. No pool waits for another.
 
 pub(crate) mod file;
 mod health;
@@ -35,19 +35,19 @@ use super::{
 use crate::{Error, id::TenantId, key::format::KeyPrefix};
 use lists::ListConnection;
 
-/// How a store is opened, and the settings that its rules depend on. Its `Debug` form leaves the URL out: it can hold a password.
+/// The settings of a store. The `Debug` form omits the URL, which can contain a password.
 #[derive(Clone)]
 pub struct StoreOptions {
-    /// `sqlite://FILE?mode=rwc` or `postgres://…`. A SQLite database in memory is refused: it would be gone at exit.
+    /// `sqlite://FILE?mode=rwc` or `postgres://…`. A SQLite database in memory is refused, because it would be lost at exit.
     pub database_url: String,
-    /// Judge requests by it, and so keep what was read. Another server is kept off a SQLite file then; on PostgreSQL this is one of the
-    /// replicas.
+    /// Whether this process verifies requests and caches reads. If so, it keeps other servers off a SQLite file; on PostgreSQL it is one of
+    /// the replicas.
     pub serves: bool,
     /// The prefix of new secrets.
     pub key_prefix: KeyPrefix,
     /// The key limit of new tenants.
     pub default_key_limit: u32,
-    /// So many days left or fewer are soon.
+    /// A key with at most this many days left counts as expiring soon.
     pub expiring_soon_days: u32,
 }
 
@@ -121,37 +121,37 @@ impl Database {
             let replica = Replica::begin(postgres.options, postgres.primary);
             self.invalidation = Invalidation::Replica(Arc::new(replica));
         }
-        // What a migration or the change log's marker wrote needs no confirmation.
+        // Writes by a migration and by the change log's marker need no confirmation.
         *self.has_written.get_mut() = false;
         Ok(())
     }
 
-    /// Decides whether a cached read is still valid; `None` where nothing may be cached.
+    /// Decides whether a cached read is still valid; `None` if nothing may be cached.
     pub(crate) fn validity(&self) -> Option<&CacheValidity> {
         self.invalidation.validity()
     }
 
-    /// How this process learns of changes.
+    /// The mechanism that invalidates cached reads in this process.
     pub(crate) const fn invalidation(&self) -> &Invalidation {
         &self.invalidation
     }
 
-    /// The file, on SQLite.
+    /// The database file; `None` on PostgreSQL.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.connections.file.as_deref()
     }
 
-    /// The handle on which the server lock of the file is held and tested, on SQLite.
+    /// The handle on which the server lock of the file is held and tested; `None` on PostgreSQL.
     pub(crate) const fn held_file(&self) -> Option<&HeldFile> {
         self.connections.held.as_ref()
     }
 
-    /// Whether anything was committed since it was opened.
+    /// Whether this process has ended a write since [`Self::start_invalidation`].
     pub(crate) fn has_written(&self) -> bool {
         self.has_written.load(Ordering::Relaxed)
     }
 
-    /// How many statements were sent since it was opened.
+    /// Number of statements sent since the database was opened.
     pub(crate) fn statements(&self) -> u64 {
         self.connections.statements.load(Ordering::Relaxed)
     }
@@ -160,12 +160,12 @@ impl Database {
         &self.options
     }
 
-    /// Where passwords are hashed.
+    /// The slots in which passwords are hashed.
     pub(crate) const fn password_slots(&self) -> &password::Slots {
         &self.password_slots
     }
 
-    /// Whether the database answers a question about a table.
+    /// Checks that the database responds to a query of a table.
     pub(crate) async fn ping(&self) -> Result<(), Error> {
         self.with_timeout(
             self.checks()
@@ -175,44 +175,44 @@ impl Database {
         Ok(())
     }
 
-    /// Which engine it is.
+    /// The database engine.
     pub(crate) fn backend(&self) -> DbBackend {
         self.connections.checks.get_database_backend()
     }
 
-    /// Connections for the check of a key, for readiness, and for the server's own upkeep. SQLite's refuse to write. Every use stands in
-    /// [`Self::with_timeout`].
+    /// Connections for key verification, readiness, and the server's own maintenance. On SQLite they refuse to write. Every use must be
+    /// wrapped in [`Self::with_timeout`].
     pub(crate) const fn checks(&self) -> &DatabaseConnection {
         &self.connections.checks
     }
 
-    /// Connections for sessions, sign-in, and single rows that an index finds, whatever a client sends. SQLite's refuse to write. Every
-    /// use stands in [`Self::with_timeout`].
+    /// Connections for sessions, sign-in, and single rows that an index finds for any client input. On SQLite they refuse to write. Every
+    /// use must be wrapped in [`Self::with_timeout`].
     pub(crate) const fn lookups(&self) -> &DatabaseConnection {
         &self.connections.lookups
     }
 
-    /// A connection for a statement whose cost depends on how much a tenant has or on what a client asks for; `None` is the whole
-    /// installation. Every use stands in [`ListConnection::with_timeout`].
+    /// A connection for a statement whose cost depends on the tenant's data or on the client's query; `None` stands for the whole
+    /// installation. Every use must be wrapped in [`ListConnection::with_timeout`].
     ///
     /// # Errors
-    /// [`Error::TooManyRequests`] where too many of that tenant's run and wait; [`Error::Unavailable`] where those of others take
-    /// every connection.
+    /// [`Error::TooManyRequests`] if too many requests of that tenant run and wait; [`Error::Unavailable`] if requests of other tenants
+    /// hold every connection.
     pub(crate) async fn lists(&self, tenant: Option<TenantId>) -> Result<ListConnection, Error> {
         self.connections.lists.enter(tenant).await
     }
 
-    /// Waits for `work` on the database for at most [`DATABASE_TIMEOUT`], so that a database that hangs hangs nobody:
+    /// Waits for `work` on the database for at most [`DATABASE_TIMEOUT`], so that no caller hangs with the database:
     ///
     /// ```ignore
     /// let row = database.with_timeout(tenant::Entity::find_by_id(id).one(database.lookups())).await?;
     /// let both = database.with_timeout(async { …; Ok::<_, Error>(both) }).await?;
     /// ```
     ///
-    /// [`Self::write`] has its own limits and stays outside.
+    /// [`Self::write`] has its own limits and must not be wrapped.
     ///
     /// # Errors
-    /// What `work` fails with; [`Error::Unavailable`] where it takes too long.
+    /// The error of `work`; [`Error::Unavailable`] if it takes too long.
     pub(crate) async fn with_timeout<T, E: Into<Error>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -220,12 +220,12 @@ impl Database {
         deadline::with_timeout(work).await
     }
 
-    /// Where write transactions begin, for [`Self::write`] alone.
+    /// The writer, which begins write transactions; for `write.rs` only.
     pub(crate) const fn writer(&self) -> &Writer {
         &self.connections.writer
     }
 
-    /// Notes that something was committed, or found as it should be.
+    /// Records that a write ends: it commits, or found the state as it should be. A command then waits for the server's confirmation.
     pub(crate) fn note_write(&self) {
         self.has_written.store(true, Ordering::Relaxed);
     }

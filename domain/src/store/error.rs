@@ -5,8 +5,8 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 use crate::Error;
 
 impl From<DbErr> for Error {
-    /// A connection that is gone, busy or too slow is [`Error::Unavailable`]; everything else is internal. A violated constraint
-    /// is mapped where it can happen, by its kind ([`DbErr::sql_err`]).
+    /// A connection that is lost, busy or too slow becomes [`Error::Unavailable`]; everything else becomes [`Error::Internal`]. A violated
+    /// constraint is mapped by the code that can cause it, by its kind ([`DbErr::sql_err`]).
     fn from(error: DbErr) -> Self {
         let unavailable = match &error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
@@ -61,15 +61,15 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
         .is_some_and(|code| code & 0xFF == BUSY)
 }
 
-/// Busy, locked, out of memory, read-only, interrupted, input/output, full, cannot open, locking protocol: <https://sqlite.org/rescode.html>. The
-/// low byte of an extended code is the code itself.
+/// Busy, locked, out of memory, read-only, interrupted, input/output, full, cannot open, locking protocol:
+/// <https://sqlite.org/rescode.html>. The low byte of an extended code is the code itself.
 const fn is_unavailable_sqlite(code: u32) -> bool {
     matches!(code & 0xFF, 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15)
 }
 
-/// By class, from <https://www.postgresql.org/docs/current/errcodes-appendix.html>: lost connections, too few resources, cancelled
-/// statements and shutdowns, the system's own errors; then lock timeouts, conflicts that a second try resolves, servers that turn out to
-/// be read-only, and prepared statements that a pooler in between has mixed up.
+/// By class, from <https://www.postgresql.org/docs/current/errcodes-appendix.html>: lost connections, insufficient resources, cancelled
+/// statements and shutdowns, system errors; then lock timeouts, conflicts that a retry resolves, servers that turn out to be read-only,
+/// sessions that were idle in a transaction, and prepared statements that a pooler mixed up.
 fn is_unavailable_postgres(code: &str) -> bool {
     matches!(code.get(..2), Some("08" | "53" | "57" | "58"))
         || matches!(

@@ -1,4 +1,4 @@
-//! The schema, step by step. A step that was released never changes: what comes later is a further step.
+//! The migrations of the schema. A released migration never changes: a later change is a further migration.
 
 mod m0001_foundation;
 mod m0002_lists_and_repeats;
@@ -42,13 +42,13 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// What every Latchkey on one PostgreSQL database locks while it changes the schema: "latchkey" in ASCII. Never changes, or two
-/// versions would migrate at once.
+/// The advisory lock that every Latchkey process on one PostgreSQL database takes while it migrates: "latchkey" in ASCII. Must not change:
+/// two versions would migrate at once.
 const POSTGRES_LOCK: i64 = 0x6c61_7463_686b_6579;
 
-/// Brings the schema up to date, in one transaction. Of several processes that start at once, one does it and the others wait.
+/// Brings the schema up to date, in one transaction. If several processes start at once, one migrates and the others wait.
 pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), Error> {
-    // The usual case takes no lock, so that the command line does not wait for a server that is writing.
+    // The usual case takes no lock, so that a command does not wait for a server that is writing.
     let pending = database
         .with_timeout(Migrator::get_pending_migrations_read_only(
             database.checks(),
@@ -60,7 +60,7 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), Error> {
     }
     let migrated = database.write_without_limit(async |transaction| {
         if transaction.get_database_backend() == DbBackend::Postgres {
-            // Changing the schema of a large database takes longer than any request may.
+            // Migrating a large database takes longer than any request may.
             transaction
                 .execute_unprepared(&format!(
                     "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
@@ -75,10 +75,10 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), Error> {
     migrated.await
 }
 
-/// The same for a copy that nobody else has open.
+/// [`bring_up_to_date`] for a copy that no other process has open.
 ///
 /// # Errors
-/// [`Error::Unavailable`] for one that a newer version wrote.
+/// [`Error::Unavailable`] for a copy that a newer version wrote.
 pub(super) async fn bring_copy_up_to_date(copy: &DatabaseConnection) -> Result<(), Error> {
     refuse_newer(copy).await?;
     let transaction = copy.begin().await?;
@@ -86,10 +86,10 @@ pub(super) async fn bring_copy_up_to_date(copy: &DatabaseConnection) -> Result<(
     Ok(transaction.commit().await?)
 }
 
-/// Refuses a database that a newer version wrote, and changes nothing.
+/// Refuses a database that a newer version wrote. Changes nothing.
 ///
 /// # Errors
-/// [`Error::Unavailable`] for such a one.
+/// [`Error::Unavailable`] for such a database.
 pub(super) async fn refuse_newer(connection: &DatabaseConnection) -> Result<(), Error> {
     Migrator::get_pending_migrations_read_only(connection)
         .await
@@ -97,7 +97,7 @@ pub(super) async fn refuse_newer(connection: &DatabaseConnection) -> Result<(), 
     Ok(())
 }
 
-/// A database that has steps which this version does not know says so in words that help.
+/// Replaces the error for migrations that this version lacks by a message for operators.
 fn name_newer_schema(error: Error) -> Error {
     match error {
         Error::Internal(source)
@@ -134,11 +134,11 @@ mod tests {
         verify::Verifier,
     };
 
-    /// Names that a lower-casing of ASCII alone, a careless quoting or a pattern would spoil.
+    /// Names that ASCII-only lower-casing, careless quoting or a pattern would spoil.
     const GROUPS: [&str; 4] = ["ÄPFEL", "zebra's \"%_\\", "ΟΔΟΣ", "Ordering"];
 
-    /// A database of so many steps, with a tenant, its groups, and two keys in each, all from the first step: one with every column
-    /// filled and one with every NULL that there may be. Returns the secrets of the first ones.
+    /// Creates a database with the first `steps` migrations. It has a tenant, its groups, and two keys in each, all written after the first
+    /// migration: one key with every column filled, and one with every permitted NULL. Returns the secrets of the former.
     async fn earlier_schema(url: &str, steps: usize, now: DateTime<Utc>) -> Vec<Secret> {
         let connection = Database::connect(url).await.expect("a connection");
         let transaction = connection.begin().await.expect("a transaction");
@@ -230,13 +230,13 @@ mod tests {
             .iter()
             .map(|key| key.authorization_group.name.as_str())
             .collect();
-        // By bytes of what is lower-cased: "ordering", "zebra…", "äpfel", "οδοσ".
+        // In byte order of the lower-cased names: "ordering", "zebra…", "äpfel", "οδοσ".
         let expected = [GROUPS[3], GROUPS[1], GROUPS[0], GROUPS[2]];
         assert_eq!(groups, expected.map(|name| [name, name]).concat());
         let summary = keys.summary(&query, now).await.expect("a summary");
         assert_eq!((summary.total, summary.quota.used), (8, 4));
         assert_eq!((summary.matching, summary.expiring_soon), (8, 4));
-        // Counting goes on from there, and a new key stands beside the old ones.
+        // The counts change with a revocation.
         let active = page
             .items
             .iter()
@@ -245,7 +245,7 @@ mod tests {
         keys.revoke(id, now).await.expect("revoked");
         let summary = keys.summary(&query, now).await.expect("a summary");
         assert_eq!((summary.quota.used, summary.expiring_soon), (3, 3));
-        // Revoked ones of then are archived as those of now.
+        // Keys that were revoked before the migration are archived like others.
         while store.archive_revoked_keys(2, now).await.expect("archived") {}
         let summary = keys.summary(&query, now).await.expect("a summary");
         assert_eq!((summary.total, summary.quota.used), (5, 3));
@@ -264,7 +264,7 @@ mod tests {
             };
             assert_is_brought_up_to_date(options, steps, fixture.now).await;
             if let Some(fixture) = &postgres {
-                // Not the tables that the fixture made, but none.
+                // Removes the fixture's tables, so that the migrations start without any.
                 fixture
                     .execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
                     .await;
@@ -325,7 +325,7 @@ mod tests {
                 .collect();
             let expected = [
                 "ann@xn--mnchen-3ya.example",
-                // Its canonical spelling belongs to somebody else.
+                // Its canonical spelling belongs to another user.
                 "bob@b\u{fc}ro.example",
                 "bob@xn--bro-hoa.example",
                 "eve@acme.example",
@@ -366,7 +366,7 @@ mod tests {
             let revoked = "SELECT id, tenant_id FROM api_keys WHERE revoked_at IS NOT NULL";
             let revoked = execute(revoked, Vec::new()).await;
             let actor = Uuid::now_v7();
-            // All but one: its event may be missing.
+            // All but one, because an event may be missing.
             for row in revoked.iter().skip(1) {
                 let key: Uuid = row.try_get("", "id").expect("an id");
                 let tenant: Uuid = row.try_get("", "tenant_id").expect("an id");

@@ -1,22 +1,22 @@
-//! Making a backup the database again, without giving back what was taken away since.
+//! Makes a backup the database again, without undoing what was revoked since.
 //!
 //! | question | file |
 //! | --- | --- |
 //! | is this a backup that can be restored? | `prepared.rs` |
-//! | does what is there now know what happened since? | `witness.rs` |
-//! | what was taken away since, and what becomes of it? | `differences.rs` |
-//! | how does what is there become what was? | `replacement.rs` |
+//! | is the present database a witness of what happened since? | `witness.rs` |
+//! | what was revoked or changed since? | `differences.rs` |
+//! | how is the content of the database replaced? | `replacement.rs` |
 //!
-//! **Who may do what is as it is now; everything else is as it was.** The database that is there is the witness of what happened since
-//! the backup: revocations, new secrets, allowlists, groups and permissions, suspensions, disabled users, passwords. Each difference is
-//! made in the restored database as a change of its own, with its event. Where there is no witness, because the disk is lost or what
-//! is there has another past, the operator has to give their word, or nothing is restored. What another past knows to be revoked or
-//! suspended stays so all the same.
+//! **Access is as it is now; everything else is as it was.** The present database is the witness of what happened since the backup:
+//! revocations, new secrets, allowlists, groups and permissions, suspensions, disabled users, passwords. Each difference is applied to the
+//! restored database as a separate change, with its audit event. If there is no witness, because the disk is lost or the present database
+//! has another past, the operator must make a statement about the time since the backup, or nothing is restored. Even then, keys that are
+//! revoked, tenants that are suspended and users that are disabled in a database of another past stay so.
 //!
-//! **Why nothing can stop half-way.** The file is not exchanged. All of the above is one transaction of SQLite in the file that is there,
-//! so that a crash at any point leaves the old database or the new one; whoever has the file open waits and then sees the new one;
-//! and a write-ahead log can never meet a file that it was not written for, as it could where files are renamed. The transaction begins
-//! before it looks at what happened since, so that no revocation slips in between. No server runs meanwhile: its lock is held.
+//! **A restore cannot stop half-way.** The file is not exchanged. All of the above is one SQLite transaction in the present file, so that a
+//! crash at any point leaves the old database or the new one; a process that has the file open waits and then sees the new one; and a
+//! write-ahead log is never applied to a file for which it was not written, as it could be if files were renamed. The transaction begins
+//! before the differences are read, so that no revocation is missed. No server runs meanwhile, because its lock is held.
 
 mod differences;
 mod prepared;
@@ -52,14 +52,14 @@ use crate::{
     id::KeyId,
 };
 
-/// What the operator says about the time since the backup.
+/// The operator's statement about the time since the backup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Word {
-    /// Keys that are to be revoked, whatever else is known.
+    /// Keys to revoke, whatever else is found.
     pub revoke: Vec<KeyId>,
-    /// No key was revoked or rotated, nothing else taken away.
+    /// Whether the operator confirms that no key was revoked or rotated and no other access withdrawn.
     pub nothing_was_revoked: bool,
-    /// Who restores, for the audit trail; `None` where nobody knows.
+    /// Login name of the person who restores, for the audit log; `None` if it is unknown.
     pub person: Option<String>,
 }
 
@@ -69,26 +69,26 @@ impl Word {
     }
 }
 
-/// How a restore ended.
+/// The result of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Restoration {
-    /// The backup is the database.
+    /// The backup is now the database.
     Done(Restored),
-    /// Nothing was changed: nobody knows what was revoked since the backup, and the operator has not said so either.
+    /// Nothing was changed: the revocations since the backup are unknown, and the operator made no statement about them.
     WordNeeded {
-        /// When the backup was made.
+        /// Time at which the backup was made.
         taken_at: DateTime<Utc>,
-        /// Why the place of the database says nothing about it.
+        /// Why there is no witness of the revocations.
         reason: NoWitness,
     },
 }
 
-/// Why the place of the database says nothing about the time since the backup.
+/// Why there is no witness of the time since the backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoWitness {
-    /// There is none.
+    /// There is no database.
     NoDatabase,
-    /// It is not one that went on from this backup.
+    /// The database did not continue from this backup.
     AnotherPast,
 }
 
@@ -101,37 +101,36 @@ impl fmt::Display for NoWitness {
     }
 }
 
-/// What was restored.
+/// A completed restore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Restored {
-    /// The database.
+    /// Path of the database.
     pub path: PathBuf,
-    /// When the backup was made that it is now.
+    /// Time at which the restored backup was made.
     pub taken_at: DateTime<Utc>,
-    /// A backup of what was there before, with the audit trail of the time since.
+    /// Path of a backup of the previous database, which has the audit log of the time since; `None` if there was no database.
     pub replaced: Option<PathBuf>,
-    /// What differs from the backup, each with its event in the audit trail.
+    /// The differences from the backup, each with its event in the audit log.
     pub changes: Vec<RestoredChange>,
 }
 
-/// Something that is not as it was when the backup was made.
+/// A difference between the restored database and the backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RestoredChange {
-    /// What was done.
+    /// The action that was applied.
     pub action: AuditAction,
-    /// To what.
+    /// The target of the action.
     pub target: AuditTarget,
-    /// Why.
+    /// The reason, as text.
     pub reason: String,
 }
 
-/// Makes `backup` the database of `database_url`, where no server serves it. Sessions, known devices and counted sign-ins are gone: who
-/// had signed out stays so.
+/// Makes `backup` the database of `database_url`, if no server serves it. Deletes sessions, known devices and addresses, and sign-in
+/// counters, so that users who signed out stay signed out.
 ///
 /// # Errors
-/// [`Error::Invalid`] on PostgreSQL, for a `backup` that is none or cannot be restored by this version, for a key to `revoke` that
-/// is not in it, and where something is in the way that no backup may replace; [`Error::Unavailable`], also where a server serves the
-/// database.
+/// [`Error::Invalid`] on PostgreSQL, for a `backup` that is not one or that this version cannot restore, for a key to `revoke` that is not
+/// in it, and if a backup must not replace the present file; [`Error::Unavailable`], also if a server serves the database.
 pub async fn restore(
     database_url: &str,
     backup: &Path,
@@ -148,7 +147,7 @@ pub async fn restore(
     if !has_content(&file) && !word.is_given() {
         return Ok(word_needed(&prepared, NoWitness::NoDatabase));
     }
-    // A new one is its owner's alone.
+    // Only the owner can read a new file.
     let held = HeldFile::of(owner_file(&file)?);
     lock.take_file(&file, &held).await?;
     let connection = sqlite::alone(&file).await?;
@@ -202,7 +201,7 @@ async fn replace(
                 ..TransactionOptions::default()
             })
             .await?;
-        // From here on nobody else writes. What was looked at, and kept, has to be what is replaced.
+        // From here on no other connection writes. The state that was examined and backed up must be the one that is replaced.
         if self::state(&transaction).await? != state {
             return Err(Error::Unavailable(
                 "another command changed the database meanwhile: restore it again".into(),
@@ -226,7 +225,7 @@ async fn replace(
     };
     match made.await {
         Ok((transaction, differences)) => {
-            // Where this fails, nobody knows what is there: what was kept stays then.
+            // If the commit fails, its outcome is unknown, so the backup of the previous database stays.
             transaction.commit().await?;
             Ok(Restoration::Done(Restored {
                 path: file.to_path_buf(),
@@ -248,17 +247,17 @@ async fn replace(
     }
 }
 
-/// Somebody who had signed out would be signed in again. The requests that count once stay: what they did is in the backup as well,
-/// and a repeat must do it no second time.
+/// Users who signed out must not be signed in again. Idempotency keys stay: the backup has the changes of their requests, and a repeated
+/// request must not make them again.
 const FORGET: &str = "DELETE FROM sessions; DELETE FROM known_devices; DELETE FROM known_addresses; \
     DELETE FROM sign_in_buckets; DELETE FROM sign_in_accounts; DELETE FROM sign_in_single_tries";
 
-/// A number that is another one after anybody else has written.
+/// A number that differs after another connection has written.
 async fn state(connection: &impl ConnectionTrait) -> Result<i64, Error> {
     count(connection, "PRAGMA main.data_version").await
 }
 
-/// Names on a key that the restore revokes who restored, and why it is revoked.
+/// Stores on a key that the restore revokes who revoked it, and why.
 async fn name_revoker(
     transaction: &impl ConnectionTrait,
     key: uuid::Uuid,
@@ -284,7 +283,7 @@ async fn name_revoker(
     Ok(())
 }
 
-/// Makes one difference in the restored database, with its event.
+/// Applies one difference to the restored database, with its audit event.
 async fn make(
     transaction: &impl ConnectionTrait,
     difference: &Difference,

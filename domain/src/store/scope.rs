@@ -1,4 +1,4 @@
-//! Scopes: the tenant whose rows a call may use, and the actor for the audit trail. Only this crate creates them.
+//! Scopes: the tenant whose rows a call may use, and the actor for the audit log. Only this crate creates them.
 
 use crate::{actor::Actor, id::TenantId, permission::Permission, tenant::TenantRef};
 
@@ -19,7 +19,7 @@ impl TenantScope {
         }
     }
 
-    /// The key `actor` acts, which was asked for this permission.
+    /// The scope of the key `actor`, whose request required the permission `asked`.
     pub(crate) const fn of_key(tenant: TenantRef, actor: Actor, asked: Option<Permission>) -> Self {
         Self {
             tenant,
@@ -40,7 +40,7 @@ impl TenantScope {
         &self.actor
     }
 
-    /// The permission that the key was asked for, where a key acts.
+    /// The permission that the key's request required, if any; `None` if no key acts.
     pub(crate) const fn asked(&self) -> Option<&Permission> {
         self.asked.as_ref()
     }
@@ -50,7 +50,7 @@ impl TenantScope {
     }
 }
 
-/// Somebody who runs the installation: the command line, or a super user.
+/// The scope of an operator of the installation: the command line, or a super user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorScope {
     actor: Actor,

@@ -1,7 +1,7 @@
-//! What tells a backup from a database: a table of one row, which says when it was made.
+//! The mark of a backup: a table of one row, with the time at which it was made.
 //!
-//! Not a step of the schema: a database that is served never has it. A backup that was copied to the place of the database is refused by
-//! it, whatever the command.
+//! The table is not part of the schema: a database that is served never has it. Except for `latchkey restore`, every command refuses a
+//! backup that was copied to the path of the database.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -13,10 +13,10 @@ use crate::{
     store::{connection::sqlite, error::damaged},
 };
 
-/// Never changes: older backups have it.
+/// Must not change: older backups have this table.
 pub(crate) const TABLE: &str = "backup_mark";
 
-/// When the backup was made; `None` where it is none.
+/// The time at which the backup was made; `None` for a database that is not a backup.
 pub(crate) async fn find(
     connection: &impl ConnectionTrait,
 ) -> Result<Option<DateTime<Utc>>, Error> {
@@ -36,7 +36,7 @@ pub(crate) async fn find(
         .map_err(|_| damaged("time of a backup"))
 }
 
-/// Marks a copy as made then, unless it has a mark. Returns when it was made.
+/// Marks a copy as a backup of `taken_at`, unless it has a mark. Returns the time of the mark.
 pub(crate) async fn put(
     copy: &impl ConnectionTrait,
     taken_at: DateTime<Utc>,
@@ -62,7 +62,7 @@ pub(crate) async fn refuse(file: &Path) -> Result<(), Error> {
     let found = find(&connection).await;
     connection.close().await?;
     let found = found.map_err(|error| match error {
-        // Such as a file that is no database: the operator's to mend.
+        // For example a file that is no database, which the operator must fix.
         Error::Internal(source) => Error::Unavailable(source),
         error => error,
     });

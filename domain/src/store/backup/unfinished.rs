@@ -21,24 +21,24 @@ pub(crate) struct Unfinished {
 }
 
 impl Unfinished {
-    /// For `file`, which must not be there yet.
+    /// Creates the unfinished file for `file`, which must not exist yet.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`]; [`Error::Invalid`] for a place where no file can be made.
+    /// [`Error::AlreadyExists`]; [`Error::Invalid`] if no file can be created there.
     pub(crate) fn of(file: &Path) -> Result<Self, Error> {
         let finished = absolute(file)?;
         if fs::symlink_metadata(&finished).is_ok() {
             return Err(exists(&finished));
         }
-        // Two that are made at once do not meet, and what a killed one has left is in nobody's way.
+        // A random name, so that concurrent backups and leftovers of killed processes do not collide.
         let id = random::identifier::<Uuid>().simple();
         Self::at(beside(&finished, &format!(".unfinished-{id}")), finished)
     }
 
-    /// A file that is of no use to anybody else, and never finished. What a killed process has left there goes.
+    /// Creates a file that is never finished. A leftover of a killed process at that path is removed.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where it cannot be made.
+    /// [`Error::Invalid`] if it cannot be created.
     pub(crate) fn temporary(path: PathBuf) -> Result<Self, Error> {
         remove_with_journal(&path);
         Self::at(path.clone(), path)
@@ -55,26 +55,26 @@ impl Unfinished {
         Ok(Self { path, finished })
     }
 
-    /// Where it is as long as it is unfinished.
+    /// The path of the unfinished file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives it its name, once every byte is on the disk; returns the name and the size.
+    /// Syncs the file to disk and gives it its final name; returns that path and the size in bytes.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] where somebody else has made a file of that name meanwhile; [`Error::Invalid`].
+    /// [`Error::AlreadyExists`] if a file of that name was created meanwhile; [`Error::Invalid`].
     pub(crate) fn finish(self) -> Result<(PathBuf, u64), Error> {
         let failed = |error| cannot_write(&self.finished, &error);
         let file = File::open(&self.path).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
-        // A second name, and not another one, takes no file's place.
+        // A hard link, unlike a rename, never replaces a file.
         match fs::hard_link(&self.path, &self.finished) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 return Err(exists(&self.finished));
             }
-            // There are file systems that have no second names.
+            // Some file systems do not support hard links.
             Err(_) if fs::symlink_metadata(&self.finished).is_err() => {
                 fs::rename(&self.path, &self.finished).map_err(failed)?;
             }
@@ -102,7 +102,7 @@ fn remove_with_journal(path: &Path) {
     }
 }
 
-/// The file in its folder, which has to be there.
+/// The absolute path of the file; its folder must exist.
 fn absolute(file: &Path) -> Result<PathBuf, Error> {
     let folder = file
         .parent()

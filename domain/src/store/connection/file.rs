@@ -8,7 +8,7 @@ use std::{
 
 use crate::{Error, store::error::unavailable};
 
-/// Opens a file for writing; a new one is its owner's alone.
+/// Opens a file for writing and creates it if it is missing. Only the owner can read a new file.
 pub(crate) fn owner_file(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
@@ -19,8 +19,8 @@ pub(crate) fn owner_file(path: &Path) -> Result<File, Error> {
         .map_err(|error| unavailable(format!("{}: {error}", path.display())))
 }
 
-/// The file by the one name that it has whatever links lead to it: the names of lock and socket are made of it, and whoever comes by
-/// another way must find the same.
+/// The canonical path of the file, whatever links lead to it: the names of lock and control socket derive from it, so every process must
+/// find the same path. The file need not exist, but its folder must.
 pub(super) fn real_path(file: &Path) -> Result<PathBuf, Error> {
     let failed = |error| unavailable(format!("{}: {error}", file.display()));
     match fs::canonicalize(file) {
@@ -37,7 +37,7 @@ pub(super) fn real_path(file: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-/// The file beside the database whose name is the database's, and more.
+/// The path of a file beside the database: the path of the database with `more` appended.
 pub(crate) fn beside(database: &Path, more: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(more);

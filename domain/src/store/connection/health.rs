@@ -1,4 +1,4 @@
-//! Whether changes can be committed: what `/readyz` says of it, and what the log says when that changes.
+//! Whether changes can be committed: the state for `/readyz`, and log messages when it changes.
 
 use sea_orm::DbErr;
 use std::{
@@ -13,28 +13,28 @@ use crate::{
     store::{deadline::with_timeout, error::is_busy},
 };
 
-/// How long a commit proves that the next one succeeds, and how long a failed try is not repeated: readiness costs one commit a second
-/// at most, however often it is asked for.
+/// How long a commit counts as proof that the next one succeeds, and how long a failed attempt is not repeated: readiness costs at most one
+/// commit a second, however often it is queried.
 const PROOF: Duration = Duration::from_secs(1);
 
-/// What the last commits have shown.
+/// The outcome of the latest commits.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     state: Mutex<State>,
-    /// When a try failed last. Held by the one who tries.
+    /// Time of the last attempt, if it failed. Locked while an attempt runs.
     trying: sync::Mutex<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// When a commit succeeded last; `None` since anything failed.
+    /// Time of the last successful commit; `None` after any failure.
     committed: Option<Instant>,
-    /// Since when commits fail.
+    /// Time since which commits fail.
     failing: Option<Instant>,
 }
 
 impl Health {
-    /// A commit succeeded.
+    /// Records a successful commit.
     pub(super) fn committed(&self) {
         let failed = {
             let mut state = self.state();
@@ -47,12 +47,12 @@ impl Health {
         }
     }
 
-    /// Something in a transaction failed: the next one shows whether that was the database.
+    /// Records a failure within a transaction: the next commit shows whether the database caused it.
     pub(super) fn doubted(&self) {
         self.state().committed = None;
     }
 
-    /// A transaction could not begin, or not be committed.
+    /// Records that a transaction could not begin or be committed.
     pub(crate) fn failed(&self, error: &Error) {
         let is_first = {
             let mut state = self.state();
@@ -71,10 +71,10 @@ impl Health {
         }
     }
 
-    /// Whether changes can be committed. `attempt` commits one; it is made where nothing else has shown it within a second.
+    /// Checks that changes can be committed. Runs `attempt`, which commits, unless a commit has succeeded within the last second.
     ///
     /// # Errors
-    /// That of `attempt`; [`Error::Unavailable`] where one failed less than a second ago.
+    /// The error of `attempt`; [`Error::Unavailable`] if one failed less than a second ago.
     pub(crate) async fn prove(
         &self,
         attempt: impl Future<Output = Result<(), Error>>,
@@ -101,12 +101,12 @@ impl Health {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held.
+        // No code panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether it is the database that failed, and not others who were faster.
+/// Whether the database itself failed. A wait for a connection or a lock that took too long is no failure: other transactions were faster.
 fn is_failure(error: &Error) -> bool {
     match error {
         Error::OutcomeUnknown(_) => true,

@@ -1,8 +1,8 @@
 //! Connections for lists and searches, with a bound for each tenant.
 //!
-//! What such a statement costs is up to a tenant: it depends on how many rows the tenant has and on what it asks for. So these
-//! statements have connections of their own, each tenant gets some of them, and some more of its requests may wait; further ones are
-//! refused. No check of a key, no sign-in and no other tenant waits behind them.
+//! The cost of such a statement depends on the tenant: on the number of its rows and on its query. These statements therefore have
+//! connections of their own. Each tenant gets some of them, and some more of its requests may wait; further ones are refused. No key
+//! verification, no sign-in and no other tenant waits behind them.
 
 use sea_orm::DatabaseConnection;
 use std::{
@@ -27,7 +27,7 @@ use crate::{
 /// Number of connections.
 pub(super) const LANES: usize = 4;
 
-/// What one tenant has of them at once. A page needs one connection at a time.
+/// A tenant's share of the connections. A page needs one connection at a time.
 const BY_TENANT: Bounds = Bounds {
     at_once: LANES / 2,
     queue: 16,
@@ -37,10 +37,10 @@ const BY_TENANT: Bounds = Bounds {
 /// Delay of a refusal, so that a client that retries at once causes little load.
 const REFUSAL_PAUSE: Duration = Duration::from_millis(250);
 
-/// The connections.
+/// The connections, and the share of each tenant.
 pub(super) struct Lists {
     tenants: FairShares<Option<TenantId>>,
-    /// As many permits as there are connections in `idle`.
+    /// One permit for each connection in `idle`.
     free: Arc<Semaphore>,
     idle: Arc<Idle>,
 }
@@ -56,7 +56,7 @@ impl Lists {
         }
     }
 
-    /// The connections, as long as nobody has entered.
+    /// The connections; none while a [`ListConnection`] exists.
     pub(super) fn lanes(&mut self) -> impl Iterator<Item = &mut DatabaseConnection> {
         Arc::get_mut(&mut self.idle)
             .map(|idle| idle.get_mut().unwrap_or_else(PoisonError::into_inner))
@@ -64,7 +64,7 @@ impl Lists {
             .flatten()
     }
 
-    /// Waits for a connection for that tenant.
+    /// Waits for a connection for `tenant`.
     ///
     /// # Errors
     /// [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -91,12 +91,12 @@ impl Lists {
     }
 }
 
-/// A connection for one request's lists. A statement that runs on it when this is dropped is stopped by the database.
+/// A connection for the lists of one request. When it is dropped, the database stops the statement that still runs on it.
 pub(crate) struct ListConnection {
     connection: DatabaseConnection,
     idle: Arc<Idle>,
     deadline: Instant,
-    // Given back after the connection: whoever has a permit finds one.
+    // Released after the connection: the holder of a permit always finds an idle connection.
     _free: OwnedSemaphorePermit,
     _turn: Turn<Option<TenantId>>,
 }
@@ -105,7 +105,7 @@ impl ListConnection {
     /// Waits for `work` until [`DATABASE_TIMEOUT`] has passed since the request for the connection.
     ///
     /// # Errors
-    /// What `work` fails with; [`Error::Unavailable`] where it takes too long.
+    /// The error of `work`; [`Error::Unavailable`] if it takes too long.
     pub(crate) async fn with_timeout<T, E: Into<Error>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -139,7 +139,7 @@ impl fmt::Debug for ListConnection {
     }
 }
 
-/// A panic with it leaves nothing half done: it is held for a push or a pop.
+/// Ignores poisoning: the lock is held for a push or a pop only, which a panic cannot leave half done.
 fn lock(idle: &Idle) -> MutexGuard<'_, Vec<DatabaseConnection>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -152,7 +152,7 @@ mod tests {
 
     use crate::store::test_store::{TestStore, on_every_database};
 
-    /// Half of the second that the acceptance allows.
+    /// Half of the second that the acceptance criterion allows.
     const SOON: Duration = Duration::from_millis(500);
 
     async fn is_running(fixture: &TestStore, endless: &str) -> bool {
@@ -183,12 +183,12 @@ mod tests {
             assert!(timeout(SOON, work).await.is_err(), "it is endless");
             let given_up = Instant::now();
             drop(lists);
-            // The connection is had again when its statement has ended; on PostgreSQL another one could stand in its place.
+            // The connection is available again when its statement has ended; on PostgreSQL, another connection may have replaced it.
             lane.execute_unprepared("SELECT 1").await.expect("an answer");
             while !is_sqlite && is_running(fixture, endless).await {
                 sleep(Duration::from_millis(10)).await;
             }
-            // Without an end SQLite works for ever, and PostgreSQL until `statement_timeout`, which is 3 s after the beginning.
+            // Without the stop, SQLite would run for ever, and PostgreSQL until `statement_timeout`, 3 s after the start.
             let ended = given_up.elapsed();
             assert!(ended < Duration::from_secs(2), "{ended:?}");
             eprintln!("{:?}: ended {ended:.1?} after nobody waited", database.backend());

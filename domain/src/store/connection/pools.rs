@@ -1,4 +1,4 @@
-//! The connections to one database, whichever engine it is.
+//! The connections to one database, for both engines.
 
 use sea_orm::{DatabaseConnection, sqlx::postgres::PgConnectOptions};
 use std::{
@@ -17,9 +17,9 @@ use super::{
 };
 use crate::Error;
 
-/// The connections to one database, as its engine opens them.
+/// The connections to one database, opened by the module of its engine.
 pub(super) struct Connections {
-    /// For checks of keys, readiness and upkeep.
+    /// For key verification, readiness and maintenance.
     pub(super) checks: DatabaseConnection,
     /// For sessions, sign-in and single rows.
     pub(super) lookups: DatabaseConnection,
@@ -30,18 +30,18 @@ pub(super) struct Connections {
     pub(super) file: Option<PathBuf>,
     /// Reads the change log; SQLite only, if this process holds the server lock.
     pub(super) change_reader: Option<DatabaseConnection>,
-    /// How further connections are made; PostgreSQL only.
+    /// Options for further connections; PostgreSQL only.
     pub(super) postgres: Option<Postgres>,
     /// Keeps other servers off the file until it is dropped.
     pub(super) _lock: Option<ServerLock>,
     /// The handle on which the server lock is tested; SQLite only.
     pub(super) held: Option<HeldFile>,
-    /// Statements sent over all of them.
+    /// Number of statements sent over all of these connections.
     pub(super) statements: Arc<AtomicU64>,
 }
 
 impl Connections {
-    /// The same connections, with every statement counted.
+    /// Counts every statement that is sent over these connections.
     pub(super) fn counted(mut self) -> Self {
         let readers = [&mut self.checks, &mut self.lookups];
         for connection in readers
@@ -58,7 +58,7 @@ impl Connections {
     }
 }
 
-/// Access to a PostgreSQL database beside the pools.
+/// Access to a PostgreSQL database outside the pools.
 pub(super) struct Postgres {
     pub(super) options: PgConnectOptions,
     pub(super) primary: Arc<Primary>,

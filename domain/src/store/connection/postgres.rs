@@ -27,18 +27,17 @@ use crate::{
     store::{deadline::DATABASE_TIMEOUT, error::unavailable},
 };
 
-/// For checks, and the server's own upkeep.
+/// Number of connections for checks and the server's own maintenance.
 const CHECKS: u32 = 4;
-/// For sessions, sign-in and single rows.
+/// Number of connections for sessions, sign-in and single rows.
 const LOOKUPS: u32 = 2;
-/// For changes. With those for lists, they add up to what `docs/deploy.md` says.
+/// Number of connections for changes. `docs/deploy.md` documents the sum, which includes those for lists.
 const WRITERS: u32 = 5;
 
-/// How long the connection of a list may take to show that it is good for the next one, before its statement is taken for one that
-/// nobody waits for any more.
+/// Longest wait for the released connection of a list to show that it can be reused, before its statement is cancelled as abandoned.
 const STATEMENT_PATIENCE: Duration = Duration::from_millis(100);
 
-/// Milliseconds after which the server ends the transaction of a client that went silent in it, and frees its locks.
+/// Milliseconds after which the server ends the transaction of a silent client and releases its locks.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30000";
 
 const ENCODING: &str = "SELECT current_setting('server_encoding')";
@@ -46,7 +45,7 @@ const ENCODING: &str = "SELECT current_setting('server_encoding')";
 /// Longest wait for a returned connection to show that it can be reused.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often another one is tried in the place of one that was not, before sqlx closes that: each for [`DATABASE_TIMEOUT`] at most.
+/// Number of attempts to replace a connection that does not respond, before sqlx closes it: each takes at most [`DATABASE_TIMEOUT`].
 const REPLACEMENTS: u32 = 20;
 
 pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
@@ -57,7 +56,7 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
         .options([
             ("statement_timeout", timeout.as_str()),
             ("lock_timeout", timeout.as_str()),
-            // The key limit counts after it has locked, and must see what was committed in between.
+            // Keys are counted after a lock is taken, and the count must include what was committed while waiting for it.
             ("default_transaction_isolation", "read committed"),
             (
                 "idle_in_transaction_session_timeout",
@@ -65,7 +64,7 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
             ),
         ]);
 
-    // The pool would answer every cause with "timed out"; a first connection of its own says what is wrong.
+    // The pool would report every cause as a timeout; a first connection outside it reports the actual error.
     let (primary, encoding) = tokio::time::timeout(DATABASE_TIMEOUT, async {
         let mut connection = options.connect().await?;
         let primary = Primary::learn(&mut connection).await?;
@@ -109,13 +108,14 @@ pub(super) async fn connect(url: &str) -> Result<Connections, Error> {
     })
 }
 
-/// Whether the session is in no transaction. A future that is dropped while it begins one leaves it open, and sqlx does not know of it
-/// (<https://github.com/launchbadge/sqlx/issues/4393>): whoever is next would write into it, and commit nothing.
+/// Whether the session is in no transaction. A future that is dropped while it begins a transaction leaves it open, and sqlx does not
+/// detect it (<https://github.com/launchbadge/sqlx/issues/4393>): the next user of the connection would write into that transaction and
+/// commit nothing.
 ///
-/// Sent as text, in one message: each other form counts the time of each of its messages.
+/// Sent as text, in one message: every other form consists of several messages, each of which sets `statement_timestamp()` anew.
 ///
 /// # Errors
-/// Where the transaction is aborted, or the connection ends.
+/// Fails if the transaction is aborted or the connection ends.
 async fn is_idle(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::raw_sql("SELECT now() = statement_timestamp()")
         .fetch_one(connection)
@@ -123,13 +123,13 @@ async fn is_idle(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
         .try_get(0)
 }
 
-/// How a pool opens and tests its connections.
+/// Opens and tests the connections of a pool.
 #[derive(Clone)]
 struct Member {
     options: PgConnectOptions,
     primary: Arc<Primary>,
-    /// For a pool of one, the server's process behind the connection: the statement of a list that nobody waits for any more is
-    /// cancelled, as one on SQLite is stopped.
+    /// The server process behind the connection, for a pool of one: the statement of a list whose caller is gone is cancelled, as one on
+    /// SQLite is stopped.
     process: Option<Arc<AtomicI32>>,
 }
 
@@ -143,13 +143,13 @@ impl Member {
                 let member = connected.clone();
                 Box::pin(async move { member.prepare(connection).await })
             })
-            // This question is asked in place of the usual ping, and finds a dead connection as well.
+            // This query replaces the usual ping, and detects a dead connection as well.
             .test_before_acquire(false)
             .before_acquire(move |connection, _| {
                 let primary = Arc::clone(&acquired.primary);
                 Box::pin(async move { primary.is_at(connection).await })
             })
-            // sqlx waits for the server here without an end. Ten connections that lead nowhere would be all that there are.
+            // sqlx waits for the server here without a limit: dead connections would fill the pool.
             .after_release(move |connection, _| {
                 let member = released.clone();
                 Box::pin(async move {
@@ -172,8 +172,8 @@ impl Member {
         Ok(())
     }
 
-    /// Waits until the connection's last statement has ended, and cancels that of a list; returns whether the session is in no transaction
-    /// then, `None` where the connection does not answer.
+    /// Waits until the connection's last statement has ended, and cancels that of a list. Returns whether the session is then in no
+    /// transaction; `None` if the connection does not respond.
     async fn end_statement(
         &self,
         connection: &mut PgConnection,
@@ -188,7 +188,7 @@ impl Member {
         tokio::time::timeout(RELEASE_TIMEOUT, idle).await.ok()
     }
 
-    /// Cancels what that process of the server works on. Where that fails, `statement_timeout` ends it.
+    /// Cancels the statement of that server process. If that fails, `statement_timeout` ends it.
     async fn cancel(&self, process: i32) {
         let cancelled = tokio::time::timeout(RELEASE_TIMEOUT, async {
             let mut other = self.options.connect().await?;
@@ -206,8 +206,8 @@ impl Member {
         }
     }
 
-    /// Puts another connection in the place of one that does not answer, which is dropped: to close it in words, as sqlx does, takes
-    /// the server's answer where it is encrypted, and the place in the pool as long.
+    /// Replaces a connection that does not respond, and drops it: an orderly close, as by sqlx, waits for the server's response if the
+    /// connection is encrypted, and keeps its slot in the pool for as long.
     async fn replace(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
         for _ in 0..REPLACEMENTS {
             let other = async {
@@ -283,11 +283,11 @@ mod tests {
             "BEGIN; SELECT 1 / 0",
         ];
         for sql in left {
-            // As many as there are connections, and the same ones again.
+            // Enough to use every connection of the pool twice.
             for _ in 0..2 * CHECKS {
                 let left = pool.execute_unprepared(sql).await;
                 assert_eq!(left.is_err(), sql.contains("/ 0"), "{left:?}");
-                // What is cancelled while it begins is as open, and nobody knows of it.
+                // A cancelled `begin` also leaves a transaction open, which sqlx does not detect.
                 let _ = tokio::time::timeout(std::time::Duration::ZERO, pool.begin()).await;
                 let insert = "INSERT INTO numbers VALUES (1)";
                 pool.execute_unprepared(insert).await.expect("inserted");

@@ -1,8 +1,8 @@
 //! Detects the primary among PostgreSQL servers.
 //!
-//! After a fail-over the old primary may come back as a standby, which answers with what was true earlier; or, where nobody stopped it,
-//! go on as if nothing had happened. Every promotion begins a new *timeline*, with a higher number
-//! (<https://www.postgresql.org/docs/current/continuous-archiving.html>). So a server of an earlier timeline than one that was seen is
+//! After a fail-over the old primary may come back as a standby, which returns an earlier state; or, if it was never stopped, continue to
+//! accept writes. Every promotion begins a new *timeline*, with a higher number
+//! (<https://www.postgresql.org/docs/current/continuous-archiving.html>). So a server on an earlier timeline than one already seen is
 //! refused.
 
 use sea_orm::sqlx::{self, postgres::PgConnection};
@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::store::error::is_unavailability;
 
-/// The first eight digits of the name of a write-ahead file are its timeline. On a standby there is no answer.
+/// The first eight digits of the name of a write-ahead file are its timeline. A standby returns NULL.
 const TIMELINE: &str = "
     SELECT CASE WHEN pg_is_in_recovery() THEN NULL
         ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END";
 
-/// What was answered must be there after a crash, and on the standby that takes over. `remote_apply` is more than that, and stays.
+/// A confirmed change must survive a crash, and exist on the standby that takes over. `remote_apply` is stricter, and is kept.
 const DURABLE: &str = "
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
@@ -33,7 +33,7 @@ impl Primary {
     /// Reads the timeline on a first connection.
     ///
     /// # Errors
-    /// Where it is a standby, or the connection ends.
+    /// Fails if it is a standby, or if the connection ends.
     pub(super) async fn learn(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let primary = Self::default();
         match timeline(connection).await {
@@ -53,7 +53,7 @@ impl Primary {
     /// Whether this connection leads to the primary.
     ///
     /// # Errors
-    /// Where the connection ends.
+    /// Fails if the connection ends.
     pub(super) async fn is_at(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
         if self.newest.load(Ordering::Relaxed) == 0 {
             let is_standby: bool = sqlx::query_scalar(IS_STANDBY).fetch_one(connection).await?;
@@ -64,10 +64,10 @@ impl Primary {
             .is_some_and(|timeline| self.newest.fetch_max(timeline, Ordering::Relaxed) <= timeline))
     }
 
-    /// Prepares a new connection, where it leads to the primary.
+    /// Prepares a new connection to the primary.
     ///
     /// # Errors
-    /// Where it leads elsewhere, or ends.
+    /// Fails if it leads to another server, or ends.
     pub(crate) async fn prepare(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         if !self.is_at(connection).await? {
             return Err(refused(

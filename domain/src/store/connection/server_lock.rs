@@ -1,4 +1,4 @@
-//! The server lock: one server for each SQLite file, under any name of the file.
+//! The server lock, which permits one server for each SQLite file, under any name of the file.
 
 use std::{
     fs::{File, TryLockError},
@@ -13,18 +13,18 @@ use tokio::time::Instant;
 use super::file::{beside, owner_file};
 use crate::{Error, store::error::unavailable};
 
-/// How long a server tries for the lock: a command that looks whether a server holds it, shares it for that moment.
+/// Longest wait of a server for the lock: a command that tests whether a server holds it, shares it for that moment.
 const LOCK_PATIENCE: Duration = Duration::from_millis(300);
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 
-/// The database file, open beside SQLite's own connections, to be locked with flock(2).
+/// The database file, opened beside SQLite's own connections, to be locked with flock(2).
 ///
 /// Such a lock belongs to the file itself. A lock on a name beside the file misses a hard link, and a bind mount of the file alone; a
-/// socket in the abstract namespace misses another network namespace; `/proc/locks` shows nothing of another PID namespace.
+/// socket in the abstract namespace misses another network namespace; `/proc/locks` omits other PID namespaces.
 ///
-/// It does not meet SQLite's own locks, which are those of fcntl(2). But when a process closes any descriptor of a file, it loses all
-/// its fcntl locks on that file. So this descriptor is opened before SQLite opens the file, and stays open until the process ends: it
-/// is unlocked when dropped, and never closed. A process opens one database.
+/// It does not conflict with SQLite's own locks, which use fcntl(2). But when a process closes any descriptor of a file, it loses all its
+/// fcntl locks on that file. So this descriptor is opened before SQLite opens the file, and stays open until the process ends: it is
+/// unlocked when dropped, and never closed. A process opens one database.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldFile(Arc<Descriptor>);
 
@@ -33,13 +33,13 @@ struct Descriptor(ManuallyDrop<File>);
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        // Whether or not it was locked.
+        // Unlocking a file that is not locked has no effect.
         let _ = self.0.unlock();
     }
 }
 
 impl HeldFile {
-    /// Opens the file, which has to be there.
+    /// Opens the file, which must exist.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -49,7 +49,7 @@ impl HeldFile {
         Ok(Self::of(file))
     }
 
-    /// Holds a file that is open.
+    /// Wraps an open file.
     pub(crate) fn of(file: File) -> Self {
         Self(Arc::new(Descriptor(ManuallyDrop::new(file))))
     }
@@ -57,19 +57,19 @@ impl HeldFile {
     /// Whether a server serves this file, under this name or another.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where that cannot be found out.
+    /// [`Error::Unavailable`] if that cannot be determined.
     pub(crate) fn is_served(&self, database: &Path) -> Result<bool, Error> {
-        // A server of an earlier version locks the name alone.
+        // A server of an earlier version locks only the name.
         Ok(self.is_locked()? || is_name_locked(database)?)
     }
 
-    /// Refuses to work on a file that a server serves under another name: SQLite's write-ahead log is beside that name, and what is
-    /// written under this one would never meet it.
+    /// Refuses a file that a server serves under another name: SQLite's write-ahead log is beside that name, so a write under this name
+    /// would bypass it.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub(crate) fn refuse_another_name(&self, database: &Path) -> Result<(), Error> {
-        // A server locks the name first and gives it back last; the third look is for one that ends between the first two.
+        // A server locks the name first and unlocks it last; the third test covers a server that ends between the first two.
         if self.is_locked()? && !is_name_locked(database)? && self.is_locked()? {
             return Err(unavailable(format!(
                 "another latchkey serves this file under another name (a hard link or a mount): use the name that it uses instead of {}",
@@ -79,7 +79,7 @@ impl HeldFile {
         Ok(())
     }
 
-    /// Whether a server holds the lock. Not asked by a server of itself: it would share its own lock, and give it back.
+    /// Whether a server holds the lock. A server must not test its own lock: it would share it and then release it.
     fn is_locked(&self) -> Result<bool, Error> {
         let file: &File = &self.0.0;
         match file.try_lock_shared() {
@@ -93,10 +93,10 @@ impl HeldFile {
     }
 }
 
-/// Keeps other servers off the file until it is dropped. The system releases it when the process ends.
+/// Keeps other servers off the file until it is dropped. The operating system releases it when the process ends.
 #[derive(Debug)]
 pub(crate) struct ServerLock {
-    // Given back first: whoever finds the file locked finds the name locked too.
+    // Released first: while the file is locked, the name is locked too.
     _file: Option<HeldFile>,
     _name: File,
 }
@@ -105,17 +105,17 @@ impl ServerLock {
     /// Locks the name and the file.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where a server has it.
+    /// [`Error::Unavailable`] if a server holds it.
     pub(crate) async fn take(database: &Path, held: &HeldFile) -> Result<Self, Error> {
         let mut lock = Self::take_name(database).await?;
         lock.take_file(database, held).await?;
         Ok(lock)
     }
 
-    /// Locks the name alone, where there may be no file yet.
+    /// Locks only the name, because the file may not exist yet.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where a server has it.
+    /// [`Error::Unavailable`] if a server holds it.
     pub(crate) async fn take_name(database: &Path) -> Result<Self, Error> {
         let name = owner_file(&name_lock(database))?;
         lock(&name, database).await?;
@@ -128,7 +128,7 @@ impl ServerLock {
     /// Locks the file as well.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where a server has it.
+    /// [`Error::Unavailable`] if a server holds it.
     pub(crate) async fn take_file(
         &mut self,
         database: &Path,
@@ -159,7 +159,7 @@ async fn lock(file: &File, database: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whether a server holds the lock beside this name of the database.
+/// Whether a server holds the lock file beside this name of the database.
 fn is_name_locked(database: &Path) -> Result<bool, Error> {
     let path = name_lock(database);
     match File::open(&path).map(|file| file.try_lock_shared()) {

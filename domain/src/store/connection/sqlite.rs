@@ -37,11 +37,10 @@ use crate::{
     },
 };
 
-/// Readers do not wait for each other, nor for the writer. So many are for checks, and as many for lookups.
+/// Number of connections for checks, and as many again for lookups. Readers wait neither for each other nor for the writer.
 const READERS: u32 = 2;
 
-/// How many instructions of its virtual machine SQLite works off before it asks whether anybody still waits for the statement: some
-/// tens of microseconds.
+/// Number of virtual machine instructions between two tests whether a caller still waits for the statement: some tens of microseconds.
 const INSTRUCTIONS: i32 = 1_000;
 
 const RETRY_AFTER: Duration = Duration::from_millis(20);
@@ -50,7 +49,7 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
     let options = connect_options(url)?;
     let file = real_path(options.get_filename())?;
     if has_mode(url, "rwc") && !file.exists() {
-        // Before SQLite does it. The write-ahead log takes over these permissions.
+        // Created before SQLite would create it, to set its permissions; the write-ahead log gets the same ones.
         drop(owner_file(&file)?);
         tracing::info!("created the database {}", file.display());
     }
@@ -62,7 +61,7 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
         None
     };
 
-    // The writer goes first: it turns the write-ahead log on.
+    // The writer connects first: it turns the write-ahead log on.
     let guard = Arc::<Guard>::default();
     let writer = open(guard.watch(pool(1)), options.clone()).await?;
     if serves {
@@ -95,10 +94,10 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
     })
 }
 
-/// How large a file may be to be looked through at the start: larger ones would delay it by seconds.
+/// Largest size in bytes of a file that is checked at the start: checking a larger one would delay it by seconds.
 const LOOKED_THROUGH: u64 = 64 * 1024 * 1024;
 
-/// Refuses a file in which SQLite finds damage: a server would answer by what is left of it.
+/// Refuses a file in which SQLite finds damage: a server would verify keys against the remaining data.
 async fn refuse_damage(writer: &SqlitePool, file: &Path) -> Result<(), Error> {
     if fs::metadata(file).is_ok_and(|metadata| metadata.len() > LOOKED_THROUGH) {
         return Ok(());
@@ -116,15 +115,15 @@ async fn refuse_damage(writer: &SqlitePool, file: &Path) -> Result<(), Error> {
     )))
 }
 
-/// The file that the URL names, by its one name.
+/// The canonical path of the file in the URL.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a URL that names no file; [`Error::Unavailable`] where the folder is not there.
+/// [`Error::Invalid`] for a URL that names no file; [`Error::Unavailable`] if the folder does not exist.
 pub(crate) fn file_of(url: &str) -> Result<PathBuf, Error> {
     real_path(connect_options(url)?.get_filename())
 }
 
-/// One connection to a file that there is, which is left in the journal mode that it has. Foreign keys are not looked at.
+/// Opens one connection to an existing file, in its present journal mode. Foreign keys are not enforced.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -132,10 +131,10 @@ pub(crate) async fn alone(file: &Path) -> Result<DatabaseConnection, Error> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .foreign_keys(false)
-        // Where there is no write-ahead log, a commit is one once the journal's end is on the disk as well.
+        // Without a write-ahead log, a commit is durable only when the removal of the rollback journal is on the disk as well.
         .synchronous(SqliteSynchronous::Extra)
         .busy_timeout(DATABASE_TIMEOUT)
-        // What is done here is slow by nature.
+        // Statements on this connection are slow by nature.
         .disable_statement_logging();
     let pool = open(pool(1), options).await?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
@@ -143,7 +142,7 @@ pub(crate) async fn alone(file: &Path) -> Result<DatabaseConnection, Error> {
 
 fn connect_options(url: &str) -> Result<SqliteConnectOptions, Error> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| invalid_url())?;
-    // What sqlx makes of `sqlite::memory:`.
+    // sqlx turns `sqlite::memory:` into a file name with this prefix.
     let in_memory = has_mode(url, "memory")
         || options
             .get_filename()
@@ -157,17 +156,16 @@ fn connect_options(url: &str) -> Result<SqliteConnectOptions, Error> {
     }
     Ok(options
         .journal_mode(SqliteJournalMode::Wal)
-        // A revocation that was answered must survive a power cut; NORMAL loses the last commits of a WAL.
+        // A confirmed revocation must survive a power cut; NORMAL loses the last commits of a WAL.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(DATABASE_TIMEOUT))
 }
 
-/// A connection on which SQLite stops working as soon as nobody waits for the statement any more: a limit of time alone would only end
-/// the waiting.
+/// Opens a connection on which SQLite stops a statement as soon as its caller is gone: a time limit alone would end only the wait.
 ///
-/// A pool of one, so that "given back" and "this connection's statement is to stop" are the same. sqlx gives a connection back when
-/// its holder goes away, and hands it out again only after the statement has ended.
+/// The pool has one connection, so the release of a connection means that this connection's statement must stop. sqlx releases a connection
+/// when its holder is dropped, and hands it out again only after the statement has ended.
 async fn open_lane(options: SqliteConnectOptions) -> Result<SqlitePool, Error> {
     let is_held = Arc::new(AtomicBool::new(true));
     let (connected, acquired, released) = (Arc::clone(&is_held), Arc::clone(&is_held), is_held);
@@ -196,8 +194,8 @@ async fn open_lane(options: SqliteConnectOptions) -> Result<SqlitePool, Error> {
         .map_err(unavailable)
 }
 
-/// Turning the write-ahead log on in a new file fails at once where another process is doing the same: SQLite does not ask the busy
-/// timeout there. So it is tried again.
+/// Retries while the file is busy: turning the write-ahead log on in a new file fails at once if another process does the same, because
+/// SQLite ignores the busy timeout there.
 async fn open(pool: SqlitePoolOptions, options: SqliteConnectOptions) -> Result<SqlitePool, Error> {
     let deadline = Instant::now() + DATABASE_TIMEOUT;
     loop {
@@ -217,16 +215,16 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .acquire_timeout(DATABASE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
-        // There is no network that could have cut it.
+        // No network can cut a connection to a file.
         .test_before_acquire(false)
-        // Readers begin no transaction. One that is in one would go on showing what was.
+        // Readers begin no transaction. A connection that was left in one would keep returning an old state.
         .after_release(|connection, _| {
             let is_idle = !connection.is_in_transaction();
             Box::pin(async move { Ok(is_idle) })
         })
 }
 
-/// Whether the URL asks for that mode. `SqliteConnectOptions` does not say, and panics where it turns some file names into a URL.
+/// Whether the URL sets that mode. `SqliteConnectOptions` does not expose it, and panics when it turns some file names into a URL.
 fn has_mode(url: &str, mode: &str) -> bool {
     url.split_once('?').is_some_and(|(_, parameters)| {
         parameters
@@ -284,7 +282,7 @@ mod tests {
     async fn every_connection_is_durable_and_keeps_the_foreign_keys() {
         let (_folder, connections) = opened().await;
         assert_durable(&connections.writer.connection).await;
-        // As many transactions at once as there are readers: each on a connection of its own.
+        // As many open transactions as there are readers: each has a connection of its own.
         let mut open = Vec::new();
         for _ in 0..READERS {
             open.push(connections.checks.begin().await.unwrap());

@@ -1,13 +1,14 @@
-//! Every write of the store goes through here: a transaction is committed when the database says so itself, and a connection in a state
-//! that nobody knows is closed.
+//! Every write transaction of the store is made here. It counts as committed only if the database itself confirms it, and a connection in
+//! an unknown state is closed.
 //!
-//! sqlx counts in which transaction a SQLite connection is, and counts down only where COMMIT or ROLLBACK succeed. SQLite ends a
-//! transaction by itself where the disk is full or fails, so that the count may stay above zero for ever: what follows is a savepoint
-//! then, whose release commits nothing (`docs/upstream/sqlx-sqlite-transaction-depth.md`). So neither count nor answer is believed here:
+//! sqlx counts the depth of transactions of a SQLite connection, and counts down only if COMMIT or ROLLBACK succeed. SQLite ends a
+//! transaction by itself when the disk is full or fails, so that the count may stay above zero for ever: the next transaction is then a
+//! savepoint, whose release commits nothing (`docs/upstream/sqlx-sqlite-transaction-depth.md`). So neither the count nor the driver's
+//! result is trusted here:
 //!
-//! - SQLite calls a hook whenever it commits. A commit without that call is a failure, whatever the driver says.
-//! - A connection goes back to the pool only if its count is zero and it accepts a real BEGIN, which fails inside a transaction. Whatever
-//!   was dropped, or failed in a commit or a rollback, closes it; the next transaction gets a new one.
+//! - SQLite calls a hook whenever it commits. A commit without that call is a failure, whatever the driver returns.
+//! - A connection returns to the pool only if its count is zero and it accepts a real BEGIN, which fails inside a transaction. A
+//!   transaction that was dropped, or whose commit or rollback failed, closes it; the next transaction gets a new one.
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
@@ -35,29 +36,29 @@ use crate::{
     store::{change_line::ChangeLine, deadline::with_timeout},
 };
 
-/// Where transactions that write begin.
+/// Begins write transactions.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
-    /// On SQLite a pool of one; on PostgreSQL that of the readers.
+    /// A pool of one on SQLite; the pool for changes on PostgreSQL.
     pub(super) connection: DatabaseConnection,
-    /// What is known of the one connection, on SQLite.
+    /// State of the one connection, on SQLite.
     guard: Option<Arc<Guard>>,
     pub(crate) health: Arc<Health>,
 }
 
-/// What is known of the one connection that writes to a SQLite file, whichever it is just now.
+/// State of the one connection that writes to a SQLite file. It outlives a connection that is closed.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
-    /// How often SQLite has said that it commits.
+    /// Number of commits that SQLite reported through its hook.
     commits: AtomicU64,
-    /// The connection has to be closed.
+    /// Whether the connection must be closed.
     is_suspect: AtomicBool,
-    /// Held by a transaction until its outcome is known. The pool returns a connection in a task of its own, which waits for that.
+    /// Locked by a transaction until its outcome is known. The pool returns a connection in a task of its own, which waits for that.
     outcome: Arc<Mutex<()>>,
 }
 
 impl Guard {
-    /// Has the pool prove each connection before it is used again.
+    /// Makes the pool test each connection before it is used again.
     pub(super) fn watch(self: &Arc<Self>, pool: SqlitePoolOptions) -> SqlitePoolOptions {
         let (connected, released) = (Arc::clone(self), Arc::clone(self));
         pool.after_connect(move |connection, _| {
@@ -89,9 +90,9 @@ impl Guard {
     }
 }
 
-/// Whether a connection is in no transaction, by the driver's count and by SQLite's own word: BEGIN fails inside a transaction.
+/// Whether a connection is in no transaction, by the driver's count and by SQLite itself: BEGIN fails inside a transaction.
 async fn is_idle(connection: &mut SqliteConnection) -> bool {
-    // In this order: a rollback of the driver may still stand in the queue before it.
+    // In this order, because a rollback by the driver may still be queued before it.
     connection.execute("BEGIN; ROLLBACK").await.is_ok() && !connection.is_in_transaction()
 }
 
@@ -129,7 +130,7 @@ impl Writer {
         let doubt = match &self.guard {
             None => None,
             Some(guard) => Some(Doubt {
-                // Nobody else has it: the connection before was judged before this one could be had.
+                // Not locked: the pool tested the previous connection before it handed this one out.
                 _outcome: Arc::clone(&guard.outcome).lock_owned().await,
                 commits_before: guard.commits.load(Ordering::SeqCst),
                 is_resolved: false,
@@ -145,18 +146,18 @@ impl Writer {
     }
 }
 
-/// A transaction that writes. Dropped without [`Self::commit`] or [`Self::rollback`], it is rolled back, and its connection closed.
+/// A write transaction. If it is dropped without [`Self::commit`] or [`Self::roll_back`], it is rolled back and its connection closed.
 #[derive(Debug)]
 pub(crate) struct WriteTransaction {
-    // Before the transaction: it is dropped first.
+    // Declared before the transaction, so that it is dropped first.
     doubt: Option<Doubt>,
     health: Arc<Health>,
-    /// The log lines of its changes, written when it is committed.
+    /// The log lines of its changes, written after the commit.
     lines: std::sync::Mutex<Vec<ChangeLine>>,
     transaction: DatabaseTransaction,
 }
 
-/// That nobody knows yet how a transaction on SQLite ends. Dropped unresolved, it has the connection closed.
+/// The outcome of a transaction on SQLite while it is unknown. If this is dropped unresolved, the connection is closed.
 #[derive(Debug)]
 struct Doubt {
     guard: Arc<Guard>,
@@ -174,17 +175,17 @@ impl Drop for Doubt {
 }
 
 impl Doubt {
-    /// Whether SQLite itself has committed once since the transaction began.
+    /// Whether SQLite itself has committed exactly once since the transaction began.
     fn was_committed(&self) -> bool {
         self.guard.commits.load(Ordering::SeqCst) == self.commits_before + 1
     }
 }
 
 impl WriteTransaction {
-    /// Commits. To be run to its end, whoever still waits for it.
+    /// Commits. Must run to its end, even if its caller is gone.
     ///
     /// # Errors
-    /// [`Error::OutcomeUnknown`] where the database has not said whether it committed. After any other error nothing was changed.
+    /// [`Error::OutcomeUnknown`] if the database did not confirm whether it committed. After any other error nothing was changed.
     pub(crate) async fn commit(self) -> Result<(), Error> {
         let Self {
             doubt,
@@ -214,7 +215,7 @@ impl WriteTransaction {
 
     /// Rolls back because of `error`, which is returned. If the database itself has failed, the connection is closed instead.
     pub(crate) async fn roll_back_for(self, error: Error) -> Error {
-        // Nobody waits a second time for a database that does not answer: the transaction ends with its connection.
+        // There is no second wait for a database that does not respond: the transaction ends with its connection.
         if let Error::Unavailable(_) | Error::Internal(_) = error {
             self.health.doubted();
         } else {
@@ -242,13 +243,13 @@ impl WriteTransaction {
         }
     }
 
-    /// Notes the log line of a change that this transaction makes.
+    /// Adds the log line of a change that this transaction makes.
     pub(crate) fn add_line(&self, line: ChangeLine) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.push(line);
     }
 
-    /// The log lines of its changes; afterwards it has none.
+    /// Takes the log lines of its changes; none remain.
     pub(crate) fn take_lines(&self) -> Vec<ChangeLine> {
         std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -285,12 +286,12 @@ impl ConnectionTrait for WriteTransaction {
     }
 }
 
-/// The driver answers that it has committed, and SQLite has not.
+/// The driver reports a commit that SQLite did not make.
 #[derive(Debug, thiserror::Error)]
 #[error("the database has not committed what its driver says it has")]
 struct NotCommitted;
 
-/// What a failed COMMIT means.
+/// Determines whether a failed COMMIT changed nothing or its outcome is unknown.
 fn failed_commit(error: DbErr) -> Error {
     let nothing_was_changed = match &error {
         DbErr::Exec(RuntimeErr::SqlxError(error))
@@ -305,13 +306,13 @@ fn failed_commit(error: DbErr) -> Error {
     }
 }
 
-/// Whether the database has said that it has not committed, and never will.
+/// Whether the database reported that it did not commit and never will.
 fn is_refused_commit(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else {
         return false;
     };
     if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
-        // A session that ends may have committed before.
+        // A session that the server ends may have committed before.
         return error.severity() == PgSeverity::Error;
     }
     error
@@ -320,8 +321,8 @@ fn is_refused_commit(error: &sqlx::Error) -> bool {
         .is_some_and(is_refused_by_sqlite)
 }
 
-/// Busy, full, a broken constraint, and a write that failed: the page that ends the transaction is not in the write-ahead log. After a
-/// failed sync it is: nobody sees the change, and yet it may be there after a crash.
+/// Busy, locked, full, a violated constraint, and a failed write: the page that ends the transaction is not in the write-ahead log. After a
+/// failed sync it is: no connection sees the change, but it may exist after a crash.
 const fn is_refused_by_sqlite(code: u32) -> bool {
     const WRITE: u32 = 10 | (3 << 8);
     matches!(code & 0xFF, 5 | 6 | 13 | 19) || code == WRITE
@@ -336,7 +337,7 @@ mod tests {
     use super::*;
     use crate::store::connection::{pools::Connections, sqlite::connect};
 
-    /// A file with a table, and the writer of it.
+    /// A file with a table, and its writer.
     struct WriterFixture {
         _folder: TempDir,
         url: String,
@@ -363,7 +364,7 @@ mod tests {
             &self.connections.writer
         }
 
-        /// Something is written, and somebody else sees it.
+        /// Asserts that a write is committed: another connection sees it.
         async fn assert_writes(&self, number: u32) {
             let transaction = self.writer().begin().await.expect("begun");
             let insert = format!("INSERT INTO numbers VALUES ({number})");
@@ -413,7 +414,7 @@ mod tests {
             lines,
             transaction: outer,
         } = begun;
-        // What the driver takes for a transaction is a savepoint.
+        // The driver's transaction is a savepoint.
         let inner = WriteTransaction {
             doubt,
             health,
@@ -430,7 +431,7 @@ mod tests {
         fixture.assert_writes(1).await;
     }
 
-    /// How a transaction ends in which a statement has failed.
+    /// The ways in which a transaction ends after a statement in it has failed.
     const ENDS: [&str; 3] = ["dropped", "rolled back", "committed"];
 
     async fn end(how: &str, transaction: WriteTransaction, error: DbErr) {
@@ -459,7 +460,7 @@ mod tests {
                     .expect_err("it is full");
                 assert!(error.to_string().contains("full"), "{error}");
                 end(how, transaction, error).await;
-                // Where it was kept, the connection has no room.
+                // If the connection was kept, it still has the limit.
                 run(&writer.connection, "PRAGMA max_page_count = 1000000").await;
                 number += 1;
                 fixture.assert_writes(number).await;

@@ -1,4 +1,4 @@
-//! Tenants, users with their sessions, authorization groups, API keys, the audit trail.
+//! Tenants, users with their sessions, authorization groups, API keys, the audit log.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -52,7 +52,7 @@ impl MigrationTrait for Migration {
 /// A table and its indexes.
 type NewTable = (TableCreateStatement, Vec<IndexCreateStatement>);
 
-/// Columns, each with the type that both databases have for it. They may be null unless `not_null` follows.
+/// Columns with types that both databases support. They are nullable unless `not_null` follows.
 #[derive(Clone, Copy)]
 struct Columns {
     backend: DbBackend,
@@ -63,7 +63,7 @@ impl Columns {
         ColumnDef::new(name).uuid().take()
     }
 
-    /// Compared and sorted by bytes, which SQLite does by itself.
+    /// Compared and sorted by bytes, as SQLite does by default.
     fn text(self, name: &'static str) -> ColumnDef {
         let mut column = ColumnDef::new(name);
         column.text();
@@ -85,7 +85,7 @@ impl Columns {
         ColumnDef::new(name).big_integer().take()
     }
 
-    /// A SHA-256.
+    /// A SHA-256 digest of 32 bytes.
     fn digest(self, name: &'static str) -> ColumnDef {
         ColumnDef::new(name).binary_len(32).take()
     }
@@ -219,7 +219,7 @@ fn authorization_groups(columns: Columns) -> NewTable {
     (
         table,
         vec![
-            // What the foreign key of `api_keys` refers to.
+            // Referenced by the foreign key of `api_keys`.
             unique(
                 "authorization_groups",
                 "authorization_groups_id",
@@ -264,7 +264,7 @@ fn api_keys(columns: Columns) -> NewTable {
                 .from("api_keys", "tenant_id")
                 .to("tenants", "id"),
         )
-        // With the tenant in it, the database itself refuses a key with another tenant's group.
+        // The foreign key includes the tenant, so that the database itself refuses a key with another tenant's group.
         .foreign_key(
             ForeignKey::create()
                 .name("api_keys_group")
@@ -297,7 +297,7 @@ fn api_keys(columns: Columns) -> NewTable {
     )
 }
 
-/// No foreign keys: the trail outlives what it tells of.
+/// No foreign keys: audit events outlive the rows to which they refer.
 fn audit_events(columns: Columns) -> NewTable {
     let table = Table::create()
         .table("audit_events")
@@ -317,7 +317,7 @@ fn audit_events(columns: Columns) -> NewTable {
     (
         table,
         vec![
-            // Walked backwards: the newest event first.
+            // Scanned backwards: the newest event first.
             index(
                 "audit_events",
                 "audit_events_at",

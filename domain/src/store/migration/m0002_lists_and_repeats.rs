@@ -1,5 +1,4 @@
-//! Lists that stay quick with very many keys, their counts, what an edit's warning asks the audit trail, and the requests that count
-//! once.
+//! Indexes for lists of very many keys, key counts, an index of the audit log for the warning on an edit, and idempotency keys.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -45,15 +44,15 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The default is for this step alone: the program always writes the name.
+/// The default serves this migration only: the program always writes the name.
 const GROUP_NAME_SQLITE: &str =
     "ALTER TABLE api_keys ADD COLUMN group_name_lower text NOT NULL DEFAULT ''";
 
-/// Compared and sorted by bytes, as every text.
+/// Compared and sorted by bytes, like every text.
 const GROUP_NAME_POSTGRES: &str =
     "ALTER TABLE api_keys ADD COLUMN group_name_lower text COLLATE \"C\" NOT NULL DEFAULT ''";
 
-/// Lower-cased here and not by the database, which knows the letters of ASCII alone.
+/// The program lower-cases the names, because SQLite lower-cases ASCII letters only.
 async fn write_group_names(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     let backend = connection.get_database_backend();
     let groups = connection
@@ -77,17 +76,17 @@ async fn write_group_names(connection: &impl ConnectionTrait) -> Result<(), DbEr
     Ok(())
 }
 
-/// A copy of the rule that applied when this step was released. A released step calls no live code: a later change of the rule would
-/// change what the step writes.
+/// A copy of the rule that applied when this migration was released. A released migration calls no live code: a later change of the rule
+/// would change what it writes.
 fn lowered(text: &str) -> String {
     text.to_lowercase().replace('ς', "σ")
 }
 
-/// One index for each order of the list. Each begins with the tenant, has the keys in their order, and carries the columns that
-/// filters look at, so that a filtered page is found in the index alone. Sorted by status, the active ones and the revoked ones are
-/// two lists. None begins with a filter's column: SQLite, which knows nothing of how many rows a filter leaves, would take it and
-/// sort what it finds. For a search SQLite takes the narrowest index of all; with `api_keys_id` that is the order in which keys were
-/// made, as they lie in the file. (So the groups' index goes: `api_keys_by_group` finds a group's keys as well.)
+/// One index for each sort order of the list. Each begins with the tenant, has the keys in their order, and includes the columns of
+/// filters, so that a filtered page is read from the index alone. The order by status consists of two lists, active and revoked keys. No
+/// index begins with a filter's column: SQLite, which has no estimate of how many rows a filter leaves, would use it and sort the result.
+/// For a search SQLite uses the narrowest index; with `api_keys_id` that is the order in which keys were created, which is their order in
+/// the file. (So the index of groups is dropped: `api_keys_by_group` finds a group's keys as well.)
 const INDEXES: &str = "
     DROP INDEX api_keys_created_at;
     DROP INDEX api_keys_group_id;
@@ -111,8 +110,8 @@ const INDEXES: &str = "
         ON audit_events (tenant_id, target_id, at, id);
 ";
 
-/// How many keys of a tenant expire on a day. A key that never expires stands under the day `infinity`, which comes after every
-/// other one: as a date in PostgreSQL, as a text in SQLite.
+/// The number of a tenant's keys, active or revoked, that expire on a day. A key that never expires counts under the day `infinity`, which
+/// sorts after every other day: as a date in PostgreSQL, as text in SQLite.
 fn api_key_counts() -> TableCreateStatement {
     Table::create()
         .table("api_key_counts")
@@ -165,8 +164,8 @@ const KEEP_COUNTING_SQLITE: &str = "
     END;
 ";
 
-/// By the statement where it adds or removes keys, so that very many at once are counted at once. A change locks its two counts in
-/// their order, so that two changes that cross each other do not wait for each other.
+/// Insertions and deletions are counted per statement, so that very many keys are counted at once. A change locks its two counts in a fixed
+/// order, so that two concurrent changes cannot deadlock.
 const KEEP_COUNTING_POSTGRES: &str = "
     CREATE FUNCTION count_added_api_keys() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -235,7 +234,7 @@ fn one_time_requests(is_sqlite: bool) -> TableCreateStatement {
                 .not_null(),
         )
         .primary_key(Index::create().col("tenant_id").col("scope").col("token"))
-        // With the tenant in it, the database itself refuses the key of another one.
+        // The foreign key includes the tenant, so that the database itself refuses another tenant's key.
         .foreign_key(
             ForeignKey::create()
                 .name("one_time_requests_key")
@@ -245,6 +244,6 @@ fn one_time_requests(is_sqlite: bool) -> TableCreateStatement {
         .take()
 }
 
-/// The oldest are forgotten first.
+/// The oldest rows are deleted first.
 const OLDEST_REQUESTS: &str =
     "CREATE INDEX one_time_requests_created_at ON one_time_requests (tenant_id, created_at);";

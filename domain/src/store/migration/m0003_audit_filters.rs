@@ -1,4 +1,4 @@
-//! Whose events, and which action's, are found without reading the others', the newest first.
+//! Indexes that find the events of one actor or one action, newest first, without reading others.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait, sea_orm::DbErr, sea_query::Index,

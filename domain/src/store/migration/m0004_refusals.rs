@@ -1,4 +1,4 @@
-//! How often keys were refused, by key, code and day.
+//! Counts of refused requests by key, code and day.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -17,7 +17,7 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // No foreign key: what is refused may be no key at all.
+        // No foreign key: requests without a known key are counted under the nil UUID.
         let table = Table::create()
             .table("refusals")
             .col(ColumnDef::new("key_id").uuid().not_null())

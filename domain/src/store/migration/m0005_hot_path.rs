@@ -1,4 +1,4 @@
-//! What a server that keeps keys in memory needs: notes of what changed, and from where keys were used.
+//! Tables for a server that caches keys: the change log on SQLite, and uses of keys by address.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -21,7 +21,7 @@ impl MigrationTrait for Migration {
         if connection.get_database_backend() == DbBackend::Sqlite {
             connection.execute_unprepared(NOTE_CHANGES).await?;
         }
-        // No foreign key: what was counted stays when a key is deleted by hand.
+        // No foreign key: counts stay when a key is deleted by hand.
         let uses = Table::create()
             .table("address_uses")
             .col(ColumnDef::new("key_id").uuid().not_null())
@@ -31,7 +31,7 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().col("key_id").col("day").col("address"))
             .take();
         manager.create_table(uses).await?;
-        // What is old is deleted by its day.
+        // Retention deletes by day.
         for table in ["address_uses", "refusals"] {
             let index = Index::create()
                 .name(format!("{table}_by_day"))
@@ -44,8 +44,9 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Numbers are never given twice, also where the notes were deleted. Last use is not among the columns: it changes no verdict. A key
-/// that is new is nobody's to have kept. (SQLite counts `REPLACE` as no removal: who replaces a key by hand has to change it, too.)
+/// A number is never reused, even if its entry was deleted. Last use is not among the columns, because it changes no verdict. Insertions
+/// are not logged, because a new key cannot be cached. (SQLite does not fire delete triggers for `REPLACE`: an operator who replaces a key
+/// by hand must also update it.)
 const NOTE_CHANGES: &str = "
     CREATE TABLE key_state_changes (
         seq integer NOT NULL PRIMARY KEY AUTOINCREMENT,

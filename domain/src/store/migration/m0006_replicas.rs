@@ -1,4 +1,4 @@
-//! What several servers on one PostgreSQL database need: notes of what changed, and a list of who has to know.
+//! The change log and the registered replicas, for several servers on one PostgreSQL database.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -25,9 +25,10 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A note carries the number of its transaction, of which a snapshot says whether it shows it. Without a subject it means everything.
+/// An entry has the number of its transaction, so that a snapshot determines whether it is visible. An entry without a subject stands for
+/// all.
 ///
-/// `applied` is the snapshot up to which a replica has stamped everything, `beat` how often it has asked. Nobody reads `since`.
+/// `applied` is the snapshot up to which a replica has applied every change, `beat` the number of its polls. `since` is not read.
 const TABLES: &str = "
     CREATE TABLE key_state_changes (
         xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -42,8 +43,9 @@ const TABLES: &str = "
     ) WITH (fillfactor = 50);
 ";
 
-/// The columns are those of `m0005_hot_path`: last use changes no verdict. The search path is that of the migration, whatever the
-/// session's is that changes something by hand. Always: also what comes by replication, or from a tool that switches triggers off.
+/// The columns are those of `m0005_hot_path`: last use changes no verdict. The function uses the search path of the migration, whatever
+/// that of a session with manual changes is. The triggers are enabled ALWAYS, so that they also fire for replicated rows and for tools that
+/// disable triggers.
 const TRIGGERS: &str = "
     CREATE FUNCTION note_key_state_change() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$

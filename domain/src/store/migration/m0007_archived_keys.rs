@@ -1,4 +1,4 @@
-//! The archive of revoked keys: what has to be known of them for ever, apart from the keys that are listed and searched.
+//! The archive of revoked keys: the data that is kept for ever, apart from the keys that are listed and searched.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -67,7 +67,7 @@ fn time(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).timestamp_with_time_zone().take()
 }
 
-/// No key may get the secret of an archived one, as none may get that of another key.
+/// No key may get the secret of an archived key, as none may get that of another key.
 const SQLITE_NEW_DIGESTS: &str = "
     CREATE TRIGGER api_keys_digest_added BEFORE INSERT ON api_keys
     WHEN EXISTS (SELECT 1 FROM archived_api_keys WHERE secret_digest = NEW.secret_digest)
@@ -81,7 +81,7 @@ const SQLITE_NEW_DIGESTS: &str = "
     END;
 ";
 
-/// The same. The search path is that of the migration, whatever the session's is.
+/// The same on PostgreSQL. The function uses the search path of the migration, whatever the session's is.
 const POSTGRES_NEW_DIGESTS: &str = "
     CREATE FUNCTION refuse_archived_digest() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$

@@ -1,4 +1,4 @@
-//! Failed sign-ins in a row, counted for every account that is typed, whether it exists or not; and e-mail addresses in canonical form.
+//! Counts of consecutive failed sign-ins for every account that is typed, whether it exists or not; and e-mail addresses in canonical form.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -47,7 +47,7 @@ impl MigrationTrait for Migration {
         for table in [accounts, single_tries, addresses] {
             manager.create_table(table).await?;
         }
-        // The order in which accounts are forgotten when there are too many.
+        // The order in which accounts are deleted if there are too many.
         let fewest_failures = Index::create()
             .table("sign_in_accounts")
             .name("sign_in_accounts_failures")
@@ -80,9 +80,9 @@ fn time(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).timestamp_with_time_zone().take()
 }
 
-/// The address with its domain in ASCII by UTS 46 (IDNA); `None` where it has that form already or has no such form.
+/// The address with its domain in ASCII by UTS 46 (IDNA); `None` if it has that form already or has no such form.
 ///
-/// A copy of the rule that applied when this step was released: a released step calls no live code.
+/// A copy of the rule that applied when this migration was released: a released migration calls no live code.
 fn canonical(stored: &str) -> Option<String> {
     let address = stored.to_lowercase();
     let (local, domain) = address.rsplit_once('@')?;
@@ -93,8 +93,8 @@ fn canonical(stored: &str) -> Option<String> {
 
 /// Rewrites addresses whose domain was stored in another spelling than the canonical one.
 ///
-/// Where the canonical spelling already belongs to another user, that user keeps it, because it is the one a browser's e-mail field
-/// sends; the other row stays as it is.
+/// If the canonical spelling already belongs to another user, that user keeps it, because browsers' e-mail fields send that spelling; the
+/// other row is not changed.
 async fn write_canonical_emails(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     let backend = connection.get_database_backend();
     let users = connection

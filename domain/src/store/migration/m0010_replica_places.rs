@@ -1,4 +1,4 @@
-//! Where a replica listens, so that one that is started there again knows its predecessor.
+//! The place at which a replica listens, so that a replica that starts there again can deregister its predecessor.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,

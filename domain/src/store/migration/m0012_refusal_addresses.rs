@@ -1,4 +1,4 @@
-//! From which addresses requests with a key were refused, by day and code.
+//! Counts of refused requests with a key, by address, day and code.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,

@@ -1,4 +1,4 @@
-//! Who revoked a key, and why.
+//! The actor and the reason of a revocation.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -17,7 +17,7 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // One column a statement: SQLite takes no more.
+        // One column for each statement, because SQLite accepts no more.
         for column in [
             ColumnDef::new("revoked_by_kind").text().take(),
             ColumnDef::new("revoked_by_id").uuid().take(),
@@ -35,8 +35,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Keys that were revoked before this step take the actor from their audit event. The columns are not among those that invalidate
-/// cached keys: they decide about no request.
+/// Keys that were revoked before this migration get the actor from their audit event. The columns are not among those that invalidate
+/// cached keys, because no verdict depends on them.
 const NAME_EARLIER_ACTORS: &str = "
     UPDATE api_keys SET
         revoked_by_kind = event.actor_kind,

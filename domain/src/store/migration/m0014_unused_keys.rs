@@ -1,4 +1,4 @@
-//! Keys that were not used for some days are found in the index over the last use.
+//! An index over the last use finds keys that were not used for some days.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -21,7 +21,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A key that was never used counts from its creation, so the index has that too. It never changes: the flush of last uses costs no more.
+/// The index includes the creation time, from which a key that was never used counts. That column never changes, so flushing last uses
+/// costs no more.
 const INDEX: &str = "
     DROP INDEX api_keys_by_last_use;
     CREATE INDEX api_keys_by_last_use

@@ -1,4 +1,4 @@
-//! Deleted groups, receipts of changes, the installation's events, and tenants by name.
+//! Deleted groups, receipts of changes, the installation's audit events, and tenants by name.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -64,8 +64,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The default is for this step alone: the program always writes the name. The application lower-cases names, because SQLite
-/// lower-cases ASCII letters only.
+/// The default serves this migration only: the program always writes the name. The program lower-cases names, because SQLite lower-cases
+/// ASCII letters only.
 async fn write_tenant_names(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     let backend = connection.get_database_backend();
     let tenants = connection
@@ -88,8 +88,8 @@ async fn write_tenant_names(connection: &impl ConnectionTrait) -> Result<(), DbE
     Ok(())
 }
 
-/// A deleted group keeps its row for the revoked keys that refer to it, and its name becomes free. The installation's log is found by
-/// an index of its own: most events belong to tenants.
+/// A deleted group keeps its row for the revoked keys that refer to it, and its name becomes free. The installation's log has an index of
+/// its own, because most events belong to tenants.
 const INDEXES: &str = "
     DROP INDEX authorization_groups_name;
     CREATE UNIQUE INDEX authorization_groups_name

@@ -1,8 +1,8 @@
-//! What was taken away since the backup, found by comparing the backup with the database that went on from it.
+//! Finds what was revoked or changed since the backup, by comparing the backup with the database that continued from it.
 //!
-//! A key that was revoked, got a new secret, or is gone, is revoked. (The new secret is not taken over: the backup is older than it, and
-//! whoever restores a backup hands out a new one.) So is one whose group the backup does not have. Whatever else limits who may do
-//! what is taken over as it is now, also where it is less strict than it was: of two values the newer one is what somebody wants.
+//! A key that was revoked, got a new secret, or no longer exists, is revoked. (The new secret is not taken over: the backup is older, and
+//! the operator who restores it hands out a new one.) A key whose present group is missing in the backup is revoked as well. Every other
+//! limit of access is taken over as it is now, even if it is less strict than it was: the newer value is the intended one.
 
 mod keys;
 mod people;
@@ -25,11 +25,11 @@ pub(super) struct Difference {
     pub(super) tenant_id: Option<Uuid>,
     pub(super) action: AuditAction,
     pub(super) target: AuditTarget,
-    /// For people.
+    /// The reason, as text for users.
     pub(super) reason: &'static str,
-    /// For the audit trail.
+    /// The changes, for the audit log.
     pub(super) changes: serde_json::Value,
-    /// What makes it.
+    /// The statement that applies the change, with its values.
     pub(super) statement: (&'static str, Vec<Value>),
 }
 
@@ -43,7 +43,7 @@ impl Difference {
     }
 }
 
-/// Every difference. `main` is the database that is there, `restored` the backup.
+/// Finds every difference. `main` is the present database, `restored` the backup.
 pub(super) async fn find(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -55,8 +55,8 @@ pub(super) async fn find(
     Ok(differences)
 }
 
-/// What a database of another past knows for certain: tenants that are suspended, users that are disabled, and keys that are revoked or
-/// got a new secret later than in the backup. What it does not have says nothing.
+/// Finds what a database of another past proves: tenants that are suspended, users that are disabled, and keys that are revoked or have a
+/// later secret than in the backup. A row that is missing there proves nothing.
 pub(super) async fn find_taken_away(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -87,7 +87,7 @@ pub(super) async fn add_named(
     Ok(())
 }
 
-/// The rows that a query answers.
+/// The rows that a query returns.
 async fn rows<Row: FromQueryResult>(
     transaction: &impl ConnectionTrait,
     sql: &str,
@@ -97,7 +97,7 @@ async fn rows<Row: FromQueryResult>(
     Ok(Row::find_by_statement(query).all(transaction).await?)
 }
 
-/// One field, as the audit trail has it.
+/// One changed field, in the form of the audit log.
 fn field(
     name: &str,
     before: impl serde::Serialize,

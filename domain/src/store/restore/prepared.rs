@@ -1,4 +1,4 @@
-//! A backup that is ready to be restored: a copy of it, whole, with the schema of this version.
+//! A backup that is ready to be restored: an undamaged copy of it, with the schema of this version.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -14,14 +14,14 @@ use crate::{
     },
 };
 
-/// The copy. It goes when this is dropped.
+/// The copy, which is removed when this is dropped.
 pub(super) struct Prepared {
     copy: Unfinished,
     taken_at: DateTime<Utc>,
 }
 
 impl Prepared {
-    /// Copies the backup to `place`; the backup itself stays as it is.
+    /// Copies the backup to `place`; the backup itself is not changed.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a file that is no backup, is damaged, or was made by a newer version; [`Error::Unavailable`].
@@ -72,20 +72,20 @@ impl Prepared {
         }
     }
 
-    /// When the backup was made.
+    /// The time at which the backup was made.
     pub(super) const fn taken_at(&self) -> DateTime<Utc> {
         self.taken_at
     }
 
-    /// The same, for people.
+    /// The same time, as text for users.
     pub(super) fn time(&self) -> String {
         self.taken_at.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
-    /// Refuses keys that are not in it: a key that was mistyped is one that stays alive.
+    /// Refuses keys that are not in the backup: if a key was mistyped, the intended one would stay active.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `revoke`, one for each.
+    /// [`Error::Invalid`] for `revoke`, with one message for each missing key.
     pub(super) async fn check_keys(&self, keys: &[KeyId]) -> Result<(), Error> {
         let copy = sqlite::alone(self.copy.path()).await?;
         let mut missing = Vec::new();
@@ -108,7 +108,7 @@ impl Prepared {
         }
     }
 
-    /// Lets `connection` read it, as the schema `restored`.
+    /// Attaches the copy to `connection` as the schema `restored`.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

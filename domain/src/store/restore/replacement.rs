@@ -1,4 +1,4 @@
-//! Everything that is in the database goes, and what is in the backup comes in its place: within one transaction.
+//! Replaces the whole content of the database by that of the backup, in one transaction.
 
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 
@@ -24,11 +24,11 @@ impl Part {
     }
 }
 
-/// Replaces the schema `main` by the schema `restored`, save for the mark of a backup. The connection looks at no foreign keys.
+/// Replaces the schema `main` by the schema `restored`, except for the mark of a backup. The connection must not enforce foreign keys.
 pub(super) async fn replace(transaction: &impl ConnectionTrait) -> Result<(), Error> {
     let run = async |sql: String| transaction.execute_unprepared(&sql).await;
     let old = parts(transaction, "main").await?;
-    // Triggers and views first: they name tables. An index goes with its table.
+    // Triggers and views first, because they refer to tables. An index is dropped with its table.
     for kind in ["trigger", "view", "table"] {
         for part in old.iter().filter(|part| part.kind == kind) {
             run(format!("DROP {kind} main.{}", part.quoted())).await?;
@@ -44,11 +44,11 @@ pub(super) async fn replace(transaction: &impl ConnectionTrait) -> Result<(), Er
         ))
         .await?;
     }
-    // Numbers that must not be given twice, although their rows are gone.
+    // AUTOINCREMENT must not reuse a number, even if its row was deleted.
     if count(transaction, HAS_SEQUENCE).await? > 0 {
         run(COPY_SEQUENCE.to_owned()).await?;
     }
-    // Triggers last: the rows are what they have already made of them.
+    // Triggers last: the copied rows already include their effects.
     for kind in ["index", "view", "trigger"] {
         for part in new.iter().filter(|part| part.kind == kind) {
             run(part.sql.clone()).await?;
@@ -57,10 +57,10 @@ pub(super) async fn replace(transaction: &impl ConnectionTrait) -> Result<(), Er
     Ok(())
 }
 
-/// Looks whether every row refers to one that there is.
+/// Checks that every reference leads to an existing row.
 ///
 /// # Errors
-/// [`Error::Internal`] where one does not.
+/// [`Error::Internal`] if one does not.
 pub(super) async fn check(transaction: &impl ConnectionTrait) -> Result<(), Error> {
     match count(transaction, BROKEN).await? {
         0 => Ok(()),
@@ -76,7 +76,7 @@ const HAS_SEQUENCE: &str =
 const COPY_SEQUENCE: &str = "DELETE FROM main.sqlite_sequence; \
      INSERT INTO main.sqlite_sequence SELECT * FROM restored.sqlite_sequence";
 
-/// What somebody has made there, in the order in which it was made. SQLite's own tables and indexes come and go with it.
+/// The parts of a schema, in the order of their creation. SQLite creates and drops its own tables and indexes together with them.
 async fn parts(transaction: &impl ConnectionTrait, schema: &str) -> Result<Vec<Part>, Error> {
     let query = format!(
         "SELECT type AS kind, name, sql FROM {schema}.sqlite_schema \

@@ -1,4 +1,4 @@
-//! What there is at the place of the database, and whether it knows what happened since the backup.
+//! Examines whether the present database is a witness of what happened since the backup.
 
 use sea_orm::DatabaseConnection;
 
@@ -10,21 +10,21 @@ use crate::{
     },
 };
 
-/// What there is.
+/// The kind of database that is present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A database that went on from the backup.
+    /// A database that continued from the backup.
     Witness,
-    /// Nothing, or a database without a table.
+    /// No content, or a database without tables.
     Nothing,
-    /// A database of ours that did not go on from the backup, or a backup itself.
+    /// A database of Latchkey that did not continue from the backup, or is a backup itself.
     AnotherPast,
 }
 
-/// Looks at the database of `connection`, to which the backup is attached.
+/// Examines the database of `connection`, to which the backup is attached.
 ///
 /// # Errors
-/// [`Error::Invalid`] for what no backup may replace: another program's database, a newer version's, a damaged one.
+/// [`Error::Invalid`] for a database that a backup must not replace: one of another program, of a newer version, or damaged.
 pub(super) async fn find(connection: &DatabaseConnection) -> Result<Found, Error> {
     let tables = count(connection, TABLES)
         .await
@@ -58,7 +58,7 @@ pub(super) async fn find(connection: &DatabaseConnection) -> Result<Found, Error
 
 const TABLES: &str = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table'";
 
-/// The audit trail is append-only: a database that went on from the backup has every event that the backup has, and has seen everything
+/// The audit log is append-only: a database that continued from the backup has every event that the backup has, and so includes everything
 /// that was done until then.
 const LACKS_EVENTS: &str = "SELECT EXISTS (SELECT 1 FROM restored.audit_events AS old \
      WHERE NOT EXISTS (SELECT 1 FROM main.audit_events AS new WHERE new.id = old.id))";

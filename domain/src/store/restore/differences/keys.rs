@@ -1,4 +1,4 @@
-//! Keys, and what they depend on: their groups and tenants.
+//! Differences of keys, their groups and their tenants.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -31,7 +31,7 @@ const TENANTS: &str = "
 const SET_SUSPENDED: &str =
     "UPDATE tenants SET suspended_at = $1, updated_at = $2, version = version + 1 WHERE id = $3";
 
-/// Tenants that were suspended or resumed. (The keys of one that is gone are gone too.)
+/// Finds tenants that were suspended or resumed. (If a tenant no longer exists, neither do its keys.)
 pub(super) async fn tenants(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -79,7 +79,7 @@ const GROUPS: &str = "
 const SET_PERMISSIONS: &str = "UPDATE authorization_groups SET permissions = $1, updated_at = $2, \
      version = version + 1 WHERE id = $3";
 
-/// Groups whose permissions were replaced.
+/// Finds groups whose permissions were replaced.
 pub(super) async fn groups(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -120,7 +120,7 @@ struct KeyRow {
     old_group_id: Uuid,
     old_group_name: String,
     group_id: Option<Uuid>,
-    /// Of the group that it has now, where the backup has that group.
+    /// Name of the present group, if the backup has that group.
     group_name: Option<String>,
     old_allowlist: String,
     allowlist: Option<String>,
@@ -128,7 +128,7 @@ struct KeyRow {
     expires_on: Option<NaiveDate>,
 }
 
-/// `{archived}` stands for the archive of the database that is there, where its version has one.
+/// `{archived}` stands for the archive of the present database, if its version has one.
 const KEYS: &str = "
     SELECT old.id, old.tenant_id, old.name,
         new.id IS NOT NULL OR archived.id IS NOT NULL AS is_there,
@@ -169,7 +169,7 @@ async fn changed_keys(transaction: &impl ConnectionTrait) -> Result<Vec<KeyRow>,
     rows::<KeyRow>(transaction, &sql, Vec::new()).await
 }
 
-/// Keys that were live in the backup and are not as they were.
+/// Finds keys that were not revoked in the backup and have changed since.
 pub(super) async fn keys(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -178,7 +178,7 @@ pub(super) async fn keys(
     Ok(keys.into_iter().map(|row| difference(row, now)).collect())
 }
 
-/// Keys that were live in the backup, and of which a database of another past knows that they are dead.
+/// Finds keys that were not revoked in the backup, and that were revoked or rotated according to a database of another past.
 pub(super) async fn known_to_be_dead(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -268,7 +268,7 @@ struct LiveKey {
     name: String,
 }
 
-/// The revocation that the operator asks for; none where the key is revoked in the backup.
+/// The revocation that the operator requests; `None` if the key is already revoked in the backup.
 pub(super) async fn revocation_of(
     transaction: &impl ConnectionTrait,
     key: KeyId,

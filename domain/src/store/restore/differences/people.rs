@@ -1,4 +1,4 @@
-//! Users: who cannot sign in any more, and by which password.
+//! Differences of users: who can no longer sign in, and changed passwords.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
@@ -19,11 +19,11 @@ struct UserRow {
     was_disabled_at: Option<DateTime<Utc>>,
     is_gone: bool,
     disabled_at: Option<DateTime<Utc>>,
-    /// The newer one, where it is another one.
+    /// The newer hash, if it differs from the backup's.
     password_hash: Option<String>,
 }
 
-/// A user is made for one tenant and one role. One who has others by now is not the one who was there.
+/// A user is created for one tenant and one role. A row of the same id with another tenant or role is another user.
 const USERS: &str = "
     SELECT old.id, old.tenant_id, old.email, old.disabled_at AS was_disabled_at,
         new.id IS NULL AS is_gone, new.disabled_at,
@@ -40,7 +40,7 @@ const DISABLE: &str =
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = $1, consecutive_failures = 0, \
      updated_at = $2, version = version + 1 WHERE id = $3";
 
-/// Passwords that were changed, and users that are disabled or gone.
+/// Finds passwords that were changed, and users that are disabled or no longer exist.
 pub(super) async fn find(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -57,7 +57,7 @@ pub(super) async fn find(
     Ok(differences.flatten().collect())
 }
 
-/// Users that are disabled. Of one who is not there, nothing is known.
+/// Finds users that are disabled. A missing user proves nothing.
 pub(super) async fn disabled(
     transaction: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -69,7 +69,7 @@ pub(super) async fn disabled(
     Ok(differences.collect())
 }
 
-/// Why a user is disabled, and since when.
+/// The reason for which a user is disabled, and the time.
 type Why = (&'static str, DateTime<Utc>);
 
 impl UserRow {
@@ -88,7 +88,7 @@ impl UserRow {
         ))
     }
 
-    /// Nothing where the backup has the user disabled already.
+    /// Returns `None` if the user is already disabled in the backup.
     fn disable(&self, (reason, at): Why, now: DateTime<Utc>) -> Option<Difference> {
         if self.was_disabled_at.is_some() {
             return None;
