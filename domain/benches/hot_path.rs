@@ -57,7 +57,7 @@ fn now() -> DateTime<Utc> {
     "2026-03-02T12:00:00Z".parse().expect("a time")
 }
 
-/// Runs a future that has to complete without waiting.
+/// Runs a future that must complete without waiting.
 fn at_once<T>(work: impl Future<Output = T>) -> T {
     match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,

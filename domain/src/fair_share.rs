@@ -1,4 +1,4 @@
-//! Limits on concurrent work for each key (such as a tenant), so that none can starve the others.
+//! Limits on concurrent work for each key, such as a tenant, so that no key starves the others.
 
 use std::{
     collections::HashMap,
@@ -12,14 +12,14 @@ use tokio::{
     time::timeout,
 };
 
-/// How much may run and wait for each key, such as a tenant.
+/// Limits on running and waiting work for each key.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Most work that runs at once.
+    /// Maximum number of calls that run at once.
     pub at_once: usize,
-    /// Most work that waits; further work is refused at once.
+    /// Maximum number of calls that wait; further ones are refused at once.
     pub queue: usize,
-    /// Longest wait.
+    /// Maximum time that a call waits.
     pub patience: Duration,
 }
 
@@ -32,13 +32,13 @@ pub struct FairShares<Key> {
 type Shares<Key> = Mutex<HashMap<Key, Share>>;
 
 struct Share {
-    /// How much runs and waits.
+    /// Number of running and waiting calls.
     entered: usize,
     running: Arc<Semaphore>,
 }
 
 impl<Key: Clone + Eq + Hash> FairShares<Key> {
-    /// With these bounds for each key.
+    /// Shares with these bounds for each key.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl<Key: Clone + Eq + Hash> FairShares<Key> {
         }
     }
 
-    /// Waits for a turn of that key. `None` if too many wait or the wait is too long.
+    /// Waits for a turn of `key`. `None` if too many calls wait or the wait exceeds the bound.
     pub async fn enter(&self, key: Key) -> Option<Turn<Key>> {
         let (place, running) = self.queue(key)?;
         let running = timeout(self.bounds.patience, running.acquire_owned()).await;
@@ -85,13 +85,13 @@ impl<Key> fmt::Debug for FairShares<Key> {
     }
 }
 
-/// Permission to run, until it is dropped.
+/// A permit to run, held until it is dropped.
 pub struct Turn<Key: Eq + Hash> {
     _running: OwnedSemaphorePermit,
     _place: Place<Key>,
 }
 
-/// One among those that run and wait.
+/// One of the running and waiting calls.
 struct Place<Key: Eq + Hash> {
     shares: Arc<Shares<Key>>,
     key: Key,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, mpsc};
 
-/// Lets tasks pass until a test closes it.
+/// A gate that is open until a test closes it.
 #[derive(Debug, Default)]
 pub(crate) struct Pause {
     gate: Mutex<Option<Gate>>,
@@ -16,7 +16,7 @@ struct Gate {
 }
 
 impl Pause {
-    /// The point at which a task can be suspended.
+    /// The point at which a task stops while the gate is closed.
     pub(crate) async fn here(&self) {
         let gate = self.gate.lock().expect("nobody panics here").clone();
         if let Some(gate) = gate {
@@ -25,7 +25,7 @@ impl Pause {
         }
     }
 
-    /// From now on everybody stops; what is returned says that somebody has, and lets them go.
+    /// Closes the gate. Returns a channel that receives a message for each task that stops, and the semaphore whose permits let tasks pass.
     pub(crate) fn close(&self) -> (mpsc::UnboundedReceiver<()>, Arc<Semaphore>) {
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let opened = Arc::new(Semaphore::new(0));

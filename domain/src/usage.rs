@@ -1,53 +1,53 @@
-//! How uses of a key are counted: what the verifier counts and the store writes.
+//! The usage counters of a key, shared by the verifier, which counts, and the store, which writes.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use std::net::IpAddr;
 
 use crate::id::KeyId;
 
-/// Addresses of a key that are counted separately on one day.
+/// Maximum number of addresses of a key that are counted separately on one day.
 pub const MOST_ADDRESSES: u32 = 50;
 /// Stands for all further addresses of a day.
 pub const OTHER: &str = "other";
 /// Stands for clients whose address is unknown.
 pub const UNKNOWN: &str = "unknown";
 
-/// The most recent accepted request with a key.
+/// The newest accepted request with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LastUse {
-    /// When.
+    /// The time of the request.
     pub(crate) at: DateTime<Utc>,
-    /// From where; `None` where the address was unknown.
+    /// The client address; `None` if unknown.
     pub(crate) address: Option<IpAddr>,
 }
 
-/// What is counted together.
+/// The properties that distinguish counters: requests with the same ones are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct UseKind {
-    /// The key; `None` where none was presented, or none that there is.
+    /// The key; `None` if the request presented no key or an unknown one.
     pub(crate) key_id: Option<KeyId>,
-    /// UTC.
+    /// The UTC day.
     pub(crate) day: NaiveDate,
-    /// What came of it.
+    /// The outcome of the requests.
     pub(crate) outcome: Outcome,
 }
 
-/// What came of a request with a key.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Outcome {
-    /// It was accepted from this address; `None` where that was unknown.
+    /// The request was accepted from this address; `None` if unknown.
     Accepted(Option<IpAddr>),
-    /// It was accepted from an address beyond those that are told apart.
+    /// The request was accepted from an address that is not counted separately.
     AcceptedFromOthers,
-    /// It was refused with this code, from this address; `None` where that was unknown, or where no key is known whose page would
-    /// show it.
+    /// The request was refused with this code, from this address; `None` if the address is unknown, or if the key is, because no page would
+    /// show the address.
     Refused(&'static str, Option<IpAddr>),
-    /// It was refused with this code, from an address beyond those that are told apart.
+    /// The request was refused with this code, from an address that is not counted separately.
     RefusedFromOthers(&'static str),
 }
 
 impl Outcome {
-    /// The same without an address of its own.
+    /// The same outcome from an address that is not counted separately.
     pub(crate) const fn without_address(self) -> Self {
         match self {
             Self::Accepted(Some(_)) => Self::AcceptedFromOthers,

@@ -1,4 +1,4 @@
-//! Verification of a key on each request: from the text of `X-API-Key` to the key, or to the refusal.
+//! Verification of the key of each request: from the text of `X-API-Key` to the verified key or the refusal.
 
 mod cache;
 #[cfg(test)]
@@ -47,13 +47,13 @@ pub struct VerifiedKey {
 }
 
 impl VerifiedKey {
-    /// The key as it was last read. Last use and expiration state are of that time.
+    /// The key as it was read. Last use and expiration state are of the time of the read.
     #[must_use]
     pub fn key(&self) -> &ApiKey {
         &self.entry.known.key
     }
 
-    /// The key at `now`, with its previous use. It expires soon if `soon_days` or fewer are left.
+    /// The key at `now`, with its previous use. It expires soon if `soon_days` or fewer days are left.
     #[must_use]
     pub fn key_at(&self, now: DateTime<Utc>, soon_days: u32) -> ApiKey {
         let mut key = self.key().clone();
@@ -67,13 +67,13 @@ impl VerifiedKey {
         key
     }
 
-    /// Its tenant.
+    /// The key's tenant.
     #[must_use]
     pub fn tenant(&self) -> &TenantRef {
         &self.entry.known.tenant
     }
 
-    /// What its group allows.
+    /// The permissions of the key's group.
     #[must_use]
     pub fn permissions(&self) -> &PermissionSet {
         &self.entry.known.grant.permissions
@@ -116,7 +116,7 @@ pub struct Question<'a> {
     pub owner: Owner<'a>,
 }
 
-/// Which tenant a key must belong to.
+/// The tenant that a key must belong to.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Owner<'a> {
     /// Any tenant's.
@@ -124,11 +124,11 @@ pub enum Owner<'a> {
     Any,
     /// The tenant of this slug; a key of another tenant gets [`Refusal::WrongTenant`].
     Named(&'a Slug),
-    /// The asking tenant; keys of other tenants are reported as unknown, whatever their state.
+    /// This tenant; keys of other tenants are reported as unknown, whatever their state.
     Asking(TenantId),
 }
 
-/// Verifies keys. Cheap to clone: clones share cache and counters.
+/// Verifies keys. Clones are cheap and share cache and counters.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     store: Store,
@@ -140,7 +140,7 @@ struct Shared {
     keys: KeyCache,
     database_reads: AtomicU64,
     usage: Arc<UsageCounters>,
-    /// Held during a flush, so that the last flush before a shutdown waits for the one that runs.
+    /// Locked during a flush, so that the last flush before a shutdown waits for a running one.
     flushing: Mutex<()>,
     #[cfg(test)]
     pause: crate::pause::Pause,
@@ -156,11 +156,11 @@ enum Found {
     Refused(Refusal),
 }
 
-/// Counters that are written in one transaction; a change meanwhile waits for it.
+/// Number of counters that are written in one transaction; a concurrent change waits for it.
 const FLUSH_BATCH: usize = 512;
 
 impl Verifier {
-    /// Verifies against `store`. Keys are cached if the store tracks changes.
+    /// A verifier for the keys of `store`. Keys are cached if the store tracks changes.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self {
@@ -169,7 +169,7 @@ impl Verifier {
         }
     }
 
-    /// Like [`Self::new`], with a cache of so many bytes.
+    /// Like [`Self::new`], with a cache of `bytes` bytes.
     #[cfg(feature = "bench")]
     #[must_use]
     pub fn with_room_for(store: Store, bytes: u64) -> Self {
@@ -182,7 +182,8 @@ impl Verifier {
         }
     }
 
-    /// Verifies a request from `client` with the secret `presented` for a route that requires `permission`. Counts an accepted request as use.
+    /// Verifies a request from `client` with the secret `presented` for a route that requires `permission`. Counts an accepted request as a
+    /// use and a refused one as a refusal.
     ///
     /// # Errors
     /// Those of [`Self::answer`].
@@ -200,11 +201,11 @@ impl Verifier {
         self.answer(question, Ok(presented), client, now).await
     }
 
-    /// Judges a request that presents `presented` from `client`, as somebody wants to know it who perhaps is not Latchkey; a request
-    /// that presents nothing to judge comes with its refusal. An accepted one counts as use, a refused one is counted as such.
+    /// Verifies a request from `client` against the requirements in `question`. `presented` is the secret, or the refusal of a request
+    /// without a secret to verify. Counts an accepted request as a use and a refused one as a refusal.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the database is needed and does not answer in time. [`Error::Internal`] for a damaged row.
+    /// [`Error::Unavailable`] if the database is needed and does not respond in time. [`Error::Internal`] for a damaged row.
     pub async fn answer(
         &self,
         question: Question<'_>,
@@ -255,7 +256,7 @@ impl Verifier {
         let key_id = key_id.or(archived_id);
         let outcome = match &verdict {
             Ok(_) => Outcome::Accepted(client.ip()),
-            // Without a key there is no page that shows the address.
+            // Without a key, no page shows the address.
             Err(refusal) => Outcome::Refused(refusal.code(), key_id.and_then(|_| client.ip())),
         };
         let kind = UseKind {
@@ -307,13 +308,13 @@ impl Verifier {
         }
     }
 
-    /// Looks up an archived key. To be asked after the active ones: keys move into the archive and never back.
+    /// Looks up an archived key. The active keys must be searched first, because keys only move into the archive.
     async fn find_archived(&self, digest: &random::Digest) -> Result<Found, Error> {
         let archived = Box::pin(self.store.find_archived(digest)).await?;
         Ok(archived.map_or(Found::Refused(Refusal::InvalidApiKey), Found::Archived))
     }
 
-    /// The key in the database; `noted` is the time before that.
+    /// Reads the key from the database. `read_at` is the version before the read.
     async fn read(
         &self,
         digest: &random::Digest,
@@ -326,20 +327,20 @@ impl Verifier {
         Ok(known.map(|known| Arc::new(Entry::new(known, read_at))))
     }
 
-    /// Queries for a key since the start.
+    /// Number of database queries for a key since the start.
     #[must_use]
     pub fn database_reads(&self) -> u64 {
         self.shared.database_reads.load(Ordering::Relaxed)
     }
 
-    /// Removes the key of that secret from the cache.
+    /// Removes the key with this secret from the cache.
     #[cfg(feature = "bench")]
     pub fn forget(&self, secret: &str) {
         self.shared.keys.forget(&random::sha256(secret));
     }
 
-    /// Keeps `copies` of the key of that secret, each under a digest of its own that is returned by nobody, so that the memory is as full
-    /// as it would be with so many keys. There has to be room for them.
+    /// Caches `copies` copies of the key with this secret, each under a digest that no secret has, so that the cache is as full as with
+    /// that many keys. The cache must have room for them.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::NotFound`].
@@ -377,12 +378,12 @@ impl Verifier {
     /// [`Error::Unavailable`]. Counters that were not written stay for the next flush, also if the call is cancelled.
     pub async fn flush(&self) -> Result<(), Error> {
         let _flushing = self.shared.flushing.lock().await;
-        // Sorting many counters takes long.
+        // Takes the counters on a blocking thread, because sorting many of them takes long.
         let usage = Arc::clone(&self.shared.usage);
         let mut taken = tokio::task::spawn_blocking(move || usage.take())
             .await
             .map_err(|error| Error::Internal(Box::new(error)))?;
-        // First, because repeating it changes nothing: one row for each key, whatever the number of addresses.
+        // Written first, because repeating it changes nothing. There is one row for each key, whatever the number of addresses.
         for batch in taken.last_uses().chunks(FLUSH_BATCH) {
             self.store.write_last_used(batch).await?;
         }
@@ -397,7 +398,7 @@ impl Verifier {
     }
 }
 
-/// Section 4 of the specification for a key that there is, and for who asks on behalf of one tenant.
+/// Decides by section 4 of the specification, and refuses a key whose tenant is not the named one.
 fn judge(
     entry: &Entry,
     question: Question<'_>,

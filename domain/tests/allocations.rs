@@ -20,7 +20,7 @@ use std::{
 };
 use test_store::TestStore;
 
-/// Runs a future that has to complete without waiting.
+/// Runs a future that must complete without waiting.
 fn at_once<T>(work: impl Future<Output = T>) -> T {
     match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
@@ -55,7 +55,7 @@ async fn a_verdict_from_memory_allocates_nothing() {
         let work = verifier.verify(secret.expose(), client, Some(&permission), fixture.now);
         async move { work.await.unwrap() }
     };
-    // The first check loads the key, and the first of each outcome creates its counter.
+    // The first verification loads the key, and the first of each outcome creates its counter.
     verify(inside).await.unwrap();
     verify(outside).await.unwrap_err();
 

@@ -1,4 +1,4 @@
-//! The audit log: written in the transaction of each change, read by tenant.
+//! The audit log: written in the transaction of each change, and read by tenant.
 
 mod event;
 mod log;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-/// What the log tells of one audit event: identifiers only, neither names nor addresses.
+/// The fields of the log line of one audit event: identifiers only, neither names nor addresses.
 #[derive(Debug)]
 pub(crate) struct ChangeLine {
     pub(crate) event_id: Uuid,

@@ -1,7 +1,7 @@
-//! Cursors of lists: a position as JSON with a checksum, URL-safe.
+//! Encoding of list cursors: a position as JSON with a checksum, safe for URLs.
 //!
-//! A cursor grants nothing: its query is bound to the tenant, whatever it contains. The checksum makes a truncated or mistyped cursor an
-//! error instead of a wrong position.
+//! A cursor grants no access: each query is restricted to its tenant, whatever the cursor contains. The checksum makes a truncated or
+//! mistyped cursor an error instead of a wrong position.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Datelike;
@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Error;
 
-/// Longest cursor in bytes: a name has at most 800 bytes.
+/// Maximum length of a cursor in bytes; a name has at most 800 bytes.
 const MAX_LENGTH: usize = 2_048;
 const CHECKSUM_LENGTH: usize = 4;
 
@@ -24,12 +24,12 @@ pub(crate) fn write(content: &impl Serialize) -> Result<String, Error> {
 /// Decodes `cursor`.
 ///
 /// # Errors
-/// [`Error::InvalidCursor`], also for one of another list.
+/// [`Error::InvalidCursor`], also for a cursor of another list.
 pub(crate) fn read<Content: DeserializeOwned>(cursor: &str) -> Result<Content, Error> {
     parse(cursor).ok_or(Error::InvalidCursor)
 }
 
-/// Whether a stored time or date can be this one: both databases keep years of four digits, and PostgreSQL refuses some that are far off.
+/// Whether a stored time or date can have this year: both databases store years of four digits, and PostgreSQL rejects some distant ones.
 pub(crate) fn is_stored(date: &impl Datelike) -> bool {
     (0..=9_999).contains(&date.year())
 }

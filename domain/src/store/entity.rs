@@ -1,7 +1,7 @@
-//! The tables for sea-orm: one module per table, with its columns and relations.
+//! The sea-orm entities: one module per table, with its columns and relations.
 //!
-//! Times are UTC, set by the application, truncated to microseconds (the precision of PostgreSQL). Networks and JSON are stored as
-//! text, the same in both databases.
+//! Times are UTC, set by the application and truncated to microseconds, the precision of PostgreSQL. Networks and JSON are stored as text,
+//! identically in both databases.
 
 pub(crate) mod address_use;
 pub(crate) mod api_key;

@@ -16,20 +16,21 @@ use crate::{
     key::{format::Secret, today},
 };
 
-/// Of how many tenants the keys are written together. With 20 columns a key, SQLite takes no more than 1,638 keys in one statement.
+/// Number of tenants whose keys are inserted in one statement. A key has 20 columns, so SQLite accepts at most 1,638 keys in one statement.
 const TENANTS_AT_ONCE: u32 = 10;
 const MOST_KEYS_OF_A_TENANT: u32 = 160;
 const GROUP: &str = "Orders";
 const PERMISSIONS: &str = r#"["orders:read"]"#;
-/// The second one is where the load comes from.
+/// The second network contains the address of the load generator.
 const ALLOWLIST: &str = "10.0.0.0/8\n127.0.0.0/8";
 
 impl Store {
-    /// Makes `tenants` tenants with `keys` active keys each in an empty database, and returns the secrets. Each key may `orders:read`;
-    /// half of them expire within two years, and one of ten has an allowlist, which holds the loopback. All at once, without their events.
+    /// Creates `tenants` tenants with `keys` active keys each in an empty database, and returns the secrets. Each key has the permission
+    /// `orders:read`; half of them expire within two years, and one in ten has an allowlist, which contains the loopback network. One
+    /// transaction writes everything, without audit events.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; [`Error::Invalid`] for more keys of a tenant than are written together.
+    /// [`Error::Unavailable`]; [`Error::Invalid`] if a tenant would get more keys than one statement inserts.
     pub async fn fill(
         &self,
         tenants: u32,

@@ -35,7 +35,7 @@ use crate::{
     text,
 };
 
-/// The input of a group's creation.
+/// The input for creating a group.
 #[derive(Clone, Debug)]
 pub struct NewGroup {
     /// The name, 1–200 characters, unique in the tenant.
@@ -77,14 +77,14 @@ impl<'a> Groups<'a> {
         let mut select = in_tenant(self.scope.tenant_id()).order_by_asc(row::Column::Name);
         if let Some(cursor) = cursor {
             let Position { group } = cursor::read(cursor)?;
-            // PostgreSQL's text cannot hold a NUL, so that no name has one.
+            // PostgreSQL's text cannot contain a NUL, so no name does.
             if group.contains('\0') {
                 return Err(Error::InvalidCursor);
             }
             select = select.filter(row::Column::Name.gt(group));
         }
         let limit = limit.clamp(1, page::MAX_LIMIT);
-        // One row more than shown tells whether there is a next page.
+        // Reads one row more than the page shows, to detect a further page.
         let lists = self.lists().await?;
         let mut rows = lists
             .with_timeout(select.limit(u64::from(limit) + 1).all(&*lists))
@@ -130,10 +130,10 @@ impl<'a> Groups<'a> {
         .await
     }
 
-    /// The group with that identifier or, if there is none, with that name.
+    /// The group with this identifier or, if there is none, with this name.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
+    /// [`Error::NotFound`], also for another tenant's group; [`Error::Unavailable`].
     pub async fn find(&self, name_or_id: &str) -> Result<AuthorizationGroup, Error> {
         let found = self
             .database
@@ -146,7 +146,7 @@ impl<'a> Groups<'a> {
         from_row(found)
     }
 
-    /// Makes a group.
+    /// Creates a group.
     ///
     /// # Errors
     /// [`Error::Invalid`] for `name`, [`Error::AlreadyExists`] if the tenant has a group of that name, [`Error::Unavailable`].
@@ -200,7 +200,7 @@ impl<'a> Groups<'a> {
         Ok(created.await?.value)
     }
 
-    /// Replaces the permissions of the group with that identifier or name. If it has exactly those already, nothing is written.
+    /// Replaces the permissions of the group with this identifier or name. Writes nothing if the permissions are the same.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -215,7 +215,7 @@ impl<'a> Groups<'a> {
             .database
             .write(Write::ChangesVerdicts, async |transaction| {
                 let found = find_row(transaction, self.scope.tenant_id(), name_or_id).await?;
-                // Read again under the lock: the event's "before" must be what this change replaces.
+                // Reads again under the lock, so that the event's "before" is what this change replaces.
                 let found = in_tenant(self.scope.tenant_id())
                     .filter(row::Column::Id.eq(found.id))
                     .lock_exclusive()
@@ -269,7 +269,7 @@ struct Position {
     group: String,
 }
 
-/// The base of every query for groups: those of the tenant that are not deleted.
+/// The base of every query for groups: the tenant's groups that are not deleted.
 fn in_tenant(tenant: TenantId) -> Select<row::Entity> {
     row::Entity::find()
         .filter(row::Column::TenantId.eq(tenant.as_uuid()))

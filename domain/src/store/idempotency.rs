@@ -1,7 +1,7 @@
-//! Idempotency: a form that is sent again by Reload or Back, and the JSON API's `Idempotency-Key`.
+//! Idempotency of forms that Reload or Back submits again, and of the JSON API's `Idempotency-Key`.
 //!
 //! The idempotency key is written in the transaction of the change, so neither exists without the other. A repeat finds it and changes
-//! nothing. A request that failed leaves no idempotency key and can be sent again.
+//! nothing. A failed request leaves no idempotency key and can be sent again.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -25,32 +25,32 @@ use crate::{
     propagation::Written,
 };
 
-/// How long an idempotency key is remembered, and so how long a form may stay open.
+/// Time for which an idempotency key is remembered, and so the maximum age of a submitted form.
 pub(crate) const REMEMBERED: TimeDelta = TimeDelta::hours(24);
-/// How far the clock of the replica that made a form may be ahead of this one's.
+/// Tolerated lead of the clock of the replica that rendered a form.
 const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::hours(1);
-/// Outdated rows deleted with each new one: more than are added, few enough to be quick.
+/// Number of outdated rows deleted with each new one: more than are added, and few enough to be fast.
 const DELETED_AT_ONCE: u64 = 100;
 
-/// Identifies a request, so that a repeat of it changes nothing.
+/// The identity of a request, by which a repeat of it is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The user or API key that sends the request: the same token from another is another request.
+    /// The user or API key that sends the request. The same token from another sender identifies another request.
     scope: String,
     token: String,
-    /// SHA-256 of the request's content: the same token with other content is an error.
+    /// SHA-256 of the request's content. The same token with other content is an error.
     digest: [u8; 32],
 }
 
 impl IdempotencyKey {
-    /// Longest `Idempotency-Key`, in characters.
+    /// Maximum length of `Idempotency-Key`, in characters.
     pub const MAX_KEY_LENGTH: usize = 255;
 
-    /// Of a page's form. `form_id` is the UUIDv7 that the server gave the form when it showed it to `user`; `content` is the operation and
-    /// every field, in one canonical order.
+    /// The key for a page's form. `form_id` is the UUIDv7 that the server gave the form when it rendered it for `user`; `content` is the
+    /// operation and every field in a canonical order.
     ///
     /// # Errors
-    /// [`Error::FormTooOld`] for a form that was shown more than 24 hours ago: its row may be deleted already.
+    /// [`Error::FormTooOld`] for a form that was rendered more than 24 hours ago, because its row may be deleted.
     pub fn form(
         user: UserId,
         form_id: Uuid,
@@ -68,8 +68,8 @@ impl IdempotencyKey {
         })
     }
 
-    /// Of a request of the JSON API with the header `Idempotency-Key`, sent with the API key `key`. `content` is the route and the body, with
-    /// the members in one canonical order.
+    /// The key for a request of the JSON API with the header `Idempotency-Key`, sent with the API key `key`. `content` is the route and the
+    /// body, with the members in a canonical order.
     ///
     /// # Errors
     /// [`Error::Invalid`] unless `token` is 1–255 printable ASCII characters.
@@ -89,7 +89,7 @@ impl IdempotencyKey {
         })
     }
 
-    /// The number of PostgreSQL's advisory lock. If two keys share it by chance, one of two concurrent requests is refused as in flight.
+    /// The number of PostgreSQL's advisory lock. If two keys have the same number, one of two concurrent requests is refused as in flight.
     fn lock_number(&self, tenant: TenantId) -> i64 {
         let mut hash = Sha256::new();
         for part in [&tenant.to_string(), &self.scope, &self.token] {
@@ -102,7 +102,7 @@ impl IdempotencyKey {
     }
 }
 
-/// When a form was shown: the time in its identifier. `None` unless it is a UUIDv7.
+/// The time at which a form was rendered, from its identifier. `None` unless it is a UUIDv7.
 fn shown_at(form_id: Uuid) -> Option<DateTime<Utc>> {
     if form_id.get_version_num() != 7 {
         return None;
@@ -111,7 +111,7 @@ fn shown_at(form_id: Uuid) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanoseconds)
 }
 
-/// A request that carries an idempotency key, in one tenant.
+/// A request with an idempotency key, in one tenant.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) key: &'a IdempotencyKey,
@@ -120,8 +120,8 @@ pub(crate) struct Request<'a> {
 }
 
 impl Database {
-    /// [`Self::write`], for a request that may carry an idempotency key: a repeat does not run `work`. `result` is the key that `work`
-    /// makes or changes.
+    /// [`Self::write`] for a request that may have an idempotency key: a repeat does not run `work`. `result` is the API key that `work`
+    /// creates or changes.
     ///
     /// # Errors
     /// Those of [`Self::write`]; [`Error::Repeated`], [`Error::RequestInFlight`], [`Error::RequestReused`].
@@ -150,13 +150,13 @@ impl Request<'_> {
     /// Reserves the idempotency key for the rest of the transaction, unless the request was carried out before.
     ///
     /// # Errors
-    /// [`Error::Repeated`] if it was; [`Error::RequestInFlight`] if another transaction has the key reserved; [`Error::RequestReused`] if it
-    /// was used for another request.
+    /// [`Error::Repeated`] if it was carried out; [`Error::RequestInFlight`] if another transaction has reserved the key;
+    /// [`Error::RequestReused`] if the key was used for another request.
     pub(crate) async fn refuse_repeat(
         &self,
         transaction: &DatabaseTransaction,
     ) -> Result<(), Error> {
-        // SQLite's write transactions wait for each other anyway.
+        // SQLite serialises write transactions.
         if transaction.get_database_backend() == DbBackend::Postgres {
             let lock = transaction
                 .query_one_raw(Statement::from_sql_and_values(
@@ -178,13 +178,13 @@ impl Request<'_> {
         }
     }
 
-    /// Stores what the request made or changed, after [`Self::refuse_repeat`] in the same transaction; and deletes some outdated rows.
+    /// Stores the result of the request, after [`Self::refuse_repeat`] in the same transaction, and deletes some outdated rows.
     async fn remember(
         &self,
         transaction: &DatabaseTransaction,
         result: KeyId,
     ) -> Result<(), Error> {
-        // An outdated row of the same key makes room.
+        // Deletes an outdated row of the same key.
         Entity::delete_by_id(self.id()).exec(transaction).await?;
         delete_outdated(transaction, self.tenant, self.now).await?;
         let (tenant_id, scope, token) = self.id();
@@ -223,7 +223,7 @@ async fn delete_outdated(
         .filter(Column::CreatedAt.lte(now - REMEMBERED))
         .order_by_asc(Column::CreatedAt)
         .limit(DELETED_AT_ONCE);
-    // Rows that another transaction is deleting are skipped: otherwise two could wait for each other.
+    // Skips rows that another transaction is deleting, so that two transactions cannot deadlock.
     QueryTrait::query(&mut outdated).lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     let row = Expr::tuple([Column::TenantId, Column::Scope, Column::Token].map(Expr::col));
     Entity::delete_many()

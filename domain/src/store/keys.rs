@@ -81,7 +81,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// The same keys, for one change that carries an idempotency key: a repeat of it changes nothing and is [`Error::Repeated`].
+    /// The same keys, for one change with an idempotency key: a repeat of that change has no effect and returns [`Error::Repeated`].
     #[must_use]
     pub const fn idempotent(self, key: Option<&'a IdempotencyKey>) -> Self {
         Self {
@@ -90,8 +90,8 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Passes a valid `input` on. If it is invalid but the request is a repeat, the repeat comes first: a date that was in the future when
-    /// the key was made may be past by now.
+    /// Returns a valid `input`. An invalid one is checked for a repeat first, because a date that was in the future at the first request
+    /// may be past at the repeat.
     ///
     /// # Errors
     /// [`Error::Repeated`], [`Error::RequestReused`], [`Error::RequestInFlight`], [`Error::Unavailable`]; otherwise that of `input`.
@@ -135,7 +135,7 @@ impl<'a> Keys<'a> {
         Ok((page, self.quota_on(&lists).await?))
     }
 
-    /// [`Self::list`] and [`Self::summary`]. A search reads every key only once for both.
+    /// [`Self::list`] and [`Self::summary`]. A search scans the keys only once for both.
     ///
     /// # Errors
     /// Those of [`Self::list`].
@@ -195,8 +195,8 @@ impl<'a> Keys<'a> {
             .await
     }
 
-    /// The actor of the newest change of a key, including its creation: the change that a stale edit would have overwritten. `None` if
-    /// there is no such key.
+    /// The actor of the newest change of a key, its creation included: the change that a stale edit would have overwritten. `None` if the
+    /// key does not exist.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -231,7 +231,7 @@ impl<'a> Keys<'a> {
             .ok_or(Error::NotFound("tenant"))
     }
 
-    /// Reads a key.
+    /// Reads one key and its group.
     async fn read(
         &self,
         connection: &impl ConnectionTrait,
@@ -247,7 +247,7 @@ impl<'a> Keys<'a> {
             .into_key(now, self.soon_days())
     }
 
-    /// Runs `work`, which makes or changes the key `id`, in a write transaction; a repeat of an idempotent request does not run it.
+    /// Runs `work`, which creates or changes the key `id`, in a write transaction. A repeat of an idempotent request does not run it.
     async fn write<T>(
         &self,
         kind: Write,
@@ -259,7 +259,7 @@ impl<'a> Keys<'a> {
         self.database.write_once(kind, request, id, work).await
     }
 
-    /// The request, if it carries an idempotency key.
+    /// The idempotent request; `None` without an idempotency key.
     fn request(&self, now: DateTime<Utc>) -> Option<Request<'_>> {
         self.idempotency_key.map(|key| Request {
             key,
@@ -295,7 +295,7 @@ impl<'a> Keys<'a> {
             .ok_or(NOT_FOUND)
     }
 
-    /// Writes what differs from the row that [`Self::lock`] read: the columns, the next version, and the audit event.
+    /// Writes the columns that differ from the row that [`Self::lock`] read, the next version and the audit event.
     async fn change(
         &self,
         transaction: &WriteTransaction,

@@ -1,5 +1,5 @@
-//! Changing one's own password. The current password is judged like a sign-in, with the same rate limits, so that an abandoned session
-//! cannot be used to guess it.
+//! Changing one's own password. The current password is judged like a sign-in, with the same throttle, so that an abandoned session cannot
+//! be used to guess it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -20,7 +20,7 @@ use crate::{
     user::User,
 };
 
-/// The input of a change of one's own password.
+/// The input for changing one's own password.
 #[derive(Clone, Copy)]
 pub struct PasswordChange<'a> {
     /// The user.
@@ -40,21 +40,21 @@ pub struct PasswordChange<'a> {
 /// The outcome of a password change.
 #[derive(Debug)]
 pub enum PasswordChangeOutcome {
-    /// Changed. All sessions of the user ended except the new one.
+    /// The password is changed. All sessions of the user ended except the new one.
     Changed {
         /// The token of the new session, which replaces the current one.
         session: SessionToken,
-        /// Kept by the browser for a year.
+        /// The browser keeps it for a year.
         device: SessionToken,
     },
     /// The current password is wrong.
     WrongPassword,
-    /// Too many wrong passwords: no attempt is judged before `retry_after` has passed.
+    /// Too many wrong passwords: attempts are refused unjudged for `retry_after`.
     Throttled {
         /// At least one second.
         retry_after: TimeDelta,
     },
-    /// Too many concurrent sign-ins; this attempt was not judged.
+    /// Too many concurrent sign-ins: this attempt was not judged.
     Busy,
 }
 
@@ -90,7 +90,7 @@ impl SignIn<'_> {
             previous: change.session,
         };
         let at = clock::stored(now);
-        // First, so that the rules for new passwords only run for a person who knows the current one.
+        // Judges the current password first, so that only a person with that password can use the rules for new ones.
         let judged = match self.judge(&attempt, at).await? {
             Judgement::Right(judged) => judged,
             Judgement::Not(outcome) => return Ok(refused(&outcome)),
@@ -118,8 +118,8 @@ impl SignIn<'_> {
         })
     }
 
-    /// Writes the new hash and ends all sessions but `session`. False if that one ended already: an operator set another password or
-    /// disabled the user in between, which takes precedence.
+    /// Writes the new hash and ends all sessions except `session`. Returns false if that one has ended: an operator set another password or
+    /// disabled the user meanwhile, which takes precedence.
     async fn replace_password(
         &self,
         change: &PasswordChange<'_>,
@@ -152,7 +152,7 @@ impl SignIn<'_> {
                 .filter(session::Column::TokenDigest.ne(digest))
                 .exec(transaction)
                 .await?;
-            // The event shows neither password nor hash.
+            // The event records neither password nor hash.
             let actor = Actor::user(user.id, user.name.as_str(), change.client);
             let action = AuditAction::UserPasswordChanged;
             Event::by(&actor, user.tenant_id, action, &user)

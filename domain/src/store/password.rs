@@ -2,10 +2,10 @@
 //!
 //! | question | file |
 //! | --- | --- |
-//! | which passwords are allowed? | `rules.rs` |
-//! | how is a password stored and verified? | `hash.rs` |
-//! | how many are hashed at once? | `slots.rs` |
-//! | in which memory? | `memory.rs` |
+//! | Which passwords are allowed? | `rules.rs` |
+//! | How is a password stored and verified? | `hash.rs` |
+//! | How many passwords are hashed concurrently? | `slots.rs` |
+//! | Which memory does hashing use? | `memory.rs` |
 
 mod hash;
 mod memory;
@@ -22,7 +22,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::{Error, FieldError, user::Email};
 
-/// Longest wait of an operator's command for a slot. Longer than that of a sign-in, because it cannot be flooded.
+/// Longest wait of an operator's command for a slot. Longer than that of a sign-in, because clients cannot flood it.
 const OPERATOR_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The password in NFC, so that composed and decomposed spellings are equal. White space is kept.
@@ -30,17 +30,17 @@ fn normalise(password: &str) -> String {
     password.nfc().collect()
 }
 
-/// [`check_new`], off the async threads. `None` is a good password.
+/// Runs [`check_new`] off the async threads. `None` if the password is accepted.
 ///
 /// # Errors
-/// [`Error::Unavailable`] where too many passwords wait already.
+/// [`Error::Unavailable`] if too many passwords wait already.
 pub(crate) async fn find_fault(
     slots: &Slots,
     password: &str,
     email: &Email,
     name: &str,
 ) -> Result<Option<FieldError>, Error> {
-    // The cheap rules first: nothing waits for a slot to be told that it is too short.
+    // The cheap rules run first, so that a password of a wrong length does not wait for a slot.
     if let Err(fault) = rules::check_length(password) {
         return Ok(Some(fault));
     }
@@ -52,10 +52,10 @@ pub(crate) async fn find_fault(
         .await
 }
 
-/// The PHC string of a password that [`find_fault`] found good.
+/// The PHC string of a password that [`find_fault`] accepted.
 ///
 /// # Errors
-/// [`Error::Unavailable`] where too many passwords wait already.
+/// [`Error::Unavailable`] if too many passwords wait already.
 pub(crate) async fn hash(slots: &Slots, password: &str) -> Result<String, Error> {
     let password = normalise(password);
     operator_slot(slots)
@@ -64,8 +64,8 @@ pub(crate) async fn hash(slots: &Slots, password: &str) -> Result<String, Error>
         .await?
 }
 
-/// Whether `password` is the one of `stored`; in `slot`, which is free again afterwards. Without `stored`, where there is no such
-/// user, the same work is done for nothing, so that the time does not tell.
+/// Whether `password` matches `stored`. Occupies `slot` until it returns. Without `stored`, for an unknown user, it does the same work, so
+/// that the duration does not reveal whether the user exists.
 pub(crate) async fn verify(
     slot: Slot,
     password: &str,

@@ -1,4 +1,4 @@
-//! Random bytes of the operating system, and the digest of stored tokens.
+//! Random bytes from the operating system, and digests of stored tokens.
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -8,12 +8,12 @@ use crate::Error;
 /// Fills `bytes` from the operating system's random source.
 ///
 /// # Errors
-/// [`Error::Internal`] where there is none.
+/// [`Error::Internal`] if there is none.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(bytes).map_err(|error| Error::Internal(Box::new(error)))
 }
 
-/// An identifier for a new row.
+/// A version 7 UUID for a new row.
 pub(crate) fn identifier<T: From<Uuid>>() -> T {
     T::from(Uuid::now_v7())
 }
@@ -21,12 +21,12 @@ pub(crate) fn identifier<T: From<Uuid>>() -> T {
 /// The output of [`sha256`].
 pub(crate) type Digest = [u8; 32];
 
-/// SHA-256. Secrets, session tokens and device tokens are stored and found by it.
+/// SHA-256. Secrets, session tokens and device tokens are stored and looked up by it.
 pub(crate) fn sha256(token: &str) -> Digest {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// [`sha256`], as a column has it.
+/// [`sha256`] as the value of a column.
 pub(crate) fn digest(token: &str) -> Vec<u8> {
     sha256(token).to_vec()
 }

@@ -1,4 +1,4 @@
-//! Sessions of signed-in people, read on every request of a page.
+//! Sessions of signed-in users, read on every request of a page.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
@@ -24,12 +24,12 @@ use crate::{
     user::{Role, User},
 };
 
-/// Shortest time between two updates of `last_seen_at`, so that not every request of a page is a write.
+/// Minimum time between two updates of `last_seen_at`, so that not every request of a page causes a write.
 const SEEN_EVERY: TimeDelta = TimeDelta::minutes(1);
-/// Longest time that a request waits for that write. The response does not depend on it, and the next request retries it.
+/// Maximum time that a request waits for that update. The response does not depend on it, and the next request retries it.
 const SEEN_PATIENCE: Duration = Duration::from_millis(500);
 
-/// A signed-in person, as read from the database for this request.
+/// A signed-in user, as read from the database for this request.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     /// The user.
@@ -47,7 +47,7 @@ impl SignedIn {
         Actor::user(self.user.id, self.user.name.clone(), self.client)
     }
 
-    /// The user's own tenant, if they are its administrator.
+    /// The scope of the user's own tenant, if the user is an administrator of it.
     #[must_use]
     pub fn administered_tenant(&self) -> Option<TenantScope> {
         match (self.user.role, &self.tenant) {
@@ -58,14 +58,14 @@ impl SignedIn {
         }
     }
 
-    /// The whole installation, if they are a super user.
+    /// The scope of the installation, if the user is a super user.
     #[must_use]
     pub fn operator(&self) -> Option<OperatorScope> {
         (self.user.role == Role::SuperUser).then(|| OperatorScope::new(self.actor()))
     }
 }
 
-/// Sessions of people.
+/// Sessions of users.
 pub struct Sessions<'a> {
     database: &'a Database,
 }
@@ -75,7 +75,7 @@ impl<'a> Sessions<'a> {
         Self { database }
     }
 
-    /// The person signed in with `token`; `None` if the session is unknown or over, the user disabled, or the tenant suspended.
+    /// The user signed in with `token`; `None` if the session is unknown or over, the user disabled, or the tenant suspended.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -140,7 +140,7 @@ impl<'a> Sessions<'a> {
                 .exec(transaction)
                 .await?;
             if deleted.rows_affected == 0 {
-                // Another transaction ended it between the two statements, and wrote the event.
+                // A concurrent transaction ended the session between the two statements, and wrote the event.
                 return Ok(());
             }
             let user = users::from_row(user)?;
@@ -152,7 +152,7 @@ impl<'a> Sessions<'a> {
         ended.await.map(drop)
     }
 
-    /// Postpones the idle timeout. A failure does not fail the request: at worst the session ends too early.
+    /// Extends the idle timeout. A failure does not fail the request: at worst the session ends too early.
     async fn record_seen(&self, session: session::Model, now: DateTime<Utc>) {
         let now = clock::stored(now);
         let update = session::Entity::update_many()

@@ -1,4 +1,4 @@
-//! Sign-in with email and password, and its rate limits.
+//! Sign-in with email and password, and its throttle.
 
 mod buckets;
 mod consecutive;
@@ -30,10 +30,10 @@ use crate::{
     user::{Email, User},
 };
 
-/// Longest wait of a sign-in for a password slot, after which it is refused as busy.
+/// Longest wait of a sign-in for a password slot; after it the sign-in is refused as busy.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Longest email that is processed, in characters; the rest is cut off.
+/// Number of characters of a typed account that are processed; the rest is cut off.
 const LONGEST_ACCOUNT: usize = 320;
 
 /// The input of a sign-in.
@@ -54,38 +54,38 @@ pub struct Attempt<'a> {
 /// The outcome of a sign-in.
 #[derive(Debug)]
 pub enum SignInOutcome {
-    /// Signed in: the tokens for the session cookie and the device cookie.
+    /// The sign-in succeeded. Contains the tokens for the session cookie and the device cookie.
     SignedIn {
         /// The user.
         user: User,
-        /// A new token: never one that the browser sent.
+        /// A new token, never one that the browser sent.
         session: SessionToken,
-        /// Kept by the browser for a year.
+        /// The browser keeps it for a year.
         device: SessionToken,
     },
-    /// Unknown email, wrong password, disabled user or suspended tenant; not told apart.
+    /// The email is unknown, the password wrong, the user disabled or the tenant suspended; the client cannot distinguish these cases.
     Refused,
-    /// The password exceeds the longest possible one; it was not hashed.
+    /// The password is longer than any valid one; it was not hashed.
     TooLong,
-    /// Too many wrong passwords: no attempt is judged before `retry_after` has passed.
+    /// Too many wrong passwords: attempts are refused unjudged for `retry_after`.
     Throttled {
         /// At least one second.
         retry_after: TimeDelta,
     },
-    /// Too many concurrent sign-ins; this one was not judged.
+    /// Too many concurrent sign-ins: this one was not judged.
     Busy,
 }
 
 /// The account of an attempt, which need not exist.
 struct Account {
-    /// The email in normal form, or the typed text, cut to [`LONGEST_ACCOUNT`], if it is not an email.
+    /// The email in normal form; text that is not an email as typed, cut to [`LONGEST_ACCOUNT`].
     text: String,
     email: Option<Email>,
 }
 
 impl Account {
-    /// The email for the database lookup; empty, which matches no user, if the text is not an email: it could contain a NUL, on which
-    /// PostgreSQL fails.
+    /// The email for the database lookup; empty, which matches no user, if the text is not an email, because it could contain a NUL, which
+    /// PostgreSQL rejects.
     fn stored(&self) -> &str {
         self.email.as_ref().map_or("", Email::as_str)
     }
@@ -104,7 +104,7 @@ impl Account {
         }
     }
 
-    /// The account as the audit log shows it. Text that is not an email is left out: it may be a password in the wrong field.
+    /// The account for the audit log. Text that is not an email is left out, because it may be a password in the wrong field.
     fn shown(&self) -> String {
         self.email
             .as_ref()
@@ -144,7 +144,7 @@ pub(super) struct Judged {
 /// The judgement of an attempt's password.
 pub(super) enum Judgement {
     Right(Box<Judged>),
-    /// The attempt ended otherwise.
+    /// The attempt ended with another outcome.
     Not(SignInOutcome),
 }
 
@@ -184,7 +184,7 @@ impl<'a> SignIn<'a> {
         }
     }
 
-    /// Judges the password of an attempt. Signs nobody in yet.
+    /// Judges the password of an attempt without opening a session.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -211,9 +211,9 @@ impl<'a> SignIn<'a> {
         }
         let account = Account::typed(attempt.email);
         let buckets = Buckets::of(&account.text, attempt.client);
-        // Reads only: refusing a flood costs neither a password slot nor the writer.
+        // Only reads, so that refusing a flood occupies neither a password slot nor the writer.
         let known = self.look(&account, &buckets, attempt, now).await?;
-        // Before anything is counted, so that a busy server uses up no attempts.
+        // Acquires the slot before the attempt is counted, so that a busy server uses up no attempts.
         let Some(slot) = self.database.password_slots().acquire(PATIENCE).await else {
             return Ok(Judgement::Not(SignInOutcome::Busy));
         };
@@ -233,7 +233,7 @@ impl<'a> SignIn<'a> {
         Ok(Judgement::Not(SignInOutcome::Refused))
     }
 
-    /// Opens a session after a right password; refuses if the user was changed meanwhile.
+    /// Opens a session after a right password. Refuses if the user was changed since the password was judged.
     pub(super) async fn sign_in(
         &self,
         attempt: &Attempt<'_>,
@@ -255,7 +255,7 @@ impl<'a> SignIn<'a> {
         Ok(SignInOutcome::Refused)
     }
 
-    /// Takes back that an attempt with a right password was counted as failed.
+    /// Uncounts an attempt with a right password.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -270,7 +270,7 @@ impl<'a> SignIn<'a> {
         forgiven.await.map(drop)
     }
 
-    /// Whether there is no user yet.
+    /// Whether there are no users yet.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -289,10 +289,10 @@ impl<'a> SignIn<'a> {
         Ok(any.is_none())
     }
 
-    /// Reads the account.
+    /// Reads the account and the counters.
     ///
     /// # Errors
-    /// [`Error::Throttled`] if it may not be tried now.
+    /// [`Error::Throttled`] if the account may not be tried now.
     async fn look(
         &self,
         account: &Account,
@@ -310,12 +310,12 @@ impl<'a> SignIn<'a> {
                     .await?;
                 let (user, tenant) =
                     row.map_or((None, None), |(user, tenant)| (Some(user), tenant));
-                // Read for an unknown user too, so that both cases take the same time.
+                // Also read for an unknown user, so that both cases take the same time.
                 let id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
                 let is_familiar = opening::is_familiar(reader, id, attempt, now).await?;
                 let mut retry_after = throttle::refusal(reader, buckets, now).await?;
                 if !is_familiar {
-                    // The longer wait of the two: after the shorter one the client would be refused again.
+                    // The longer of the two waits: after the shorter one the client would be refused again.
                     retry_after =
                         retry_after.max(consecutive::refusal(reader, buckets, now).await?);
                 }
@@ -331,10 +331,10 @@ impl<'a> SignIn<'a> {
             .await
     }
 
-    /// Counts the attempt as failed, until [`throttle::succeed`] takes it back.
+    /// Counts the attempt as failed, until [`throttle::succeed`] uncounts it.
     ///
     /// # Errors
-    /// [`Error::Throttled`] if concurrent attempts took the last place; nothing is counted then.
+    /// [`Error::Throttled`] if concurrent attempts reached the limit first; this attempt is then not counted.
     async fn reserve(
         &self,
         buckets: &Buckets,
@@ -352,7 +352,7 @@ impl<'a> SignIn<'a> {
     /// Opens a session.
     ///
     /// # Errors
-    /// [`Error::Stale`] if the user was changed meanwhile; [`Error::Unavailable`].
+    /// [`Error::Stale`] if the user was changed since the password was judged; [`Error::Unavailable`].
     async fn open(
         &self,
         attempt: &Attempt<'_>,

@@ -1,11 +1,11 @@
-//! The people of one tenant, for its administrators.
+//! The users of one tenant, for its administrators.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{connection::Database, entity::user, scope::TenantScope, users::from_row};
 use crate::{Error, user::User};
 
-/// The people of one tenant.
+/// The users of one tenant.
 pub struct TenantUsers<'a> {
     database: &'a Database,
     scope: &'a TenantScope,
@@ -16,7 +16,7 @@ impl<'a> TenantUsers<'a> {
         Self { database, scope }
     }
 
-    /// The first `limit` people by name, disabled ones among them.
+    /// The first `limit` users by name, including disabled ones.
     ///
     /// # Errors
     /// [`Error::TooManyRequests`], [`Error::Unavailable`].

@@ -1,4 +1,4 @@
-//! Tenants, for an operator.
+//! Management of tenants by an operator.
 
 mod page;
 
@@ -32,18 +32,18 @@ use crate::{
     text,
 };
 
-/// The input of a tenant's creation.
+/// The input for creating a tenant.
 #[derive(Clone, Debug)]
 pub struct NewTenant {
     /// The name, 1–200 characters.
     pub name: String,
-    /// Derived from the name if `None`.
+    /// The slug; derived from the name if `None`.
     pub slug: Option<Slug>,
-    /// The store's default if `None`.
+    /// The key limit; the store's default if `None`.
     pub key_limit: Option<u32>,
 }
 
-/// Tenants, for an operator.
+/// Management of tenants by an operator.
 pub struct Tenants<'a> {
     database: &'a Database,
     operator: &'a OperatorScope,
@@ -93,7 +93,7 @@ impl<'a> Tenants<'a> {
         Ok(tenants)
     }
 
-    /// The tenant of that slug.
+    /// The tenant with this slug.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -103,7 +103,7 @@ impl<'a> Tenants<'a> {
             .await
     }
 
-    /// Acts in the tenant of that slug, as the operator.
+    /// The operator's scope in the tenant with this slug.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -115,7 +115,7 @@ impl<'a> Tenants<'a> {
         ))
     }
 
-    /// Acts in the tenant of that key, as the operator: a key's identifier is unique over the installation.
+    /// The operator's scope in the tenant of this key. A key's identifier is unique in the installation.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -141,7 +141,7 @@ impl<'a> Tenants<'a> {
         ))
     }
 
-    /// Makes a tenant.
+    /// Creates a tenant.
     ///
     /// # Errors
     /// [`Error::Invalid`] for `name`, `slug` and `key_limit`; [`Error::AlreadyExists`] if the slug is taken;
@@ -184,7 +184,7 @@ impl<'a> Tenants<'a> {
         Ok(created.await?.value)
     }
 
-    /// Changes the key limit. Lowering it below the number of keys deletes none. Setting it to its current value writes nothing.
+    /// Sets the key limit. A limit below the number of keys revokes none. Setting the current value writes nothing.
     ///
     /// # Errors
     /// [`Error::Invalid`] above [`MAX_KEY_LIMIT`], [`Error::NotFound`], [`Error::Unavailable`].
@@ -207,7 +207,7 @@ impl<'a> Tenants<'a> {
         .await
     }
 
-    /// Gives the tenant another name; its slug stays. The name that it has already changes nothing.
+    /// Sets the tenant's name; the slug stays. Setting the current name writes nothing.
     ///
     /// # Errors
     /// [`Error::Invalid`] for `name`, [`Error::NotFound`], [`Error::Unavailable`].
@@ -231,7 +231,7 @@ impl<'a> Tenants<'a> {
         .await
     }
 
-    /// Suspends a tenant: all of its keys and sessions are refused. If it is suspended already, nothing is written.
+    /// Suspends a tenant: all of its keys and sessions are refused. Writes nothing if the tenant is already suspended.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -245,7 +245,7 @@ impl<'a> Tenants<'a> {
         .await
     }
 
-    /// Ends a suspension. If it is not suspended, nothing is written.
+    /// Ends a suspension. Writes nothing if the tenant is not suspended.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -269,7 +269,7 @@ impl<'a> Tenants<'a> {
             (None, Some(name)) => Slug::from_name(name)
                 .map_err(|error| errors.push(FieldError::new("slug", error.to_string())))
                 .ok(),
-            // The slug would be derived from the invalid name.
+            // No slug is derived from an invalid name.
             (None, None) => None,
         };
         let key_limit = new
@@ -284,7 +284,7 @@ impl<'a> Tenants<'a> {
         }
     }
 
-    /// Changes one tenant. Writes nothing, and no event, if `change` returns `None`.
+    /// Changes one tenant. If `change` returns `None`, writes neither the row nor an audit event.
     async fn change(
         &self,
         slug: &str,
@@ -323,7 +323,7 @@ impl<'a> Tenants<'a> {
     }
 }
 
-/// The columns that change, and the changes for the audit event.
+/// The changed columns, and the changes for the audit event.
 struct Change {
     row: tenant::ActiveModel,
     changes: Value,
@@ -351,12 +351,12 @@ fn check_limit(limit: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// Parses a typed slug. Other text must not reach the database: PostgreSQL fails on NUL.
+/// Parses a typed slug. Other text must not reach the database, because PostgreSQL fails on NUL.
 fn typed_slug(text: &str) -> Result<Slug, Error> {
     text.parse().map_err(|_| NOT_FOUND)
 }
 
-/// Reads the tenant of that slug, also inside a transaction.
+/// Reads the tenant with this slug, also inside a transaction.
 pub(crate) async fn find_by_slug(
     connection: &impl ConnectionTrait,
     slug: &str,

@@ -1,4 +1,4 @@
-//! Users, for an operator.
+//! Management of users by an operator.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -28,20 +28,20 @@ use crate::{
     user::{Email, Role, User},
 };
 
-/// The input of a user's creation.
+/// The input for creating a user.
 #[derive(Clone, Debug)]
 pub struct NewUser {
     /// The address, unique in the installation.
     pub email: Email,
-    /// The part of the address before the `@` if `None`.
+    /// The name; the part of the address before the `@` if `None`.
     pub name: Option<String>,
     /// The role.
     pub role: Role,
-    /// The tenant's slug: needed for every role but `super_user`, which has none.
+    /// The tenant's slug: required for every role except `super_user`, which must have none.
     pub tenant: Option<String>,
 }
 
-/// Users, for an operator.
+/// Management of users by an operator.
 pub struct Users<'a> {
     database: &'a Database,
     operator: &'a OperatorScope,
@@ -52,7 +52,7 @@ impl<'a> Users<'a> {
         Self { database, operator }
     }
 
-    /// Every user with the slug of its tenant, sorted by email.
+    /// Every user with the slug of their tenant, sorted by email.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -71,7 +71,7 @@ impl<'a> Users<'a> {
             .collect()
     }
 
-    /// Makes a user. The password must pass [`password::check_new`].
+    /// Creates a user. The password must pass [`password::check_new`].
     ///
     /// # Errors
     /// [`Error::Invalid`] for `tenant`, `name` and `password`; [`Error::NotFound`] for an unknown tenant;
@@ -85,7 +85,7 @@ impl<'a> Users<'a> {
         let slots = self.database.password_slots();
         let name = check(slots, &new, password).await?;
         let tenant = self.look_up(&new).await?;
-        // Hashed before the transaction begins, so that other writes do not wait for it.
+        // Hashed before the transaction begins, so that other writes do not wait for the hash.
         let password_hash = password::hash(slots, password).await?;
         let now = clock::stored(now);
         let row = user::ActiveModel {
@@ -145,7 +145,7 @@ impl<'a> Users<'a> {
         let password_hash = password::hash(slots, password).await?;
         let now = clock::stored(now);
         let changed = self.database.write(Write::Plain, async |transaction| {
-            // Buckets before the user, in the order of a sign-in: otherwise the two could deadlock.
+            // Locks the buckets before the user, in the order of a sign-in: otherwise the two could deadlock.
             throttle::forget_account(transaction, email.as_str()).await?;
             let before = lock(transaction, email).await?;
             let version = before.version + 1;
@@ -158,7 +158,7 @@ impl<'a> Users<'a> {
             };
             let user = from_row(row.update(transaction).await?)?;
             end_sessions(transaction, &user).await?;
-            // The event shows that the password changed, and neither password nor hash.
+            // The event records the password change without password and hash.
             self.event(AuditAction::UserPasswordChanged, &user)
                 .append(transaction, now)
                 .await?;
@@ -167,7 +167,7 @@ impl<'a> Users<'a> {
         Ok(changed.await?.value)
     }
 
-    /// Disables a user: ends all sessions and refuses sign-ins. If the user is disabled already, nothing is written.
+    /// Disables a user: ends all sessions and refuses sign-ins. Writes nothing if the user is already disabled.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
@@ -197,7 +197,7 @@ impl<'a> Users<'a> {
         Ok(disabled.await?.value)
     }
 
-    /// Reads the new user's tenant, and refuses a taken email before the password is hashed.
+    /// Reads the new user's tenant, and refuses an email in use before the password is hashed.
     async fn look_up(&self, new: &NewUser) -> Result<Option<Tenant>, Error> {
         let reader = self.database.lookups();
         self.database

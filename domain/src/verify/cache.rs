@@ -1,6 +1,6 @@
-//! The cache of keys, by the digest of their secret.
+//! The cache of keys by the digest of their secret.
 //!
-//! Unknown secrets are not cached, so invented ones take no room. Each use of an entry checks that it is still valid
+//! Unknown secrets are not cached, so that invented ones take no memory. Each use of an entry checks that it is still valid
 //! (`store/invalidation.rs`).
 
 use quick_cache::{Weighter, sync::Cache};
@@ -31,7 +31,7 @@ const USUAL_BYTES: u64 = 1_024;
 pub(crate) struct Entry {
     /// The key with its group and tenant.
     pub(crate) known: KnownKey,
-    /// The version before the read.
+    /// The version that was current before the read.
     read_at: Version,
     /// The slots of the key, its group and its tenant.
     slots: [Slot; 3],
@@ -59,8 +59,8 @@ impl Entry {
         validity.is_valid(self.read_at, &self.slots)
     }
 
-    /// Records a use and returns the newest one before it. Does not wait: if another request records one at the same time, that time is
-    /// returned.
+    /// Records a use and returns the newest one before it. Does not wait: while another request records a use, returns `last_use`
+    /// unrecorded.
     pub(super) fn used(&self, last_use: LastUse) -> Option<LastUse> {
         let Ok(mut newest) = self.last_use.try_lock() else {
             return Some(last_use);
@@ -72,7 +72,7 @@ impl Entry {
         before
     }
 
-    /// Approximate size in bytes.
+    /// Approximate size of the entry in bytes.
     fn bytes(&self) -> u64 {
         let KnownKey { key, tenant, grant } = &self.known;
         let texts = [
@@ -85,8 +85,8 @@ impl Entry {
             &tenant.name,
         ];
         let permissions = grant.permissions.iter();
-        // Includes digest, table slot and reference count; texts with the allocator's overhead, permissions with their reference counts, and
-        // networks in both of their forms.
+        // Includes digest, table slot and reference count; texts with the allocator's overhead, permissions with their reference counts,
+        // and networks in both of their forms.
         let parts = size_of::<Self>()
             + 96
             + texts.iter().map(|text| text.len() + 16).sum::<usize>()
@@ -118,17 +118,17 @@ impl KeyCache {
         }
     }
 
-    /// The entry of that digest, if it is valid.
+    /// The entry with this digest, if it is valid.
     pub(super) fn get(&self, digest: &Digest, validity: &CacheValidity) -> Option<Arc<Entry>> {
         self.keys.get(digest).filter(|entry| entry.holds(validity))
     }
 
-    /// Inserts an entry. An entry that is invalid by now is harmless.
+    /// Inserts an entry. An entry that is already invalid is harmless, because each use checks it.
     pub(super) fn keep(&self, digest: Digest, entry: Arc<Entry>) {
         self.keys.insert(digest, entry);
     }
 
-    /// Removes the entry of that digest.
+    /// Removes the entry with this digest.
     pub(super) fn forget(&self, digest: &Digest) {
         self.keys.remove(digest);
     }
@@ -148,7 +148,7 @@ impl Weighter<Digest, Arc<Entry>> for ByBytes {
     }
 }
 
-/// SHA-256 output is already uniform, and an attacker cannot choose it for an existing key.
+/// Hashes a digest to its first bytes: SHA-256 output is uniform, and an attacker cannot choose it for an existing key.
 #[derive(Clone, Debug)]
 struct ByDigest;
 

@@ -1,4 +1,4 @@
-//! What is kept of a key, and what happens to it when the key changes: with the loader held in the middle.
+//! The cache of keys and its invalidation, also with a load that is suspended between the read and the insertion.
 
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -15,7 +15,7 @@ use crate::{
     store::{Store, StoreOptions, TenantScope, invalidation::Invalidation, test_store::TestStore},
 };
 
-/// A server's store, which may keep what it reads, and one beside it, as the command line has it.
+/// A serving store, which caches keys, and the fixture's store beside it, like that of a command.
 struct Served {
     fixture: TestStore,
     server: Store,
@@ -66,7 +66,7 @@ impl Served {
         verdict.await.expect("a verdict").map(|_| ())
     }
 
-    /// The same key, judged again and again.
+    /// Verifies the fixture's key.
     async fn judge_key(&self) -> Result<(), Refusal> {
         self.judge(&self.key.secret).await
     }
@@ -108,7 +108,7 @@ async fn a_store_without_invalidation_caches_nothing() {
     assert_eq!((beside.database_reads(), beside.cached_keys()), (2, 0));
 }
 
-/// Every change by which a request could be judged otherwise, in this process, with a warm cache.
+/// Makes every kind of change that alters a verdict, in this process and while the key is cached.
 #[tokio::test]
 async fn p39_each_change_applies_to_the_next_request() {
     let served = Served::start().await;
@@ -119,7 +119,7 @@ async fn p39_each_change_applies_to_the_next_request() {
     let tenants = served.server.tenants(&operator);
     let id = served.key.key.id;
     let expect = async |expected: Result<(), Refusal>| {
-        // The second one out of the cache.
+        // The second verdict comes from the cache.
         assert_eq!(served.judge_key().await, expected);
         let statements = served.server.statements();
         assert_eq!(served.judge_key().await, expected);
@@ -210,7 +210,7 @@ async fn p47_a_cancelled_caller_does_not_prevent_invalidation() {
         }
     });
     arrivals.recv().await.expect("a change that is committed");
-    // As a client that hangs up: it is committed, and nobody waits for what comes after.
+    // Like a client that disconnects: the change is committed, and the call is cancelled before it returns.
     caller.abort();
     assert!(caller.await.is_err());
     assert_eq!(served.judge_key().await, Ok(()), "nobody was answered yet");
@@ -281,7 +281,7 @@ async fn pruning_keeps_only_the_newest_log_entry() {
     assert_eq!(served.judge_key().await, Err(Refusal::TenantSuspended));
 }
 
-/// A backup that was restored into the file while it is served: numbers are given a second time.
+/// A backup that is restored into the file while it is served reuses sequence numbers.
 #[tokio::test]
 async fn a_replaced_database_invalidates_the_whole_cache() {
     let served = Served::start().await;
@@ -306,7 +306,7 @@ async fn a_replaced_database_invalidates_the_whole_cache() {
         let restored =
             format!("UPDATE tenants SET suspended_at = '2026-03-02 12:00:00+00:00'; {spoil}");
         served.fixture.execute_script(&restored).await;
-        // The next change of this process, whatever it is, finds it out.
+        // Any later change of this process detects it.
         tenants
             .set_limit("acme", 11, served.fixture.now)
             .await

@@ -1,6 +1,6 @@
-//! Counters of uses and refusals, kept in memory and written in batches.
+//! Usage counters: kept in memory and written in batches.
 //!
-//! Requests do not wait for each other: there are more shards than threads, and each request takes the first free one.
+//! Requests do not wait for each other: there are more shards than threads, and each request uses the first unlocked one.
 
 use chrono::{DateTime, Utc};
 use std::{
@@ -37,8 +37,8 @@ impl Default for UsageCounters {
 }
 
 impl UsageCounters {
-    /// Most counters of one shard, about 12 MB. Further ones between two flushes are dropped: the page then shows fewer uses, and no request
-    /// waits or fails.
+    /// Maximum number of counters of a shard, about 12 MB. Further ones between two flushes are dropped: counts are then too low, but no
+    /// request waits or fails.
     pub(super) const CAPACITY: usize = 100_000;
 
     /// Counts a request.
@@ -50,7 +50,7 @@ impl UsageCounters {
         add(&mut self.free_shard(), kind, uses);
     }
 
-    /// Takes all counters. Those that [`Taken`] still has when it is dropped are put back.
+    /// Takes all counters. The returned [`Taken`] puts back those that are not written when it is dropped.
     pub(super) fn take(self: Arc<Self>) -> Taken {
         let mut all = Shard::new();
         for shard in &self.shards {
@@ -77,7 +77,7 @@ impl UsageCounters {
         }
     }
 
-    /// The shard of this thread, or the next free one.
+    /// The shard of this thread, or the next unlocked one.
     fn free_shard(&self) -> MutexGuard<'_, Shard> {
         let own = own_place() % self.shards.len();
         let (before, from_own) = self.shards.split_at(own);
@@ -89,7 +89,7 @@ impl UsageCounters {
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        // More threads than shards.
+        // There are more threads than shards.
         lock(&self.shards[own])
     }
 }
@@ -113,8 +113,8 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds to a shard; a full shard drops new counters. Half of it is kept for accepted requests: beyond that, refused ones from further addresses are
-/// counted without the address, so that a refused client displaces no count of another.
+/// Adds to a shard; a full shard drops new counters. Half of the capacity is reserved for accepted requests: beyond the other half, refused
+/// requests from further addresses are counted without the address, so that a refused client displaces no other counter.
 fn add(shard: &mut Shard, mut kind: UseKind, uses: Uses) {
     if matches!(kind.outcome, Outcome::Refused(_, Some(_)))
         && shard.len() >= UsageCounters::CAPACITY / 2
@@ -140,7 +140,7 @@ fn merge(shard: &mut Shard, kind: UseKind, uses: Uses) {
     }
 }
 
-/// The newest accepted use of each key, in the order of their identifiers. `sorted` is by key.
+/// The newest accepted use of each key, in the order of the keys' identifiers. `sorted` is sorted by key.
 fn last_uses(sorted: &[(UseKind, Uses)]) -> Vec<(KeyId, LastUse)> {
     let mut newest = Vec::<(KeyId, LastUse)>::new();
     for (kind, uses) in sorted {
@@ -163,8 +163,8 @@ fn last_uses(sorted: &[(UseKind, Uses)]) -> Vec<(KeyId, LastUse)> {
     newest
 }
 
-/// The same with at most [`MOST_ADDRESSES`] addresses for each key and day, for the accepted requests and for each code of a refusal; the
-/// others are added up. `sorted` is by key, day, outcome and address.
+/// Limits the counters of each key and day to [`MOST_ADDRESSES`] addresses for accepted requests and for each code of a refusal; the counts
+/// of further addresses are summed. `sorted` is sorted by key, day, outcome and address.
 fn folded(sorted: Vec<(UseKind, Uses)>) -> Vec<(UseKind, Uses)> {
     let mut folded = Vec::<(UseKind, Uses)>::with_capacity(sorted.len());
     let mut told_apart = 0;
@@ -193,27 +193,28 @@ fn folded(sorted: Vec<(UseKind, Uses)>) -> Vec<(UseKind, Uses)> {
     folded
 }
 
-/// Counters that are being written. If writing fails or is cancelled, none is lost.
+/// Counters that are being written. When dropped, puts back those that are not written, so that none is lost if writing fails or is
+/// cancelled.
 #[derive(Debug)]
 pub(super) struct Taken {
     origin: Arc<UsageCounters>,
     last_uses: Vec<(KeyId, LastUse)>,
-    /// In order, the smallest last.
+    /// Sorted in descending order, so that batches are taken from the end.
     rest: Vec<(UseKind, Uses)>,
 }
 
 impl Taken {
-    /// The newest accepted use of each key, in the order of their identifiers.
+    /// The newest accepted use of each key, in the order of the keys' identifiers.
     pub(super) fn last_uses(&self) -> &[(KeyId, LastUse)] {
         &self.last_uses
     }
 
-    /// The next at most `size` counts, in their order; empty at the end. They stay in here until [`Self::written`].
+    /// The next counters in ascending order, at most `size`; empty at the end. They stay here until [`Self::written`].
     pub(super) fn batch(&self, size: usize) -> Vec<(UseKind, Uses)> {
         self.rest.iter().rev().take(size).copied().collect()
     }
 
-    /// The first `count` of them are in the database.
+    /// Removes the first `count` counters, which are in the database.
     pub(super) fn written(&mut self, count: usize) {
         self.rest.truncate(self.rest.len().saturating_sub(count));
     }
@@ -221,7 +222,7 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        // Over all shards: one has not enough room.
+        // Distributes the counters over all shards, because one has too little room.
         let shards = self.origin.shards.iter().cycle();
         for ((kind, uses), shard) in self.rest.drain(..).zip(shards) {
             add(&mut lock(shard), kind, uses);
@@ -356,7 +357,7 @@ mod tests {
                 "revoked_api_key",
                 Some(IpAddr::from((number as u128).to_be_bytes())),
             ),
-            // Each of another key, so that folding joins none of them.
+            // The counters have distinct keys, so that folding joins none of them.
             ..kind(number)
         };
         // One thread records into one shard.
@@ -428,7 +429,7 @@ mod tests {
     fn p54_nobody_waits_for_a_shard_that_is_held() {
         let usage = Arc::new(UsageCounters::default());
         let held: Vec<_> = usage.shards[1..].iter().map(lock).collect();
-        // One after the other: each begins at a shard of its own.
+        // The threads run one after another, and each begins at another shard.
         for _ in 0..8 {
             std::thread::scope(|scope| scope.spawn(|| usage.record(kind(1), at(10))).join())
                 .expect("recorded");

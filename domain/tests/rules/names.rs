@@ -65,7 +65,7 @@ fn c09_an_email_address_has_one_spelling() {
             "j\u{f6}rg@xn--bro-hoa.example",
         ),
         ("a@stra\u{df}e.example", "a@xn--strae-oqa.example"),
-        // Not a domain name: kept unchanged.
+        // Text that is not a domain name is kept unchanged.
         ("a@under_score.example", "a@under_score.example"),
         ("a@xn--\u{fc}", "a@xn--\u{fc}"),
         ("a@[192.0.2.1]", "a@[192.0.2.1]"),

@@ -1,4 +1,4 @@
-//! What the reason of a revocation may be.
+//! Valid reasons for a revocation.
 
 use domain::key::reason::{InvalidReason, RevocationReason};
 

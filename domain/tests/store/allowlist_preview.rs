@@ -1,4 +1,4 @@
-//! What another allowlist would refuse.
+//! The preview of a changed allowlist.
 
 use chrono::TimeDelta;
 use domain::{
@@ -27,7 +27,7 @@ async fn a_preview_names_each_refused_address_and_its_last_day() {
             ("198.51.100.7", 3),
             ("198.51.100.7", 6),
             ("2001:db8::1", 1),
-            // Before the days that are looked at.
+            // Before the days of the preview.
             ("203.0.113.200", 7),
         ] {
             let client = ClientAddress::known(address.parse().unwrap());
@@ -35,7 +35,7 @@ async fn a_preview_names_each_refused_address_and_its_last_day() {
             let verdict = verifier.verify(key.secret.expose(), client, None, at).await;
             verdict.unwrap().expect("a good key");
         }
-        // A refused request is no use.
+        // A refused request does not count as a use.
         let missing = "orders:write".parse().unwrap();
         let client = ClientAddress::known("203.0.113.50".parse().unwrap());
         let refused = verifier.verify(key.secret.expose(), client, Some(&missing), now);
@@ -56,7 +56,7 @@ async fn a_preview_names_each_refused_address_and_its_last_day() {
         assert_eq!(preview("").await.refused, []);
         assert_eq!(preview("0.0.0.0/0\n::/0").await.refused, []);
 
-        // A client whose address is unknown is refused by any list but the empty one.
+        // Every list except the empty one refuses a client whose address is unknown.
         let unknown = verifier.verify(key.secret.expose(), ClientAddress::Unknown, None, now);
         unknown.await.unwrap().expect("a good key");
         verifier.flush().await.unwrap();

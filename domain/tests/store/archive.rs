@@ -18,7 +18,7 @@ use crate::{
     test_store::{TestStore, on_every_database},
 };
 
-/// Archives until no key is left to archive.
+/// Archives keys until none is left to archive.
 async fn archive(fixture: &TestStore, kept: u32, after: TimeDelta) {
     let now = fixture.now + after;
     while fixture

@@ -85,7 +85,7 @@ async fn the_newest_events_come_first_and_only_of_the_tenant() {
             .suspend("acme", fixture.now + TimeDelta::hours(1))
             .await
             .unwrap();
-        // The same time as the event before: the order of writing decides.
+        // Events with equal times stay in the order in which they were written.
         tenants
             .resume("acme", fixture.now + TimeDelta::hours(1))
             .await
@@ -175,7 +175,7 @@ async fn the_audit_log_is_filtered_and_paged() {
             }
             assert_eq!(walked, all, "{limit}");
         }
-        // All but two are well-formed and name a time that is out of PostgreSQL's or the events' range.
+        // All but two are well-formed and contain a time outside of PostgreSQL's or the events' range.
         let forged = [
             i64::MAX,
             i64::MIN,

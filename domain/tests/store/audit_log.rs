@@ -17,7 +17,7 @@ fn ids(entries: &[AuditEntry]) -> Vec<String> {
     ids.collect()
 }
 
-/// A tenant with 8 events: itself, a group, six keys.
+/// Creates a tenant with 8 events: its own creation, a group and six keys.
 async fn with_events(fixture: &TestStore, slug: &str) -> domain::store::TenantScope {
     let scope = fixture.tenant(slug).await;
     let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
@@ -100,7 +100,7 @@ async fn a_page_opens_at_an_event_and_another_tenants_event_is_not_found() {
             log.find(foreign.id).await,
             Err(Error::NotFound(_))
         ));
-        // A cursor is a place, not authority: it shows the own tenant's events there.
+        // A cursor grants no access: it selects a place among the own tenant's events.
         let query = AuditQuery {
             cursor: Some(AuditLog::cursor_at(&foreign).unwrap()),
             limit: 100,

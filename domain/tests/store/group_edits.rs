@@ -43,7 +43,7 @@ async fn an_edit_changes_name_and_permissions_each_with_its_event() {
             .unwrap();
         assert_eq!(key.authorization_group.name, "Orders");
 
-        // The same again changes nothing and writes no event.
+        // The same edit again changes nothing and writes no event.
         let again = groups
             .edit(group.id, changes, None, later)
             .await

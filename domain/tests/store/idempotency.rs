@@ -18,7 +18,7 @@ use crate::{
     test_store::{TestStore, on_every_database},
 };
 
-/// The key of a request that was carried out before, as it is now.
+/// Expects a repeated request, and returns the current state of its key.
 async fn repeated<T: std::fmt::Debug>(
     keys: &Keys<'_>,
     result: Result<T, Error>,
@@ -100,7 +100,7 @@ async fn a_repeated_request_changes_nothing_and_is_audited_once() {
         let edited = editing.update(id, renamed("CRM"), version, later).await;
         let edited = edited.unwrap().value;
         assert_eq!((edited.version, edited.name.as_str()), (3, "CRM"));
-        // The repeated edit names an old version: the edit itself has raised it.
+        // The repeated edit contains the version before the edit.
         let again = editing.update(id, renamed("CRM"), version, later).await;
         assert_eq!(repeated(&keys, again, later).await, edited);
 
@@ -349,7 +349,7 @@ async fn a_request_whose_duplicate_is_running_is_refused() {
         let token = token("create");
         keys.idempotent(Some(&token)).create(new, fixture.now).await
     };
-    // One request holds the token and waits for the tenant's lock; the other is refused at once.
+    // One request holds the idempotency key and waits for the tenant's lock; the other is refused at once.
     let (mut one, mut other) = (pin!(create()), pin!(create()));
     let (told, waiting) = tokio::select! {
         told = &mut one => (told, other),

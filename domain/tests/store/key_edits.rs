@@ -117,7 +117,7 @@ async fn an_edit_that_changes_nothing_writes_nothing() {
         let scope = fixture.tenant("acme").await;
         let group = fixture.group(&scope, "Ordering", &[]).await;
         let key = issue(fixture, &scope, &group, "ERP").await.key;
-        // Keys cannot be moved into such a group any more; a key that is in it stays in it.
+        // Keys can no longer be moved into this group; a key that already has it keeps it.
         fixture
             .execute("UPDATE authorization_groups SET kind = 'user'", [])
             .await

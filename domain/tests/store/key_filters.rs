@@ -17,7 +17,7 @@ use crate::{
     test_store::{TestStore, on_every_database},
 };
 
-/// Days ago on which a key was made, days ago on which it was last used, and whether it expires.
+/// For each key: days since its creation, days since its last use, and whether it expires.
 const KEYS: [(i64, Option<i64>, bool); 8] = [
     (200, None, false),
     (200, Some(91), false),
@@ -113,7 +113,7 @@ async fn keys_are_filtered_by_lifetime_and_last_use_in_every_order() {
                 }
             }
         }
-        // A search looks at the same keys.
+        // A search applies the same filter.
         let query = KeyQuery {
             q: "key".to_owned(),
             unused_days: Some(90),

@@ -1,4 +1,4 @@
-//! What a key's page and the list show of its use.
+//! Usage on the page of a key and in the list.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -175,7 +175,7 @@ async fn usage_lists_every_day_and_the_addresses_of_a_week() {
         for _ in 0..3 {
             accept(&verifier, secret, client("192.0.2.7"), ago(6)).await;
         }
-        // The day before the week, and the one before the ninety days.
+        // One day before the week of addresses, and one day before the ninety days.
         accept(&verifier, secret, client("198.51.100.1"), ago(7)).await;
         accept(&verifier, secret, client("198.51.100.1"), ago(90)).await;
         accept(&verifier, secret, client("198.51.100.1"), ago(89)).await;
@@ -234,7 +234,7 @@ async fn addresses_of_a_week_are_at_most_fifty_and_others() {
         let group = fixture.group(&scope, "Ordering", &[]).await;
         let key = issue(fixture, &scope, &group, "ERP").await;
         let verifier = Verifier::new(fixture.store.clone());
-        // Other addresses each day: none of them is beyond the bound of its day.
+        // Each day has other addresses, none of them beyond the limit of its day.
         for day in 0..3_i64 {
             for number in 0..40 {
                 let address = client(&format!("192.0.{day}.{number}"));

@@ -14,7 +14,7 @@ use std::fs;
 
 use crate::test_store::{TestStore, on_every_database, permission_set};
 
-/// A new key in `group` without description, date and allowlist.
+/// A new key in `group` without description, expiration date and allowlist.
 pub(crate) fn new_key(name: &str, group: &AuthorizationGroup) -> NewKey {
     NewKey {
         name: name.parse().expect("a name"),
@@ -238,7 +238,7 @@ async fn p33_the_limit_counts_every_key_that_is_not_revoked() {
         let mut expiring = new_key("expires", &group);
         expiring.expires_on = Some(in_days(fixture, 1));
         let first = keys.create(expiring, fixture.now).await.unwrap().key;
-        // From here on the first key is expired and still counts.
+        // The first key is expired from this time on, and still counts.
         let later = fixture.now + Days::new(5);
         for number in 2..=10 {
             let new = new_key(&format!("key {number}"), &group);

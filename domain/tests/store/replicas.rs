@@ -1,4 +1,4 @@
-//! Several servers on one PostgreSQL database: all of them refuse what one of them changed.
+//! Several servers on one PostgreSQL database: a change on one of them applies to all.
 
 use chrono::DateTime;
 use domain::{
@@ -19,7 +19,7 @@ use crate::{keys::issue, test_store::TestStore};
 
 /// The bound of P63.
 const BOUND: Duration = Duration::from_millis(1_000);
-/// Allowance for a loaded machine.
+/// Extra time for a loaded machine.
 const SLACK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -151,7 +151,7 @@ async fn p62_every_kind_of_change_returns_after_all_replicas_have_applied_it() {
             replica.keep(&rotated.value.secret).await;
         }
 
-        // Changed by a process that does not serve, such as the command line.
+        // The change is made by a process that does not serve, such as a command.
         let keys = cluster.fixture.store.keys(&cluster.scope);
         let revoked = keys.revoke(key.id, now).await.unwrap();
         cluster
@@ -231,7 +231,7 @@ async fn p63_a_transaction_that_commits_late_is_not_missed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p63_a_lost_replica_delays_one_change_by_at_most_the_bound() {
     on_three_replicas(async |mut cluster| {
-        // The replica stops without signing off.
+        // The replica stops without deregistering.
         drop(cluster.replicas.pop());
         let keys = cluster.fixture.store.keys(&cluster.scope);
         let key = cluster.key().await;
@@ -251,7 +251,7 @@ async fn p63_a_lost_replica_delays_one_change_by_at_most_the_bound() {
                 .is_some_and(|receipt| receipt.replicas == 2)
         })
         .await;
-        // A replica that signs off causes no delay.
+        // A replica that deregisters causes no delay.
         cluster.replicas[0].store.deregister().await.unwrap();
         let again = keys.revoke(key.key.id, cluster.fixture.now).await.unwrap();
         let receipt = again.propagation.expect("a receipt");
@@ -265,9 +265,9 @@ async fn p63_a_lost_replica_delays_one_change_by_at_most_the_bound() {
 async fn a_replica_detects_a_replaced_database_by_its_own_row() {
     on_three_replicas(async |cluster| {
         for sql in [
-            // As after restoring an earlier dump.
+            // The state after restoring an earlier dump.
             "UPDATE replicas SET beat = 0",
-            // As after restoring a dump taken while no replica ran.
+            // The state after restoring a dump that was taken while no replica ran.
             "DELETE FROM replicas",
         ] {
             let secret = cluster.key().await.secret;

@@ -34,7 +34,7 @@ pub(crate) async fn restored(fixture: &TestStore, file: &Path, word: &Word) -> R
     }
 }
 
-/// Asserts that the current database is unrelated to the backup, so that the operator has to decide.
+/// Asserts that the current database is unrelated to the backup, so that the operator must decide.
 async fn assert_of_another_past(fixture: &TestStore, file: &Path) {
     let refused = try_restore(fixture, file, &Word::default())
         .await
@@ -344,7 +344,7 @@ async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup(
     let events = fixture.store.audit(&globex).newest(1).await.unwrap();
     assert_eq!(events[0].action, AuditAction::TenantSuspended);
 
-    // A session in the backup that the password change ended since.
+    // The backup contains a session that a later password change ended.
     assert_eq!(number(&fixture, "SELECT count(*) FROM sessions").await, 0);
     let day = fixture.now + TimeDelta::days(1);
     assert!(

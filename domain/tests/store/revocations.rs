@@ -1,4 +1,4 @@
-//! Revoking keys with a reason, one and many.
+//! Revocations of one and of many keys, with a reason.
 
 use chrono::TimeDelta;
 use domain::{
@@ -60,7 +60,7 @@ async fn a_revoked_key_names_who_revoked_it_and_why() {
         assert_eq!(keys.get(id, later).await.unwrap(), revoked);
         assert_eq!(revocations(fixture, &scope).await, events);
 
-        // Without a reason the event has none.
+        // The event of a revocation without a reason contains none.
         let second = issue(fixture, &scope, &group, "CRM").await;
         let revoked = keys.revoke(second.key.id, now).await.unwrap();
         assert_eq!(revoked.value.revoked_reason, None);
@@ -84,7 +84,7 @@ async fn several_keys_are_revoked_in_one_transaction() {
         let before = keys.revoke(made[1].key.id, now).await.unwrap().value;
         let later = now + TimeDelta::hours(1);
         let why = reason("Supplier left");
-        // In another order than they were made, and one of them twice.
+        // Not in the order of creation, and one key twice.
         let ids = [2, 0, 1, 2].map(|index: usize| made[index].key.id);
         let revoked = keys.revoke_many(&ids, Some(&why), later).await;
         let revoked = revoked.unwrap().value;

@@ -96,7 +96,7 @@ async fn p11_an_idle_session_ends_at_the_limit() {
         let limit = fixture.now + IDLE_TIMEOUT;
         assert!(ask(&fixture.store, &token, limit).await.is_none());
         assert!(ask(&fixture.store, &token, limit - SECOND).await.is_some());
-        // The check above counts as use and restarts the idle timeout.
+        // The check above counts as a use and restarts the idle timeout.
         let next = limit - SECOND + IDLE_TIMEOUT;
         assert!(ask(&fixture.store, &token, next).await.is_none());
         assert!(ask(&fixture.store, &token, next - SECOND).await.is_some());
@@ -222,7 +222,7 @@ async fn p12_a_session_of_a_disabled_user_is_refused() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         let token = begin(fixture, MIRA).await;
-        // Only the session row, as after a restore.
+        // Disables the user but keeps the session, as after a restore.
         fixture
             .execute("UPDATE users SET disabled_at = $1", [fixture.now.into()])
             .await

@@ -1,4 +1,4 @@
-//! Sign-in: new tokens, and one result for all refusals.
+//! Sign-in: new tokens, and the same outcome for all refusals.
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc::PasswordHash,
@@ -24,7 +24,7 @@ use crate::{
 pub(crate) const MIRA: &str = "mira@acme.example";
 pub(crate) const HOME: &str = "198.51.100.4";
 
-/// A sign-in outcome with the questions that tests ask.
+/// A sign-in outcome with accessors for tests.
 pub(crate) struct Tried(pub(crate) SignInOutcome);
 
 impl Tried {

@@ -222,7 +222,7 @@ async fn p13_expired_windows_and_sessions_are_deleted() {
                 .await
                 .signed_in()
         );
-        // The address of the last sign-in, without a failure.
+        // Only the bucket of the last sign-in's address remains, without a failure.
         assert_eq!(
             number(fixture, "SELECT count(*) FROM sign_in_buckets").await,
             1

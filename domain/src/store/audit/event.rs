@@ -1,4 +1,4 @@
-//! Writing audit events, in the transaction of the change that they record.
+//! Writes audit events in the transaction of the change that they record.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// An event that is to be written.
+/// An audit event to be written.
 #[derive(Debug)]
 pub(crate) struct Event<'a> {
     actor: &'a Actor,
@@ -27,7 +27,7 @@ pub(crate) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// An event of the tenant in which `scope` acts.
+    /// An event of the tenant of `scope`.
     pub(crate) fn of(
         scope: &'a TenantScope,
         action: AuditAction,
@@ -36,7 +36,7 @@ impl<'a> Event<'a> {
         Self::by(scope.actor(), Some(scope.tenant_id()), action, target)
     }
 
-    /// An event by `actor`. `tenant_id` is `None` for what concerns the whole installation.
+    /// An event by `actor`. `tenant_id` is `None` for events of the installation.
     pub(crate) fn by(
         actor: &'a Actor,
         tenant_id: Option<TenantId>,
@@ -52,13 +52,13 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Adds what changed, `{ "field": { "before": …, "after": … } }`, without secrets.
+    /// Sets the changes, `{ "field": { "before": …, "after": … } }`, without secrets.
     pub(crate) fn changing(self, changes: Value) -> Self {
         Self { changes, ..self }
     }
 
-    /// Writes the event through the transaction that makes the change: neither exists without the other, so an error here must fail the
-    /// change. The change is logged when the transaction is committed.
+    /// Writes the event in the transaction of the change. Neither exists without the other, so an error must fail the change. The change is
+    /// logged after the commit.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

@@ -1,4 +1,4 @@
-//! Reading the audit log: one tenant's events, or the installation's, newest first, in pages cut by time and identifier.
+//! Reads the audit log of a tenant or of the installation, newest event first, in pages cut by time and identifier.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -29,11 +29,11 @@ use crate::{
     },
 };
 
-/// Events that one step of an export reads.
+/// Number of events that one step of an export reads.
 const EXPORT_STEP: u32 = 1_000;
 
-/// Marks the installation's events in SQL. It is the condition of the partial index `audit_events_installation`, letter by letter:
-/// SQLite uses such an index only where the query repeats its condition.
+/// The SQL condition for events of the installation. It must equal the condition of the partial index `audit_events_installation` character
+/// by character, because SQLite uses such an index only if the query repeats its condition.
 const OF_INSTALLATION: &str = "(tenant_id IS NULL OR target_kind = 'tenant')";
 
 /// The audit log of one tenant, or of the installation.
@@ -42,11 +42,11 @@ pub struct AuditLog<'a> {
     subject: Subject,
 }
 
-/// Whose events the log shows.
+/// The owner of the events.
 #[derive(Clone, Copy)]
 enum Subject {
     Tenant(TenantId),
-    /// Events that belong to no tenant, and changes of tenants.
+    /// Events without a tenant, and changes of tenants.
     Installation,
 }
 
@@ -65,7 +65,7 @@ impl<'a> AuditLog<'a> {
         }
     }
 
-    /// The events that `query` selects, newest first, one page of them. A limit out of bounds is brought to the nearest bound.
+    /// One page of the events that match `query`, newest first. A limit out of bounds is clamped.
     ///
     /// # Errors
     /// [`Error::InvalidCursor`] for a cursor that this list did not issue, [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -77,7 +77,7 @@ impl<'a> AuditLog<'a> {
         })
     }
 
-    /// The same page with the receipt of each event and cursors in both directions.
+    /// One page of [`Self::list`] with the receipt of each event and with cursors in both directions.
     ///
     /// # Errors
     /// Those of [`Self::list`].
@@ -112,8 +112,8 @@ impl<'a> AuditLog<'a> {
         rows.into_iter().map(from_row).collect()
     }
 
-    /// Up to 1,000 events that `query` selects, older than `after` where it is given; `query.limit` and `query.cursor` do not count.
-    /// An export calls it until it returns none, and so holds one step in memory, and a connection no longer than a step takes.
+    /// Up to 1,000 events that match `query`, older than `after` if it is given; `query.limit` and `query.cursor` are ignored. An export
+    /// calls this until it returns none, so that it holds only one step in memory and a connection only for the duration of a step.
     ///
     /// # Errors
     /// [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -157,7 +157,7 @@ impl<'a> AuditLog<'a> {
     /// The cursor of the page that begins with `event`.
     ///
     /// # Errors
-    /// [`Error::Internal`] where the cursor cannot be written.
+    /// [`Error::Internal`] if the cursor cannot be encoded.
     pub fn cursor_at(event: &AuditEvent) -> Result<String, Error> {
         cursor::write(&Place {
             at: event.at.timestamp_micros(),
@@ -190,7 +190,7 @@ impl<'a> AuditLog<'a> {
                 Side::After | Side::Before => older(at, place.event),
             });
         }
-        // One row more than the page holds shows whether a further page exists.
+        // Reads one row more than the page holds, to detect a further page.
         let mut rows = select.limit(limit as u64 + 1).all(lists).await?;
         let is_last = rows.len() <= limit;
         rows.truncate(limit);
@@ -235,7 +235,7 @@ impl<'a> AuditLog<'a> {
             .limit(limit as u64 + 1)
             .all(lists)
             .await?;
-        // The newest page is read from its beginning, so that it is full although events were added meanwhile.
+        // Reads the first page from the newest event, so that it is full even if events were added meanwhile.
         if rows.len() <= limit {
             return self.page_after(query, None, limit, lists).await;
         }
@@ -259,7 +259,7 @@ impl<'a> AuditLog<'a> {
         })
     }
 
-    /// The rows with their receipts, which are read in one further query.
+    /// Reads the receipts of the rows in one further query.
     async fn entries(
         &self,
         rows: Vec<audit_event::Model>,
@@ -295,14 +295,14 @@ impl<'a> AuditLog<'a> {
             .collect()
     }
 
-    /// Newest first.
+    /// The events that match `query`, newest first.
     fn rows(&self, query: &AuditQuery) -> Select<audit_event::Entity> {
         self.filtered(query)
             .order_by_desc(audit_event::Column::At)
             .order_by_desc(audit_event::Column::Id)
     }
 
-    /// Every query starts here: it is scoped before anything is added to it.
+    /// The base of every query for events: restricted to the owner before any other condition is added.
     fn filtered(&self, query: &AuditQuery) -> Select<audit_event::Entity> {
         let scope = match self.subject {
             Subject::Tenant(tenant) => audit_event::Column::TenantId
@@ -328,17 +328,17 @@ fn receipt_of(row: &audit_receipt::Model) -> Result<EventReceipt, Error> {
     })
 }
 
-/// A place in the log, and the page beside it.
+/// A place in the log, and the side of it on which a page lies.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Place {
-    /// Microseconds since 1970.
+    /// Microseconds since 1970 (UTC).
     at: i64,
     event: Uuid,
     /// Absent in cursors of earlier versions.
     #[serde(default)]
     side: Side,
-    /// The position in the list, from 1, of the event after the place; 0 where it is not known.
+    /// The position in the list, from 1, of the first event after the place; 0 if unknown.
     #[serde(default)]
     next: u64,
 }
@@ -405,7 +405,7 @@ fn newer(at: DateTime<Utc>, event: Uuid) -> Condition {
     )
 }
 
-/// Each filter has an index with the time behind it.
+/// The conditions of `query`. Each filter has an index in which the time follows the filtered column.
 fn matches(query: &AuditQuery) -> Condition {
     use audit_event::Column;
     let actor = query.actor.map(|actor| match actor {

@@ -1,4 +1,4 @@
-//! How often a key was accepted from an address on a day.
+//! Accepted requests of a key from an address on a day.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub key_id: Uuid,
-    /// UTC.
+    /// The UTC day.
     #[sea_orm(primary_key, auto_increment = false)]
     pub day: Date,
     /// An address, `unknown`, or `other`.

@@ -12,11 +12,11 @@ pub struct Model {
     pub tenant_id: Uuid,
     /// Its group, of the same tenant: `(tenant_id, group_id)` is a foreign key.
     pub group_id: Uuid,
-    /// The group's name in lower case, for sorting. Renaming a group must update it.
+    /// The group's name in lower case, for sorting. A rename of the group must update it.
     pub group_name_lower: String,
     /// The name.
     pub name: String,
-    /// The name in lower case, for sorting and searching alike on both databases.
+    /// The name in lower case, so that both databases sort and search identically.
     pub name_lower: String,
     /// The description.
     #[sea_orm(column_type = "Text")]
@@ -26,17 +26,17 @@ pub struct Model {
     pub description_lower: String,
     /// The hint.
     pub hint: String,
-    /// SHA-256 of the whole secret.
+    /// SHA-256 of the complete secret.
     #[sea_orm(unique, column_type = "Binary(32)")]
     pub secret_digest: Vec<u8>,
-    /// The last day (UTC) on which it works.
+    /// The last UTC day on which the key is accepted.
     pub expires_on: Option<Date>,
-    /// Canonical networks, one per line.
+    /// The allowlist as canonical networks, one per line.
     #[sea_orm(column_type = "Text")]
     pub ip_allowlist: String,
     /// A word of `ActorKind`.
     pub created_by_kind: String,
-    /// The actor that made it.
+    /// The identifier of the actor that created it.
     pub created_by_id: Option<Uuid>,
     /// The actor's name at that time.
     pub created_by_name: String,
@@ -50,11 +50,11 @@ pub struct Model {
     pub revoked_at: Option<DateTimeUtc>,
     /// A word of `ActorKind`; null for a key that is not revoked.
     pub revoked_by_kind: Option<String>,
-    /// The actor that revoked it.
+    /// The identifier of the actor that revoked it.
     pub revoked_by_id: Option<Uuid>,
     /// The actor's name at that time.
     pub revoked_by_name: Option<String>,
-    /// The reason that was given.
+    /// The reason of the revocation, if one was given.
     pub revoked_reason: Option<String>,
     /// The time of the last accepted request.
     pub last_used_at: Option<DateTimeUtc>,

@@ -1,27 +1,27 @@
-//! Revoked keys that are listed no more. Their secrets stay refused.
+//! Revoked keys that are no longer listed. Their secrets are still refused.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "archived_api_keys")]
 pub struct Model {
-    /// The identifier that it had, which audit events refer to.
+    /// The key's identifier, which audit events refer to.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Whose it was.
+    /// The tenant.
     pub tenant_id: Uuid,
-    /// What people called it.
+    /// The key's name.
     pub name: String,
-    /// What can be shown of the secret.
+    /// The hint.
     pub hint: String,
-    /// SHA-256 of the whole secret.
+    /// SHA-256 of the complete secret.
     #[sea_orm(unique, column_type = "Binary(32)")]
     pub secret_digest: Vec<u8>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTimeUtc,
-    /// When it was revoked.
+    /// The time of its revocation.
     pub revoked_at: DateTimeUtc,
-    /// When it came here.
+    /// The time at which it was archived.
     pub archived_at: DateTimeUtc,
 }
 

@@ -1,20 +1,20 @@
-//! Receipts: when a change was in effect on every replica.
+//! Receipts: the time at which a change was in force on every replica.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_receipts")]
 pub struct Model {
-    /// The change's event.
+    /// The audit event of the change.
     #[sea_orm(primary_key, auto_increment = false)]
     pub event_id: Uuid,
-    /// When the change was in effect everywhere.
+    /// The time at which the change was in force on every replica.
     pub at: DateTimeUtc,
-    /// Replicas that had to confirm the change.
+    /// Number of replicas that had to confirm the change.
     pub replicas: i64,
-    /// Replicas that confirmed it; the leases of the others had run out.
+    /// Number of replicas that confirmed it; the leases of the others had expired.
     pub refused_on: i64,
-    /// Milliseconds from the commit.
+    /// Milliseconds since the commit.
     pub after_ms: i64,
 }
 

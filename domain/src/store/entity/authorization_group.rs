@@ -23,7 +23,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
     /// The number of changes, from 1.
     pub version: i64,
-    /// When the group was deleted. Its row stays for the revoked keys that refer to it.
+    /// The time of its deletion. The row stays for the revoked keys that refer to it.
     pub deleted_at: Option<DateTimeUtc>,
 }
 

@@ -1,4 +1,4 @@
-//! Idempotent requests and their results, for as long as a repeat is recognised.
+//! Idempotent requests and their results, stored while a repeat is recognised.
 
 use sea_orm::entity::prelude::*;
 
@@ -17,7 +17,7 @@ pub struct Model {
     /// SHA-256 of the request's content.
     #[sea_orm(column_type = "Binary(32)")]
     pub digest: Vec<u8>,
-    /// The key that was made or changed, of the same tenant: `(tenant_id, key_id)` is a foreign key.
+    /// The key that was created or changed, of the same tenant: `(tenant_id, key_id)` is a foreign key.
     pub key_id: Uuid,
     /// The time of the first request.
     pub created_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! A note that something changed by which requests are judged. Written by triggers alone.
+//! The change log: changes that can alter a verdict. Only triggers write it.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,17 +1,17 @@
-//! Addresses from which somebody has signed in to an account: they keep the usual limit while strangers guess at it.
+//! Addresses from which a user has signed in. They keep the usual limit while other addresses guess the account's password.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "known_addresses")]
 pub struct Model {
-    /// Whose account it is.
+    /// The user.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
     /// A digest of the address, in hexadecimal. Written by `sign_in/throttle.rs`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub address: String,
-    /// When it is forgotten.
+    /// The time after which the address is no longer known.
     pub expires_at: DateTimeUtc,
 }
 

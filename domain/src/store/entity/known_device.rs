@@ -1,4 +1,4 @@
-//! Browsers that have signed in to an account before: they keep their try where an account is under attack.
+//! Browsers in which a user has signed in. They keep their attempts while the account is under attack.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,11 +8,11 @@ pub struct Model {
     /// SHA-256 of the device cookie's token.
     #[sea_orm(primary_key, auto_increment = false, column_type = "Binary(32)")]
     pub token_digest: Vec<u8>,
-    /// Whose it is.
+    /// The user.
     pub user_id: Uuid,
-    /// When it first signed in.
+    /// The time of the first sign-in.
     pub created_at: DateTimeUtc,
-    /// When it is forgotten.
+    /// The time after which the browser is no longer known.
     pub expires_at: DateTimeUtc,
 }
 

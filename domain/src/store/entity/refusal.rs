@@ -1,20 +1,20 @@
-//! How often keys were refused.
+//! Refused requests by key, day and code.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "refusals")]
 pub struct Model {
-    /// Which key; the nil UUID where none was presented, or none that there is.
+    /// The key; the nil UUID if the request presented no key or an unknown one.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key_id: Uuid,
-    /// UTC.
+    /// The UTC day.
     #[sea_orm(primary_key, auto_increment = false)]
     pub day: Date,
     /// A code of `Refusal`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub code: String,
-    /// How often.
+    /// The number of requests.
     pub count: i64,
 }
 

@@ -1,4 +1,4 @@
-//! How often requests with a key were refused from an address on a day.
+//! Refused requests of a key from an address on a day.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub key_id: Uuid,
-    /// UTC.
+    /// The UTC day.
     #[sea_orm(primary_key, auto_increment = false)]
     pub day: Date,
     /// An address, `unknown`, or `other`.
@@ -17,7 +17,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub code: String,
     pub count: i64,
-    /// The newest of them.
+    /// The time of the newest of these requests.
     pub last_at: DateTimeUtc,
 }
 

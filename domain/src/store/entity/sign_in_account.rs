@@ -1,16 +1,16 @@
-//! Failed sign-ins in a row, by account, from anywhere.
+//! Consecutive failed sign-ins of an account, from all addresses.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sign_in_accounts")]
 pub struct Model {
-    /// A digest of what was typed as the account, in hexadecimal: a row says nothing of whether there is such a user.
+    /// A digest of the typed account in hexadecimal, so that a row does not reveal whether the user exists.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account: String,
-    /// Failures since the last success.
+    /// Failures since the last successful sign-in.
     pub failures: i64,
-    /// When the last one was.
+    /// The time of the last failure.
     pub last_failed_at: DateTimeUtc,
 }
 

@@ -13,11 +13,11 @@ pub struct Model {
     pub slug: String,
     /// The displayed name.
     pub name: String,
-    /// The name in lower case, by which lists are sorted and searched.
+    /// The name in lower case, for sorting and searching.
     pub name_lower: String,
-    /// Largest number of keys that are not revoked.
+    /// Maximum number of keys that are not revoked.
     pub key_limit: i64,
-    /// The time since when its keys are refused.
+    /// The time of its suspension, since which its keys are refused; null if it is not suspended.
     pub suspended_at: Option<DateTimeUtc>,
     /// The time of its creation.
     pub created_at: DateTimeUtc,

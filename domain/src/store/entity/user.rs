@@ -15,13 +15,13 @@ pub struct Model {
     pub email: String,
     /// The person's name.
     pub name: String,
-    /// argon2id, in PHC form.
+    /// The argon2id hash of the password, as a PHC string.
     pub password_hash: String,
     /// A word of `Role`.
     pub role: String,
-    /// Not read any more: `sign_in_accounts` counts. The column stays for replicas of the previous version, which count in it.
+    /// Unused: `sign_in_accounts` counts the failures. The column stays for replicas of the previous version, which write it.
     pub consecutive_failures: i64,
-    /// The time since when the user is disabled.
+    /// The time at which the user was disabled; null if the user is not.
     pub disabled_at: Option<DateTimeUtc>,
     /// The time of its creation.
     pub created_at: DateTimeUtc,

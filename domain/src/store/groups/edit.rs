@@ -22,23 +22,23 @@ use crate::{
     text,
 };
 
-/// Keys that the refusal to delete a group names.
+/// Number of keys that the refusal to delete a group lists.
 pub(super) const NAMED_KEYS: u64 = 10;
 
-/// What an edit changes; `None` leaves a field as it is.
+/// The changed fields of an edit; `None` keeps a field.
 #[derive(Clone, Debug, Default)]
 pub struct GroupChanges {
-    /// 1–200 characters, unique in the tenant.
+    /// The new name, 1–200 characters, unique in the tenant.
     pub name: Option<String>,
-    /// All permissions that the group has afterwards.
+    /// The complete new set of permissions.
     pub permissions: Option<PermissionSet>,
 }
 
 impl Groups<'_> {
-    /// The group of that identifier.
+    /// The group with this identifier.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for another tenant's and for a deleted one; [`Error::Unavailable`].
+    /// [`Error::NotFound`], also for another tenant's group and for a deleted one; [`Error::Unavailable`].
     pub async fn get(&self, id: GroupId) -> Result<AuthorizationGroup, Error> {
         let reader = self.database.lookups();
         let find = in_tenant(self.scope.tenant_id())
@@ -48,12 +48,12 @@ impl Groups<'_> {
         from_row(found.ok_or(NOT_FOUND)?)
     }
 
-    /// Changes name and permissions; each changed field is an event of its own. What is so already changes nothing.
+    /// Changes name and permissions. Each changed field adds an audit event of its own; fields without a difference add none.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `name`; [`Error::AlreadyExists`] if the tenant has a group of that name; [`Error::NotFound`];
-    /// [`Error::Stale`] if the group's version is not `expected_version`; [`Error::ExceedsOwnGrant`] if a key gives the group a
-    /// permission that the key lacks; [`Error::Unavailable`].
+    /// [`Error::Invalid`] for `name`; [`Error::AlreadyExists`] if the tenant has another group with this name; [`Error::NotFound`];
+    /// [`Error::Stale`] if the group's version is not `expected_version`; [`Error::ExceedsOwnGrant`] if the acting key lacks a permission
+    /// that it adds to the group; [`Error::Unavailable`].
     pub async fn edit(
         &self,
         id: GroupId,
@@ -118,11 +118,11 @@ impl Groups<'_> {
         edited.await
     }
 
-    /// Deletes a group. Its row stays for the revoked keys that refer to it; its name becomes free.
+    /// Deletes a group. Its row stays for the revoked keys that refer to it; its name becomes available.
     ///
     /// # Errors
-    /// [`Error::GroupInUse`] if a key that is not revoked has the group; [`Error::NotFound`]; [`Error::Stale`] if the group's version is not
-    /// `expected_version`; [`Error::ActorRefused`], [`Error::Unavailable`].
+    /// [`Error::GroupInUse`] if a key that is not revoked has the group; [`Error::NotFound`]; [`Error::Stale`] if the group's version is
+    /// not `expected_version`; [`Error::ActorRefused`], [`Error::Unavailable`].
     pub async fn delete(
         &self,
         id: GroupId,
@@ -162,7 +162,7 @@ impl Groups<'_> {
         deleted.await
     }
 
-    /// The group's row, locked until the transaction ends. On PostgreSQL a key that is given the group at the same time waits for it.
+    /// The group's row, locked until the transaction ends. On PostgreSQL a concurrent change that gives a key the group waits for it.
     async fn lock(&self, transaction: &WriteTransaction, id: GroupId) -> Result<row::Model, Error> {
         in_tenant(self.scope.tenant_id())
             .filter(row::Column::Id.eq(id.as_uuid()))
@@ -172,7 +172,7 @@ impl Groups<'_> {
             .ok_or(NOT_FOUND)
     }
 
-    /// A key can give a group only permissions that the key has itself.
+    /// Checks that the acting key has every permission that it adds to the group.
     pub(super) async fn check_given(
         &self,
         transaction: &WriteTransaction,
@@ -193,7 +193,7 @@ impl Groups<'_> {
         Ok(())
     }
 
-    /// The list of keys is sorted by a copy of the group's name.
+    /// Updates the copy of the group's name by which the list of keys is sorted.
     async fn rename_in_keys(
         &self,
         transaction: &WriteTransaction,
@@ -210,7 +210,7 @@ impl Groups<'_> {
         Ok(())
     }
 
-    /// How many keys that are not revoked have the group, and the first ten of them by name.
+    /// The number of keys with the group that are not revoked, and the first [`NAMED_KEYS`] of them by name.
     async fn keys_of(
         &self,
         transaction: &WriteTransaction,

@@ -1,4 +1,4 @@
-//! Which keys a change of a group concerns.
+//! The keys that a change of a group affects.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -18,15 +18,15 @@ use crate::{
     store::{entity::api_key, error::damaged},
 };
 
-/// A key that was used within so many days counts as in use.
+/// Number of days since the last use within which a key counts as in use.
 const DAYS_IN_USE: i64 = 7;
 
-/// Permissions that a completion offers at most.
+/// Maximum number of permissions that a completion offers.
 const MOST_KNOWN: usize = 500;
 
 impl Groups<'_> {
-    /// The keys that a change of the group concerns: how many are not revoked, how many of them were used in the last 7 days, and the
-    /// first ten by name.
+    /// The keys that a change of the group affects: the number that is not revoked, the number of these that were used in the last 7 days,
+    /// and the first ten by name.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -65,7 +65,7 @@ impl Groups<'_> {
             .await
     }
 
-    /// One page of the groups, by name, each with its keys.
+    /// One page of the groups by name, each with the numbers of its keys.
     ///
     /// # Errors
     /// Those of [`Groups::page`].
@@ -95,7 +95,7 @@ impl Groups<'_> {
         })
     }
 
-    /// Every permission that a group of the tenant has, with the name of the first such group, for completion.
+    /// Every permission of the tenant's groups, each with the name of the first group that has it, for completion.
     ///
     /// # Errors
     /// [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -130,7 +130,7 @@ impl Groups<'_> {
             .filter(api_key::Column::RevokedAt.is_null())
     }
 
-    /// Two queries, each by an index: the keys of each group, and those that were used lately.
+    /// Runs two queries, each on an index: one for the keys of each group, one for the recently used ones.
     async fn count_keys(
         &self,
         groups: &[Uuid],

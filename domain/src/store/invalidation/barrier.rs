@@ -1,4 +1,4 @@
-//! The revocation barrier: a change on PostgreSQL waits until it is in force on every replica.
+//! The barrier: a change on PostgreSQL waits until it is in force on every replica.
 //!
 //! A change returns when every registered replica has confirmed that it applied it, or when [`BOUND`] has passed since the commit. A
 //! replica that has not confirmed by then holds no lease: a lease granted after the commit came with the log entry of the change
@@ -14,16 +14,16 @@ use tokio::time::{sleep, timeout};
 use super::{clock, lease::BOUND, replica::Replica};
 use crate::{Error, propagation::Propagation, store::deadline::with_timeout};
 
-/// Time after the first query at which the confirmations are counted again: most replicas have confirmed by then.
+/// Time between the first two counts of the confirmations; most replicas have confirmed by then.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// The transaction itself, if it has log entries.
+/// The own transaction, if it has log entries.
 const OWN: &str = "
     SELECT DISTINCT xid::text AS xid FROM key_state_changes
     WHERE xid = pg_current_xact_id_if_assigned()";
 
-/// Also changes by others that some replica has not applied yet. A no-op revoke must wait for the revoke that preceded it.
+/// Adds transactions of others that some replica has not applied yet. A revocation that changes nothing must wait for the preceding one.
 const PENDING: &str = "
     SELECT DISTINCT xid::text AS xid FROM key_state_changes AS entry
     WHERE xid = pg_current_xact_id_if_assigned()
@@ -43,7 +43,7 @@ const PRUNE: &str = "
                 SELECT FROM replicas WHERE NOT coalesce(pg_visible_in_snapshot(xid, applied), false)))
         LIMIT 1000))";
 
-/// Counts the replicas, and those that have applied all of these transactions.
+/// Counts the replicas, and those that have applied all given transactions.
 const COUNT: &str = "
     SELECT count(*) AS replicas, count(*) FILTER (
         WHERE applied IS NOT NULL AND NOT EXISTS (
@@ -60,7 +60,7 @@ pub(crate) struct Barrier {
 }
 
 impl Barrier {
-    /// The barrier for `transaction`. If it `waits_for_all`, also for earlier changes by others that are not in force everywhere yet.
+    /// The barrier for `transaction`. With `waits_for_all`, also for earlier changes by others that are not in force on every replica yet.
     pub(crate) async fn of(
         transaction: &DatabaseTransaction,
         waits_for_all: bool,
@@ -78,7 +78,7 @@ impl Barrier {
         self.transactions.is_empty()
     }
 
-    /// Waits until every replica has confirmed, [`BOUND`] at most. To be called after the commit. `own` is this process's replica.
+    /// Waits until every replica has confirmed, at most for [`BOUND`]. Must be called after the commit. `own` is this process's replica.
     pub(crate) async fn wait(
         &self,
         connection: &DatabaseConnection,
@@ -89,7 +89,7 @@ impl Barrier {
             own.poll_now();
         }
         let mut propagation = Propagation {
-            // Until the first count: 0 of 0 would read as all of them.
+            // Before the first count, 0 of 0 would read as all replicas.
             replicas: 1,
             refused_on: 0,
             after_ms: 0,
@@ -99,12 +99,12 @@ impl Barrier {
             let rest = BOUND.saturating_sub(clock::now().since(committed));
             let counted = timeout(rest, self.count(connection)).await;
             let waited = clock::now().since(committed);
-            // Rounded up: an upper bound.
+            // Rounded up, because it is an upper bound.
             propagation.after_ms =
                 u64::try_from(waited.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
             match counted {
                 Ok(Ok((replicas, refused_on))) => {
-                    // This server may be missing from the list, as after a restore; it registers again soon.
+                    // This server may be missing from the table, as after a restore; it registers again soon.
                     let serving = u32::from(own.is_some());
                     (propagation.replicas, propagation.refused_on) =
                         (replicas.max(serving), refused_on);
@@ -152,7 +152,7 @@ struct Counts {
     refused_on: i64,
 }
 
-/// Deletes up to 1,000 log entries that are not needed any more.
+/// Deletes up to 1,000 log entries that are no longer needed.
 ///
 /// # Errors
 /// [`Error::Unavailable`].

@@ -17,9 +17,9 @@ use crate::{
     },
 };
 
-/// Most changes that are applied one by one; for more of them it is cheaper to invalidate everything.
+/// Maximum number of changes that are applied one by one; above it, invalidating everything is cheaper.
 const MOST: u64 = 1_000;
-/// Entries that are deleted in one transaction; a change meanwhile waits for it.
+/// Number of entries deleted in one transaction; a concurrent change waits for it.
 const DELETED_AT_ONCE: u32 = 1_000;
 
 /// One entry of the log.
@@ -42,7 +42,7 @@ impl From<Model> for Entry {
 
 /// The changes since an entry.
 pub(super) enum Changes {
-    /// All of them, in order; perhaps none.
+    /// Every change, in order; possibly none.
     Some {
         /// The entries.
         changed: Vec<Entry>,
@@ -52,11 +52,11 @@ pub(super) enum Changes {
         /// The newest entry.
         newest: Entry,
     },
-    /// The entry to read from is missing: the database was restored or the log was edited, so its numbers mean nothing.
+    /// The entry to read from is missing: the database was restored or the log was edited, so its sequence numbers have no meaning.
     Lost,
 }
 
-/// Appends an entry that changes nothing, as a position to read from.
+/// Appends an entry that invalidates nothing, as a position to read from.
 pub(super) async fn mark(writer: &Writer) -> Result<Entry, Error> {
     let mark = ActiveModel {
         seq: NotSet,

@@ -1,7 +1,7 @@
 //! The control socket: a Unix socket beside the SQLite file over which a command waits until the running server has applied its change.
 //!
-//! The command sends one line, the server applies every committed change and replies with one line. Neither carries data: a client that
-//! can open the socket can make the server read its change log, and no more. Only the file's owner may open it.
+//! The command sends one line; the server applies every committed change and replies with one line. Neither line carries data: a client
+//! that can open the socket can only make the server read its change log. Only the file's owner may open it.
 
 use std::{
     fs,
@@ -23,24 +23,24 @@ use crate::{
     store::connection::{file::beside, server_lock::HeldFile},
 };
 
-/// The two lines of the protocol. They stay as they are, so that a command and a server of different releases work together.
+/// The two lines of the protocol. They must not change, so that a command and a server of different releases work together.
 const REQUEST: &str = "have you noticed?\n";
 const REPLY: &str = "noticed\n";
 
-/// Longest wait of a command for the server.
+/// Maximum time that a command waits for the server.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Longest wait of the server for a request, and for the reply to be read.
+/// Maximum time that the server waits for a request, and for the reply to be read.
 const SILENCE: Duration = Duration::from_secs(1);
 const RETRY_AFTER: Duration = Duration::from_millis(20);
-/// Commands that are served at once; further ones wait to be accepted.
+/// Number of commands that are served at once; further ones wait to be accepted.
 const MOST_AT_ONCE: usize = 16;
-/// Longest path of a socket in bytes, without the final zero: `sun_path` of unix(7).
+/// Maximum length of a socket's path in bytes, without the final zero: `sun_path` of unix(7).
 const MOST_BYTES: usize = 107;
 
 /// Whether a change is in force for later requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmation {
-    /// It is: the server has applied it, or no server runs, or none caches.
+    /// It is in force: the server has applied it, no server runs, or none caches.
     Confirmed,
     /// It is committed, but the running server did not confirm it.
     NotConfirmed,
@@ -70,7 +70,7 @@ impl ControlSocket {
     /// Errors of the file system.
     pub(crate) fn open(file: &Path, node: Arc<SingleNode>) -> std::io::Result<Self> {
         let path = socket_path(file);
-        // The socket gets its final name when its permissions are set; it then replaces one that a crash left behind.
+        // The socket gets its final name after its permissions are set; it then replaces one that a crash left behind.
         let unfinished = beside(file, ".sock.new");
         remove(&unfinished)?;
         let listener = ShortPath::of(&unfinished)?.bind()?;
@@ -104,7 +104,7 @@ impl ControlSocket {
                         drop(place);
                     });
                 }
-                // For example no free file descriptor: commands wait and time out.
+                // For example, no file descriptor is free: commands wait and time out.
                 Err(error) => {
                     tracing::warn!(%error, "control socket: cannot accept a command");
                     sleep(SILENCE).await;
@@ -116,7 +116,7 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        // A socket that stays is harmless: the next server replaces it.
+        // A socket that remains is harmless, because the next server replaces it.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -129,7 +129,7 @@ async fn serve_command(stream: UnixStream, served: &Served) -> std::io::Result<(
         tokio::io::AsyncReadExt::read_exact(&mut stream, &mut request),
     )
     .await??;
-    // If the file was replaced, the command changed another database than the one that is served.
+    // If the file was replaced, the command changed another database than the served one.
     if request != REQUEST.as_bytes() || identity(&served.file)? != served.identity {
         return Ok(());
     }
@@ -137,7 +137,7 @@ async fn serve_command(stream: UnixStream, served: &Served) -> std::io::Result<(
     timeout(SILENCE, stream.write_all(REPLY.as_bytes())).await?
 }
 
-/// Waits until the server that serves `file` has applied what this process changed in it.
+/// Waits until the server that serves `file` has applied the changes of this process.
 ///
 /// # Errors
 /// [`Error::Unavailable`] if it cannot be determined whether a server runs.
@@ -149,7 +149,7 @@ pub(crate) async fn confirm(file: &Path, held: &HeldFile) -> Result<Confirmation
         if matches!(timeout(rest, request(&socket)).await, Ok(Ok(()))) {
             return Ok(Confirmation::Confirmed);
         }
-        // No reply: no server runs, or one is starting or stopping.
+        // Without a reply, no server runs, or one is starting or stopping.
         if !held.is_served(file)? {
             return Ok(Confirmation::Confirmed);
         }
@@ -181,7 +181,7 @@ fn socket_path(file: &Path) -> PathBuf {
     beside(file, ".sock")
 }
 
-/// A path to a socket that fits into `sun_path`, however deep its folder is.
+/// A path to a socket that fits into `sun_path`, whatever the depth of its folder.
 struct ShortPath {
     path: PathBuf,
     /// Must stay open while the path is used.
@@ -218,7 +218,7 @@ impl ShortPath {
     }
 }
 
-/// Only the owner may connect.
+/// Permits only the owner to connect.
 fn restrict(path: &Path) -> std::io::Result<()> {
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
 }

@@ -1,7 +1,7 @@
-//! The freshness lease: how long a replica may use its cache without contact to the database.
+//! The lease: the time for which a replica may use its cache without contact to the database.
 //!
-//! A replica that is cut off learns of no change. So it may use its cache only until its lease expires, counted from before its last
-//! poll was sent. A change waits until every replica has confirmed it, or until every lease granted before the commit has expired.
+//! A replica that is cut off receives no changes. So it may use its cache only until its lease expires, counted from before its last poll
+//! was sent. A change waits until every replica has confirmed it, or until every lease granted before the commit has expired.
 //!
 //! A request must check the lease *before* the versions (`versions.rs`). In the other order a poll could complete between the two
 //! checks: the request would see the old version and then the renewed lease.
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::sync::{AtomicU64, Ordering};
 
-/// The bound on stale answers of a replica that is cut off. From its commit on, a change waits at most this long.
+/// The bound on stale verdicts of a replica that is cut off. A change waits at most this long after its commit.
 pub(crate) const BOUND: Duration = Duration::from_millis(1_000);
 /// Length of a lease. Shorter than [`BOUND`], so that the rates of two clocks may differ by a tenth.
 const LENGTH: Duration = Duration::from_millis(900);
@@ -32,7 +32,7 @@ impl Moment {
         Self(nanoseconds)
     }
 
-    /// The time since `earlier`; zero if that is later.
+    /// The time since `earlier`; zero if `earlier` is later.
     pub(crate) const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -60,7 +60,7 @@ impl Lease {
         }
     }
 
-    /// Whether cached reads may be used. `now` is called only if the answer depends on it.
+    /// Whether cached reads may be used. `now` is called only if the result depends on it.
     pub(crate) fn is_held(&self, now: impl FnOnce() -> Moment) -> bool {
         match self.until.load(Ordering::Acquire) {
             PERMANENT => true,
@@ -85,7 +85,7 @@ impl Lease {
         self.until.store(CLOSED, Ordering::Release);
     }
 
-    /// One task renews, so the only concurrent store is [`Self::close`], which must win.
+    /// Only one task renews, so the only concurrent store is that of [`Self::close`], which must win.
     fn set(&self, until: u64) {
         let before = self.until.load(Ordering::Relaxed);
         if before != CLOSED {

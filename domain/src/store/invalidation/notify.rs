@@ -22,7 +22,7 @@ use crate::store::deadline::DATABASE_TIMEOUT;
 const CHANNEL: &str = "latchkey_key_state";
 /// Time without a notification after which the connection is tested.
 const SILENCE: Duration = Duration::from_secs(5);
-/// Longest wait for the answer to that test, and for a notification that this connection requested itself.
+/// Maximum wait for the response to that test, and for a notification that this connection requested itself.
 const PATIENCE: Duration = Duration::from_secs(1);
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
@@ -66,7 +66,7 @@ async fn listen_on_a_new_connection(
         );
     }
     *is_delivered = arrived;
-    // For changes committed before this connection listened.
+    // Polls for changes committed before this connection listened.
     poll.notify_one();
     loop {
         match timeout(SILENCE, listener.try_recv()).await {

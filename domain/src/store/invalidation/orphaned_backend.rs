@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::sqlx::{self, postgres::PgConnection};
 
 /// Terminates the previous backend if it waits for a standby, and returns this connection's own. PIDs are reused, so the start time is
-/// matched too. A role may terminate its own backends; their work was committed but never acknowledged. One statement, to save a round
-/// trip.
+/// compared too. A role may terminate its own backends; the work of this one was committed but never acknowledged. One statement saves a
+/// round trip.
 const TAKE_OVER: &str = "
     WITH ended AS (
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -1,39 +1,39 @@
 //! The poll: one statement with which a replica reads the changes since its last poll and confirms the earlier ones.
 //!
-//! A poll must not miss a transaction that commits late. A sequence number cannot ensure that, because it is drawn when the row is
-//! written, not when it is committed. So each log entry carries its transaction identifier, and a replica remembers the *snapshot* of its
-//! last poll: new is what is visible now and was not visible in that snapshot, in whatever order the transactions began
+//! A poll must not miss a transaction that commits late. A sequence number cannot ensure that, because it is drawn when the row is written,
+//! not when it is committed. So each log entry carries its transaction identifier, and a replica remembers the *snapshot* of its last poll:
+//! an entry is new if it is visible now and was not visible in that snapshot, in whatever order the transactions began
 //! (`pg_visible_in_snapshot`, <https://www.postgresql.org/docs/current/functions-info.html>).
 //!
-//! The same statement updates the replica's own row in `replicas`, for three purposes. It confirms the snapshot up to which every change
-//! is applied, for the barrier (`barrier.rs`). Only the primary with its synchronous standby accepts it, so an isolated former primary
-//! renews no lease. And it detects another state of the database, such as one restored under a running server: the row is then missing
-//! or has gone back.
+//! The same statement updates the replica's own row in `replicas`, for three purposes. It confirms to the barrier (`barrier.rs`) the
+//! snapshot up to which every change is applied. Only the primary with its synchronous standby accepts it, so an isolated former primary
+//! renews no lease. And it detects another state of the database, such as one restored under a running server, because the row is then
+//! missing or older.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sqlx::{self, postgres::PgConnection};
 use uuid::Uuid;
 
-/// Most changes that are applied one by one; for more of them it is cheaper to invalidate everything.
+/// Maximum number of changes that are applied one by one; above it, invalidating everything is cheaper.
 const MOST: usize = 1_000;
 
-/// The identifier is new each time, so that a count written under an earlier one means nothing.
+/// Each registration has a new identifier, so that a number of polls stored under an earlier one has no meaning.
 const REGISTER: &str = "
     WITH gone AS (DELETE FROM replicas WHERE id = $1)
     INSERT INTO replicas (id, beat, since) VALUES ($2, 0, clock_timestamp())";
 
-/// This process has the listener of that place, so the replica that had it before has ended or serves nothing any more. To be run once in
-/// a process: a replica that is just stopping registers again when it is deregistered, and the two must not deregister each other for ever.
+/// This process has the listener of that place, so the replica that had it before has ended or no longer serves. Must run only once in a
+/// process: a replica that is stopping registers again when it is deregistered, and the two must not deregister each other repeatedly.
 const REPLACE_PREDECESSOR: &str = "DELETE FROM replicas WHERE place = $2 AND id <> $1";
 
 const PLACE: &str = "UPDATE replicas SET place = $2 WHERE id = $1";
 
 const DEREGISTER: &str = "DELETE FROM replicas WHERE id = $1";
 
-/// `beat` counts polls whose results were lost too, so that a replica that polls is not taken for a silent one.
+/// `beat` also counts polls whose results were lost, so that a replica that polls is never considered silent.
 ///
-/// The limit is [`MOST`] and one more, to detect that there are more. An entry of a future transaction came with a dump of another cluster
-/// and is ignored.
+/// The limit is [`MOST`] plus one, to detect that there are more. An entry of a future transaction came with a dump of another cluster and
+/// is ignored.
 const POLL: &str = "
     WITH own AS (
         UPDATE replicas SET beat = beat + 1, applied = $3::text::pg_snapshot
@@ -59,17 +59,17 @@ pub(super) struct Cursor {
     pub(super) id: Uuid,
     /// Number of its polls.
     beat: i64,
-    /// Snapshot of the last poll, as PostgreSQL formats it. Every change in it is applied. `None` before the first poll.
+    /// Snapshot of the last poll in PostgreSQL's text form. Every change in it is applied. `None` before the first poll.
     snapshot: Option<String>,
 }
 
 /// The result of a poll.
 pub(super) struct PollResult {
-    /// The position once `changes` are applied.
+    /// The replica's position after `changes` are applied.
     pub(super) cursor: Cursor,
     /// The changes since the last poll.
     pub(super) changes: Changes,
-    /// Time of the database's clock.
+    /// The time of the database's clock.
     pub(super) at: DateTime<Utc>,
 }
 
@@ -80,11 +80,11 @@ pub(super) enum Changes {
     None,
     /// Changes of these keys, groups and tenants.
     Some(Vec<Uuid>),
-    /// More than [`MOST`], or unknown ones.
+    /// More than [`MOST`] changes, or unknown ones.
     All,
 }
 
-/// Registers the replica under `id`, as one that has applied nothing, and removes its registration `before`.
+/// Registers the replica under `id` with no change applied, and removes its registration `before`.
 pub(super) async fn register(
     connection: &mut PgConnection,
     before: Option<Uuid>,
@@ -102,7 +102,7 @@ pub(super) async fn register(
     })
 }
 
-/// Deregisters replicas that served at the same place before. Returns whether there was one.
+/// Deregisters earlier replicas of the same place. Returns whether there was one.
 pub(super) async fn replace_predecessor(
     connection: &mut PgConnection,
     id: Uuid,
@@ -116,7 +116,7 @@ pub(super) async fn replace_predecessor(
     Ok(removed.rows_affected() > 0)
 }
 
-/// Records where the replica serves.
+/// Records the place at which the replica serves.
 pub(super) async fn record_place(
     connection: &mut PgConnection,
     id: Uuid,
@@ -130,13 +130,13 @@ pub(super) async fn record_place(
     Ok(())
 }
 
-/// Deregisters the replica, which must not use its cache any more.
+/// Deregisters the replica, which must no longer use its cache.
 pub(super) async fn deregister(connection: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query(DEREGISTER).bind(id).execute(connection).await?;
     Ok(())
 }
 
-/// Polls for changes after `cursor` and confirms everything up to it. `None` if the replica's row is missing or has gone back.
+/// Polls for changes after `cursor` and confirms all changes up to it. `None` if the replica's row is missing or older.
 pub(super) async fn poll(
     connection: &mut PgConnection,
     cursor: &Cursor,
@@ -154,7 +154,7 @@ pub(super) async fn poll(
         } else if subjects.is_empty() {
             Changes::None
         } else {
-            // An entry without a subject stands for all: a table was truncated.
+            // An entry without a subject stands for everything: a table was truncated.
             let subjects: Option<Vec<_>> = subjects.into_iter().collect();
             subjects.map_or(Changes::All, Changes::Some)
         },
@@ -175,7 +175,7 @@ pub(super) async fn other_replicas(
     sqlx::query_as(OTHERS).bind(id).fetch_all(connection).await
 }
 
-/// Deregisters another replica if it has not polled since. Returns whether it was removed.
+/// Deregisters another replica if it has not polled since its number of polls was read. Returns whether it was removed.
 pub(super) async fn remove_silent(
     connection: &mut PgConnection,
     (id, beat): (Uuid, i64),

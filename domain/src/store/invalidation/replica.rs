@@ -1,7 +1,7 @@
 //! Invalidation on one of several servers of a PostgreSQL database.
 //!
 //! Four times a second, and at once after a notification, the replica polls for changes (`poll.rs`), applies them to its versions, and
-//! renews its lease, counted from before the poll was sent. If polls fail, the lease expires and every check queries the database.
+//! renews its lease, counted from before the poll was sent. If polls fail, the lease expires and every verification queries the database.
 
 use chrono::TimeDelta;
 use sea_orm::sqlx::{
@@ -39,8 +39,8 @@ use crate::{
 
 /// Time between polls without a notification.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// Longest wait for a poll before the connection is replaced. Below the length of a lease: a result that arrives later grants none, and an
-/// earlier one is better than a new connection to a busy database.
+/// Maximum wait for a poll before the connection is replaced. Below the length of a lease, because a later result renews none; close to it,
+/// because waiting for a busy database is better than a new connection.
 const PATIENCE: Duration = Duration::from_millis(800);
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// Time between checks for silent replicas.
@@ -54,7 +54,7 @@ const MOST_SKEW: TimeDelta = TimeDelta::seconds(2);
 /// A replica. When dropped, it stops polling and its lease ends.
 pub(crate) struct Replica {
     shared: Arc<Shared>,
-    /// Contain a password, so `Debug` must not show them.
+    /// The options contain a password, so `Debug` must not show them.
     options: PgConnectOptions,
     tasks: [AbortHandle; 2],
 }
@@ -80,11 +80,11 @@ struct Shared {
     wake: Notify,
     /// Microseconds by which the database's clock is ahead.
     skew: AtomicI64,
-    /// Where it serves; the name outlives the process.
+    /// The place at which it serves. A later process may serve at the same place.
     place: OnceLock<String>,
     /// Whether it has deregistered its predecessor.
     has_replaced_predecessor: AtomicBool,
-    /// The other replicas: the number of polls of each, and the time at which that number was first seen.
+    /// The other replicas: the number of polls of each, and the time at which that number was first read.
     others: Mutex<HashMap<Uuid, (i64, Instant)>>,
 }
 
@@ -123,25 +123,25 @@ impl Replica {
         &self.shared.validity
     }
 
-    /// Polls without waiting for the interval: this process has changed something.
+    /// Polls without waiting for the interval, because this process has changed something.
     pub(crate) fn poll_now(&self) {
         self.shared.wake.notify_one();
     }
 
-    /// Sets where this replica serves: `place` identifies its listener, which no other process can have at the same time.
+    /// Sets the place at which this replica serves: `place` identifies its listener, which no other process can have at the same time.
     pub(crate) fn set_place(&self, place: String) {
         // Set once; a second call changes nothing.
         let _ = self.shared.place.set(place);
         self.shared.wake.notify_one();
     }
 
-    /// How far the database's clock is ahead of this machine's (negative: behind), if they differ by more than [`MOST_SKEW`].
+    /// The lead of the database's clock over this machine's (negative: behind), if it exceeds [`MOST_SKEW`].
     pub(crate) fn skew(&self) -> Option<TimeDelta> {
         let skew = TimeDelta::microseconds(self.shared.skew.load(Ordering::Relaxed));
         (skew.abs() > MOST_SKEW).then_some(skew)
     }
 
-    /// Stops polling, ends the lease for ever, and deregisters, so that no change waits for this replica.
+    /// Stops polling, ends the lease permanently, and deregisters, so that no change waits for this replica.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: changes then wait for this replica for a few seconds.
@@ -213,8 +213,8 @@ impl Shared {
         Ok(connection)
     }
 
-    /// Polls on one connection until it is lost. The next connection may lead to a primary that crashed or to another one, which may lack
-    /// changes that were read here. So each connection registers anew and invalidates the whole cache.
+    /// Polls on one connection until it is lost. The next connection may lead to a primary that restarted after a crash, or to another
+    /// primary, either of which may lack changes that were read here. So each connection registers anew and invalidates the whole cache.
     async fn poll_on(
         &self,
         mut connection: PgConnection,
@@ -240,7 +240,7 @@ impl Shared {
                 Changes::All => self.validity.invalidate_all(),
             }
             cursor = result.cursor;
-            // After the versions: a request that sees this lease sees them too.
+            // Renewed after the versions: a request that reads this lease reads these versions too.
             self.validity.lease.renew(asked);
             if *has_lost_lease {
                 *has_lost_lease = false;
@@ -258,17 +258,17 @@ impl Shared {
                 with_timeout(self.remove_silent_replicas(&mut connection, cursor.id)).await?;
             }
             if has_changes {
-                // The next poll confirms them, and a change may be waiting for that.
+                // The next poll confirms the changes, and a barrier may be waiting for that.
                 continue;
             }
-            // A wake-up that arrives meanwhile is kept.
+            // A wake-up that arrives before this wait is kept.
             let _ = timeout(POLL_INTERVAL, self.wake.notified()).await;
         }
     }
 
     async fn register(&self, connection: &mut PgConnection) -> Result<Cursor, sqlx::Error> {
         let id = random::identifier();
-        // Stored first: a deregistration must also cover a registration whose result was lost.
+        // Stored before the registration: a deregistration must also cover a registration whose result was lost.
         let before = locked(&self.id).replace(id);
         with_timeout(poll::register(connection, before, id)).await
     }
@@ -288,10 +288,10 @@ impl Shared {
         poll::record_place(connection, id, place).await
     }
 
-    /// `ahead` is how far the database's clock was ahead when the result of a poll arrived that was sent at `asked`.
+    /// Records the clock skew. `ahead` is the lead of the database's clock when the result arrived of the poll that was sent at `asked`.
     fn record_skew(&self, ahead: TimeDelta, asked: Moment) {
         let took = TimeDelta::from_std(clock::now().since(asked)).unwrap_or_default();
-        // The database read its clock at some point in between.
+        // The database read its clock at some time in between.
         let skew = ahead + took / 2;
         let before = self.skew.swap(
             skew.num_microseconds().unwrap_or(i64::MAX),
@@ -306,8 +306,8 @@ impl Shared {
         }
     }
 
-    /// Deregisters replicas that stopped polling without deregistering. Their silence is measured on this machine's monotonic clock, so that
-    /// a clock that is set cannot deregister a running replica.
+    /// Deregisters replicas that stopped polling without deregistering. Silence is measured on this machine's monotonic clock, so that
+    /// setting a clock cannot deregister a running replica.
     async fn remove_silent_replicas(
         &self,
         connection: &mut PgConnection,

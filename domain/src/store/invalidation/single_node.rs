@@ -1,5 +1,5 @@
-//! Invalidation on the only server of a SQLite file: it reads the change log after each of its own commits, when a command asks for it,
-//! and once a second.
+//! Invalidation on the only server of a SQLite file: it reads the change log after each of its own commits, on request of a command, and
+//! once a second.
 
 use sea_orm::DatabaseConnection;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct SingleNode {
     validity: Arc<CacheValidity>,
-    /// A connection of its own, so that it never waits for a long list.
+    /// A separate connection, so that it never waits for a long list.
     reader: DatabaseConnection,
     writer: Writer,
     /// The newest entry that was applied. It stays in the log: if it is missing there, the database was replaced.
@@ -29,7 +29,7 @@ pub(crate) struct SingleNode {
 }
 
 impl SingleNode {
-    /// Starts at the end of the log: nothing is cached yet.
+    /// Starts at the end of the log, because nothing is cached yet.
     pub(crate) async fn begin(reader: DatabaseConnection, writer: Writer) -> Result<Self, Error> {
         let mark = change_log::mark(&writer).await?;
         Ok(Self {
@@ -46,8 +46,8 @@ impl SingleNode {
         &self.validity
     }
 
-    /// Applies every change that was committed before the call, by whichever process. When it returns, no later request uses a cached
-    /// read from before. If the log cannot be read, the whole cache is invalidated.
+    /// Applies every change that any process committed before the call. After it returns, no request uses a cached read from before these
+    /// changes. If the log cannot be read, the whole cache is invalidated.
     pub(crate) async fn catch_up(&self) {
         let mut applied = self.applied.lock().await;
         let lost = match with_timeout(change_log::after(&self.reader, *applied)).await {
@@ -74,13 +74,13 @@ impl SingleNode {
             "change log unreadable: cache invalidated, every key is read again"
         );
         self.validity.invalidate_all();
-        // Entries before the mark need no reading: everything is invalidated.
+        // Everything is invalidated, so entries before the mark need not be read.
         if let Ok(mark) = change_log::mark(&self.writer).await {
             *applied = mark;
         }
     }
 
-    /// Number of the newest entry that was applied. Entries before it can be deleted.
+    /// Number of the newest entry that was applied. Earlier entries can be deleted.
     pub(crate) async fn applied(&self) -> i64 {
         self.applied.lock().await.seq
     }

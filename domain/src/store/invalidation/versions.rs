@@ -1,14 +1,15 @@
-//! Versions of cached state: decides whether a cached read is still valid.
+//! Versions of cached state, which determine whether a cached read is still valid.
 //!
 //! A [`Version`] is the value of a counter that every change increments. A reader takes the current version *before* it queries the
-//! database and stores it with the result. A change commits, then gives what it changed a new version, and only then returns. So a read
-//! that began before the new version may have missed the change and is invalid; one that began after it has seen the commit. A load that
-//! overlaps a change needs no special case: its result is invalid when it arrives. Nothing has to be found in a cache and deleted.
+//! database and stores it with the result. A change commits, then gives the changed slots a new version, and only then returns. So a read
+//! that began before the new version may have missed the change and is invalid; one that began after it has read the commit. A load that
+//! overlaps a change needs no special case: its result is invalid when it arrives. No cache has to be searched for entries to delete.
 //!
-//! Versions are indexed by the low bits of identifiers, which are random. Two things that share a slot are invalidated together, which
-//! costs one query of the database. So the number of versions is fixed, whatever the number of keys.
+//! Versions are indexed by the low bits of identifiers, which are random. Objects that share a slot are invalidated together, which costs
+//! one query of the database. So the number of versions is fixed, whatever the number of keys.
 //!
-//! The file compiles against the `sync` module beside it, so a model checker runs the same code (`domain/tests/invalidation_model.rs`).
+//! The file compiles against the `sync` module beside it, so that a model checker can run the same code
+//! (`domain/tests/invalidation_model.rs`).
 
 use super::sync::{AtomicU64, Ordering};
 
@@ -35,12 +36,12 @@ pub(crate) struct Versions {
     current: AtomicU64,
     /// The version of the last change of everything.
     everything: AtomicU64,
-    /// A power of two of them.
+    /// Their number is a power of two.
     slots: Box<[AtomicU64]>,
 }
 
 impl Versions {
-    /// With `2^bits` slots.
+    /// Versions with `2^bits` slots.
     #[must_use]
     pub(crate) fn new(bits: u32) -> Self {
         Self {
@@ -50,12 +51,12 @@ impl Versions {
         }
     }
 
-    /// The current version. To be read before the database is queried.
+    /// The current version. Must be read before the database is queried.
     pub(crate) fn current(&self) -> Version {
         Version(self.current.load(Ordering::Acquire))
     }
 
-    /// Invalidates what was read of these slots before. To be called after the commit and before the change is acknowledged.
+    /// Invalidates earlier reads of these slots. Must be called after the commit and before the change returns.
     pub(crate) fn invalidate(&self, slots: impl IntoIterator<Item = Slot>) {
         let version = self.next();
         for slot in slots {
@@ -63,7 +64,7 @@ impl Versions {
         }
     }
 
-    /// Invalidates everything that was read before.
+    /// Invalidates all earlier reads.
     pub(crate) fn invalidate_all(&self) {
         let version = self.next();
         self.everything.fetch_max(version, Ordering::AcqRel);

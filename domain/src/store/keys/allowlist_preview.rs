@@ -1,4 +1,4 @@
-//! What another allowlist would refuse, by the addresses that used the key in the last days.
+//! A preview of a changed allowlist: the addresses of the last days that it would refuse.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::DatabaseConnection;
@@ -23,7 +23,7 @@ use crate::{
 };
 
 impl Keys<'_> {
-    /// Which of the addresses that used a key in the last [`ADDRESS_DAYS`] days `allowlist` would refuse. Exact on what is stored.
+    /// The addresses that used a key in the last [`ADDRESS_DAYS`] days and that `allowlist` would refuse. Exact for the stored addresses.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's; [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -66,7 +66,7 @@ impl Keys<'_> {
                 refused.push(PreviewedAddress { ip, last_date });
             }
         }
-        // Stable: the addresses of one day stay in their order.
+        // The sort is stable: the addresses of one day stay in their order.
         refused.sort_by_key(|address| Reverse(address.last_date));
         Ok(AllowlistPreview {
             first_day,

@@ -1,8 +1,8 @@
-//! The archive: of a tenant's revoked keys, only the newest are listed and searched. Revoked keys do not count toward the limit, so they
-//! would make its lists ever slower otherwise.
+//! The archive of revoked keys: only a tenant's newest revoked keys are listed and searched. Revoked keys do not count toward the key
+//! limit, so without the archive their number, and with it the time of each list, would grow without bound.
 //!
-//! A key in the archive is as refused as it was, by the same code; its audit events stay; and no key can get its secret. Nothing leads
-//! back: a revoked key never works again.
+//! An archived key is refused with the same code as before, its audit events stay, and its secret is never issued again. Keys are never
+//! moved back, because a revocation is permanent.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -25,13 +25,13 @@ use crate::{
     },
 };
 
-/// Keys moved in one transaction: few, so that a change does not wait long.
+/// Keys moved in one transaction: few, so that concurrent changes do not wait long.
 const AT_ONCE: u64 = 200;
 
 /// Tenants handled in one call.
 const TENANTS_AT_ONCE: u64 = 20;
 
-/// A key in the archive.
+/// An archived key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ArchivedKey {
     pub(crate) id: KeyId,
@@ -39,8 +39,9 @@ pub(crate) struct ArchivedKey {
 }
 
 impl Store {
-    /// Moves revoked keys to the archive until each tenant keeps the `kept` that were revoked last. Moves a bounded number of keys; to be
-    /// called again while it returns true. A key that an idempotent request refers to stays for as long as a repeat is possible.
+    /// Moves revoked keys to the archive until each tenant has at most `kept` of them, the most recently revoked ones. Moves a bounded
+    /// number of keys; the caller repeats the call while it returns true. A key that an idempotent request refers to is not moved while a
+    /// repeat of that request is recognised.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -55,10 +56,10 @@ impl Store {
         Ok(moved > 0)
     }
 
-    /// The tenants with more than `kept` revoked keys, with the surplus.
+    /// The tenants with more than `kept` revoked keys, with the number of keys above `kept`.
     async fn tenants_with_surplus(&self, kept: u32) -> Result<Vec<(TenantId, u64)>, Error> {
         use api_key_count::{Column, Entity};
-        // PostgreSQL would answer with a number of another type than it adds up.
+        // Without the cast, PostgreSQL returns the sum in another type than that of the summands.
         let revoked = || Expr::from(Func::sum(Expr::col(Column::Keys))).cast_as("bigint");
         let lists = self.database().lists(None).await?;
         let tenants = Entity::find()
@@ -78,7 +79,7 @@ impl Store {
             .collect())
     }
 
-    /// Those of the tenant's revoked keys that were revoked first, of `surplus` at most, that may go.
+    /// The tenant's keys that were revoked first, at most `surplus`, without keys of remembered idempotent requests.
     async fn longest_revoked(
         &self,
         tenant: TenantId,
@@ -114,7 +115,7 @@ impl Store {
         Ok(moved.await?.value)
     }
 
-    /// The key in the archive whose secret has this digest.
+    /// The archived key whose secret has this digest.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -137,7 +138,7 @@ impl Store {
     }
 }
 
-/// Moves those of the keys that exist, are revoked, and are not locked by another transaction.
+/// Moves the keys among `ids` that are revoked and not locked by another transaction. Returns their number.
 async fn move_rows(
     transaction: &DatabaseTransaction,
     ids: &[Uuid],

@@ -1,9 +1,9 @@
-//! Bulk inserts: each statement costs a round trip to another thread on SQLite and over the network on PostgreSQL.
+//! Bulk inserts: each statement costs a round trip, to another thread on SQLite and over the network on PostgreSQL.
 
 use sea_orm::DbBackend;
 use std::iter;
 
-/// `($1::uuid, $2::text), ($3::uuid, $4::text), …`: the rows of a `VALUES` list with a placeholder for each of `types`. Only PostgreSQL
+/// The rows of a `VALUES` list, `($1::uuid, $2::text), ($3::uuid, $4::text), …`, with a placeholder for each of `types`. Only PostgreSQL
 /// needs the casts.
 pub(super) fn placeholders(backend: DbBackend, types: &[&str], rows: usize) -> String {
     let mut text = String::new();
@@ -27,7 +27,7 @@ pub(super) fn placeholders(backend: DbBackend, types: &[&str], rows: usize) -> S
     text
 }
 
-/// Splits into chunks whose lengths are powers of two, longest first: few chunks, and few different statements to keep prepared.
+/// Splits into chunks whose lengths are powers of two, longest first, so that there are few chunks and few distinct prepared statements.
 pub(super) fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     iter::from_fn(move || {
         let length = 1_usize << rest.len().checked_ilog2()?;

@@ -1,5 +1,5 @@
-//! From a secret to its key: the one query of the check on every request. It is the only one that looks over all tenants, because
-//! the secret is what names the tenant.
+//! Finds a key by its secret: the query of every verification. It is the only query across tenants, because the secret determines the
+//! tenant.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -20,18 +20,18 @@ use crate::{
     tenant::TenantRef,
 };
 
-/// A key that there is, with what decides about it.
+/// A stored key with the data that decides its verdicts.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownKey {
-    /// The key.
+    /// The key with its group.
     pub(crate) key: ApiKey,
-    /// Its tenant.
+    /// The tenant.
     pub(crate) tenant: TenantRef,
-    /// What decides about its requests.
+    /// The data that decides the verdict on a request.
     pub(crate) grant: Grant,
 }
 
-/// The columns of [`with_tenant`].
+/// The columns that [`with_tenant`] selects.
 #[derive(FromQueryResult)]
 pub(super) struct KnownRow {
     #[sea_orm(nested)]
@@ -47,7 +47,7 @@ impl Store {
     /// The key whose current secret has this digest.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; [`Error::Internal`] for a damaged row, which lets nobody in.
+    /// [`Error::Unavailable`]; [`Error::Internal`] for a damaged row, so that the request is not accepted.
     pub(crate) async fn find_by_digest(
         &self,
         digest: &Digest,
@@ -65,7 +65,7 @@ impl Store {
     }
 }
 
-/// `keys` with the columns of [`KnownRow`].
+/// Selects the columns of [`KnownRow`] from `keys`.
 pub(super) fn with_tenant(keys: Select<api_key::Entity>) -> Select<api_key::Entity> {
     let of_tenant = api_key::Entity::belongs_to(tenant::Entity)
         .from(api_key::Column::TenantId)

@@ -1,5 +1,5 @@
-//! How many keys there are. The database counts them as they change (`migration/m0002_lists_and_repeats.rs`), so that nobody has to
-//! pass over very many of them for a number.
+//! Numbers of keys. Triggers count them on each change (`migration/m0002_lists_and_repeats.rs`), so that a number is read without a scan of
+//! all keys.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -31,7 +31,7 @@ use crate::{
     tenant::KeyQuota,
 };
 
-/// `matching` is the number of keys that a search finds, where it is known.
+/// The counts for `query`. `matching` is the number of keys that a search finds, if it is known already.
 pub(super) async fn summary(
     keys: &Keys<'_>,
     query: &KeyQuery,
@@ -69,7 +69,7 @@ pub(super) async fn summary(
         .await
 }
 
-/// How much of its key limit the tenant uses.
+/// The tenant's key quota: used and permitted number of keys.
 pub(super) async fn quota(
     keys: &Keys<'_>,
     tenant: &tenant::Model,
@@ -95,7 +95,7 @@ fn quota_of(tenant: &tenant::Model, active: u64) -> Result<KeyQuota, Error> {
 /// The keys of a tenant by status and expiration state.
 struct Counts {
     dated: Vec<(KeyStatus, ExpirationState, u64)>,
-    /// Those of them that never expire.
+    /// The subset of these keys that never expires.
     never: Vec<(KeyStatus, u64)>,
 }
 
@@ -153,7 +153,7 @@ impl Counts {
         Ok(counts)
     }
 
-    /// [`Self::of`], of that lifetime only.
+    /// Like [`Self::of`], restricted to keys of `lifetime`; `None` is any.
     fn of_lifetime(
         &self,
         status: Option<KeyStatus>,
@@ -171,7 +171,7 @@ impl Counts {
         }
     }
 
-    /// How many have that status and that state; `None` is any.
+    /// The number of keys with this status and state; `None` is any.
     fn of(&self, status: Option<KeyStatus>, state: Option<ExpirationState>) -> u64 {
         self.dated
             .iter()
@@ -182,7 +182,7 @@ impl Counts {
     }
 }
 
-/// How many keys a filter by the last use leaves: the keys in two ranges of one index.
+/// The number of keys that match a filter by the last use, read from two ranges of one index.
 async fn unused_count(
     keys: &Keys<'_>,
     filter: &Filter,
@@ -216,7 +216,7 @@ fn rows(keys: &Keys<'_>) -> Select<Entity> {
     Entity::find().filter(Column::TenantId.eq(keys.scope.tenant_id().as_uuid()))
 }
 
-/// PostgreSQL would answer with a number of another type than it adds up.
+/// The sum of `numbers`, zero for no rows. Without the cast, PostgreSQL returns it in another type than that of the summands.
 fn sum(numbers: impl Into<Expr>) -> Expr {
     Expr::from(Func::coalesce([Func::sum(numbers).into(), Expr::val(0)])).cast_as("bigint")
 }
@@ -225,7 +225,7 @@ pub(super) fn number(count: i64) -> Result<u64, Error> {
     u64::try_from(count).map_err(|_| damaged("number of keys"))
 }
 
-/// Nothing but reading them tells how many keys contain a text.
+/// Counts the keys that match a search, by reading every key.
 fn search_count(
     keys: &Keys<'_>,
     filter: &Filter,

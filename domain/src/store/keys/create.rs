@@ -1,4 +1,4 @@
-//! Making a key.
+//! Creation of keys.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -23,7 +23,7 @@ use crate::{
 };
 
 impl Keys<'_> {
-    /// Makes a key. Only this result carries its secret.
+    /// Creates a key. Only this result contains its secret.
     ///
     /// # Errors
     /// [`Error::KeyLimitReached`]; [`Error::Invalid`] for a group that is not one of the tenant's groups for keys and for a date that is
@@ -57,10 +57,10 @@ impl Keys<'_> {
     }
 }
 
-/// Locks the tenant's row, so that of two creates at once the second counts what the first made. SQLite writes one at a time anyway.
+/// Locks the tenant's row, so that the second of two concurrent creations counts the key of the first. SQLite has only one writer.
 async fn check_limit(keys: &Keys<'_>, transaction: &DatabaseTransaction) -> Result<(), Error> {
     let tenant = tenant::Entity::find_by_id(keys.scope.tenant_id().as_uuid())
-        // Not the stronger lock: that one would make every insert which refers to the tenant wait as well.
+        // The stronger lock would block every insert of a row that refers to the tenant.
         .lock(LockType::NoKeyUpdate)
         .one(transaction)
         .await?
@@ -72,7 +72,7 @@ async fn check_limit(keys: &Keys<'_>, transaction: &DatabaseTransaction) -> Resu
     Ok(())
 }
 
-/// Checks what only the database can tell (the group) and what may have changed since the form was validated (the day).
+/// Checks the group, which only the database contains, and the date, which may have passed since the form was validated.
 async fn check_fields(
     keys: &Keys<'_>,
     transaction: &DatabaseTransaction,

@@ -1,4 +1,4 @@
-//! Where a page of keys begins or ends: the sorted value and the identifier of the key beside it.
+//! Cursors of the list of keys: the sorted value and the identifier of the key beside which a page begins or ends.
 
 use chrono::{DateTime, NaiveDate};
 use sea_orm::Value;
@@ -12,23 +12,23 @@ use crate::{
     store::cursor,
 };
 
-/// What a cursor says.
+/// The content of a cursor.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
-    /// The order that it belongs to, as the parameter `sort` says it.
+    /// The order of the list, in the form of the parameter `sort`.
     sort: String,
-    /// Which side of the key.
+    /// The side of the key on which the page lies.
     side: Side,
-    /// The key's value; `None` where it was empty.
+    /// The key's value in the sorted column; `None` if it has none.
     value: Option<String>,
-    /// The key.
+    /// The key's identifier.
     id: Uuid,
-    /// The position in the list of the key that comes right after the place.
+    /// The position in the list, from 1, of the first key after the place.
     next: u64,
 }
 
-/// On which side of a key a page lies, in the order of the list.
+/// The side of a key on which a page lies, in the order of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Side {
@@ -38,21 +38,21 @@ pub(super) enum Side {
     Before,
 }
 
-/// A place in a sorted list, and the page beside it.
+/// A place in a sorted list, and the side of it on which a page lies.
 pub(super) struct Place {
     /// The key at the place.
     pub(super) position: Position,
-    /// On which side of it the page lies.
+    /// The side of it on which the page lies.
     pub(super) side: Side,
     /// The position in the list, from 1, of the first key after the place.
     pub(super) next: u64,
 }
 
-/// A key by what sorts it.
+/// The position of a key in a sorted list.
 pub(super) struct Position {
-    /// Its value; `None` among the keys without one.
+    /// The key's value in the sorted column; `None` if it has none.
     pub(super) value: Option<Value>,
-    /// Its identifier.
+    /// The key's identifier.
     pub(super) id: Uuid,
 }
 
@@ -68,7 +68,7 @@ pub(super) fn beside(key: &KeyRow, side: Side, next: u64, sort: KeySort) -> Resu
     cursor::write(&content)
 }
 
-/// The place that `cursor` names in a list sorted by `sort`.
+/// Decodes `cursor` for a list sorted by `sort`.
 ///
 /// # Errors
 /// [`Error::InvalidCursor`].
@@ -95,7 +95,7 @@ fn place(content: Content, sort: KeySort) -> Option<Place> {
     })
 }
 
-/// Whether there are keys without a value in this column.
+/// Whether keys can lack a value in this column.
 const fn can_be_empty(column: KeySortColumn) -> bool {
     matches!(column, KeySortColumn::ExpiresOn | KeySortColumn::LastUsedAt)
 }
@@ -115,7 +115,7 @@ fn value_of(row: &KeyRow, column: KeySortColumn) -> Option<String> {
 
 fn read_value(text: &str, column: KeySortColumn) -> Option<Value> {
     match column {
-        // PostgreSQL's text cannot hold a NUL, so that no name has one.
+        // PostgreSQL's text cannot contain a NUL, so no name does.
         KeySortColumn::Name | KeySortColumn::AuthorizationGroup => {
             (!text.contains('\0')).then(|| text.into())
         }

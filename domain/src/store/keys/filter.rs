@@ -1,4 +1,4 @@
-//! Which keys a list shows: status, expiration, lifetime, last use, search.
+//! Filters of the list of keys: status, expiration, lifetime, last use, search.
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use sea_orm::{
@@ -18,29 +18,29 @@ use crate::{
     text,
 };
 
-/// What a query filters by, on the day of the reading.
+/// The filters of a query on the day of the request.
 pub(super) struct Filter {
     pub(super) status: Option<KeyStatus>,
     pub(super) expiration: Option<ExpirationState>,
     pub(super) lifetime: Option<KeyLifetime>,
-    /// Keys that were used at or after this time are left out.
+    /// Excludes keys that were used at or after this time.
     pub(super) unused_since: Option<DateTime<Utc>>,
     pub(super) search: Search,
     pub(super) calendar: Calendar,
     backend: DbBackend,
 }
 
-/// What is searched for.
+/// The search of a query.
 pub(super) enum Search {
-    /// Nothing, which every key matches.
+    /// No search: every key matches.
     Everything,
-    /// What no key can match.
+    /// A search that no key can match.
     Nothing,
-    /// Keys whose name or description contains this text, which is lower-cased, or whose hint ends in it.
+    /// Matches keys whose name or description contains this text, or whose hint ends in it. The text is in lower case.
     Text(String),
 }
 
-/// The days between which the expiration states lie.
+/// The dates that separate the expiration states.
 #[derive(Clone, Copy)]
 pub(super) struct Calendar {
     today: NaiveDate,
@@ -70,13 +70,13 @@ impl Filter {
         })
     }
 
-    /// The conditions on a key. Without that on its date where `but_date` says so.
+    /// The conditions on a key. With `but_date`, without the condition on the expiration date.
     pub(super) fn condition(&self, but_date: bool) -> Condition {
         self.condition_but_use(but_date)
             .add_option(self.unused_since.map(|time| opaque(unused_since(time))))
     }
 
-    /// [`Self::condition`] without that on the last use.
+    /// [`Self::condition`] without the condition on the last use.
     pub(super) fn condition_but_use(&self, but_date: bool) -> Condition {
         let by_date = self
             .expiration
@@ -93,25 +93,25 @@ impl Filter {
     }
 }
 
-/// The same condition, in words by which SQLite finds no index. It would take one over the dates, even to sort most of the keys
-/// afterwards, because it does not know how many a condition leaves. PostgreSQL knows, and reads the condition as it was.
+/// The same condition in a form for which SQLite uses no index. SQLite lacks the statistics for the selectivity of a condition, so it would
+/// choose an index over the dates even if it then had to sort most of the keys. PostgreSQL has statistics and simplifies the expression.
 pub(super) fn opaque(condition: impl Into<Expr>) -> Expr {
     condition.into().eq(Expr::Constant(true.into()))
 }
 
-/// The key was not used since `time`; if it never was, it is older.
+/// The key was not used since `time`; a key without a use was created before `time`.
 fn unused_since(time: DateTime<Utc>) -> Condition {
     Condition::any()
         .add(used_before(time))
         .add(never_used_since(time))
 }
 
-/// The key was used, and not since `time`.
+/// The key has a last use, and it is before `time`.
 pub(super) fn used_before(time: DateTime<Utc>) -> Condition {
     Condition::all().add(Column::LastUsedAt.lt(time))
 }
 
-/// The key was never used, and made before `time`.
+/// The key has no use and was created before `time`.
 pub(super) fn never_used_since(time: DateTime<Utc>) -> Condition {
     Condition::all()
         .add(Column::LastUsedAt.is_null())
@@ -128,7 +128,7 @@ pub(super) fn has_status(status: KeyStatus) -> Expr {
 impl Calendar {
     pub(super) fn new(now: DateTime<Utc>, soon_days: u32) -> Self {
         let today = today(now);
-        // SQLite keeps dates as text, which sorts up to the year 9999; no key has a later one.
+        // SQLite stores dates as text, which sorts correctly up to the year 9999; no key has a later date.
         let last_day = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(NaiveDate::MAX);
         let last_soon = today
             .checked_add_days(Days::new(soon_days.into()))
@@ -136,7 +136,7 @@ impl Calendar {
         Self { today, last_soon }
     }
 
-    /// [`ExpirationState::on`] as a comparison of the dates in `column`.
+    /// [`ExpirationState::on`] as a condition on the dates in `column`.
     pub(super) fn stands_at(self, state: ExpirationState, column: impl ColumnTrait) -> Condition {
         match state {
             ExpirationState::Expired => Condition::all().add(column.lt(self.today)),
@@ -149,7 +149,7 @@ impl Calendar {
         }
     }
 
-    /// The same among the keys that have a date.
+    /// [`Self::stands_at`] for keys with an expiration date.
     pub(super) fn dated_stands_at(self, state: ExpirationState) -> Condition {
         match state {
             ExpirationState::Valid => Condition::all().add(self.later_than_soon(Column::ExpiresOn)),
@@ -163,13 +163,13 @@ impl Calendar {
 }
 
 impl Search {
-    /// So many characters a hint ends in.
+    /// Number of characters of the secret at the end of a hint.
     const HINT_LENGTH: usize = 4;
 
-    /// Takes `q` literally, whatever the case.
+    /// Searches for `q` literally and without regard to case.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where it is too long.
+    /// [`Error::Invalid`] if `q` is too long.
     fn new(q: &str) -> Result<Self, Error> {
         if text::length(q) > KeyQuery::MAX_SEARCH {
             let message = format!("Must be at most {} characters", KeyQuery::MAX_SEARCH);
@@ -179,7 +179,7 @@ impl Search {
         Ok(if q.is_empty() {
             Self::Everything
         } else if q.contains('\0') {
-            // PostgreSQL's text cannot hold a NUL, so that nothing contains one.
+            // PostgreSQL's text cannot contain a NUL, so no key matches.
             Self::Nothing
         } else {
             Self::Text(q)
@@ -203,7 +203,7 @@ impl Search {
     }
 }
 
-/// Not `LIKE`, which SQLite matches character by character, in a time that is the product of both lengths. These compare memory.
+/// Avoids `LIKE`, whose time on SQLite grows with the product of both lengths. These functions compare memory.
 fn contains(column: Column, text: &str, backend: DbBackend) -> Expr {
     let function = match backend {
         DbBackend::Sqlite => "instr",
@@ -212,7 +212,7 @@ fn contains(column: Column, text: &str, backend: DbBackend) -> Expr {
     Expr::from(Func::cust(function).args([Expr::col(column), Expr::val(text)])).gt(0)
 }
 
-/// The last four characters of a hint, which are ASCII, lower-cased: by PostgreSQL in no particular language.
+/// The last four characters of a hint in lower case. They are ASCII, so PostgreSQL lower-cases them with the collation `C`.
 fn hint_end(backend: DbBackend) -> Expr {
     Expr::cust(match backend {
         DbBackend::Sqlite => "lower(substr(hint, -4))",

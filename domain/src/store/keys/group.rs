@@ -1,4 +1,4 @@
-//! The groups that a key may have.
+//! The groups that a key can have.
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// The chosen group, if it is one of the tenant's of type `tenant_api_key`; otherwise the error of the field.
+/// The chosen group, if it is a group of the tenant of type `tenant_api_key`; otherwise the error of the field.
 pub(super) async fn group_for_keys(
     keys: &Keys<'_>,
     connection: &impl ConnectionTrait,
@@ -23,7 +23,7 @@ pub(super) async fn group_for_keys(
     let name = name_of(keys, id)
         .filter(Column::Kind.eq(GroupType::TenantApiKey.as_str()))
         .filter(Column::DeletedAt.is_null())
-        // Until the key has the group, the group cannot be deleted.
+        // Prevents the deletion of the group before the key refers to it.
         .lock_shared()
         .into_tuple()
         .one(connection)

@@ -1,4 +1,4 @@
-//! What a key's page and the list show of its use: a bounded number of rows, each found by the primary key of its table.
+//! Usage on the page of a key and in the list: bounded numbers of rows, each found by the primary key of its table.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use sea_orm::{
@@ -31,12 +31,12 @@ use crate::{
     },
 };
 
-/// How many events a key's page shows.
+/// Number of audit events on the page of a key.
 const HISTORY: u32 = 10;
 
 impl Keys<'_> {
-    /// How a key was used in the last `days` days, today (UTC) among them, and from which addresses in the last [`ADDRESS_DAYS`].
-    /// `days` out of 1 to [`MAX_DAYS`] is brought to the nearest bound.
+    /// The usage of a key in the last `days` days, today (UTC) included, and its addresses in the last [`ADDRESS_DAYS`] days. `days` is
+    /// clamped to 1 to [`MAX_DAYS`].
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's; [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -60,8 +60,8 @@ impl Keys<'_> {
             .await
     }
 
-    /// Why requests with a key were refused in the last [`ADDRESS_DAYS`] days, the most frequent reason first, with the addresses that
-    /// they came from.
+    /// The reasons for which requests with a key were refused in the last [`ADDRESS_DAYS`] days, most frequent first, with the addresses of
+    /// the requests.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's; [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -84,8 +84,8 @@ impl Keys<'_> {
         reasons(counts, rows)
     }
 
-    /// The accepted requests of each of these keys on each of the last [`SPARKLINE_DAYS`] days, for a page of the list: one statement
-    /// for all of them. Further keys than a page shows, [`page::DEFAULT_LIMIT`], and other tenants' keys are left out.
+    /// The number of accepted requests of each of these keys on each of the last [`SPARKLINE_DAYS`] days, in one statement. Keys beyond one
+    /// page, [`page::DEFAULT_LIMIT`], and keys of other tenants are left out.
     ///
     /// # Errors
     /// [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -156,7 +156,7 @@ impl Keys<'_> {
     }
 }
 
-/// The keys of one page.
+/// The first keys of `ids`, at most one page of them.
 fn shown(ids: &[KeyId]) -> &[KeyId] {
     ids.get(..page::DEFAULT_LIMIT as usize).unwrap_or(ids)
 }
@@ -167,13 +167,13 @@ pub(super) fn first_day(today: NaiveDate, days: u32) -> NaiveDate {
     today.checked_sub_days(before).unwrap_or(NaiveDate::MIN)
 }
 
-/// The last `days` days, the oldest first.
+/// The last `days` days, oldest first.
 fn period(today: NaiveDate, days: u32) -> Vec<NaiveDate> {
     let first = first_day(today, days);
     first.iter_days().take(days as usize).collect()
 }
 
-/// PostgreSQL would answer with a number of another type than it adds up.
+/// Without the cast, PostgreSQL returns the sum in another type than that of the summands.
 fn sum() -> Expr {
     Func::cast_as(Func::sum(Expr::col(address_use::Column::Count)), "bigint").into()
 }
@@ -230,7 +230,7 @@ async fn read_days(
             (date, day)
         })
         .collect();
-    // The clock of another replica may be ahead: what it counted tomorrow is shown tomorrow.
+    // Another replica's clock may be ahead: uses that it counted for tomorrow are shown tomorrow.
     for (date, count) in accepted {
         if let Some(day) = days.get_mut(&date) {
             day.accepted = read(count)?;
@@ -244,7 +244,7 @@ async fn read_days(
     Ok(days.into_values().collect())
 }
 
-/// What was counted of one address.
+/// The counters of one address.
 #[derive(Default)]
 struct Counted {
     accepted: u64,
@@ -336,12 +336,12 @@ fn reasons(
             }
         })
         .collect();
-    // Stable: equals stay in the order of their codes.
+    // The sort is stable: reasons with equal counts stay in the order of their codes.
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
     Ok(reasons)
 }
 
-/// The addresses in the order in which they are shown, further ones as one.
+/// The addresses in display order, those beyond [`MAX_ADDRESSES`] summed as one.
 fn most_refused(mut addresses: HashMap<String, RefusedAddress>) -> Vec<RefusedAddress> {
     let others = addresses.remove(OTHER);
     let mut listed: Vec<_> = addresses.into_values().collect();

@@ -1,4 +1,4 @@
-//! Recording when keys were last used. It is not an administrator's change: no audit event, no new version, same `updated_at`.
+//! Records the last use of keys. A use is not an administrator's change: it adds no audit event and keeps version and `updated_at`.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
@@ -11,11 +11,11 @@ use crate::{
 };
 
 impl Store {
-    /// Records these uses; on SQLite all or none. A use older than the recorded one changes nothing. `uses` must be sorted by identifier:
+    /// Records these uses; on SQLite all or none. A use older than the recorded one is ignored. `uses` must be sorted by identifier,
     /// otherwise two replicas could deadlock.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: nothing, a part or everything was written. Writing it again is safe.
+    /// [`Error::Unavailable`]: none, some or all uses were written. Repeating the call is safe.
     pub(crate) async fn write_last_used(&self, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
         let database = self.database();
         match database.backend() {
@@ -25,7 +25,7 @@ impl Store {
     }
 }
 
-/// One transaction, so that SQLite waits for the disk once.
+/// Uses one transaction, so that SQLite waits for the disk once.
 async fn in_one_transaction(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
     let written = database.write(Write::Plain, async |transaction| {
         for piece in pieces(uses) {
@@ -37,7 +37,7 @@ async fn in_one_transaction(database: &Database, uses: &[(KeyId, LastUse)]) -> R
     written.await.map(drop)
 }
 
-/// One transaction per chunk: over a network a long one would delay the revocation of its keys.
+/// Uses one transaction for each chunk: a long transaction over a network would delay the revocation of its keys.
 async fn one_by_one(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
     for piece in pieces(uses) {
         let statement = write(DbBackend::Postgres, piece);
@@ -48,7 +48,7 @@ async fn one_by_one(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<()
     Ok(())
 }
 
-/// On PostgreSQL, locks the rows in order first: an `UPDATE` alone guarantees no order.
+/// On PostgreSQL, locks the rows in order first, because an `UPDATE` alone guarantees no order.
 fn write(backend: DbBackend, uses: &[(KeyId, LastUse)]) -> Statement {
     const TYPES: [&str; 3] = ["uuid", "timestamptz", "text"];
     let rows = placeholders(backend, &TYPES, uses.len());

@@ -1,7 +1,7 @@
 //! One page of a tenant's keys: filtered, searched, sorted.
 //!
-//! Pages are cut by value and identifier (keyset), not by counting rows, so that a key which is made or revoked meanwhile moves no
-//! other one out of a page, and the last page is as quick as the first.
+//! Pages are cut by value and identifier (keyset pagination), not by row numbers. A key that is created or revoked meanwhile moves no other
+//! key to another page, and the last page is as fast as the first.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult};
@@ -20,7 +20,7 @@ use crate::{
     store::connection::lists::ListConnection,
 };
 
-/// The page of `lists` that `query` asks for, and, for a search, how many keys it finds where any were read.
+/// The page that `query` selects and, for a search, the number of matching keys if it was counted.
 pub(super) async fn list(
     keys: &Keys<'_>,
     query: &KeyQuery,
@@ -58,7 +58,7 @@ pub(super) async fn list(
         .await?;
     let soon_days = keys.soon_days();
     let rows = page.rows;
-    // A page of the longest allowlists is some milliseconds of work: not for the async threads.
+    // Parsing a page of the longest allowlists takes some milliseconds, too long for the async threads.
     let items = tokio::task::spawn_blocking(move || {
         rows.into_iter()
             .map(|row| row.into_key(now, soon_days))
@@ -75,7 +75,7 @@ pub(super) async fn list(
     Ok((key_page, page.matching))
 }
 
-/// A list, whichever page of it.
+/// A filtered and sorted list of keys.
 struct List<'a> {
     keys: &'a Keys<'a>,
     filter: Filter,
@@ -83,7 +83,7 @@ struct List<'a> {
     limit: u32,
 }
 
-/// [`KeyPage`] with the rows as they were read.
+/// A [`KeyPage`] whose rows are not converted to keys yet.
 struct RowPage {
     rows: Vec<KeyRow>,
     next_cursor: Option<String>,
@@ -92,17 +92,17 @@ struct RowPage {
     matching: Option<u64>,
 }
 
-/// What is read of the list beside a position.
+/// The rows on one side of a position.
 struct Stretch {
-    /// Nearest first.
+    /// Nearest to the position first.
     rows: Vec<KeyRow>,
-    /// Whether there are more than the page holds.
+    /// Whether the list continues beyond the page.
     more: bool,
-    /// How many keys a search finds, where it read any.
+    /// The number of keys that a search matches, if it was counted.
     matching: Option<u64>,
 }
 
-/// The columns of [`order::search`].
+/// The columns that [`order::search`] selects.
 #[derive(FromQueryResult)]
 struct FoundRow {
     #[sea_orm(nested)]
@@ -111,7 +111,7 @@ struct FoundRow {
 }
 
 impl List<'_> {
-    /// The page that begins after `position`, or with the list; its first key is the one at position `first`.
+    /// The page that begins after `position`, or at the start of the list without one. `first` is the position of its first key.
     async fn page_after(
         &self,
         position: Option<&Position>,
@@ -140,7 +140,7 @@ impl List<'_> {
         })
     }
 
-    /// The page that ends before `position`; the key after it is the one at position `next`.
+    /// The page that ends before `position`. `next` is the position of the first key after it.
     async fn page_before(
         &self,
         position: &Position,
@@ -153,7 +153,7 @@ impl List<'_> {
             matching,
         } = self.read(Side::Before, Some(position), connection).await?;
         let limit = u64::from(self.limit);
-        // Keys were added before or taken away: so that the list's beginning is reached, and counted as such, it is read from there.
+        // Keys were added or removed before this page: reading from the start of the list returns a full first page with correct positions.
         if rows.is_empty() || (more && next <= limit + 1) {
             return Box::pin(self.page_after(None, 1, connection)).await;
         }
@@ -221,7 +221,7 @@ impl List<'_> {
         })
     }
 
-    /// One row more than the page holds, where there are so many: it tells whether there is another page.
+    /// Reads one row more than the page holds, if it exists, to detect a further page.
     async fn read_stretches(
         &self,
         side: Side,
@@ -231,7 +231,7 @@ impl List<'_> {
         let limit = self.limit as usize;
         let mut rows = Vec::new();
         for stretch in order::stretches(self.sort, &self.filter, side) {
-            // Stretches before the one with the position are behind us.
+            // Skips stretches that lie before the position.
             if position.is_some_and(|position| !stretch.has(position)) {
                 continue;
             }

@@ -1,6 +1,6 @@
-//! A tenant with 100,000 keys: every page out of an index, and quickly.
+//! A tenant with 100,000 keys: every page is read from an index, within a time limit.
 //!
-//! In here and not among the tests of the store, because it asks the databases how they would answer the list's own queries.
+//! These are unit tests because they pass the list's private statements to the databases.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryTrait, Statement};
 use serde_json::Value;
@@ -25,17 +25,17 @@ use crate::{
 
 const KEYS: u32 = 100_000;
 
-/// How the keys lie in the list.
+/// The distribution of the keys over the list.
 #[derive(Clone, Copy, Debug)]
 enum Distribution {
-    /// A fifth is revoked, a third never expires, the others expire within half a year or have; all mixed.
+    /// One fifth is revoked, one third never expires, the others expired or expire within half a year; all mixed.
     Mixed,
-    /// What filters ask for comes last: the oldest fifth is revoked, nothing expires soon, a thousand in the middle are expired.
+    /// Filtered keys are far from the start: the oldest fifth is revoked, none expires soon, and a thousand in the middle are expired.
     FarAway,
 }
 
-/// What of key number `n`, from 1, differs between the distributions: the condition of being revoked, and its last day as so many
-/// days after the fixture's date.
+/// SQL for key number `n`, from 1, by distribution: the condition for a revoked key, and the expiration date in days from the fixture's
+/// date.
 const fn shape(distribution: Distribution) -> (&'static str, &'static str) {
     match distribution {
         Distribution::Mixed => (
@@ -49,7 +49,8 @@ const fn shape(distribution: Distribution) -> (&'static str, &'static str) {
     }
 }
 
-/// Keys in twelve groups with identifiers in the order of their making, made one a second, three of four used. Where they are mixed, so are names and uses.
+/// Inserts keys in twelve groups. Identifiers ascend with the creation time, one key a second; three of four keys have a last use. In the
+/// mixed distribution, names and last uses are shuffled.
 async fn insert_keys(
     fixture: &TestStore,
     scope: &TenantScope,
@@ -107,7 +108,7 @@ async fn insert_keys(
         ),
     };
     let tenant = scope.tenant().id.as_uuid();
-    // Identifiers of two tenants differ.
+    // Keeps the identifiers of the two tenants distinct.
     let first = distribution as u32 * KEYS;
     let inserted = connection
         .execute_raw(Statement::from_sql_and_values(
@@ -120,7 +121,7 @@ async fn insert_keys(
     assert_eq!(inserted.rows_affected(), u64::from(KEYS));
 }
 
-/// Two tenants with very many keys.
+/// Creates one tenant with [`KEYS`] keys for each distribution.
 async fn tenants_with_many_keys(
     fixture: &TestStore,
     connection: &DatabaseConnection,
@@ -134,7 +135,7 @@ async fn tenants_with_many_keys(
     for (distribution, scope) in &tenants {
         insert_keys(fixture, scope, *distribution, connection).await;
     }
-    // What autovacuum does a minute later. SQLite gathers no statistics: nothing of the program asks it to.
+    // Autovacuum would do this a minute later. SQLite has no statistics, because the application does not gather any.
     if connection.get_database_backend() == DbBackend::Postgres {
         connection
             .execute_unprepared("VACUUM ANALYZE")
@@ -167,8 +168,8 @@ fn queries() -> impl Iterator<Item = KeyQuery> {
     })
 }
 
-/// Keys that never expire, and keys that were not used for some time, in every order: many, few, and none. The index of another order than
-/// that of the last use does not have the last use.
+/// Filters by lifetime and by last use in every order, matching many, few and no keys. Only the index in the order of the last use contains
+/// the last use.
 fn queries_of_lifetime_and_use() -> impl Iterator<Item = KeyQuery> {
     let filters = [
         (Some(KeyLifetime::Never), None),
@@ -189,7 +190,7 @@ fn queries_of_lifetime_and_use() -> impl Iterator<Item = KeyQuery> {
     })
 }
 
-/// Whether the index of the order has all columns that the filter looks at.
+/// Whether the index of the order contains all columns of the filter.
 fn is_covered(query: &KeyQuery) -> bool {
     query.unused_days.is_none() || query.sort.column == KeySortColumn::LastUsedAt
 }
@@ -206,7 +207,7 @@ fn in_words(query: &KeyQuery) -> String {
     )
 }
 
-/// The statements that a list may run: those of its first page, of the next one and of the way back.
+/// The statements of a list: the first page, the next page and the way back.
 async fn statements(
     fixture: &TestStore,
     scope: &TenantScope,
@@ -257,7 +258,7 @@ async fn explain(
         .expect("a plan")
 }
 
-/// SQLite finds the keys of the page in an index alone, in their order.
+/// Asserts that SQLite finds the keys of the page in an index, in its order, and in the index alone if `is_covered`.
 async fn assert_sqlite_plan(
     connection: &DatabaseConnection,
     statement: &Statement,
@@ -287,7 +288,7 @@ async fn assert_sqlite_plan(
     assert!(expected && !sorts && !scans, "{plan:#?}\n{}", statement.sql);
 }
 
-/// PostgreSQL, which knows how many keys a filter leaves, may sort them where they are few.
+/// The largest estimated number of keys that PostgreSQL may sort.
 const FEW: f64 = 3_000.0;
 
 async fn assert_postgres_plan(connection: &DatabaseConnection, statement: &Statement) {
@@ -311,7 +312,7 @@ fn check_postgres_node(node: &Value, plan: &Value) {
     }
 }
 
-/// How long a list takes together with its summary.
+/// Durations of a list with its summary.
 struct Times {
     median: Duration,
     least: Duration,
@@ -334,11 +335,11 @@ async fn measure(fixture: &TestStore, scope: &TenantScope, query: &KeyQuery) -> 
     }
 }
 
-/// Builds and other tests run beside this one: so many times as long as on a quiet machine it may take, by the quickest run. Without
-/// its index a list takes longer than that.
+/// Factor on the bounds for a machine that also runs builds and other tests, applied to the fastest run. A list without its index is slower
+/// than that.
 const SLACK: u32 = 4;
 
-/// Prints the median of what a list takes, and asserts that it is within `bound`.
+/// Prints the median duration of a list, and asserts that the fastest run is within `bound` times [`SLACK`].
 async fn assert_quick(
     fixture: &TestStore,
     scope: &TenantScope,
@@ -359,11 +360,11 @@ async fn assert_quick(
     panic!("{what} {}: {least:.2?}", in_words(query));
 }
 
-/// What a page may take on a quiet machine, with all of its queries.
+/// Time limit of a page with all of its queries on an idle machine.
 const LIST_BOUND: Duration = Duration::from_millis(25);
 const SEARCH_BOUND: Duration = Duration::from_millis(150);
 
-/// Whether a filter passes over very many keys where what it leaves is far away. Of the orders three stand for all.
+/// Whether a filter skips many keys before the first match. Three of the orders represent all.
 fn is_far(query: &KeyQuery) -> bool {
     let status = query.status == Some(KeyStatus::Revoked);
     let state = !matches!(query.expiration, None | Some(ExpirationState::Valid));
@@ -381,7 +382,7 @@ async fn lists_of_very_many_keys_come_from_indexes_and_are_quick() {
         let backend = connection.get_database_backend();
         for (distribution, scope) in tenants_with_many_keys(fixture, &connection).await {
             for query in queries().chain(queries_of_lifetime_and_use()) {
-                // SQLite's plans do not depend on what is there.
+                // SQLite's plans do not depend on the data.
                 if backend == DbBackend::Sqlite && !matches!(distribution, Distribution::Mixed) {
                     break;
                 }
@@ -404,7 +405,7 @@ async fn lists_of_very_many_keys_come_from_indexes_and_are_quick() {
                         assert_quick(query, LIST_BOUND).await;
                     }
                     for query in queries_of_lifetime_and_use() {
-                        // Where the filter leaves nothing, every key is looked at, as for a search.
+                        // If the filter matches nothing, every key is checked, as for a search.
                         let bound = if is_covered(&query) {
                             LIST_BOUND
                         } else {

@@ -1,4 +1,4 @@
-//! In which order a list is read: as one or two stretches, each of which comes out of one index as it is.
+//! The orders of the list of keys: a list is read in one or two stretches, each in the order of one index.
 
 use sea_orm::{
     ColumnTrait, Condition, IntoSimpleExpr, JoinType, Order, QueryFilter, QueryOrder, QuerySelect,
@@ -21,20 +21,20 @@ use crate::{
     store::entity::api_key::{self, Column},
 };
 
-/// A part of a list, which is read to its end before the next one begins.
+/// A part of a list, read completely before the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stretch {
-    /// All of it, in the order of a column that always has a value.
+    /// The whole list, in the order of a column that always has a value.
     Whole,
-    /// The keys with a value, in its order.
+    /// The keys with a value, in the order of the value.
     WithValue,
-    /// The keys without one.
+    /// The keys without a value.
     WithoutValue,
-    /// The keys of a status, where the list is sorted by it.
+    /// The keys with this status, if the list is sorted by status.
     Of(KeyStatus),
 }
 
-/// The stretches of a list, as they follow each other towards `side`. Those that the filter leaves nothing of are left out.
+/// The stretches of a list in reading order towards `side`, without those that the filter excludes completely.
 pub(super) fn stretches(sort: KeySort, filter: &Filter, side: Side) -> Vec<Stretch> {
     let mut stretches = match sort.column {
         KeySortColumn::Name | KeySortColumn::AuthorizationGroup | KeySortColumn::CreatedAt => {
@@ -68,7 +68,7 @@ pub(super) fn stretches(sort: KeySort, filter: &Filter, side: Side) -> Vec<Stret
 }
 
 impl Stretch {
-    /// What is true of its keys alone.
+    /// The condition that only keys of this stretch meet; `None` if all keys do.
     fn condition(self, sort: KeySort) -> Option<Expr> {
         match self {
             Self::Whole => None,
@@ -78,7 +78,7 @@ impl Stretch {
         }
     }
 
-    /// Whether the key at `position` is one of the stretch.
+    /// Whether the key at `position` belongs to the stretch.
     pub(super) fn has(self, position: &Position) -> bool {
         match self {
             Self::Whole => true,
@@ -89,8 +89,8 @@ impl Stretch {
     }
 }
 
-/// The keys of a stretch that a filter without a search leaves, at most `limit` of them: the first ones, or those on the `side` of a position, nearest
-/// first.
+/// The keys of a stretch that match a filter without a search, at most `limit`: the first ones, or the ones on the `side` of `position`,
+/// nearest first.
 pub(super) fn read(
     keys: &Keys<'_>,
     stretch: Stretch,
@@ -103,13 +103,13 @@ pub(super) fn read(
     let order = || {
         if descending { Order::Desc } else { Order::Asc }
     };
-    // Sorted by its date, an expiration state is a range of the index.
+    // In the order of the expiration date, an expiration state is a range of the index.
     let in_range = sort.column == KeySortColumn::ExpiresOn;
     let range = filter
         .expiration
         .filter(|_| in_range && stretch == Stretch::WithValue)
         .map(|state| filter.calendar.dated_stands_at(state));
-    // Sorted by the last use, keys without a recent one are a range of the index; in any other order each key has to be looked at.
+    // In the order of the last use, the keys without a recent use are a range of the index. In any other order each key must be checked.
     let unused = (filter.unused_since)
         .filter(|_| sort.column == KeySortColumn::LastUsedAt)
         .map(|time| match stretch {
@@ -134,7 +134,8 @@ pub(super) fn read(
         .filter(rest)
         .select_only()
         .column(Column::Id);
-    // The index alone answers which keys are shown. The other columns are read of those, not of all that a filter passes over.
+    // The subquery selects the keys of the page, from the index alone if it contains the filtered columns. The other columns are read for
+    // these keys only.
     let mut select = row::with_group(keys.rows());
     if let Some(column) = sorted_by(sort.column) {
         page = page
@@ -157,11 +158,11 @@ pub(super) fn read(
     select
 }
 
-/// The keys that a search leaves, as [`read`] does it for a stretch: all of the list in one statement, because every key may have to be
-/// looked at, and no key has to be looked at twice. Each row has the number of all that it found as [`MATCHING`].
+/// The keys that match a search, like [`read`] for a stretch. One statement reads the whole list, because a search may have to check every
+/// key and should check none twice. Each row contains the number of all matches as [`MATCHING`].
 ///
-/// The keys are read as they lie in the file and what is found is sorted: in the order of an index SQLite would jump about, and read
-/// again and again what it cannot keep in memory.
+/// The keys are read in the order of the file, and the matches are sorted. In the order of an index SQLite would read pages at random, and
+/// repeatedly those that do not fit into its cache.
 pub(super) fn search(
     keys: &Keys<'_>,
     (sort, side): (KeySort, Side),
@@ -212,7 +213,7 @@ pub(super) fn search(
     select
 }
 
-/// What a search found beyond the position. Empty values come last, in either order.
+/// The matches beyond the position. Missing values are last in both orders.
 fn found_beyond(position: &Position, is_before: bool, descending: bool) -> Condition {
     let beyond = |place: Expr, bound: Expr| {
         if descending {
@@ -246,7 +247,7 @@ pub(super) const MATCHING: &str = "matching";
 const VALUE: &str = "value";
 const ID: &str = "id";
 
-/// What a column is sorted by besides the identifier.
+/// The column that sorts before the identifier.
 const fn sorted_by(column: KeySortColumn) -> Option<Column> {
     match column {
         KeySortColumn::Name => Some(Column::NameLower),
@@ -258,11 +259,11 @@ const fn sorted_by(column: KeySortColumn) -> Option<Column> {
     }
 }
 
-/// What comes after the position in the order that is read.
+/// The keys beyond the position in reading order.
 fn beyond(stretch: Stretch, sort: KeySort, descending: bool, position: &Position) -> Expr {
     let id = || Expr::val(position.id);
     let (place, bound) = match (stretch, sorted_by(sort.column), &position.value) {
-        // Compared as a pair, an index over both finds the place at once, also among very many of the same value.
+        // Comparing a pair lets an index over both columns find the position directly, even among many keys with the same value.
         (Stretch::Whole | Stretch::WithValue, Some(column), Some(value)) => (
             Expr::tuple([Expr::col(column), Expr::col(Column::Id)]),
             Expr::tuple([Expr::val(value.clone()), id()]),

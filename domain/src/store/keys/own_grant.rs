@@ -25,8 +25,8 @@ use crate::{
 };
 
 impl Keys<'_> {
-    /// The grant of the acting key; `None` if a person or the command line acts, whom no grant limits. The key is verified again by the
-    /// same rule as the request: it may have been revoked or have lost the permission since.
+    /// The grant of the acting key; `None` if a person or the command line acts, because no grant limits those. The key is verified again
+    /// by the rule of the request, because it may have been revoked or have lost the permission since.
     ///
     /// # Errors
     /// [`Error::ActorRefused`].
@@ -59,7 +59,7 @@ impl Keys<'_> {
         }))
     }
 
-    /// The reach of a stored key.
+    /// The [`Reach`] of a stored key.
     pub(super) async fn reach_of(
         &self,
         transaction: &DatabaseTransaction,

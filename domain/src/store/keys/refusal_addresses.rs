@@ -1,4 +1,4 @@
-//! Counting from which addresses requests with a key were refused. Requests without a known key are counted by their code alone.
+//! Counts refused requests with a key by address. Requests without a known key are counted by code only.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
 
@@ -9,7 +9,7 @@ use crate::{
     usage::{MOST_ADDRESSES, OTHER, Outcome, UNKNOWN, UseKind, Uses, stored},
 };
 
-/// The refused requests with a key on a day, of one code, from one address.
+/// The refused requests with a key on one day, with one code and from one address.
 struct Given<'a> {
     key_id: KeyId,
     kind: &'a UseKind,
@@ -47,8 +47,8 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// As for accepted requests: a new address of a key and day has its own rows where there is a place for it, whatever the codes.
-/// `WHERE true` tells SQLite's parser that what follows is no join.
+/// Like accepted requests: a new address of a key and day gets its own rows while the day has room for it, whatever the codes. `WHERE true`
+/// prevents SQLite's parser from reading `ON CONFLICT` as the condition of a join.
 fn insert(backend: DbBackend, given: &[Given<'_>]) -> Statement {
     const TYPES: [&str; 6] = ["uuid", "date", "text", "text", "bigint", "timestamptz"];
     let rows = placeholders(backend, &TYPES, given.len());

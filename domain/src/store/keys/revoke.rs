@@ -1,4 +1,4 @@
-//! Revoking keys, which is permanent.
+//! Revocation of keys, which is permanent.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -21,11 +21,11 @@ use crate::{
     store::{audit::Event, clock, connection::WriteTransaction, entity::api_key, write::Write},
 };
 
-/// Most keys that one transaction revokes.
+/// Maximum number of keys that one transaction revokes.
 pub const MAX_REVOKED_AT_ONCE: usize = 100;
 
 impl Keys<'_> {
-    /// Revokes a key permanently. A key that is revoked already stays as it is, and adds no audit event.
+    /// Revokes a key permanently. A key that is already revoked is not changed and adds no audit event.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's key; if a key acts, [`Error::ActorRefused`]; [`Error::Unavailable`].
@@ -33,7 +33,7 @@ impl Keys<'_> {
         self.revoke_with_reason(id, None, now).await
     }
 
-    /// [`Self::revoke`], with a reason for the key's page and its audit event. A key that is revoked already keeps its reason.
+    /// [`Self::revoke`] with a reason, which the key's page and its audit event show. A key that is already revoked keeps its reason.
     ///
     /// # Errors
     /// Those of [`Self::revoke`].
@@ -46,7 +46,7 @@ impl Keys<'_> {
         let now = clock::stored(now);
         self.write(Write::ChangesVerdicts, id, now, async |transaction| {
             let before = self.lock(transaction, id).await?;
-            // Revoking grants nothing, so the actor only has to be valid still.
+            // A revocation grants nothing, so only the validity of the actor is checked.
             self.own_grant(transaction, now).await?;
             if before.revoked_at.is_none() {
                 let row = self.revocation(reason, now);
@@ -58,12 +58,11 @@ impl Keys<'_> {
         .await
     }
 
-    /// Revokes keys permanently, all or none, in one transaction and with one wait for the replicas. Keys that are revoked already stay as
-    /// they are, and add no audit event. [`Self::get_many`] returns the keys of a repeat.
+    /// Revokes keys permanently, all or none, in one transaction and with one wait for their propagation. Keys that are already revoked are
+    /// not changed and add no audit event. [`Self::get_many`] returns the keys of a repeat.
     ///
-    /// # Errors
-    /// [`Error::Invalid`] for no key, for more than [`MAX_REVOKED_AT_ONCE`], and for each that is not the tenant's; if a key acts,
-    /// [`Error::ActorRefused`]; [`Error::Unavailable`].
+    /// [`Error::Invalid`] for an empty list, for more than [`MAX_REVOKED_AT_ONCE`] keys, and for each key that is not the tenant's; if a
+    /// key acts, [`Error::ActorRefused`]; [`Error::Unavailable`].
     pub async fn revoke_many(
         &self,
         ids: &[KeyId],
@@ -76,7 +75,7 @@ impl Keys<'_> {
             _ => return Err(Error::invalid("ids", "Must be 1–100 API keys")),
         };
         let now = clock::stored(now);
-        // The first key stands for all: the digest of an idempotent request covers every id.
+        // The idempotency row refers to the first key; the digest of the request covers every identifier.
         self.write(Write::ChangesVerdicts, first, now, async |transaction| {
             self.revoke_all(transaction, &ids, reason, now).await?;
             let items = self.read_many(transaction, &ids, now).await?;
@@ -85,8 +84,8 @@ impl Keys<'_> {
         .await
     }
 
-    /// The keys with these ids, each once and in their order, without those that the tenant does not have. At most
-    /// [`MAX_REVOKED_AT_ONCE`] of them.
+    /// The keys with these identifiers, in this order, without duplicates and without keys of other tenants; at most
+    /// [`MAX_REVOKED_AT_ONCE`].
     ///
     /// # Errors
     /// [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -107,7 +106,7 @@ impl Keys<'_> {
     ) -> Result<(), Error> {
         use api_key::Column;
         let wanted = || Column::Id.is_in(ids.iter().map(|id| id.as_uuid()));
-        // Locked in the order of their ids: two such transactions cannot wait for each other.
+        // Rows are locked in the order of their identifiers, so that two such transactions cannot deadlock.
         let rows = self
             .rows()
             .filter(wanted())

@@ -1,4 +1,4 @@
-//! Giving a key a new secret.
+//! Rotation: replacing a key's secret.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Keys<'_> {
-    /// Gives a key a new secret. The old one is invalid from the same commit on. Keeps the time of its last use.
+    /// Replaces a key's secret. The old secret is invalid from the commit on. The last use is kept.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's key; [`Error::KeyRevoked`]; [`Error::Invalid`] for a date that is neither the current
@@ -37,8 +37,8 @@ impl Keys<'_> {
         self.give_secret(id, expiry, check, now).await
     }
 
-    /// The key that acts gives itself a new secret. The old one is invalid from the same commit on; everything else stays, so it grants
-    /// nothing that it lacks.
+    /// Replaces the secret of the acting key. The old secret is invalid from the commit on. Nothing else changes, so the rotation grants
+    /// nothing that the key lacks.
     ///
     /// # Errors
     /// [`Error::Forbidden`] if no key acts; [`Error::ActorRefused`]; [`Error::Unavailable`].

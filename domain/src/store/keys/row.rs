@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// The columns of a key that are read, with its group's name; without the secret's digest.
+/// The columns of a key that are read, with the name of its group and without the digest of its secret.
 #[derive(Debug, FromQueryResult)]
 pub(super) struct KeyRow {
     pub(super) id: Uuid,
@@ -91,7 +91,7 @@ pub(super) fn with_group(keys: Select<api_key::Entity>) -> Select<api_key::Entit
 }
 
 impl KeyRow {
-    /// The key at `now`. At most `soon_days` days left count as expiring soon.
+    /// The key at `now`. `soon_days` is the largest number of remaining days that counts as expiring soon.
     ///
     /// # Errors
     /// [`Error::Internal`] for a damaged row, such as one with an invalid allowlist.
@@ -146,8 +146,8 @@ impl KeyRow {
     }
 }
 
-/// An empty list admits everyone, so that a text which merely reads as one, such as a blank line, must not pass for it: the text has
-/// to be what was written, letter by letter.
+/// Parses a stored allowlist. An empty list admits every client, so a damaged text that parses as empty, such as a blank line, must be an
+/// error: the text must equal the canonical form that was written.
 pub(super) fn stored_allowlist(text: &str) -> Result<Allowlist, Error> {
     Allowlist::parse_lines(text)
         .ok()

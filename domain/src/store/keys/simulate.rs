@@ -1,4 +1,4 @@
-//! "Would it pass?": the verdict on a request that nobody sent.
+//! Simulation: the verdict on a request that was not sent.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, QueryFilter};
@@ -19,8 +19,8 @@ use crate::{
 };
 
 impl Keys<'_> {
-    /// The verdict on a request with this key, by the function that decides real requests. It reads what is stored, takes nothing from
-    /// the cache, and counts as no use.
+    /// The verdict on a request with this key, decided by the function for real requests. It reads the stored key, bypasses the cache and
+    /// is not counted as a use.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's; [`Error::Unavailable`].
@@ -34,7 +34,7 @@ impl Keys<'_> {
         Ok(Simulation::of(&verdict))
     }
 
-    /// [`Self::simulate`], with the refusal as the check of a real request returns it.
+    /// [`Self::simulate`] with the refusal in the form of a real verification.
     ///
     /// # Errors
     /// Those of [`Self::simulate`].

@@ -1,4 +1,4 @@
-//! Editing a key: name, description, group and allowlist. Only rotation changes the secret and the expiration date.
+//! Edits of a key: name, description, group and allowlist. Only rotation changes the secret and the expiration date.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, DatabaseTransaction};
@@ -20,13 +20,13 @@ use crate::{
 };
 
 impl Keys<'_> {
-    /// Edits a key. If `expected_version` is given, it is the [`ApiKey::version`] that the editor has seen. An edit that changes nothing
+    /// Edits a key. `expected_version`, if given, is the [`ApiKey::version`] on which the edit is based. An edit without a difference
     /// writes nothing: no new version, no audit event.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for another tenant's key; [`Error::KeyRevoked`]; [`Error::Stale`] if the key has another version by now;
-    /// [`Error::Invalid`] for a group that is not one of the tenant's groups for keys; if a key acts, [`Error::ExceedsOwnGrant`] and
-    /// [`Error::ActorRefused`]; [`Error::Unavailable`].
+    /// [`Error::NotFound`], also for another tenant's key; [`Error::KeyRevoked`]; [`Error::Stale`] if the key's version is not
+    /// `expected_version`; [`Error::Invalid`] for a group that is not one of the tenant's groups for keys; if a key acts,
+    /// [`Error::ExceedsOwnGrant`] and [`Error::ActorRefused`]; [`Error::Unavailable`].
     pub async fn update(
         &self,
         id: KeyId,
@@ -69,7 +69,7 @@ impl Keys<'_> {
     }
 }
 
-/// The permissions of the group that was chosen for a key.
+/// The permissions of the group that the edit chooses.
 async fn chosen_permissions(
     keys: &Keys<'_>,
     transaction: &DatabaseTransaction,
@@ -81,7 +81,7 @@ async fn chosen_permissions(
     keys.permissions_of(transaction, group.id).await
 }
 
-/// The columns that `wanted` changes, and the same changes for the audit event. Both are empty if the key is like that already.
+/// The columns that `wanted` changes, and the same changes for the audit event. Both are empty without a difference.
 async fn differences(
     keys: &Keys<'_>,
     transaction: &DatabaseTransaction,

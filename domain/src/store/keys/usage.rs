@@ -1,4 +1,5 @@
-//! Counting accepted requests by key, day and address, and refused ones by key, day and code. No audit events: nobody changed anything.
+//! Counts accepted requests by key, day and address, and refused requests by key, day and code. Counting is no change, so it adds no audit
+//! events.
 
 use chrono::{Days, NaiveDate};
 use sea_orm::{
@@ -33,13 +34,13 @@ use crate::{
 /// Days for which counts are kept, including today.
 pub const DAYS_KEPT: u64 = 90;
 
-/// PostgreSQL's advisory lock for writing counts: "lk-usage" in ASCII.
+/// The number of PostgreSQL's advisory lock for writing counts: "lk-usage" in ASCII.
 const POSTGRES_LOCK: i64 = 0x6c6b_2d75_7361_6765;
 
-/// Rows deleted in one transaction: few, so that an administrator's change does not wait long.
+/// Rows deleted in one transaction: few, so that concurrent changes do not wait long.
 const DELETED_AT_ONCE: u32 = 1_000;
 
-/// The number of refusals of a key for one reason on one day.
+/// The number of refused requests of a key with one code on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusalCount {
     /// The UTC day.
@@ -62,11 +63,12 @@ pub struct AddressUse {
 }
 
 impl Store {
-    /// Adds these counts to the stored ones, in one transaction. Replicas do it one at a time: otherwise they could deadlock, and could
-    /// together store more addresses of a day than allowed.
+    /// Adds these counts to the stored ones in one transaction. A lock serialises the replicas: otherwise they could deadlock, or together
+    /// store more addresses of a day than the limit.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: nothing was written. [`Error::OutcomeUnknown`]: nothing or everything; adding it again could count it twice.
+    /// [`Error::Unavailable`]: nothing was written. [`Error::OutcomeUnknown`]: nothing or everything was written, so a repeat could count
+    /// it twice.
     pub(crate) async fn add_usage(&self, counts: &[(UseKind, Uses)]) -> Result<(), Error> {
         let written = self.database().write(Write::Plain, async |transaction| {
             if transaction.get_database_backend() == DbBackend::Postgres {
@@ -80,7 +82,7 @@ impl Store {
         written.await.map(drop)
     }
 
-    /// Deletes counts older than [`DAYS_KEPT`] days, at most a thousand rows of each kind. To be called repeatedly.
+    /// Deletes counts older than [`DAYS_KEPT`] days, at most a thousand rows of each kind. The caller repeats the call.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -123,7 +125,7 @@ async fn add_refusals(
     counts: &[(UseKind, Uses)],
 ) -> Result<(), Error> {
     use refusal::{Column, Entity};
-    // Summed over the addresses: PostgreSQL updates no row twice in one statement.
+    // Summed over the addresses, because one PostgreSQL statement cannot update a row twice.
     let mut sums = BTreeMap::<_, u64>::new();
     for (kind, uses) in counts {
         if let Some(code) = kind.outcome.code() {
@@ -184,8 +186,8 @@ async fn add_address_uses(
     Ok(())
 }
 
-/// A new address gets its own row while the day has fewer than [`MOST_ADDRESSES`], counting those before it in the same statement.
-/// `WHERE true` tells SQLite's parser that `ON CONFLICT` is not the condition of a join.
+/// A new address gets its own row while the day has fewer than [`MOST_ADDRESSES`]; the statement counts the stored addresses itself. `WHERE
+/// true` prevents SQLite's parser from reading `ON CONFLICT` as the condition of a join.
 fn add_addresses(backend: DbBackend, given: &[Given]) -> Statement {
     const TYPES: [&str; 4] = ["uuid", "date", "text", "bigint"];
     let rows = placeholders(backend, &TYPES, given.len());
@@ -225,7 +227,7 @@ pub(super) fn read(count: i64) -> Result<u64, Error> {
 }
 
 impl Keys<'_> {
-    /// How often requests with a key were refused, by day and code, newest day first; up to 5 seconds late.
+    /// The number of refused requests with a key by day and code, newest day first; up to 5 seconds late.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's key; [`Error::Unavailable`].
@@ -235,7 +237,7 @@ impl Keys<'_> {
         let reader: &DatabaseConnection = &lists;
         let rows = lists
             .with_timeout(async {
-                // Only if it is a key of the tenant.
+                // Fails unless the key is the tenant's.
                 self.row_of(reader, id).await?;
                 let counts = Entity::find()
                     .filter(Column::KeyId.eq(id.as_uuid()))
@@ -255,7 +257,7 @@ impl Keys<'_> {
             .collect()
     }
 
-    /// How often requests with a key were accepted, by day and address, newest day first; up to 5 seconds late.
+    /// The number of accepted requests with a key by day and address, newest day first; up to 5 seconds late.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's key; [`Error::Unavailable`].
@@ -265,7 +267,7 @@ impl Keys<'_> {
         let reader: &DatabaseConnection = &lists;
         let rows = lists
             .with_timeout(async {
-                // Only if it is a key of the tenant.
+                // Fails unless the key is the tenant's.
                 self.row_of(reader, id).await?;
                 let counts = Entity::find()
                     .filter(Column::KeyId.eq(id.as_uuid()))

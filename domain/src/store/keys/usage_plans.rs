@@ -1,6 +1,6 @@
-//! 90 days of usage of very many keys: what a key's page and the list read is found by the primary key of its table.
+//! Query plans for 90 days of usage of many keys: the page of a key and the list find usage by the primary key of its table.
 //!
-//! A unit test, because it asks the databases how they run the readers' own statements.
+//! These are unit tests because they pass the module's private statements to the databases.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryTrait, Statement};
 use serde_json::Value;
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 
-/// Keys with usage: many enough for PostgreSQL to prefer an index to reading a table.
+/// Number of keys with usage, large enough for PostgreSQL to prefer an index to a table scan.
 const KEYS: u32 = 300;
 
-/// Gives `KEYS` keys usage of 90 days: accepted from 3 addresses a day, and refused from one of them for one reason.
+/// Inserts 90 days of usage for `KEYS` keys: accepted requests from 3 addresses a day, and refused ones with one code from one of these.
 async fn insert_usage(fixture: &TestStore, scope: &TenantScope, connection: &DatabaseConnection) {
     let group = fixture.group(scope, "Ordering", &["orders:read"]).await;
     let numbers = "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 299)";
@@ -26,7 +26,7 @@ async fn insert_usage(fixture: &TestStore, scope: &TenantScope, connection: &Dat
     let (digest, id, day) = match connection.get_database_backend() {
         DbBackend::Sqlite => (
             "randomblob(32)",
-            // As this program writes identifiers into the file.
+            // The binary form in which the application stores identifiers.
             "unhex(printf('01890a5dac96774bbcce%012x', n))",
             "date('2026-03-02', '-' || d || ' days')",
         ),
@@ -108,7 +108,7 @@ async fn explain(
 
 fn has_scan(node: &Value) -> bool {
     let inner = node["Plans"].as_array().map_or(&[][..], Vec::as_slice);
-    // The tenants' keys are few here; how they are found is the list's test.
+    // Excludes the keys, which are few here; `list_with_100k_keys.rs` tests their plans.
     let is_scan = node["Node Type"] == "Seq Scan" && node["Relation Name"] != "api_keys";
     is_scan || inner.iter().any(has_scan)
 }
@@ -164,7 +164,7 @@ async fn usage_of_a_key_and_of_a_page_is_found_by_index() {
         let statement = keys.accepted_by_day(&page, first).build(backend);
         assert_uses_indexes(&connection, &statement).await;
 
-        // The statements find what is there.
+        // Checks that the statements find the inserted usage.
         let usage = keys.key_usage(id(7), 90, fixture.now).await.expect("usage");
         assert!(
             usage

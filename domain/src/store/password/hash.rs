@@ -1,4 +1,4 @@
-//! Password hashes: argon2id as a PHC string with its own salt.
+//! Password hashes: argon2id as a PHC string with a salt of its own.
 
 use argon2::{
     ARGON2ID_IDENT, Algorithm, Argon2, Params, Version,
@@ -8,7 +8,7 @@ use argon2::{
 use super::memory::Memory;
 use crate::Error;
 
-/// KiB: 19 MiB, the least that OWASP's password storage cheat sheet gives for two iterations.
+/// In KiB: 19 MiB, the minimum of OWASP's password storage cheat sheet for two iterations.
 const MEMORY: u32 = 19_456;
 const ITERATIONS: u32 = 2;
 const LANES: u32 = 1;
@@ -24,12 +24,12 @@ pub(crate) enum Verdict {
     },
 }
 
-/// An error of [`Argon2`], for the log. It contains no password.
+/// An error of [`Argon2`] for the log. It contains no password.
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Internal(Box::new(error))
 }
 
-/// What a password is hashed with, beside itself and the salt.
+/// The algorithm and parameters of a hash, without password and salt.
 struct Recipe {
     algorithm: Algorithm,
     version: Version,
@@ -37,7 +37,7 @@ struct Recipe {
 }
 
 impl Recipe {
-    /// Today's.
+    /// The parameters of new hashes.
     fn current() -> Result<Self, Error> {
         Ok(Self {
             algorithm: Algorithm::Argon2id,
@@ -46,7 +46,7 @@ impl Recipe {
         })
     }
 
-    /// The one that a stored hash names.
+    /// The parameters of a stored hash.
     fn of(stored: &PasswordHash) -> Result<Self, Error> {
         let version = stored.version.map(Version::try_from).transpose();
         Ok(Self {
@@ -56,7 +56,7 @@ impl Recipe {
         })
     }
 
-    /// As the crate's own hasher does, which would take memory anew each time.
+    /// Hashes like the crate's own hasher, which would allocate new memory for each password.
     fn follow(&self, password: &str, salt: &Salt, memory: &mut Memory) -> Result<Output, Error> {
         let length = self
             .params
@@ -85,7 +85,7 @@ pub(super) fn hash(password: &str, memory: &mut Memory) -> Result<String, Error>
     Ok(hash.to_string())
 }
 
-/// Takes as long as [`verify`] if there is no stored hash.
+/// Takes as long as [`verify`], for a user without a stored hash.
 pub(super) fn pretend(password: &str, memory: &mut Memory) -> Result<Verdict, Error> {
     std::hint::black_box(hash(password, memory)?);
     Ok(Verdict::Wrong)
@@ -107,7 +107,7 @@ pub(super) fn verify(password: &str, stored: &str, memory: &mut Memory) -> Resul
     })
 }
 
-/// Whether `stored` was made with less than what [`hash`] takes today.
+/// Whether `stored` has weaker parameters than [`hash`] uses.
 fn is_outdated(stored: &PasswordHash) -> bool {
     let current = stored.algorithm == ARGON2ID_IDENT
         && stored.version == Some(Version::V0x13.into())
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn p14_what_we_hash_is_what_the_crate_itself_would_accept() {
         let memory = &mut Memory::default();
-        // What another password has left there has no effect.
+        // The contents of the memory after another password have no effect.
         hash("violet canoe", memory).unwrap();
         let stored = hash("copper walrus", memory).unwrap();
         let parsed = PasswordHash::new(&stored).unwrap();

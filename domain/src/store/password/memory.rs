@@ -1,7 +1,7 @@
-//! Memory for hashing: 19 MiB for each slot, reused from one password to the next.
+//! Memory for hashing: 19 MiB for each slot, reused for the next password.
 //!
-//! An allocator would give each thread that hashes a block of its own and return the one before it later: several times the memory, and
-//! thousands of pages that the system clears for each password. What stays in a block is no more than the stored hash says.
+//! An allocator would give each hashing thread a new block and free the previous one later, which takes several times the memory, and the
+//! system would clear thousands of pages for each password. The data left in a block reveals no more than the stored hash does.
 
 use argon2::Block;
 use std::{
@@ -13,7 +13,7 @@ use std::{
 /// Time after which an unused block is freed.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// Blocks that nobody uses at the moment, each with when it was used last; never more than there are slots.
+/// Unused blocks, each with the time of its last use; at most one for each slot.
 #[derive(Clone, Default)]
 pub(super) struct IdleMemory(Arc<Mutex<Vec<(Memory, Instant)>>>);
 
@@ -31,13 +31,13 @@ impl IdleMemory {
         }
     }
 
-    /// Frees blocks that were not used for a minute.
+    /// Frees blocks that were unused for a minute.
     pub(super) fn release(&self, now: Instant) {
         self.lock()
             .retain(|(_, used)| now.saturating_duration_since(*used) < KEPT);
     }
 
-    /// A holder only pushes or pops, so a poisoned value is complete.
+    /// Locks. A holder only pushes or pops, so a poisoned value is complete.
     fn lock(&self) -> MutexGuard<'_, Vec<(Memory, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -50,14 +50,14 @@ impl fmt::Debug for IdleMemory {
     }
 }
 
-/// One password's memory at a time; empty until the first.
+/// The memory for hashing one password at a time; empty before the first.
 #[derive(Default)]
 pub(crate) struct Memory(Vec<Block>);
 
 impl Memory {
-    /// So many KiB of it, whatever stands in them.
+    /// The first `count` blocks of 1 KiB, with arbitrary contents.
     pub(super) fn blocks(&mut self, count: usize) -> &mut [Block] {
-        // To the size, and not doubled: it is the largest thing that this process has.
+        // Reserves the exact size instead of doubling, because this is the largest allocation of the process.
         self.0.reserve_exact(count.saturating_sub(self.0.len()));
         self.0.resize(count, Block::new());
         &mut self.0

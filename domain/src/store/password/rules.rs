@@ -1,20 +1,21 @@
-//! Rules for new passwords: long enough and not easy to guess. No composition rules.
+//! Rules for new passwords: a minimum length and resistance to guessing. No composition rules.
 
 use zxcvbn::{Score, zxcvbn};
 
 use super::normalise;
 use crate::{Error, FieldError, store::random, text, user::Email};
 
-/// Fewest characters (Unicode scalar values, in NFC).
+/// Minimum number of characters (Unicode scalar values, in NFC).
 pub const MIN_LENGTH: usize = 12;
-/// Most characters (Unicode scalar values, in NFC).
+/// Maximum number of characters (Unicode scalar values, in NFC).
 pub const MAX_LENGTH: usize = 256;
-/// More bytes than this are refused before anything else is done with them: 256 characters of four bytes each.
+/// Maximum number of bytes, checked before any other work: 256 characters of four bytes each.
 pub const MAX_BYTES: usize = 1_024;
 
-/// The least score of zxcvbn, of 0 to 4: "safely unguessable, moderate protection from offline slow-hash scenario".
+/// The minimum score of zxcvbn, from 0 to 4: "safely unguessable, moderate protection from offline slow-hash scenario".
 const LEAST_SCORE: Score = Score::Three;
-/// zxcvbn's time grows faster than its input. What is not guessable in its first hundred characters stays so.
+/// Number of characters that zxcvbn judges, because its time grows faster than its input. A password whose first hundred characters are
+/// hard to guess stays so.
 const JUDGED_CHARACTERS: usize = 100;
 
 const FIELD: &str = "password";
@@ -22,10 +23,10 @@ const WRONG_LENGTH: &str = "Must be 12–256 characters";
 const GUESSABLE: &str =
     "This password is easy to guess: use a longer one, or several unusual words";
 
-/// Whether `password` may become the password of that user. Costs milliseconds: not for the async threads.
+/// Whether `password` may become the password of this user. Takes milliseconds, too long for the async threads.
 ///
 /// # Errors
-/// What is wrong with it, in one sentence.
+/// A description of the fault, in one sentence.
 pub fn check_new(password: &str, email: &Email, name: &str) -> Result<(), FieldError> {
     check_length(password)?;
     let judged: String = normalise(password)
@@ -33,7 +34,7 @@ pub fn check_new(password: &str, email: &Email, name: &str) -> Result<(), FieldE
         .take(JUDGED_CHARACTERS)
         .collect();
     let judged = with_few_readings(judged);
-    // An attacker knows these, whole or in parts.
+    // Attackers try the user's own data and the name of the product, whole or in parts.
     let known: Vec<&str> = [email.as_str(), name, "latchkey"]
         .into_iter()
         .chain(words(email.as_str()))
@@ -45,10 +46,10 @@ pub fn check_new(password: &str, email: &Email, name: &str) -> Result<(), FieldE
     Ok(())
 }
 
-/// The rule about the length, which costs nothing.
+/// Checks the length only, which takes no noticeable time.
 ///
 /// # Errors
-/// The broken rule.
+/// The violated rule.
 pub fn check_length(password: &str) -> Result<(), FieldError> {
     let good = password.len() <= MAX_BYTES
         && (MIN_LENGTH..=MAX_LENGTH).contains(&text::length(&normalise(password)));
@@ -59,7 +60,7 @@ pub fn check_length(password: &str) -> Result<(), FieldError> {
     }
 }
 
-/// Which characters zxcvbn reads as which letter, as in `p4$$w0rd`.
+/// The characters that zxcvbn reads as each letter, as in `p4$$w0rd`.
 const READINGS: [(char, &str); 12] = [
     ('a', "4@"),
     ('b', "8"),
@@ -74,11 +75,11 @@ const READINGS: [(char, &str); 12] = [
     ('x', "%"),
     ('z', "2"),
 ];
-/// zxcvbn looks the password up once for each way to read it, and a text of such characters has hundreds.
+/// zxcvbn looks the password up once for each reading, and a text of such characters has hundreds of readings.
 const MOST_READINGS: usize = 8;
 
-/// `password`, where there are few ways to read it. Else its punctuation is replaced by the letters that it may stand for, which a
-/// dictionary finds as well, and only the digits are left to be read in several ways: they make dates and sequences too.
+/// Returns `password` unchanged if it has few readings. Otherwise its punctuation is replaced by the letters that it can stand for, which
+/// the dictionaries match as well. Digits keep their several readings, because dates and sequences consist of them too.
 fn with_few_readings(password: String) -> String {
     let readings: usize = READINGS
         .iter()
@@ -110,17 +111,17 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .filter(|word| text::length(word) > 2)
 }
 
-/// Letters and digits that nobody takes for one another: without 0, O, o, 1, I and l. Their number divides [`LIMIT`].
+/// Letters and digits that are not mistaken for one another: without 0, O, o, 1, I and l. Their number divides [`LIMIT`].
 const ALPHABET: &[u8; 56] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz";
-/// Bytes from here on are drawn again, so that every character is equally likely.
+/// Bytes from this value on are rejected, so that every character is equally likely.
 const LIMIT: u8 = 224;
-/// 24 characters of 56 hold 139 bits.
+/// 24 characters from an alphabet of 56 hold 139 bits.
 const GENERATED_LENGTH: usize = 24;
 
-/// A random password, for a user whose operator gave none.
+/// A random password for a user, if the operator specified none.
 ///
 /// # Errors
-/// [`Error::Internal`] where the operating system has no random source.
+/// [`Error::Internal`] if the operating system has no random source.
 pub fn generate() -> Result<String, Error> {
     let mut password = String::with_capacity(GENERATED_LENGTH);
     let mut bytes = [0; 64];
@@ -149,7 +150,7 @@ mod tests {
     fn p15_length_is_counted_in_characters_after_composition() {
         assert_eq!(check("vq7#Lm2xR9t"), Err(WRONG_LENGTH.to_owned()), "11");
         assert_eq!(check("vq7#Lm2xR9tW"), Ok(()), "12");
-        // Eleven characters, one of them spelled with two: still eleven.
+        // Eleven characters, one of them written as two scalar values.
         assert_eq!(check("vq7#Lm2xR9e\u{301}"), Err(WRONG_LENGTH.to_owned()));
         let long: String = "kestrel harbour 47 tundra "
             .chars()
@@ -175,7 +176,7 @@ mod tests {
         let longest: String = "🦊🌋🧭🎻🪁🦉🧊🪴".chars().cycle().take(256).collect();
         assert_eq!(longest.len(), MAX_BYTES);
         assert_eq!(check(&longest), Ok(()));
-        // 1,025 bytes that would compose to fewer characters than are too many.
+        // 1,025 bytes are too many, even if they compose to fewer characters.
         let more = "e\u{301}".repeat(341) + "xx";
         assert_eq!(more.len(), 1_025);
         assert_eq!(check(&more), Err(WRONG_LENGTH.to_owned()));
@@ -221,7 +222,7 @@ mod tests {
         assert_eq!(with_few_readings(few.clone()), few);
     }
 
-    /// How long this thread has worked: what others do on the machine does not count.
+    /// The processor time of this thread, which other load on the machine does not affect.
     fn worked() -> Duration {
         let times = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
         let nanoseconds = times.split(' ').next().unwrap().parse().unwrap();
@@ -256,7 +257,7 @@ mod tests {
             "e\u{301}\u{302}\u{303}",
             "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}",
         ];
-        // What is read the first time, such as the dictionaries, is not the password's.
+        // Excludes the cost of the first call, which loads the dictionaries.
         let _ = check("copper walrus thirteen violins");
         let mut slowest = (Duration::ZERO, "");
         for text in texts {

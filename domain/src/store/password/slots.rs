@@ -1,4 +1,4 @@
-//! Limits concurrent hashing: each hash takes 19 MiB and a processor for about 20 ms, and unauthenticated clients can request it.
+//! Limits concurrent hashing: each hash takes 19 MiB and about 20 ms of a processor, and unauthenticated clients can request it.
 
 use std::{
     sync::Arc,
@@ -13,24 +13,24 @@ use tokio::{
 use super::memory::{IdleMemory, Memory};
 use crate::Error;
 
-/// More would take memory.
+/// Bounds the memory for hashing.
 const MOST_SLOTS: usize = 4;
-/// Most requests that wait for a slot; further ones are refused at once.
+/// Maximum number of requests that wait for a slot; further ones are refused at once.
 const QUEUE: usize = 64;
 
-/// The slots of one open store, of which a server has one.
+/// The slots of one open store; a server has one store.
 #[derive(Debug)]
 pub(crate) struct Slots {
     running: Arc<Semaphore>,
-    /// Those that run and those that wait.
+    /// One permit for each request that runs or waits.
     places: Arc<Semaphore>,
-    /// Of new passwords that are held against the rules: one at a time, and beside the slots, which sign-ins need.
+    /// Serialises the judging of new passwords. Separate from the slots, so that it cannot delay sign-ins.
     judging: Arc<Semaphore>,
     memory: IdleMemory,
 }
 
 impl Slots {
-    /// One for every second processor, up to [`MOST_SLOTS`]: a flood of sign-ins leaves the other half to requests with a key.
+    /// One slot for every second processor, at most [`MOST_SLOTS`]: a flood of sign-ins leaves the other half to requests with a key.
     pub(crate) fn for_this_machine() -> Self {
         let processors = available_parallelism().map_or(1, usize::from);
         Self::new((processors / 2).clamp(1, MOST_SLOTS), QUEUE)
@@ -45,7 +45,7 @@ impl Slots {
         }
     }
 
-    /// Waits for a slot for at most `patience`; `None` where there is none by then, or too many wait already.
+    /// Waits at most `patience` for a slot. `None` if none becomes free, or if too many requests wait already.
     pub(crate) async fn acquire(&self, patience: Duration) -> Option<Slot> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
         let running = timeout(patience, Arc::clone(&self.running).acquire_owned());
@@ -56,10 +56,10 @@ impl Slots {
         })
     }
 
-    /// Runs `rules` off the async threads, one at a time.
+    /// Runs `rules` off the async threads, one call at a time.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where it does not come to that within `patience`.
+    /// [`Error::Unavailable`] if its turn does not come within `patience`.
     pub(crate) async fn judge<T: Send + 'static>(
         &self,
         patience: Duration,
@@ -78,13 +78,13 @@ impl Slots {
         .map_err(|error| Error::Internal(Box::new(error)))
     }
 
-    /// Frees memory that was not used for a minute.
+    /// Frees memory that was unused for a minute.
     pub(crate) fn release_memory(&self) {
         self.memory.release(Instant::now());
     }
 }
 
-/// Permission to hash one password.
+/// The permit to hash one password.
 pub(crate) struct Slot {
     _running: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
@@ -92,18 +92,17 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Runs `work` off the async threads, with memory to hash in. The slot is free again when the work has ended, also where nobody waits
-    /// for it any more.
+    /// Runs `work` off the async threads with memory for hashing. The slot becomes free when `work` ends, even if the caller was cancelled.
     pub(crate) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Error> {
         tokio::task::spawn_blocking(move || {
-            // All of it moves in here, and not only what is used.
+            // Moves the whole slot into the closure; otherwise the closure would capture only the fields that it uses.
             let slot = self;
             let mut memory = slot.memory.take();
             let done = work(&mut memory);
-            // Before the slot is free, so that there is never a block more than there are slots.
+            // Returns the memory before the slot becomes free, so that there are never more blocks than slots.
             slot.memory.put_back(memory);
             done
         })

@@ -1,15 +1,15 @@
-//! Names of the counters of failed sign-ins, and their limits.
+//! Names and limits of the counters of failed sign-ins.
 
 use crate::{client_address::ClientAddress, store::random};
 
-/// Failures of one account from one address in a window: enough for a person to try each of their passwords.
+/// Failures of one account from one address in a window: enough attempts for a person to try each of their passwords.
 const ACCOUNT_FAILURES: i64 = 10;
 
-/// Failures from one address in a window, over all accounts: a bound on trying one password on many accounts. Above
-/// [`ACCOUNT_FAILURES`], because colleagues share an address and a forgotten password must not lock out the others.
+/// Failures from one address in a window over all accounts, which bounds trying one password on many accounts. Above [`ACCOUNT_FAILURES`],
+/// because colleagues share an address, and one forgotten password must not lock out the others.
 const ADDRESS_FAILURES: i64 = 50;
 
-/// Most rows that one sign-in deletes. It adds at most two, so the table shrinks.
+/// Maximum number of rows that one sign-in deletes. It adds at most two, so the table shrinks.
 pub(super) const CLEARED_AT_ONCE: u64 = 100;
 
 /// The counters of one sign-in attempt: two buckets and an account.
@@ -20,8 +20,8 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    /// `account` is the email in normal form; it need not belong to a user. The names are digests, so the tables contain neither
-    /// addresses nor text that people typed by mistake.
+    /// `account` is the email in normal form; the user need not exist. The names are digests, so the tables contain neither addresses nor
+    /// text that was typed by mistake.
     pub(super) fn of(account: &str, client: ClientAddress) -> Self {
         let account = account_part(account);
         Self {
@@ -44,7 +44,7 @@ pub(super) fn account_part(account: &str) -> String {
     part(&format!("account:{account}"))
 }
 
-/// The client's address as stored for an account; IPv6 by its /64.
+/// The stored form of a client's address; for IPv6, of its /64.
 pub(super) fn address_part(client: ClientAddress) -> String {
     part(&format!("address:{}", client.throttle_key()))
 }

@@ -1,6 +1,6 @@
-//! The bound on consecutive failures of one account, against guessing from many addresses that each stay within their own limit.
+//! The limit on consecutive failures of one account. It bounds guessing from many addresses that each stay within their own limit.
 //!
-//! An account is a digest of the typed text. Unknown accounts are counted like known ones, so that responses do not reveal which exist.
+//! The account is a digest of the typed text. Unknown accounts are counted like known ones, so that responses do not reveal which exist.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -23,19 +23,19 @@ use crate::{
 /// [`SINGLE_TRY`].
 const CONSECUTIVE_FAILURES: i64 = 100;
 
-/// How long an address waits after its one attempt.
+/// Time that an address waits after its one attempt.
 const SINGLE_TRY: TimeDelta = TimeDelta::hours(24);
 
-/// How long an account is remembered after its last failure.
+/// Time for which an account is remembered after its last failure.
 const MEMORY: TimeDelta = TimeDelta::days(30);
 
-/// Most accounts counted; those with the fewest failures are deleted first. A client can name any number of accounts.
+/// Maximum number of stored accounts; those with the fewest failures are deleted first. A client can name any number of accounts.
 const ACCOUNTS: u64 = 100_000;
 
-/// One in this many new accounts triggers the deletion of old ones, which reads the whole index.
+/// One in this many new accounts triggers the deletion of old ones, because a deletion reads the whole index.
 const CLEARING_INTERVAL: u8 = 64;
 
-/// How long the account's consecutive failures refuse this address; `None` if they do not. Only reads.
+/// The time for which the account's consecutive failures refuse this address; `None` if they do not. Only reads.
 pub(super) async fn refusal(
     connection: &impl ConnectionTrait,
     buckets: &Buckets,
@@ -54,8 +54,8 @@ pub(super) async fn refusal(
     }
 }
 
-/// Counts one more failure in a row. The account's row stays locked until the transaction ends, so that concurrent attempts are counted one
-/// after another.
+/// Counts one more consecutive failure. The account's row stays locked until the transaction ends, so that concurrent attempts are counted
+/// one after another.
 ///
 /// # Errors
 /// [`Error::Throttled`] if the address has used its one attempt: the transaction must be rolled back.
@@ -117,7 +117,7 @@ async fn count(
         .await?)
 }
 
-/// The rest of the wait of an address after its one attempt; `None` if it has not used it.
+/// The remaining wait of an address after its one attempt; `None` if the attempt is unused.
 async fn rest_of_day(
     connection: &impl ConnectionTrait,
     buckets: &Buckets,
@@ -133,7 +133,7 @@ async fn rest_of_day(
         .map(|rest| rest.min(SINGLE_TRY)))
 }
 
-/// Resets the account after a sign-in, and gives this address its attempt back.
+/// Resets the account after a successful sign-in, and restores this address's attempt.
 pub(super) async fn succeed(
     transaction: &DatabaseTransaction,
     account: &str,
@@ -163,7 +163,7 @@ pub(super) async fn forget_account(
     Ok(())
 }
 
-/// Decided by the digest, which a client cannot choose.
+/// Depends on the digest only, which a client cannot choose.
 fn is_turn_to_clear(account: &str) -> bool {
     let first = account.get(..2);
     first

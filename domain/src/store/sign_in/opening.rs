@@ -1,4 +1,4 @@
-//! Opening a session after a right password, and remembering the browser and address.
+//! Opens a session after a right password, and remembers the browser and the address.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -23,15 +23,15 @@ use crate::{
     },
 };
 
-/// How long a browser or address is remembered after its last sign-in.
+/// Time for which a browser or address is remembered after its last sign-in.
 const DEVICE_LIFETIME: TimeDelta = TimeDelta::days(365);
-/// Remembered browsers per user; the oldest are deleted. A browser without cookies is a new one at each sign-in.
+/// Maximum number of remembered browsers of a user; the oldest are deleted. A browser without cookies is new at each sign-in.
 const DEVICES_OF_A_USER: u64 = 100;
-/// Remembered addresses per user; the oldest are deleted.
+/// Maximum number of remembered addresses of a user; the oldest are deleted.
 const ADDRESSES_OF_A_USER: u64 = 100;
 
-/// Stores a renewed password hash and locks the user for the rest of the transaction. `false` if the user was changed since `read`:
-/// disabled, or given another password.
+/// Stores a renewed password hash and locks the user for the rest of the transaction. Returns `false` if the user was disabled or got
+/// another password since `read`.
 pub(super) async fn confirm_user(
     transaction: &DatabaseTransaction,
     read: &user::Model,
@@ -88,7 +88,7 @@ pub(super) async fn is_familiar(
         .filter(known_address::Column::ExpiresAt.gt(now))
         .one(connection)
         .await?;
-    // Two unknown addresses may differ.
+    // Two clients with unknown addresses may be different ones, so an unknown address is never familiar.
     Ok(address.is_some() && attempt.client.ip().is_some())
 }
 
@@ -107,7 +107,7 @@ async fn is_known_device(
     Ok(known.is_some())
 }
 
-/// Remembers the browser for a year: by its token if it is one of this user's, otherwise by a new one.
+/// Remembers the browser for a year, by its token if that is one of this user's, otherwise by a new token.
 pub(super) async fn know_device(
     transaction: &DatabaseTransaction,
     user: Uuid,
@@ -194,7 +194,7 @@ pub(super) async fn know_address(
     Ok(())
 }
 
-/// Deletes a few expired sessions. Skips locked rows and runs last, so it never waits.
+/// Deletes a few expired sessions. It never waits, because it skips locked rows and runs last.
 pub(super) async fn forget_old_sessions(
     transaction: &DatabaseTransaction,
     now: DateTime<Utc>,

@@ -1,7 +1,7 @@
-//! Rate limits of wrong passwords by account and address, and by address alone, in a window. `consecutive` bounds many addresses together.
+//! The throttle of wrong passwords by account and address, and by address alone, in a window. `consecutive` bounds many addresses together.
 //!
-//! Counted in the database, so that the limits survive restarts and hold over all replicas. An attempt is counted as failed before its
-//! password is hashed, and uncounted if it was right, so that concurrent attempts cannot exceed the limit.
+//! The counters are in the database, so that the limits survive restarts and hold over all replicas. An attempt is counted as failed before
+//! its password is hashed, and uncounted if the password is right, so that concurrent attempts cannot exceed the limit.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -29,11 +29,11 @@ pub(super) struct Reservation {
     account_and_address: String,
     address: String,
     address_window: DateTime<Utc>,
-    /// Whether this window's refusal is in the audit log.
+    /// Whether the audit log contains this window's refusal.
     pub(super) refusal_audited: bool,
 }
 
-/// How long `buckets` refuse attempts from `now` on; `None` if they do not. Only reads, so that refusing a flood is cheap.
+/// The time for which `buckets` refuse attempts from `now` on; `None` if they do not. Only reads, so that refusing a flood is cheap.
 pub(super) async fn refusal(
     connection: &impl ConnectionTrait,
     buckets: &Buckets,
@@ -59,13 +59,13 @@ pub(super) async fn refusal(
 /// Counts an attempt as failed in both buckets.
 ///
 /// # Errors
-/// [`Error::Throttled`] if one is full: the transaction must be rolled back.
+/// [`Error::Throttled`] if one is full; the caller must then roll back the transaction.
 pub(super) async fn reserve(
     transaction: &DatabaseTransaction,
     buckets: &Buckets,
     now: DateTime<Utc>,
 ) -> Result<Reservation, Error> {
-    // Always in this order, so that two transactions cannot deadlock.
+    // The order is fixed, so that two transactions cannot deadlock.
     let [account_and_address, address] = buckets.limits();
     let mut begins_window = false;
     let mut rows = Vec::with_capacity(2);
@@ -93,7 +93,7 @@ pub(super) async fn reserve(
     })
 }
 
-/// Counts one more failure in `bucket`, in a new window if the last one is over. One statement: the row stays locked until the
+/// Counts one more failure in `bucket`, in a new window if the last one is over. A single statement keeps the row locked until the
 /// transaction ends, so that concurrent attempts are counted one after another.
 async fn count(
     transaction: &DatabaseTransaction,
@@ -130,7 +130,7 @@ async fn count(
         .await?)
 }
 
-/// Uncounts the attempt: resets the account for this address, and leaves the failures of other accounts from it.
+/// Uncounts the attempt: resets the account for this address, and keeps the failures of other accounts from it.
 pub(super) async fn succeed(
     transaction: &DatabaseTransaction,
     reservation: &Reservation,
@@ -156,7 +156,7 @@ pub(super) async fn succeed(
     .await
 }
 
-/// Marks this window's refusal as audited. Returns whether it was not yet, so that the event must be written.
+/// Marks this window's refusal as audited. Returns whether it was not audited before, so that the caller must write the event.
 pub(super) async fn note_refusal(
     transaction: &DatabaseTransaction,
     reservation: &Reservation,
@@ -183,7 +183,7 @@ pub(crate) async fn forget_account(
     consecutive::forget_account(transaction, &account).await
 }
 
-/// Deletes a few past windows. Locked rows are skipped, so it never waits.
+/// Deletes a few past windows. It never waits, because it skips locked rows.
 async fn forget_old_windows(
     transaction: &DatabaseTransaction,
     now: DateTime<Utc>,
@@ -202,7 +202,7 @@ async fn forget_old_windows(
     Ok(())
 }
 
-/// A window that began then or earlier is over at `now`.
+/// A window that started at this time or earlier is over at `now`.
 fn oldest_window(now: DateTime<Utc>) -> DateTime<Utc> {
     now - WINDOW
 }

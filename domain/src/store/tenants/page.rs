@@ -1,4 +1,4 @@
-//! The list of tenants, searched and paged: an installation may have thousands.
+//! The list of tenants with search and pages, because an installation may have thousands.
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
@@ -21,14 +21,14 @@ use crate::{
     tenant::{KeyQuota, Slug, Tenant},
 };
 
-/// Which tenants a list shows.
+/// The search and page of a list of tenants.
 #[derive(Clone, Debug)]
 pub struct TenantQuery {
-    /// Only tenants whose name or slug contains this text, in any case. At most 100 characters; further ones are ignored.
+    /// Text that the name or slug contains, in any case. At most 100 characters; further ones are ignored.
     pub search: String,
-    /// 1 to [`page::MAX_LIMIT`].
+    /// The number of tenants on the page, 1 to [`page::MAX_LIMIT`].
     pub limit: u32,
-    /// A `next_cursor` of the same list.
+    /// The `next_cursor` of a page of the same list.
     pub cursor: Option<String>,
 }
 
@@ -42,7 +42,7 @@ impl Default for TenantQuery {
     }
 }
 
-/// The tenant that a page ended with.
+/// The position of a cursor: the last tenant of a page.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Position {
@@ -51,7 +51,7 @@ struct Position {
 }
 
 impl Tenants<'_> {
-    /// One page of the tenants with their key quotas, by name. A limit out of bounds is brought to the nearest bound.
+    /// One page of the tenants with their key quotas, by name. A limit out of bounds is clamped.
     ///
     /// # Errors
     /// [`Error::InvalidCursor`] for a cursor that this list did not issue, [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -61,7 +61,7 @@ impl Tenants<'_> {
             .order_by_asc(Column::NameLower)
             .order_by_asc(Column::Slug);
         let search: String = query.search.trim().chars().take(100).collect();
-        // PostgreSQL's text holds no NUL, so no name contains one.
+        // PostgreSQL's text cannot contain a NUL, so no name does.
         if search.contains('\0') {
             return Ok(Page {
                 items: Vec::new(),
@@ -95,7 +95,7 @@ impl Tenants<'_> {
         let lists = self.database.lists(None).await?;
         lists
             .with_timeout(async {
-                // One row more than the page holds shows whether a further page exists.
+                // Reads one row more than the page holds, to detect a further page.
                 let mut rows = select.limit(limit as u64 + 1).all(&*lists).await?;
                 let is_last = rows.len() <= limit;
                 rows.truncate(limit);
@@ -112,7 +112,7 @@ impl Tenants<'_> {
             .await
     }
 
-    /// The tenants of these slugs, in this order; unknown ones are left out. At most [`page::MAX_LIMIT`] are looked up.
+    /// The tenants with these slugs, in this order; unknown ones are left out. At most [`page::MAX_LIMIT`] are looked up.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -134,7 +134,7 @@ impl Tenants<'_> {
     }
 }
 
-/// Whether the column contains `text`, without the wildcards of `LIKE`.
+/// Whether the column contains `text`; wildcards of `LIKE` have no meaning.
 fn contains(backend: DbBackend, column: tenant::Column, text: &str) -> Expr {
     let position = match backend {
         DbBackend::Sqlite => "instr",
@@ -145,7 +145,7 @@ fn contains(backend: DbBackend, column: tenant::Column, text: &str) -> Expr {
         .gt(0)
 }
 
-/// Each tenant with its key quota, from the counts that triggers keep.
+/// Adds to each tenant its key quota, from the counts that triggers maintain.
 async fn with_quotas(
     rows: Vec<tenant::Model>,
     reader: &impl ConnectionTrait,
