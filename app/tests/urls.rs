@@ -67,10 +67,18 @@ fn dialog_urls_are_parsed_as_written() {
     for other in [
         "/tenant-api-keys",
         "/tenant-api-keys/new",
-        "/tenant-api-keys/1/delete",
+        "/authorization-groups/new",
         "/account",
     ] {
         assert_eq!(DialogTarget::parse(other), None);
         assert_eq!(page_path(other), other);
+    }
+    for (one, list) in [
+        ("/tenant-api-keys/1", "/tenant-api-keys"),
+        ("/tenant-api-keys/1/delete", "/tenant-api-keys"),
+        ("/authorization-groups/1/delete", "/authorization-groups"),
+    ] {
+        assert_eq!(DialogTarget::parse(one), None);
+        assert_eq!(page_path(one), list);
     }
 }

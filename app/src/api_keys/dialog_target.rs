@@ -123,12 +123,13 @@ impl DialogTarget {
     }
 }
 
-/// The path of the page that other tenants have too: for one key or a dialog, that of the list.
+/// The path of the page that other tenants have too: for one key, one group or a dialog, that of their list.
 #[must_use]
 pub fn page_path(path: &str) -> &str {
-    let is_key = path != urls::GENERATE
-        && path
-            .strip_prefix(urls::API_KEYS)
-            .is_some_and(|rest| rest.starts_with('/'));
-    if is_key { urls::API_KEYS } else { path }
+    let is_form = path == urls::GENERATE || path == urls::NEW_GROUP;
+    let list = [urls::API_KEYS, urls::GROUPS].into_iter().find(|list| {
+        path.strip_prefix(list)
+            .is_some_and(|rest| rest.starts_with('/'))
+    });
+    list.filter(|_| !is_form).unwrap_or(path)
 }

@@ -14,7 +14,8 @@ use crate::{
         Icon,
         date::{Ago, Day},
     },
-    words,
+    current_tenant::use_tenant,
+    urls, words,
 };
 
 /// Entries of a list that are shown before the disclosure.
@@ -34,7 +35,14 @@ pub(super) fn facts(
         });
         view! { <div><dt>"Revoked"</dt><dd><Day at />{who}{reason}</dd></div> }
     });
-    let group = key.authorization_group.name.clone();
+    let name = key.authorization_group.name.clone();
+    let group = if permissions.is_some() {
+        let path = format!("{}/{}", urls::GROUPS, key.authorization_group.id);
+        let href = use_tenant().get_untracked().url(&path);
+        view! { <a href=href rel="external"><bdi>{name}</bdi></a> }.into_any()
+    } else {
+        view! { <bdi>{name}</bdi> }.into_any()
+    };
     let permissions = match permissions {
         Some(permissions) => {
             let codes = permissions
@@ -81,7 +89,7 @@ pub(super) fn facts(
             <dl class="facts">
                 {revoked}
                 <div><dt>"Secret"</dt><dd><code>{key.hint.clone()}</code></dd></div>
-                <div><dt>"Authorization group"</dt><dd><bdi>{group}</bdi>{permissions}</dd></div>
+                <div><dt>"Authorization group"</dt><dd>{group}{permissions}</dd></div>
                 <div><dt>"Expires"</dt><dd>{expires(key.expires_on, today(now))}</dd></div>
                 <div><dt>"IP allowlist"</dt><dd>{allowlist}</dd></div>
                 <div><dt>"Last used"</dt><dd>{last_used}</dd></div>

@@ -11,8 +11,10 @@ use super::{
     ago, allow_url, reasons,
     trial::{self, TrialQuery},
 };
-use crate::{components::Icon, current_tenant::use_tenant, words};
+use crate::{components::Icon, current_tenant::use_tenant, urls, words};
 
+/// The code whose remedy is another permission of the group.
+const MISSING_PERMISSION: &str = "missing_permission";
 /// The code whose remedy is an entry in the allowlist.
 const IP_NOT_ALLOWED: &str = "ip_not_allowed";
 
@@ -115,7 +117,12 @@ fn line(key: &ApiKey, code: &str, address: &RefusedAddress) -> impl IntoView + u
         let query = TrialQuery::of_address(ip);
         link(query.url(&tenant, key.id), "Would it pass?", ip)
     });
+    let group = (code == MISSING_PERMISSION).then(|| {
+        let path = format!("{}/{}", urls::GROUPS, key.authorization_group.id);
+        let href = tenant.url(&path);
+        view! { <a class="small" href=href rel="external">"Open the group"</a> }
+    });
     view! {
-        <li class="row">{name}<span class="muted small">{times}</span>{allow}{ask}</li>
+        <li class="row">{name}<span class="muted small">{times}</span>{allow}{ask}{group}</li>
     }
 }
