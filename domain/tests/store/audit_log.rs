@@ -185,15 +185,16 @@ async fn the_installation_log_has_the_events_without_tenant_and_the_changes_of_t
 
 /// The plan of a query as the database reports it, in lower case.
 async fn plan(fixture: &TestStore, sql: &str) -> String {
-    use sea_orm::{ConnectionTrait, Statement};
-    let connection = fixture.connection().await;
+    use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
+    // A transaction keeps to one connection, so the settings apply to the query.
+    let connection = fixture.connection().await.begin().await.expect("a plan");
     let backend = connection.get_database_backend();
     let explain = match backend {
         sea_orm::DbBackend::Sqlite => format!("EXPLAIN QUERY PLAN {sql}"),
         _ => {
             connection
                 .execute_unprepared(
-                    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off",
+                    "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off",
                 )
                 .await
                 .expect("a plan");
