@@ -1,4 +1,4 @@
-//! My account: the user's own page.
+//! My account: the page of the signed-in user.
 
 use domain::user::Role;
 use leptos::prelude::*;
@@ -30,7 +30,7 @@ pub struct PasswordNotice {
 }
 
 impl PasswordNotice {
-    /// An error of the whole form.
+    /// Reports an error of the whole form.
     pub fn of_form(message: impl Into<String>) -> Self {
         Self {
             form: Some(message.into()),
@@ -38,7 +38,7 @@ impl PasswordNotice {
         }
     }
 
-    /// An error of the current password.
+    /// Reports an error of the current password.
     pub fn of_current(message: impl Into<String>) -> Self {
         Self {
             current: Some(message.into()),
@@ -46,7 +46,7 @@ impl PasswordNotice {
         }
     }
 
-    /// A changed password.
+    /// Reports a changed password.
     #[must_use]
     pub fn changed() -> Self {
         Self {
@@ -55,7 +55,7 @@ impl PasswordNotice {
         }
     }
 
-    /// An error of the new password.
+    /// Reports an error of the new password.
     pub fn of_new(message: impl Into<String>) -> Self {
         Self {
             new: Some(message.into()),
@@ -64,10 +64,10 @@ impl PasswordNotice {
     }
 }
 
-/// The error of the form where only its fields have errors.
+/// The error of the form if only its fields have errors.
 const NOT_CHANGED: &str = "Your password was not changed.";
 
-/// The signed-in user, as the page shows them.
+/// The signed-in user on the page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The user's name.

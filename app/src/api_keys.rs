@@ -5,13 +5,13 @@
 //! | the list page with its dialogs | [`list`], [`list_header`], [`pager`], [`selection`] |
 //! | search and filters | [`filters`] |
 //! | the columns of the table | [`table`], [`sparkline`] |
-//! | what the URL requests: filters, order, dialog | [`list_query`], [`dialog_target`] |
+//! | the query of the URL: filters, order, dialog | [`list_query`], [`dialog_target`] |
 //! | the form that creates a key | [`generate`], [`form_state`], [`form_summary`], [`key_fields`], [`allowlist_field`] |
 //! | the dialogs | [`edit`], [`rotate`], [`revoke`], [`revoke_many`], [`dialog_parts`], [`dialog_close`], [`date_input`], [`reason_field`] |
 //! | sending a change to the server | [`submission`], [`server_fns`], [`responses`] |
 //! | forms sent without a script | [`rejected_form`], [`idempotency_field`] |
 //! | showing a secret | [`secret_facts`], [`secret_modal`]; without a script `secret_page` |
-//! | what the server does with a request (feature `ssr`) | `actions` |
+//! | request handling on the server (feature `ssr`) | `actions` |
 
 #[cfg(feature = "ssr")]
 pub mod actions;

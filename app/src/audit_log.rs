@@ -28,18 +28,18 @@ use crate::{
     urls, words,
 };
 
-/// Keys that a search may stand for. More of them match only what the list of keys finds first.
+/// The maximum number of keys that a search resolves to. If more match, only the first of the list of keys are used.
 const KEYS_BY_SEARCH: u32 = 25;
 
-/// People in the filter by actor.
+/// The maximum number of people in the filter by actor.
 const ACTORS: u64 = 100;
 
-/// Whose events a page shows.
+/// The subject of a log: a tenant or the installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// One tenant's.
+    /// The events of one tenant.
     Tenant,
-    /// The installation's.
+    /// The events of the installation.
     Installation,
 }
 
@@ -52,13 +52,13 @@ impl Subject {
     }
 }
 
-/// A page of events with what its filters offer.
+/// A page of events with the options of its filters.
 #[derive(Clone, Debug)]
 struct Events {
     page: AuditPage,
-    /// People of the tenant, for the filter.
+    /// The people of the tenant, for the filter.
     actors: Vec<User>,
-    /// The key that a filter by identifier names, where it exists.
+    /// The name of the key that a filter by identifier selects, if the key exists.
     key_name: Option<String>,
     now: DateTime<Utc>,
 }
@@ -150,10 +150,10 @@ async fn read_events(
     }
 }
 
-/// The query of the store for the filters of a URL. A search is resolved to keys first, so that each filter has an index.
+/// The store's query for the filters of a URL. A search is resolved to keys first, so that each filter has an index.
 ///
 /// # Errors
-/// Those of the list of keys.
+/// The errors of the list of keys.
 pub async fn query_of(
     store: &Store,
     scope: &TenantScope,

@@ -1,4 +1,4 @@
-//! The parts that pages are made of. Class names are those of `style/`.
+//! The building blocks of pages. Class names are those of `style/`.
 
 pub mod badge;
 pub mod breadcrumb;

@@ -1,4 +1,4 @@
-//! Which tenant a page acts in: the one that the URL names, and the one that links carry.
+//! The tenant that a page acts in: the one in the URL, and the one in links.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -11,13 +11,13 @@ pub fn use_named_tenant() -> Memo<Option<String>> {
     Memo::new(move |_| query.with(|query| query.get("tenant")))
 }
 
-/// The tenant that links of the console carry; `None` outside the console's layout.
+/// The tenant of the console's links; `None` outside the console's layout.
 #[must_use]
 pub fn use_console_tenant() -> Option<Signal<TenantQuery>> {
     use_context::<Signal<TenantQuery>>()
 }
 
-/// The tenant that links carry, inside the console's layout.
+/// The tenant of links inside the console's layout.
 #[must_use]
 pub fn use_tenant() -> Signal<TenantQuery> {
     use_console_tenant().unwrap_or_default()

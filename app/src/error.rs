@@ -22,7 +22,7 @@ pub enum ErrorCode {
     TenantNeeded,
     /// The input is invalid; `fields` lists the errors.
     Invalid,
-    /// The tenant has as many keys as it may have.
+    /// The tenant has reached its key limit.
     KeyLimitReached,
     /// Keys that are not revoked have the group.
     GroupInUse,
@@ -97,7 +97,7 @@ impl AppError {
         }
     }
 
-    /// Adds the request id to the message of an internal error: the operator finds the cause in the log by it.
+    /// Adds the request id to the message of an internal error. The operator uses it to find the cause in the log.
     #[must_use]
     pub fn with_request_id(self, id: &str) -> Self {
         if self.code == ErrorCode::Internal {

@@ -16,25 +16,25 @@ use crate::{
     words,
 };
 
-/// What was typed into the form of a group.
+/// The typed values of a group's form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupForm {
     /// The name.
     pub name: String,
-    /// The permissions, one a line.
+    /// The permissions, one per line.
     pub permissions: String,
 }
 
 /// A submitted form that is shown again, which the server provides as context to the page that it renders in response.
 #[derive(Clone, Debug)]
 pub struct SubmittedGroup {
-    /// What was typed.
+    /// The typed values.
     pub form: GroupForm,
-    /// Why nothing was changed; `None` if the form was only checked.
+    /// The error; `None` if the form was only checked.
     pub error: Option<AppError>,
 }
 
-/// A page that the list shows a notice about, as its URL names it.
+/// The parameters of the list's URL that show a notice about a change.
 pub mod notice {
     /// The identifier of a group that was created.
     pub const CREATED: &str = "created";
@@ -49,7 +49,7 @@ fn named_tenant() -> Option<String> {
     use_query_map().with_untracked(|query| query.get("tenant"))
 }
 
-/// The group in the URL. Text that is no identifier names no group.
+/// The group in the URL. A malformed id is not found.
 fn group_in_path() -> Result<GroupId, AppError> {
     let id = use_params_map().with_untracked(|path| path.get("id"));
     id.and_then(|id| id.parse().ok())

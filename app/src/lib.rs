@@ -13,12 +13,12 @@
 //! | pages and messages for failures | [`error`], [`status_pages`] |
 //! | URLs; numbers, dates and times as text | [`urls`], [`words`] |
 //! | the encoding of server functions | [`page_json`] |
-//! | what only a browser can do | [`browser`] |
+//! | functions of the browser | [`browser`] |
 //! | the request, the session and the tenant's scope (feature `ssr`) | `ssr` |
 //! | the document around a page, and its script (feature `ssr`) | `shell` |
 //! | signing in (feature `ssr`) | `sign_in` |
 
-// The type of a page is as deep as its elements: the compiler's default of 128 is too small.
+// The type of a page is as deep as its elements, so the compiler's default of 128 is too small.
 #![recursion_limit = "256"]
 
 pub mod account;

@@ -1,4 +1,4 @@
-//! What a row of the page table (`pages.rs`) consists of: path, access, menu entry. Names no page.
+//! The types of a row of the page table (`pages.rs`): path, access, menu entry. This module names no page.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use domain::user::Role;
 use leptos::prelude::AnyView;
 use leptos_router::{PartialPathMatch, PathSegment, PossibleRouteMatch};
 
-/// Who may open a page or call a server function.
+/// The users who may open a page or call a server function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody. Such a page is shown without the console's menu.
+    /// Every client. Such a page is shown without the console's menu.
     Anyone,
     /// Every signed-in user.
     SignedIn,
-    /// Tenant administrators in their own tenant; super users in the tenant that the URL names.
+    /// Tenant administrators in their own tenant; super users in the tenant of the URL.
     KeyManager,
     /// Super users.
     SuperUser,
@@ -36,15 +36,15 @@ impl Access {
 pub struct Page {
     /// Its path, with parameters in braces, e.g. `/tenant-api-keys/{id}`.
     pub path: &'static str,
-    /// Who may open it.
+    /// The users who may open it.
     pub access: Access,
     /// Its entry in the menu, if it has one.
     pub menu: Option<MenuEntry>,
-    /// The paths of its dialogs, below its own, e.g. `/{id}/edit`. The page stays in place when one opens or closes; it reads from the
-    /// URL which one is open, and contains an `<Outlet />`.
+    /// The paths of its dialogs, below its own, e.g. `/{id}/edit`. The page stays mounted when a dialog opens or closes; it reads the open
+    /// dialog from the URL, and contains an `<Outlet />`.
     pub dialogs: &'static [&'static str],
-    /// Whether the browser hydrates it. A page without script is made of links and forms alone; a link to it has `rel="external"`, so that
-    /// the browser loads it from the server.
+    /// Whether the browser hydrates it. A page without script consists of links and forms; links to it have `rel="external"`, so that the
+    /// browser loads it from the server.
     pub has_script: bool,
     /// Its component.
     pub view: fn() -> AnyView,
@@ -78,7 +78,7 @@ impl Page {
                 .any(|dialog| matches(dialog, &below).is_some_and(|rest| is_whole(&rest)))
     }
 
-    /// Whether a path is this page's or lies below it.
+    /// Whether a path is that of this page or below it.
     #[must_use]
     pub fn contains(&self, path: &str) -> bool {
         let below = path.strip_prefix(self.path);
@@ -113,7 +113,7 @@ pub enum MenuSection {
 }
 
 impl MenuSection {
-    /// The sidebar's sections in their order, grouped by their outermost title. [`Self::Account`] is a menu of its own.
+    /// The sections of the sidebar in their order, grouped by their outermost title. [`Self::Account`] is a separate menu.
     pub const SIDEBAR: [&[Self]; 3] = [
         &[Self::DataAndMonitoring, Self::Access],
         &[Self::Operator],

@@ -1,4 +1,4 @@
-//! The table of pages and of server functions. Routes, menu and the server's route table are made from it.
+//! The tables of pages and of server functions. Routes, menu and the server's route table are derived from them.
 
 use leptos::{children::ToChildren, prelude::*, tachys::view::iterators::StaticVec};
 use leptos_meta::provide_meta_context;
@@ -28,7 +28,7 @@ use crate::{
     sign_in::SignInPage,
 };
 
-/// The view of a page without script. The browser's bundle does not contain it.
+/// The view of a page without script. The browser's bundle does not contain the view.
 macro_rules! server_view {
     ($page:ident) => {{
         #[cfg(feature = "ssr")]
@@ -39,7 +39,7 @@ macro_rules! server_view {
     }};
 }
 
-/// Every page, in the order of the menu. Where two paths match a URL, the first wins.
+/// Every page, in the order of the menu. If two paths match a URL, the first one applies.
 pub static PAGES: &[Page] = &[
     Page {
         path: urls::SIGN_IN,
@@ -157,7 +157,7 @@ pub static PAGES: &[Page] = &[
 pub struct ServerFunction {
     /// Its URL, e.g. `/api/pages/get_account`.
     pub path: &'static str,
-    /// Who may call it.
+    /// The users who may call it.
     pub access: Access,
     /// Whether its response may be compressed: it can be long, and never contains a secret.
     pub is_compressible: bool,
@@ -210,8 +210,8 @@ pub static SERVER_FUNCTIONS: &[ServerFunction] = {
     ]
 };
 
-/// The application: every page at its path, those behind sign-in within the console's layout. A page is rendered as a whole before it is
-/// sent, so that it is complete without a script and has the right status.
+/// The application: every page at its path, those behind sign-in within the console's layout. A page is rendered completely before it is
+/// sent, so that it works without a script and has the right status.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();

@@ -13,7 +13,7 @@ use crate::{
 };
 pub use shape::with_shape;
 
-/// The icons of `components/icon.rs`: in the document, so that the browser's bundle does not contain them.
+/// The icons of `components/icon.rs`. They are in the document, so that the browser's bundle does not contain them.
 pub(crate) const ICONS: &str = include_str!("components/icons.svg");
 
 /// The document with the requested page. Sets its `Content-Security-Policy`.
@@ -65,7 +65,7 @@ fn page_has_script() -> bool {
     page.is_none_or(|page| page.has_script)
 }
 
-/// `start.js` as it is sent, without comments and indentation.
+/// `start.js` without comments and indentation, as the page contains it.
 static START: LazyLock<String> = LazyLock::new(|| {
     let lines = include_str!("shell/start.js").lines().map(str::trim_start);
     let sent: Vec<_> = lines.filter(|line| !line.starts_with("//")).collect();

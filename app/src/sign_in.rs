@@ -10,16 +10,16 @@ use crate::{
     urls,
 };
 
-/// Why a sign-in was refused. The server provides it as context to the page that it renders in response.
+/// The reason for which a sign-in was refused. The server provides it as context to the page that it renders in response.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignInFailure {
-    /// The e-mail address as typed.
+    /// The typed e-mail address.
     pub email: String,
     /// The message, the same for every refusal.
     pub message: String,
 }
 
-/// What the page shows besides its form.
+/// The data of the page besides its form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignInForm {
     /// Whether no user exists: the page then shows the command that creates the first.
@@ -71,7 +71,7 @@ pub fn SignInPage() -> impl IntoView {
             .into_any(),
         })
     };
-    // In the URL too, so that the page of a refused sign-in keeps it.
+    // The URL contains it too, so that the page of a refused sign-in keeps it.
     let action = move || {
         let target = return_to.get();
         urls::with_parameters(

@@ -34,7 +34,7 @@ pub struct RequestContext {
     pub bundle: Arc<Bundle>,
     /// The time of the request.
     pub now: DateTime<Utc>,
-    /// The id of the request, which the log and the response header `X-Request-Id` contain.
+    /// The id of the request, as in the log and the response header `X-Request-Id`.
     pub request_id: String,
     /// Scheme and host of the request, e.g. `https://keys.example`, for the curl command.
     pub origin: Option<String>,
@@ -87,7 +87,7 @@ pub async fn signed_in(request: &RequestContext) -> Result<SignedIn, AppError> {
         .ok_or_else(not_signed_in)
 }
 
-/// Returns the scope of the tenant that `user` may manage in this request: a tenant administrator's own, or the one that a super user names.
+/// Returns the scope of the tenant that `user` may manage in this request: an administrator's own tenant, or the one in a super user's URL.
 ///
 /// # Errors
 /// [`ErrorCode::Forbidden`] for members; [`ErrorCode::TenantNotYours`] for an administrator who names a tenant, even their own;
@@ -154,7 +154,7 @@ pub async fn respond<T>(work: impl Future<Output = Result<T, AppError>>) -> Resu
     result
 }
 
-/// Turns the response into a redirect with status 303, whatever `Accept` says.
+/// Turns the response into a redirect with status 303, independent of `Accept`.
 pub fn redirect(response: &ResponseOptions, location: &str) {
     if let Ok(location) = HeaderValue::from_str(location) {
         response.set_status(StatusCode::SEE_OTHER);

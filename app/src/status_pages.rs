@@ -1,4 +1,4 @@
-//! Pages for failures: status, what happened, one link.
+//! Pages for failures: status, explanation, one link.
 
 use leptos::prelude::*;
 

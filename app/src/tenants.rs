@@ -1,4 +1,4 @@
-//! The list of tenants, which a super user sees if the URL names no tenant.
+//! The list of tenants, shown to a super user if the URL names no tenant.
 
 use domain::tenant::KeyQuota;
 use leptos::prelude::*;
@@ -54,8 +54,8 @@ pub async fn list_tenants() -> Result<Vec<TenantLine>, AppError> {
     .await
 }
 
-/// Replaces a page that acts in one tenant and could not be loaded: shows the list of tenants if the URL has to name a tenant and does
-/// not, otherwise the failure.
+/// Replaces a page of a tenant that could not be loaded. Shows the list of tenants if the tenant is missing in the URL, otherwise the
+/// failure.
 #[component]
 pub fn TenantPageFailure(
     /// The failure.

@@ -90,7 +90,7 @@ pub fn local_path(target: &str) -> Option<&str> {
     (local && !circle).then_some(target)
 }
 
-/// The tenant in the URL. A super user's is on every page, link, form and server function; other users name none.
+/// The tenant in the URL. A super user's is part of every page, link, form and server function; other users name none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TenantQuery(pub Option<String>);
 

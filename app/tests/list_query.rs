@@ -1,4 +1,4 @@
-//! The list's URL, and the parameters that its links and its search form carry.
+//! The list's URL, and the parameters in its links and its search form.
 
 use app::{api_keys::list_query::ListQuery, urls::TenantQuery};
 use domain::key::{

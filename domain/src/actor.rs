@@ -22,7 +22,7 @@ pub enum ActorKind {
 }
 
 impl ActorKind {
-    /// The stored and displayed word.
+    /// The word that is stored and displayed.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ pub struct ActorRef {
 /// The actor of a change, with the client address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// The actor as others see it.
+    /// The public part of the actor.
     pub who: ActorRef,
     /// The client address; `None` at the command line.
     pub client: Option<ClientAddress>,

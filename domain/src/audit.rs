@@ -175,7 +175,7 @@ pub struct AuditQuery {
     pub action: Option<AuditAction>,
     /// Only events by this actor.
     pub actor: Option<AuditedActor>,
-    /// Only events about one of these keys; none where the list is empty.
+    /// Only events about one of these keys; no event if the list is empty.
     pub keys: Option<Vec<KeyId>>,
     /// Only events at this time or later.
     pub from: Option<DateTime<Utc>>,
@@ -213,7 +213,7 @@ pub enum AuditedActor {
 impl FromStr for AuditedActor {
     type Err = InvalidId;
 
-    /// Reads an identifier or the word `cli`.
+    /// Parses an identifier or the word `cli`.
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         if text == ActorKind::Cli.as_str() {
             return Ok(Self::Cli);
@@ -245,26 +245,26 @@ pub struct AuditEvent {
     pub client_ip: Option<String>,
 }
 
-/// An event as the pages and exports show it.
+/// An event on pages and in exports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// The event.
     #[serde(flatten)]
     pub event: AuditEvent,
-    /// The tenant that the event belongs to; `None` for the installation's.
+    /// The tenant that the event belongs to; `None` for events of the installation.
     #[serde(skip)]
     pub tenant_id: Option<TenantId>,
-    /// When the change was in effect on every replica; `None` on SQLite, for an event that changes no verdict, and where the server
-    /// stopped between the change and its receipt.
+    /// The time at which the change was in effect on every replica. `None` on SQLite, for an event that changes no verdict, and if the
+    /// server stopped between the change and its receipt.
     pub receipt: Option<EventReceipt>,
 }
 
-/// When a change was in effect everywhere.
+/// The time at which a change was in effect on every replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventReceipt {
     /// The time, UTC.
     pub at: DateTime<Utc>,
-    /// On how many replicas, and how long after the commit.
+    /// The number of replicas, and the duration from the commit.
     #[serde(flatten)]
     pub propagation: Propagation,
 }
@@ -274,7 +274,7 @@ pub struct EventReceipt {
 pub struct AuditPage {
     /// Newest first.
     pub entries: Vec<AuditEntry>,
-    /// The position of the first entry in the list, from 1; `None` where the page was opened in the middle.
+    /// The position of the first entry in the list, from 1; `None` if the page was opened in the middle.
     pub first: Option<u64>,
     /// The cursor of the older page; `None` at the end.
     pub next_cursor: Option<String>,

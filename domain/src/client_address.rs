@@ -1,4 +1,4 @@
-//! The client address of a request. One function determines it; allowlist, audit and rate limiters all use it.
+//! The client address of a request. One function determines it for allowlist, audit log and throttles.
 
 use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
@@ -10,10 +10,10 @@ use std::{
 
 use crate::network::parse_network;
 
-/// The address of the client of one request, in canonical form: an IPv4-mapped IPv6 address is its IPv4 address.
+/// The client address of one request, in canonical form: an IPv4-mapped IPv6 address becomes its IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ClientAddress {
-    /// The client.
+    /// The address of the client.
     Known(IpAddr),
     /// A trusted proxy named no usable client. Equal to no address.
     Unknown,
@@ -35,7 +35,7 @@ impl ClientAddress {
         }
     }
 
-    /// The client as rate limiters count it: IPv6 by its /64, the prefix that one customer of a provider typically has.
+    /// The client as throttles count it: an IPv6 address by its /64, the prefix that one customer of a provider typically has.
     #[must_use]
     pub fn throttle_key(self) -> String {
         match self {
@@ -90,11 +90,11 @@ impl FromStr for TrustedProxies {
     }
 }
 
-/// The client of a request that came in from `peer` with these values of `X-Forwarded-For`, one for each header line, in order.
+/// The client of a request from `peer` with these values of `X-Forwarded-For`, one per header line, in order.
 ///
-/// The peer, unless it is trusted. Then the right-most untrusted address over all lines: each trusted proxy appends the address of its
-/// peer, and the client can choose everything left of that. An entry that cannot be parsed makes the address unknown, because the entries
-/// left of it cannot be trusted either.
+/// This is the peer, unless it is trusted. Otherwise it is the right-most untrusted address over all lines: each trusted proxy appends the
+/// address of its peer, and the client can choose everything left of that. An entry that cannot be parsed makes the address unknown,
+/// because the entries left of it cannot be trusted either.
 #[must_use]
 pub fn client_address<'a>(
     peer: IpAddr,
@@ -119,7 +119,7 @@ pub fn client_address<'a>(
     ClientAddress::Unknown
 }
 
-/// An entry of `X-Forwarded-For`: an address, with a port where the proxy adds one (`192.0.2.1:443`, `[2001:db8::1]:443`).
+/// Parses an entry of `X-Forwarded-For`: an address, with a port if the proxy adds one (`192.0.2.1:443`, `[2001:db8::1]:443`).
 fn parse_forwarded(entry: &str) -> Option<IpAddr> {
     if let Ok(address) = entry.parse::<IpAddr>() {
         return Some(address);

@@ -17,7 +17,7 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// `field` breaks a rule; `message` says which.
+    /// A broken rule of `field`; `message` describes it.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -32,13 +32,13 @@ pub enum Error {
     /// The input breaks these rules; all of them are listed.
     #[error("invalid input: {}", .0.iter().map(|error| format!("{}: {}", error.field, error.message)).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<FieldError>),
-    /// It does not exist, or belongs to another tenant.
+    /// The object does not exist, or belongs to another tenant.
     #[error("{0} not found")]
     NotFound(&'static str),
-    /// It exists already and must be unique.
+    /// The object exists already and must be unique.
     #[error("{what} '{name}' exists already")]
     AlreadyExists {
-        /// The kind of thing, e.g. `tenant`.
+        /// The kind of object, e.g. `tenant`.
         what: &'static str,
         /// The name that is taken.
         name: String,
@@ -52,7 +52,7 @@ pub enum Error {
     /// Keys that are not revoked have the group, so it cannot be deleted.
     #[error("{keys} keys have the group")]
     GroupInUse {
-        /// How many.
+        /// The number of keys.
         keys: u64,
         /// The first ten by name.
         named: Vec<KeyRef>,
@@ -60,13 +60,13 @@ pub enum Error {
     /// A revoked key cannot be edited or rotated.
     #[error("the key is revoked")]
     KeyRevoked,
-    /// It was changed since the caller read it.
+    /// The object was changed since the caller read it.
     #[error("it was changed by someone else")]
     Stale,
     /// The request was carried out before, with the same idempotency key. Nothing was changed now.
     #[error("the request was carried out before")]
     Repeated {
-        /// The identifier of what the first request made or changed.
+        /// The identifier of the object that the first request created or changed.
         id: Uuid,
     },
     /// The idempotency key was used for another request.
@@ -75,10 +75,10 @@ pub enum Error {
     /// Another request with the same idempotency key is being carried out.
     #[error("a request with the same idempotency key is being carried out")]
     RequestInFlight,
-    /// The form is older than its idempotency key is remembered, so a repeat could not be recognised.
+    /// The form is older than the storage time of its idempotency key, so a repeat could not be recognised.
     #[error("the form is too old")]
     FormTooOld,
-    /// Too many attempts failed. None is judged before `retry_after` has passed.
+    /// Too many attempts failed. No attempt is checked before `retry_after` has passed.
     #[error("too many failed attempts")]
     Throttled {
         /// At least one second.
@@ -102,8 +102,8 @@ pub enum Error {
     /// The database is down, locked or too slow. Nothing was changed; retry later.
     #[error("the database is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The database did not confirm a commit in time, or failed while committing: the change may have been made. Repeat the request with the
-    /// same idempotency key, or read again, to find out.
+    /// The database did not confirm a commit in time, or failed while committing: the change may have been made. To determine the outcome,
+    /// repeat the request with the same idempotency key, or read again.
     #[error("the database did not confirm the change: its outcome is unknown")]
     OutcomeUnknown(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A bug or a damaged database. The source is for the log.

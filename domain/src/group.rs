@@ -20,7 +20,7 @@ pub enum GroupType {
 }
 
 impl GroupType {
-    /// The word that is stored, and typed in commands.
+    /// The word that is stored, and used in commands.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -69,26 +69,26 @@ pub struct GroupRef {
     pub name: String,
 }
 
-/// How many keys have a group. Revoked keys do not count.
+/// The number of keys with a group, without revoked keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupKeys {
     /// Keys that are not revoked.
     pub active: u64,
-    /// Those of them that were used in the last 7 days.
+    /// The number of those that were used in the last 7 days.
     pub used_lately: u64,
 }
 
-/// The keys that a change of a group concerns.
+/// The keys that a change of a group affects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupEffect {
-    /// How many.
+    /// The number of keys.
     pub keys: GroupKeys,
     /// The first ten by name.
     pub named: Vec<KeyRef>,
 }
 
 impl GroupEffect {
-    /// A sentence, such as "14 keys have this group; 9 of them were used in the last 7 days."
+    /// A sentence for the user, such as "14 keys have this group; 9 of them were used in the last 7 days."
     #[must_use]
     pub fn sentence(&self) -> String {
         match (self.keys.active, self.keys.used_lately) {

@@ -1,4 +1,4 @@
-//! Identifiers: UUIDv7, one type for each kind of thing, so that the compiler tells them apart.
+//! Identifiers: UUIDv7, with one type per kind of object, so that the compiler distinguishes them.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -40,7 +40,7 @@ macro_rules! identifiers {
         impl FromStr for $name {
             type Err = InvalidId;
 
-            /// Accepts only the hyphenated form, so that each thing has one URL.
+            /// Accepts only the hyphenated form, so that each object has one URL.
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 if text.len() != 36 {
                     return Err(InvalidId);
@@ -64,7 +64,7 @@ identifiers! {
     EventId;
 }
 
-/// A key as a list names it.
+/// A key in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRef {
     /// Its identifier.

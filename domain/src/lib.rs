@@ -6,12 +6,12 @@
 //! | the rules for names, dates and allowlist lines | [`key::name`], [`key::expiry`], [`key::allowlist`] |
 //! | the format of a secret | [`key::format`] |
 //! | the expiration date after a rotation | [`key::rotation`] |
-//! | whether a request is accepted | [`key::verdict`] |
+//! | the verdict on a request | [`key::verdict`] |
 //! | the client address of a request | [`client_address`] |
 //! | actors and audit events | [`actor`], [`audit`] |
 //! | storage (feature `store`) | [`store`] |
 //! | verification of each request (feature `store`) | [`verify`] |
-//! | how much one tenant may run at once (feature `store`) | [`fair_share`] |
+//! | limits on the concurrent work of one tenant (feature `store`) | [`fair_share`] |
 //!
 //! Without that feature, the same code runs in the browser and on the server.
 

@@ -3,11 +3,11 @@
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Reads an address (`192.0.2.7`, a network of one) or a range (`10.0.0.0/8`) into its canonical network: host bits cleared, and
-/// an IPv4-mapped range of at least 96 bits as the IPv4 range that it is.
+/// Parses an address (`192.0.2.7`, a network of one) or a range (`10.0.0.0/8`) into its canonical network: host bits are cleared, and an
+/// IPv4-mapped range of at least 96 bits becomes the IPv4 range.
 ///
-/// Strict, because people read `010.0.0.0` as ten and C reads it as eight: decimal octets and prefixes without leading zeros or
-/// signs, no netmask, zone or bracket. The standard library's address parsers are that strict already; `ipnetwork`'s are not.
+/// The grammar is strict, because `010.0.0.0` is decimal to people and octal in C: decimal octets and prefixes without leading zeros or
+/// signs, no netmask, zone or bracket. The standard library's address parsers are equally strict; those of `ipnetwork` are not.
 #[must_use]
 pub fn parse_network(entry: &str) -> Option<IpNetwork> {
     let (address, prefix) = match entry.split_once('/') {
@@ -39,7 +39,7 @@ fn canonical_ipv6(address: Ipv6Addr, prefix: u8) -> Option<IpNetwork> {
         .map(IpNetwork::V6)
 }
 
-/// A prefix length as `0` or digits without a leading zero. The family's bound is the network's to check.
+/// Parses a prefix length: `0`, or digits without a leading zero. The network checks the bound of its family.
 fn parse_prefix(text: &str) -> Option<u8> {
     let decimal = matches!(text.len(), 1..=3)
         && text.bytes().all(|byte| byte.is_ascii_digit())

@@ -11,7 +11,7 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
-/// Default number of items on a page.
+/// The default number of items on a page.
 pub const DEFAULT_LIMIT: u32 = 25;
-/// Largest accepted number of items on a page.
+/// The largest accepted number of items on a page.
 pub const MAX_LIMIT: u32 = 100;

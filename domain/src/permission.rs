@@ -12,7 +12,7 @@ use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 )]
 #[serde(try_from = "String", into = "String")]
 pub struct Permission(
-    // Shared, because each request that requires a permission holds a clone.
+    // An `Arc`, because each request that requires a permission holds a clone.
     Arc<str>,
 );
 
@@ -24,7 +24,7 @@ pub struct Permission(
 pub struct InvalidPermission(String);
 
 impl Permission {
-    /// Longest permission, in characters.
+    /// The longest permission, in characters.
     pub const MAX_LENGTH: usize = 64;
 
     /// The text.
@@ -97,7 +97,7 @@ pub struct PermissionSet(Box<[Permission]>);
 pub struct TooManyPermissions;
 
 impl PermissionSet {
-    /// Largest number of permissions of a group.
+    /// The largest number of permissions of a group.
     pub const MAX: usize = 64;
 
     /// Collects permissions; duplicates collapse.

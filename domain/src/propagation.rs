@@ -1,4 +1,4 @@
-//! How far a change had spread when the call that made it returned, if several replicas serve.
+//! The propagation of a change to the replicas at the time when the call returned.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,19 +15,19 @@ pub struct Propagation {
     pub after_ms: u64,
 }
 
-/// The result of a committed change.
+/// The result of a committed write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written<T> {
-    /// What was made or changed, as it is now.
+    /// The created or changed object, in its current state.
     #[serde(flatten)]
     pub value: T,
-    /// `None` on SQLite, where one server has the database to itself.
+    /// `None` on SQLite, where a single server has the database.
     #[serde(rename = "receipt")]
     pub propagation: Option<Propagation>,
 }
 
 impl Propagation {
-    /// A sentence for a person, such as "Refused on 3 of 3 replicas after 12 ms." `what` is its verb.
+    /// A sentence for the user, such as "Refused on 3 of 3 replicas after 12 ms." `what` is its verb.
     #[must_use]
     pub fn sentence(self, what: &str) -> String {
         let Self {

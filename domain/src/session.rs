@@ -23,7 +23,7 @@ impl SessionToken {
         good.then(|| Self(text.to_owned()))
     }
 
-    /// Makes a token from random bytes.
+    /// Creates a token from random bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         use fmt::Write as _;

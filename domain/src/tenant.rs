@@ -15,9 +15,9 @@ pub struct Tenant {
     pub slug: Slug,
     /// The displayed name.
     pub name: String,
-    /// Largest number of keys that are not revoked.
+    /// The largest number of keys that are not revoked.
     pub key_limit: u32,
-    /// The time since when all of its keys are refused; `None` if it is not suspended.
+    /// The time from which all of its keys are refused; `None` if it is not suspended.
     pub suspended_at: Option<DateTime<Utc>>,
     /// The time of its creation.
     pub created_at: DateTime<Utc>,
@@ -88,7 +88,7 @@ impl Slug {
         &self.0
     }
 
-    /// The slug that a name suggests: `Acme Logistics` is `acme-logistics`, `Müller & Söhne` is `muller-sohne`.
+    /// The slug derived from a name: `Acme Logistics` becomes `acme-logistics`, `Müller & Söhne` becomes `muller-sohne`.
     ///
     /// # Errors
     /// The message if no character of the name is allowed in a slug.

@@ -1,4 +1,4 @@
-//! Text that people type: its normal form, and the characters that it must not contain.
+//! Typed text: its normal form, and the characters that it must not contain.
 
 /// Trims white space at both ends and composes to NFC, so that equal names have equal bytes.
 #[must_use]
@@ -18,7 +18,8 @@ fn compose(text: &str) -> String {
     text.nfc().collect()
 }
 
-/// NFC by the browser's own tables: Rust's would be a tenth of the download. The server normalises again with its own.
+/// NFC by the browser's own tables, because those of Rust would be a tenth of the download. The server normalises again with its own
+/// tables.
 #[cfg(target_arch = "wasm32")]
 fn compose(text: &str) -> String {
     if text.is_ascii() {
@@ -49,7 +50,7 @@ pub(crate) fn without_marks(text: &str) -> String {
     plain
 }
 
-/// Unused in the browser, which makes no slugs.
+/// Unused in the browser, which creates no slugs.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn without_marks(text: &str) -> String {
     text.to_lowercase()
@@ -127,8 +128,8 @@ pub fn display_name(input: &str) -> Result<String, &'static str> {
     Ok(name)
 }
 
-/// The form in which names and descriptions are sorted and searched. The application lower-cases, because the databases disagree beyond
-/// ASCII. A sigma is the same letter at the end of a word.
+/// The form in which names and descriptions are sorted and searched. The application converts to lower case, because the databases disagree
+/// beyond ASCII. A sigma at the end of a word becomes the regular sigma.
 #[cfg(feature = "store")]
 pub(crate) fn lowered(text: &str) -> String {
     text.to_lowercase().replace('ς', "σ")

@@ -9,7 +9,7 @@ use crate::{
     text,
 };
 
-/// What a user may do.
+/// The role of a user, which determines the permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -17,7 +17,7 @@ pub enum Role {
     SuperUser,
     /// Manages the keys of one tenant.
     TenantAdmin,
-    /// Belongs to one tenant and manages nothing.
+    /// Belongs to one tenant, without permission to manage keys.
     Member,
 }
 
@@ -25,7 +25,7 @@ impl Role {
     /// Every role.
     pub const ALL: [Self; 3] = [Self::SuperUser, Self::TenantAdmin, Self::Member];
 
-    /// The word that is stored, and typed in commands.
+    /// The word that is stored, and used in commands.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Role {
         }
     }
 
-    /// The role as the page shows it.
+    /// The role as displayed on pages.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl Role {
         }
     }
 
-    /// Whether the role opens the pages that manage keys.
+    /// Whether the role may open the pages that manage keys.
     #[must_use]
     pub const fn manages_keys(self) -> bool {
         matches!(self, Self::SuperUser | Self::TenantAdmin)
@@ -66,26 +66,26 @@ impl FromStr for Role {
 /// A user, without the password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// Its identifier.
+    /// The identifier.
     pub id: UserId,
-    /// The tenant; `None` for a super user alone.
+    /// The tenant; `None` only for a super user.
     pub tenant_id: Option<TenantId>,
-    /// Unique over the installation.
+    /// The email address, unique in the installation.
     pub email: Email,
     /// The person's name.
     pub name: String,
-    /// What the user may do.
+    /// The role.
     pub role: Role,
-    /// Since when the user can no longer sign in.
+    /// The time from which the user can no longer sign in.
     pub disabled_at: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// The time of the creation.
     pub created_at: DateTime<Utc>,
 }
 
-/// An email address in canonical form: `local@domain`, lower-cased, an internationalised domain in its ASCII form
-/// (`ann@xn--mnchen-3ya.example`), which is what a browser's e-mail field sends; at most 254 characters, without white space.
+/// An email address in canonical form: `local@domain` in lower case, with an internationalised domain in its ASCII form
+/// (`ann@xn--mnchen-3ya.example`), as a browser's e-mail field sends it; at most 254 characters, without white space.
 ///
-/// Whether mail arrives there only mail can show; this keeps out what cannot be one.
+/// The check refuses text that cannot be an address; whether mail arrives there is not checked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Email(String);
@@ -102,7 +102,7 @@ impl Email {
         &self.0
     }
 
-    /// What stands before the `@`.
+    /// The part before the `@`.
     #[must_use]
     pub fn local_part(&self) -> &str {
         self.0.rsplit_once('@').map_or(&self.0, |(local, _)| local)
@@ -128,7 +128,7 @@ impl FromStr for Email {
     }
 }
 
-/// The address with its domain in ASCII by UTS 46 (IDNA). A domain that has no such form stays as it is.
+/// The address with its domain in ASCII by UTS 46 (IDNA). A domain without such a form stays unchanged.
 #[cfg(not(target_arch = "wasm32"))]
 fn canonical(address: String) -> String {
     let Some((local, domain)) = address.rsplit_once('@') else {
@@ -140,7 +140,7 @@ fn canonical(address: String) -> String {
     }
 }
 
-/// A browser reads only addresses that the server has made canonical, and need not be sent the tables.
+/// Returns the address unchanged: a browser only parses addresses that the server has made canonical, so the bundle needs no tables.
 #[cfg(target_arch = "wasm32")]
 fn canonical(address: String) -> String {
     address

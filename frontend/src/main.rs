@@ -1,6 +1,6 @@
 //! The entry point of the browser's bundle: hydrates the page that the server sent, if it is unchanged.
 
-// As in `app`: the type of a page is as deep as its elements.
+// The type of a page is as deep as its elements, as in `app`.
 #![recursion_limit = "256"]
 
 use std::panic::PanicHookInfo;
@@ -13,7 +13,7 @@ extern "C" {
     /// Whether the page is unchanged since the server sent it, so that it can be hydrated.
     #[wasm_bindgen(js_name = mayHydrate)]
     fn may_hydrate() -> bool;
-    /// Reports the failure and makes the page work as without a script.
+    /// Reports the failure and switches the page to its behaviour without a script.
     fn failed(file: &str, line: u32);
 }
 

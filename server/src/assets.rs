@@ -29,7 +29,7 @@ static EMBEDDED: LazyLock<Assets> = LazyLock::new(|| {
     }))
 });
 
-/// For names that contain a hash of the content.
+/// The `Cache-Control` of files whose names contain a hash of the content.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Trunk copies `public` as a folder; its files are served from the root, where browsers expect them.
 const PUBLIC_FOLDER: &str = "public/";

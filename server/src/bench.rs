@@ -1,4 +1,4 @@
-//! What the benchmarks measure the check of `X-API-Key` against, and what they measure it with. Only with the feature `bench`.
+//! The reference points and tools for benchmarks of the `X-API-Key` check. Compiled only with the feature `bench`.
 
 mod command;
 pub(crate) mod guard;

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 pub(crate) const API: usize = 64 * 1024;
 /// The largest body of a page's form or server function, in bytes.
 pub(crate) const PAGES: usize = 256 * 1024;
-/// The largest body of the sign-in form, in bytes: it takes three short fields from strangers.
+/// The largest body of the sign-in form, in bytes. The form has three short fields and needs no session.
 pub(crate) const SIGN_IN: usize = 16 * 1024;
 /// The largest report of a page, in bytes.
 pub(crate) const PAGE_REPORT: usize = 256;

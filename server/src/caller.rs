@@ -1,12 +1,12 @@
-//! Who may call a route.
+//! The kinds of callers of a route.
 
 use app::page::Access;
 use domain::user::Role;
 
-/// Who may call a route.
+/// A kind of caller of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// Everybody.
+    /// Any client, without a credential.
     Anyone,
     /// An integration with a valid key whose group has this permission; any valid key for `None`.
     Key(Option<&'static str>),

@@ -1,6 +1,6 @@
 //! The command line. Commands work on the database directly, beside a running server.
 //!
-//! Standard output contains the result only; log lines, notes and prompts go to standard error.
+//! Standard output contains only the result; log lines, remarks and prompts go to standard error.
 
 mod audit;
 mod backup;
@@ -72,7 +72,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it is useful on an empty database.
+    /// Whether the command makes sense on an empty database.
     const fn may_make_database(&self) -> bool {
         matches!(
             self,
@@ -162,7 +162,7 @@ async fn execute(
         Command::Key(command) => command.run(&context).await,
         Command::Audit(command) => command.run(&context).await,
     };
-    // After the output, which may be a secret that cannot be printed again, and also if the output failed.
+    // This runs after the output, even if the output failed: the output may be a secret that cannot be printed again.
     let confirmation = context.store.confirm().await.unwrap_or_else(|error| {
         tracing::warn!(
             error = &error as &(dyn std::error::Error + 'static),

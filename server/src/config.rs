@@ -1,4 +1,4 @@
-//! The settings, read from the environment here only. An invalid value stops the start.
+//! The settings. The environment is read only here; an invalid value prevents the start.
 
 mod display;
 mod error;
@@ -20,7 +20,7 @@ pub use error::ConfigError;
 /// The validated settings.
 #[derive(Clone)]
 pub struct Config {
-    /// `DATABASE_URL`. May hold a password: show it through [`Config::masked_database_url`] alone.
+    /// `DATABASE_URL`. It can contain a password: print it only through [`Config::masked_database_url`].
     pub database_url: String,
     /// `LATCHKEY_LISTEN`: where pages and API are served.
     pub listen: SocketAddr,
@@ -48,22 +48,22 @@ pub struct Config {
     pub person: Option<String>,
 }
 
-/// The database where no setting names one, in the working folder.
+/// The database in the working folder that is used if no setting names one.
 pub(crate) const DEFAULT_FILE: &str = "latchkey.db";
 
-/// Longest span that "soon" may mean: a hundred years.
+/// The largest span for "expiring soon", in days: a hundred years.
 const MAX_SOON_DAYS: u32 = 36_500;
 
-/// The most revoked keys of a tenant that may be listed.
+/// The largest number of a tenant's revoked keys that can be listed.
 const MAX_REVOKED_KEYS: u32 = 1_000_000;
-/// The longest drain: proxies detect a server that is not ready sooner.
+/// The longest drain, in seconds: proxies detect a server that is not ready sooner.
 const MAX_DRAIN_SECONDS: u32 = 300;
 
 impl Config {
     /// Reads the environment. Empty variables count as unset, except `DATABASE_URL`, for which the default would be another database.
     ///
     /// # Errors
-    /// The first name or value that is refused.
+    /// The first invalid name or value.
     pub fn from_environment() -> Result<Self, ConfigError> {
         let mut settings = BTreeMap::new();
         for (name, value) in std::env::vars_os() {
@@ -89,7 +89,7 @@ impl Config {
     /// Reads the settings through `lookup`, for tests, which share one environment.
     ///
     /// # Errors
-    /// The first value that is refused.
+    /// The first invalid value.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let settings = Settings(lookup);
         Ok(Self {
@@ -128,7 +128,7 @@ impl Config {
         })
     }
 
-    /// How the store is opened. `serves` for a server: one per SQLite file.
+    /// The options for opening the store. `serves` is true for a server; a SQLite file has at most one.
     #[must_use]
     pub fn store_options(&self, serves: bool) -> StoreOptions {
         StoreOptions {
@@ -145,7 +145,7 @@ impl Config {
         std::path::Path::new(DEFAULT_FILE).exists()
     }
 
-    /// The database's URL with `***` where the password stands.
+    /// The database's URL with `***` in place of the password.
     #[must_use]
     pub fn masked_database_url(&self) -> String {
         masked(&self.database_url)
@@ -228,7 +228,7 @@ pub(crate) fn help() -> String {
     names::help()
 }
 
-/// The value for an error message: one line, shortened, password masked.
+/// The value in an error message: one line, shortened, password masked.
 fn quoted(text: &str) -> String {
     display::quoted(&masked(text))
 }
@@ -255,7 +255,8 @@ fn parse_address_or_off(text: &str) -> Result<Option<SocketAddr>, String> {
     })
 }
 
-/// <https://www.postgresql.org/docs/current/libpq-ssl.html>, without `allow`, which asks for nothing.
+/// The accepted values of `sslmode` (<https://www.postgresql.org/docs/current/libpq-ssl.html>), without `allow`, which does not require
+/// TLS.
 const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 const SSL_SETTINGS: [&str; 3] = ["sslrootcert", "sslcert", "sslkey"];
 
@@ -282,7 +283,8 @@ fn parse_database_url(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// sqlx ignores unknown parameters with a warning, which must not happen to those that protect the connection.
+/// Refuses invalid values of `sslmode` and unknown `ssl…` parameters: sqlx ignores unknown parameters with a warning, even those that
+/// protect the connection.
 fn check_tls(postgres: &Url) -> Result<(), String> {
     for (name, value) in postgres.query_pairs() {
         if name == "sslmode" {
@@ -345,8 +347,8 @@ fn parse_count(text: &str, most: u32, example: &str) -> Result<u32, String> {
     })
 }
 
-/// Directives as `tracing-subscriber` reads them. It takes any bare word for a module's name, so that `RUST_LOG=debgu` would
-/// silence the log: a bare word must be a level here.
+/// Parses directives of `tracing-subscriber`. It would accept any bare word as a module's name, and `RUST_LOG=debgu` would silence the log;
+/// here, a bare word must be a level.
 fn parse_log(text: &str) -> Result<String, String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let bare_words_are_levels = text

@@ -6,15 +6,15 @@ use url::Url;
 
 use crate::config::Config;
 
-/// How long a browser keeps its device cookie: a year, in seconds.
+/// The lifetime of the device cookie in the browser, in seconds: a year.
 const DEVICE_MAX_AGE: u32 = 365 * 24 * 60 * 60;
 
-/// A cookie of ours.
+/// A cookie of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cookie {
     /// The session. Ends with the browser, or earlier on the server after inactivity.
     Session,
-    /// A successful earlier sign-in. Such a browser keeps its own attempts while other clients guess at the account.
+    /// A successful earlier sign-in. Failed attempts of other clients do not use up the attempts of such a browser.
     Device,
     /// The password was just changed: the next page shows a notice once.
     PasswordChanged,
@@ -34,7 +34,7 @@ impl Cookie {
     }
 }
 
-/// Reads and writes the cookies of this installation.
+/// Reads and writes the cookies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cookies {
     is_https: bool,

@@ -2,7 +2,7 @@
 //!
 //! `tower_http::csrf::CsrfLayer` is close, but accepts three cases that section 7 of `docs/behaviour.md` refuses: a
 //! `Sec-Fetch-Site: cross-site` beside the public URL's own `Origin`; an `Origin` of the right host and the wrong scheme; and a
-//! request with our cookie and neither header. Checking these before it would leave the layer nothing to decide.
+//! request with the session cookie and neither header. Checking these before it would leave the layer nothing to decide.
 
 use axum::{
     extract::Request,
@@ -112,7 +112,7 @@ fn only_value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Presence<'a> {
     }
 }
 
-/// The host that the request is for (RFC 9110, section 7.2): that of the request line where it has one.
+/// The host of the request (RFC 9110, section 7.2): that of the request line, if it contains one.
 pub(crate) fn effective_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     match uri.authority() {
         Some(authority) => Some(authority.as_str()),

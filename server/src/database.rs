@@ -1,4 +1,4 @@
-//! Opens the database that the settings name.
+//! Opens the configured database.
 
 use domain::store::Store;
 

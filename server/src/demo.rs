@@ -27,11 +27,11 @@ pub(crate) struct Demo {
     _folder: TempDir,
 }
 
-/// Who can sign in to the demo, and a secret to try.
+/// The demo's users, and a secret to try.
 #[derive(Serialize)]
 pub(crate) struct DemoAccess {
     users: Vec<DemoSignIn>,
-    /// A key's secret. It lives as long as the demo.
+    /// The secret of a key. It is valid until the demo ends.
     secret: Secret,
 }
 
@@ -43,7 +43,7 @@ struct DemoSignIn {
 }
 
 impl Demo {
-    /// Makes the folder and points `config` to a database in it.
+    /// Creates the folder and points `config` to a database in it.
     pub(crate) fn prepare(config: &mut Config) -> Result<Self, Failure> {
         let failed = |error| Failure::new(format!("cannot make a temporary folder: {error}"));
         let folder = tempfile::Builder::new()
@@ -83,7 +83,7 @@ impl Demo {
     }
 }
 
-/// Makes a tenant with its groups and keys, and returns the secret of the key to try where it has that.
+/// Creates a tenant with its groups and keys; returns the secret of the key to try, if the tenant has it.
 async fn make_tenant(
     store: &Store,
     verifier: &Verifier,
@@ -181,7 +181,7 @@ async fn make_user(
 }
 
 impl DemoAccess {
-    /// Prints how to sign in at `url`, and a line to try a key.
+    /// Prints the demo's users for `url`, and a command that tries a key.
     pub(crate) fn print(&self, output: Output, url: &str) -> Result<(), Failure> {
         #[derive(Serialize)]
         struct Answer<'a> {

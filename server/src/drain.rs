@@ -1,7 +1,7 @@
 //! The time between the signal to stop and the end of the listener.
 //!
-//! A proxy learns only from a failed check of `/readyz` that it must send nothing more. Until every proxy has asked once, the server
-//! goes on serving; it closes each connection after its answer, so that no request arrives on a connection that is being closed.
+//! A proxy stops sending requests only after a check of `/readyz` fails. Until every proxy has checked once, the server continues to serve;
+//! it closes each connection after its response, so that no request arrives on a connection that is being closed.
 
 use std::sync::{
     Arc,

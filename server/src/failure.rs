@@ -6,7 +6,7 @@ use domain::{Error, id::KeyRef};
 
 use crate::logging;
 
-/// Why a command failed: one line, or one for each field that breaks a rule.
+/// The reason for which a command failed: one line, or one line per field that breaks a rule.
 #[derive(Debug)]
 pub(crate) struct Failure {
     lines: Vec<String>,
@@ -41,7 +41,7 @@ impl Failure {
         }
     }
 
-    /// Writes it to standard error.
+    /// Writes the failure to standard error.
     pub(crate) fn report(&self) {
         let lines = self.lines.iter().map(|line| format!("error: {line}\n"));
         logging::report(lines.collect());
@@ -55,7 +55,7 @@ impl From<Error> for Failure {
                 lines: fields
                     .iter()
                     .map(|error| match option_of(&error.field) {
-                        // The form's field has line numbers, the option has not.
+                        // The form's field has line numbers; the option has none.
                         Some("--allow") => {
                             let message = match error.message.split_once(": ") {
                                 Some((line, message)) if line.starts_with("Line ") => message,
@@ -81,7 +81,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// Names the first keys that have the group.
+/// Names the first keys that use the group.
 fn group_in_use(keys: u64, named: &[KeyRef]) -> String {
     let names: Vec<_> = named
         .iter()
@@ -131,7 +131,7 @@ fn option_of(field: &str) -> Option<&'static str> {
     })
 }
 
-/// The error and what caused it, on one line.
+/// The error and its causes, on one line.
 fn with_causes(error: &Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -149,10 +149,10 @@ fn with_causes(error: &Error) -> String {
 
 /// Turns a not-found error into a message with the command that lists the existing ones.
 pub(crate) trait NotFoundMessage<Value> {
-    /// For the tenant of that slug.
+    /// The error for a tenant with that slug.
     fn or_tenant_not_found(self, slug: &str) -> Result<Value, Failure>;
 
-    /// For a `what` called `name`; `listed_by` is the command that lists them.
+    /// The error for a `what` called `name`; `listed_by` is the command that lists the existing ones.
     fn or_not_found(self, what: &str, name: &str, listed_by: &str) -> Result<Value, Failure>;
 }
 

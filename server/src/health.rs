@@ -33,7 +33,7 @@ pub(crate) async fn read_readiness(State(state): State<AppState>) -> Response {
     };
     match ready {
         Ok(()) => match state.store.clock_skew() {
-            // Still ready: only decisions that depend on a date are off by the skew.
+            // The server is still ready: the skew affects only decisions that depend on a date.
             Some(skew) => format!(
                 "ready; the database's clock is {} s ahead of this machine's\n",
                 skew.num_seconds()

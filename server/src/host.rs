@@ -1,4 +1,4 @@
-//! The `Host` of a request (RFC 9112, section 3.2): one line, with a host and perhaps a port.
+//! The `Host` of a request (RFC 9112, section 3.2): one line with a host and an optional port.
 //!
 //! The host is put into links and into the curl line of a new secret. With two lines, two parsers could use different hosts.
 

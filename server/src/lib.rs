@@ -2,11 +2,11 @@
 //!
 //! | question | module |
 //! | --- | --- |
-//! | which routes exist, who may call them, and what enforces it? | [`router`], [`route_guard`] |
-//! | who sends a request, and from where? | [`api_key_layer`], [`client`], [`cookies`], [`csrf`] |
+//! | routes, their callers, and the enforcement of both | [`router`], [`route_guard`] |
+//! | client and caller of a request | [`api_key_layer`], [`client`], [`cookies`], [`csrf`] |
 //! | the JSON API: routes, bodies, problems, OpenAPI document | [`api`] |
 //! | pages and the files of the browser | [`pages`], [`assets`] |
-//! | what does every response have? | [`service`], [`security_headers`], [`request_id`], [`body_limit`], [`content_coding`] |
+//! | common parts of every response | [`service`], [`security_headers`], [`request_id`], [`body_limit`], [`content_coding`] |
 //! | listening, stopping, health, metrics | [`serve`], [`drain`], [`health`], [`metrics`], [`runtime`] |
 //! | commands | [`cli`], [`failure`], [`output`] |
 //! | settings and their values | [`config`] |

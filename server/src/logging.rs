@@ -27,7 +27,7 @@ use crate::request_id::{RequestContext, current};
 
 /// The capacity of the queue before standard error. Further lines are dropped and counted, so that a blocked log never blocks requests.
 const MAX_WAITING_LINES: usize = 8_192;
-/// How long the process waits at its end for queued lines to be written.
+/// The limit on writing the queued lines at the end of the process.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 
-/// Writes the output of one command.
+/// Prints the output of one command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     json: bool,
@@ -20,14 +20,14 @@ pub(crate) struct Output {
 
 /// A row of a table.
 pub(crate) trait Row {
-    /// The headings of the columns.
+    /// The column headings.
     const HEADINGS: &'static [&'static str];
-    /// One text for each column.
+    /// One cell per column.
     fn cells(&self) -> Vec<String>;
 }
 
 impl Output {
-    /// For programs where `json`, else for people.
+    /// JSON if `json`, else text for people.
     pub(crate) const fn new(json: bool) -> Self {
         Self { json }
     }
@@ -75,7 +75,7 @@ impl Output {
         Ok(())
     }
 
-    /// A secret or a password, alone, so that a script can take it as it is; for programs the whole `object`.
+    /// A secret or a password on a line of its own, which a script can use unchanged; as JSON, the whole `object`.
     pub(crate) fn secret(self, secret: &str, object: &impl Serialize) -> Result<(), Failure> {
         if self.json {
             self.object(object)
@@ -84,7 +84,7 @@ impl Output {
         }
     }
 
-    /// Lines for people, or an object for programs.
+    /// Prints lines for people, or an object as JSON.
     pub(crate) fn text(self, lines: &str, object: &impl Serialize) -> Result<(), Failure> {
         if self.json {
             self.object(object)
@@ -144,12 +144,12 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// A time in a table, whose heading contains UTC.
+/// A time in a table; the column heading contains "UTC".
 pub(crate) fn minute(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// As [`minute`], with a dash where there is none.
+/// As [`minute`]; a dash for `None`.
 pub(crate) fn minute_or_dash(time: Option<DateTime<Utc>>) -> String {
     time.map_or_else(|| "–".to_owned(), minute)
 }

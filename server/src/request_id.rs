@@ -31,7 +31,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The fields that every log line of a request has. They contain the route and never the URL, whose path and query can contain secrets.
+/// The fields in every log line of a request. They contain the route but not the URL, whose path and query can contain secrets.
 pub(crate) struct RequestContext {
     pub(crate) id: RequestId,
     pub(crate) method: Method,

@@ -28,11 +28,11 @@ pub(crate) struct RouteGuard {
     pub(crate) state: AppState,
     pub(crate) body: BodyPolicy,
     pub(crate) requirement: Requirement,
-    /// Whether the query may contain `tenant`, as that of a page may.
+    /// Whether the query may contain `tenant`, as the query of a page may.
     pub(crate) takes_tenant: bool,
 }
 
-/// How the request body is treated. Limits are in bytes.
+/// The treatment of the request body. Limits are in bytes.
 #[derive(Clone, Copy)]
 pub(crate) enum BodyPolicy {
     /// Not read: gateways forward the headers of a body that they do not send.
@@ -56,7 +56,7 @@ pub(crate) enum Requirement {
     Bench(BenchGuard),
 }
 
-/// Parsers disagree on which of two values counts.
+/// Whether the query contains `tenant` twice. Parsers disagree on which of two values counts.
 fn has_two_tenants(request: &Request) -> bool {
     let query = request.uri().query().unwrap_or_default();
     urlencoded::is_given_twice(query, "tenant")
@@ -121,7 +121,7 @@ mod tests {
         size_of::<F>()
     }
 
-    /// axum boxes this future for each request. Inlined branches for pages and the database would cost more than the key check.
+    /// axum boxes this future per request. Inlined branches for pages and the database would cost more than the key check.
     #[test]
     fn the_future_of_a_guarded_request_is_small() {
         let size = size_of_future(guard_request);

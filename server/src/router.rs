@@ -43,13 +43,13 @@ use crate::{
     state::AppState,
 };
 
-/// A row of the table. A route that answers GET answers HEAD too.
+/// A row of the table. A route for GET also serves HEAD.
 pub struct Route {
-    /// The method; `None` for any, including unknown ones.
+    /// The method; `None` matches any method, including unknown ones.
     pub method: Option<Method>,
-    /// As axum writes it, e.g. `/tenant-api-keys/{id}/rotate`.
+    /// The path in axum's notation, e.g. `/tenant-api-keys/{id}/rotate`.
     pub path: String,
-    /// Who may call it.
+    /// The kind of caller that may call it.
     pub caller: Caller,
     handler: MethodRouter<AppState>,
     /// Its description in the OpenAPI document.
@@ -71,10 +71,10 @@ pub fn permissions() -> BTreeSet<&'static str> {
 pub fn routes() -> Vec<Route> {
     use Caller::{Anyone, Gateway, Key, KeyManager, SignedIn};
     let mut routes = vec![
-        // Health checks.
+        // Health checks
         get("/healthz", Anyone, health::read_health),
         get("/readyz", Anyone, health::read_readiness),
-        // Integrations, with their key.
+        // Integrations with their key
         api("/api/v1/whoami", Key(None), routes!(whoami::read_whoami)),
         api(
             "/api/v1/whoami/rotate",
@@ -156,13 +156,13 @@ pub fn routes() -> Vec<Route> {
             Key(Some("audit-log:read")),
             routes!(audit_events::list_audit_events),
         ),
-        // A tenant's services, which verify keys of their clients.
+        // Services of a tenant, which verify keys of their clients
         api(
             "/api/v1/verify",
             Key(Some("api-keys:verify")),
             routes!(verify::verify_api_key),
         ),
-        // Gateways, with the key of the client's request.
+        // Gateways with the key of the client's request
         any(
             "/api/v1/forward-auth",
             Gateway,
@@ -175,17 +175,17 @@ pub fn routes() -> Vec<Route> {
             forward_auth::forward_auth_for,
             routes!(forward_auth::forward_auth_for),
         ),
-        // The same for an empty client path, which a wildcard does not match.
+        // The same route for an empty client path, which a wildcard does not match
         any_undocumented(
             "/api/v1/forward-auth/for/{tenant}/{permission}/",
             Gateway,
             forward_auth::forward_auth_for,
         ),
-        // The API's documentation.
+        // The API's documentation
         get(OPENAPI, Anyone, document::read_document),
         get(DOCS, Anyone, docs::read_docs),
         get("/api/docs/style.css", Anyone, docs::read_style),
-        // People: in and out.
+        // Sign-in and sign-out
         post("/sign-in", Anyone, sign_in::sign_in),
         post("/sign-out", Anyone, sign_out::sign_out),
         // Reports of pages in the browser.
@@ -201,7 +201,7 @@ pub fn routes() -> Vec<Route> {
             KeyManager,
             audit_export::export_json_lines,
         ),
-        // People: the pages' forms, sent without a script.
+        // The forms of the pages, submitted without a script
         post("/account", SignedIn, password::change_password),
         post("/tenant-api-keys/new", KeyManager, key_forms::generate),
         post("/tenant-api-keys/{id}/edit", KeyManager, key_forms::edit),
@@ -224,7 +224,7 @@ pub fn routes() -> Vec<Route> {
             key_forms::revoke_many,
         ),
     ];
-    // People: pages, and the server functions that they call. A page itself renders the refusal for a user who may not open it.
+    // Pages and the server functions that they call. A page itself renders the refusal for a user who may not open it.
     routes.extend(app::pages::PAGES.iter().flat_map(|page| {
         let paths = page.paths();
         paths.map(|path| self::page(&path, page.access))
@@ -233,13 +233,13 @@ pub fn routes() -> Vec<Route> {
         (app::pages::SERVER_FUNCTIONS.iter())
             .map(|function| post(function.path, function.access.into(), run_server_function)),
     );
-    // Benchmarks: `/api/v1/whoami` with other guards.
+    // Benchmarks: `/api/v1/whoami` with other guards
     #[cfg(feature = "bench")]
     routes.extend([
         get(guard::TWIN, Anyone, whoami::read_whoami),
         get(guard::UNCACHED, Anyone, whoami::read_whoami),
     ]);
-    // The browser's files.
+    // The browser's files
     routes.extend(
         Assets::embedded()
             .urls()
@@ -250,22 +250,22 @@ pub fn routes() -> Vec<Route> {
 
 /// The OpenAPI document.
 const OPENAPI: &str = "/api/v1/openapi.json";
-/// The same as a page.
+/// The OpenAPI document as a page.
 const DOCS: &str = "/api/docs";
 
 /// Receives reports of pages that continue without their script.
 const PAGE_REPORTS: &str = "/page-reports";
 
-/// The paths of the pages that leptos routes. Listing them also makes leptos find the runtime that it renders on.
+/// The paths of the pages that leptos routes. Listing them also makes leptos detect its runtime.
 ///
-/// Once in a process: while leptos makes the list, a page that is rendered beside it waits for ever for what it loads
+/// The list is made once per process: while leptos makes it, a page that is rendered concurrently waits forever for its resources
 /// (<https://github.com/leptos-rs/leptos/issues/4773>).
 pub static ROUTED_PAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let pages = leptos_axum::generate_route_list(app::pages::App);
     pages.iter().map(|page| page.path().to_owned()).collect()
 });
 
-/// The whole service. It needs `ConnectInfo<SocketAddr>` in the extensions of each request.
+/// The whole service. Each request needs `ConnectInfo<SocketAddr>` in its extensions.
 pub fn router(state: AppState) -> LatchkeyService {
     let mut routes = routes();
     for path in ROUTED_PAGES.iter() {
@@ -347,7 +347,7 @@ fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
     }
 }
 
-/// A route of the JSON API. The method is the handler's; its path must equal `path`.
+/// A route of the JSON API. The method is that of the handler, whose path must equal `path`.
 fn api(path: &str, caller: Caller, route: UtoipaMethodRouter<AppState>) -> Route {
     let (documented, handler) = Documented::from_handler(path, route);
     Route {
@@ -414,7 +414,7 @@ where
     }
 }
 
-/// A page of `app`. The account's page also shows what its form did.
+/// A page of `app`. The account page also shows the result of its form.
 fn page(path: &str, access: Access) -> Route {
     match path {
         urls::ACCOUNT => get(path, access.into(), password::read_account),
@@ -429,7 +429,7 @@ async fn render_unknown_path(State(state): State<AppState>, request: Request) ->
     render::render_not_found(&state, request).await
 }
 
-/// axum adds `Allow`. This route has no guard that would set the route label.
+/// Responds 405; axum adds `Allow`. This route has no guard that would set the route label.
 async fn refuse_method(path: MatchedPath) -> impl IntoResponse {
     set_route(&path);
     (StatusCode::METHOD_NOT_ALLOWED, "Not with this method.\n")

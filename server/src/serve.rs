@@ -29,16 +29,16 @@ use crate::{
     state::{AppState, Shared},
 };
 
-/// How often usage is written. A crash loses at most this much; `docs/behaviour.md` allows 5 seconds.
+/// The interval at which usage is written. A crash loses at most this much; `docs/behaviour.md` allows 5 seconds.
 const USAGE_INTERVAL: Duration = Duration::from_secs(3);
 
-/// How often revoked keys beyond the limit of the list are archived.
+/// The interval at which revoked keys beyond the limit of the list are archived.
 const ARCHIVE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Archived batches per run, so that other maintenance is not delayed.
+/// The maximum number of archived batches per run, so that other maintenance is not delayed.
 const ARCHIVED_BATCHES: u32 = 10;
 
-/// How often changes made with other tools are polled. Commands do not wait for it.
+/// The interval at which the server polls for changes by other tools. Commands do not wait for it.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves until a stop signal, then finishes running requests and writes key usage.
@@ -234,7 +234,7 @@ async fn flush(verifier: &Verifier) {
     }
 }
 
-/// Polls for changes made with other tools, forever.
+/// Polls for changes by other tools, without end.
 async fn poll_changes(store: Store) {
     let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -272,7 +272,7 @@ async fn finish(task: JoinHandle<()>) {
     }
 }
 
-/// How the process stops after a signal.
+/// The way in which the process stops after a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     /// Drain first, so that proxies stop sending requests.

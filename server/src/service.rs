@@ -1,8 +1,8 @@
 //! Wraps the router: request id, client address, CSRF check, timeout, problem body, compression, security headers.
 //!
-//! One function and no tower layers: axum clones all inner layers per request, and eight of them cost more than their work. The
-//! functions here return futures and are not `async`: an `async fn` stores a future argument twice (captured and awaited), which
-//! doubles its size.
+//! This is one function instead of tower layers: axum clones all inner layers per request, and eight layers cost more than their work. The
+//! functions here return futures and are not `async`: an `async fn` stores a future argument twice (captured and awaited), which doubles
+//! its size.
 
 use std::{
     convert::Infallible,
@@ -38,7 +38,7 @@ use crate::{
 /// The limit on a whole request. The database's own timeout is much shorter.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The whole service. It has to be served with `ConnectInfo<SocketAddr>` among the extensions of each request.
+/// The whole service. Each request needs `ConnectInfo<SocketAddr>` in its extensions.
 #[derive(Clone, Debug)]
 pub struct LatchkeyService {
     router: Router,
@@ -158,7 +158,7 @@ mod tests {
         size_of::<F>()
     }
 
-    /// This future is boxed per request.
+    /// axum boxes this future per request.
     #[test]
     fn the_future_of_a_request_is_small() {
         let size = size_of_future(LatchkeyService::serve_request);

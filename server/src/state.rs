@@ -7,7 +7,7 @@ use domain::{store::Store, verify::Verifier};
 
 use crate::{config::Config, drain::Drain};
 
-/// The state shared by all handlers. A clone is one reference count, because axum clones it several times per request.
+/// The state shared by all handlers. Cloning increments one reference count, because axum clones it several times per request.
 #[derive(Clone, Debug)]
 pub struct AppState(Arc<Shared>);
 

@@ -1,6 +1,6 @@
 //! Version, commit and licence of this build.
 
-/// The text of `latchkey --version` behind the program's name.
+/// The output of `latchkey --version` after the program's name.
 pub(crate) const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     "\ncommit: ",

@@ -1,4 +1,4 @@
-//! Runs the commands of `docs/api.md` against a server, one after the other, and compares the responses with the document.
+//! Runs the commands of `docs/api.md` against a server in their order, and compares the responses with the document.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -7,7 +7,7 @@ use server::router::permissions;
 
 use crate::support::{binary::Latchkey, server::Server};
 
-/// Stands for any text.
+/// The placeholder for any text.
 const ANYTHING: char = '…';
 
 /// A command and its documented response.
@@ -32,8 +32,8 @@ fn steps(document: &str) -> Vec<Step> {
     steps
 }
 
-/// Whether `actual` is as `documented`: a string that ends with … stands for any with that beginning, and members that the document omits
-/// are ignored.
+/// Whether `actual` agrees with `documented`: a documented string that ends with … matches any string with that beginning, and members that
+/// the document omits are ignored.
 fn agrees(documented: &Value, actual: &Value) -> bool {
     match (documented, actual) {
         (Value::Object(documented), Value::Object(actual)) => documented

@@ -80,7 +80,7 @@ fn whoami(server: &Server, secret: &str) -> u16 {
 /// Creates and revokes keys on a server until it is stopped.
 #[derive(Default)]
 struct Writers {
-    /// Valid keys, each created before the count was raised.
+    /// Valid keys. Each is created before the counter is raised.
     live: Mutex<Vec<Key>>,
     revoked: Mutex<Vec<Key>>,
     written: AtomicUsize,
@@ -134,7 +134,7 @@ fn p55_a_backup_during_writes_is_restored_and_later_revocations_stay() {
         let backup = fixture
             .latchkey
             .run_json(&["backup", file.to_str().unwrap()]);
-        // The server was written to meanwhile, and continues.
+        // The server received writes during the backup, and still does.
         let after = written();
         wait_until(|| written() > after + 4);
         writers.stopped.store(true, Ordering::Relaxed);
@@ -231,7 +231,7 @@ fn p55_without_a_database_a_restore_requires_the_revoked_keys() {
         .run(&["backup", "backup.db"])
         .expect_failure(&["file '"]);
 
-    // The disk with the database is lost.
+    // The disk with the database has failed.
     for name in [
         "latchkey.db",
         "latchkey.db-wal",
@@ -240,7 +240,7 @@ fn p55_without_a_database_a_restore_requires_the_revoked_keys() {
     ] {
         let _ = fs::remove_file(fixture.path(name));
     }
-    // Every command refuses a plain copy of a backup, in one line.
+    // Every command refuses a plain copy of a backup, with one line.
     fs::copy(&file, fixture.path("latchkey.db")).unwrap();
     for command in [
         &["serve"][..],

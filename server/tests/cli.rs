@@ -1,4 +1,4 @@
-//! Commands as a script runs them: output, errors and exit codes.
+//! Commands as scripts run them: output, errors and exit codes.
 
 mod audit;
 mod errors;

@@ -26,7 +26,7 @@ use crate::support::{
 const CLIENTS: usize = 4;
 /// The longest time until a restarted server is ready.
 const RESTART: Duration = Duration::from_secs(5);
-/// The kill comes later by this from round to round.
+/// The additional delay of the kill in each round.
 const STEP: Duration = Duration::from_micros(373);
 
 #[derive(Clone, Copy, Debug)]
@@ -36,16 +36,16 @@ enum Change {
     Revoke,
 }
 
-/// A key, by the responses to its changes.
+/// The confirmed state of a key, from the responses to its changes.
 #[derive(Debug, Default)]
 struct ConfirmedKey {
     id: String,
-    /// Every secret that was confirmed, the newest last.
+    /// Every confirmed secret, newest last.
     secrets: Vec<String>,
     revoked: bool,
 }
 
-/// A part of a query: the number of audit events about `key` with that action.
+/// A part of a query: the number of audit events with this action about `key`.
 ///
 /// The action is not in the `WHERE` clause: SQLite would use its index and read the events of all keys for each key.
 fn events(action: &str) -> String {
@@ -192,7 +192,7 @@ impl CrashFixture {
             let rotations = usize::try_from(changed("api_key.rotated")).unwrap();
             let revocations = changed("api_key.revoked");
             assert!(revocations >= i64::from(key.revoked), "{}", key.id);
-            // One more may be committed and unconfirmed.
+            // One more rotation may be committed and unconfirmed.
             let confirmed = key.secrets.len() - 1;
             assert!(
                 (confirmed..=confirmed + 1).contains(&rotations),
@@ -244,12 +244,12 @@ impl CrashFixture {
         let started = Instant::now();
         let server = Server::start(&self.latchkey, &[]);
         let took = started.elapsed();
-        // On a busy machine the clock of the test measures the machine: only the soak asserts the limit.
+        // On a busy machine, the test's clock measures the load of the machine: only the soak asserts the limit.
         assert!(!is_soak() || took <= RESTART, "{took:?}");
         server
     }
 
-    /// Kills servers during each kind of change. `between` runs whenever no server does.
+    /// Kills servers during each kind of change. `between` runs whenever no server is running.
     fn survive_killed_servers(&self, between: impl Fn()) {
         for change in [Change::Create, Change::Rotate, Change::Revoke] {
             for round in 0..rounds() {
@@ -282,7 +282,7 @@ fn p49_a_killed_server_on_postgresql_keeps_every_confirmed_change() {
     let Some(database) = PostgresDatabase::create() else {
         return;
     };
-    // A killed replica stays on the list for some seconds, and every change would wait for it.
+    // A killed replica stays registered for some seconds, and every change would wait for it.
     CrashFixture::on(&database.url())
         .survive_killed_servers(|| database.execute("DELETE FROM replicas"));
 }

@@ -1,4 +1,4 @@
-//! A confirmed change is on the disk; a full disk refuses changes and nothing else.
+//! A confirmed change is on the disk; a full disk causes only changes to be refused.
 
 use std::{
     fs,
@@ -50,7 +50,7 @@ fn p50_a_change_is_flushed_to_disk_before_the_response() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // strace is attached as soon as it records a request.
+    // strace is attached once it records a request.
     wait_until(|| {
         assert_eq!(tracing.try_wait().unwrap(), None, "strace ended");
         whoami(&server.address, &secret);
@@ -65,7 +65,7 @@ fn p50_a_change_is_flushed_to_disk_before_the_response() {
     let line = |text: &str| trace.lines().position(|line| line.contains(text));
     let requested = line("POST /api/v1/api-keys").expect("the request");
     let responded = line("HTTP/1.1 201").expect("the response");
-    // Each line begins with the number of its thread. A call that another thread interrupts has a second line for its end.
+    // Each line begins with a thread id. A call that another thread interrupts has a second line for its end.
     let between: Vec<_> = trace.lines().take(responded).skip(requested).collect();
     let flushed = between.iter().enumerate().any(|(number, begun)| {
         let thread = begun.split(' ').next().unwrap();
@@ -93,7 +93,7 @@ fn p52_a_full_disk_refuses_changes_and_verification_continues() {
     let latchkey = Latchkey::new().with("DATABASE_URL", &url);
     let ManagerKey { group, secret } = ManagerKey::create(&latchkey);
     let uncached = latchkey.create_key("acme", "Managers", "Uncached").secret;
-    // Removed later to free space.
+    // Removed later, to free space.
     let ballast = disk.0.join("ballast");
     fs::write(&ballast, vec![1; 1024 * 1024]).unwrap();
     let mut server = Server::start(&latchkey, &[]);
@@ -110,7 +110,7 @@ fn p52_a_full_disk_refuses_changes_and_verification_continues() {
         assert!(made.len() < 20_000, "the disk is never full");
     };
     assert_eq!(refused.0, 503, "{}", refused.1);
-    // Cached and uncached.
+    // Cached and uncached keys.
     for secret in [&secret, &uncached, &made[0], made.last().unwrap()] {
         assert_eq!(whoami(&server.address, secret), 200);
     }

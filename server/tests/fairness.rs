@@ -1,6 +1,6 @@
 //! A tenant or client that floods the server does not slow the others down.
 //!
-//! `TEST_ROUNDS` makes the floods as large as the guarantees say and asserts their durations, which are printed in any case.
+//! `TEST_ROUNDS` enlarges the floods to the size in the guarantees and asserts their durations, which are always printed.
 
 mod flood;
 
@@ -43,7 +43,7 @@ impl Tenant {
         }
     }
 
-    /// Creates keys that are in no cache; returns their secrets.
+    /// Creates keys that no cache contains; returns their secrets.
     fn create_keys(&self, address: &str, number: usize) -> Vec<String> {
         let mut connection = Connection::open(address);
         (0..number)
@@ -61,7 +61,7 @@ impl Tenant {
             .collect()
     }
 
-    /// Inserts a thousand revoked keys with descriptions of the greatest length, which make searches slow.
+    /// Inserts a thousand revoked keys with descriptions of maximum length, which make searches slow.
     fn fill(&self, database: &str) {
         let slug = self.slug;
         let sql = if database.starts_with("sqlite") {
@@ -93,7 +93,7 @@ impl Tenant {
     }
 }
 
-/// Runs the test on SQLite, and on PostgreSQL where there is one for tests.
+/// Runs the test on SQLite, and on PostgreSQL if a test server is configured.
 fn on_every_engine(test: impl Fn(Latchkey, &str)) {
     let latchkey = Latchkey::new();
     let file = latchkey.folder().join("latchkey.db");
@@ -175,7 +175,7 @@ fn p72_a_flood_of_searches_by_one_tenant_fails_no_request_of_another() {
 
         let (status, cookie) = sign_in(&server.address, &flooding.email, PASSWORD);
         assert_eq!(status, 303);
-        // No description contains it, which takes a comparison at every character of every description.
+        // No description contains this text, so the search compares it at every character of every description.
         let search = format!("{}b", "a".repeat(99));
         let by_key = format!(
             "GET /api/v1/api-keys?q={search} HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n\r\n",
@@ -245,7 +245,7 @@ fn p72_the_flooding_tenant_gets_429_with_retry_after() {
         refused.contains(r#""code":"too_many_requests""#),
         "{refused}"
     );
-    // The page has a text of its own and keeps the search.
+    // The page shows a specific message and keeps the search.
     let (_, cookie) = sign_in(&server.address, &tenant.email, PASSWORD);
     let cookie = format!("cookie: {}\r\n", cookie.unwrap());
     let page = loop {
@@ -285,7 +285,7 @@ fn revoked_keys_beyond_the_setting_are_archived_and_stay_refused() {
     on_every_engine(|latchkey, _| {
         let latchkey = latchkey.with("LATCHKEY_REVOKED_KEYS_KEPT", "2");
         let tenant = Tenant::new(&latchkey, "acme");
-        // Revoked before the server starts, which archives at its start.
+        // The keys are revoked before the server starts, because it archives at its start.
         let mut secrets = Vec::new();
         for _ in 0..5 {
             let key = latchkey.create_key("acme", "Managers", "Old");
@@ -309,7 +309,7 @@ fn revoked_keys_beyond_the_setting_are_archived_and_stay_refused() {
     });
 }
 
-/// A request with the first byte of a body whose rest is never sent.
+/// A request with the first byte of a body whose remaining bytes are never sent.
 fn slow_request(path: &str, headers: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nhost: x\r\nsec-fetch-site: same-origin\r\n{headers}content-length: 60000\r\n\r\nx"
@@ -337,7 +337,7 @@ fn p75_a_request_without_a_key_is_refused_before_its_body_is_read() {
         stream.write_all(request.as_bytes()).unwrap();
         open.push((stream, *status));
     }
-    // All those connections are open, and their bodies incomplete.
+    // All connections are open now, and their bodies are incomplete.
     let mut checks = Responses::new("verifications beside slow bodies");
     for _ in 0..50 {
         checks.time(|| Connection::open(&server.address).whoami(&tenant.secret));
@@ -345,7 +345,7 @@ fn p75_a_request_without_a_key_is_refused_before_its_body_is_read() {
     eprintln!("{checks}");
     checks.assert_all(200);
     for (mut stream, status) in open {
-        // The server would wait 20 s for a body; without waiting, the response arrives before that.
+        // The server would wait 20 s for a body; a response without that wait arrives earlier.
         stream
             .set_read_timeout(Some(Duration::from_secs(15)))
             .unwrap();

@@ -1,5 +1,5 @@
-//! Proxies with the documented configurations, in which the tests replace the addresses. Those of `docs/gateways` verify requests for a
-//! service; those of `docs/deploy` are in front of Latchkey.
+//! Proxies with the documented configurations, in which the tests replace the addresses. The proxies of `docs/gateways` verify requests for
+//! a service; those of `docs/deploy` are placed in front of Latchkey.
 //!
 //! `cargo xtask test` installs the programs and sets `TEST_PROGRAMS`; without it, tests of missing programs are skipped.
 
@@ -26,7 +26,7 @@ fn configuration(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// nginx. The documented file belongs into `conf.d`; `program::nginx_main` wraps it.
+/// nginx. The documented file belongs in `conf.d`; `program::nginx_main` wraps it.
 fn nginx(fixture: &GatewayFixture) -> Option<Program> {
     let site = fixture.place(&configuration("nginx.conf"));
     let main = program::nginx_main(fixture.folder(), &site, "");
@@ -75,7 +75,7 @@ fn envoy(fixture: &GatewayFixture) -> Option<Program> {
     )
 }
 
-/// A part of the documentation, by the comment above it.
+/// A part of the documentation, identified by the comment above it.
 fn recipe(name: &str) -> String {
     let text = std::fs::read_to_string(configuration("README.md")).unwrap();
     let (_, rest) = text.split_once(&format!("<!-- {name} -->\n```")).unwrap();

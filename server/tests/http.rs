@@ -1,4 +1,4 @@
-//! The router on a SQLite file, or on PostgreSQL with `TEST_ENGINE=postgres`; one file for each URL and method. Names that begin with `p`
+//! The router on a SQLite file, or on PostgreSQL with `TEST_ENGINE=postgres`; one file per URL and method. Test names that begin with `p`
 //! and a number refer to `docs/guarantees.md`.
 
 mod account_post;

@@ -1,5 +1,5 @@
-//! Cache invalidation on one server: no request that is sent after the response to a change is judged by the old state. Changes are made
-//! by page, API and command while 32 connections verify keys that the server caches.
+//! Cache invalidation on one server: the verdict on a request that is sent after the response to a change never uses the old state. Changes
+//! are made by page, API and command while 32 connections verify keys that the server caches.
 //!
 //! `TEST_ROUNDS` is the number of changes of each kind; `cargo xtask soak` raises it.
 

@@ -131,7 +131,7 @@ fn p53_no_secret_is_in_the_log_or_in_the_database() {
     });
     let (id, first) = issued(&client.call("generate_api_key", &cookie, &form));
     assert_eq!(client.whoami(&first), 200);
-    // P07: places where keys are sent by mistake.
+    // P07: places to which users send keys by mistake.
     let form = ("Content-Type", "application/x-www-form-urlencoded");
     let basic = format!("Basic {}", base64(format!("{first}:").as_bytes()));
     let mistakes = [
@@ -236,7 +236,7 @@ fn p53_no_secret_is_in_the_log_or_in_the_database() {
         ("Sec-Fetch-Site", "same-origin"),
     ];
     assert_eq!(client.ask("POST", "/sign-out", &out, "").status, 303);
-    // While the server runs, the newest rows are in the write-ahead log.
+    // While the server runs, the write-ahead log contains the newest rows.
     let mut places = files_in(latchkey.folder());
     let log = client.0.stop();
     places.extend(files_in(latchkey.folder()));
@@ -284,7 +284,7 @@ fn p61_client_input_adds_no_line_to_the_log() {
     latchkey.create_tenant("Acme", 10);
     let client = Client(Server::start(&latchkey, &[]));
     let mut sent = Vec::new();
-    // Heads that hyper accepts: bytes above ASCII, tabs, percent-encoded paths; and some that it refuses.
+    // Heads that hyper accepts, with bytes above ASCII, tabs and percent-encoded paths, and some that it refuses.
     for head in [
         &b"GET /api/v1/whoami HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-API-Key: lk_\xff\xfe\x9b31m\tx\r\n\r\n"[..],
         b"GET /%1b%5b31m%0d%0a%7b%22level%22:%22ERROR%22%7d HTTP/1.1\r\nHost: x\r\nConnection: close\r\nUser-Agent: \x9b31m\xc2\x85{\"level\":\"ERROR\"}\r\n\r\n",

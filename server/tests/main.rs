@@ -1,4 +1,4 @@
-//! Every test of the binary `latchkey`, in one program. Each module is a part of `cargo xtask test --only`.
+//! All tests of the binary `latchkey`, in one program. Each module is a part of `cargo xtask test --only`.
 //!
 //! | module | tests |
 //! | --- | --- |
@@ -18,7 +18,7 @@
 //! | [`api_document`] | the commands of `docs/api.md` |
 //! | [`support`] | fixtures for all of them |
 //!
-//! Tests of one module run in parallel; two modules never do (see [`support::turns`]).
+//! Tests of one module run in parallel; tests of different modules do not (see [`support::turns`]).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,9 +1,9 @@
-//! Cache invalidation on three replicas with one PostgreSQL database: no request that is sent to any of them after the response to a
-//! change is judged by the old state.
+//! Cache invalidation on three replicas with one PostgreSQL database: the verdict on a request that is sent to any replica after the
+//! response to a change never uses the old state.
 //!
 //! | condition | file |
 //! | --- | --- |
-//! | no fault | this one |
+//! | no fault | this file |
 //! | connections, replicas or the database fail | `replicas/faults.rs` |
 //! | clocks differ | `replicas/clocks.rs` |
 //! | the primary is killed | `replicas/failover.rs` |
@@ -35,12 +35,12 @@ use crate::support::{
 };
 use cluster::{Propagation, ReplicaCluster};
 
-/// The longest time until a change holds on every replica, whatever fails; and the time that a response may take on top.
+/// The longest time until a change holds on every replica despite any fault, and the additional time that a response may take.
 const BOUND: Duration = Duration::from_millis(1_000);
 const SLACK: Duration = Duration::from_millis(500);
 /// The longest time until every replica uses its cache again after a fault.
 const HEALED: Duration = Duration::from_secs(2);
-/// The longest time until a change holds on every replica where nothing fails (p99).
+/// The longest time until a change holds on every replica without faults (p99).
 const PROPAGATION: Duration = Duration::from_millis(100);
 
 const NO_SETTINGS: [&[(&str, &str)]; 3] = [&[], &[], &[]];
@@ -64,7 +64,7 @@ fn changes(cluster: &ReplicaCluster, rounds: usize, at: &[usize]) -> Vec<Propaga
     propagations
 }
 
-/// A percentile of the time from the commit until every replica had confirmed, by the server's clock.
+/// A percentile of the time from the commit until every replica had confirmed, measured by the server's clock.
 fn percentile(propagations: &[Propagation], of_100: usize) -> Duration {
     let mut after: Vec<_> = propagations
         .iter()
@@ -81,8 +81,8 @@ fn assert_whole(propagations: &[Propagation]) {
     });
 }
 
-/// Asserts that changes were confirmed within the bound by the server's clock, except for one of a hundred. The number of late responses by
-/// the client's clock is printed: on a busy machine it measures the machine.
+/// Asserts by the server's clock that changes were confirmed within the bound, except for one in a hundred. The number of late responses by
+/// the client's clock is only printed, because on a busy machine it measures the load of the machine.
 fn assert_in_time(propagations: &[Propagation]) {
     assert_nearly_all(propagations, |propagation| {
         propagation.after <= BOUND + SLACK
@@ -98,13 +98,13 @@ fn assert_in_time(propagations: &[Propagation]) {
     );
 }
 
-/// Prints a duration by the client's clock. Only the soak, which has a quiet machine, asserts the limit.
+/// Prints a duration by the client's clock. Only the soak asserts the limit, because it runs on a quiet machine.
 fn note_duration(what: &str, took: Duration, limit: Duration) {
     eprintln!("{what}: {took:?} (limit {limit:?})");
     assert!(!is_soak() || took <= limit, "{what}: {took:?}");
 }
 
-/// Asserts a condition for all but one of a hundred: a machine that stands still for most of a second cuts a replica off.
+/// Asserts a condition for all but one in a hundred: a machine that stalls for most of a second isolates a replica.
 fn assert_nearly_all(propagations: &[Propagation], is_as_expected: impl Fn(&Propagation) -> bool) {
     let others: Vec<_> = propagations
         .iter()
@@ -124,7 +124,7 @@ fn assert_heals(cluster: &ReplicaCluster) {
         replica.wait_for_lease();
     }
     note_duration("every replica has a lease again", healed.elapsed(), HEALED);
-    // The machine may stand still during one of them, which cuts a replica off.
+    // The machine may stall during one of them, which isolates a replica.
     let is_whole = (0..3).any(|_| {
         let propagation = cluster.revoke(0, &cluster.new_key(0));
         propagation.refused_on == propagation.replicas
@@ -152,9 +152,9 @@ fn p62_healthy_replicas_confirm_a_change_before_the_response() {
         propagations.len(),
     );
     assert!(reads < requests * 2 / 3, "the cache serves the load");
-    // Three debug builds and the load share the machine, so that the time of a change is measured without load.
+    // Three debug builds and the load share the machine, so the time of a change is measured without load.
     cluster.stop_load();
-    // The best of three: of few changes the p99 is the slowest, and other work on the machine makes each measurement slower, none faster.
+    // The best of three: with few changes, the p99 is the slowest one, and other work on the machine can only make a measurement slower.
     // The soak, on a quiet machine, asserts the p99; the suite asserts the median.
     let is_quick = (0..3).any(|_| {
         let propagations = changes(&cluster, 2 * rounds(), &[0, 1, 2]);
@@ -170,7 +170,7 @@ fn p62_healthy_replicas_confirm_a_change_before_the_response() {
     assert!(is_quick, "changes take more than {PROPAGATION:?}");
 }
 
-/// Changes a key on the replica of a number.
+/// Changes a key on the replica with the given index.
 type Change<'a> = &'a (dyn Fn(usize, &Key) -> (u16, Value) + Sync);
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! | topic | file |
 //! | --- | --- |
-//! | starting, stopping, metrics, the demo | this one |
+//! | starting, stopping, metrics, the demo | this file |
 //! | a drain before the end | `serve/drain.rs` |
 //! | limits of heads and bodies | `serve/limits.rs` |
 //! | one server on one SQLite file | `serve/single_server.rs` |
@@ -31,7 +31,7 @@ fn sigterm_ends_the_server_with_0_and_loses_no_use() {
             latchkey.run_json(&["key", "list", "--tenant", "acme"])[0]["last_used_at"].clone();
         let response = server.get("/api/v1/whoami", &format!("x-api-key: {}\r\n", key.secret));
         assert!(response.starts_with("HTTP/1.1 200"), "{response}");
-        // An idle connection must not delay the end.
+        // An idle connection must not delay the stop.
         let _idle = server.connect();
         server.signal(signal);
         assert_eq!(server.wait_for_exit(), Some(0), "{signal}");
@@ -70,7 +70,7 @@ fn a_request_in_progress_is_finished_and_no_new_one_is_accepted() {
         body.len()
     )
     .expect("sent");
-    // The server sends 100 when it begins to read the body: the request is in progress.
+    // The server sends 100 when it begins to read the body, so the request is in progress.
     let mut response = BufReader::new(stream.try_clone().expect("a second handle"));
     let mut line = String::new();
     response.read_line(&mut line).expect("an response");

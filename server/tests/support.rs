@@ -1,11 +1,11 @@
 //! Fixtures of the server's tests.
 //!
-//! **Which fixture for what**
+//! **Fixtures by purpose**
 //!
-//! | a test needs | it starts |
+//! | purpose | fixture |
 //! | --- | --- |
 //! | the router, without a process or a socket | [`TestApp`](crate::http::test_app::TestApp) |
-//! | the binary: commands, a server on an own SQLite file | [`binary::Latchkey`], [`server::Server`] |
+//! | the binary: commands, a server on its own SQLite file | [`binary::Latchkey`], [`server::Server`] |
 //! | a tenant, a group, a key, an administrator | [`setup`]: methods of [`binary::Latchkey`] |
 //! | a key that may create and change keys | [`setup::ManagerKey`] |
 //! | one server under load, changed by page, API and command | [`LoadedServer`](crate::invalidation::loaded_server::LoadedServer) |
@@ -15,9 +15,8 @@
 //! | a PostgreSQL that the test kills, with or without a standby | [`cluster::PostgresCluster`] |
 //!
 //! **Tools:** [`client`] sends requests to a process; [`load`] verifies keys on 32 connections while they change; [`fault_proxy`] breaks
-//! connections to PostgreSQL; [`disk`] is a small file system that fills up; [`sql`] queries a database past Latchkey; [`wait`] waits for
-//! a condition; [`skip`] reports a missing program or server; [`environment`] reads the settings of the suite; [`turns`] keeps
-//! modules apart.
+//! connections to PostgreSQL; [`disk`] is a small file system that fills up; [`sql`] queries a database directly; [`wait`] waits for a
+//! condition; [`skip`] reports a missing program or server; [`environment`] reads the settings of the suite; [`turns`] keeps modules apart.
 //!
 //! Each fixture has its own ports, folder and database, and removes them when it is dropped.
 

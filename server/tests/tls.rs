@@ -1,4 +1,4 @@
-//! TLS to a PostgreSQL that requires it, as managed ones do.
+//! TLS to a PostgreSQL server that requires it, as managed servers do.
 
 use std::{fs, thread};
 
@@ -64,7 +64,7 @@ impl TlsDatabase {
         Self { cluster, database }
     }
 
-    /// A `latchkey` that connects to `host` and trusts that authority alone.
+    /// A `latchkey` that connects to `host` and trusts only this authority.
     fn latchkey(&self, host: &str, mode: &str, trusted: &Authority) -> Latchkey {
         let address = self.cluster.primary.address();
         let (_, port) = address.rsplit_once(':').unwrap();
@@ -156,7 +156,7 @@ fn commits_without_a_standby_hold_no_connection_of_the_pool() {
     let mut tls = TlsDatabase::start(cluster, &authority);
     let latchkey = tls.latchkey(HOST, "verify-full", &authority);
     let ManagerKey { secret, .. } = ManagerKey::create(&latchkey);
-    // More than the pool has connections.
+    // More keys than the pool has connections
     let keys: Vec<_> = (0..12)
         .map(|_| latchkey.create_key("acme", "Managers", "Target").id)
         .collect();
@@ -177,6 +177,6 @@ fn commits_without_a_standby_hold_no_connection_of_the_pool() {
             });
         }
     });
-    // Leases have expired, so that the database is read.
+    // The leases have expired, so the database is read.
     wait_until(|| status("GET", "/whoami") == Some(200));
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: measures what the check of a key costs and what the server takes.
+//! `cargo xtask bench`: measures the cost of a key check and the resource use of the server.
 #![expect(clippy::print_stdout, reason = "the command prints its table")]
 
 mod connection;
@@ -29,9 +29,9 @@ use report::Report;
 use rounds::Contest;
 use server::Installation;
 
-/// Explains the figures; the table in it is replaced.
+/// The document with the explanation of the figures. The table in it is replaced.
 const DOCUMENT: &str = "docs/benchmarks.md";
-/// All figures, for programs.
+/// All figures, as JSON.
 const RESULTS: &str = "docs/benchmarks.json";
 
 /// Measures everything, prints one table, writes [`RESULTS`] and the table of [`DOCUMENT`], and fails above a limit.
@@ -46,7 +46,7 @@ pub(crate) fn bench(workspace: &Workspace, effort: &Effort) -> Result<()> {
     let installation = progress::step("Filling the database", "20 s", || {
         Installation::fill(&binary, effort)
     })?;
-    // Only one server at a time can have the database.
+    // Only one server at a time can use the database.
     let flood = flood::measure(&installation)?;
     let (bare, _) = installation.start("hello", &[])?;
     let (footprint, latchkey) = footprint::measure(&installation, effort)?;

@@ -1,4 +1,4 @@
-//! Builds the browser's bundle with Trunk and copies changed files to `dist`, from where the server embeds them.
+//! Builds the browser's bundle with Trunk and copies changed files to `dist`. The server embeds them from there.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,8 +28,8 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> 
         usually(profile),
         || {
             stylesheet::join(workspace)?;
-            // Trunk empties its folder at each build, and a new modification time of an embedded file recompiles the server. Trunk therefore
-            // builds into a folder of its own, from where changed files only are copied.
+            // Trunk empties its folder at each build, and a new modification time of an embedded file recompiles the server. Trunk
+            // therefore builds into a separate folder, from which only changed files are copied.
             let built = workspace.target.join("trunk").join(profile.folder());
             command::run(&mut trunk(workspace, profile, &path, &built)?)?;
             let dist = workspace.root.join("dist").join(profile.folder());
@@ -63,7 +63,7 @@ fn trunk(
     if profile == Profile::Release {
         trunk.arg("--release");
     }
-    // Trunk accepts "true" and "false" only; the convention is any value.
+    // Trunk accepts only "true" and "false"; the convention allows any value.
     if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         trunk.env("NO_COLOR", "true");
     } else {
@@ -84,7 +84,7 @@ fn update(built: &Path, dist: &Path, profile: Profile) -> Result<()> {
             .with_context(|| format!("cannot read {}", built.join(&file).display()))?;
         let place = dist.join(&file);
         let unchanged = std::fs::read(&place).is_ok_and(|before| before == content);
-        // The compressed forms come first: an interrupted run then never leaves a current file with outdated ones.
+        // The compressed forms are written first, so that an interrupted run never leaves a current file with outdated forms.
         for (name, compress) in precompress::forms(&file, profile) {
             if !unchanged || !dist.join(&name).is_file() {
                 write(&dist.join(&name), &compress(&content)?)?;
@@ -110,7 +110,7 @@ fn update(built: &Path, dist: &Path, profile: Profile) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file atomically: the server must not embed half a file.
+/// Writes a file atomically: the server must not embed a partial file.
 fn write(place: &Path, content: &[u8]) -> Result<()> {
     let folder = place
         .parent()

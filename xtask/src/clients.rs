@@ -51,7 +51,7 @@ struct Clients<'a> {
     generators: &'a Path,
     key: String,
     group: String,
-    // Dropped before the instance, whose folder it uses.
+    // Declared first, because it is dropped before the instance whose folder it uses.
     server: Server,
     instance: Instance,
 }
@@ -103,7 +103,7 @@ impl<'a> Clients<'a> {
         generate
             .args(["generate", "-i", &self.document(), "-g", generator, "-o"])
             .arg(folder);
-        // Its output, many lines for each file, is dropped.
+        // Its output, many lines per file, is dropped.
         command::output(&mut generate)
             .map(drop)
             .with_context(|| format!("openapi-generator for {generator}"))
@@ -126,7 +126,7 @@ impl<'a> Clients<'a> {
         let own = path.join("src/use");
         fs::create_dir_all(&own)?;
         fs::copy(self.program("use.go"), own.join("main.go"))?;
-        // GOPATH with Debian's libraries: modules would be downloaded, and need a newer Go than Debian's.
+        // GOPATH contains Debian's libraries. Modules would have to be downloaded, and require a newer Go than Debian's.
         let search = format!("{}:{}", path.display(), tools::GO_LIBRARIES);
         let go = |arguments: &[&str]| {
             let mut go = Command::new("go");
@@ -169,7 +169,7 @@ impl<'a> Clients<'a> {
         generate
             .args(["generate", "--url", &self.document(), "--output-path"])
             .arg(&folder)
-            // It formats its output with a program in the same folder.
+            // The generator formats its output with a program in the same folder.
             .env("PATH", command::path_with(&[programs])?);
         command::output(&mut generate).context("openapi-python-client")?;
         self.use_in_python(&folder, "latchkey_client", "use_openapi_python_client.py")
@@ -181,7 +181,7 @@ impl<'a> Clients<'a> {
             python.env("PYTHONPATH", folder);
             python
         };
-        // Compiles the modules that the program does not import, too.
+        // Also compiles the modules that the program does not import.
         let package = folder.join(package);
         self.run(python().args(["-m", "compileall", "-q"]).arg(&package))
             .with_context(|| format!("{} does not compile", package.display()))?;
@@ -189,7 +189,7 @@ impl<'a> Clients<'a> {
             .with_context(|| format!("{program} with its client"))
     }
 
-    /// Generates only: Debian's headless Java has no compiler.
+    /// Only generates the client: Debian's headless Java has no compiler.
     fn java(&self) -> Result<()> {
         let folder = self.folder("java");
         self.generate("java", &folder)?;

@@ -25,7 +25,7 @@ pub(crate) fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// Runs a program with its output on the terminal.
+/// Runs a program that writes to the terminal.
 ///
 /// # Errors
 /// If it cannot be started or fails.
@@ -87,7 +87,7 @@ pub(crate) fn write_program(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The path of the first of these programs that is on PATH.
+/// The path of the first of these programs in PATH.
 pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     names.iter().find_map(|name| {
@@ -100,7 +100,7 @@ pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
 /// PATH with these folders in front.
 ///
 /// # Errors
-/// If the name of one has a colon.
+/// If the name of a folder contains a colon.
 pub(crate) fn path_with(folders: &[PathBuf]) -> Result<OsString> {
     let rest = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(folders.iter().cloned().chain(std::env::split_paths(&rest)))

@@ -23,14 +23,14 @@ const PERMISSIONS: [&str; 7] = [
     "orders:read",
 ];
 
-/// How thorough a run is.
+/// The extent of a run.
 #[derive(Clone, Copy)]
 pub(crate) struct Effort {
     /// The least number of requests, for both tenants together.
     pub(crate) cases: u32,
-    /// The most requests for each operation, tenant and phase.
+    /// The largest number of requests per operation, tenant and phase.
     pub(crate) examples: u32,
-    /// `None` generates different requests each time.
+    /// The seed of the generated requests; `None` generates different requests in each run.
     pub(crate) seed: Option<u32>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) const THOROUGH: Effort = Effort {
 /// Runs `schemathesis` against the API of `binary`.
 ///
 /// # Errors
-/// If a response differs from the document or is a server error, or schemathesis makes fewer requests than asked for.
+/// If a response differs from the document or is a server error, or schemathesis sends fewer requests than required.
 pub(crate) fn check(
     workspace: &Workspace,
     binary: &Path,
@@ -109,7 +109,7 @@ pub(crate) fn check(
             .env("CONTRACT_GROUPS", Value::from(groups.clone()).to_string())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PYTHONPATH", &own)
-            // It writes files into its working folder.
+            // schemathesis writes files into its working folder.
             .current_dir(&instance.folder)
             .stdin(Stdio::null());
         let output = run.output().context("cannot start schemathesis")?;

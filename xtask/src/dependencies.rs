@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::command;
 use crate::workspace::Workspace;
 
-/// Crates for the server only.
+/// Crates that only the server may use.
 const SERVER_CRATES: [&str; 15] = [
     "argon2",
     "axum",
@@ -25,7 +25,7 @@ const SERVER_CRATES: [&str; 15] = [
     "tracing-subscriber",
     "zxcvbn",
 ];
-/// Prefixes of such crates: `sqlx-core`, `sea-orm-migration` …
+/// Name prefixes of such crates: `sqlx-core`, `sea-orm-migration` …
 const SERVER_FAMILIES: [&str; 4] = ["sea-orm", "sea-query", "sqlx", "tokio-"];
 
 /// Fails if a server crate is among the dependencies of the browser's bundle.
@@ -44,7 +44,7 @@ pub(crate) fn check_browser_bundle(workspace: &Workspace) -> Result<()> {
         "{p}",
     ]))?;
     let names = crate_names(&tree);
-    // An empty list must not pass.
+    // An empty list must fail.
     if !names.contains("frontend") || !names.contains("app") {
         bail!("`cargo tree` did not list the browser's crates:\n{tree}");
     }

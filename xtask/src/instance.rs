@@ -19,7 +19,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// # Errors
-    /// If the folder cannot be made.
+    /// If the folder cannot be created.
     pub(crate) fn new(binary: &Path, name: &str) -> Result<Self> {
         let folder = scratch::folder().join(format!("latchkey-{name}-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -56,7 +56,7 @@ impl Instance {
         command
     }
 
-    /// Runs a command with `--json` and returns what it prints.
+    /// Runs a command with `--json` and returns its output.
     ///
     /// # Errors
     /// If the command fails.
@@ -65,7 +65,7 @@ impl Instance {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// Starts the server and waits until its log names the address.
+    /// Starts the server and waits until its log contains the address.
     ///
     /// # Errors
     /// If the server does not start.
@@ -110,12 +110,12 @@ pub(crate) struct Server {
     pub(crate) url: String,
 }
 
-/// A process that is terminated when it is dropped.
+/// A process that is terminated on drop.
 pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // SIGTERM closes the database in order, so the next start needs no recovery.
+        // SIGTERM closes the database properly, so that the next start needs no recovery.
         let pid = self.0.id().to_string();
         if !command::succeeds(Command::new("kill").args(["-TERM", &pid])) {
             self.0.kill().ok();

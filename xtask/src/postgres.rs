@@ -12,11 +12,11 @@ use crate::command;
 use crate::scratch;
 use crate::tools;
 
-/// How long the server may take to accept connections, also on a busy machine.
+/// The limit on the start of the server, also on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs the server until the pipe to its stdin closes, which happens however xtask ends; then stops the server and removes the folder. Prints the
-/// server's log if the server fails. Arguments: folder, server, the server's arguments.
+/// Runs the server until the pipe to its stdin closes, which happens whenever xtask ends; then stops the server and removes the folder.
+/// Prints the server's log if the server fails. Arguments: folder, server, the server's arguments.
 const GUARDIAN: &str = r#"
 folder=$1; shift
 exec 3<&0
@@ -45,7 +45,7 @@ impl Postgres {
         let user = SystemUser::for_postgres()?;
         let folder = new_folder(user.as_ref())?;
         let data = folder.join("data");
-        // Test data need not survive a crash: nothing is flushed to the disk.
+        // Nothing is flushed to the disk, because test data need not survive a crash.
         command::output(
             as_user(binaries.join("initdb"), &folder, user.as_ref())
                 .args([
@@ -81,7 +81,7 @@ impl Postgres {
             .arg(format!("port={port}"))
             .arg("-c")
             .arg(format!("unix_socket_directories={}", folder.display()));
-        // A process group of its own: Ctrl-C must reach xtask only, and the guardian stops the server when xtask ends.
+        // A separate process group: Ctrl-C must reach only xtask, and the guardian stops the server when xtask ends.
         let guardian = start
             .stdin(Stdio::piped())
             .process_group(0)
@@ -118,7 +118,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Closing the pipe stops the server; waiting makes sure that the folder is removed.
+        // Closing the pipe stops the server; waiting ensures that the folder is removed.
         drop(self.guardian.stdin.take());
         self.guardian.wait().ok();
     }

@@ -24,7 +24,7 @@ pub(crate) fn forms(file: &Path, profile: Profile) -> Vec<(PathBuf, Compress)> {
     {
         return Vec::new();
     }
-    // A debug bundle is built after every edit and stays on this machine: fast is better than small.
+    // A debug bundle is built after every edit and stays on this machine, so speed is more important than size.
     let (brotli_quality, gzip_level) = match profile {
         Profile::Debug => (5, Compression::fast()),
         Profile::Release => (11, Compression::best()),
@@ -41,7 +41,7 @@ pub(crate) fn forms(file: &Path, profile: Profile) -> Vec<(PathBuf, Compress)> {
     ]
 }
 
-/// Appends to the file's name: `main.js` and `.br` give `main.js.br`.
+/// Appends an extension to the file's name: `main.js` and `.br` result in `main.js.br`.
 pub(crate) fn with_ending(file: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(file);
     name.push(ending);

@@ -1,6 +1,6 @@
 //! The two ways to compile the bundle and the server.
 
-/// How the bundle and the server are compiled.
+/// The build profile of the bundle and the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
     Debug,

@@ -1,10 +1,10 @@
-//! xtask's own lines between the output of the programs that it runs.
+//! Progress lines of xtask between the output of the programs that it runs.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-/// Prints one line to stderr, marked as xtask's.
+/// Prints one line to stderr, marked as a line of xtask.
 pub(crate) fn print(line: &str) {
     eprintln!("xtask: {line}");
 }
@@ -14,7 +14,7 @@ pub(crate) fn announce(what: &str, usually: &str) {
     print(&format!("{what} (usually {usually})"));
 }
 
-/// Announces work, does it, and prints how long it took.
+/// Announces work, runs it, and prints its duration.
 pub(crate) fn step<T>(what: &str, usually: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     announce(what, usually);
     let started = Instant::now();

@@ -1,5 +1,5 @@
-//! The folder for temporary data of tests, such as databases: in memory if there is enough of it. A commit there does not wait for a disk, which may
-//! be busy with the compiler's output.
+//! The folder for temporary data of tests, such as databases: in memory if there is enough of it. Commits there do not wait for a disk,
+//! which may be busy with the compiler's output.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,7 +40,7 @@ fn available(output: &str) -> Option<u64> {
     output.lines().nth(1)?.trim().parse().ok()
 }
 
-/// Whether programs in the folder can be run; containers often mount it with `noexec`.
+/// Whether programs in the folder can be executed; containers often mount it with `noexec`.
 fn runs_programs(folder: &Path) -> bool {
     let program = folder.join(format!("latchkey-xtask-{}", std::process::id()));
     let runs = command::write_program(&program, "#!/bin/sh\n").is_ok()
@@ -66,7 +66,8 @@ mod tests {
         assert!(!has_room(Path::new("/latchkey/no/such/folder")));
     }
 
-    /// A child that is forked while a file is open for writing keeps the file open until its exec; until then the kernel refuses to run the file.
+    /// A child that is forked while a file is open for writing keeps the file open until its exec; until then the kernel refuses to execute
+    /// the file.
     #[test]
     fn a_written_program_runs_while_other_threads_start_programs() {
         let folder = std::env::temp_dir();

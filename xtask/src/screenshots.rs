@@ -1,4 +1,4 @@
-//! Takes screenshots of the demo's pages. This is a command and not a test, so that tests leave no changed files.
+//! Takes screenshots of the demo's pages. A command instead of a test, so that tests leave no changed files.
 
 use std::path::Path;
 use std::process::Command;

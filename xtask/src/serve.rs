@@ -46,7 +46,8 @@ pub(crate) fn compile(
     };
     let what = format!("Compiling the {} binary {name}", profile.folder());
     progress::step(&what, usually, || {
-        // Without `--package`: it selects other features of the dependencies than clippy and the tests do, and cargo compiles them again.
+        // Without `--package`, which selects other features of the dependencies than clippy and the tests, so that cargo would compile them
+        // again.
         let mut build = command::cargo(&workspace.root);
         build.args(["build", "--bin", name]).args(arguments);
         if profile == Profile::Release {
@@ -71,7 +72,7 @@ pub(crate) fn serve(workspace: &Workspace, profile: Profile, arguments: &[String
     let error = Command::new(&binary)
         .arg("serve")
         .args(arguments)
-        // A setting of the tests: the server refuses unknown `LATCHKEY_` settings.
+        // This setting is for the tests: the server refuses unknown `LATCHKEY_` settings.
         .env_remove(tools::CHROMIUM_SETTING)
         .exec();
     Err(anyhow!(error).context(format!("cannot start {}", binary.display())))

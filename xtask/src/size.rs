@@ -1,4 +1,4 @@
-//! Measures how much a browser downloads: the bundle's JavaScript and WebAssembly, raw and compressed.
+//! Measures the download size of the bundle's JavaScript and WebAssembly, raw and compressed.
 #![expect(clippy::print_stdout, reason = "the command prints its table")]
 
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use crate::precompress::with_ending;
 use crate::profile::Profile;
 use crate::workspace::Workspace;
 
-/// The limit of JavaScript and WebAssembly together, in bytes with brotli.
+/// The limit of JavaScript and WebAssembly together, in bytes after brotli compression.
 const LIMIT: u64 = 420_000;
 
 /// The bytes of a file: raw, with gzip, with brotli.

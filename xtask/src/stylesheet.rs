@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 
-/// The joined stylesheet, which `index.html` names.
+/// The joined stylesheet, to which `index.html` refers.
 const JOINED: &str = "dist/main.css";
 
 /// Writes the joined stylesheet.

@@ -1,4 +1,4 @@
-//! The parts of `cargo xtask test` and the selection of them.
+//! The parts of `cargo xtask test`, and their selection.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -113,8 +113,8 @@ impl Selection {
         has(&self.targets, SERVER) || has(&self.modules, HTTP)
     }
 
-    /// The arguments of `cargo test` for the targets. Without `--package`: it selects other features of the dependencies,
-    /// and cargo compiles them again.
+    /// The arguments of `cargo test` for the targets. They contain no `--package`, which selects other features of the dependencies, so
+    /// that cargo would compile them again.
     pub(crate) fn target_arguments(&self) -> Vec<&str> {
         let mut arguments = Vec::new();
         for target in &self.targets {
@@ -172,7 +172,7 @@ fn server_modules(workspace: &Workspace) -> Result<BTreeSet<String>> {
 /// Makes `tests`, a `cargo test` up to `--`, run the tests of these modules of [`SERVER`] whose names contain one of `names` (all if it is empty).
 /// Returns the command and the number of tests; with 0, the command would run every test.
 ///
-/// Each test is given by its full name: the test runner matches a prefix such as `faults::` in the middle of a name, too.
+/// Each test is selected by its full name, because the test runner also matches a prefix such as `faults::` in the middle of a name.
 ///
 /// # Errors
 /// If the tests do not compile.
@@ -191,7 +191,7 @@ pub(crate) fn select_in_modules(
     Ok((command, selected.len()))
 }
 
-/// Selects from a test runner's terse list.
+/// Selects tests from a test runner's terse list.
 fn tests_in_modules<'a>(list: &'a str, modules: &[&str], names: &[String]) -> Vec<&'a str> {
     let tests = list.lines().filter_map(|line| line.strip_suffix(": test"));
     tests

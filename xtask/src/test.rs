@@ -31,7 +31,7 @@ const BINARIES_SETTING: &str = "TEST_POSTGRES_BINARIES";
 /// The engine of the tests over HTTP; SQLite if unset.
 const ENGINE_SETTING: &str = "TEST_ENGINE";
 
-/// The path of Envoy, which is not on PATH.
+/// The path of Envoy, which is not in PATH.
 const ENVOY_SETTING: &str = "TEST_ENVOY";
 
 /// Makes tests fail instead of being skipped if a program that they need is missing.
@@ -125,7 +125,7 @@ pub(crate) fn test_some(workspace: &Workspace, selection: &Selection) -> Result<
     if selection.has(Step::Journeys) {
         tools::npm_packages(workspace)?;
         let chromium = tools::chromium()?;
-        // The debug build compiles faster; the whole suite uses the release build.
+        // The debug build, because it compiles faster; the whole suite uses the release build.
         serve::build_binary(workspace, Profile::Debug)?;
         progress::announce("Playwright, in the debug build", "4 min for all");
         let names = selection.names.join("|");
@@ -136,7 +136,8 @@ pub(crate) fn test_some(workspace: &Workspace, selection: &Selection) -> Result<
     Ok(())
 }
 
-/// Runs what takes a minute: format, clippy, rules and unit tests. Tests that need a database server or another program are reported as skipped.
+/// Runs the checks that take a minute: format, clippy, rules and unit tests. Tests that need a database server or another program are
+/// reported as skipped.
 ///
 /// # Errors
 /// If something does not compile or fails.
@@ -260,8 +261,8 @@ pub(crate) fn playwright(
     run
 }
 
-/// Waits until midnight (UTC) if a run of the browser's tests could pass it: they create keys that expire a number of days from today, and the
-/// server computes today by itself.
+/// Waits until midnight (UTC) if a run of the browser's tests could span it: they create keys that expire a number of days from today, and
+/// the server computes the date independently.
 fn wait_for_midnight_if_near() {
     const DAY: u64 = 24 * 60 * 60;
     const LONGEST_RUN: u64 = 10 * 60;
@@ -382,7 +383,7 @@ fn http_on_postgres(
     command::run(tests.env(ENGINE_SETTING, "postgres"))
 }
 
-/// `cargo test` with the settings of the suite: a missing program fails the tests that need it.
+/// A `cargo test` command with the settings of the suite: a missing program fails the tests that need it.
 fn cargo_test(workspace: &Workspace, postgres: &TestPostgres, envoy: &Path) -> Command {
     let mut tests = command::cargo(&workspace.root);
     postgres.configure(tests.arg("test").env(PROGRAMS_SETTING, "required"));
@@ -390,7 +391,7 @@ fn cargo_test(workspace: &Workspace, postgres: &TestPostgres, envoy: &Path) -> C
     tests
 }
 
-/// The PostgreSQL server of the tests: that of the environment, or a temporary one.
+/// The PostgreSQL server of the tests: from the environment, or a temporary one.
 pub(crate) struct TestPostgres {
     own: Option<Postgres>,
     binaries: Option<PathBuf>,
@@ -415,7 +416,7 @@ impl TestPostgres {
         })
     }
 
-    /// Sets the variables with which tests find the server.
+    /// Sets the variables by which tests locate the server.
     pub(crate) fn configure(&self, tests: &mut Command) {
         tests.env("TMPDIR", scratch::folder());
         if let Some(own) = &self.own {

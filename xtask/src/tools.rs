@@ -25,16 +25,16 @@ pub(crate) use debian::{
 pub(crate) use npm::{packages as npm_packages, wasm_opt};
 pub(crate) use python::{client_generators, envoy, schemathesis};
 
-/// Builds the browser's bundle.
+/// The version of Trunk, which builds the browser's bundle.
 const TRUNK: &str = "0.21.14";
-/// The load generator of the benchmarks.
+/// The version of oha, the load generator of the benchmarks.
 pub(crate) const OHA: &str = "1.16.0";
-/// Checks licences, sources and advisories of crates.
+/// The version of cargo-deny, which checks licences, sources and advisories of crates.
 const CARGO_DENY: &str = "0.20.2";
-/// The compiler's target for the browser.
+/// The compile target of the browser's bundle.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// Installs what Trunk needs and returns the folders that must be on PATH while it runs.
+/// Installs the tools that Trunk needs and returns the folders that must be in PATH while it runs.
 ///
 /// # Errors
 /// If a tool is missing and cannot be installed.
@@ -45,7 +45,7 @@ pub(crate) fn for_bundle(workspace: &Workspace) -> Result<Vec<PathBuf>> {
         program: "trunk",
         version: TRUNK,
         options: &["--locked", "--no-default-features", "--features", "rustls"],
-        // It waits for other programs; without optimisation it compiles in half the time.
+        // Trunk mostly waits for other programs; without optimisation it compiles in half the time.
         optimisation: "0",
         usually: "2 min, once",
     })?;
@@ -72,9 +72,9 @@ pub(crate) fn oha() -> Result<PathBuf> {
         package: "oha",
         program: "oha",
         version: OHA,
-        // Default features: it does not compile without TLS.
+        // Default features, because oha does not compile without TLS.
         options: &["--locked"],
-        // It shares the machine with the server that it measures.
+        // Optimised, because oha shares the machine with the measured server.
         optimisation: "2",
         usually: "5 min, once",
     })?;

@@ -1,4 +1,4 @@
-//! What the server does with requests of the key pages, whether a server function was called or a form was sent without a script. Each
+//! The handling of the key pages' requests on the server, both for calls of server functions and for forms sent without a script. Each
 //! function authorizes, parses, calls the store and returns a response.
 
 use chrono::{DateTime, Utc};
@@ -44,7 +44,7 @@ pub async fn key_detail(
     })
 }
 
-/// Returns what the form of a key shows.
+/// Returns the data of a key's form.
 ///
 /// # Errors
 /// As [`ssr::tenant_request_of`].
@@ -62,7 +62,7 @@ pub async fn form_context(
     })
 }
 
-/// Why a form that shows a secret was not carried out.
+/// The reason for which a form that shows a secret was not carried out.
 #[derive(Debug)]
 pub enum FormError {
     /// It was carried out before, and its secret was shown then. This is the key as it is now.
@@ -163,13 +163,13 @@ pub async fn edit(
         .await
     {
         Ok(saved) => Ok(Edited::Saved(saved.propagation)),
-        // The first request saved it. If it was changed again since, that change stays.
+        // The first request saved the edit. A change that was made since then stays.
         Err(Error::Repeated { .. }) => Ok(Edited::Saved(None)),
         Err(Error::Stale) => {
             let key = keys.get(id, request.now).await?;
-            // Another request made the same change: the key is as this one wants it.
+            // Another request made the same change, so the key has the requested values.
             if changes.are_in(&key) {
-                // That request may not have returned yet. An edit that changes nothing waits until its change is in effect too.
+                // That request may not have returned yet. An edit that changes nothing waits until the other change is in effect too.
                 match keys
                     .update(id, changes, Some(key.version), request.now)
                     .await
@@ -257,7 +257,7 @@ pub async fn revoke(
 /// Returns the keys that a dialog revokes together.
 ///
 /// # Errors
-/// Not found if one of them is not the tenant's, also if an id is no identifier; more than [`MAX_REVOKED_AT_ONCE`].
+/// Not found if one of them does not belong to the tenant or an id is malformed; more than [`MAX_REVOKED_AT_ONCE`].
 pub async fn selected_keys(
     request: &RequestContext,
     tenant: Option<&str>,
@@ -326,7 +326,7 @@ fn key_ids(texts: &[String]) -> Result<Vec<KeyId>, AppError> {
     Ok(ids)
 }
 
-/// Parses the field of a reason; an empty text is none.
+/// Parses the field of a reason; an empty text is `None`.
 fn revocation_reason(text: &str) -> Result<Option<RevocationReason>, Error> {
     RevocationReason::optional(text).map_err(|error| Error::invalid("reason", error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! The field IP Allowlist, with line numbers, the client's address, and whether the list admits it.
+//! The field IP Allowlist, with line numbers, the client's address, and a note whether the list admits that address.
 
 use domain::{client_address::ClientAddress, key::allowlist::Allowlist, network::parse_network};
 use leptos::prelude::*;

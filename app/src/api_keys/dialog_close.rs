@@ -1,10 +1,10 @@
-//! DialogClose a dialog: links to the list, which also work without a script.
+//! Closing a dialog: links to the list, which also work without a script.
 
 use leptos::{prelude::*, web_sys::MouseEvent};
 
 use crate::components::{Icon, field::flag};
 
-/// How a dialog is closed.
+/// The controls that close a dialog.
 #[derive(Clone, Copy)]
 pub struct DialogClose {
     /// The URL of the list under the dialog.
@@ -18,7 +18,7 @@ pub struct DialogClose {
 }
 
 impl DialogClose {
-    /// The same, disabled while a response is awaited: after closing, the outcome could not be shown (`browser::hold`).
+    /// Disables closing while a response is awaited: after closing, the outcome could not be shown (`browser::hold`).
     #[must_use]
     pub fn disabled_while(self, is_busy: RwSignal<bool>) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl DialogClose {
 /// The link Cancel (or another label) at the foot of a dialog.
 #[component]
 pub fn CancelLink(
-    /// How the dialog is closed.
+    /// Closes the dialog.
     close: DialogClose,
     /// Whether it has the initial focus.
     #[prop(optional)]
@@ -63,7 +63,7 @@ pub fn CancelLink(
 /// The × at the top of a dialog.
 #[component]
 pub fn CloseLink(
-    /// How the dialog is closed.
+    /// Closes the dialog.
     close: DialogClose,
 ) -> impl IntoView {
     view! {

@@ -12,7 +12,7 @@ use crate::{
     urls,
 };
 
-/// Why a dialog's form failed. Errors of its fields are shown at the fields instead.
+/// The reason for which a dialog's form failed. Errors of its fields are shown at the fields instead.
 #[component]
 pub fn SubmitFailure(
     /// The failure, if there is one.
@@ -35,7 +35,7 @@ pub fn SubmitFailure(
 /// may have been made.
 #[component]
 pub fn NextStepLink(
-    /// Why the form failed.
+    /// The error code of the form.
     code: ErrorCode,
 ) -> impl IntoView {
     let (href, text, target, rest) = match code {
@@ -56,7 +56,7 @@ pub fn NextStepLink(
     Some(view! { <a href=href target=target>{text}</a>{rest} })
 }
 
-/// A key's hint, and when and from where its secret was last used.
+/// A key's hint, and the time and address of its secret's last use.
 #[component]
 pub fn KeyFacts(
     /// The key.

@@ -90,7 +90,7 @@ pub fn EditDialog(
         form_id,
         is_asking: RwSignal::new(false),
     };
-    // Reads what was typed before the script started, or what the browser restored after a reload.
+    // Reads text that was typed before the script started, or that the browser restored after a reload.
     Effect::new(move |_| state.read());
     let leave = DialogClose {
         run: Callback::new(move |()| form_state.close_or_ask(close)),
@@ -155,7 +155,7 @@ struct AddedAddress {
 }
 
 impl AddedAddress {
-    /// `None` for text that is no address or range, for one that the list contains, and for an empty list: it admits every address.
+    /// `None` if the text is not an address or range, if the list contains it, or if the list is empty and thus admits every address.
     fn new(opened: &KeyForm, address: &str) -> Option<Self> {
         let address = parse_network(address)?.to_string();
         let mut lines: Vec<_> = opened.ip_allowlist.lines().collect();
@@ -269,7 +269,7 @@ fn ConflictNotice(
             view! { <ul>{changes}</ul> }.into_any()
         };
         let theirs = StoredValue::new(theirs);
-        // Focused once it is in the document.
+        // Moves the focus once the notice is in the document.
         Effect::new(|_| {
             browser::focus(CONFLICT);
         });
@@ -294,7 +294,7 @@ fn ConflictNotice(
     }
 }
 
-/// One sentence for each field in which the stored key differs from what was typed.
+/// One sentence for each field in which the stored key differs from the typed values.
 fn differences(typed: &KeyForm, theirs: &ApiKey, groups: &[AuthorizationGroup]) -> Vec<String> {
     let now = KeyForm::of(theirs);
     let mut sentences = Vec::new();

@@ -19,7 +19,7 @@ use crate::{browser, components::Icon, current_tenant::use_tenant, urls};
 
 /// The id of the search field.
 const SEARCH: &str = "key-search";
-/// How long after the last key press a search is applied.
+/// The delay between the last key press and the search.
 const SEARCH_DELAY: Duration = Duration::from_millis(250);
 
 /// An option of a filter.
@@ -27,7 +27,7 @@ const SEARCH_DELAY: Duration = Duration::from_millis(250);
 enum Choice {
     Status(Option<KeyStatus>),
     Expiration(Option<ExpirationState>),
-    /// Keys that never expire, in the place of an expiration state.
+    /// Keys that never expire; replaces an expiration state.
     NeverExpires,
     Sort(KeySort),
 }
@@ -170,7 +170,7 @@ fn SortMenu(query: Memo<ListQuery>) -> impl IntoView {
     .into_any()
 }
 
-/// The filter for keys that were not used lately: a link that sets or clears it.
+/// The filter for keys without recent use: a link that sets or clears it.
 #[component]
 fn UnusedToggle(query: Memo<ListQuery>) -> impl IntoView {
     let tenant = use_tenant();
@@ -264,7 +264,7 @@ fn Search(query: Memo<ListQuery>) -> impl IntoView {
             applied.set_value(q);
         }
     });
-    // Applies what was typed before the script started.
+    // Applies text that was typed before the script started.
     Effect::new(move |_| apply.run(()));
     on_cleanup(stop_waiting);
     let on_input = move |_: Event| {

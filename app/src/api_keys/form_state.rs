@@ -67,8 +67,8 @@ pub fn validate_edit(form: &KeyForm, _today: NaiveDate) -> Vec<FieldError> {
     form.validate_edit().err().unwrap_or_default()
 }
 
-/// The state of a form. The controls hold the text, and each change is read from them, so that nothing that was typed before the script
-/// started is lost.
+/// The state of a form. The controls hold the text. Each change is read from them, so that text typed before the script started is not
+/// lost.
 #[derive(Clone, Copy)]
 pub struct FormState {
     /// The current values.

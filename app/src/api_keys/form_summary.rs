@@ -16,7 +16,7 @@ const SUMMARY: &str = "errors";
 /// The number of messages of one field in the summary; all of them are shown at the field.
 const MAX_MESSAGES_OF_FIELD: usize = 3;
 
-/// Why the form failed: one link for each error of a field, otherwise a message. What was typed stays.
+/// The failure of the form: one link for each error of a field, otherwise a message. The typed values stay.
 #[component]
 pub fn FormSummary(
     /// The failure.
@@ -62,7 +62,7 @@ fn broken_rules(errors: &[FieldError]) -> impl IntoView + use<> {
             ));
         }
         for text in texts {
-            // The router would navigate to the fragment and not move the focus.
+            // The router would navigate to the fragment without moving the focus.
             let to_field = move |event: leptos::web_sys::MouseEvent| {
                 event.prevent_default();
                 browser::focus(field.id);

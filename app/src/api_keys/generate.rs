@@ -65,7 +65,7 @@ fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoVie
         state.show_server_errors(failure.fields.clone());
     }
     let issued = RwSignal::new(None::<Issued>);
-    // Reads what was typed before the script started, or what the browser restored after a reload.
+    // Reads text that was typed before the script started, or that the browser restored after a reload.
     Effect::new(move |_| state.read());
     let navigate = use_navigate();
     let leave = Callback::new(move |()| {

@@ -105,7 +105,7 @@ pub fn ApiKeysPage() -> impl IntoView {
         |(tenant, target)| open_dialog(tenant, target),
     );
     let rejected = StoredValue::new(use_rejected_form());
-    // The rejected form belongs to the page as it was loaded, not to a dialog that is opened later.
+    // The rejected form belongs only to the first page that is loaded, not to a dialog that is opened later.
     Effect::new(move |_| request_animation_frame(move || rejected.set_value(None)));
     // Only the browser shows a pending state: the server renders the page when everything is loaded.
     let is_pending = RwSignal::new(false);
@@ -217,7 +217,7 @@ fn Page(
         }
     });
     let message = RwSignal::new(String::new());
-    // A message is about the last change only.
+    // A message refers only to the last change.
     Effect::new(move |_| {
         if target.with(Option::is_some) {
             message.set(String::new());
@@ -313,10 +313,10 @@ fn Page(
     .into_any()
 }
 
-/// How long a message is shown that requires no action.
+/// The display time of a message that requires no action.
 const TOAST_DURATION: Duration = Duration::from_secs(8);
 
-/// The outcome of the last change where the list does not show it.
+/// The outcome of the last change if the list does not show it.
 #[component]
 fn Toast(message: RwSignal<String>) -> impl IntoView {
     Effect::new(move |_| {

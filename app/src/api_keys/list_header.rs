@@ -46,7 +46,7 @@ pub fn ListHeader(
     .into_any()
 }
 
-/// "3 keys expire within 30 days", a link to them.
+/// "3 keys expire within 30 days", as a link to them.
 fn expiring_soon(list: &KeyList) -> impl IntoView + use<> {
     let tenant = use_tenant();
     let (count, days) = (list.summary.expiring_soon, list.soon_days);
@@ -62,7 +62,7 @@ fn expiring_soon(list: &KeyList) -> impl IntoView + use<> {
     })
 }
 
-/// "3 of them are expired", a link to them, at the limit: revoking them makes room.
+/// "3 of them are expired", as a link to them. Shown at the key limit, because revoking them makes room.
 fn expired_at_limit(list: &KeyList) -> impl IntoView + use<> {
     let tenant = use_tenant();
     let count = list.summary.expired;
@@ -74,7 +74,7 @@ fn expired_at_limit(list: &KeyList) -> impl IntoView + use<> {
     })
 }
 
-/// The link to the form. At the limit it is a disabled button that can be focused; the header gives the reason.
+/// The link to the form. At the key limit it is a disabled button that can be focused; the header gives the reason.
 #[component]
 pub fn GenerateButton(
     /// The tenant's key quota.

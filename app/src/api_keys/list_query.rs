@@ -44,7 +44,7 @@ impl ListQuery {
                 .and_then(|parameter| KeyLifetime::from_word(&parameter)),
             is_unused: parameter("unused_days")
                 .is_some_and(|parameter| parameter == UNUSED_DAYS.to_string()),
-            // Cut to the length of the search field, which shows it.
+            // Cut to the length of the search field that shows the search.
             q: parameter("q")
                 .unwrap_or_default()
                 .chars()
@@ -157,7 +157,7 @@ impl ListQuery {
         }
     }
 
-    /// `path` with this query, in that tenant.
+    /// `path` with this query, in the tenant of `tenant`.
     #[must_use]
     pub fn url(&self, tenant: &TenantQuery, path: &str) -> String {
         let sort = self.sort_parameter();

@@ -23,7 +23,7 @@ pub struct ReasonState {
 }
 
 impl ReasonState {
-    /// A field with that text. `failure` is why the form was rejected.
+    /// A field with this text. `failure` is the reason for which the form was rejected.
     #[must_use]
     pub fn new(text: String, failure: RwSignal<Option<AppError>>) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl ReasonState {
         }
     }
 
-    /// Reads the control. Returns the text, or nothing if it is no valid reason; then the field is focused and shows why.
+    /// Reads the control. Returns the text, or `None` if it is no valid reason; the field then gets the focus and shows the error.
     #[must_use]
     pub fn read(self) -> Option<String> {
         let text = browser::value(REASON);
@@ -71,7 +71,7 @@ pub fn ReasonField(
     });
     let length = Memo::new(move |_| text.with(|text| text.trim().chars().count()));
     let is_full = Memo::new(move |_| length.get() >= RevocationReason::MAX_LENGTH);
-    // Reads what was typed before the script started.
+    // Reads text that was typed before the script started.
     Effect::new(move |_| text.set(browser::value(REASON)));
     view! {
         <div class="field">

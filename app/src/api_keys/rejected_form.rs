@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use super::responses::Conflict;
 use crate::error::AppError;
 
-/// The form, which the server provides as context to that page. It contains what was typed, and no secret.
+/// The form, which the server provides as context to that page. It contains the typed values, and no secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RejectedForm {
-    /// The values of the fields; of a dialog, those that it has.
+    /// The values of the fields; of a dialog, only those of its fields.
     pub form: KeyForm,
     /// The reason of a revocation.
     pub reason: String,
-    /// Why it was rejected.
+    /// The error for which the form was rejected.
     pub error: AppError,
-    /// Another user's change of the key, if that is the reason.
+    /// The change by another user, if the form was rejected for a conflict.
     pub conflict: Option<Conflict>,
 }
 

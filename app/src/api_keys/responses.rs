@@ -1,4 +1,4 @@
-//! What the server functions of the keys return. Types only: the functions are in `server_fns.rs`.
+//! The results of the server functions of the keys. Types only: the functions are in `server_fns.rs`.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub struct KeyList {
     /// The keys.
     pub page: KeyPage,
-    /// The accepted requests of the page's keys that had one lately.
+    /// The accepted requests of the page's keys that were used recently.
     pub sparklines: Vec<KeySparkline>,
     /// The numbers of keys.
     pub summary: KeySummary,
@@ -47,7 +47,7 @@ pub struct KeyDetail {
 /// The keys that a dialog revokes together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelectedKeys {
-    /// The ids as the URL names them.
+    /// The ids from the URL.
     pub ids: Vec<String>,
     /// The keys, each once.
     pub keys: Vec<ApiKey>,
@@ -69,7 +69,7 @@ pub struct EditContext {
 /// The outcome of an edit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Edited {
-    /// It is saved, with its propagation if there are replicas.
+    /// The edit is saved. Contains its propagation if there are replicas.
     Saved(Option<Propagation>),
     /// Another user changed the key since the dialog was opened. Nothing was saved.
     Conflict(Box<Conflict>),
@@ -110,6 +110,6 @@ pub struct Issued {
     pub secret: Secret,
     /// Scheme and host for the curl command, if the server can determine them.
     pub origin: Option<String>,
-    /// How far the change has propagated, for a rotation with replicas.
+    /// The propagation of the change, for a rotation with replicas.
     pub receipt: Option<Propagation>,
 }

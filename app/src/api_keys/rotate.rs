@@ -32,7 +32,7 @@ use crate::{
 /// The id of the date field.
 const EXPIRES: &str = "rotate-expires";
 
-/// Judges the text of the dialog's field as the server will.
+/// Validates the text of the dialog's field by the server's rule.
 fn judge(text: &str, current: Option<ExpirationDate>, today: NaiveDate) -> Result<(), FieldError> {
     let wanted = RotatedExpiry::from_field(text)?;
     rotation::plan(current, wanted, today).map(drop)
@@ -46,7 +46,7 @@ enum Step {
     Closed,
 }
 
-/// The dialog, which then shows the new secret.
+/// The dialog. After the rotation it shows the new secret.
 #[component]
 pub fn RotateDialog(
     /// The key.
@@ -127,7 +127,7 @@ fn RotateForm(
         if is_busy.get_untracked() {
             return;
         }
-        // Reads what was typed before the script started.
+        // Reads text that was typed before the script started.
         expires.set(browser::date_value(EXPIRES));
         is_touched.set(true);
         failure.set(None);

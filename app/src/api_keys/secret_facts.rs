@@ -1,4 +1,4 @@
-//! A new secret, as shown by the dialog and by the page without a script.
+//! A new secret in the dialog and on the page without a script.
 
 use domain::propagation::Propagation;
 use leptos::prelude::*;
@@ -18,14 +18,14 @@ pub const COMMAND: &str = "secret-command";
 pub fn SecretFacts(
     /// The secret.
     secret: String,
-    /// How many replicas refuse the old secret, if there was one.
+    /// The number of replicas that refuse the old secret, if there was one.
     propagation: Option<Propagation>,
     /// Scheme and host for the command. Without it, the command is not shown.
     origin: Option<String>,
-    /// Shown beside the secret, e.g. a button that copies it.
+    /// The element beside the secret, e.g. a button that copies it.
     #[prop(optional)]
     beside_secret: Option<AnyView>,
-    /// Shown beside the command.
+    /// The element beside the command.
     #[prop(optional)]
     beside_command: Option<AnyView>,
 ) -> impl IntoView {

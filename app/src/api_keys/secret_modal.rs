@@ -1,4 +1,5 @@
-//! The dialog that shows a new secret once. The secret exists in this component only: in no URL, storage or history, and nowhere after Close.
+//! The dialog that shows a new secret once. Only this component contains the secret: no URL, storage or history has it, and Close removes
+//! it.
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
@@ -14,7 +15,7 @@ use crate::{
     words,
 };
 
-/// How long copying may take before the text is selected, for the user to copy it.
+/// The limit on copying to the clipboard. After it the text is selected, for the user to copy it.
 const CLIPBOARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The state of a text that can be copied.
@@ -28,12 +29,12 @@ enum CopyState {
     Selected,
 }
 
-/// The new secret with copy buttons. DialogClose asks first if nothing was copied.
+/// The new secret with copy buttons. Close asks first if nothing was copied.
 #[component]
 pub fn SecretModal(
     /// The key with its secret.
     issued: Issued,
-    /// What was done.
+    /// The title, which names the change.
     title: &'static str,
     /// Removes the secret and navigates to the list.
     on_close: Callback<()>,
@@ -56,13 +57,13 @@ pub fn SecretModal(
         }
     });
     remove_secret_on_page_hide(on_close);
-    // Back, reload and closing the tab ask too.
+    // Back, reload and closing the tab also ask.
     Effect::new(move |_| browser::hold("secret", !is_copied.get()));
     on_cleanup(|| browser::hold("secret", false));
     let on_copy = {
         let secret = secret.clone();
         move |_| {
-            // Copied by hand or by the older `copy` command. Secret and command both contain the whole secret.
+            // The text was copied by hand or by the older `copy` command. Secret and command both contain the whole secret.
             if browser::selection_contains(&secret) {
                 of_secret.set(CopyState::Copied);
                 is_asking.set(false);

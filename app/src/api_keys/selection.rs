@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{browser, components::Icon, current_tenant::use_tenant, words};
 
-/// Most keys that are revoked at once (`domain::store::keys::MAX_REVOKED_AT_ONCE`).
+/// The maximum number of keys that are revoked at once (`domain::store::keys::MAX_REVOKED_AT_ONCE`).
 pub const MAX_SELECTED: usize = 100;
 /// The id of the form that the check boxes belong to.
 pub const FORM: &str = "revoke-selected";
@@ -28,16 +28,16 @@ const BAR: &str = "selection";
 /// The id of the check box that selects every active key of the page.
 const SELECT_PAGE: &str = "select-page";
 
-/// The selected keys with their names. Kept while the list is paged, filtered and sorted.
+/// The selected keys with their names. Paging, filtering and sorting do not change them.
 #[derive(Clone, Copy)]
 pub struct Selection {
     keys: RwSignal<BTreeMap<KeyId, String>>,
-    /// Whether the page is hydrated: before, the bar is not shown.
+    /// Whether the page is hydrated. The bar is hidden until then.
     is_live: RwSignal<bool>,
 }
 
 impl Selection {
-    /// Nothing selected; provided to the list's parts as context.
+    /// Provides an empty selection to the list's parts as context.
     #[must_use]
     pub fn provide() -> Self {
         let selection = Self {
@@ -48,7 +48,7 @@ impl Selection {
         selection
     }
 
-    /// Selects nothing.
+    /// Clears the selection.
     pub fn clear(self) {
         self.keys.update(BTreeMap::clear);
     }
@@ -70,7 +70,7 @@ impl Selection {
         });
     }
 
-    /// Keeps selection and check boxes equal: reads what was checked before the script started, then follows the list.
+    /// Synchronises selection and check boxes: reads the boxes that were checked before the script started, then tracks the list.
     pub fn follow(self, list: Memo<Option<KeyList>>) {
         Effect::new(move |was_live: Option<bool>| {
             let page = list.with(|list| list.as_ref().map(|list| list.page.items.clone()));
@@ -82,7 +82,7 @@ impl Selection {
                 self.is_live.set(true);
             }
             self.keys.track();
-            // A key that was revoked since is not selected any more.
+            // A key that was revoked since then is no longer selected.
             let is_revoked = |keys: &BTreeMap<KeyId, String>, key: &&ApiKey| {
                 key.status == KeyStatus::Revoked && keys.contains_key(&key.id)
             };
@@ -94,7 +94,7 @@ impl Selection {
                 self.keys
                     .update(|keys| keys.retain(|id, _| !revoked.contains(id)));
             }
-            // After the rows are in the document.
+            // Runs after the rows are in the document.
             request_animation_frame(move || {
                 let Some(selected) = self.keys.try_with_untracked(|keys| {
                     keys.keys().map(ToString::to_string).collect::<Vec<_>>()
@@ -197,7 +197,7 @@ pub fn PageCheck(
     .into_any()
 }
 
-/// The bar. Without a script it is a button that is always there; with one it appears with the first selected key.
+/// The bar. Without a script it is a button that is always visible; with one it appears with the first selected key.
 #[component]
 pub fn SelectionBar(
     /// The list.

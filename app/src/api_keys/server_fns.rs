@@ -20,7 +20,7 @@ use {
     domain::Error,
 };
 
-/// Returns the keys that match `query`, one page.
+/// Returns one page of the keys that match `query`.
 ///
 /// # Errors
 /// As [`ssr::tenant_request_of`]; [`ErrorCode::TooManyRequests`](crate::error::ErrorCode::TooManyRequests).
@@ -36,7 +36,7 @@ pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<Ke
             ..query
         };
         let listed = match keys.list_with_summary(&query, request.now).await {
-            // A cursor of another order or of an older version: the first page.
+            // The cursor belongs to another order or an older version: returns the first page.
             Err(Error::InvalidCursor) => {
                 let from_start = KeyQuery {
                     cursor: None,
@@ -64,7 +64,7 @@ pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<Ke
 /// Returns one key.
 ///
 /// # Errors
-/// Not found, also if `id` is no identifier.
+/// Not found, also for a malformed `id`.
 #[server(prefix = "/api/pages", endpoint = "get_api_key", input = PageJson, output = PageJson)]
 pub async fn get_api_key(tenant: Option<String>, id: String) -> Result<KeyDetail, AppError> {
     ssr::respond(async { actions::key_detail(&ssr::request()?, tenant.as_deref(), &id).await })
@@ -83,7 +83,7 @@ pub async fn open_key_form(tenant: Option<String>) -> Result<KeyFormContext, App
 /// Returns one key with the data of the edit dialog.
 ///
 /// # Errors
-/// Not found, also if `id` is no identifier.
+/// Not found, also for a malformed `id`.
 #[server(prefix = "/api/pages", endpoint = "open_edit_form", input = PageJson, output = PageJson)]
 pub async fn open_edit_form(tenant: Option<String>, id: String) -> Result<EditContext, AppError> {
     ssr::respond(async {
@@ -154,7 +154,7 @@ pub async fn rotate_api_key(
     .await
 }
 
-/// Revokes a key and returns the propagation of the change, if there are replicas. An empty `reason` is none, as is an absent one.
+/// Revokes a key and returns the propagation of the change, if there are replicas. An empty or absent `reason` is no reason.
 ///
 /// # Errors
 /// A key that does not exist.
@@ -176,7 +176,7 @@ pub async fn revoke_api_key(
 /// Returns the keys that a dialog revokes together.
 ///
 /// # Errors
-/// Not found if one of them is not the tenant's; more than 100.
+/// Not found if one of them does not belong to the tenant; more than 100.
 #[server(prefix = "/api/pages", endpoint = "get_selected_keys", input = PageJson, output = PageJson)]
 pub async fn get_selected_keys(
     tenant: Option<String>,
@@ -189,7 +189,7 @@ pub async fn get_selected_keys(
 /// Revokes up to 100 keys, all or none, and returns the propagation of the change, if there are replicas.
 ///
 /// # Errors
-/// A reason that is too long; not found if one of the keys is not the tenant's.
+/// A reason that is too long; not found if one of the keys does not belong to the tenant.
 #[server(prefix = "/api/pages", endpoint = "revoke_api_keys", input = PageJson, output = PageJson)]
 pub async fn revoke_api_keys(
     tenant: Option<String>,

@@ -1,4 +1,4 @@
-//! The sparkline of a row: accepted requests of the last days, on a scale of its own.
+//! The sparkline of a row: accepted requests of the last days, scaled to its own maximum.
 
 use std::fmt::Write as _;
 
@@ -10,12 +10,12 @@ use crate::words;
 /// The height of the drawing.
 const HEIGHT: f64 = 16.0;
 
-/// The bars of the days as the `d` of a path, in a box 60 × 16. A day with a request has a bar at least 1 high.
+/// The bars of the days as the `d` of a path, in a box of 60 × 16. The bar of a day with a request is at least 1 high.
 fn bars(accepted: &[u64]) -> String {
     let most = accepted.iter().copied().max().unwrap_or_default().max(1);
     let mut path = String::new();
     for (day, &count) in accepted.iter().enumerate().filter(|(_, count)| **count > 0) {
-        // Exact for numbers of requests that a chart of 16 pixels can show.
+        // The conversion is exact for numbers of requests that a chart of 16 pixels can show.
         #[expect(clippy::cast_precision_loss, reason = "16 pixels need no precision")]
         let height = (HEIGHT * count as f64 / most as f64).max(1.0);
         let _ = write!(path, "M{} 16v-{height:.1}h1.4V16z", 2 * day);
@@ -23,7 +23,7 @@ fn bars(accepted: &[u64]) -> String {
     path
 }
 
-/// The sparkline with the sum beside it; nothing for a key without a request.
+/// The sparkline with the sum beside it; `None` for a key without a request.
 pub fn sparkline(of: Option<&KeySparkline>) -> Option<impl IntoView + use<>> {
     let accepted = &of?.accepted;
     let sum: u64 = accepted.iter().sum();

@@ -9,7 +9,7 @@ use crate::{
     error::{AppError, ErrorCode},
 };
 
-/// How long a page waits for the response. The server takes at most 30 seconds.
+/// The limit on waiting for the response. The server takes at most 30 seconds.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// The state of a form that sends a change. While a response is awaited, leaving the page asks first.
@@ -17,7 +17,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(35);
 pub struct Submission {
     /// Whether a response is awaited.
     pub is_busy: RwSignal<bool>,
-    /// Why the change failed, or that its outcome is unknown.
+    /// The error of the change, or the message that its outcome is unknown.
     pub failure: RwSignal<Option<AppError>>,
     /// The change as a participle, e.g. `rotated`, for the message of an unknown outcome.
     done: &'static str,

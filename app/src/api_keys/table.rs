@@ -1,4 +1,4 @@
-//! The table of keys. Explicit roles keep it a table for assistive technology where the style turns rows into cards.
+//! The table of keys. Explicit roles keep it a table for assistive technology while the style turns rows into cards.
 
 use chrono::{DateTime, Utc};
 use domain::key::{ApiKey, KeyStatus, query::KeySortColumn, usage::KeySparkline};
@@ -94,34 +94,34 @@ fn NoMatch(query: Memo<ListQuery>) -> impl IntoView {
 
 /// A column of the table.
 struct Column {
-    /// Its class, which sets its width in `style/table.css`; a column without a rule there shares what is left.
+    /// Its class, which sets its width in `style/table.css`; columns without a rule there share the remaining width.
     class: &'static str,
     /// Its heading.
     title: &'static str,
-    /// Its label in the narrow table, where a row is a card. Nothing where the content needs none.
+    /// Its label in the narrow table, where a row is a card. `None` if the content needs no label.
     label: Option<&'static str>,
-    /// The order that a click on the heading requests. Nothing where the column is not sortable.
+    /// The order that a click on the heading requests. `None` if the column is not sortable.
     sort: Option<KeySortColumn>,
     /// The content of a cell.
     cell: fn(&ApiKey, &RowContext<'_>) -> AnyView,
-    /// The widths of the bars, in pixels, that stand for the content while the list is loading.
+    /// The widths, in pixels, of the placeholder bars while the list is loading.
     skeleton: &'static [&'static str],
 }
 
-/// What a cell needs besides its key.
+/// The data that a cell needs besides its key.
 struct RowContext<'a> {
     /// The server's time.
     now: DateTime<Utc>,
     /// The accepted requests of the page's keys.
     sparklines: &'a [KeySparkline],
-    /// What the URL requests, which links to dialogs keep.
+    /// The query in the URL, which links to dialogs keep.
     query: Memo<ListQuery>,
 }
 
 /// The class of the column with the check boxes.
 const SELECT: &str = "col-select";
 
-/// The columns, from left to right. Heading, rows, placeholders and the width of an empty table are made from this list.
+/// The columns, from left to right. Heading, rows, placeholders and the width of an empty table are derived from this list.
 const COLUMNS: &[Column] = &[
     Column {
         class: SELECT,
@@ -320,7 +320,7 @@ fn width(name: &str) -> usize {
         .sum()
 }
 
-/// The key's name, a link to its page, which the browser loads from the server.
+/// The key's name as a link to its page, which the browser loads from the server.
 fn key_name(key: &ApiKey) -> impl IntoView + use<> {
     let tenant = use_tenant();
     let name = key.name.to_string();

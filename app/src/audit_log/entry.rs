@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{components::Icon, current_tenant::use_tenant, urls, words};
 
-/// What an event about a key is about, in `target.type`.
+/// The value of `target.type` for events about keys.
 const KEY: &str = "api_key";
 
-/// An entry of the list, unfolded where `open` is set. `query` holds the filters of the page.
+/// An entry of the list, expanded if `open` is set. `query` holds the filters of the page.
 pub fn entry(subject: Subject, query: &AuditLogQuery, entry: &AuditEntry, open: bool) -> AnyView {
     let event = &entry.event;
     let icon = wording::icon(event.action);
@@ -70,7 +70,7 @@ fn changes(changes: Vec<Change>) -> Option<impl IntoView> {
     (!lines.is_empty()).then(|| view! { <dl class="changes">{lines}</dl> })
 }
 
-/// A value before and after; the value alone where there was none before.
+/// A value before and after; only the value if there was none before.
 pub fn difference(change: &Change) -> impl IntoView + use<> {
     let before = change.before.clone().map(|before| {
         view! { <del><span class="visually-hidden">"Before: "</span>{before}</del>" → " }

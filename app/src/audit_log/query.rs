@@ -1,4 +1,4 @@
-//! The filters of the audit log as the URL holds them.
+//! The filters of the audit log in the URL.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use domain::{
@@ -9,10 +9,10 @@ use domain::{
 
 use crate::urls::TenantQuery;
 
-/// Days before the earliest year and after the latest one that a database stores.
+/// The years whose dates a database can store.
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
-/// The parameters of `/audit-log` and of its exports. A value that is not understood is kept as text, so that the form shows it again.
+/// The parameters of `/audit-log` and of its exports. An invalid value is kept as text, so that the form shows it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditLogQuery {
     /// A search for keys: part of a name, or the last four characters of a secret.
@@ -29,11 +29,11 @@ pub struct AuditLogQuery {
     pub to: String,
     /// The event that is shown first and unfolded.
     pub event: Option<EventId>,
-    /// The place in the list.
+    /// The position in the list.
     pub cursor: Option<String>,
 }
 
-/// A date field that holds no date, with the sentence for it.
+/// The error message of a date field without a valid date.
 pub const NO_DATE: &str = "Must be a date, like 2030-12-31";
 
 impl AuditLogQuery {
@@ -55,7 +55,7 @@ impl AuditLogQuery {
         }
     }
 
-    /// The first day; `Err` where the field holds no date.
+    /// The first day.
     ///
     /// # Errors
     /// [`NO_DATE`].
@@ -71,7 +71,7 @@ impl AuditLogQuery {
         day(&self.to)
     }
 
-    /// Whether anything is filtered.
+    /// Whether a filter is set.
     #[must_use]
     pub fn filters(&self) -> bool {
         !self.q.is_empty()
@@ -82,7 +82,7 @@ impl AuditLogQuery {
             || !self.to.is_empty()
     }
 
-    /// The query of the store, where `keys` are those that the search found. Dates that are none filter nothing.
+    /// The store's query. `keys` are the results of the search. Invalid dates are ignored.
     #[must_use]
     pub fn to_query(&self, keys: Option<Vec<KeyId>>) -> AuditQuery {
         let start = |day: NaiveDate| {
@@ -115,7 +115,7 @@ impl AuditLogQuery {
         }
     }
 
-    /// The same filters at another place.
+    /// The same filters at another position.
     #[must_use]
     pub fn at(&self, cursor: Option<String>) -> Self {
         Self {
@@ -124,7 +124,7 @@ impl AuditLogQuery {
         }
     }
 
-    /// `path` with these parameters, in that tenant.
+    /// `path` with these parameters, in the tenant of `tenant`.
     #[must_use]
     pub fn url(&self, tenant: &TenantQuery, path: &str) -> String {
         let key = self.key_id.map(|id| id.to_string()).unwrap_or_default();

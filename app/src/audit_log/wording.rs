@@ -1,4 +1,4 @@
-//! Audit events in words: a sentence for each action, a label for each field, and how a value reads.
+//! Audit events in words: sentences for actions, labels for fields, and texts for values.
 
 use domain::{
     actor::{ActorKind, ActorRef},
@@ -6,7 +6,7 @@ use domain::{
 };
 use serde_json::Value;
 
-/// An event as a sentence, in pieces: names are emphasised.
+/// A part of the sentence of an event. Names are emphasised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// Plain text.
@@ -20,9 +20,9 @@ pub enum Piece {
 pub struct Change {
     /// The field, e.g. `IP Allowlist`.
     pub label: String,
-    /// The value before; `None` for a value that was not there before.
+    /// The value before; `None` if there was none.
     pub before: Option<String>,
-    /// The value after; `None` for one that is gone.
+    /// The value after; `None` if there is none.
     pub after: Option<String>,
 }
 
@@ -75,7 +75,7 @@ pub const fn icon(action: AuditAction) -> &'static str {
     }
 }
 
-/// Who did it, as a sentence begins.
+/// The actor at the beginning of a sentence.
 fn actor(actor: &ActorRef) -> Vec<Piece> {
     match actor.kind {
         ActorKind::Cli => vec![Piece::Text("An operator at the command line".to_owned())],
@@ -87,7 +87,7 @@ fn actor(actor: &ActorRef) -> Vec<Piece> {
     }
 }
 
-/// The event as a sentence.
+/// The sentence of the event.
 #[must_use]
 pub fn sentence(event: &AuditEvent) -> Vec<Piece> {
     let name = || Piece::Name(event.target.name.clone());
@@ -156,7 +156,7 @@ pub fn changes(event: &AuditEvent) -> Vec<Change> {
             };
             (position(field), change)
         })
-        // A field that was empty and is empty says nothing.
+        // A field that is empty before and after is left out.
         .filter(|(_, change)| change.before.is_some() || change.after.is_some())
         .collect();
     changes.sort_by_key(|(position, _)| *position);

@@ -9,10 +9,10 @@ use crate::page::MenuSection;
 pub fn Breadcrumb(
     /// The section of the menu.
     section: MenuSection,
-    /// The page above and its URL, where there is one between the section and this page.
+    /// The parent page and its URL, if there is one between the section and this page.
     #[prop(optional)]
     parent: Option<(&'static str, Signal<String>)>,
-    /// The page's own name.
+    /// The name of this page.
     #[prop(into)]
     page: String,
 ) -> impl IntoView {

@@ -1,4 +1,4 @@
-//! How many keys a tenant has, of how many it may have.
+//! The key quota: used and permitted number of a tenant's keys.
 
 use domain::tenant::KeyQuota;
 use leptos::prelude::*;

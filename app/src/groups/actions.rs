@@ -1,4 +1,4 @@
-//! What the forms of groups do.
+//! The actions of the forms of groups.
 
 use domain::{
     FieldError,
@@ -22,7 +22,7 @@ pub mod field {
     pub const PERMISSIONS: &str = "permissions";
 }
 
-/// Wrong permissions that the form lists.
+/// The maximum number of invalid permissions that the form lists.
 const MAX_LISTED: usize = 10;
 
 /// Parses permissions that are separated by line breaks, spaces or commas.
@@ -110,7 +110,7 @@ pub async fn delete(
     Ok(())
 }
 
-/// The permissions of the form. Reports a wrong name together with wrong permissions.
+/// The permissions of the form. Reports an invalid name together with invalid permissions.
 fn checked_permissions(form: &GroupForm) -> Result<PermissionSet, AppError> {
     parse_permissions(&form.permissions).map_err(|mut errors| {
         if let Err(message) = domain::text::display_name(&form.name) {
@@ -120,7 +120,7 @@ fn checked_permissions(form: &GroupForm) -> Result<PermissionSet, AppError> {
     })
 }
 
-/// A name that is taken is an error of its field.
+/// Reports a name that is taken as an error of its field.
 fn of_form(error: domain::Error) -> AppError {
     match error {
         domain::Error::AlreadyExists { name, .. } => AppError {

@@ -14,10 +14,10 @@ use crate::{
     urls, words,
 };
 
-/// Keys that the refusal names.
+/// The maximum number of keys that the refusal lists.
 const NAMED_KEYS: usize = 10;
 
-/// Asks for confirmation, or names the keys that have the group.
+/// The confirmation, or the list of keys that have the group.
 #[component]
 pub fn DeleteGroupPage() -> impl IntoView {
     let tenant = named_tenant();
@@ -51,7 +51,7 @@ fn confirmation(
     let list = tenant.url(urls::GROUPS);
     let name = group.name.clone();
     let keys = effect.keys.active;
-    // The keys that have the group are named below.
+    // The keys that have the group are listed below.
     let failure = submitted
         .and_then(|submitted| submitted.error)
         .filter(|error| error.code != ErrorCode::GroupInUse || keys == 0)

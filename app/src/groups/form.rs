@@ -1,4 +1,4 @@
-//! The form of a group, new or stored.
+//! The form of a new or stored group.
 
 use domain::{
     group::{AuthorizationGroup, GroupEffect, GroupType},
@@ -28,12 +28,12 @@ use crate::{
     urls,
 };
 
-/// Keys that the effect of a change names.
+/// The maximum number of keys that the effect of a change lists.
 const NAMED_KEYS: usize = 3;
 
-/// What a form is shown with.
+/// The data of a form.
 struct FormData {
-    /// The stored group and the keys that a change concerns; `None` for a new group.
+    /// The stored group and the keys that a change affects; `None` for a new group.
     stored: Option<(AuthorizationGroup, GroupEffect)>,
     in_use: Vec<(Permission, String)>,
 }
@@ -229,12 +229,12 @@ fn lines(permissions: &PermissionSet) -> String {
     lines.join("\n")
 }
 
-/// As many lines as there are, within bounds.
+/// The number of rows: that of the lines, within bounds.
 fn rows(text: &str) -> String {
     (text.lines().count() + 1).clamp(5, 16).to_string()
 }
 
-/// The failure above the fields. After a change by another user, it shows the group as it is now.
+/// The failure above the fields. After a change by another user, it shows the current group.
 fn failure(
     error: Option<&AppError>,
     has_field_errors: bool,
@@ -281,7 +281,7 @@ fn failure(
     )
 }
 
-/// States which keys a change concerns and, after a check, what they gain and lose.
+/// The keys that a change affects and, after a check, their gained and lost permissions.
 fn effect_of(
     group: &AuthorizationGroup,
     effect: &GroupEffect,

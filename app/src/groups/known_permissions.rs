@@ -1,11 +1,11 @@
-//! The permissions that the form of a group offers: those in use, and those of Latchkey's own API.
+//! The permissions that the form of a group suggests: those in use, and those of Latchkey's own API.
 
 use domain::permission::Permission;
 use leptos::prelude::*;
 
 use crate::components::Icon;
 
-/// The permissions of Latchkey's own API and what each allows.
+/// The permissions of Latchkey's own API with their descriptions.
 pub const OWN_PERMISSIONS: &[(&str, &str)] = &[
     ("api-keys:read", "reads API keys"),
     ("api-keys:rotate-self", "lets a key rotate itself"),
@@ -22,7 +22,7 @@ pub const OWN_PERMISSIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// A list that unfolds. Each permission names its source.
+/// A collapsible list of permissions with their sources.
 pub(super) fn known_permissions(in_use: &[(Permission, String)]) -> AnyView {
     let used = in_use.iter().map(|(permission, group)| {
         let own = own_source(permission.as_str());

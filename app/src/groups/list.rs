@@ -19,9 +19,9 @@ use crate::{
     words,
 };
 
-/// Groups on a page.
+/// The number of groups on a page.
 const PAGE_SIZE: u32 = 25;
-/// Permissions of a group that the list shows.
+/// The maximum number of a group's permissions in the list.
 const SHOWN_PERMISSIONS: usize = 3;
 
 /// The parameters of the list's URL.
@@ -57,7 +57,7 @@ struct Notice {
     group: Option<AuthorizationGroup>,
 }
 
-/// The list, 25 groups a page, by name.
+/// The list, 25 groups per page, by name.
 #[component]
 pub fn GroupsPage() -> impl IntoView {
     let url = ListUrl::read();
@@ -250,7 +250,7 @@ fn row(
     }
 }
 
-/// The list pages forwards only; the first page is one link away.
+/// The list pages only forwards; a link leads to the first page.
 fn pager(tenant: &TenantQuery, is_later: bool, next: Option<String>) -> Option<impl IntoView> {
     let link = |label: &'static str, href: Option<String>| match href {
         Some(href) => view! { <a class="button button-s" href=href>{label}</a> }.into_any(),

@@ -7,10 +7,10 @@ use leptos::prelude::*;
 use super::trial::is_address;
 use crate::words;
 
-/// Rows above which the table scrolls.
+/// The number of rows above which the table scrolls.
 const SCROLLS_FROM: usize = 12;
 
-/// The card. The most used of `addresses` comes first; those that were only refused are left out.
+/// The card. `addresses` are sorted by use, most used first; addresses with only refused requests are left out.
 pub(super) fn addresses_card(addresses: Vec<AddressUsage>, today: NaiveDate) -> AnyView {
     let used: Vec<_> = addresses
         .into_iter()

@@ -7,21 +7,21 @@ use leptos::prelude::*;
 use super::totals::{UsageTotals, most_frequent_reason, round_scale};
 use crate::{components::Icon, words};
 
-/// Width of one day in the drawing.
+/// The width of one day in the drawing.
 const DAY_WIDTH: u32 = 20;
-/// Height of the drawing; the scale ends at [`SCALE_HEIGHT`], so that a mark reaches beyond it.
+/// The height of the drawing. The scale ends at [`SCALE_HEIGHT`], so that a mark extends beyond it.
 const HEIGHT: f64 = 160.0;
-/// Height of the largest number of the scale.
+/// The height of the largest number of the scale.
 const SCALE_HEIGHT: f64 = 150.0;
-/// Space between accepted and refused requests.
+/// The space between accepted and refused requests.
 const GAP: f64 = 2.0;
-/// Least height of refused requests: one of them is visible at any scale.
+/// The least height of refused requests: a single one is visible at any scale.
 const LEAST_REFUSED: f64 = 3.0;
-/// Days between two labels below the chart.
+/// The number of days between two labels below the chart.
 const LABEL_EVERY: usize = 7;
 
-/// The card. `days` ends with today; `changed` are the days on which the key was changed, each once, the oldest first; `is_older` is whether
-/// the key is older than the first of `days`.
+/// The card. `days` ends with today; `changed` are the distinct days on which the key was changed, oldest first; `is_older` is whether the
+/// key is older than the first of `days`.
 pub(super) fn usage_card(days: &[DayUsage], changed: &[NaiveDate], is_older: bool) -> AnyView {
     let totals = UsageTotals::of(days);
     let count = days.len();
@@ -88,7 +88,7 @@ fn legend(totals: &UsageTotals, changed: &[NaiveDate], days: &[DayUsage]) -> imp
             format!("; {} of them {on}", words::grouped(count))
         }
     });
-    // A refused request alone is told from accepted ones by its place: the legend draws it on top too.
+    // Refused requests are distinguished from accepted ones by their position: the legend draws them on top too.
     let refused = (totals.refused > 0).then(|| {
         view! {
             <li>
@@ -103,7 +103,7 @@ fn legend(totals: &UsageTotals, changed: &[NaiveDate], days: &[DayUsage]) -> imp
         .map(|day| short_or_today(*day, days))
         .collect();
     let changes = (!dates.is_empty()).then(|| {
-        // More than three would be longer than the chart is wide.
+        // More than three dates would be longer than the width of the chart.
         let text = if dates.len() > 3 {
             format!("Key changed on {} days", dates.len())
         } else {
@@ -129,7 +129,7 @@ fn legend(totals: &UsageTotals, changed: &[NaiveDate], days: &[DayUsage]) -> imp
     }
 }
 
-/// The sentence for those who do not see the chart.
+/// The text alternative of the chart.
 fn description(totals: &UsageTotals) -> String {
     let accepted = if totals.fewest_accepted == totals.most_accepted {
         format!("{} accepted each day", words::grouped(totals.most_accepted))
@@ -150,7 +150,7 @@ fn description(totals: &UsageTotals) -> String {
     format!("Requests a day: {accepted}; {refused}. The same numbers are in the table below.")
 }
 
-/// A length of the drawing as an attribute: one decimal.
+/// A length of the drawing as an attribute, with one decimal.
 fn length(length: f64) -> String {
     let rounded = (length * 10.0).round() / 10.0;
     rounded.to_string()
@@ -243,7 +243,7 @@ fn bar(day: &DayUsage, left: u32, end: u64, is_today: bool) -> impl IntoView + u
     }
 }
 
-/// Every day, the newest first.
+/// Every day, newest first.
 fn table(days: &[DayUsage]) -> impl IntoView + use<> {
     let last = days.last().map(|day| day.date);
     let rows = (days.iter().rev())

@@ -1,4 +1,4 @@
-//! The facts of the key, at the side.
+//! The facts of the key in the side column.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
@@ -18,10 +18,10 @@ use crate::{
     urls, words,
 };
 
-/// Entries of a list that are shown before the disclosure.
+/// The number of entries of a list outside the disclosure.
 const SHOWN: usize = 10;
 
-/// The facts. `permissions` are those of the group, `None` where it was deleted; the newest of `events` comes first.
+/// The facts. `permissions` are those of the group, `None` if it was deleted; `events` are sorted newest first.
 pub(super) fn facts(
     key: &ApiKey,
     permissions: Option<PermissionSet>,
@@ -113,7 +113,7 @@ fn by(actor: &ActorRef) -> impl IntoView + use<> {
     view! { {kind}<bdi>{name}</bdi> }.into_any()
 }
 
-/// The first entries, and a disclosure with the others.
+/// The first entries, and a disclosure with the remaining ones.
 fn shortened(mut entries: Vec<AnyView>, list: impl Fn(Vec<AnyView>) -> AnyView) -> AnyView {
     let rest = entries.split_off(entries.len().min(SHOWN));
     let first = list(entries);

@@ -17,7 +17,7 @@ use crate::{
     urls, words,
 };
 
-/// The card; the newest of `events` comes first.
+/// The card. `events` are sorted newest first.
 pub(super) fn history_card(id: KeyId, events: &[AuditEvent]) -> AnyView {
     let filtered = AuditLogQuery {
         key_id: Some(id),
@@ -25,7 +25,7 @@ pub(super) fn history_card(id: KeyId, events: &[AuditEvent]) -> AnyView {
     };
     let href = filtered.url(&use_tenant().get_untracked(), urls::AUDIT_LOG);
     let body = if events.is_empty() {
-        // Keys of an installation from before the audit log.
+        // The key was created before the installation had an audit log.
         view! { <p class="muted">"No changes recorded"</p> }.into_any()
     } else {
         let entries = events.iter().map(entry).collect_view();
@@ -54,7 +54,7 @@ fn sentence(event: &AuditEvent) -> Vec<Piece> {
     pieces
 }
 
-/// The changed fields. A new key had no values before, and its name is the title of the page.
+/// The changed fields. A new key has no previous values, and its name is the title of the page.
 fn changes(event: &AuditEvent) -> Vec<Change> {
     let changes = wording::changes(event).into_iter();
     if event.action != AuditAction::ApiKeyCreated {

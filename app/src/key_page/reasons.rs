@@ -1,8 +1,8 @@
-//! The codes of refusals with their status and in plain words.
+//! The codes of refusals with their HTTP status and their reason as a sentence.
 
 use http::StatusCode;
 
-/// The status with which a request is refused for `code`, as section 4 of `docs/behaviour.md` lists it.
+/// The HTTP status of a refusal with `code`, as listed in section 4 of `docs/behaviour.md`.
 pub(super) fn status(code: &str) -> StatusCode {
     match code {
         "tenant_suspended" | "ip_not_allowed" | "wrong_tenant" | "missing_permission" => {

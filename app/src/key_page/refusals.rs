@@ -1,4 +1,4 @@
-//! Why requests were refused in the last 7 days, from which addresses, and what can be done about it.
+//! The refused requests of the last 7 days by reason, with their addresses and remedies.
 
 use chrono::{DateTime, Utc};
 use domain::key::{
@@ -18,10 +18,10 @@ const MISSING_PERMISSION: &str = "missing_permission";
 /// The code whose remedy is an entry in the allowlist.
 const IP_NOT_ALLOWED: &str = "ip_not_allowed";
 
-/// Addresses of a reason that are shown before the disclosure.
+/// The number of addresses of a reason outside the disclosure.
 const SHOWN: usize = 10;
 
-/// The card. The most frequent of `reasons` comes first; `today` are the requests of today.
+/// The card. `reasons` are sorted by frequency, most frequent first; `today` are the requests of today.
 pub(super) fn refusals_card(
     key: &ApiKey,
     reasons: &[RefusalReason],

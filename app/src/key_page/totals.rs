@@ -1,4 +1,4 @@
-//! Sums over the days of a key's usage. Chart, legend, table and description read their numbers here.
+//! Sums over the days of a key's usage, for chart, legend, table and description.
 
 use chrono::NaiveDate;
 use domain::key::usage::DayUsage;
@@ -10,11 +10,11 @@ pub(super) struct UsageTotals {
     pub(super) accepted: u64,
     /// Refused requests.
     pub(super) refused: u64,
-    /// The accepted requests of the day with the fewest.
+    /// The lowest number of accepted requests on one day.
     pub(super) fewest_accepted: u64,
-    /// The accepted requests of the day with the most.
+    /// The highest number of accepted requests on one day.
     pub(super) most_accepted: u64,
-    /// The first day with the most refused requests, and their number. `None` where none was refused.
+    /// The first day with the most refused requests, and their number. `None` if none was refused.
     pub(super) worst: Option<(NaiveDate, u64)>,
     /// The requests of the busiest day, accepted and refused.
     pub(super) busiest: u64,
@@ -54,7 +54,7 @@ impl UsageTotals {
     }
 }
 
-/// The code that refused most requests of a day; of two with the same number, the first by name.
+/// The code with the most refusals on a day; of two with the same number, the first by name.
 pub(super) fn most_frequent_reason(day: &DayUsage) -> Option<&str> {
     let mut most: Option<(&str, u64)> = None;
     for (code, count) in &day.refused {
@@ -65,13 +65,13 @@ pub(super) fn most_frequent_reason(day: &DayUsage) -> Option<&str> {
     most.map(|(code, _)| code)
 }
 
-/// The end of a scale: the next round number from `most` on, even, so that its half is a whole number.
+/// The end of a scale: the next even round number from `most` on, so that its half is a whole number.
 pub(super) fn round_scale(most: u64) -> u64 {
     const STEPS: [u64; 11] = [10, 12, 16, 20, 30, 40, 50, 60, 80, 90, 100];
     if most <= 10 {
         return most.max(2).next_multiple_of(2);
     }
-    // Ten to the number of digits less two: the steps then are two digits and zeros.
+    // Ten to the power of the number of digits minus two, so that a step has two significant digits.
     let unit = 10_u64.pow(most.ilog10().saturating_sub(1));
     STEPS
         .into_iter()

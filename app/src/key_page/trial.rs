@@ -1,4 +1,4 @@
-//! "Would it pass?": a question about a request that is not sent. The URL holds the question, so that it can be shared.
+//! "Would it pass?": a simulated request. The URL holds its fields, so that it can be shared.
 
 use std::net::IpAddr;
 
@@ -10,30 +10,30 @@ use domain::{
 
 use crate::urls::{self, TenantQuery};
 
-/// The heading of the form, where links to an answer lead.
+/// The id of the form's heading, the target of links to a result.
 pub(super) const ANCHOR: &str = "probe-title";
 
-/// Longest value of a field that is read, in characters.
+/// The longest accepted value of a field, in characters.
 const MAX_LENGTH: usize = 100;
 
 const NO_ADDRESS: &str = "Must be an IP address, like 203.0.113.7 or 2001:db8::7";
 const NO_PERMISSION: &str = "Must be resource:action, like orders:read";
 const NO_TIME: &str = "Must be a time, like 2027-07-01 00:00";
 
-/// The fields of the form as they were typed.
+/// The typed values of the form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TrialQuery {
     /// The client's address; empty for an unknown one.
     pub(super) ip: String,
     /// The permission that the request requires; empty for none.
     pub(super) permission: String,
-    /// When the request arrives, UTC; empty for now.
+    /// The time of the request, UTC; empty for now.
     pub(super) at: String,
     /// Whether the form was sent.
     pub(super) is_asked: bool,
 }
 
-/// The messages under the fields.
+/// The error messages of the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TrialErrors {
     pub(super) ip: Option<&'static str>,
@@ -58,7 +58,7 @@ impl TrialQuery {
         }
     }
 
-    /// The question about an address alone.
+    /// A simulated request that sets only the address.
     pub(super) fn of_address(ip: &str) -> Self {
         Self {
             ip: ip.to_owned(),
@@ -67,10 +67,10 @@ impl TrialQuery {
         }
     }
 
-    /// The question, if it was asked.
+    /// The simulated request, if the form was sent.
     ///
     /// # Errors
-    /// The messages of the fields that cannot be read.
+    /// The error messages of invalid fields.
     pub(super) fn question(&self) -> Result<Option<SimulatedRequest>, TrialErrors> {
         if !self.is_asked {
             return Ok(None);
@@ -94,7 +94,7 @@ impl TrialQuery {
         }
     }
 
-    /// The page of the key with this question.
+    /// The URL of the key's page with this simulated request.
     pub(super) fn url(&self, tenant: &TenantQuery, id: KeyId) -> String {
         let url = tenant.url_with(
             &urls::key(&id.to_string()),
@@ -113,7 +113,7 @@ fn address(text: &str) -> Result<Option<IpAddr>, &'static str> {
         return Ok(None);
     }
     let address: IpAddr = text.parse().map_err(|_| NO_ADDRESS)?;
-    // An allowlist and the answer name an IPv4-mapped address as IPv4.
+    // Allowlists and results show an IPv4-mapped address as IPv4.
     Ok(Some(address.to_canonical()))
 }
 
@@ -122,7 +122,7 @@ pub(super) fn is_address(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok()
 }
 
-/// Reads `2027-07-01 00:00` alone, years 0001 to 9999.
+/// Parses a time, only as `2027-07-01 00:00` in the years 0001 to 9999.
 fn time(text: &str) -> Option<DateTime<Utc>> {
     let (date, clock) = text.split_once(' ')?;
     let is_written_out = clock.len() == 5

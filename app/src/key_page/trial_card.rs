@@ -1,4 +1,4 @@
-//! The form of "Would it pass?" and its answer.
+//! The form of "Would it pass?" and its result.
 
 use chrono::{DateTime, Utc};
 use domain::key::{
@@ -14,14 +14,14 @@ use super::{
 };
 use crate::{components::Icon, current_tenant::use_tenant, urls, words};
 
-/// A question with its answer.
+/// A simulated request with its result.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) question: SimulatedRequest,
     pub(super) simulation: Simulation,
 }
 
-/// The card with the fields of `query`, the messages under them, and the answer; `permissions` are offered for completion.
+/// The card with the fields of `query`, their messages, and the result; `permissions` are suggested for completion.
 pub(super) fn trial_card(
     key: &ApiKey,
     query: TrialQuery,
@@ -177,7 +177,7 @@ fn accepted(question: &SimulatedRequest) -> String {
     format!("A request from {from}{asks} passes{when}.")
 }
 
-/// Why the check that decided fails, with its remedy.
+/// The reason for which the deciding check fails, with its remedy.
 fn why(key: &ApiKey, question: &SimulatedRequest, simulation: &Simulation) -> AnyView {
     let decided = simulation
         .checks
@@ -264,7 +264,7 @@ fn line(
         }
         (CheckOutcome::Passed, _) => String::new(),
     };
-    // Icon and colour tell passed from failed: hidden text does too.
+    // Icon and colour distinguish passed from failed; hidden text does so for screen readers.
     let passed = (outcome == CheckOutcome::Passed)
         .then(|| view! { <span class="visually-hidden">"passed "</span> });
     view! {

@@ -13,7 +13,7 @@ pub struct Console {
     pub email: String,
     /// The user's role.
     pub role: Role,
-    /// The user's own tenant, or the tenant that a super user named.
+    /// The user's own tenant; for a super user, the one in the URL.
     pub tenant: Option<TenantRef>,
     /// The first [`MAX_SWITCHER_TENANTS`] tenants by name, for a super user; otherwise empty.
     pub tenants: Vec<TenantRef>,

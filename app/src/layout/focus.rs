@@ -5,8 +5,8 @@ use leptos_router::hooks::use_location;
 
 use crate::{api_keys::dialog_target::page_path, browser};
 
-/// After each navigation, closes the menus and, on another page, focuses the content. Opening or closing a dialog is no change of page:
-/// the list moves the focus then.
+/// After each navigation, closes the menus and, on another page, focuses the content. A dialog that opens or closes does not change the
+/// page; the list then moves the focus.
 pub(super) fn follow_navigation() {
     let location = use_location();
     Effect::new(move |before: Option<String>| {
@@ -22,7 +22,7 @@ pub(super) fn follow_navigation() {
     });
 }
 
-/// Handles the skip link: the router would navigate and not move the focus.
+/// Handles the skip link: the router would navigate without moving the focus.
 #[expect(clippy::needless_pass_by_value, reason = "an event handler")]
 pub(super) fn skip_to_content(event: MouseEvent) {
     event.prevent_default();

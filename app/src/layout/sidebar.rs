@@ -19,7 +19,7 @@ pub fn Sidebar(
     pages: &'static [Page],
     /// The signed-in user.
     console: Console,
-    /// The path that is shown.
+    /// The path of the shown page.
     path: Memo<String>,
 ) -> impl IntoView {
     let is_super_user = console.role == Role::SuperUser;
@@ -64,7 +64,7 @@ pub fn Sidebar(
     }
     .into_any()
 }
-/// One part of the menu, e.g. Settings with its sections. Nothing where the role may open none of its pages.
+/// One part of the menu, e.g. Settings with its sections. `None` if the role may open none of its pages.
 fn nav(
     pages: &'static [Page],
     sections: &'static [MenuSection],
@@ -97,12 +97,12 @@ fn nav(
     })
 }
 
-/// A page without script is loaded from the server.
+/// The `rel` of a link to a page without script, which the browser loads from the server.
 fn external(page: &Page) -> Option<&'static str> {
     (!page.has_script).then_some("external")
 }
 
-/// The links of a section that the role may open.
+/// The links of a section to pages that the role may open.
 fn links(
     pages: &'static [Page],
     section: MenuSection,

@@ -1,6 +1,6 @@
 //! The shape of a page: a 32-bit hash of its elements, texts and comments in their order.
 //!
-//! Hydration attaches itself to the page's nodes, so each has to be the one that the server sent. An element, text or comment that a
+//! Hydration attaches itself to the page's nodes, so these must be the nodes that the server sent. An element, text or comment that a
 //! browser extension, a translator or a proxy adds or removes changes the shape. Attributes and the wording of texts do not; hydration does
 //! not depend on them. `start.js` computes the same hash from the browser's nodes immediately before hydration.
 //!
@@ -19,7 +19,7 @@ const RAW: [&str; 3] = ["script", "style", "textarea"];
 /// Writes the shape of a page into its document. A page without a script has no placeholder and is returned unchanged.
 #[must_use]
 pub fn with_shape(document: String) -> String {
-    // Nothing before the placeholder was typed by a user.
+    // No text of a user precedes the placeholder.
     let Some((head, rest)) = document.split_once(PLACE) else {
         return document;
     };

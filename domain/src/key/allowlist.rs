@@ -31,7 +31,7 @@ pub enum InvalidAllowlist {
     /// A line that is neither an address nor a range.
     #[error("Line {line}: '{text}' is not an IP address or CIDR range")]
     Line {
-        /// Counted from 1, empty lines too.
+        /// The line number, from 1, including empty lines.
         line: usize,
         /// The line, shortened if it is very long.
         text: String,
@@ -50,9 +50,9 @@ impl InvalidAllowlist {
 }
 
 impl Allowlist {
-    /// Largest number of entries.
+    /// The largest number of entries.
     pub const MAX_ENTRIES: usize = 1_000;
-    /// Longest part of a bad line that a message repeats, in characters.
+    /// The longest part of an invalid line in a message, in characters.
     const MAX_QUOTED: usize = 80;
 
     /// Parses one address or range per line; empty lines are skipped.
@@ -164,7 +164,7 @@ impl TryFrom<Vec<String>> for Allowlist {
 }
 
 impl Serialize for Allowlist {
-    /// As texts, in order.
+    /// Serialises the networks as texts, in order.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         struct Text<'a>(&'a IpNetwork);
 
@@ -184,13 +184,13 @@ impl fmt::Display for Allowlist {
     }
 }
 
-/// Whether a character at the end of a line is no part of what was meant: blanks, and what has no shape. Not line breaks and other
-/// control characters, which part one entry from another.
+/// Whether a character at either end of an entry is not part of it: a tab, another blank or an invisible character. Line breaks and other
+/// control characters are excluded, because they separate entries.
 fn is_pasted_along(character: char) -> bool {
     character == '\t' || (is_invisible(character) && !is_control(character))
 }
 
-/// The entry as a message repeats it: shortened, and with characters that would not show as themselves escaped.
+/// The entry in a message: shortened, with invisible characters escaped.
 fn quoted(entry: &str) -> String {
     let mut text = String::new();
     for (index, character) in entry.chars().enumerate() {

@@ -14,7 +14,7 @@ use std::{fmt, str::FromStr};
 #[serde(try_from = "String", into = "String")]
 pub struct ExpirationDate(NaiveDate);
 
-/// Why an expiration date is invalid; the text is shown on the page.
+/// The reason for which an expiration date is invalid; the page shows its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidExpirationDate {
     /// The text is not a date of the calendar.
@@ -32,7 +32,7 @@ impl ExpirationDate {
         self.0
     }
 
-    /// The date if it is after `today` (UTC), as that of a new key must be.
+    /// Returns the date if it is after `today` (UTC), as required for a new key.
     ///
     /// # Errors
     /// [`InvalidExpirationDate::NotFuture`] for today and past dates.
@@ -81,7 +81,7 @@ impl FromStr for ExpirationDate {
         if !shape {
             return Err(InvalidExpirationDate::NoDate);
         }
-        // By hand, to keep chrono's parser of format strings out of the browser's bundle.
+        // Parsed by hand, so that the browser's bundle does not contain chrono's parser of format strings.
         let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u16>().ok();
         let date = || {
             let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);

@@ -1,4 +1,4 @@
-//! The form of a key, and its validation. The browser validates while a person types; the server validates again.
+//! The form of a key, and its validation. The browser validates while the user types; the server validates again.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub struct KeyForm {
     pub ip_allowlist: String,
 }
 
-/// The message if no group or an unsuitable one was chosen.
+/// The message if no group was selected, or an unsuitable one.
 pub const CHOOSE_A_GROUP: &str = "Choose an authorization group";
 
 impl KeyForm {
@@ -37,7 +37,7 @@ impl KeyForm {
             name: key.name.to_string(),
             description: key.description.as_str().to_owned(),
             authorization_group_id: key.authorization_group.id.to_string(),
-            // Only rotation changes it.
+            // Only rotation changes the expiration date.
             expires_on: String::new(),
             ip_allowlist: key.ip_allowlist.to_lines(),
         }
@@ -71,7 +71,7 @@ impl KeyForm {
         }
     }
 
-    /// Validates the form of an edit: every field but the expiration date, which only rotation changes.
+    /// Validates the form of an edit: every field except the expiration date, which only rotation changes.
     ///
     /// # Errors
     /// Every broken rule, in the order of the fields.
@@ -118,7 +118,7 @@ impl KeyForm {
     }
 }
 
-/// The field's value; its broken rules are added to `errors`.
+/// Returns the field's value, or adds its broken rules to `errors`.
 fn noting<T>(errors: &mut Vec<FieldError>, field: Result<T, Vec<FieldError>>) -> Option<T> {
     field.map_err(|mut broken| errors.append(&mut broken)).ok()
 }

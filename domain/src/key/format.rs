@@ -12,8 +12,8 @@ const CHECKSUM_LENGTH: usize = 6;
 
 /// The prefix of new secrets, before the underscore: `[a-z][a-z0-9_]{0,15}`.
 ///
-/// An operator can brand it, and secret scanners can search for it. Secrets issued under an earlier prefix keep working, because the
-/// whole token is looked up.
+/// An operator can brand it, and secret scanners can search for it. Secrets with an earlier prefix remain valid, because the whole secret
+/// is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 
@@ -69,12 +69,12 @@ impl FromStr for KeyPrefix {
 pub struct Secret(String);
 
 impl Secret {
-    /// Makes a secret from random bytes that `fill` writes.
+    /// Generates a secret from random bytes that `fill` writes.
     ///
     /// Bytes of 248 and more are discarded: 248 = 4 × 62, so each character has the same probability.
     ///
     /// # Errors
-    /// That of `fill`.
+    /// The error of `fill`.
     pub fn generate<E>(
         prefix: &KeyPrefix,
         mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
@@ -95,7 +95,7 @@ impl Secret {
         Ok(Self(token))
     }
 
-    /// Parses a presented secret. `None` if its format or checksum is wrong, so that a typo costs no database query.
+    /// Parses a presented secret. `None` if its format or checksum is wrong, so that a typing error costs no database query.
     #[must_use]
     pub fn parse(presented: &str) -> Option<Self> {
         Self::is_well_formed(presented).then(|| Self(presented.to_owned()))

@@ -11,7 +11,7 @@ use crate::text;
 #[serde(try_from = "String", into = "String")]
 pub struct KeyName(String);
 
-/// Why a name or description is invalid; the text is shown on the page.
+/// The reason for which a name or description is invalid; the page shows its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
     /// The name is too short or too long.
@@ -39,7 +39,7 @@ impl KeyName {
 impl FromStr for KeyName {
     type Err = InvalidText;
 
-    /// Parses typed text.
+    /// Normalises and checks typed text.
     fn from_str(input: &str) -> Result<Self, InvalidText> {
         let name = Self::try_from(input.to_owned())?;
         if text::visible_length(&name.0) < 2 {
@@ -52,7 +52,7 @@ impl FromStr for KeyName {
 impl TryFrom<String> for KeyName {
     type Error = InvalidText;
 
-    /// Parses a stored name. Earlier versions accepted invisible names; their keys keep working.
+    /// Accepts a stored name. Earlier versions accepted invisible names; their keys still work.
     fn try_from(stored: String) -> Result<Self, InvalidText> {
         let name = text::normalise(&stored);
         if !(2..=200).contains(&text::length(&name)) {
@@ -80,7 +80,7 @@ impl TryFrom<String> for KeyDescription {
 pub struct KeyDescription(String);
 
 impl KeyDescription {
-    /// Longest description, in Unicode scalar values.
+    /// The longest description, in Unicode scalar values.
     pub const MAX_LENGTH: usize = 1_000;
 
     /// The text.
@@ -115,7 +115,7 @@ impl FromStr for KeyDescription {
     }
 }
 
-/// Forms send line breaks as CR LF, and scripts count LF: normalised, so that browser and server count the same length.
+/// Replaces CR LF, which forms send, by LF, which scripts count, so that browser and server compute the same length.
 fn normalise_lines(input: &str) -> String {
     text::normalise(&input.replace("\r\n", "\n"))
 }

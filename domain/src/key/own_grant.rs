@@ -1,9 +1,9 @@
-//! The grant rule: a key cannot grant another key more than it has.
+//! The own grant of a key: a key cannot grant another key more than it has.
 
 use super::{allowlist::Allowlist, expiry::ExpirationDate};
 use crate::{Error, id::KeyId, permission::PermissionSet};
 
-/// What the secret of a key gives access to: permissions, expiry and addresses.
+/// The access that a key's secret gives: permissions, expiry and addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
     /// The permissions of its group.
@@ -29,17 +29,17 @@ impl Reach {
     }
 }
 
-/// The grant of a key that makes or changes keys.
+/// The own grant of a key that creates or changes keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnGrant {
     /// The acting key.
     pub id: KeyId,
-    /// Its own reach.
+    /// The access of its own secret.
     pub reach: Reach,
 }
 
 impl OwnGrant {
-    /// Checks that it may make a key of that reach.
+    /// Checks that the acting key may create a key with this access.
     ///
     /// # Errors
     /// [`Error::ExceedsOwnGrant`].
@@ -51,8 +51,8 @@ impl OwnGrant {
         }
     }
 
-    /// Checks that it may edit or rotate the key `id`, whose reach must be within its own both before and after the change: whoever
-    /// rotates a key holds its secret afterwards.
+    /// Checks that the acting key may edit or rotate the key `id`. The access of that key must be within the own grant both before and
+    /// after the change, because the actor of a rotation receives the new secret.
     ///
     /// # Errors
     /// [`Error::ExceedsOwnGrant`], also if it is the acting key itself.

@@ -1,21 +1,21 @@
-//! What a change would refuse, by the requests of the last days. A preview reports; it never blocks a save.
+//! The effect of a change on the requests of the last days. A preview never blocks a save.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-/// Which addresses that used a key an allowlist would refuse.
+/// The addresses that used a key and that an allowlist would refuse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllowlistPreview {
-    /// The first day that is looked at, UTC.
+    /// The first day of the period, UTC.
     pub first_day: NaiveDate,
-    /// The last day that is looked at, UTC: today.
+    /// The last day of the period, UTC: today.
     pub last_day: NaiveDate,
-    /// Addresses that used the key on these days. Clients whose address was unknown count as one.
+    /// The number of addresses that used the key on these days. Clients with an unknown address count as one.
     pub addresses: u64,
-    /// Those of them that the allowlist would refuse, the one that used the key last first.
+    /// Those of them that the allowlist would refuse, the most recently used first.
     pub refused: Vec<PreviewedAddress>,
-    /// Accepted requests of which only the number was kept, because the key had more than 50 addresses on their day: nothing tells
-    /// whether the allowlist would refuse them.
+    /// Accepted requests without a stored address, because the key had more than 50 addresses on their day. It is unknown whether the
+    /// allowlist would refuse them.
     pub other_requests: u64,
 }
 

@@ -9,17 +9,17 @@ use crate::{page, tenant::KeyQuota};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeySortColumn {
-    /// Name.
+    /// The name.
     Name,
-    /// Status: active before revoked.
+    /// The status: active before revoked.
     Status,
-    /// Name of the group.
+    /// The name of the group.
     AuthorizationGroup,
-    /// Expiration date.
+    /// The expiration date.
     ExpiresOn,
-    /// Time of the last use.
+    /// The time of the last use.
     LastUsedAt,
-    /// Time of the creation.
+    /// The time of the creation.
     CreatedAt,
 }
 
@@ -53,7 +53,7 @@ impl KeySortColumn {
 pub struct KeySort {
     /// The column.
     pub column: KeySortColumn,
-    /// Largest, latest or Z first.
+    /// Whether the largest, latest or alphabetically last value comes first.
     pub descending: bool,
 }
 
@@ -90,11 +90,11 @@ impl KeySort {
     }
 }
 
-/// How long a key can live.
+/// The lifetime of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyLifetime {
-    /// It never expires.
+    /// The key never expires.
     Never,
 }
 
@@ -124,7 +124,8 @@ pub struct KeyQuery {
     /// Only keys of this lifetime.
     #[serde(default)]
     pub lifetime: Option<KeyLifetime>,
-    /// Only keys that were not used in so many days, 1 to [`Self::MAX_UNUSED_DAYS`]. A key that was never used counts from its creation.
+    /// Only keys that were not used in this number of days, 1 to [`Self::MAX_UNUSED_DAYS`]. For a key that was never used, the days count
+    /// from its creation.
     #[serde(default)]
     pub unused_days: Option<u32>,
     /// Only keys whose name or description contains this text, or whose hint ends in it, ignoring case and without wildcards. At most
@@ -139,9 +140,9 @@ pub struct KeyQuery {
 }
 
 impl KeyQuery {
-    /// Longest search, in characters: its cost grows with the length.
+    /// The longest search, in characters: its cost grows with the length.
     pub const MAX_SEARCH: usize = 100;
-    /// Most days of [`Self::unused_days`].
+    /// The maximum of [`Self::unused_days`].
     pub const MAX_UNUSED_DAYS: u32 = 3_650;
 }
 
@@ -169,8 +170,8 @@ pub struct KeyPage {
     pub next_cursor: Option<String>,
     /// The cursor of the previous page; `None` on the first one.
     pub previous_cursor: Option<String>,
-    /// The position of the first item in the list, from 1. It is counted from page to page: keys that come and go meanwhile put it
-    /// out by as many, until a page is the first one again.
+    /// The position of the first item in the list, from 1. It is counted from page to page: keys that are created or removed meanwhile
+    /// shift it, until the first page is loaded again.
     pub first: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Why a key was revoked.
+//! The reason of a revocation.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -11,22 +11,22 @@ use crate::text;
 #[serde(try_from = "String", into = "String")]
 pub struct RevocationReason(String);
 
-/// Why a reason is refused; its text is the page's.
+/// The reason for which a text is refused; the page shows its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReason {
-    /// No text. [`RevocationReason::optional`] takes it for no reason.
+    /// The text is empty. [`RevocationReason::optional`] accepts it as no reason.
     #[error("Must be at least 1 character")]
     Empty,
-    /// A text that is too long.
+    /// The text is too long.
     #[error("Must be at most 200 characters")]
     Length,
-    /// A line break, or a character that would make the text read as another.
+    /// The text contains a line break, or a control or bidirectional control character.
     #[error("{}", text::NOT_A_PLAIN_LINE)]
     Character,
 }
 
 impl RevocationReason {
-    /// Longest reason, in Unicode scalar values.
+    /// The longest reason, in Unicode scalar values.
     pub const MAX_LENGTH: usize = 200;
 
     /// The reason as text.
@@ -35,7 +35,7 @@ impl RevocationReason {
         &self.0
     }
 
-    /// Reads the field of a form or a body that may be left empty: a blank text is no reason.
+    /// Parses an optional field of a form or a body: a blank text is `None`.
     ///
     /// # Errors
     /// [`InvalidReason::Length`], [`InvalidReason::Character`].

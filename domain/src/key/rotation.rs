@@ -1,14 +1,14 @@
-//! What a rotation does to a key's expiration date.
+//! The effect of a rotation on a key's expiration date.
 
 use chrono::NaiveDate;
 
 use super::expiry::ExpirationDate;
 use crate::FieldError;
 
-/// The field of the date, as the JSON API names it.
+/// The name of the date field in the JSON API.
 const FIELD: &str = "expires_on";
 
-/// The expiration date that a rotation asks for.
+/// The expiration date that a rotation requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotatedExpiry {
     /// The current date, even if it is past.
@@ -18,7 +18,7 @@ pub enum RotatedExpiry {
 }
 
 impl RotatedExpiry {
-    /// Reads the field of the dialog: empty means never. [`plan`] decides whether the date is accepted.
+    /// Parses the field of the dialog: empty means never. [`plan`] decides whether the date is accepted.
     ///
     /// # Errors
     /// The field's error if the text is not a date.
@@ -33,7 +33,7 @@ impl RotatedExpiry {
     }
 }
 
-/// The expiration date after the rotation: the current date is accepted even if it is past, any other must be after `today` (UTC).
+/// The expiration date after the rotation. The current date is accepted even if it is past; any other must be after `today` (UTC).
 ///
 /// # Errors
 /// The field's error.

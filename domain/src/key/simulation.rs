@@ -1,4 +1,4 @@
-//! "Would it pass?": the verdict on a request that nobody sent, with the check that decided.
+//! "Would it pass?": the verdict on a simulated request, with the check that decided it.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,19 +7,19 @@ use std::net::IpAddr;
 use super::verdict::Refusal;
 use crate::permission::Permission;
 
-/// A request that nobody sends.
+/// A request that is simulated, not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SimulatedRequest {
     /// The client's address; `None` if it is unknown.
     pub ip: Option<IpAddr>,
     /// The permission that the route requires.
     pub permission: Option<Permission>,
-    /// The time of the request; `None` is now.
+    /// The time of the request; `None` for now.
     pub at: Option<DateTime<Utc>>,
 }
 
-/// A check that depends on the key, in the order in which [`super::verdict::decide`] makes them. The checks before them concern the
-/// presented secret, which a simulation takes to be the key's own.
+/// A check that depends on the key, in the order of [`super::verdict::decide`]. The preceding checks concern the presented secret; a
+/// simulation assumes that it is the key's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
@@ -29,7 +29,7 @@ pub enum Check {
     Expired,
     /// The tenant is not suspended.
     TenantSuspended,
-    /// The allowlist has the client's address.
+    /// The allowlist contains the client's address.
     IpAllowlist,
     /// The group has the permission.
     Permission,
@@ -45,7 +45,7 @@ impl Check {
         Self::Permission,
     ];
 
-    /// The check that fails with `refusal`; `None` for a refusal that concerns no known key.
+    /// The check that fails with `refusal`; `None` for a refusal that none of these checks causes.
     #[must_use]
     pub const fn of(refusal: &Refusal) -> Option<Self> {
         match refusal {
@@ -62,31 +62,31 @@ impl Check {
     }
 }
 
-/// What became of a check.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckOutcome {
     /// The request passes it.
     Passed,
-    /// The request fails it: this check decides the verdict.
+    /// The request fails it, so this check decides the verdict.
     DecidedHere,
-    /// An earlier check decided.
+    /// An earlier check decided the verdict.
     NotReached,
 }
 
 /// The verdict on a simulated request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Simulation {
-    /// The code of the refusal; `None` where the request would pass.
+    /// The code of the refusal; `None` if the request would pass.
     pub code: Option<String>,
-    /// The permission that the group lacks, where that is the reason.
+    /// The permission that the group lacks, if it caused the refusal.
     pub missing_permission: Option<String>,
     /// Each check, in order.
     pub checks: Vec<(Check, CheckOutcome)>,
 }
 
 impl Simulation {
-    /// The simulation with that verdict.
+    /// The simulation with this verdict.
     #[must_use]
     pub fn of(verdict: &Result<(), Refusal>) -> Self {
         let refusal = verdict.as_ref().err();

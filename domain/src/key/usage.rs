@@ -1,6 +1,6 @@
-//! How a key was used and refused, as its page and the JSON API show it.
+//! The accepted and refused requests of a key, for its page and the JSON API.
 //!
-//! Days are UTC. Counts are written every 5 seconds, so the newest requests appear that late.
+//! Days are UTC. Counters are written every 5 seconds, so the newest requests appear with that delay.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use crate::id::KeyId;
 
-/// Usage is kept for so many days, today among them.
+/// The number of days for which usage is kept, including today.
 pub const MAX_DAYS: u32 = 90;
-/// Addresses and refusals are shown for so many days, today among them.
+/// The number of days for which addresses and refusals are shown, including today.
 pub const ADDRESS_DAYS: u32 = 7;
-/// Days of a sparkline, today among them.
+/// The number of days in a sparkline, including today.
 pub const SPARKLINE_DAYS: u32 = 30;
-/// Most addresses that are listed one by one; further ones are counted together.
+/// The maximum number of addresses that are listed individually; further ones are counted together.
 pub const MAX_ADDRESSES: usize = 50;
 
 /// How a key was used.
@@ -42,7 +42,7 @@ pub struct DayUsage {
 }
 
 impl DayUsage {
-    /// Requests that were refused, whatever the reason.
+    /// The number of refused requests, over all reasons.
     #[must_use]
     pub fn refused_total(&self) -> u64 {
         self.refused.values().sum()
@@ -69,11 +69,11 @@ pub struct AddressUsage {
 pub struct RefusalReason {
     /// The code of the refusal.
     pub code: String,
-    /// Requests that were refused for it.
+    /// The number of requests that were refused for it.
     pub count: u64,
-    /// The newest of them; `None` where only an earlier version counted them.
+    /// The time of the newest of them; `None` if only an earlier version counted them.
     pub last_at: Option<DateTime<Utc>>,
-    /// From which addresses, the most frequent first. At most [`MAX_ADDRESSES`], then one entry for all others. Requests that an
+    /// The addresses of those requests, most frequent first. At most [`MAX_ADDRESSES`], then one entry for all others. Requests that an
     /// earlier version counted have no address.
     pub addresses: Vec<RefusedAddress>,
 }
@@ -83,9 +83,9 @@ pub struct RefusalReason {
 pub struct RefusedAddress {
     /// As [`AddressUsage::ip`].
     pub ip: Option<String>,
-    /// Requests that were refused.
+    /// The number of refused requests.
     pub count: u64,
-    /// The newest of them.
+    /// The time of the newest of them.
     pub last_at: DateTime<Utc>,
 }
 
@@ -94,6 +94,6 @@ pub struct RefusedAddress {
 pub struct KeySparkline {
     /// The key.
     pub key_id: KeyId,
-    /// Accepted requests on each of the last [`SPARKLINE_DAYS`] days, the oldest first.
+    /// The accepted requests on each of the last [`SPARKLINE_DAYS`] days, oldest first.
     pub accepted: Vec<u64>,
 }

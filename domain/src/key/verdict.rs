@@ -8,7 +8,7 @@ use crate::{
     permission::{Permission, PermissionSet},
 };
 
-/// The properties of a key that decide on its requests.
+/// The properties of a key that determine the verdict on its requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// Whether it is revoked.
@@ -23,14 +23,14 @@ pub struct Grant {
     pub permissions: PermissionSet,
 }
 
-/// Why a request with a key is refused, in the order in which it is checked.
+/// The reason for which a request with a key is refused, in the order of the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no `X-API-Key`.
+    /// The header `X-API-Key` is missing.
     MissingApiKey,
-    /// There is more than one `X-API-Key`.
+    /// There is more than one header `X-API-Key`.
     AmbiguousApiKey,
-    /// The format or checksum of the secret is wrong, or it is unknown.
+    /// The format or checksum of the secret is wrong, or the secret is unknown.
     InvalidApiKey,
     /// The key was revoked.
     RevokedApiKey,
@@ -64,7 +64,7 @@ impl Refusal {
     }
 }
 
-/// Decides on a request with a known key. The first failed check determines the refusal.
+/// Decides on a request with a key that exists. The first failed check determines the refusal.
 ///
 /// # Errors
 /// The refusal, as an error so that callers can use `?`.

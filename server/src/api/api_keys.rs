@@ -190,13 +190,13 @@ pub(crate) async fn create_api_key(
     })
 }
 
-/// The response to a repeat: the key as it is now, without the other members of the first response.
+/// The response to a repeat: the current state of the key, without the other members of the first response.
 pub(crate) fn replay(key: ApiKey) -> Response {
     let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
     (replayed, TaggedKey::new(key)).into_response()
 }
 
-/// The key that the first request made or changed, if `error` is that this one is a repeat.
+/// The key that the first request created or changed, if `error` reports a repeat.
 ///
 /// # Errors
 /// Any other `error`.

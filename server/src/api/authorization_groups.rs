@@ -71,7 +71,7 @@ pub(crate) struct EditedGroup {
     receipt: Option<Propagation>,
 }
 
-/// The group in the path. What is no identifier names nothing.
+/// The group id in the path. A malformed one is not found.
 pub(crate) struct GroupInPath(GroupId);
 
 impl<S: Send + Sync> FromRequestParts<S> for GroupInPath {

@@ -52,7 +52,7 @@ const SERVER_PLACEHOLDER: &str = "{server}";
 /// The description of one handler.
 pub(crate) struct Documented {
     method: HttpMethod,
-    /// In OpenAPI notation.
+    /// The path in OpenAPI notation.
     path: String,
     operation: Operation,
     schemas: Vec<(String, RefOr<Schema>)>,

@@ -31,28 +31,28 @@ fn tag(version: i64) -> String {
 pub(crate) struct TaggedKey<T>(HeaderValue, T);
 
 impl TaggedKey<ApiKey> {
-    /// A key.
+    /// A response with a key.
     pub(crate) fn new(key: ApiKey) -> Self {
         Self(etag_of(&key), key)
     }
 }
 
 impl TaggedKey<Written<ApiKey>> {
-    /// A key that was changed.
+    /// A response with a changed key.
     pub(crate) fn changed(changed: Written<ApiKey>) -> Self {
         Self(etag_of(&changed.value), changed)
     }
 }
 
 impl TaggedKey<Written<IssuedKey>> {
-    /// A key with its new secret.
+    /// A response with a key and its new secret.
     pub(crate) fn rotated(rotated: Written<IssuedKey>) -> Self {
         Self(etag_of(&rotated.value.key), rotated)
     }
 }
 
 impl TaggedKey<IssuedKey> {
-    /// A key with its secret.
+    /// A response with a new key and its secret.
     pub(crate) fn issued(issued: IssuedKey) -> Self {
         Self(etag_of(&issued.key), issued)
     }
@@ -77,7 +77,7 @@ impl IfMatch {
     /// Parses all lines of the header as one list.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where it is neither `*` nor a list of entity tags.
+    /// [`Error::Invalid`] if it is neither `*` nor a list of entity tags.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
         let mut lines = Vec::new();
         for line in headers.get_all(header::IF_MATCH) {
@@ -96,15 +96,15 @@ impl IfMatch {
     /// The version that the store must find; `None` for any.
     ///
     /// # Errors
-    /// [`Error::Stale`] where none of the tags is that of `current`.
+    /// [`Error::Stale`] if none of the tags is that of `current`.
     pub(crate) fn expected_version(&self, current: &ApiKey) -> Result<Option<i64>, Error> {
         self.expected(current.version)
     }
 
-    /// The same for a thing of the version `current`.
+    /// As [`Self::expected_version`], for the current version of any resource.
     ///
     /// # Errors
-    /// [`Error::Stale`] where none of the tags is that of `current`.
+    /// [`Error::Stale`] if none of the tags is that of `current`.
     pub(crate) fn expected(&self, current: i64) -> Result<Option<i64>, Error> {
         match self {
             Self::Any => Ok(None),
@@ -121,10 +121,10 @@ fn malformed() -> Error {
     )])
 }
 
-/// The version in a tag; `None` if the tag is not one of ours.
+/// The version in a tag; `None` if this server did not issue the tag.
 ///
-/// A compressing proxy changes entity tags: nginx makes `W/"1"` of `"1"`, Apache and Caddy
-/// `"1-gzip"`, others `"1;br"` or `"1--gzip"`. A tag of ours is a version counter and nothing else, so all of these name one version.
+/// A compressing proxy changes entity tags: nginx turns `"1"` into `W/"1"`, Apache and Caddy into `"1-gzip"`, others into `"1;br"` or
+/// `"1--gzip"`. The tags of this server contain only a version counter, so all of these identify the same version.
 fn version_of(opaque: &str) -> Option<i64> {
     const SEPARATORS: [char; 4] = ['-', ';', ':', '/'];
     let (digits, coding) = match opaque.split_once(SEPARATORS) {

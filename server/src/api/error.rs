@@ -14,11 +14,11 @@ use crate::request_id::{self, RequestId};
 /// A kind of problem.
 #[derive(Debug)]
 pub(crate) struct ProblemKind {
-    /// Stable code for programs.
+    /// A stable code for programs.
     pub(crate) code: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) title: &'static str,
-    /// What to do, unless the problem has a more specific detail.
+    /// The advice for the client, unless the problem has a more specific detail.
     pub(crate) remedy: &'static str,
 }
 
@@ -112,9 +112,9 @@ pub(crate) enum ApiError {
     Failed(Error),
     /// The body is not JSON, or an object repeats a name.
     MalformedJson,
-    /// The body is of another type than JSON.
+    /// The body has a media type other than JSON.
     UnsupportedMediaType {
-        /// Of the request.
+        /// The method of the request.
         method: Method,
     },
 }
@@ -135,7 +135,7 @@ impl From<Error> for ApiError {
 #[derive(Clone, Debug)]
 struct Problem {
     kind: &'static ProblemKind,
-    /// Instead of the kind's remedy.
+    /// Replaces the kind's remedy.
     detail: Option<String>,
     permission: Option<String>,
     errors: Option<Vec<FieldError>>,
@@ -152,7 +152,7 @@ impl From<&'static ProblemKind> for Problem {
     }
 }
 
-/// Names the keys that keep a group from being deleted.
+/// The detail that lists the keys that use a group.
 fn group_in_use(keys: u64, named: &[domain::id::KeyRef]) -> String {
     let names: Vec<_> = named.iter().map(|key| key.name.as_str()).collect();
     let more = keys.saturating_sub(named.len() as u64);
@@ -212,7 +212,7 @@ impl Problem {
             },
             Error::KeyRevoked => KEY_REVOKED.into(),
             Error::Stale => STALE.into(),
-            // A handler that takes an idempotency key answers a repeat itself.
+            // A handler that accepts an idempotency key responds to a repeat itself.
             Error::Repeated { .. } | Error::RequestReused => IDEMPOTENCY_KEY_REUSED.into(),
             Error::RequestInFlight => REQUEST_IN_FLIGHT.into(),
             Error::FormTooOld => FORM_TOO_OLD.into(),
@@ -236,7 +236,7 @@ impl Problem {
         }
     }
 
-    /// The problem of a response by axum, which has a status only.
+    /// The problem of a response by axum, which has only a status.
     fn from_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => NOT_FOUND,
@@ -283,7 +283,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Names the types that a body may have (Linked Data Platform 1.0, 7.1; RFC 5789, 3.1).
+/// The header that lists the accepted media types (Linked Data Platform 1.0, 7.1; RFC 5789, 3.1).
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
@@ -331,7 +331,7 @@ pub(crate) struct ProblemBody<'a> {
     request_id: String,
 }
 
-/// What the response to a request that is refused for this reason says.
+/// The detail in the response to a request that is refused for this reason.
 pub(crate) fn refusal_detail(refusal: &Refusal) -> String {
     let problem = Problem::from_refusal(refusal);
     (problem.detail).unwrap_or_else(|| problem.kind.remedy.to_owned())

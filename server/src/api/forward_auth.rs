@@ -1,7 +1,7 @@
-//! `/api/v1/forward-auth`: a gateway asks whether to forward a request, and gets the key's identity.
+//! `/api/v1/forward-auth`: decides for a gateway whether to forward a request, and returns the key's identity.
 //!
-//! Only the key and the client address count. Method, path and the headers that describe the body are the client's; the body is not
-//! read, because most gateways do not send it.
+//! The verdict depends only on the key and the client address. Method, path and the headers that describe the body come from the client;
+//! the body is not read, because most gateways do not send it.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -23,7 +23,7 @@ use crate::{api_key_layer::presented_key, client, clock, state::AppState};
 
 /// The path prefix of the variant with tenant and permission in the path.
 const FOR: &str = "/api/v1/forward-auth/for/";
-/// Stands for any tenant or no permission in the path.
+/// The placeholder in the path for any tenant or no permission.
 const NONE: &str = "-";
 
 /// Every character but the unreserved ones of RFC 3986.
@@ -52,7 +52,7 @@ pub(crate) async fn forward_auth(
     parts: Parts,
 ) -> Result<Response, ApiError> {
     let mut parameters = Input::from_query(query.as_deref().unwrap_or_default());
-    // An empty value is refused: a gateway whose variable is empty must not ask for less than its configuration means.
+    // An empty value is refused: a gateway with an empty variable must not check less than its configuration requires.
     let permission = parameters.text("permission", |text| text.parse().map_err(|_| PERMISSION));
     let tenant = parameters.text("tenant", |text| text.parse().map_err(|_| TENANT));
     let (permission, tenant) = parameters.finish(Some((permission, tenant)))?;
@@ -130,7 +130,7 @@ async fn authorize(
     Ok((StatusCode::OK, identity_headers(&verified)?).into_response())
 }
 
-/// The identity headers. All are always set, also if empty: a gateway would otherwise pass on a header that the client sent.
+/// The identity headers. All of them are set, even if empty: a gateway would otherwise pass on a header that the client sent.
 fn identity_headers(verified: &VerifiedKey) -> Result<HeaderMap, Error> {
     let name = utf8_percent_encode(verified.key().name.as_str(), NOT_UNRESERVED).to_string();
     let permissions: Vec<_> = verified

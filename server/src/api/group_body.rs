@@ -1,4 +1,4 @@
-//! The bodies of requests that make or edit an authorization group.
+//! The bodies of requests that create or edit an authorization group.
 
 use domain::{
     Error, FieldError,
@@ -75,7 +75,7 @@ const NO_LIST: &str = "Must be an array of permissions, such as orders:read";
 
 fn permissions(input: &mut Input) -> Option<PermissionSet> {
     const FIELD: &str = "permissions";
-    /// Wrong permissions that one response lists.
+    /// The maximum number of invalid permissions that one response lists.
     const MOST_LISTED: usize = 100;
 
     let Value::Array(entries) = input.take(FIELD)? else {

@@ -10,7 +10,7 @@ const MAX_QUOTED: usize = 64;
 /// The number of unknown names, and of malformed parameters, that a response lists.
 const MAX_LISTED: usize = 100;
 
-/// Members that are not taken yet, and the errors found so far.
+/// The members that are not taken yet, and the errors found so far.
 pub(crate) struct Input {
     rest: Map<String, Value>,
     errors: Vec<FieldError>,
@@ -72,7 +72,7 @@ impl Input {
         self.rest.remove(name)
     }
 
-    /// Takes and parses the text `name`. `None` if it is absent or invalid; the latter is noted.
+    /// Takes and parses the text `name`. `None` if it is absent or invalid; an invalid text adds an error.
     pub(crate) fn text<T, E: ToString>(
         &mut self,
         name: &str,

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use super::{error::ApiError, input::Input};
 
-/// The body of a request; `None` where none was sent.
+/// The body of a request; `None` if none was sent.
 pub(crate) struct JsonBody(pub(crate) Option<Value>);
 
 impl JsonBody {
@@ -68,7 +68,7 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
     }
 }
 
-/// `body_limit::collect_body` has read and measured it already.
+/// Returns the bytes of the body, which `body_limit::collect_body` has received and limited already.
 async fn collect_body(body: Body) -> Result<Bytes, ApiError> {
     body::to_bytes(body, usize::MAX)
         .await

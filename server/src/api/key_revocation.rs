@@ -1,4 +1,4 @@
-//! `/api/v1/api-keys/{id}/revoke` and `/api/v1/api-keys/revoke`: one key or several are revoked for ever.
+//! `/api/v1/api-keys/{id}/revoke` and `/api/v1/api-keys/revoke`: permanent revocation of one or several keys.
 
 use axum::{
     Extension, Json,

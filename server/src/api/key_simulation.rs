@@ -1,4 +1,4 @@
-//! `/api/v1/api-keys/{id}/simulate`: would a request with this key pass?
+//! `/api/v1/api-keys/{id}/simulate`: checks whether a request with this key would pass.
 
 use std::net::IpAddr;
 
@@ -36,7 +36,7 @@ pub(crate) struct SimulationBody {
 }
 
 impl SimulationBody {
-    /// Parses a body; an absent one asks for nothing in particular.
+    /// Parses a body; an absent one sets no member.
     ///
     /// # Errors
     /// [`Error::Invalid`] with every error.

@@ -1,4 +1,4 @@
-//! `/api/v1/api-keys/{id}/usage`: how a key was used and refused.
+//! `/api/v1/api-keys/{id}/usage`: accepted and refused requests of a key by day.
 
 use axum::{
     Extension,

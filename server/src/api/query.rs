@@ -138,7 +138,7 @@ pub(crate) fn parse_number(text: &str, max: u32) -> Option<u32> {
     (1..=max).contains(&number).then_some(number)
 }
 
-/// The end of the day that a date without time stands for.
+/// The boundary of a day that a date without a time represents.
 #[derive(Clone, Copy)]
 enum DayEdge {
     Start,

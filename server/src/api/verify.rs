@@ -1,4 +1,4 @@
-//! `/api/v1/verify`: a tenant's services verify keys.
+//! `/api/v1/verify`: services of a tenant verify keys of their clients.
 
 use std::net::IpAddr;
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::{cli, clock, config::Config, database::open_store, failure::Failure};
 
-/// The command line of `latchkey-bench`: `hello`, `seed TENANTS KEYS FILE`, or one of `latchkey`.
+/// Runs `latchkey-bench`: `hello`, `seed TENANTS KEYS FILE`, or a command of `latchkey`.
 pub async fn run() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -26,8 +26,8 @@ pub async fn run() -> ExitCode {
     }
 }
 
-/// Serves the first example of axum's documentation with `axum::serve` and no layer, and a route that sends a key with the headers of
-/// whoami. It listens where `latchkey` would.
+/// Serves the first example of axum's documentation with `axum::serve` and without layers, and a route that returns a key with the headers
+/// of whoami. It listens on the address of `latchkey`.
 async fn hello() -> Result<(), Failure> {
     let failed = |error| Failure::new(format!("cannot serve: {error}"));
     let listener = TcpListener::bind(config()?.listen).await.map_err(failed)?;
@@ -43,7 +43,7 @@ async fn hello() -> Result<(), Failure> {
     axum::serve(listener, router).await.map_err(failed)
 }
 
-/// Those of an answer of whoami, beside its length, type and date.
+/// The headers of a whoami response, without its length, type and date.
 const EXAMPLE_HEADERS: [(&str, &str); 6] = [
     ("x-request-id", "01a215a3-0f48-7341-8fbd-a55bf76e3943"),
     ("x-content-type-options", "nosniff"),
@@ -56,7 +56,7 @@ const EXAMPLE_HEADERS: [(&str, &str); 6] = [
     ("cache-control", "no-store"),
 ];
 
-/// A key, as long as that of whoami with its tenant.
+/// A key as long as that of whoami with its tenant.
 const EXAMPLE_KEY: &str = r#"{
     "id": "01a215a3-0f48-7341-8fbd-a55bf76e3943", "name": "Warehouse 0 nightly sync",
     "description": "Asked for by the people of the warehouse, who copy what was ordered every night, and whom one can ask",
@@ -68,7 +68,7 @@ const EXAMPLE_KEY: &str = r#"{
     "last_used_at": "2026-11-26T02:15:37.543965Z", "last_used_ip": "192.0.2.7"
 }"#;
 
-/// Fills the empty database with `keys` keys for each of so many tenants and writes their secrets into a new file, one a line.
+/// Fills the empty database with `keys` keys for each of `tenants` tenants and writes their secrets into a new file, one per line.
 async fn seed(tenants: &str, keys: &str, secrets: &Path) -> Result<(), Failure> {
     let number = |text: &str| {
         text.parse::<u32>()

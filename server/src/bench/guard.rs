@@ -1,4 +1,4 @@
-//! What stands before the handlers of the two routes that only benchmarks call.
+//! The route guards of the two routes that only benchmarks call.
 
 use axum::extract::Request;
 use domain::{
@@ -15,24 +15,24 @@ use crate::{
     state::AppState,
 };
 
-/// `GET /api/v1/whoami` without the check: the same layers, the same handler, the same body. It is below `/api/v1` because some layers
-/// ask for that.
+/// `GET /api/v1/whoami` without the key check: the same layers, handler and body. It is below `/api/v1` because some layers apply only
+/// there.
 pub(crate) const TWIN: &str = "/api/v1/bench/twin";
 
-/// `GET /api/v1/whoami` with the check, which takes nothing from memory.
+/// `GET /api/v1/whoami` with the key check, which bypasses the cache.
 pub(crate) const UNCACHED: &str = "/api/v1/bench/uncached";
 
-/// What stands before the handler of the two routes above, in place of the check of the key.
+/// The guard of one of the two routes above; it replaces the key check.
 pub(crate) enum BenchGuard {
-    /// Every request passes with one and the same key: that of the first request, which is checked. The key of a later one is not even
-    /// looked at, nor where it comes from.
+    /// Accepts every request with the key of the first request, which is checked. The key and the client address of later requests are not
+    /// read.
     Twin(OnceCell<VerifiedKey>),
-    /// The check of a key that is not in memory.
+    /// Checks the key without the cache.
     Uncached,
 }
 
 impl BenchGuard {
-    /// That of a route; `None` for all but the two.
+    /// The guard of a route; `None` for every other path.
     pub(crate) fn for_path(path: &str) -> Option<Self> {
         match path {
             TWIN => Some(Self::Twin(OnceCell::new())),
@@ -70,7 +70,7 @@ impl BenchGuard {
     }
 }
 
-/// The key of the first request, checked.
+/// The key of the first request, after it was checked.
 async fn first_key<'a>(
     key: &'a OnceCell<VerifiedKey>,
     state: &AppState,

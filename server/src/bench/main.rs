@@ -1,6 +1,6 @@
-//! `latchkey-bench`: `latchkey` as `cargo xtask bench` measures it, with what it is compared to. What it does is in the library.
+//! `latchkey-bench`: `latchkey` as `cargo xtask bench` measures it, with its reference points. The code is in the library.
 
-// As in `latchkey`, like all that follows.
+// The nested types of pages exceed the compiler's default limit, as in `latchkey`.
 #![recursion_limit = "512"]
 
 use std::process::ExitCode;

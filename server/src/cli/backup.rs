@@ -20,7 +20,7 @@ impl BackupArguments {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let url = config.store_options(false).database_url;
-        // Whoever stops it finds no half a file.
+        // An interrupted backup leaves no incomplete file behind.
         let backup = tokio::select! {
             made = back_up(&url, &self.file, clock::now()) => made?,
             _ = interrupt.recv() => return Err(Failure::new("interrupted")),

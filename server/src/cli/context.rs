@@ -1,4 +1,4 @@
-//! What the commands work with.
+//! The context of the commands.
 
 use chrono::{DateTime, Utc};
 use domain::store::{OperatorScope, Store, TenantScope};
@@ -8,7 +8,7 @@ use crate::{
     output::Output,
 };
 
-/// What every command but `serve`, `backup` and `restore` works with.
+/// The context of every command except `serve`, `backup` and `restore`.
 pub(super) struct CommandContext {
     pub(super) store: Store,
     pub(super) operator: OperatorScope,

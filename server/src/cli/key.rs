@@ -75,8 +75,8 @@ fn key_id(text: &str) -> Result<KeyId, &'static str> {
         .map_err(|_| "not the id of a key: `latchkey key list --tenant SLUG` shows them")
 }
 
-/// Refuses an option that is there and says nothing, as an unset variable of a script makes it: `--allow ""` must not become a key
-/// that works from everywhere.
+/// Refuses an option with an empty value, which an unset variable of a script produces: `--allow ""` must not create a key that works from
+/// everywhere.
 fn not_blank(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() {
         Err("must not be empty")
@@ -217,7 +217,7 @@ impl CommandContext {
         self.print_secret(&issued.key, &issued.secret, &issued)
     }
 
-    /// `whole` is the answer for programs.
+    /// Prints a secret; `whole` is the JSON output.
     fn print_secret(
         &self,
         key: &ApiKey,
@@ -237,7 +237,7 @@ impl CommandContext {
         }
     }
 
-    /// Acts in the tenant of the key.
+    /// The scope of the tenant that has the key.
     async fn tenant_of_key(&self, id: KeyId) -> Result<TenantScope, Failure> {
         self.store
             .tenants(&self.operator)

@@ -63,7 +63,7 @@ fn key_limit(text: &str) -> Result<u32, String> {
     limit.ok_or_else(|| format!("must be a whole number from 0 to {MAX_KEY_LIMIT}"))
 }
 
-/// A tenant as it is printed.
+/// A tenant in the output.
 #[derive(Serialize)]
 struct TenantRow {
     #[serde(flatten)]

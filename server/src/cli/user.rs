@@ -82,7 +82,7 @@ impl Address {
     }
 }
 
-/// A user as it is printed.
+/// A user in the output.
 #[derive(Serialize)]
 struct UserRow {
     id: UserId,
@@ -93,7 +93,7 @@ struct UserRow {
     tenant: Option<String>,
     disabled_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
-    /// Only where this command is_generated it.
+    /// The password, if this command generated it.
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
 }
@@ -135,7 +135,7 @@ impl Row for UserRow {
     }
 }
 
-/// A password, and whether this command is_generated it.
+/// A password, and whether this command generated it.
 struct Password {
     text: String,
     is_generated: bool,
@@ -158,7 +158,7 @@ impl PasswordSource {
             .take(MAX_PASSWORD_LINE)
             .read_line(&mut line)
             .map_err(|error| Failure::new(format!("cannot read the password: {error}")))?;
-        // White space belongs to a password, the end of its line does not.
+        // White space is part of a password; the line break is not.
         let text = line.strip_suffix('\n').unwrap_or(&line);
         let text = text.strip_suffix('\r').unwrap_or(text);
         Ok(Password {

@@ -1,6 +1,6 @@
 //! Settings in messages: one line, shortened, passwords masked.
 
-/// Longest part of a value that a message repeats, in characters.
+/// The longest part of a value in a message, in characters.
 const MAX_QUOTED: usize = 200;
 
 /// `text` in quotation marks, shortened, on one line.
@@ -25,8 +25,8 @@ pub(super) fn one_line(text: &str) -> String {
     line
 }
 
-/// A URL with `***` where a password stands, also where the URL cannot be parsed: the value of every parameter that is called a
-/// password, and what is before the last `@` from its first colon on.
+/// A URL with `***` in place of passwords, even if the URL cannot be parsed: the value of every password parameter, and the text between
+/// the first colon and the last `@`.
 pub(crate) fn masked(url: &str) -> String {
     let url = without_password_parameters(url);
     let (start, rest) = match url.find("://") {

@@ -1,6 +1,6 @@
-//! A setting that is refused.
+//! The error for a refused setting.
 
-/// A setting whose value is refused: one line that names the variable, the value and what would do.
+/// A setting whose value is refused: one line with the variable, the value and the accepted values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {problem}")]
 pub struct ConfigError {

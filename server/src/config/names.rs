@@ -50,7 +50,7 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Whether a variable of that name is read.
+/// Whether `name` is a setting.
 pub(super) fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|(setting, _)| *setting == name)
 }
@@ -71,7 +71,7 @@ pub(super) const PERSON: [&str; 4] = ["SUDO_USER", "DOAS_USER", "LOGNAME", "USER
 
 const PREFIX: &str = "LATCHKEY_";
 
-/// Refuses a variable that looks like a setting and is none.
+/// Refuses a variable that resembles a setting but is none.
 pub(super) fn check(name: &str) -> Result<(), ConfigError> {
     let Some(rest) = name.strip_prefix(PREFIX) else {
         return Ok(());
@@ -94,7 +94,7 @@ fn nearest(name: &str) -> &'static str {
         .unwrap_or("LATCHKEY_LISTEN")
 }
 
-/// Kubernetes sets these in each container for a service that is called `latchkey` or `latchkey-NAME`.
+/// Whether the name is one that Kubernetes sets in each container for a service called `latchkey` or `latchkey-NAME`.
 fn is_service_link(rest: &str) -> bool {
     rest.starts_with("SERVICE_")
         || rest == "PORT"

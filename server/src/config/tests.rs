@@ -1,6 +1,6 @@
 use super::Config;
 
-/// The settings where `variable` alone is set, or the line that refuses it.
+/// The settings with only `variable` set, or the error message.
 fn with(variable: &str, value: &str) -> Result<Config, String> {
     Config::from_lookup(|name| (name == variable).then(|| value.to_owned()))
         .map_err(|error| error.to_string())

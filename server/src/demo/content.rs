@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use domain::{group::GroupType, user::Role};
 
-/// How long ago tenants, groups and users were made, in days: before every key.
+/// The age of tenants, groups and users in days; it exceeds that of every key.
 pub(super) const TENANT_AGE: i64 = 420;
 
 pub(super) struct DemoTenant {
@@ -33,22 +33,22 @@ pub(super) struct DemoKey {
     pub(super) description: &'static str,
     pub(super) group: &'static str,
     pub(super) made_days_ago: i64,
-    /// Counted from today; negative is past.
+    /// The number of days from today; negative values are in the past.
     pub(super) expires_in_days: Option<i64>,
     pub(super) allowed: &'static [&'static str],
     pub(super) used: Option<Use>,
     pub(super) revoked_days_ago: Option<i64>,
-    /// Whether its secret is printed.
+    /// Whether the demo prints its secret.
     pub(super) is_to_try: bool,
 }
 
-/// When and from where a key was last used.
+/// The time and client address of a key's last use.
 pub(super) struct Use {
     pub(super) minutes_ago: i64,
     pub(super) from: Ipv4Addr,
 }
 
-/// A key that was made a month ago, never expires, works from everywhere and was never used.
+/// A key that was created a month ago, never expires, has no allowlist and was never used.
 const PLAIN: DemoKey = DemoKey {
     name: "",
     description: "",
@@ -152,9 +152,9 @@ pub(super) const TENANTS: &[DemoTenant] = &[
     },
 ];
 
-/// Eight keys, six of them not revoked. Oldest first, as they were made.
+/// Eight keys, six of them not revoked. Oldest first.
 const ACME_KEYS: &[DemoKey] = &[
-    // Revoked, and expired since.
+    // Revoked, and expired since then.
     DemoKey {
         name: "Contractor laptop",
         group: "Reporting",
@@ -179,7 +179,7 @@ const ACME_KEYS: &[DemoKey] = &[
         }),
         ..PLAIN
     },
-    // Active, for ever, in use.
+    // Active, without expiration date, in use.
     DemoKey {
         name: "ERP nightly sync",
         description: "Pulls orders and invoices into SAP at 02:00 UTC",
@@ -190,7 +190,7 @@ const ACME_KEYS: &[DemoKey] = &[
         }),
         ..PLAIN
     },
-    // A long name, a far date, an allowlist.
+    // A long name, a distant expiration date, an allowlist.
     DemoKey {
         name: "Warehouse management system – Rotterdam and Antwerp distribution centres, inbound and outbound",
         description: "Only from the two sites’ NAT gateways; owner is the platform team",
@@ -215,7 +215,7 @@ const ACME_KEYS: &[DemoKey] = &[
         }),
         ..PLAIN
     },
-    // Revoked, and would be valid.
+    // Revoked, but not expired.
     DemoKey {
         name: "Zapier",
         description: "Replaced by the ERP’s own export",
@@ -234,7 +234,7 @@ const ACME_KEYS: &[DemoKey] = &[
         expires_in_days: Some(27),
         ..PLAIN
     },
-    // The one to try.
+    // The key to try.
     DemoKey {
         name: "Terraform",
         description: "Makes and rotates the keys of the staging cluster",

@@ -1,7 +1,7 @@
 //! `GET /audit-log/export.csv` and `export.jsonl`: the events that the page's filters select, streamed.
 //!
-//! Each step reads a thousand events and gives its connection back, so that an export of any length needs the memory of one step
-//! and does not keep the tenant's other lists waiting.
+//! Each step reads a thousand events and then releases its connection. An export of any length needs the memory of one step and does not
+//! block other lists of the tenant.
 
 use std::{borrow::Cow, io};
 
@@ -104,7 +104,8 @@ async fn export(context: RequestContext, query: String, format: Format) -> Respo
     }
 }
 
-/// Whose events, and which of them. Dates that are none are an error here: a file does not show that a filter was left out.
+/// Opens the export of the events that the query selects. An invalid date is an error here, because a file does not show that a filter was
+/// ignored.
 async fn open(
     context: &RequestContext,
     filters: &AuditLogQuery,
@@ -118,7 +119,7 @@ async fn open(
     Ok((scope, query))
 }
 
-/// Where an export stands.
+/// The position of an export.
 struct Export {
     store: Store,
     scope: TenantScope,
@@ -127,8 +128,8 @@ struct Export {
     last: Option<AuditEvent>,
 }
 
-/// One piece for each step. After a failure the connection ends without the last chunk, so that a client does not take a part for the
-/// whole.
+/// The stream of the export, one piece per step. After a failure the connection ends without the last chunk, so that the client detects the
+/// incomplete file.
 fn events(
     store: Store,
     scope: TenantScope,
@@ -155,7 +156,7 @@ fn events(
         })?;
         let text = export.format.write(&entries, is_first)?;
         let Some(last) = entries.into_iter().next_back() else {
-            // A table without rows has its head.
+            // A table without rows still has its head.
             return Ok((!text.is_empty()).then(|| (Bytes::from(text), None)));
         };
         export.last = Some(last.event);
@@ -229,7 +230,7 @@ fn write_csv(entries: &[AuditEntry], is_first: bool) -> io::Result<Vec<u8>> {
     writer.into_inner().map_err(|error| error.into_error())
 }
 
-/// A spreadsheet runs a cell that begins like a formula; a leading apostrophe makes it text.
+/// Prefixes an apostrophe to a cell that a spreadsheet would evaluate as a formula.
 fn without_formula(cell: &str) -> Cow<'_, str> {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         Cow::Owned(format!("'{cell}"))

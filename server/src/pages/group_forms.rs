@@ -1,7 +1,7 @@
 //! The forms of authorization groups: plain forms, which work without a script.
 //!
-//! They carry no one-time identifier. A repeat changes nothing without one: a second creation is refused because the name is taken, a second
-//! edit or deletion because its version is old.
+//! They carry no idempotency key, because repeats have no effect: a second creation is refused because the name is taken, a second edit or
+//! deletion because its version is old.
 
 use app::{
     error::{AppError, ErrorCode},
@@ -28,9 +28,9 @@ use crate::state::AppState;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Button {
-    /// Shows the effect of the changes and changes nothing.
+    /// Shows the effect of the changes without saving them.
     Check,
-    /// Saves.
+    /// Saves the changes.
     Save,
 }
 
@@ -147,7 +147,7 @@ impl SubmittedForm {
         Redirect::to(&url).into_response()
     }
 
-    /// The page of the form with what was typed.
+    /// Renders the page of the form with the submitted values.
     async fn show_again(self, form: GroupForm, error: Option<AppError>) -> Response {
         if error
             .as_ref()

@@ -1,5 +1,5 @@
-//! The key forms as a browser submits them without script or before WebAssembly has loaded. Each does what the server function of the
-//! same name does and responds with a page.
+//! The key forms as a browser submits them without a script or before WebAssembly has loaded. Each form has the effect of the server
+//! function of the same name; the response is a page.
 
 use app::{
     api_keys::{
@@ -292,7 +292,7 @@ impl SubmittedForm {
         without_scripts(StatusCode::OK, page)
     }
 
-    /// The response to a repeat: the secret was shown before, and is not shown again.
+    /// The response to a repeat, without the secret, which only the first response contains.
     fn show_repeat(&self, key: &ApiKey) -> Response {
         let page = already_shown_page(&self.state.bundle, self.list(), key);
         without_scripts(StatusCode::CONFLICT, page)

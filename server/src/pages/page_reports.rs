@@ -51,10 +51,10 @@ pub(crate) async fn report(State(state): State<AppState>, request: Request) -> R
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// Why a page continues without its script. Contains no page content.
+/// The reason for which a page continues without its script. It contains no page content.
 #[derive(Debug, PartialEq, Eq)]
 enum Reason<'a> {
-    /// The page's HTML was changed on the way.
+    /// A proxy changed the page's HTML.
     Changed,
     /// The script did not load or start.
     NotLoaded,

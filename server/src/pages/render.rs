@@ -26,11 +26,11 @@ use crate::{
     state::AppState,
 };
 
-/// Pages rendered concurrently per processor. More would finish no sooner and use more memory.
+/// Pages rendered concurrently per processor. A higher number would use more memory and not be faster.
 const RENDERS_PER_CPU: usize = 4;
-/// How many further requests of one requester may queue.
+/// The maximum number of further requests of one requester in the queue.
 const QUEUE_LENGTH: usize = 64;
-/// How long a request may queue: those before it may wait for the database, whose timeout is 3 seconds.
+/// The longest wait in the queue. Earlier requests may wait for the database, whose timeout is 3 seconds.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 static RENDER_SLOTS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(render_slots()));
@@ -95,7 +95,7 @@ pub(crate) async fn render_not_found(state: &AppState, request: Request) -> Resp
     response
 }
 
-/// Renders the page at the request's path; `provide_outcome` provides, as context, what a form before it came to.
+/// Renders the page at the request's path; `provide_outcome` provides the result of a preceding form as context.
 pub(crate) async fn render(
     state: &AppState,
     request: Request,

@@ -27,7 +27,7 @@ use crate::{
     state::AppState,
 };
 
-/// The form. Never printed: it holds the password.
+/// The form. No `Debug`: it contains the password.
 #[derive(Deserialize)]
 struct SignInForm {
     email: String,
@@ -146,8 +146,8 @@ impl Failure {
 
 /// The target after sign-in: `return_to` if it is a path of this site.
 ///
-/// `local_path` refuses what browsers parse as another host; the URL parser checks it again, because this is the one place where a
-/// client's text becomes a `Location`.
+/// `local_path` refuses paths that browsers parse as another host. The URL parser checks it again, because only here does text of a client
+/// become a `Location`.
 fn target(return_to: &str) -> &str {
     let stays = |path: &str| {
         let here = Url::parse("http://latchkey.invalid").ok()?;

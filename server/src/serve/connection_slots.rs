@@ -28,7 +28,7 @@ pub(super) struct ConnectionSlots {
     capacity: usize,
     /// Trusted proxies, which share connections between clients: closed last.
     proxies: TrustedProxies,
-    /// When the listener started.
+    /// The start time of the listener.
     started: Instant,
     open: Mutex<Open>,
 }

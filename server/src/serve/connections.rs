@@ -42,9 +42,9 @@ const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_HEADER_SIZE: usize = 64 * 1024;
 /// The limit on open connections; for further ones, the longest idle connections are closed.
 const MAX_CONNECTIONS: usize = 10_000;
-/// How long running requests may take at shutdown.
+/// The limit on running requests at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long connections accepted last may take to send their request after a drain.
+/// The time in which connections accepted last can send their request after a drain.
 const LAST_REQUESTS: Duration = Duration::from_millis(500);
 /// The pause after a failed accept, such as without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);

@@ -18,9 +18,9 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// How long incoming bytes are discarded after the response.
+/// The limit on discarding incoming bytes after the response.
 const LONGEST: Duration = Duration::from_secs(10);
-/// How long to wait for a client that neither sends nor closes.
+/// The limit on waiting for a client that neither sends nor closes.
 const IDLE: Duration = Duration::from_secs(5);
 /// The size of the discard buffer in bytes.
 const PIECE: usize = 16 * 1024;

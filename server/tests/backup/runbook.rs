@@ -1,4 +1,4 @@
-//! Backup and restore of PostgreSQL: the runbook of `docs/deploy.md`, step by step, with the files that it names.
+//! Backup and restore of PostgreSQL: runs the runbook of `docs/deploy.md` step by step, with the files that it lists.
 
 use std::{
     collections::BTreeSet,
@@ -17,14 +17,14 @@ use crate::support::{
     setup::{ADMIN, Key, PASSWORD, sign_in},
 };
 
-/// PostgreSQL's programs, which leave their files in a folder.
+/// PostgreSQL's programs, which write their files into a folder.
 struct Programs {
     binaries: PathBuf,
     folder: PathBuf,
 }
 
 impl Programs {
-    /// `None` where `TEST_POSTGRES_BINARIES` is not set.
+    /// `None` if `TEST_POSTGRES_BINARIES` is not set.
     fn find(folder: &Path) -> Option<Self> {
         Some(Self {
             binaries: postgres_binaries()?,

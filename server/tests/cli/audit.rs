@@ -64,7 +64,7 @@ fn a_tenant_is_renamed_and_keeps_its_slug() {
         (&renamed["slug"], &renamed["name"]),
         (&json!("acme"), &json!("Acme Freight"))
     );
-    // The name that it has already is no change.
+    // Renaming to the current name is no change.
     rename("Acme Freight");
     let list = [
         "audit",

@@ -273,7 +273,7 @@ fn without_a_setting_only_creating_commands_create_a_database() {
         .expect_failure(&["there is no database latchkey.db in this folder"]);
     assert!(!latchkey.folder().join("latchkey.db").exists());
     let made = run(&["tenant", "create", "--name", "Acme"]);
-    // One line of log, and not one for each migration.
+    // One log line, instead of one per migration.
     let lines: Vec<_> = made.expect_success().stderr.lines().collect();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert!(lines[0].contains("created the database"), "{lines:#?}");
@@ -302,7 +302,7 @@ fn a_damaged_file_is_not_served() {
     let latchkey = with_acme();
     let file = latchkey.folder().join("latchkey.db");
     let mut bytes = std::fs::read(&file).expect("the file");
-    // Everything from the second page on.
+    // Overwrites everything from the second page on.
     for byte in &mut bytes[4096..] {
         *byte ^= 0x5a;
     }

@@ -1,4 +1,4 @@
-//! Many connections that repeat the same requests, and the times of other requests meanwhile.
+//! Many connections that repeat the same requests, and the response times of other requests during that load.
 
 use std::{
     collections::BTreeMap,
@@ -13,10 +13,10 @@ use std::{
 
 use crate::support::client::Connection;
 
-/// The number of responses with each status; 0 stands for a connection that ended.
+/// The number of responses with each status; 0 represents a connection that ended.
 pub(crate) type Statuses = BTreeMap<u16, u64>;
 
-/// Connections that each send one of the requests as soon as the response to the last one arrives.
+/// Connections that each send the next request as soon as the last response has arrived.
 pub(crate) struct Flood {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -124,7 +124,7 @@ impl Responses {
         *self.statuses.entry(status).or_default() += 1;
     }
 
-    /// Asserts that every response has that status.
+    /// Asserts that every response has this status.
     #[track_caller]
     pub(crate) fn assert_all(&self, status: u16) {
         let expected = Statuses::from([(status, self.times.len() as u64)]);

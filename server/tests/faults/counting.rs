@@ -1,5 +1,5 @@
-//! Repeated faults while keys are verified and changed: counts the late acceptances, by requests that were sent after the response to a
-//! change, and the responses that contradict the database.
+//! Repeated faults during verifications and changes of keys. Counts late acceptances, that is, accepted requests that were sent after the
+//! response to a change that revokes or rotates the key, and responses that contradict the database.
 
 use std::{
     sync::{
@@ -28,12 +28,12 @@ use crate::support::{
 
 /// Concurrent connections that verify keys.
 const VERIFIERS: usize = 8;
-/// Between two verifications of a connection, which leaves the machine time for the changes.
+/// The pause between two verifications of a connection, which leaves processor time for the changes.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The number of secrets that are verified: the newest ones.
+/// The number of secrets that are verified; the newest ones are used.
 const SECRETS: usize = 32;
 
-/// The number of faults, the duration of each, and the time from one to the next.
+/// The number of faults, the duration of each, and the time between two of them.
 fn plan() -> (usize, Duration, Duration) {
     let faults = environment::rounds(4);
     if is_soak() {
@@ -50,7 +50,7 @@ fn plan() -> (usize, Duration, Duration) {
 /// A secret that is verified repeatedly.
 struct Checked {
     secret: String,
-    /// A response confirmed that it is refused from now on.
+    /// Whether a response has confirmed that the secret is refused.
     is_dead: AtomicBool,
 }
 
@@ -83,7 +83,7 @@ impl Shared {
         checked
     }
 
-    /// Verifies the secrets in turn, from the one of `number` on.
+    /// Verifies the secrets in turn, starting at the one with index `number`.
     fn check(&self, address: &str, number: usize) {
         let mut connection = None;
         for turn in number.. {
@@ -150,7 +150,7 @@ impl Shared {
     }
 }
 
-/// Counts during a sequence of faults. `fault` starts the fault of a number, which lasts until the returned value is dropped.
+/// Counts during a sequence of faults. `fault` starts the fault with the given number, which lasts until the returned value is dropped.
 fn count<T>(
     engine: &str,
     operator: &Latchkey,
@@ -223,7 +223,7 @@ fn p65_on_sqlite_faults_cause_no_late_acceptance_and_no_wrong_response() {
     });
 }
 
-/// Heals the proxy when it is dropped.
+/// Heals the proxy on drop.
 struct Healing<'a>(&'a FaultProxy);
 
 impl Drop for Healing<'_> {

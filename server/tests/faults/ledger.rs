@@ -1,4 +1,4 @@
-//! Changes of keys and their responses, compared with the database by another process.
+//! Changes of keys and their responses, compared with the database through another process.
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,12 +14,12 @@ use crate::support::{
     wait::PATIENCE,
 };
 
-/// What the database has to contain.
+/// The expected content of the database.
 #[derive(Clone, Debug)]
 enum Expected {
-    /// A key of that name, or none.
+    /// Whether a key of that name exists.
     Exists { name: String, exists: bool },
-    /// A member of a key with this value.
+    /// The key has a member with this value.
     Has {
         id: String,
         member: &'static str,
@@ -27,11 +27,11 @@ enum Expected {
     },
 }
 
-/// The outcome of a change, by its response.
+/// The outcome of a change, according to its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,
-    /// Nothing was changed.
+    /// The change was refused, without effect.
     Refused,
     /// The response is missing or `outcome_unknown`.
     Unknown,
@@ -55,7 +55,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// For the server at `address`.
+    /// A ledger for the server at `address`.
     pub(crate) fn new(address: &str, manager: &ManagerKey) -> Self {
         Self {
             address: address.to_owned(),
@@ -67,7 +67,7 @@ impl Ledger {
         }
     }
 
-    /// Calls the JSON API; returns the status and the body. Each of `headers` with its line end.
+    /// Calls the JSON API; returns the status and the body. Each of `headers` ends with a line break.
     pub(crate) fn send(
         &self,
         method: &str,
@@ -106,7 +106,7 @@ impl Ledger {
         request(method, &format!("/api/v1{path}"), &headers, body)
     }
 
-    /// The status of a verification with that secret.
+    /// The status of a verification with this secret.
     pub(crate) fn whoami(&self, secret: &str) -> u16 {
         Connection::open(&self.address).whoami(secret).unwrap()
     }
@@ -121,12 +121,12 @@ impl Ledger {
         self.readiness() == 200
     }
 
-    /// Creates a key, which has to succeed.
+    /// Creates a key, which must succeed.
     pub(crate) fn target(&self) -> Target {
         self.try_target().expect("a key")
     }
 
-    /// Creates a key; `None` where that fails.
+    /// Creates a key; `None` if that fails.
     pub(crate) fn try_target(&self) -> Option<Target> {
         let name = self.next_name();
         let response = self.create_named(&name, "");
@@ -222,7 +222,7 @@ impl Ledger {
         ]
     }
 
-    /// Creates a key for each change of [`Self::change`] but the first.
+    /// Creates a key for each change of [`Self::change`] except the first.
     pub(crate) fn targets(&self) -> [Target; 3] {
         std::array::from_fn(|_| self.target())
     }
@@ -251,7 +251,7 @@ impl Ledger {
         outcome
     }
 
-    /// Asserts that every confirmed change is in the database and no refused one, as another process reads it.
+    /// Asserts through another process that the database contains every confirmed change and no refused one.
     #[track_caller]
     pub(crate) fn assert_database_agrees(&self, latchkey: &Latchkey) {
         let keys = latchkey.run_json(&["key", "list", "--tenant", "acme"]);
@@ -279,7 +279,7 @@ impl Ledger {
         );
     }
 
-    /// The number of changes with that outcome.
+    /// The number of changes with this outcome.
     pub(crate) fn count(&self, outcome: Outcome) -> usize {
         let outcomes = self.outcomes.borrow();
         outcomes.iter().filter(|other| **other == outcome).count()

@@ -22,19 +22,19 @@ struct CommitFaultFixture {
     _server: Server,
     ledger: Ledger,
     proxy: FaultProxy,
-    /// Runs commands past the proxy.
+    /// Runs commands without the proxy.
     operator: Latchkey,
     database: PostgresDatabase,
 }
 
 impl CommitFaultFixture {
-    /// `None` without a PostgreSQL for tests.
+    /// `None` without a PostgreSQL server for tests.
     fn start() -> Option<Self> {
         let database = PostgresDatabase::create()?;
         let operator = Latchkey::new().with("DATABASE_URL", &database.url());
         let manager = ManagerKey::create(&operator);
         let proxy = FaultProxy::in_front_of(&database.address());
-        // Without TLS, so that the proxy can read messages.
+        // Without TLS, so that the proxy can parse messages.
         let url = format!("{}?sslmode=disable", database.url_at(&proxy.address()));
         let server = Server::start(&Latchkey::new().with("DATABASE_URL", &url), &[]);
         Some(Self {
@@ -68,7 +68,7 @@ impl CommitFaultFixture {
         assert_eq!(self.ledger.change(&targets), [Outcome::Done; 4]);
         wait_until(|| self.ledger.is_ready());
         self.ledger.assert_database_agrees(&self.operator);
-        // No connection stays in a transaction.
+        // No connection remains in a transaction.
         wait_until(|| {
             let left = "SELECT count(*) FROM pg_stat_activity \
                  WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
@@ -99,7 +99,7 @@ fn p65_connections_that_end_around_a_commit_are_reported_as_unknown_outcomes() {
     }
 }
 
-/// Makes the change of that number with an `Idempotency-Key`. Returns the status, whether the response is a replay, and the body.
+/// Makes the change with this number and an `Idempotency-Key`. Returns the status, whether the response is a replay, and the body.
 fn send_with_idempotency_key(
     fixture: &CommitFaultFixture,
     number: usize,
@@ -163,7 +163,7 @@ fn p67_a_repeat_with_the_same_idempotency_key_returns_the_outcome_of_an_unknown_
             );
             let has_secret = response.get("secret").is_some();
             assert_eq!(has_secret, !is_changed && number % 2 == 1, "{response}");
-            // A further repeat returns the same and changes nothing.
+            // A further repeat returns the same response and changes nothing.
             let (status, replayed, _) = send_with_idempotency_key(&fixture, number, &targets);
             assert_eq!((status, replayed), (done, true), "{number}");
         }

@@ -1,4 +1,5 @@
-//! SQLite's disk fails: confirmed changes are visible to another process, and the server recovers with the disk, without a restart.
+//! SQLite's disk fails: confirmed changes are visible to another process, and the server recovers together with the disk, without a
+//! restart.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::support::{
 
 /// The longest time from the end of a fault until a change succeeds.
 const RECOVERY: Duration = Duration::from_secs(5);
-/// The calls of each thread that fail: the first ones, each second, each third, all.
+/// The calls of each thread that fail: the first ones, every second one, every third one, all.
 const WHEN: [&str; 6] = ["1", "1..2", "1..3", "2+2", "3+3", ""];
 
 /// A server whose disk fails.
@@ -40,7 +41,7 @@ impl DiskFaultFixture {
     #[track_caller]
     fn assert_recovers(&self) {
         let took = wait_until(|| self.ledger.create() == Outcome::Done);
-        // On a busy machine the clock of the test measures the machine: only the soak asserts the limit.
+        // On a busy machine, the test's clock measures the load of the machine: only the soak asserts the limit.
         assert!(!is_soak() || took <= RECOVERY, "{took:?}");
         let targets = self.ledger.targets();
         assert_eq!(self.ledger.change(&targets), [Outcome::Done; 4]);
@@ -48,12 +49,12 @@ impl DiskFaultFixture {
         assert_eq!(self.ledger.whoami(&targets[1].secret), 401, "rotated out");
         wait_until(|| self.ledger.is_ready());
         self.ledger.assert_database_agrees(&self.latchkey);
-        // The server holds no lock: a command writes.
+        // The server holds no lock, so a command can write.
         self.latchkey.create_key("acme", "Managers", "By command");
     }
 }
 
-/// Lets system calls fail with each of `errors`, in each way of [`WHEN`].
+/// Makes system calls fail with each of `errors`, in each way of [`WHEN`].
 fn survive(calls: &str, errors: &[&str]) {
     if !has_program("strace", "-V") {
         return;
@@ -134,7 +135,7 @@ fn p65_last_use_is_written_after_failed_writes() {
     let targets = ledger.targets();
     for calls in ["fsync,fdatasync", "pwrite64"] {
         let fault = Fault::start(&fixture.latchkey, &fixture.server, calls, "EIO", "");
-        // Without changes, the server writes uses every three seconds.
+        // Without changes, the server writes usage every three seconds.
         wait_until(|| {
             assert_eq!(ledger.whoami(&targets[2].secret), 200);
             fault.failed_calls() >= 2
@@ -142,7 +143,7 @@ fn p65_last_use_is_written_after_failed_writes() {
         drop(fault);
         fixture.assert_recovers();
     }
-    // Uses that could not be written are written later.
+    // Usage that could not be written is written later.
     wait_until(|| {
         let keys = fixture
             .latchkey

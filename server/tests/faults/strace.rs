@@ -1,4 +1,4 @@
-//! System calls of a running server that fail.
+//! Failing system calls of a running server.
 
 use std::{
     fs::{self, File},
@@ -8,15 +8,15 @@ use std::{
 
 use crate::support::{binary::Latchkey, server::Server, wait::wait_until};
 
-/// System calls of a server that fail until this is dropped.
+/// System calls of a server that fail until this value is dropped.
 pub(crate) struct Fault {
     strace: Child,
     trace: PathBuf,
 }
 
 impl Fault {
-    /// Lets `calls` of `server` fail with `error`. `when` selects calls of each thread, such as the first ones or each second (strace(1)); all
-    /// where it is empty.
+    /// Makes `calls` of `server` fail with `error`. `when` selects calls of each thread, such as the first ones or every second one
+    /// (strace(1)); empty selects all.
     pub(crate) fn start(
         latchkey: &Latchkey,
         server: &Server,
@@ -60,7 +60,7 @@ impl Fault {
 
 impl Drop for Fault {
     fn drop(&mut self) {
-        // On SIGTERM strace detaches from every thread.
+        // On SIGTERM, strace detaches from every thread.
         let _ = Command::new("kill")
             .args(["-TERM", &self.strace.id().to_string()])
             .status();

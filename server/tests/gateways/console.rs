@@ -18,7 +18,7 @@ use crate::support::{
     wait::wait_until,
 };
 
-/// Sends a request on a new connection from [`CLIENT`]; `None` where the response is incomplete.
+/// Sends a request on a new connection from [`CLIENT`]; `None` if the response is incomplete.
 pub(super) fn ask(
     at: SocketAddr,
     request: &str,
@@ -49,7 +49,7 @@ struct ConsoleFixture {
     id: String,
 }
 
-/// Creates a tenant with a group for every request of the tests, and a key of it.
+/// Creates a tenant, a group with the permissions for all requests of the tests, and a key of the group.
 pub(super) fn create_key(latchkey: &Latchkey) -> Key {
     latchkey.create_tenant("Acme", 10);
     let permissions = [
@@ -82,7 +82,7 @@ impl ConsoleFixture {
             secret,
             id: text(&other, "id"),
         };
-        // The proxy may only now check the health of the server.
+        // Until now the proxy may not have checked the health of the server.
         wait_until(|| console.with_key("GET /api/v1/whoami", &[], "").status == 200);
         Some((console, program))
     }
@@ -93,7 +93,7 @@ impl ConsoleFixture {
     }
 }
 
-/// Asserts that an entity tag that the proxy changed still names the version.
+/// Asserts that an entity tag that the proxy changed still identifies the version.
 pub(crate) fn check_entity_tags(proxy: ReverseProxy) {
     let Some((console, _program)) = ConsoleFixture::start(proxy, Compression::On) else {
         return;
@@ -118,7 +118,7 @@ pub(crate) fn check_entity_tags(proxy: ReverseProxy) {
     assert_eq!(edit("second ").status, 412, "with {tag}");
 }
 
-/// Asserts that same-origin requests are recognised, also by an address with a port, and that the client address is that of the connection.
+/// Asserts that same-origin requests are recognised, also at an address with a port, and that the client address is that of the connection.
 pub(crate) fn check_console(proxy: ReverseProxy) {
     let Some((console, _program)) = ConsoleFixture::start(proxy, Compression::Off) else {
         return;
@@ -145,7 +145,7 @@ pub(crate) fn check_console(proxy: ReverseProxy) {
     assert_eq!(whoami["client_ip"], CLIENT);
 }
 
-/// Asserts that the proxy logs no secret while Latchkey accepts, refuses and is stopped.
+/// Asserts that the proxy logs no secret while Latchkey accepts requests, refuses requests, and is stopped.
 pub(crate) fn check_logs(proxy: ReverseProxy) {
     let Some((mut console, program)) = ConsoleFixture::start(proxy, Compression::Off) else {
         return;
@@ -169,7 +169,7 @@ pub(crate) fn check_logs(proxy: ReverseProxy) {
         log.contains("/api/v1/nothing"),
         "the access log is missing: {log}"
     );
-    // Without the prefix.
+    // The secret without its prefix
     let line = log.lines().find(|line| line.contains(&console.secret[3..]));
     assert_eq!(line, None);
     drop(console.latchkey);

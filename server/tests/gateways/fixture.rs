@@ -1,4 +1,4 @@
-//! Latchkey, a service and a client, around the proxy under test.
+//! Latchkey, a service and a client around the tested proxy.
 
 use std::{
     ffi::OsStr,
@@ -34,7 +34,7 @@ pub(crate) struct GatewayFixture {
     pub(super) upstream: Upstream,
     /// The JSON of the tenant `acme`.
     pub(super) tenant: Value,
-    /// A group with as many and as long permissions as can be.
+    /// A group with the maximum number of permissions of maximum length.
     pub(super) group: String,
 }
 
@@ -54,7 +54,7 @@ impl GatewayFixture {
         latchkey.create_group("globex", "Orders", &["orders:read"]);
         let server = Server::start(&latchkey, &[]);
         let upstream = Upstream::start();
-        // The port is free again for the proxy. If another process takes it in between, the proxy does not start and the test fails.
+        // The port is free for the proxy now. If another process takes it in between, the proxy does not start and the test fails.
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = free.local_addr().unwrap().to_string();
         let addresses = [
@@ -84,14 +84,14 @@ impl GatewayFixture {
         for (documented, here) in &self.addresses {
             let (_, port) = here.split_once(':').unwrap();
             text = text.replace(documented, &format!(":{port}"));
-            // The syntax of Envoy.
+            // Envoy's syntax.
             text = text.replace(
                 &format!("port_value{documented} ").replace(':', ": "),
                 &format!("port_value: {port} "),
             );
         }
         if documented.ends_with("Caddyfile") {
-            // The default address of its administration is the same for every instance.
+            // The default address of its administration interface is the same for every instance.
             text = text.replacen("{\n", "{\n\tadmin off\n", 1);
         }
         let folder = self.folder().display().to_string();
@@ -101,7 +101,7 @@ impl GatewayFixture {
         file
     }
 
-    /// [`Self::place`], with parts of the documentation inserted before these lines.
+    /// [`Self::place`], with parts of the documentation inserted before the given lines.
     pub(super) fn place_with(&self, documented: &Path, inserts: &[(&str, String)]) -> PathBuf {
         let file = self.place(documented);
         let mut text = fs::read_to_string(&file).unwrap();
@@ -113,7 +113,7 @@ impl GatewayFixture {
         file
     }
 
-    /// Starts the proxy and waits until it accepts connections; `None` where it is not installed, which is reported.
+    /// Starts the proxy and waits until it accepts connections; `None` if it is not installed, which is reported.
     pub(super) fn start_proxy(&self, name: &str, arguments: &[&OsStr]) -> Option<Program> {
         program::start(self.folder(), self.proxy(), name, arguments, &[])
     }
@@ -123,7 +123,7 @@ impl GatewayFixture {
         self.addresses[1].1.parse().unwrap()
     }
 
-    /// Everything that the proxy wrote.
+    /// Everything that the proxy has written.
     pub(super) fn log(&self) -> String {
         program::logs(self.folder())
     }
@@ -133,7 +133,7 @@ impl GatewayFixture {
         self.latchkey.create_key_with(tenant, group, name, more)
     }
 
-    /// Sends a request through the proxy from that address.
+    /// Sends a request through the proxy from the address `from`.
     pub(super) fn ask(
         &self,
         from: &str,
@@ -163,14 +163,14 @@ impl GatewayFixture {
         self.ask(from, "GET /orders/7?x=1", &[("X-API-Key", secret)], "")
     }
 
-    /// The only request that the service received since the last call.
+    /// The only request that the service has received since the last call.
     pub(super) fn only_seen(&self) -> Seen {
         let mut seen = self.upstream.seen();
         assert_eq!(seen.len(), 1, "{seen:#?}");
         seen.remove(0)
     }
 
-    /// Asserts that the service received no request since the last call.
+    /// Asserts that the service has received no request since the last call.
     pub(super) fn nothing_seen(&self, what: &str) {
         let seen = self.upstream.seen();
         assert!(seen.is_empty(), "{what} reached the service: {seen:#?}");
@@ -193,7 +193,8 @@ pub(super) fn connect(from: IpAddr, to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads a response to the end of its body, whether the proxy sends a length, chunks or closes the connection. The head is in lower case.
+/// Reads a response to the end of its body, whether the proxy sends a length, sends chunks or closes the connection. The head is returned
+/// in lower case.
 fn read_response(mut stream: TcpStream) -> Response {
     let mut bytes = Vec::new();
     let mut buffer = [0; 16 * 1024];

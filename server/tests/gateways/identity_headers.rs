@@ -1,4 +1,4 @@
-//! Identity headers that a client forges, in every spelling.
+//! Identity headers that a client forges, in all spellings.
 
 use std::{fs, net::TcpListener};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::support::setup::text;
 
-/// Every spelling of an identity header: each separator as any of three characters, in several letter cases.
+/// All spellings of an identity header: each separator as any of three characters, in several letter cases.
 fn spellings(name: &str) -> Vec<String> {
     let words: Vec<_> = name.split('-').collect();
     let mut spelled = vec![words[0].to_owned()];
@@ -57,9 +57,9 @@ def service(environ, start_response):
 make_server("127.0.0.1", int(sys.argv[1]), service, handler_class=Quiet).serve_forever()
 "#;
 
-/// Asserts that identity headers of a client, in every spelling, do not reach the service.
+/// Asserts that identity headers of a client do not reach the service, in any spelling.
 pub(crate) fn check(start: fn(&GatewayFixture) -> Option<Program>) {
-    /// The number of headers in a request, which every proxy accepts in addition to its own.
+    /// The number of headers in a request; every proxy accepts these in addition to its own.
     const BATCH: usize = 40;
     let mut fixture = GatewayFixture::start();
     let key = fixture.key("acme", "Invoices", "Spelled", &[]);
@@ -84,7 +84,7 @@ pub(crate) fn check(start: fn(&GatewayFixture) -> Option<Program>) {
     let spelled: Vec<_> = own.iter().flat_map(|(name, _)| spellings(name)).collect();
     assert_eq!(spelled.len(), (9 + 9 + 27 + 27 + 3) * 4);
 
-    // First a service that treats every other character as `_`.
+    // First, a service that treats every other character as `_`.
     let Some(gateway) = start(&fixture) else {
         return;
     };
@@ -117,7 +117,7 @@ pub(crate) fn check(start: fn(&GatewayFixture) -> Option<Program>) {
     }
     gateway.stop();
 
-    // Then a service with a real CGI reader.
+    // Then, a service with a real CGI parser.
     let Some(python) = program::find("python3") else {
         return;
     };

@@ -23,7 +23,7 @@ pub(crate) fn check(start: fn(&GatewayFixture) -> Option<Program>) {
                 let response = fixture.ask(CLIENT, request, &[("X-API-Key", secret)], "x");
                 statuses.push(response.status);
             }
-            // A field line that makes a proxy log an error about the request.
+            // A header line that makes a proxy log an error about the request.
             let bad = [("X-API-Key", secret.as_str()), ("X-Bad\u{1}", "y")];
             fixture.ask(CLIENT, request, &bad, "x");
         }
@@ -45,7 +45,7 @@ pub(crate) fn check(start: fn(&GatewayFixture) -> Option<Program>) {
         "the access log is missing: {log}"
     );
     for secret in [secret, refused] {
-        // Without the prefix.
+        // The secret without its prefix
         let line = log.lines().find(|line| line.contains(&secret[3..]));
         assert_eq!(line, None);
     }

@@ -13,19 +13,19 @@ use crate::support::{environment::setting, skip::skip, wait::PATIENCE};
 
 /// The path of Envoy, which `cargo xtask test` installs from PyPI.
 const ENVOY: &str = "TEST_ENVOY";
-/// More than an idle proxy needs to end.
+/// The limit on the end of an idle proxy.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A process that is ended when this is dropped.
+/// A process that is ended on drop.
 pub(crate) struct Program(Child);
 
 impl Program {
-    /// Sends SIGTERM and waits for the end, so that the logs are complete.
+    /// Sends SIGTERM and waits for the end of the process, so that the logs are complete.
     pub(crate) fn stop(mut self) {
         assert!(self.terminate());
     }
 
-    /// Sends SIGTERM and waits for the end. `false` where the signal could not be sent.
+    /// Sends SIGTERM and waits for the end of the process. `false` if the signal could not be sent.
     fn terminate(&mut self) -> bool {
         let sent = Command::new("kill").arg(self.0.id().to_string()).status();
         let deadline = Instant::now() + STOP_TIMEOUT;
@@ -47,7 +47,7 @@ impl Drop for Program {
     }
 }
 
-/// The path of a program; `None` where it is not installed, which is reported.
+/// The path of a program; `None` if it is not installed, which is reported.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"]
         .map(|folder| Path::new(folder).join(program))
@@ -64,7 +64,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     path
 }
 
-/// Starts a program and waits until it accepts connections. Its output goes to the file `log` in the folder. `None` where it is not
+/// Starts a program and waits until it accepts connections. Its output is written to the file `log` in the folder. `None` if it is not
 /// installed, which is reported.
 pub(crate) fn start(
     folder: &Path,

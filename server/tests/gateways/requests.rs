@@ -15,7 +15,7 @@ const IDENTITY: [&str; 5] = [
     "x-permissions",
 ];
 
-/// Asserts what every proxy has to do with valid, refused and forged requests.
+/// Asserts the required behaviour of a proxy for valid, refused and forged requests.
 pub(crate) fn check(start: fn(&GatewayFixture) -> Option<Program>) {
     let mut fixture = GatewayFixture::start();
     let Some(_gateway) = start(&fixture) else {
@@ -31,7 +31,7 @@ pub(crate) fn check(start: fn(&GatewayFixture) -> Option<Program>) {
 }
 
 fn assert_valid_key_is_forwarded_with_its_identity(fixture: &GatewayFixture) {
-    // The longest name, and a group with the most and longest permissions.
+    // The longest name, and a group with the maximum number of permissions of maximum length
     let name = "💠".repeat(200);
     let key = fixture.key("acme", &fixture.group, &name, &[]);
     let secret = key["secret"].as_str().unwrap();
@@ -147,7 +147,7 @@ fn assert_forged_headers_have_no_effect(fixture: &GatewayFixture) {
         assert_eq!(seen.all(name).len(), 1, "{name}: {seen:#?}");
     }
     assert!(!format!("{seen:?}").contains("forged"), "{seen:#?}");
-    // A proxy drops hop-by-hop headers: then the identity may be missing, but never forged.
+    // A proxy drops hop-by-hop headers. The identity may then be missing, but never forged.
     for name in IDENTITY {
         let connection = format!("close, {name}");
         let headers = [
@@ -176,7 +176,7 @@ fn assert_forged_headers_have_no_effect(fixture: &GatewayFixture) {
 fn assert_bodies_are_forwarded(fixture: &GatewayFixture) {
     let key = fixture.key("acme", "Orders", "Sender", &[]);
     let secret = key["secret"].as_str().unwrap();
-    // More than Latchkey reads of a body.
+    // A body larger than Latchkey accepts
     let body = "x".repeat(200_000);
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         let headers = [

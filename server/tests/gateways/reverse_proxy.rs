@@ -9,7 +9,7 @@ use std::{
 
 use super::program::{self, Program};
 
-/// A proxy, by its program.
+/// A proxy, identified by its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReverseProxy {
     Nginx,
@@ -39,7 +39,7 @@ fn documented(name: &str, replaced: &[(&str, String)]) -> String {
 }
 
 impl ReverseProxy {
-    /// Starts the proxy in front of these servers; `None` where it is not installed, which is reported.
+    /// Starts the proxy in front of these servers; `None` if it is not installed, which is reported.
     pub(super) fn start(
         self,
         folder: &Path,

@@ -78,7 +78,7 @@ fn has_traffic(server: &Server) -> bool {
     server.metric("latchkey_database_reads_total") > 0
 }
 
-/// Requests at a constant rate, a third of each kind.
+/// Requests at a constant rate, in equal parts of each kind.
 struct Traffic {
     stopped: Arc<AtomicBool>,
     threads: Vec<JoinHandle<Tally>>,
@@ -91,11 +91,11 @@ struct Tally {
     failed: Vec<String>,
 }
 
-/// Between two requests of a thread.
+/// The pause between two requests of a thread.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Traffic {
-    /// 60 requests a second; 200 in the soak.
+    /// Starts 60 requests per second; 200 in the soak.
     fn start(at: SocketAddr, secret: &str) -> Self {
         let threads = if is_soak() { 20 } else { 6 };
         let stopped = Arc::new(AtomicBool::new(false));

@@ -16,14 +16,14 @@ use std::{
 pub(crate) struct Seen {
     /// The request line.
     pub(crate) line: String,
-    /// Names in lower case, in order.
+    /// The headers in order, with names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     /// The body.
     pub(crate) body: Vec<u8>,
 }
 
 impl Seen {
-    /// Every value of a header.
+    /// All values of a header.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         (self.headers.iter())
             .filter(|(own, _)| own == name)
@@ -67,7 +67,7 @@ impl Upstream {
     /// Refuses connections from now on.
     pub(crate) fn stop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(&self.address);
         if let Some(listening) = self.listening.take() {
             listening.join().unwrap();

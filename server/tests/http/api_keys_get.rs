@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::test_app::{KeySpec, TestApp, day};
 
-/// Acme with keys of these names, and the key `Reader` that lists them.
+/// Acme with keys of these names, and the secret of the key `Reader` that lists them.
 async fn with_names(names: &[&str]) -> (TestApp, String) {
     let app = TestApp::start().await;
     for name in names {
@@ -217,7 +217,7 @@ async fn p60_lists_keys_that_never_expire_or_were_not_used() {
         names(&list("lifetime=never").await),
         ["ERP", "Reader", "Shop"]
     );
-    // Each was made ten days ago; only one was used since, besides the key that asks.
+    // Each key was created ten days ago; only one was used since then, besides the calling key.
     assert_eq!(
         names(&list("unused_days=9&lifetime=never").await),
         ["ERP", "Reader", "Shop"]

@@ -90,7 +90,7 @@ async fn p48_an_edit_of_an_outdated_version_is_refused() {
         ("*".to_owned(), true),
     ] {
         let name = read(&app, &writer, &path).await.json()["name"].clone();
-        // With the same name nothing changes, and the tag stays.
+        // An edit to the same name changes nothing, and the tag stays.
         let response = patch(&app, &writer, &path, &json!({ "name": name }))
             .header("if-match", &tags)
             .send()
@@ -334,7 +334,7 @@ async fn c15_routes_without_a_body_take_none_or_an_empty_object() {
                 .send()
         };
         let secret = if rotates { own.clone() } else { writer.clone() };
-        // A revocation may carry a reason.
+        // A revocation may contain a reason.
         let not_a_body = if rotates {
             "This takes no body, or an empty JSON object"
         } else {
@@ -358,7 +358,7 @@ async fn c15_routes_without_a_body_take_none_or_an_empty_object() {
         response.assert_problem(400, "malformed_json");
         let response = send(&secret, "text/plain", "{}").await;
         response.assert_problem(415, "unsupported_media_type");
-        // Some clients send one of these in place of an absent body; the last case has no body.
+        // Some clients send one of these instead of an absent body; the last case has no body.
         for body in ["{}", " { } ", "null", ""] {
             let secret = if rotates { own.clone() } else { writer.clone() };
             let response = send(&secret, "application/json", body).await;

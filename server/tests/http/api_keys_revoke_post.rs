@@ -67,7 +67,7 @@ async fn a_reason_is_kept_with_who_revoked() {
     assert_eq!(revoked["revoked_by"], by);
     let newest = &app.audited("acme").await[0];
     assert_eq!(newest.changes["revoked_reason"]["after"], "Laptop lost");
-    // The same from the list and the key itself; another reason changes nothing.
+    // The list and the key's own resource return the same; another reason changes nothing.
     let body = json!({ "reason": "Another" });
     let again = app
         .post(&path)
@@ -176,7 +176,7 @@ async fn several_keys_are_revoked_together_or_none_is() {
     let repeated = request().send().await;
     assert_eq!(repeated.header("idempotency-replayed"), "true");
     assert_eq!(repeated.json(), json!({ "items": items }));
-    // What is revoked already counts as done.
+    // A key that is revoked already counts as done.
     let again = revoke(&app, &asking, &json!({ "ids": [first.key.id] })).await;
     assert_eq!(again.status, 200);
     assert_eq!(again.json()["items"][0]["revoked_reason"], "Supplier left");

@@ -30,7 +30,7 @@ async fn p02_every_invalid_secret_gets_the_same_response() {
     let key = app.issue(KeySpec::default()).await;
     let rotated_out = key.secret.expose().to_owned();
     app.rotate(&key).await;
-    // The example of `docs/behaviour.md`: valid in form and checksum, but unknown.
+    // The example of `docs/behaviour.md`: valid format and checksum, but unknown.
     let unknown = format!("lk_{}0dawgh", "0".repeat(32));
     let bad_checksum = format!("lk_{}0dawgi", "0".repeat(32));
     let mut responses = Vec::new();
@@ -248,8 +248,7 @@ async fn p03_refusals_are_counted_by_key_and_code_and_day() {
             "revoked_api_key: 2"
         ]
     );
-    // Refusals are counted and are no audit events.
-    // Keys of the tests are older than their tenant.
+    // Refusals are counted and cause no audit events. Keys of the tests are older than their tenant.
     let mut actions: Vec<_> = (app.audited("acme").await.iter())
         .map(|event| event.action.as_str())
         .collect();

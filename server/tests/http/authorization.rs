@@ -14,7 +14,7 @@ use super::{
     test_app::{ADMIN, KeySpec, TestApp, day},
 };
 
-/// Every permission of the route table, and one that no route requires.
+/// All permissions of the route table, and one that no route requires.
 static EVERYTHING: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| permissions().into_iter().chain(["orders:read"]).collect());
 
@@ -23,9 +23,9 @@ static EVERYTHING: LazyLock<Vec<&'static str>> =
 enum Foreign {
     /// The same status as for a key of Acme, with data of its own tenant.
     OwnWorld,
-    /// Not found.
+    /// The response is 404.
     NotFound,
-    /// What the body names is not its tenant's.
+    /// The body refers to objects that do not belong to its tenant.
     Invalid,
 }
 
@@ -42,7 +42,7 @@ struct Line {
 
 const GROUP: &str = "/api/v1/authorization-groups/{id}";
 
-/// Requests that change the caller's own tenant, whichever it is.
+/// Requests that change the caller's own tenant.
 const OF_OWN_TENANT: [&str; 2] = ["/api/v1/whoami/rotate", "/api/v1/authorization-groups"];
 
 const fn line(method: &'static str, path: &'static str, good: u16, foreign: Foreign) -> Line {

@@ -5,7 +5,7 @@ use futures_util::stream;
 
 use super::{request::TestRequest, test_app::TestApp};
 
-/// A body of that many bytes without a declared length.
+/// A body of this many bytes without a declared length.
 fn chunked(length: usize) -> Body {
     let chunk = Bytes::from(vec![b'x'; 1024]);
     let chunks = (0..length.div_ceil(1024)).map(move |_| Ok::<_, std::io::Error>(chunk.clone()));

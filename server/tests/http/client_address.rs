@@ -1,4 +1,4 @@
-//! P38: the client address by `X-Forwarded-For`.
+//! P38: the client address from `X-Forwarded-For`.
 
 use serde_json::Value;
 
@@ -85,7 +85,7 @@ async fn p38_an_unknown_client_passes_without_an_allowlist_and_never_with_one() 
     let open = app.issue(KeySpec::default()).await;
     let listed = app
         .issue(KeySpec {
-            // The addresses of the proxy and of every client: neither is the client's.
+            // The addresses of the proxy and of every client, none of which is the client's.
             allowlist: &["10.0.0.0/8", "0.0.0.0/0", "::/0"],
             ..KeySpec::default()
         })

@@ -1,4 +1,4 @@
-//! Content coding: pages and lists are compressed for clients that accept it, a response with a secret never is.
+//! Content coding: pages and lists are compressed for clients that accept it, responses with a secret never are.
 
 use std::io::Read as _;
 

@@ -166,7 +166,7 @@ async fn p18_with_a_public_url_only_its_origin_is_accepted() {
     let app = TestApp::start_with(&[("LATCHKEY_PUBLIC_URL", "https://keys.example")]).await;
     for (origin, allowed) in [
         ("https://keys.example", true),
-        // The host name that the proxy uses, and the same host without TLS.
+        // The host name of the proxy, and the same host without TLS
         ("http://keys.test", false),
         ("https://keys.test", false),
         ("http://keys.example", false),

@@ -1,6 +1,6 @@
 //! Section 4 of `docs/behaviour.md`, row by row: IPv4, IPv6 and mapped addresses, with and without trusted proxies.
 //!
-//! Each key fails its own check and every later one that it can fail, which tests the order of the checks.
+//! Each key fails its own check and every later check that it can fail, which tests the order of the checks.
 
 use domain::key::IssuedKey;
 
@@ -15,12 +15,12 @@ const PROXY_IPV6: &str = "fd00::1";
 const ELSEWHERE: &[&str] = &["198.51.100.0/24", "2001:db8:ffff::/48"];
 const HERE: &[&str] = &["203.0.113.0/24", "2001:db8:1::/48"];
 
-/// The connection and headers of a request.
+/// The connection and the headers of a request.
 #[derive(Clone, Copy, Debug)]
 struct Way {
     peer: &'static str,
     forwarded_for: &'static [&'static str],
-    /// The client address that Latchkey has to derive.
+    /// The expected client address.
     seen: &'static str,
 }
 

@@ -160,7 +160,7 @@ async fn a_check_states_what_keys_gain_and_lose_and_changes_nothing() {
     };
     assert_eq!(*same, group);
 
-    // An invalid permission is reported and the status stays that of a page that changed nothing.
+    // An invalid permission is reported, with the status of a page that changed nothing.
     let fields = [fields[0], fields[1], ("permissions", "orders"), fields[3]];
     let checked = send(&app, &session, &path, &fields).await;
     assert_eq!(checked.status, 200);
@@ -238,7 +238,7 @@ async fn a_save_of_an_old_version_changes_nothing_and_keeps_what_was_typed() {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert_eq!(stored(&app, "acme").await, [pair("Theirs", "orders:read")]);
-    // The form that is shown saves.
+    // The form that is shown can be saved.
     let version = theirs.version.to_string();
     let fields = [
         ("version", version.as_str()),
@@ -362,7 +362,7 @@ async fn only_administrators_of_the_tenant_and_super_users_change_groups() {
     }
     let after = (stored(&app, "acme").await, stored(&app, "globex").await);
     assert_eq!(after, before);
-    // A super user acts in the tenant of the URL, and stays there.
+    // A super user acts in the tenant of the URL, and is redirected within it.
     let path = format!("{NEW}?tenant=globex");
     let response = send(&app, &operator, &path, fields[0]).await;
     assert_eq!(response.status, 303);

@@ -34,7 +34,7 @@ async fn the_list_shows_three_permissions_and_the_number_of_keys() {
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }
-    // The name contains the permissions, separated by spaces; the cells do not.
+    // The name of the group contains the permissions, separated by spaces; the cells do not.
     assert!(page.contains(">c:c<") && !page.contains(">d:d<"), "{page}");
 }
 

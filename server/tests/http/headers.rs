@@ -7,7 +7,7 @@ use super::{
     test_app::{ADMIN, TestApp},
 };
 
-/// The sources of a directive; those of `default-src` where it is absent and falls back.
+/// The sources of a directive. If it is absent and falls back, the sources of `default-src`.
 fn effective<'a>(policy: &'a str, directive: &str, falls_back: bool) -> Option<&'a str> {
     let find = |name: &str| {
         policy
@@ -130,7 +130,7 @@ async fn p06_other_responses_may_load_nothing() {
     assert_common(&preflight, "preflight");
 }
 
-/// RFC 9112, section 3.2. The host is shown in links and in a shell command.
+/// The host appears in links and in a shell command (RFC 9112, section 3.2).
 #[tokio::test]
 async fn a_request_names_one_host_or_is_refused() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! Text that breaks databases, parsers or pages, in every place where a client can send text.
+//! Text that breaks databases, parsers or pages, in every place that accepts text of a client.
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -15,7 +15,7 @@ use super::{
     test_app::{SUPER_USER, TestApp},
 };
 
-/// In the encoding of URLs and forms.
+/// Hostile texts in the encoding of URLs and forms.
 const ENCODED: [&str; 14] = [
     "%00",
     "acme%00",
@@ -33,7 +33,7 @@ const ENCODED: [&str; 14] = [
     "e%CC%81%F0%9F%94%91",
 ];
 
-/// In the encoding of JSON, with quotes: paired and unpaired escapes.
+/// Hostile texts in the encoding of JSON, with quotes: paired and unpaired escapes.
 const JSON: [&str; 8] = [
     r#""\u0000""#,
     r#""acme\u0000""#,
@@ -45,7 +45,7 @@ const JSON: [&str; 8] = [
     r#""e\u0301""#,
 ];
 
-/// In the encoding of headers, where HTTP refuses NUL.
+/// Hostile texts in the encoding of headers, in which HTTP refuses NUL.
 const HEADER: [&[u8]; 5] = [
     b"\xed\xa0\x80",
     b"\xff\xfe",
@@ -128,7 +128,7 @@ impl Attack {
         }
     }
 
-    /// A request with the credential of the row. Each has another client address, so that no rate limiter refuses it.
+    /// A request with the credential of the row. Each has another client address, so that no throttle refuses it.
     fn request(&mut self, route: &Route, path: &str) -> TestRequest {
         self.sent += 1;
         let [_, a, b, c] = self.sent.to_be_bytes();
@@ -347,7 +347,7 @@ async fn p81_no_text_in_any_place_causes_an_internal_error() {
                         })
                         .collect();
                     body.push(format!("{hostile}=1"));
-                    // With the unknown name and without it.
+                    // With the unknown name and without it
                     for length in [body.len(), body.len() - 1] {
                         let path = format!("{good_path}?{tenant}");
                         let text = body[..length].join("&");

@@ -51,7 +51,7 @@ async fn p20_a_body_of_another_type_is_refused() {
         for kind in types {
             let response = request().body(kind, "{}").send().await;
             let problem = response.assert_problem(415, "unsupported_media_type");
-            // C16: the accepted content type is in the text and in a header.
+            // C16: the detail and a header contain the accepted content type.
             let detail = problem["detail"].as_str().unwrap();
             assert!(detail.contains("application/json"), "{detail}");
             let accepted = if method == "PATCH" {
@@ -141,7 +141,7 @@ async fn p58_malformed_json_is_refused() {
         for (body, status) in &cases {
             let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
             if path.ends_with("/rotate") && shown == "null" {
-                // An absent optional body, as a client generated for Go sends it.
+                // An absent optional body, as a generated Go client sends it.
                 let response = app
                     .request(method, &path)
                     .key(&secret)
@@ -160,7 +160,7 @@ async fn p58_malformed_json_is_refused() {
             response.assert_problem(*status, code);
         }
     }
-    // A missing body is malformed where one is required.
+    // A missing body is malformed if a body is required.
     for (method, path) in routes(&app).await {
         let response = app.request(method, &path).key(&secret).send().await;
         if path.ends_with("/rotate") {

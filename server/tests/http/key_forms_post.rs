@@ -1,4 +1,4 @@
-//! `POST /tenant-api-keys/…`: forms of a browser without script.
+//! `POST /tenant-api-keys/…`: forms of a browser without a script.
 
 use uuid::Uuid;
 
@@ -182,7 +182,7 @@ async fn p48_the_second_of_two_editors_sees_the_conflict_and_keeps_the_input() {
     let first = save(key.version, "ERP, first").send().await;
     assert_eq!(first.status, 303);
     assert_eq!(first.header("location"), "/tenant-api-keys");
-    // The same form again is no conflict, because the key already has these values.
+    // The same form again causes no conflict, because the key already has these values.
     assert_eq!(save(key.version, "ERP, first").send().await.status, 303);
     let second = save(key.version, "ERP, second").send().await;
     assert_eq!(second.status, 409);

@@ -92,7 +92,7 @@ async fn p24_each_role_gets_its_status() {
             None,
         ),
         (MEMBER, own.clone(), 403, None),
-        // The list of tenants.
+        // The list of tenants
         (SUPER_USER, own.clone(), 200, None),
         (SUPER_USER, in_tenant(&own, "acme"), 200, Some("Acme ERP")),
         (SUPER_USER, in_tenant(&own, "globex"), 404, None),
@@ -201,7 +201,7 @@ async fn the_numbers_are_those_of_the_store() {
             "8 requests, 8 of them today",
         ],
     );
-    // One bar and one row for each day; the chart names no day twice.
+    // One bar and one row for each day; the chart shows each day once.
     assert_eq!(html.matches(r#"<g class="day">"#).count(), 30);
     let table = html.split_once("Most frequent reason").unwrap().1;
     let table = table.split_once("</table>").unwrap().0;
@@ -294,7 +294,7 @@ async fn a_question_in_the_url_is_answered_as_a_real_request_is() {
                     assert_shows(&html, &[&verdict]);
                     assert_eq!(html.matches(r#"data-result="fail""#).count(), 1);
                 }
-                // The question stays in the form.
+                // The form keeps the simulated request.
                 assert_shows(
                     &html,
                     &[
@@ -305,7 +305,7 @@ async fn a_question_in_the_url_is_answered_as_a_real_request_is() {
             }
         }
     }
-    // A later time, and an unknown address.
+    // A later time, and an unknown address
     let path = path_of(&key);
     let after = format!("{path}?ip=198.51.100.7&at={}%2000%3A00", day(21));
     let html = page(&app, &session, &after).await;
@@ -325,7 +325,7 @@ async fn a_question_in_the_url_is_answered_as_a_real_request_is() {
             "The address is unknown",
         ],
     );
-    // A question is not counted, and without one there is no answer.
+    // A simulation is not counted, and without one the page shows no result.
     assert_eq!(app.refused("acme", &key).await.len(), 2);
     let html = page(&app, &session, &path).await;
     assert!(!html.contains(r#"class="verdict""#));
@@ -470,7 +470,7 @@ async fn the_edit_dialog_adds_the_address_of_the_link_and_saves_nothing_by_itsel
         &html,
         &[added, "198.51.100.0/24\n203.0.113.9/32</textarea>"],
     );
-    // Nothing is added that is no address, that the list contains, or that would narrow an empty list.
+    // Nothing is added if the text is no address, if the list contains it, or if it would narrow an empty list.
     let no_change = [
         format!("{path}%3Cb%3E"),
         format!("{path}198.51.100.0%2F24"),

@@ -147,7 +147,7 @@ const ALLOWLISTS: [&[&str]; 4] = [
     &["0.0.0.0/0"],
 ];
 
-/// Keys of every state, group and allowlist, in a tenant that works and in one that is suspended.
+/// Keys of every state, group and allowlist, in an active tenant and in a suspended one.
 async fn keys_of_every_kind(app: &TestApp) -> Vec<(&'static str, IssuedKey)> {
     let mut keys = Vec::new();
     for tenant in ["acme", "globex"] {
@@ -175,7 +175,7 @@ async fn keys_of_every_kind(app: &TestApp) -> Vec<(&'static str, IssuedKey)> {
     keys
 }
 
-/// The code of a real request: sent over HTTP for now, else checked by the verifier at that time.
+/// The code of a real request: a request at the current time is sent over HTTP, any other is checked by the verifier at its time.
 async fn real_code(
     app: &TestApp,
     verifier: &Verifier,
@@ -195,7 +195,7 @@ async fn real_code(
     if let Some(permission) = &request.permission {
         path.push_str(&format!("?permission={permission}"));
     }
-    // The peer is a trusted proxy, which names the client or nobody usable.
+    // The peer is a trusted proxy, which forwards the client's address or an unusable one.
     let client = request.ip.map_or("nobody".to_owned(), |ip| ip.to_string());
     let response = app
         .get(&path)
@@ -261,7 +261,7 @@ async fn simulation_by_domain_and_api_and_a_real_request_agree_in_1000_random_ca
             usize::from(real.is_some()),
             "one check decides"
         );
-        // A suspended tenant's own keys cannot ask.
+        // Keys of a suspended tenant cannot call the simulation.
         if *tenant == "acme" {
             let body = json!({ "ip": ip, "permission": permission, "at": at });
             let answer = simulate(&app, &asking, key, &body).await.json();
@@ -275,7 +275,7 @@ async fn simulation_by_domain_and_api_and_a_real_request_agree_in_1000_random_ca
             .entry(real.unwrap_or_else(|| "accepted".to_owned()))
             .or_default() += 1;
     }
-    // Chance has reached every outcome.
+    // The random requests have caused every outcome.
     let outcomes: Vec<_> = seen.keys().map(String::as_str).collect();
     assert_eq!(
         outcomes,

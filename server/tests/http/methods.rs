@@ -40,7 +40,7 @@ async fn p05_other_methods_are_refused_with_the_list_of_allowed_ones() {
             .into_iter()
             .filter(|method| !supported.contains(*method))
         {
-            // With everything that a supported method requires, and with the method overrides of some frameworks.
+            // With everything that a supported method requires, and with the method overrides of some frameworks
             let response = app
                 .request(method, &format!("{path}?_method=GET"))
                 .same_origin()

@@ -10,7 +10,7 @@ use super::test_app::TestApp;
 /// The snapshot of the document. `UPDATE_SNAPSHOTS=1 cargo test -p server --test all openapi` updates it.
 const SNAPSHOT: &str = "tests/http/openapi.json";
 
-/// The methods that the document lists for a route of any method. Not TRACE: generated clients with it do not compile (C08).
+/// The methods that the document lists for a route of any method. Without TRACE, because generated clients with it do not compile (C08).
 const ANY_METHOD: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 #[tokio::test]

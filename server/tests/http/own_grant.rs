@@ -10,7 +10,7 @@ use super::{
 
 const OWN: &[&str] = &["api-keys:read", "api-keys:write", "orders:read"];
 
-/// Acme with a key that may write keys, works from one network, and ends in 100 days.
+/// Acme with a key that may write keys, works from one network, and expires in 100 days.
 async fn start() -> (TestApp, IssuedKey) {
     let app = TestApp::start().await;
     let own = app.issue(own()).await;
@@ -26,7 +26,7 @@ fn own() -> KeySpec {
     }
 }
 
-/// A key within the grant of [`own`].
+/// A key within the own grant of [`own`].
 fn lesser() -> KeySpec {
     KeySpec {
         permissions: &["orders:read"],
@@ -135,7 +135,7 @@ async fn p28_only_keys_within_the_grant_are_edited_and_rotated_and_they_stay_wit
     for spec in beyond {
         let key = app.issue(spec.clone()).await;
         let made = app.audited("acme").await[0].clone();
-        // Also an edit that would bring it within the grant.
+        // An edit that would bring the key within the own grant is refused too.
         let tamed = json!({
             "authorization_group_id": less.id, "ip_allowlist": ["203.0.113.1"],
         });

@@ -222,7 +222,7 @@ async fn a_suspension_ends_the_sessions_of_the_tenant() {
     assert!(!app.is_signed_in(&session).await);
 }
 
-/// The request id in `text`, which names it once.
+/// The request id in `text`, which contains it once.
 fn request_id_in(text: &str) -> &str {
     let (_, rest) = text
         .split_once("Give your operator the request id ")

@@ -9,7 +9,7 @@ use serde_json::Value;
 use server::service::LatchkeyService;
 use tower::ServiceExt as _;
 
-/// A request under construction. By default it comes from 203.0.113.9 and has no headers of a browser.
+/// A request under construction. By default it comes from 203.0.113.9 and has no browser headers.
 pub(crate) struct TestRequest {
     router: LatchkeyService,
     method: Method,
@@ -33,7 +33,7 @@ impl TestRequest {
         }
     }
 
-    /// Adds a header line beside others of that name.
+    /// Adds a header line, also to others of the same name.
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.append(
             name.parse::<HeaderName>().unwrap(),
@@ -56,12 +56,12 @@ impl TestRequest {
         self.header("cookie", pair)
     }
 
-    /// As from a page of the console.
+    /// Adds the headers of a request from a page of the console.
     pub(crate) fn same_origin(self) -> Self {
         self.header("sec-fetch-site", "same-origin")
     }
 
-    /// The address of the other end of the connection.
+    /// Sets the address of the other end of the connection.
     pub(crate) fn from(mut self, peer: &str) -> Self {
         self.peer = peer.parse().unwrap();
         self
@@ -72,7 +72,7 @@ impl TestRequest {
         self.header("content-type", content_type)
     }
 
-    /// A body without a content type.
+    /// Sets a body without a content type.
     pub(crate) fn untyped_body(mut self, body: impl Into<Body>) -> Self {
         self.body = body.into();
         self
@@ -151,7 +151,7 @@ impl TestResponse {
         response
     }
 
-    /// Asserts that this is a complete problem of that status and code.
+    /// Asserts that this is a complete problem with this status and code.
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, code: &str) -> Value {
         let problem = self.json();

@@ -1,4 +1,4 @@
-//! The route table is complete, and each row states the real requirement.
+//! The route table is complete, and each row states the actual requirement.
 
 use std::collections::BTreeSet;
 
@@ -61,7 +61,7 @@ fn no_row_is_duplicated() {
     }
 }
 
-/// Whether a response admits the request: a redirect to sign-in, 401 and 403 do not.
+/// Whether a response means that the request was admitted: a redirect to sign-in, 401 and 403 do not.
 fn lets_through(response: &TestResponse) -> bool {
     let to_sign_in = response
         .headers
@@ -77,7 +77,7 @@ pub(crate) fn with_path_filled(path: &str) -> String {
         .replace("{*rest}", "orders/7")
 }
 
-/// The method; one of several where the route accepts any.
+/// The method; one of several if the route accepts any.
 pub(crate) fn method_of(route: &Route) -> &str {
     route.method.as_ref().map_or("PUT", Method::as_str)
 }

@@ -45,7 +45,7 @@ async fn p21_an_unreadable_body_is_a_client_error() {
         .await;
     let session = app.sign_in(super::test_app::SUPER_USER).await;
     for path in functions() {
-        // Each function refuses malformed JSON; only those with such an argument refuse a wrong type.
+        // Every function refuses malformed JSON; a wrong type is refused only by functions with such an argument.
         let bodies: [(&str, Vec<u8>, bool); 8] = [
             ("application/json", b"{".to_vec(), true),
             ("application/json", b"\xff\xfe".to_vec(), true),
@@ -201,7 +201,7 @@ async fn p57_names_are_counted_in_characters() {
         ("a\u{7}b", 422),
         ("a\u{202E}b", 422),
         ("a\r\nb", 422),
-        // Two scalar values that compose to one.
+        // Two scalar values that compose to one
         ("e\u{301}", 422),
     ];
     for (name, status) in cases {

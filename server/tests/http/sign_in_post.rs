@@ -105,7 +105,7 @@ async fn p09_a_planted_session_cookie_is_replaced() {
     assert_ne!(second, session);
     assert!(app.is_signed_in(&second).await);
     assert!(!app.is_signed_in(&session).await);
-    // Of two cookies either may be planted.
+    // Either of two cookies may be planted.
     assert!(!app.is_signed_in(&format!("{planted}; {second}")).await);
     assert!(!app.is_signed_in(&format!("{second}; {planted}")).await);
 }
@@ -175,7 +175,7 @@ async fn p13_after_ten_wrong_passwords_the_right_one_is_refused_too() {
     app.add_user("iris@acme.example", Role::TenantAdmin, Some("acme"))
         .await;
     for number in 1..=10 {
-        // One client with several spellings of its address.
+        // One client with several spellings of its address
         let peer = if number % 2 == 0 {
             "203.0.113.9"
         } else {
@@ -230,7 +230,7 @@ async fn p74_known_and_unknown_accounts_get_the_same_response_after_a_hundred_fa
     let mut told = Vec::new();
     for (network, email) in [(0, ADMIN), (1, "nobody@acme.example")] {
         let mut responses = Vec::new();
-        // 130 wrong passwords from 15 addresses.
+        // 130 wrong passwords from 15 addresses
         for number in 0..130 {
             let peer = format!("2001:db8:{network}:{}::{}", number / 9, number % 9 + 1);
             responses.push(attempt(&app, email, WRONG).from(&peer).send().await);
@@ -240,7 +240,7 @@ async fn p74_known_and_unknown_accounts_get_the_same_response_after_a_hundred_fa
             .map(|response| response.status.as_u16())
             .collect();
         assert!(statuses[..100].iter().all(|status| *status == 422));
-        // The address of the hundredth attempt, then three new ones with one attempt each.
+        // The address of the hundredth attempt, then three new ones with one attempt each
         let rest: Vec<u16> = (100..130)
             .map(|number| {
                 if number == 100 || number % 9 == 0 {
@@ -277,7 +277,7 @@ async fn p74_known_and_unknown_accounts_get_the_same_response_after_a_hundred_fa
         told.push(shown);
     }
     assert_eq!(told[0], told[1]);
-    // The owner, from an address without attempts today.
+    // The owner, from an address without attempts today
     assert_signed_in(
         &attempt(&app, ADMIN, PASSWORD)
             .from("198.51.100.7")

@@ -39,7 +39,7 @@ pub(crate) struct TestApp {
     postgres: Option<PostgresDatabase>,
 }
 
-/// A PostgreSQL database where `TEST_ENGINE` is `postgres`; `None` for SQLite.
+/// A PostgreSQL database if `TEST_ENGINE` is `postgres`; `None` for SQLite.
 fn postgres_if_configured() -> Option<PostgresDatabase> {
     let engine = setting("TEST_ENGINE")?;
     assert_eq!(engine, "postgres", "TEST_ENGINE");
@@ -76,7 +76,7 @@ impl TestApp {
         Self::start_with(&[]).await
     }
 
-    /// With these settings.
+    /// Starts the application with these settings.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         wait_for_turn();
         let folder = tempfile::tempdir().unwrap();
@@ -129,7 +129,7 @@ impl TestApp {
         app
     }
 
-    /// Runs a statement in the database, on a connection of its own.
+    /// Runs a statement in the database, on a separate connection.
     pub(crate) fn execute(&self, sql: &str) {
         let sqlite = || format!("sqlite://{}", self.folder.path().join("test.db").display());
         let url = self
@@ -181,25 +181,25 @@ impl TestApp {
         users.create(new, PASSWORD, clock::now()).await.unwrap();
     }
 
-    /// With an administrator of Acme, [`ADMIN`].
+    /// Adds an administrator of Acme, [`ADMIN`].
     pub(crate) async fn with_admin(self) -> Self {
         self.add_user(ADMIN, Role::TenantAdmin, Some("acme")).await;
         self
     }
 
-    /// With a member of Acme, [`MEMBER`].
+    /// Adds a member of Acme, [`MEMBER`].
     pub(crate) async fn with_member(self) -> Self {
         self.add_user(MEMBER, Role::Member, Some("acme")).await;
         self
     }
 
-    /// With a super user, [`SUPER_USER`].
+    /// Adds a super user, [`SUPER_USER`].
     pub(crate) async fn with_super_user(self) -> Self {
         self.add_user(SUPER_USER, Role::SuperUser, None).await;
         self
     }
 
-    /// Signs in by the form; returns the `name=value` of the session cookie.
+    /// Signs in with the form; returns the `name=value` of the session cookie.
     pub(crate) async fn sign_in(&self, email: &str) -> String {
         let response = self
             .post("/sign-in")
@@ -247,7 +247,7 @@ impl TestApp {
         self.store.keys(&scope).create(new, spec.at).await.unwrap()
     }
 
-    /// With a key of Acme without restrictions.
+    /// Adds a key of Acme without restrictions.
     pub(crate) async fn with_key(self) -> (Self, IssuedKey) {
         let key = self.issue(KeySpec::default()).await;
         (self, key)
@@ -260,7 +260,7 @@ impl TestApp {
         key.secret.expose().to_owned()
     }
 
-    /// Writes pending uses, as the server does every few seconds.
+    /// Writes pending usage, as the server does every few seconds.
     pub(crate) async fn flush_usage(&self) {
         self.verifier.flush().await.unwrap();
     }
@@ -280,7 +280,7 @@ impl TestApp {
             .collect()
     }
 
-    /// The audit events of a tenant, the newest first.
+    /// The audit events of a tenant, newest first.
     pub(crate) async fn audited(&self, tenant: &str) -> Vec<AuditEvent> {
         let cli = self.store.as_cli();
         let scope = self.store.tenants(&cli).scope(tenant).await.unwrap();

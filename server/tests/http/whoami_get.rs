@@ -128,7 +128,7 @@ async fn p19_a_session_cookie_does_not_replace_a_key_and_has_no_effect_beside_on
 async fn p59_the_header_name_is_read_in_any_case_and_head_has_the_same_headers_without_a_body() {
     let (app, key) = TestApp::start().await.with_key().await;
     let secret = key.secret.expose();
-    // By the list, because whoami reports the use before.
+    // Read from the list, because whoami reports the previous use.
     let get = app
         .get("/api/v1/api-keys")
         .header("X-Api-KEY", secret)

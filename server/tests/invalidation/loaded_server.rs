@@ -14,7 +14,7 @@ use crate::support::{
 
 /// An allowlist that no client of the tests matches.
 pub(crate) const OUTSIDE: &str = "203.0.113.0/24";
-/// Between two requests of a connection.
+/// The pause between two requests of a connection.
 const PAUSE: Duration = Duration::from_millis(4);
 
 /// The server and its load.
@@ -52,7 +52,7 @@ impl LoadedServer {
         }
     }
 
-    /// A new key of the group.
+    /// Creates a key of the group.
     pub(crate) fn new_key(&self) -> Key {
         let body = format!(
             r#"{{"name":"Target","authorization_group_id":"{}","expires_on":null}}"#,
@@ -67,7 +67,7 @@ impl LoadedServer {
         self.load.during(target, change);
     }
 
-    /// The status of a verification.
+    /// The status of a verification with this secret.
     pub(crate) fn verify(&self, secret: &str) -> u16 {
         let mut connection = Connection::open(&self.server.address);
         connection.verify(secret).unwrap()
@@ -93,7 +93,7 @@ impl LoadedServer {
         self.send(&request("POST", &path, &headers, &body.to_string()))
     }
 
-    /// Runs a command. It has to succeed, which means that the server confirmed the change.
+    /// Runs a command. It must succeed, which means that the server confirmed the change.
     pub(crate) fn command(&self, arguments: &[&str]) {
         self.latchkey.run(arguments).expect_success();
     }
@@ -103,8 +103,8 @@ impl LoadedServer {
         self.latchkey.run_json(arguments)
     }
 
-    /// Asserts that the cache served the load, except for the requests just after each change. (An unknown secret is not cached and
-    /// reads the database each time.)
+    /// Asserts that the cache served the load, except for the requests directly after each change. (An unknown secret is not cached and is
+    /// looked up in the database each time.)
     pub(crate) fn assert_cached(&self) {
         let reads = self.server.metric("latchkey_database_reads_total");
         let requests = self.load.requests();

@@ -1,6 +1,6 @@
 //! Encodings in which a secret may appear.
 
-/// Every encoding of a secret that a log or a database may contain.
+/// Every encoding of a secret that a log or a database could contain.
 pub(super) fn encodings_of(secret: &str) -> Vec<(&'static str, String)> {
     let hexadecimal: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let escaped: String = secret

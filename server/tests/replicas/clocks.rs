@@ -1,4 +1,4 @@
-//! Replicas whose wall clocks differ by an hour or are set back. Leases use a monotonic clock, and last use never goes back.
+//! Replicas whose wall clocks differ by an hour or are set back. Leases use a monotonic clock, and the last use never moves back.
 
 use std::fs;
 
@@ -47,7 +47,7 @@ fn p42_a_clock_set_back_extends_no_lease() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("clock");
     let set = |clock: &str| {
-        // Renaming is atomic: a reader never sees half a file.
+        // Renaming is atomic: a reader never reads a partial file.
         let next = folder.path().join("next");
         fs::write(&next, clock).unwrap();
         fs::rename(&next, &file).unwrap();
@@ -93,7 +93,7 @@ fn p42_with_clocks_an_hour_apart_no_revoked_key_is_accepted_and_readyz_reports_t
     cluster.start_load(Failures::Forbidden);
     assert_whole(&faults::changes(&cluster, &[0, 1, 2]));
     cluster.stop_load();
-    // Used on the replica that is ahead, then on the one that is behind.
+    // The key is used on the replica that is ahead, then on the one that is behind.
     let last_used = || {
         cluster.database.number(&format!(
             "SELECT extract(epoch FROM last_used_at)::bigint FROM api_keys WHERE id = '{}'",
@@ -110,7 +110,7 @@ fn p42_with_clocks_an_hour_apart_no_revoked_key_is_accepted_and_readyz_reports_t
     });
     let ahead = last_used();
     assert_eq!(cluster.replicas[2].verify(&key.secret), Some(200));
-    // A server writes pending uses when it stops.
+    // A server writes pending usage when it stops.
     cluster.replicas[2].server.signal("TERM");
     assert_eq!(cluster.replicas[2].server.wait_for_exit(), Some(0));
     assert_eq!(last_used(), ahead);

@@ -1,4 +1,4 @@
-//! Three replicas on one PostgreSQL database, each behind a proxy that can fail, with a key that changes keys.
+//! Three replicas on one PostgreSQL database, each behind a proxy that can fail, and a key that changes keys.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -18,7 +18,7 @@ use crate::support::{
     wait::wait_until,
 };
 
-/// Between two requests of a connection. It leaves the machine time for three replicas and PostgreSQL.
+/// The pause between two requests of a connection. It leaves processor time for three replicas and PostgreSQL.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Waits until no other test with replicas runs: three servers and PostgreSQL need the machine's cores.
@@ -53,9 +53,9 @@ pub(crate) struct Replica {
 pub(crate) struct Propagation {
     pub(crate) replicas: u64,
     pub(crate) refused_on: u64,
-    /// From the commit to the last confirmation, by the server's clock.
+    /// The time from the commit to the last confirmation, by the server's clock.
     pub(crate) after: Duration,
-    /// From request to response, by the client's clock.
+    /// The time from request to response, by the client's clock.
     pub(crate) took: Duration,
 }
 
@@ -63,7 +63,7 @@ impl Replica {
     /// Starts a replica with further environment variables.
     pub(crate) fn start(database: &PostgresDatabase, environment: &[(&'static str, &str)]) -> Self {
         let proxy = FaultProxy::in_front_of(&database.address());
-        // Without TLS, so that the proxy can read messages.
+        // Without TLS, so that the proxy can parse messages.
         let url = format!("{}?sslmode=disable", database.url_at(&proxy.address()));
         let mut latchkey = Latchkey::new()
             .with("DATABASE_URL", &url)
@@ -78,12 +78,12 @@ impl Replica {
         }
     }
 
-    /// Starts the replica again, at another address.
+    /// Restarts the replica at another address.
     pub(crate) fn restart(&mut self) {
         self.server = Server::start(&self.latchkey, &[]);
     }
 
-    /// Waits until it has a lease and uses its cache.
+    /// Waits until the replica has a lease and uses its cache.
     pub(crate) fn wait_for_lease(&self) {
         wait_until(|| self.metric("latchkey_lease_held") == 1);
     }
@@ -92,19 +92,19 @@ impl Replica {
         self.server.metric(name)
     }
 
-    /// The status of a verification on a new connection; `None` where it fails.
+    /// The status of a verification on a new connection; `None` if the connection fails.
     pub(crate) fn verify(&self, secret: &str) -> Option<u16> {
         Connection::try_open(&self.server.address)?.verify(secret)
     }
 }
 
 impl ReplicaCluster {
-    /// Starts three replicas with further environment variables each; `None` without a PostgreSQL for tests.
+    /// Starts three replicas, each with further environment variables; `None` without a PostgreSQL server for tests.
     pub(crate) fn start(environments: [&[(&'static str, &str)]; 3]) -> Option<Self> {
         PostgresDatabase::create().map(|database| Self::start_on(database, environments))
     }
 
-    /// [`Self::start`] on a database.
+    /// [`Self::start`] on a given database.
     pub(crate) fn start_on(
         database: PostgresDatabase,
         environments: [&[(&'static str, &str)]; 3],
@@ -132,7 +132,7 @@ impl ReplicaCluster {
         }
     }
 
-    /// From now on the load verifies keys on all replicas while they change.
+    /// Starts the load, which verifies keys on all replicas while they change.
     pub(crate) fn start_load(&mut self, failures: Failures) {
         let addresses: Vec<_> = self
             .replicas
@@ -237,7 +237,7 @@ impl ReplicaCluster {
         (response, propagation)
     }
 
-    /// Calls the JSON API of the replica `at` with the key that changes keys; `path` without `/api/v1`. `None` where the connection ends.
+    /// Calls the JSON API of the replica `at` with the key that changes keys; `path` without `/api/v1`. `None` if the connection ends.
     pub(crate) fn api(
         &self,
         at: usize,
@@ -248,7 +248,7 @@ impl ReplicaCluster {
         self.api_with(at, method, path, "", body)
     }
 
-    /// [`Self::api`] with further headers, each with its line end.
+    /// [`Self::api`] with further headers, each with its line break.
     pub(crate) fn api_with(
         &self,
         at: usize,
@@ -261,7 +261,7 @@ impl ReplicaCluster {
         self.send(at, method, &format!("/api/v1{path}"), &headers, body)
     }
 
-    /// Sends a request to the replica `at`; each of `headers` with its line end.
+    /// Sends a request to the replica `at`; each of `headers` ends with a line break.
     pub(crate) fn send(
         &self,
         at: usize,

@@ -32,7 +32,7 @@ fn p49_p63_a_failover_loses_no_confirmed_change_and_revives_no_key() {
     }
 }
 
-/// Returns false where PostgreSQL's programs are missing.
+/// Returns false if PostgreSQL's programs are missing.
 fn fail_over() -> bool {
     let Some(mut postgres) = PostgresCluster::with_standby() else {
         return false;
@@ -56,7 +56,7 @@ fn fail_over() -> bool {
     let revoked = AtomicUsize::new(0);
     cluster.meanwhile(valid, revoked_before, || {
         thread::scope(|scope| {
-            // Until a revocation fails; those before it are confirmed.
+            // Revokes keys until a revocation fails; those before it are confirmed.
             scope.spawn(|| {
                 for key in revoked_later {
                     let path = format!("/api-keys/{}/revoke", key.id);
@@ -100,7 +100,7 @@ fn fail_over() -> bool {
         audit_events, dead_keys,
         "an audit event for each revocation"
     );
-    // One more is revoked by `assert_heals`, and the one in flight may have been committed.
+    // `assert_heals` revokes one more, and the one in flight may have been committed.
     let confirmed = i64::try_from(revoked_before.len() + revoked).unwrap() + 1;
     assert!(
         (confirmed..=confirmed + 1).contains(&audit_events),
@@ -137,7 +137,7 @@ fn p63_a_lost_standby_fails_no_verification_and_leaks_no_connections() {
     for replica in &cluster.replicas {
         assert_eq!(replica.metric("latchkey_lease_held"), 0);
     }
-    // For each replica: one that waits, one that is being ended, one that begins.
+    // Up to three polls per replica: one that waits, one that is ending, one that begins.
     let left = postgres.primary.number(&format!("SELECT count(*) {polls}"));
     assert!(left <= 9, "{left} of {} connections", connected.len());
     postgres.restart_standby();
@@ -146,7 +146,7 @@ fn p63_a_lost_standby_fails_no_verification_and_leaks_no_connections() {
     }
 }
 
-/// Asserts that the cache serves until the lease expires, then 503, and that no revoked key is accepted.
+/// Asserts that the cache serves until the lease expires, that the response is 503 afterwards, and that no revoked key is accepted.
 fn assert_serves_until_the_lease_expires(
     cluster: &ReplicaCluster,
     valid: &[Key],
@@ -183,7 +183,7 @@ fn take_over(cluster: &ReplicaCluster, postgres: &PostgresCluster, valid: &[Key]
     promoted.elapsed()
 }
 
-/// Revokes a key, then redirects the replicas to the former primary, where the key is still valid. No replica uses it.
+/// Revokes a key, then redirects the replicas to the former primary, on which the key is still valid. No replica uses it.
 fn assert_former_primary_is_ignored(
     cluster: &ReplicaCluster,
     postgres: &mut PostgresCluster,
@@ -195,7 +195,7 @@ fn assert_former_primary_is_ignored(
     for replica in &cluster.replicas {
         replica.proxy.move_to(&postgres.primary.address());
     }
-    // Each replica looks for a primary for some seconds before it responds with 503.
+    // Each replica searches for a primary for some seconds before it responds with 503.
     thread::scope(|scope| {
         for replica in &cluster.replicas {
             scope.spawn(move || {

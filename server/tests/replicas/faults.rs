@@ -1,4 +1,4 @@
-//! Faults between replicas and the database, one a test, each with as many changes as without faults.
+//! Faults between replicas and the database, one per test, each with as many changes as without faults.
 
 use std::{
     sync::{
@@ -23,14 +23,14 @@ use crate::support::{
     wait::wait_until,
 };
 
-/// Concurrent changes: a fault may delay each by a second, and more of them overload the machine.
+/// The number of concurrent changes: a fault may delay each by a second, and more of them overload the machine.
 const CONCURRENT: usize = 8;
-/// Concurrent changes while one replica is stopped or killed and takes no load.
+/// The number of concurrent changes while one replica is stopped or killed and receives no load.
 const CONCURRENT_ON_TWO: usize = 20;
-/// Delay of a poll: long enough that the next poll, which reports the change, comes after the bound; too short to count as lost.
+/// The delay of a poll: long enough that the next poll, which reports the change, comes after the bound; too short to count as lost.
 const POLL_DELAY: Duration = Duration::from_millis(700);
 
-/// Makes [`rounds`] changes under load on the replicas `at`, [`CONCURRENT`] at a time, each of another key.
+/// Makes [`rounds`] changes under load on the replicas `at`, [`CONCURRENT`] at a time, each to another key.
 pub(super) fn changes(cluster: &ReplicaCluster, at: &[usize]) -> Vec<Propagation> {
     let mut propagations = Vec::new();
     for _ in 0..rounds().div_ceil(CONCURRENT) {
@@ -40,7 +40,7 @@ pub(super) fn changes(cluster: &ReplicaCluster, at: &[usize]) -> Vec<Propagation
     propagations
 }
 
-/// Makes changes on the first two replicas of keys that the third has cached, each batch during `fault`; the fault is healed in between.
+/// Changes keys that the third replica has cached, on the first two replicas. Each batch runs during `fault`, which is healed in between.
 /// `during` runs after each batch.
 pub(super) fn changes_while(
     cluster: &ReplicaCluster,
@@ -207,7 +207,7 @@ fn p63_a_replica_that_was_stopped_does_not_use_its_old_cache() {
                 connection
             })
             .collect();
-        // The lease has to expire meanwhile, which nothing but time shows from outside.
+        // The lease must expire in the meantime, which cannot be observed from outside.
         thread::park_timeout(Duration::from_secs(5).saturating_sub(stopped_at.elapsed()));
         last.server.signal("CONT");
         for connection in &mut waiting {
@@ -240,7 +240,7 @@ fn p63_a_killed_replica_delays_changes_by_the_bound_and_restarts_with_an_empty_c
         for key in &keys {
             assert_eq!(cluster.replicas[2].verify(&key.secret), Some(401));
         }
-        // The killed replica is removed from the list in the end.
+        // The killed replica is eventually deregistered.
         let key = cluster.new_key(0);
         wait_until(|| cluster.revoke(0, &key).replicas == 3);
     }

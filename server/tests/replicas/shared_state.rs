@@ -1,4 +1,4 @@
-//! State that replicas share by the database: sessions, throttles, idempotency keys and the key limit.
+//! State that replicas share through the database: sessions, throttles, idempotency keys and the key limit.
 
 use std::thread;
 
@@ -188,7 +188,7 @@ fn p35_an_idempotency_key_counts_once_over_all_replicas() {
         .iter()
         .filter(|(status, response)| *status == 201 && response["secret"].is_string());
     assert_eq!(with_secret.count(), 1, "{responses:?}");
-    // The others came while it was in flight, or repeat its response without the secret.
+    // The others arrived while it was in flight, or repeat its response without the secret.
     assert!(
         responses
             .iter()

@@ -17,7 +17,7 @@ const READY_AGAIN: Duration = Duration::from_secs(5);
 /// The lock of migrations (`domain/src/store/migration.rs`).
 const LOCK: &str = "SELECT pg_advisory_lock(x'6c617463686b6579'::bigint)";
 
-/// Reverts the migrations about replicas.
+/// Reverts the migrations that concern replicas.
 const PREVIOUS_SCHEMA: &str = "
     DROP FUNCTION note_key_state_change() CASCADE;
     DROP TABLE key_state_changes, replicas;
@@ -25,7 +25,7 @@ const PREVIOUS_SCHEMA: &str = "
 
 const MIGRATIONS: &str = "SELECT count(*) FROM seaql_migrations";
 
-/// The number of migrations, by a database that one command created.
+/// The number of migrations, read from a database that a command created.
 fn migration_count() -> i64 {
     let database = PostgresDatabase::create().unwrap();
     let latchkey = Latchkey::new().with("DATABASE_URL", &database.url());
@@ -168,7 +168,7 @@ fn a_restarted_replica_removes_the_entry_of_its_crashed_predecessor() {
     assert_eq!(database.number(&others), 1);
     replica.restart();
     wait_until(|| database.number(&format!("{placed} AND {started} > {before}")) == 1);
-    // Removed at once, and not only after its timeout.
+    // Deregistered at once, without waiting for a timeout.
     assert_eq!(database.number(&others), 0);
     replica.wait_for_lease();
 }

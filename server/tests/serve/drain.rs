@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 
 use crate::support::{binary::Latchkey, server::Server, setup::Key};
 
-/// A database with a key, for a server that drains for this many seconds.
+/// A database with a key, for a server that drains for `seconds` seconds.
 fn draining(seconds: &str) -> (Latchkey, Key) {
     let (latchkey, key) = Latchkey::with_key();
     (latchkey.with("LATCHKEY_DRAIN_SECONDS", seconds), key)
@@ -48,7 +48,7 @@ fn p70_a_second_signal_ends_the_drain() {
     server.wait_for_line("draining");
     server.signal("TERM");
     assert_eq!(server.wait_for_exit(), Some(0));
-    // SIGINT, as from a terminal, skips the drain.
+    // SIGINT, as sent by a terminal, skips the drain.
     let mut server = Server::start(&latchkey, &[]);
     server.signal("INT");
     assert_eq!(server.wait_for_exit(), Some(0));

@@ -17,7 +17,7 @@ fn a_head_that_is_too_long_is_refused() {
     let server = Server::start(&latchkey, &[]);
     let response = server.get(
         "/healthz",
-        // More than the buffers of the system: the client is still sending when the response arrives.
+        // More than the buffers of the system hold, so that the client is still sending when the response arrives.
         &format!("x-long: {}\r\n", "a".repeat(8 * 1024 * 1024)),
     );
     assert!(response.starts_with("HTTP/1.1 431"), "{response}");
@@ -37,7 +37,7 @@ fn p22_a_slow_head_is_disconnected() {
         .expect("a time");
     let started = Instant::now();
     let mut byte = [0];
-    // One byte a second, until it is closed.
+    // Sends one byte per second until the connection is closed.
     let closed = loop {
         assert!(started.elapsed() < PATIENCE, "still open");
         match stream.read(&mut byte) {
@@ -109,7 +109,7 @@ fn p22_large_bodies_take_no_memory() {
             left -= size;
         }
         let mut response = Vec::new();
-        // A client that sends everything before it reads gets the response and no reset.
+        // A client that sends everything before it reads receives the response without a reset.
         stream.read_to_end(&mut response).expect("answered");
         let response = String::from_utf8_lossy(&response);
         assert!(
@@ -131,7 +131,7 @@ fn p22_large_bodies_take_no_memory() {
             }
         }
     };
-    // Once before the measurement, for what is allocated at the first use.
+    // One round before the measurement, for memory that is allocated at the first use.
     round();
     let before = memory_of(server.child.id());
     for _ in 0..4 {

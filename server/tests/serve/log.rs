@@ -14,7 +14,7 @@ use crate::support::{
 
 #[test]
 fn p71_an_unread_log_blocks_no_request() {
-    // More lines than the pipe (64 KiB) and the queue of the server (8,192 lines) hold.
+    // More lines than the pipe (64 KiB) and the server's queue (8,192 lines) hold.
     const REFUSALS: u32 = 12_000;
     let latchkey = Latchkey::new()
         .with("LATCHKEY_METRICS_LISTEN", "127.0.0.1:0")

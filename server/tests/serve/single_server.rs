@@ -100,7 +100,7 @@ fn a_socket_that_a_crash_left_behind_is_replaced() {
     latchkey.run_json(&["tenant", "resume", "acme"]);
 }
 
-/// Runs a command on the database by another path to its file.
+/// Runs a command on the database through another path to its file.
 fn run_by_path(latchkey: &Latchkey, file: &std::path::Path, arguments: &[&str]) -> Run {
     let url = format!("sqlite://{}?mode=rwc", file.display());
     let mut command = latchkey.command(arguments);
@@ -132,7 +132,7 @@ fn p68_a_second_server_is_refused_by_every_path_to_the_file() {
             second.stderr
         );
     }
-    // By a hard link a command would write into another write-ahead log than the server.
+    // Through a hard link, a command would use another write-ahead log than the server.
     for arguments in [
         &["tenant", "suspend", "acme"][..],
         &["tenant", "list"],
@@ -157,7 +157,7 @@ fn p68_a_second_server_is_refused_by_every_path_to_the_file() {
 
 #[test]
 fn p68_a_second_server_is_refused_behind_a_mount_and_in_another_mount_namespace() {
-    // Mounts are in a mount namespace of their own, which only root and some users may create.
+    // Mounts are in a separate mount namespace, which only root and some users may create.
     let namespace = Command::new("unshare")
         .args(["--mount", "--map-root-user", "true"])
         .output();
@@ -170,19 +170,19 @@ fn p68_a_second_server_is_refused_behind_a_mount_and_in_another_mount_namespace(
     let _server = Server::start(&latchkey, &[]);
     let binary = env!("CARGO_BIN_EXE_latchkey");
     for (script, url) in [
-        // The same path in another namespace.
+        // The same path in another namespace
         (
             format!("exec {binary} serve"),
             format!("sqlite://{folder}/latchkey.db?mode=rwc"),
         ),
-        // A bind mount of the file.
+        // A bind mount of the file
         (
             format!(
                 "mkdir -p {folder}/m && touch {folder}/m/x.db && mount --bind {folder}/latchkey.db {folder}/m/x.db && exec {binary} serve"
             ),
             format!("sqlite://{folder}/m/x.db?mode=rwc"),
         ),
-        // A bind mount of the folder.
+        // A bind mount of the folder
         (
             format!(
                 "mkdir -p {folder}/n && mount --bind {folder} {folder}/n && exec {binary} serve"

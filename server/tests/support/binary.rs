@@ -19,7 +19,7 @@ pub(crate) struct Latchkey {
 }
 
 impl Latchkey {
-    /// On an empty SQLite file; a server listens on any free port.
+    /// Uses an empty SQLite file; a server listens on any free port.
     pub(crate) fn new() -> Self {
         wait_for_turn();
         let folder = TempDir::new().expect("a temporary folder");
@@ -30,7 +30,7 @@ impl Latchkey {
                 format!("sqlite://{}?mode=rwc", database.display()),
             ),
             ("LATCHKEY_LISTEN", "127.0.0.1:0".to_owned()),
-            // No proxy has to notice that a server stops.
+            // No proxy has to detect that a server stops.
             ("LATCHKEY_DRAIN_SECONDS", "0".to_owned()),
             ("TMPDIR", folder.path().display().to_string()),
         ]);
@@ -83,7 +83,7 @@ impl Latchkey {
         Run::from(child.wait_with_output().expect("it ends"))
     }
 
-    /// Runs a command with `--json`, which has to succeed; returns its output.
+    /// Runs a command with `--json`, which must succeed; returns its output.
     #[track_caller]
     pub(crate) fn run_json(&self, arguments: &[&str]) -> Value {
         let run = self.run(&[arguments, &["--json"]].concat());
@@ -117,7 +117,7 @@ impl Run {
         self
     }
 
-    /// Asserts that the exit code is 1, that there is no output, and that the errors begin with these texts, one each.
+    /// Asserts that the exit code is 1, that there is no output, and that the errors begin with these texts, one per line.
     #[track_caller]
     pub(crate) fn expect_failure(&self, lines: &[&str]) {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! HTTP/1.1 clients that show what is on the wire.
+//! HTTP/1.1 clients that expose the bytes on the connection.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -8,10 +8,10 @@ use std::{
 
 use serde_json::Value;
 
-/// More than a busy machine needs to respond.
+/// The limit on a response, also on a busy machine.
 const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Connects to a server, which has to accept.
+/// Connects to a server, which must accept.
 pub(crate) fn connect(address: &str) -> TcpStream {
     try_connect(address).expect("the server accepts connections")
 }
@@ -22,7 +22,7 @@ fn try_connect(address: &str) -> Option<TcpStream> {
     Some(stream)
 }
 
-/// The whole response to a GET as text; each of `headers` with its line end.
+/// The whole response to a GET as text; each of `headers` ends with a line break.
 pub(crate) fn get(address: &str, path: &str, headers: &str) -> String {
     let mut stream = connect(address);
     write!(
@@ -45,7 +45,7 @@ pub(crate) fn metric(metrics_address: &str, name: &str) -> u64 {
     value.trim().parse().expect("a number")
 }
 
-/// The text of a request on a connection that stays open; each of `headers` with its line end. A body is JSON.
+/// The text of a request on a connection that stays open; each of `headers` ends with a line break. A body is JSON.
 pub(crate) fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
     let framing = match (method, body.len()) {
         ("GET" | "HEAD", 0) => String::new(),
@@ -63,7 +63,7 @@ pub(crate) fn api_request(secret: &str, method: &str, path: &str, body: &str) ->
     request(method, &format!("/api/v1{path}"), &headers, body)
 }
 
-/// Sends a request on a connection of its own.
+/// Sends a request on a separate connection.
 pub(crate) fn send(
     address: &str,
     method: &str,
@@ -90,7 +90,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// Sends the request and reads until the connection is closed; `None` where that is no whole response.
+    /// Sends the request and reads until the connection is closed; `None` if the response is incomplete.
     pub(crate) fn of(mut stream: TcpStream, request: &[u8]) -> Option<Self> {
         stream.write_all(request).ok()?;
         let mut bytes = Vec::new();
@@ -98,7 +98,7 @@ impl Response {
         Self::parse(&bytes)
     }
 
-    /// `None` for anything but a head, an empty line and a body.
+    /// `None` for anything except a head, an empty line and a body.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text.split_once("\r\n\r\n")?;
@@ -129,7 +129,7 @@ impl Response {
         cookie.split(';').next().map(str::to_owned)
     }
 
-    /// The body as JSON; null where it is none.
+    /// The body as JSON; null if it is not JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
@@ -143,12 +143,12 @@ impl Connection {
         Self(BufReader::new(connect(address)))
     }
 
-    /// `None` where the connection is refused.
+    /// `None` if the connection is refused.
     pub(crate) fn try_open(address: &str) -> Option<Self> {
         Some(Self(BufReader::new(try_connect(address)?)))
     }
 
-    /// The status of a verification with that key, by a route that requires `orders:read`.
+    /// The status of a verification with this key on a route that requires `orders:read`.
     pub(crate) fn verify(&mut self, secret: &str) -> Option<u16> {
         let request = request(
             "GET",
@@ -159,13 +159,13 @@ impl Connection {
         self.send(&request).map(|(status, _)| status)
     }
 
-    /// The status of `GET /api/v1/whoami` with that key.
+    /// The status of `GET /api/v1/whoami` with this key.
     pub(crate) fn whoami(&mut self, secret: &str) -> Option<u16> {
         self.send(&api_request(secret, "GET", "/whoami", ""))
             .map(|(status, _)| status)
     }
 
-    /// Sends a request; returns the status and the body. `None` where the connection ends.
+    /// Sends a request; returns the status and the body. `None` if the connection ends.
     pub(crate) fn send(&mut self, request: &str) -> Option<(u16, String)> {
         self.write(request)?;
         self.read()
@@ -176,7 +176,7 @@ impl Connection {
         self.0.get_mut().write_all(request.as_bytes()).ok()
     }
 
-    /// Reads one response, whose length is in its head.
+    /// Reads one response, whose head contains its length.
     pub(crate) fn read(&mut self) -> Option<(u16, String)> {
         let mut line = String::new();
         self.0.read_line(&mut line).ok()?;
@@ -198,7 +198,7 @@ impl Connection {
         Some((status, String::from_utf8(body).ok()?))
     }
 
-    /// The status of a request with `connection: close`, once the whole response has arrived in whatever transfer encoding.
+    /// The status of a request with `connection: close`, after the whole response has arrived in any transfer encoding.
     pub(crate) fn send_last(&mut self, request: &str) -> Option<u16> {
         self.write(request)?;
         let mut response = Vec::new();

@@ -1,7 +1,7 @@
 //! A PostgreSQL primary, with or without a synchronous standby, that a test kills and promotes.
 //!
-//! `TEST_POSTGRES_BINARIES` names the folder of `initdb` and the other programs. PostgreSQL refuses to run as root; for root, they run
-//! as the user `postgres` of Debian's package.
+//! `TEST_POSTGRES_BINARIES` is the folder of `initdb` and the other programs. PostgreSQL refuses to run as root; for root, they run as the
+//! user `postgres` of Debian's package.
 
 use std::{
     fs::{self, Permissions},
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::{environment::setting, skip::skip, sql, turns::wait_for_turn, wait::wait_until};
 
-/// The servers. They are killed and their files removed when this is dropped.
+/// The servers. Dropping this kills them and removes their files.
 pub(crate) struct PostgresCluster {
     pub(crate) primary: PostgresServer,
     pub(crate) standby: Option<PostgresServer>,
@@ -31,7 +31,7 @@ pub(crate) struct PostgresServer {
 }
 
 impl PostgresCluster {
-    /// A primary and its standby; `None` where `TEST_POSTGRES_BINARIES` is not set.
+    /// A primary and its standby; `None` if `TEST_POSTGRES_BINARIES` is not set.
     pub(crate) fn with_standby() -> Option<Self> {
         let mut cluster = Self::primary_only()?;
         let copy = cluster.folder.path().join("standby");
@@ -48,7 +48,7 @@ impl PostgresCluster {
         run(basebackup.arg(&copy));
         let primary = &cluster.primary;
         let standby = PostgresServer::start(&cluster.binaries, &copy);
-        // Set after the copy, so that the promoted standby does not wait for a standby of its own.
+        // Set after the copy, so that the promoted standby does not wait for a standby itself.
         primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'");
         primary.execute("SELECT pg_reload_conf()");
         let synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
@@ -57,7 +57,7 @@ impl PostgresCluster {
         Some(cluster)
     }
 
-    /// A primary without a standby; `None` where `TEST_POSTGRES_BINARIES` is not set.
+    /// A primary without a standby; `None` if `TEST_POSTGRES_BINARIES` is not set.
     pub(crate) fn primary_only() -> Option<Self> {
         wait_for_turn();
         let binaries = postgres_binaries()?;
@@ -82,19 +82,19 @@ impl PostgresCluster {
         })
     }
 
-    /// Starts the primary again at the same address.
+    /// Restarts the primary at the same address.
     pub(crate) fn restart_primary(&mut self) {
         let PostgresServer { data, port, .. } = &self.primary;
         self.primary = PostgresServer::start_at(&self.binaries, &data.clone(), *port);
     }
 
-    /// Starts the standby again at the same address.
+    /// Restarts the standby at the same address.
     pub(crate) fn restart_standby(&mut self) {
         let PostgresServer { data, port, .. } = self.standby.as_ref().unwrap();
         self.standby = Some(PostgresServer::start_at(&self.binaries, data, *port));
     }
 
-    /// Promotes the standby; returns when it is the primary.
+    /// Promotes the standby and waits until it is the primary.
     pub(crate) fn promote_standby(&self) -> &PostgresServer {
         let standby = self.standby.as_ref().unwrap();
         let mut promote = as_postgres(&self.binaries.join("pg_ctl"));
@@ -106,7 +106,7 @@ impl PostgresCluster {
 
 impl PostgresServer {
     fn start(binaries: &Path, data: &Path) -> Self {
-        // The port is free again for the server. If another process takes it in between, the server does not start and the test fails.
+        // The port is free for the server now. If another process takes it in between, the server does not start and the test fails.
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
         Self::start_at(binaries, data, free.unwrap().port())
     }
@@ -119,7 +119,7 @@ impl PostgresServer {
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
             format!("unix_socket_directories={}", data.display()),
-            // Tests kill the process and not the machine.
+            // Tests kill the process, not the machine.
             "fsync=off".to_owned(),
             "max_connections=100".to_owned(),
         ] {
@@ -131,7 +131,7 @@ impl PostgresServer {
             port,
         };
         wait_until(|| {
-            // The child processes of a killed server hold its shared memory for a moment, and it does not start meanwhile.
+            // The child processes of a killed server hold its shared memory for a moment; until then it does not start.
             if server.process.try_wait().unwrap().is_some() {
                 server.process = command.spawn().unwrap();
             }
@@ -179,7 +179,7 @@ impl Drop for PostgresServer {
     }
 }
 
-/// The folder of PostgreSQL's programs; `None` where `TEST_POSTGRES_BINARIES` is not set, which is reported.
+/// The folder of PostgreSQL's programs; `None` if `TEST_POSTGRES_BINARIES` is not set, which is reported.
 pub(crate) fn postgres_binaries() -> Option<PathBuf> {
     let binaries = setting("TEST_POSTGRES_BINARIES").map(PathBuf::from);
     if binaries.is_none() {
@@ -209,7 +209,7 @@ fn hand_over(path: &Path) {
     }
 }
 
-/// The user and group `postgres`, where the tests run as root.
+/// The user and group `postgres`, if the tests run as root.
 fn postgres_user() -> Option<(u32, u32)> {
     let number = |arguments: &[&str]| -> Option<u32> {
         let output = Command::new("id").args(arguments).output().ok()?;

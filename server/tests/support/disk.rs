@@ -7,11 +7,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// A file system of a few MiB in memory. It is unmounted when this is dropped.
+/// A file system of a few MiB in memory. Dropping it unmounts it.
 pub(crate) struct SmallDisk(pub(crate) PathBuf);
 
 impl SmallDisk {
-    /// `None` where the user may not mount file systems.
+    /// `None` if the user may not mount file systems.
     pub(crate) fn at(path: &Path, mebibytes: u32) -> Option<Self> {
         fs::create_dir(path).unwrap();
         let mounted = Command::new("mount")
@@ -33,7 +33,7 @@ impl SmallDisk {
         }
     }
 
-    /// Frees the space that [`Self::fill`] took.
+    /// Frees the space that [`Self::fill`] used.
     pub(crate) fn make_room(&self) {
         fs::remove_file(self.filler()).unwrap();
     }

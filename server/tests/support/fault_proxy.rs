@@ -1,4 +1,4 @@
-//! A TCP proxy between a replica and PostgreSQL that fails as networks do.
+//! A TCP proxy between a replica and PostgreSQL that simulates network faults.
 
 use std::{
     io::{self, Read, Write},
@@ -11,26 +11,26 @@ use std::{
     time::Duration,
 };
 
-/// How often a stalled connection checks whether it is still stalled.
+/// The interval at which a stalled connection checks whether it is still stalled.
 const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connections of a replica, by their purpose.
+/// The connections of a replica, by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionKind {
     All,
-    /// The one that polls for changes.
+    /// The connection that polls for changes.
     Poll,
-    /// The one that receives notifications.
+    /// The connection that receives notifications.
     Notifications,
 }
 
-/// What happens to a COMMIT.
+/// The fault of a COMMIT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommitFault {
-    /// The connection is closed before the server receives it.
+    /// The connection is closed before the server receives the COMMIT.
     RequestLost,
-    /// The connection is closed as soon as it is sent.
+    /// The connection is closed as soon as the COMMIT is sent.
     ConnectionCut,
     /// The server responds, and the connection is closed before the response arrives.
     ResponseLost,
@@ -40,17 +40,17 @@ pub(crate) enum CommitFault {
 
 #[derive(Debug, Default)]
 struct Faults {
-    /// For each COMMIT.
+    /// The fault of each COMMIT.
     commits: Option<CommitFault>,
-    /// These connections transfer nothing and stay open.
+    /// Connections of this kind transfer nothing and stay open.
     stalled: Option<ConnectionKind>,
-    /// PostgreSQL's notifications are dropped.
+    /// Whether PostgreSQL's notifications are dropped.
     drops_notifications: bool,
-    /// Delay of each response to a poll.
+    /// The delay of each response to a poll.
     poll_delay: Duration,
 }
 
-/// The proxy. When it is dropped, it accepts no more connections and closes those that are open.
+/// The proxy. Once it is dropped, it accepts no more connections and closes the open ones.
 pub(crate) struct FaultProxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -64,7 +64,7 @@ struct Shared {
 }
 
 impl FaultProxy {
-    /// In front of `target`, a host and a port.
+    /// A proxy in front of `target`, a host and a port.
     pub(crate) fn in_front_of(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -82,7 +82,7 @@ impl FaultProxy {
                 }
                 let shared = Arc::clone(&accepting);
                 thread::spawn(move || {
-                    // A connection that ends is what the tests are about.
+                    // The error is ignored: the tests end connections on purpose.
                     let _ = shared.serve(client);
                 });
             }
@@ -94,22 +94,22 @@ impl FaultProxy {
         self.address.to_string()
     }
 
-    /// Stalls connections, until [`Self::heal`].
+    /// Stalls connections until [`Self::heal`].
     pub(crate) fn stall(&self, kind: ConnectionKind) {
         self.shared.faults.lock().unwrap().stalled = Some(kind);
     }
 
-    /// Drops notifications, until [`Self::heal`].
+    /// Drops notifications until [`Self::heal`].
     pub(crate) fn drop_notifications(&self) {
         self.shared.faults.lock().unwrap().drops_notifications = true;
     }
 
-    /// Delays responses to polls, until [`Self::heal`].
+    /// Delays responses to polls until [`Self::heal`].
     pub(crate) fn delay_polls(&self, by: Duration) {
         self.shared.faults.lock().unwrap().poll_delay = by;
     }
 
-    /// Applies a fault to each COMMIT, until [`Self::heal`].
+    /// Applies a fault to each COMMIT until [`Self::heal`].
     pub(crate) fn on_commit(&self, commit: CommitFault) {
         self.shared.faults.lock().unwrap().commits = Some(commit);
     }
@@ -119,7 +119,7 @@ impl FaultProxy {
         *self.shared.faults.lock().unwrap() = Faults::default();
     }
 
-    /// Closes every connection; new ones go to `target`.
+    /// Closes every connection; new ones are forwarded to `target`.
     pub(crate) fn move_to(&self, target: &str) {
         *self.shared.target.lock().unwrap() = target.to_owned();
         self.shared.close();
@@ -130,7 +130,7 @@ impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
         self.shared.close();
-        // Wakes the thread that accepts, which then ends.
+        // Wakes the accepting thread, which then ends.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -168,7 +168,7 @@ impl Shared {
         forwarded
     }
 
-    /// Forwards message by message.
+    /// Forwards the client's messages one by one.
     fn forward_requests(
         &self,
         kind: ConnectionKind,
@@ -261,7 +261,7 @@ fn read_startup(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// The kind of a connection, by its application name.
+/// The kind of a connection, determined by its application name.
 fn kind_of(startup: &[u8]) -> ConnectionKind {
     let contains = |name: &[u8]| startup.windows(name.len()).any(|part| part == name);
     if contains(b"latchkey notify\0") {

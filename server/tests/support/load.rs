@@ -1,5 +1,5 @@
-//! Verifies keys on 32 connections while they are changed: a request that is sent after the response to a change must be judged by the
-//! new state.
+//! Verifies keys on 32 connections while they are changed: the verdict on a request that is sent after the response to a change must use
+//! the new state.
 
 use std::{
     sync::{
@@ -13,9 +13,9 @@ use std::{
 use super::{client::Connection, wait::PATIENCE};
 
 const CONNECTIONS: usize = 32;
-/// Responses that are required for each state of a key: where there is one key, and for each of several.
+/// The number of responses required for each state of a key: if there is one key, and for each of several.
 const REQUESTS: [u64; 2] = [4 * CONNECTIONS as u64, 2 * CONNECTIONS as u64];
-/// Whether a request may fail: with 503, or by a connection that ends.
+/// Whether a request may fail, either with 503 or because its connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failures {
     Forbidden,
@@ -27,11 +27,11 @@ pub(crate) struct Target {
     secret: String,
     before: u16,
     after: u16,
-    /// Whether a later change may bring the old state back.
+    /// Whether a later change may restore the old state.
     comes_back: bool,
-    /// The change was responded to: every request from now on is judged by the new state.
+    /// Whether the change was responded to. The verdict on every later request must use the new state.
     answered: AtomicBool,
-    /// Requests sent before that, and afterwards.
+    /// The number of requests sent before that, and afterwards.
     sent: [AtomicU64; 2],
 }
 
@@ -48,12 +48,12 @@ impl Target {
         }
     }
 
-    /// From now on no request may be judged by the old state.
+    /// Records the response to the change: from now on no verdict may use the old state.
     fn mark_answered(&self) {
         self.answered.store(true, Ordering::SeqCst);
     }
 
-    /// Allows that a later change brings the old state back.
+    /// Allows that a later change restores the old state.
     pub(crate) fn reversible(mut self) -> Self {
         self.comes_back = true;
         self
@@ -76,7 +76,7 @@ struct Shared {
 }
 
 impl Load {
-    /// Spreads the connections over the servers at these addresses. Each connection pauses between two requests, which leaves the machine
+    /// Distributes the connections over the servers at these addresses. Each connection pauses between two requests, which leaves processor
     /// time for the changes.
     pub(crate) fn start(addresses: &[&str], failures: Failures, pause: Duration) -> Self {
         let shared = Arc::new(Shared {
@@ -99,7 +99,7 @@ impl Load {
         Self { shared, threads }
     }
 
-    /// Verifies `target` until there are enough responses with the old status, makes the change, and goes on until there are enough with
+    /// Verifies `target` until there are enough responses with the old status, makes the change, and continues until there are enough with
     /// the new one.
     pub(crate) fn during(&self, target: Target, change: impl FnOnce()) {
         self.meanwhile(vec![target], |targets| {
@@ -108,7 +108,7 @@ impl Load {
         });
     }
 
-    /// [`Self::during`] for several targets, all changed concurrently.
+    /// [`Self::during`] for several targets, which are changed concurrently.
     pub(crate) fn during_all(&self, targets: Vec<Target>, change: impl Fn(usize) + Sync) {
         self.meanwhile(targets, |targets| {
             thread::scope(|scope| {
@@ -123,8 +123,8 @@ impl Load {
         });
     }
 
-    /// Verifies the targets until there are enough responses, runs `event`, and goes on until there are enough again: with the new status
-    /// for targets that `event` marked as changed, with the old one for the others.
+    /// Verifies the targets until there are enough responses, runs `event`, and continues until there are enough again: with the new status
+    /// for targets that `event` marked as changed, with the old status for the others.
     pub(crate) fn meanwhile<T>(
         &self,
         targets: Vec<Target>,
@@ -143,7 +143,7 @@ impl Load {
         self.shared.requests.load(Ordering::Relaxed)
     }
 
-    /// Waits until there are enough responses for each target. For unchanged targets they count from now on once the event is over.
+    /// Waits until there are enough responses for each target. Those of unchanged targets are counted from now on if the event is over.
     fn wait_for_answers(&self, targets: &[Arc<Target>], is_over: bool) {
         let enough = REQUESTS[usize::from(targets.len() > 1)];
         let until = Instant::now() + PATIENCE;
@@ -211,7 +211,7 @@ impl Shared {
                 let is_current = Arc::ptr_eq(&self.targets.lock().unwrap(), &targets);
                 let is_late = answered && status == Some(target.before) && !target.comes_back;
                 if !is_current && !is_late {
-                    // The next changes have begun, perhaps of the same keys.
+                    // The next changes have begun, possibly of the same keys.
                     if status.is_none() {
                         connection = None;
                     }

@@ -8,16 +8,16 @@ use super::{
     sql::{execute, number},
 };
 
-/// A new database. It is dropped with this, also after a failure.
+/// A new database. Dropping this drops it, also after a failure.
 pub(crate) struct PostgresDatabase {
-    /// `postgres://…` of the server, up to the name of a database.
+    /// The server's `postgres://…` URL up to the database name.
     server: String,
     name: String,
     is_on_temporary_server: bool,
 }
 
 impl PostgresDatabase {
-    /// On the server of `TEST_DATABASE_URL`; `None` where that is not set, which is reported.
+    /// Creates a database on the server of `TEST_DATABASE_URL`; `None` if that is not set, which is reported.
     pub(crate) fn create() -> Option<Self> {
         let Some(url) = setting("TEST_DATABASE_URL") else {
             skip("a PostgreSQL server (TEST_DATABASE_URL)");
@@ -26,12 +26,12 @@ impl PostgresDatabase {
         Some(Self::create_on(&url))
     }
 
-    /// On the server of that URL.
+    /// Creates a database on the server with this URL.
     pub(crate) fn create_on(url: &str) -> Self {
         Self::create_with(url, "")
     }
 
-    /// On the server of that URL, with options of `CREATE DATABASE`.
+    /// Creates a database on the server with this URL, with options of `CREATE DATABASE`.
     pub(crate) fn create_with(url: &str, options: &str) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -45,19 +45,19 @@ impl PostgresDatabase {
         database
     }
 
-    /// On a server that ends with the test, so that the database is not dropped.
+    /// Creates a database on a server that ends with the test, so the database is not dropped.
     pub(crate) fn create_on_temporary_server(url: &str) -> Self {
         let mut database = Self::create_on(url);
         database.is_on_temporary_server = true;
         database
     }
 
-    /// Its URL.
+    /// The URL of the database.
     pub(crate) fn url(&self) -> String {
         format!("{}/{}", self.server, self.name)
     }
 
-    /// Its URL by another address of the server, such as that of a proxy.
+    /// The URL of the database at another address of the server, such as that of a proxy.
     pub(crate) fn url_at(&self, address: &str) -> String {
         let (user, _) = self.server.rsplit_once('@').expect("a user in the URL");
         format!("{user}@{address}/{}", self.name)

@@ -15,16 +15,16 @@ use super::{
     wait::PATIENCE,
 };
 
-/// A running server. It is killed when this is dropped.
+/// A running server. Dropping this kills it.
 pub(crate) struct Server {
     pub(crate) child: Child,
     /// Host and port.
     pub(crate) address: String,
-    /// Host and port of the metrics, where they are switched on.
+    /// Host and port of the metrics, if they are enabled.
     pub(crate) metrics: Option<String>,
-    /// Lines of the log that are not in `written` yet.
+    /// Lines of the log that are not yet in `written`.
     log: Mutex<mpsc::Receiver<Vec<u8>>>,
-    /// The log as far as it was read.
+    /// The part of the log that was read.
     written: Vec<u8>,
 }
 
@@ -108,13 +108,13 @@ impl Server {
             .args(["-c", &format!("kill -{name} {}", self.child.id())])
             .status();
         assert!(sent.is_ok_and(|status| status.success()));
-        // The kernel stops one thread after the other; on a busy machine some run on for a while.
+        // The kernel stops one thread after the other; on a busy machine some threads continue for a moment.
         while name == "STOP" && !self.is_stopped() {
             thread::park_timeout(Duration::from_millis(1));
         }
     }
 
-    /// Whether each of its threads is stopped, by `/proc` (proc(5)).
+    /// Whether each of its threads is stopped, according to `/proc` (proc(5)).
     fn is_stopped(&self) -> bool {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
         tasks.flatten().all(|task| {
@@ -142,7 +142,7 @@ impl Server {
         self.child.wait().expect("the process ended").code()
     }
 
-    /// Stops the server as an operator does. It has to end with 0. Returns everything that it wrote.
+    /// Stops the server as an operator does. The exit code must be 0. Returns all of its output.
     pub(crate) fn stop(mut self) -> Vec<u8> {
         self.signal("TERM");
         assert_eq!(self.wait_for_exit(), Some(0));

@@ -20,7 +20,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// From the JSON of a key that was created or rotated.
+    /// Parses the JSON of a key that was created or rotated.
     pub(crate) fn from_json(key: &Value) -> Self {
         Self {
             id: text(key, "id"),
@@ -29,7 +29,7 @@ impl Key {
     }
 }
 
-/// A member of a JSON object that is a string.
+/// A string member of a JSON object.
 pub(crate) fn text(object: &Value, member: &str) -> String {
     let value = object[member].as_str();
     value
@@ -88,7 +88,7 @@ impl Latchkey {
         text(&self.run_json(&arguments), "id")
     }
 
-    /// Creates a key of a group, which is given by name or identifier.
+    /// Creates a key of a group, which is given by name or id.
     pub(crate) fn create_key(&self, tenant: &str, group: &str, name: &str) -> Key {
         Key::from_json(&self.create_key_with(tenant, group, name, &[]))
     }
@@ -107,7 +107,7 @@ impl Latchkey {
         self.run_json(&[&arguments, more].concat())
     }
 
-    /// Creates an administrator of the tenant, with [`PASSWORD`].
+    /// Creates an administrator of the tenant with [`PASSWORD`].
     pub(crate) fn create_administrator(&self, tenant: &str, email: &str) {
         self.create_administrator_with(tenant, email, PASSWORD);
     }
@@ -121,7 +121,7 @@ impl Latchkey {
     }
 }
 
-/// Signs in by the form. Returns the status, and the `name=value` of the session's cookie where there is one.
+/// Signs in with the form. Returns the status, and the `name=value` of the session cookie if there is one.
 pub(crate) fn sign_in(address: &str, email: &str, password: &str) -> (u16, Option<String>) {
     let response = post_sign_in(address, email, password);
     let session = response.cookie("latchkey_session");

@@ -1,4 +1,4 @@
-//! Tests that need a program or server which the machine may lack.
+//! Skips tests that need a program or server that is missing on the machine.
 
 use std::{
     io::{self, Write as _},
@@ -7,16 +7,16 @@ use std::{
 
 use super::environment::setting;
 
-/// Reports that the current test is skipped because `what` is missing. The report goes to standard error past the test runner, which
-/// hides the output of tests that pass.
+/// Reports that the current test is skipped because `what` is missing. The report is written directly to standard error, because the test
+/// runner hides the output of tests that pass.
 ///
 /// # Panics
-/// Where `TEST_PROGRAMS` is set, as in the whole suite.
+/// If `TEST_PROGRAMS` is set, as in the whole suite.
 pub(crate) fn skip(what: &str) {
     assert!(setting("TEST_PROGRAMS").is_none(), "{what} is missing");
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    // A closed standard error is no reason to fail.
+    // A closed standard error must not fail the test.
     let _ = writeln!(io::stderr(), "SKIPPED {test}: {what} is missing");
 }
 

@@ -1,10 +1,10 @@
-//! Queries of a database past Latchkey, on SQLite and PostgreSQL.
+//! Queries of a database without Latchkey, on SQLite and PostgreSQL.
 
 use std::future::Future;
 
 use sea_orm::{ConnectionTrait as _, Database, DbErr, Statement};
 
-/// Runs statements without values in the database of that URL.
+/// Runs statements without values in the database with this URL.
 pub(crate) fn execute(url: &str, sql: &str) -> Result<(), DbErr> {
     in_a_runtime(|| async {
         let connection = Database::connect(url).await?;
@@ -25,7 +25,7 @@ pub(crate) fn number(url: &str, sql: &str) -> Result<i64, DbErr> {
     })
 }
 
-/// Runs the work on a thread with a runtime of its own, because the test may run inside another runtime.
+/// Runs the work on a separate thread with its own runtime, because the test may run inside another runtime.
 fn in_a_runtime<T: Send, Work: Future<Output = T>>(work: impl FnOnce() -> Work + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {

@@ -1,4 +1,4 @@
-//! Keeps the modules of the test binary apart: tests of one module run in parallel, tests of another wait until those have ended.
+//! Separates the modules of the test binary: tests of one module run in parallel, tests of another wait until those have ended.
 //!
 //! Tests of `replicas`, `crash` and others start several processes and need the machine's cores. The test runner starts tests in the
 //! order of their names, so that a module's tests follow each other and at most one change of modules waits at a time.
@@ -14,11 +14,11 @@ thread_local! {
     static TURN: OnceCell<Option<Turn>> = const { OnceCell::new() };
 }
 
-/// The module whose tests run, and the number of those tests.
+/// The module whose tests are running, and the number of those tests.
 static RUNNING: Mutex<(String, usize)> = Mutex::new((String::new(), 0));
 static ENDED: Condvar = Condvar::new();
 
-/// The right of a test to run.
+/// The permission of a test to run.
 struct Turn;
 
 /// Waits until no test of another module runs. Every fixture that starts an application calls this; only the first call of a test waits.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// More than a busy machine needs for anything a test waits for.
+/// The limit on every condition that a test waits for, also on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits until the condition is true; returns how long that took.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use httparse::{EMPTY_HEADER, Response, Status};
 
-/// Longer than any response takes.
+/// The read timeout; longer than any response takes.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Connection {
@@ -57,7 +57,7 @@ impl Connection {
     }
 }
 
-/// Sends one request, which must ask for `connection: close`, and returns the status and the whole response.
+/// Sends one request, which must contain `connection: close`, and returns the status and the whole response.
 pub(crate) fn exchange(address: SocketAddr, request: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(READ_TIMEOUT))?;
@@ -68,7 +68,7 @@ pub(crate) fn exchange(address: SocketAddr, request: &str) -> Result<(u16, Strin
     Ok((status.context("the response is not HTTP")?, response))
 }
 
-/// Status, bytes of the head and bytes of the body; `None` while the head is incomplete.
+/// The status, the bytes of the head and the bytes of the body; `None` while the head is incomplete.
 fn read_head(response: &[u8]) -> Result<Option<(u16, usize, usize)>> {
     let mut headers = [EMPTY_HEADER; 32];
     let mut parsed = Response::new(&mut headers);

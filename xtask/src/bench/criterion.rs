@@ -13,7 +13,7 @@ use crate::profile::Profile;
 use crate::progress;
 use crate::workspace::Workspace;
 
-/// Runs all of them and returns the medians.
+/// Runs all benchmarks and returns the medians.
 pub(crate) fn run(workspace: &Workspace, effort: &Effort) -> Result<Vec<Figure>> {
     let home = workspace.target.join("criterion");
     // Results of an earlier run would count as results of this one.
@@ -21,7 +21,7 @@ pub(crate) fn run(workspace: &Workspace, effort: &Effort) -> Result<Vec<Figure>>
         fs::remove_dir_all(&home).with_context(|| format!("cannot remove {}", home.display()))?;
     }
     let mut bench = command::cargo(&workspace.root);
-    // `--bench`: the harness of the library's tests does not take criterion's options.
+    // `--bench`, because the harness of the library's tests does not accept criterion's options.
     bench
         .args([
             "bench",
@@ -50,7 +50,7 @@ pub(crate) fn run(workspace: &Workspace, effort: &Effort) -> Result<Vec<Figure>>
     Ok(figures)
 }
 
-/// Criterion writes a folder `new` for each benchmark, with its name and its results.
+/// Collects the results. Criterion writes a folder `new` for each benchmark, with its name and its results.
 fn collect(folder: &Path, figures: &mut Vec<Figure>) -> Result<()> {
     for entry in
         fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?

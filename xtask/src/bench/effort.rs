@@ -1,4 +1,4 @@
-//! How much is measured.
+//! The extent of the measurements.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use crate::profile::Profile;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Effort {
-    /// The debug build is for trying the command itself: its figures are not kept.
+    /// The build profile. The debug build is for trying the command; its figures are not kept.
     pub(crate) profile: Profile,
     pub(crate) tenants: u32,
     pub(crate) keys_each: u32,
-    /// Requests with keys that do not exist, which must not make memory grow.
+    /// The number of requests with unknown keys, which must not make memory grow.
     pub(crate) unknown: usize,
     pub(crate) rounds: u32,
-    /// How long each load lasts in each round.
+    /// The duration of each load in each round.
     pub(crate) time: Duration,
-    /// How often Lighthouse audits each page.
+    /// The number of Lighthouse audits of each page.
     pub(crate) audits: u32,
 }
 
 impl Effort {
-    /// Takes two minutes, most of them for the compiler.
+    /// An effort of two minutes, most of it compile time.
     pub(crate) const QUICK: Self = Self {
         profile: Profile::Debug,
         tenants: 10,

@@ -45,7 +45,7 @@ impl Figure {
         }
     }
 
-    /// Whether the figure is within its limit. A value that is not a number is within none.
+    /// Whether the figure is within its limit. NaN is within no limit.
     pub(crate) fn is_within(&self) -> bool {
         match self.limit {
             Some(Limit::AtLeast(least)) => self.value >= least,
@@ -90,7 +90,7 @@ impl Figure {
     }
 }
 
-/// The middle one; of an even number the mean of the two in the middle.
+/// The median; the mean of the two middle values if their number is even.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_unstable_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! A flood of sign-ins beside checks of keys: hashing a password is slow on purpose, and anybody can ask for it.
+//! A flood of sign-ins during key checks: hashing a password is slow on purpose, and any client can cause it.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,25 +11,25 @@ use super::load::{in_parallel, percentile};
 use super::server::{GUARDED, Installation, Server};
 use crate::progress;
 
-/// Sign-ins at the same time.
+/// The number of concurrent sign-ins.
 const SIGN_INS: usize = 200;
-/// Requests with a key, for each second.
+/// Requests with a key, per second.
 const STEADY: u32 = 500;
-/// How long the steady load lasts, alone and beside the flood.
+/// The duration of the steady load, both without and beside the flood.
 const TIME: Duration = Duration::from_secs(6);
-/// Connections that share the steady load: so many responses may be late before a request waits for another one.
+/// The number of connections that share the steady load, and thus of responses that may be late before a request waits for another.
 const CONNECTIONS: u32 = 16;
-/// Memory of one password hash, in MiB.
+/// The memory of one password hash, in MiB.
 const HASH_MEMORY: f64 = 19.0;
 
-/// Measures on a server of its own, where every sign-in has another client address.
+/// Measures on a separate server, where every sign-in has another client address.
 pub(crate) fn measure(installation: &Installation) -> Result<Vec<Figure>> {
     let proxy = [("LATCHKEY_TRUSTED_PROXIES", "127.0.0.1")];
     let (server, _) = installation.start("serve", &proxy)?;
     let key = installation.key_without_allowlist();
     progress::announce("Sign-ins by hundreds, beside requests with a key", "20 s");
     let (fresh, _) = server.memory()?;
-    // Loads code and tables that the first sign-ins need once.
+    // Loads code and tables that the first sign-ins need.
     wave(&server, 0)?;
     let calm = 1e3 * steady(&server, key, || Ok(()))?;
     let (before, _) = server.memory()?;
@@ -46,7 +46,7 @@ pub(crate) fn measure(installation: &Installation) -> Result<Vec<Figure>> {
     })?;
     let (flooded, slowest) = (1e3 * flooded, slowest.as_secs_f64());
     let (_, most) = server.memory()?;
-    // As many hashes at once as the server allows (`domain/src/store/password/slots.rs`).
+    // The number of concurrent hashes that the server allows (`domain/src/store/password/slots.rs`).
     let slots = (thread::available_parallelism()?.get() / 2).clamp(1, 4) as f64;
     let memory = |name, bytes| Figure::new(name, bytes / MIB, "MiB");
     let p99 = |name, time| Figure::new(format!("p99 of checks, {name}"), time, "ms");
@@ -62,7 +62,7 @@ pub(crate) fn measure(installation: &Installation) -> Result<Vec<Figure>> {
     ])
 }
 
-/// The 99th percentile, in seconds, of a load with fixed send times, counted from when each request was due; `beside` runs meanwhile.
+/// The 99th percentile, in seconds, of a load with fixed send times, counted from the due time of each request; `beside` runs meanwhile.
 fn steady(server: &Server, key: &str, beside: impl FnOnce() -> Result<()>) -> Result<f64> {
     let interval = Duration::from_secs(1) / STEADY;
     let started = Instant::now();
@@ -89,7 +89,7 @@ fn steady(server: &Server, key: &str, beside: impl FnOnce() -> Result<()>) -> Re
     })
 }
 
-/// Signs in so many times at once, with email addresses of no user. Returns the slowest time.
+/// Signs in concurrently with email addresses of no user. Returns the slowest time.
 fn wave(server: &Server, number: usize) -> Result<Duration> {
     let times = in_parallel(SIGN_INS, |one| sign_in(server, number * SIGN_INS + one))?;
     Ok(times.into_iter().max().unwrap_or_default())

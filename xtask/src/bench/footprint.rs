@@ -10,10 +10,10 @@ use super::load::{self, Keys};
 use super::server::{GUARDED, Installation, Server};
 use crate::progress;
 
-/// How often the start is measured.
+/// The number of measured starts.
 const STARTS: usize = 5;
 
-/// Starts Latchkey several times; presents every key to the last one, then keys that do not exist. Also returns that server.
+/// Starts Latchkey several times; presents every key, then unknown keys, to the last server. Also returns that server.
 pub(crate) fn measure(
     installation: &Installation,
     effort: &Effort,
@@ -21,7 +21,7 @@ pub(crate) fn measure(
     let (mut server, first) = installation.start("serve", &[])?;
     let mut starts = vec![first];
     while starts.len() < STARTS {
-        // Two servers cannot have the same database.
+        // Two servers cannot use the same database.
         drop(server);
         let (next, time) = installation.start("serve", &[])?;
         starts.push(time);
@@ -54,7 +54,7 @@ pub(crate) fn measure(
     Ok((figures, server))
 }
 
-/// The memory once so many requests are done and their usage is written.
+/// The memory after `count` requests, once their usage is written.
 fn memory_after(server: &Server, keys: Keys, secrets: &[String], count: usize) -> Result<f64> {
     load::run(server.address, GUARDED, keys, secrets, |number| {
         number >= count

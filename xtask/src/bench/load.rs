@@ -1,5 +1,5 @@
-//! A load generator like oha, with another key in each request, which oha cannot do. Each connection has a thread that sends the next request as soon
-//! as it has the response.
+//! A load generator like oha, but with another key in each request, which oha does not support. Each connection has a thread that sends the
+//! next request as soon as it has received the response.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,35 +12,36 @@ use domain::key::format::{KeyPrefix, Secret};
 
 use super::connection::Connection;
 
-/// As many as oha uses.
+/// The default of oha.
 pub(crate) const CONNECTIONS: usize = 32;
 
-/// Which key each request presents.
+/// The keys that the requests present.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Keys {
-    /// The same one.
+    /// The same key in every request.
     One,
-    /// All, one after the other.
+    /// All keys, one after the other.
     InTurn,
-    /// Any of all.
+    /// A random one of all keys.
     Any,
-    /// A new well-formed one that does not exist.
+    /// A new well-formed key that does not exist.
     Unknown,
-    /// A new one with a wrong checksum.
+    /// A new key with a wrong checksum.
     Junk,
 }
 
-/// What a load achieved.
+/// The result of a load.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Throughput {
     pub(crate) requests: u64,
     pub(crate) per_second: f64,
-    /// Seconds, like `p99`.
+    /// Seconds, as `p99`.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
 }
 
-/// Requests `path` until `is_over`, which gets the number of the request. Every response must have the status that fits `keys`.
+/// Requests `path` until `is_over`, which receives the number of the request, is true. Every response must have the status expected for
+/// `keys`.
 pub(crate) fn run(
     address: SocketAddr,
     path: &str,
@@ -91,7 +92,7 @@ pub(crate) fn run(
     })
 }
 
-/// Runs `one` with each of the numbers below `count`, each in a thread, and waits for all.
+/// Runs `one` with each of the numbers below `count`, each in a separate thread, and waits for all.
 pub(crate) fn in_parallel<T: Send>(
     count: usize,
     one: impl Fn(usize) -> Result<T> + Sync,
@@ -108,7 +109,7 @@ pub(crate) fn in_parallel<T: Send>(
     })
 }
 
-/// In seconds.
+/// The percentile in seconds.
 pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Result<f64> {
     sorted
         .get(sorted.len().saturating_sub(1) * percent / 100)
@@ -116,7 +117,7 @@ pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Result<f64> {
         .context("no request was sent")
 }
 
-/// A secret that no database has, with a wrong checksum if it is junk. Its randomness is fast, not safe.
+/// A secret that no database contains, with a wrong checksum if `is_junk`. Its random numbers are fast and not secure.
 fn unknown_secret(random: &mut fastrand::Rng, is_junk: bool) -> String {
     let fill = |bytes: &mut [u8]| {
         random.fill(bytes);

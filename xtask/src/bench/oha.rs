@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::load::{CONNECTIONS, Throughput};
 use crate::command;
 
-/// Requests `path` for that time, with the same key in every request. Every response must have status 200.
+/// Requests `path` for this time, with the same key in every request. Every response must have status 200.
 pub(crate) fn run(
     oha: &Path,
     address: SocketAddr,
@@ -24,7 +24,7 @@ pub(crate) fn run(
     command
         .args(["--no-tui", "--output-format", "json"])
         .args(["-c", &CONNECTIONS.to_string()])
-        // `-w` waits for the last responses: an aborted request costs the server something and is counted nowhere.
+        // `-w` waits for the last responses: an aborted request costs processor time and is not counted.
         .args(["-z", &format!("{}s", time.as_secs()), "-w"])
         .args(["-H", &format!("x-api-key: {key}")])
         .arg(format!("http://{address}{path}"));

@@ -17,11 +17,11 @@ use crate::workspace::Workspace;
 #[derive(Deserialize)]
 struct Page {
     page: String,
-    /// Of 100, one for each run.
+    /// Scores out of 100, one per run.
     scores: Vec<f64>,
 }
 
-/// Audits each page as often as `effort` asks for.
+/// Audits each page as often as `effort` requires.
 pub(crate) fn measure(workspace: &Workspace, effort: &Effort) -> Result<Vec<Figure>> {
     tools::npm_packages(workspace)?;
     let chromium = tools::chromium()?;

@@ -14,7 +14,7 @@ use crate::profile::Profile;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// The lines of the document between which the table stands.
+/// The lines of the document around the table.
 const MARKS: [&str; 2] = [
     "<!-- Written by cargo xtask bench. -->\n",
     "<!-- End of what it writes. -->",
@@ -26,10 +26,10 @@ pub(crate) struct Report {
     pub(crate) figures: Vec<Figure>,
 }
 
-/// When, on what and how the figures were measured.
+/// Time, machine and method of the measurement.
 pub(crate) type Circumstances = BTreeMap<&'static str, String>;
 
-/// Call it before anything is measured: the load of the machine is that of other programs then.
+/// Collects the circumstances. Must be called before the measurements, when only other programs load the machine.
 pub(crate) fn circumstances(workspace: &Workspace, effort: &Effort) -> Result<Circumstances> {
     let line = |command: &str| -> Result<String> {
         let mut words = command.split(' ');

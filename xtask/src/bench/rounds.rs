@@ -1,4 +1,4 @@
-//! Loads on two servers, in rounds: other activity of the machine disturbs all loads of a round alike.
+//! Loads on two servers, in rounds: other activity of the machine disturbs all loads of a round equally.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::oha;
 use super::server::{GUARDED, HELLO, HELLO_ANSWER, Installation, Server, TWIN, UNCACHED};
 use crate::progress;
 
-/// Name, path and keys. oha makes the loads with one key, `super::load` all others.
+/// Name, path and keys. oha generates the loads with one key, `super::load` all others.
 type Load = (&'static str, &'static str, Keys);
 
 const LOADS: [Load; 9] = [
@@ -27,7 +27,7 @@ const LOADS: [Load; 9] = [
     ("junk", GUARDED, Keys::Junk),
 ];
 
-/// Two loads of which the CPU time is compared.
+/// The pairs of loads whose processor times are compared.
 const RATIOS: [(&str, &str, Option<Limit>); 9] = [
     ("check, one key", "twin", Some(Limit::AtMost(1.2))),
     ("check, one key", "bare axum", Some(Limit::AtMost(1.35))),
@@ -40,22 +40,22 @@ const RATIOS: [(&str, &str, Option<Limit>); 9] = [
     ("junk", "check, any key", None),
 ];
 
-/// Whether requests to this path leave usage to be written later.
+/// Whether the server writes usage for requests to this path.
 fn is_checked(path: &str) -> bool {
     [GUARDED, UNCACHED].contains(&path)
 }
 
-/// What one load cost in one round.
+/// The cost of one load in one round.
 #[derive(Clone, Copy, Default)]
 struct Sample {
-    /// Seconds of the server's processor time for each request.
+    /// Seconds of the server's processor time per request.
     cpu: f64,
-    /// Database reads of a key for each request.
+    /// Database reads of a key per request.
     reads: f64,
     throughput: Throughput,
 }
 
-/// The servers that the loads go to.
+/// The servers under load.
 pub(crate) struct Contest<'a> {
     pub(crate) oha: &'a Path,
     pub(crate) installation: &'a Installation,
@@ -65,7 +65,7 @@ pub(crate) struct Contest<'a> {
 }
 
 impl Contest<'_> {
-    /// Measures every load in every round, each second round in the opposite order. Before that, each load runs for a second to warm up.
+    /// Measures every load in every round, every second round in reverse order. Before that, each load runs for a second to warm up.
     pub(crate) fn run(&self, effort: &Effort) -> Result<Vec<Figure>> {
         for load in LOADS {
             self.sample(load, Duration::from_secs(1))?;
@@ -134,7 +134,7 @@ fn figures(rounds: &[[Sample; LOADS.len()]]) -> Vec<Figure> {
     });
     let ratios = RATIOS.iter().map(|(load, base, limit)| {
         let place = |name| LOADS.iter().position(|(load, ..)| *load == name);
-        // A name that does not exist gives no number, which is beyond every limit.
+        // An unknown name yields NaN, which exceeds every limit.
         let ratio = match (place(*load), place(*base)) {
             (Some(load), Some(base)) => {
                 median(rounds.iter().map(|round| round[load].cpu / round[base].cpu))
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_the_median_of_the_rounds_ratios() {
-        // Each round is slower than the one before; in each, the checked loads cost twice as much as the others.
+        // Each round is slower than the previous one; in each, the checked loads cost twice as much as the others.
         let round = |base: f64| {
             LOADS.map(|(_, path, _)| Sample {
                 cpu: if is_checked(path) { 2.0 * base } else { base },
@@ -169,7 +169,7 @@ mod tests {
         };
         assert_eq!(value(&rounds, "check, one key / twin"), 2.0);
         assert_eq!(value(&rounds, "twin"), 5e6);
-        // One disturbed round changes nothing.
+        // One disturbed round does not change the result.
         rounds[1][3].cpu = 100.0;
         assert_eq!(value(&rounds, "check, one key / twin"), 2.0);
         for (load, base, _) in RATIOS {

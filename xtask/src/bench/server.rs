@@ -1,4 +1,4 @@
-//! The servers that are measured, and the operating system's figures of them.
+//! The measured servers, and the operating system's figures for them.
 
 use std::fs::{self, File, OpenOptions};
 use std::net::{SocketAddr, TcpListener};
@@ -19,22 +19,22 @@ use crate::instance::{Instance, Process};
 pub(crate) const HELLO: &str = "/";
 /// The bare axum, with whoami's headers and body.
 pub(crate) const HELLO_ANSWER: &str = "/answer";
-/// The route with the check.
+/// The route with the key check.
 pub(crate) const GUARDED: &str = "/api/v1/whoami";
-/// The same route without the check (`server/src/bench.rs`).
+/// The same route without the key check (`server/src/bench.rs`).
 pub(crate) const TWIN: &str = "/api/v1/bench/twin";
-/// The same route with the check, but without the cache.
+/// The same route with the key check, but without the cache.
 pub(crate) const UNCACHED: &str = "/api/v1/bench/uncached";
 
 /// A little longer than the interval at which the server writes usage.
 const USAGE_INTERVAL: Duration = Duration::from_millis(3_500);
-/// Longer than a start takes, or coming to rest.
+/// The limit on a start and on coming to rest.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// An instance with many keys.
 pub(crate) struct Installation {
     instance: Instance,
-    /// Of every key.
+    /// The secrets of all keys.
     pub(crate) secrets: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl Installation {
         &self.secrets[1]
     }
 
-    /// Starts a server and waits until it accepts a key. Also returns how long that took. `mode` is `serve`, or `hello` for the bare axum.
+    /// Starts a server and waits until it accepts a key. Also returns the duration. `mode` is `serve`, or `hello` for the bare axum.
     pub(crate) fn start(
         &self,
         mode: &str,
@@ -109,7 +109,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The processor time that the process has used, in user and kernel mode.
+    /// The processor time of the process, in user and kernel mode.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         let stat = self.stats()?.stat()?;
         let ticks = (stat.utime + stat.stime) as f64;
@@ -117,7 +117,7 @@ impl Server {
         Ok(Duration::from_secs_f64(ticks / per_second))
     }
 
-    /// The resident memory in bytes: now, and the most since the last [`Self::reset_peak`].
+    /// The resident memory in bytes: the current value, and the maximum since the last [`Self::reset_peak`].
     pub(crate) fn memory(&self) -> Result<(f64, f64)> {
         let status = self.stats()?.status()?;
         let (now, peak) = status.vmrss.zip(status.vmhwm).context("no VmRSS")?;
@@ -126,7 +126,7 @@ impl Server {
 
     pub(crate) fn reset_peak(&self) -> Result<()> {
         let file = format!("/proc/{}/clear_refs", self.process.0.id());
-        // 5 resets VmHWM (proc(5)).
+        // The value 5 resets VmHWM (proc(5)).
         Ok(fs::write(file, "5")?)
     }
 
@@ -134,7 +134,7 @@ impl Server {
         Ok(Stats::new(self.process.0.id().try_into()?)?)
     }
 
-    /// How often the server has read a key from the database; 0 for the bare axum, which has no metrics.
+    /// The number of the server's key reads from the database; 0 for the bare axum, which has no metrics.
     pub(crate) fn database_reads(&self) -> Result<u64> {
         let Some(metrics) = self.metrics else {
             return Ok(0);
@@ -152,14 +152,14 @@ impl Server {
             .context("no latchkey_database_reads_total in /metrics")
     }
 
-    /// Waits until the server has finished the work that requests leave behind: usage is written later, in batches.
+    /// Waits until the server has finished the work that requests cause later: usage is written in batches.
     pub(crate) fn wait_until_at_rest(&self) -> Result<()> {
         let started = Instant::now();
         sleep(USAGE_INTERVAL);
         loop {
             let before = self.cpu()?;
             sleep(Duration::from_millis(500));
-            // One tick of the clock.
+            // One clock tick.
             if self.cpu()? - before <= Duration::from_millis(10) {
                 return Ok(());
             }

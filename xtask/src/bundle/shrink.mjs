@@ -15,19 +15,19 @@ if (!library || !output || !input) {
 const { default: binaryen } = await import(pathToFileURL(library).href);
 const module = binaryen.readBinary(readFileSync(input));
 
-// Methods that every erased view and route carries in its table of functions and that this application never calls; neither the compiler
-// nor binaryen can see that. They are a twelfth of the bundle:
+// Methods that every erased view and route carries in its vtable and that this application never calls; neither the compiler nor binaryen
+// can detect that. They are a twelfth of the bundle:
 //
-// - `hydrate_async` hydrates step by step, for islands and lazy routes; this page hydrates at once (`frontend/src/main.rs`).
+// - `hydrate_async` hydrates step by step, for islands and lazy routes; this page hydrates in one step (`frontend/src/main.rs`).
 // - `generate_routes` lists the routes for the server.
-// - `elements` finds the elements that take the attributes given to a component (`<Component attr:name=value>`); no component of `app`
-//   is given any.
+// - `elements` collects the elements that receive the attributes given to a component (`<Component attr:name=value>`); no component of
+//   `app` is given any.
 //
-// A call would trap, and the journeys in end2end, which run on this very bundle, would see it.
+// A call would trap, and the journeys in end2end, which run on this bundle, would fail.
 //
-// The compiler merges functions of the same code under the name of one. So only the functions themselves and their futures are emptied,
-// not items within them, and no `elements` whose code is so short that a function which is called may be the same. For that reason
-// `hydrate_from_template` is left alone.
+// The compiler merges functions with identical code under the name of one of them. So only the functions themselves and their futures are
+// emptied, but no items within them, and no `elements` whose code is so short that it may be merged with a function that is called. For the
+// same reason `hydrate_from_template` is kept.
 const unused = [
   { name: "hydrate_async", shortest: 0 },
   { name: "generate_routes", shortest: 0 },
@@ -51,11 +51,11 @@ for (const { pattern } of unused.filter((_, index) => emptied[index] === 0)) {
 
 binaryen.setOptimizeLevel(2);
 binaryen.setShrinkLevel(2);
-// Three times: each finds what the one before has left over.
+// Three passes: each one optimises the output of the previous one further.
 module.optimize();
 module.optimize();
 module.optimize();
 module.runPasses(["reorder-locals"]);
-// Functions of one generic beside one another: brotli finds more to refer to.
+// Places the instances of one generic function next to each other, so that brotli finds more repetitions.
 module.runPasses(["reorder-functions-by-name"]);
 writeFileSync(output, module.emitBinary());

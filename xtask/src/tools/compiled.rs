@@ -22,7 +22,7 @@ pub(crate) struct Compiled<'a> {
 
 /// Installs the program if this version is missing, and returns its folder.
 ///
-/// The installation is renamed to its final place when it is complete, so an interrupted one is never used.
+/// The installation is renamed to its final path when it is complete, so that an interrupted one is never used.
 ///
 /// # Errors
 /// If it does not compile or the cache cannot be written.
@@ -55,7 +55,7 @@ fn install(tool: &Compiled, root: &Path) -> Result<()> {
         .args(["install", tool.package, "--version", tool.version, "--root"])
         .arg(root)
         .args(tool.options);
-    // The release profiles of these programs take 10 minutes to compile, for speed that a run of seconds does not need.
+    // The release profiles of these programs compile for 10 minutes; a run of seconds does not need the additional speed.
     install.envs([
         ("CARGO_PROFILE_RELEASE_LTO", "off"),
         ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
@@ -70,7 +70,7 @@ fn install(tool: &Compiled, root: &Path) -> Result<()> {
     )
 }
 
-/// Moves a complete installation to its place, unless another run has already put one there.
+/// Moves a complete installation to its path, unless another run has already moved one there.
 fn put(unfinished: &Path, place: &Path, program: &str) -> Result<()> {
     let file = Path::new("bin").join(program);
     ensure!(

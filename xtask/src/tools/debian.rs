@@ -1,4 +1,4 @@
-//! Installs programs of the tests with apt: browser, database, gateways, compilers.
+//! Installs the programs that tests need with apt: browser, database, gateways, compilers.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::command;
 use crate::progress;
 
-/// The browser's path: none is searched for or installed then.
+/// The variable with the browser's path; if it is set, no browser is searched for or installed.
 pub(crate) const CHROMIUM_SETTING: &str = "LATCHKEY_CHROMIUM";
 
 /// The browser for Playwright: from the setting, from PATH, or installed from Debian.
@@ -48,7 +48,7 @@ pub(crate) fn postgres_binaries() -> Result<PathBuf> {
         .context("apt-get installed postgresql, but there is no initdb below /usr/lib/postgresql")
 }
 
-/// The folder with `initdb` and `postgres`, if installed: the newest version of Debian's, else from PATH.
+/// The folder with `initdb` and `postgres`, if installed: the newest version of Debian's packages, otherwise from PATH.
 pub(crate) fn installed_postgres() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -96,7 +96,7 @@ pub(crate) fn gateways() -> Result<()> {
         ("haproxy", "haproxy"),
         ("apache2", "apache2"),
     ] {
-        // /usr/sbin is not on every user's PATH.
+        // /usr/sbin is not in every user's PATH.
         let installed = || {
             PathBuf::from("/usr/sbin").join(program).is_file()
                 || command::on_path(&[program]).is_some()
@@ -157,7 +157,7 @@ pub(super) fn apt_install(package: &str, purpose: &str, usually: &str) -> Result
         bail!("{package} ({purpose}) is missing, and there is no apt-get to install it");
     }
     let apt_get = |arguments: &[&str]| -> Result<()> {
-        // sudo drops the environment, so `env` sets it again behind sudo.
+        // sudo drops the environment, so `env` sets it again after sudo.
         let mut command = if is_root()? {
             Command::new("env")
         } else {

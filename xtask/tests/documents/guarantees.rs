@@ -1,4 +1,4 @@
-//! Numbers of guarantees and sections in code and tests exist, and each guarantee lists tests that exist and run.
+//! Checks that the numbers of guarantees and sections in code and tests exist, and that each guarantee lists existing, active tests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ const LAST: u32 = 81;
 /// The file with the steps of `cargo xtask test`; some guarantees are checked by a step instead of a test.
 const SUITE: &str = "xtask/src/suite.rs";
 
-/// Marks a guarantee without a test.
+/// The marker of a guarantee without a test.
 const PLANNED: &str = "Planned.";
 
 #[test]
@@ -104,7 +104,7 @@ fn guarantees() -> BTreeMap<u32, String> {
     guarantees
 }
 
-/// A line "- `file`: `pattern`, `pattern`".
+/// Parses a line "- `file`: `pattern`, `pattern`".
 fn holder(line: &str) -> Option<(&str, Vec<String>)> {
     let (file, patterns) = line.strip_prefix("- `")?.split_once("`: ")?;
     let patterns = patterns.split(", `").map(|pattern| {
@@ -114,7 +114,7 @@ fn holder(line: &str) -> Option<(&str, Vec<String>)> {
     Some((file, patterns.map(str::to_owned).collect()))
 }
 
-/// A line "- `cargo xtask test --only step`".
+/// Parses a line "- `cargo xtask test --only step`".
 fn step(line: &str) -> Option<&str> {
     line.strip_prefix("- `cargo xtask test --only ")?
         .strip_suffix('`')

@@ -1,4 +1,4 @@
-//! Paths and links of every Markdown file lead to existing files and headings.
+//! Checks that paths and links in every Markdown file lead to existing files and headings.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::files::{root, texts};
 
-/// Folders of the repository: a word that begins with one of them is a path.
+/// Folders of the repository. A word that begins with one of them is a path.
 const FOLDERS: [&str; 9] = [
     "app/",
     "domain/",
@@ -80,7 +80,7 @@ fn follow(
     }
 }
 
-/// The path relative to the root folder; `None` if it is outside of the repository.
+/// The path relative to the root folder; `None` if it is outside the repository.
 fn resolve(document: &str, link: &str) -> Option<String> {
     let mut path = PathBuf::new();
     let folder = Path::new(document).parent()?;

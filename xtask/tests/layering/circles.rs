@@ -1,8 +1,8 @@
 //! Circles in an import graph.
 //!
-//! A file may import from the file of a parent module, as methods do that belong to the parent's type (`impl super::Keys`), and the parent may call
-//! its children: such an import makes no circle. Every other one counts, so siblings may not import each other, and a circle between two
-//! modules is found also where it goes through their children.
+//! A file may import from the file of a parent module, as methods of the parent's type do (`impl super::Keys`), and the parent may call its
+//! children: such an import is not part of a circle. Every other import counts. Siblings therefore may not import each other, and a circle
+//! between two modules is also found if it passes through their children.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -11,7 +11,8 @@ use std::{
 
 use crate::imports::Imports;
 
-/// The groups of files of which each imports each other one, directly or through others (strongly connected components of more than one file).
+/// The groups of files in which each file imports each other one, directly or indirectly (strongly connected components of more than one
+/// file).
 pub(crate) fn circles(imports: &Imports) -> Vec<BTreeSet<PathBuf>> {
     let reachable: BTreeMap<_, _> = imports
         .keys()
@@ -31,7 +32,7 @@ pub(crate) fn circles(imports: &Imports) -> Vec<BTreeSet<PathBuf>> {
     circles
 }
 
-/// Everything that `file` imports, directly or through others; itself only if it is in a circle.
+/// All files that `file` imports directly or indirectly; includes `file` itself only if it is in a circle.
 fn reachable(imports: &Imports, file: &PathBuf) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut open = vec![file];
@@ -45,7 +46,7 @@ fn reachable(imports: &Imports, file: &PathBuf) -> BTreeSet<PathBuf> {
     found
 }
 
-/// What counts for a circle.
+/// The imports that count for circles.
 fn targets<'a>(imports: &'a Imports, file: &PathBuf) -> impl Iterator<Item = &'a PathBuf> {
     let targets = imports[file].iter();
     targets
@@ -53,7 +54,7 @@ fn targets<'a>(imports: &'a Imports, file: &PathBuf) -> impl Iterator<Item = &'a
         .map(|(target, _)| target)
 }
 
-/// The circle as text: each import inside it, with line and path, after one shortest way round.
+/// The circle as text: each import inside it with line and path, then a shortest path around it.
 pub(crate) fn describe(imports: &Imports, circle: &BTreeSet<PathBuf>) -> String {
     let mut text = format!("{} files import each other:", circle.len());
     for file in circle {
@@ -68,7 +69,7 @@ pub(crate) fn describe(imports: &Imports, circle: &BTreeSet<PathBuf>) -> String 
     text + "\n  shortest: " + &way.join(" → ")
 }
 
-/// The shortest circle among these files; the first file stands at the end again.
+/// The shortest circle among these files; the first file is repeated at the end.
 fn shortest_way(imports: &Imports, circle: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     let ways = circle.iter().filter_map(|start| {
         let mut from: BTreeMap<&PathBuf, &PathBuf> = BTreeMap::new();

@@ -1,12 +1,12 @@
-//! Which file of a crate imports from which other file.
+//! The imports between the files of a crate.
 //!
-//! A file imports from another file if a path in it (in code, in a macro's input or in a `use` declaration) leads to an item that the other file
-//! declares. Re-exports are followed to the declaring file, so a path through a parent module counts for the file that has the item. Three
-//! things are no import:
+//! A file imports from another file if a path in it (in code, in a macro's input or in a `use` declaration) leads to an item that the other
+//! file declares. Re-exports are followed to the declaring file, so a path through a parent module counts for the file that declares the
+//! item. Three things are not imports:
 //!
 //! - `mod child;`
-//! - a path that ends at a module: the paths that start from its name count by themselves;
-//! - a re-export (`pub use`, `pub(crate) use`) of a descendant's item, because the parent only passes it on.
+//! - a path that ends at a module: the paths that start from its name count separately;
+//! - a re-export (`pub use`, `pub(crate) use`) of a descendant's item, because the parent only forwards it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ use std::{
 
 use crate::modules::Crate;
 
-/// How many `use` declarations one name may lead through.
+/// The maximum number of `use` declarations through which one name may lead.
 const MOST_STEPS: usize = 16;
 
 /// Importing file → imported file → the first such import.
@@ -25,7 +25,7 @@ pub(crate) type Imports = BTreeMap<PathBuf, BTreeMap<PathBuf, Import>>;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Import {
     pub(crate) line: usize,
-    /// As the code writes it.
+    /// The path as written in the code.
     pub(crate) path: String,
     /// Whether the imported file declares a parent module of the importing one.
     pub(crate) is_from_parent: bool,
@@ -39,7 +39,7 @@ impl Import {
 }
 
 impl Crate {
-    /// The import graph. Every file is a key, also one without imports.
+    /// The import graph. Every file is a key, including files without imports.
     pub(crate) fn imports(&self) -> Imports {
         let mut graph = Imports::new();
         for (index, module) in self.modules.iter().enumerate() {
@@ -82,7 +82,7 @@ impl Crate {
         parents.skip(1).any(|parent| parent == ancestor)
     }
 
-    /// What a path leads to; nothing for other crates, local variables and primitive types.
+    /// The targets of a path; empty for other crates, local variables and primitive types.
     fn resolve(&self, module: usize, path: &[String], steps: usize) -> BTreeSet<Target> {
         let Some((first, rest)) = path.split_first() else {
             return BTreeSet::from([Target::Module(module)]);
@@ -123,7 +123,7 @@ impl Crate {
             .iter()
             .filter(|declaration| declaration.name == name)
         {
-            // `use name;` would lead to itself.
+            // `use name;` would resolve to itself.
             if declaration.path.first().is_none_or(|first| first != name) {
                 let mut path = declaration.path.clone();
                 path.extend_from_slice(rest);

@@ -4,14 +4,14 @@ use std::{collections::BTreeSet, path::Path};
 
 use crate::imports::Imports;
 
-/// The modules of `domain`, from the top down: each may import from those below it only.
+/// The modules of `domain`, from the top down: each may only import from modules below it.
 ///
-/// A module stands for its descendants too, unless one of them has a line: then each child has one.
+/// A line covers the module's descendants too, unless one of them has a line of its own: then each child has one.
 pub(crate) const LAYERS: &[&str] = &[
-    // What serves requests.
+    // Modules that serve requests.
     "store::filling",
     "verify",
-    // The store, by what it is asked for.
+    // The store, by the objects that it manages.
     "store",
     "store::restore",
     "store::own_password",
@@ -24,7 +24,7 @@ pub(crate) const LAYERS: &[&str] = &[
     "store::users",
     "store::tenants",
     "store::audit",
-    // What each of them uses.
+    // Modules that the store uses.
     "store::sign_in::throttle",
     "store::sign_in::consecutive",
     "store::sign_in::buckets",
@@ -55,7 +55,7 @@ pub(crate) const LAYERS: &[&str] = &[
     "store::error",
     "fair_share",
     "usage",
-    // The rules, without a database.
+    // Rules that need no database.
     "key::preview",
     "key::simulation",
     "key::usage",
@@ -95,7 +95,7 @@ pub(crate) const UPWARDS: &[(&str, &str)] = &[
     ("store::sign_in::opening", "store::sign_in"),
 ];
 
-/// The imports that go upwards and are not in `allowed`, and the files without a place. `folder` is that of the crate's root file.
+/// The imports that lead upwards and are not in `allowed`, and the files without a layer. `folder` is the folder of the crate's root file.
 pub(crate) fn violations(
     imports: &Imports,
     folder: &str,
@@ -123,7 +123,7 @@ pub(crate) fn violations(
     violations
 }
 
-/// The file's place from the top: 0 for the crate's root.
+/// The file's layer, counted from the top: 0 for the crate's root.
 fn place(file: &Path, folder: &str, layers: &[&str]) -> Option<usize> {
     let path = file.strip_prefix(folder).ok()?.with_extension("");
     let module = path.to_str()?.replace('/', "::");
@@ -143,7 +143,7 @@ fn place(file: &Path, folder: &str, layers: &[&str]) -> Option<usize> {
         .map(|place| place + 1)
 }
 
-/// The lines of `layers` that no file belongs to.
+/// The lines of `layers` that match no file.
 pub(crate) fn unused<'a>(imports: &Imports, folder: &str, layers: &[&'a str]) -> Vec<&'a str> {
     let places: BTreeSet<_> = imports
         .keys()

@@ -1,4 +1,4 @@
-//! The checker on small crates that are made up.
+//! Tests of the checker on small invented crates.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::{
     modules::Crate,
 };
 
-/// The import graph of a crate with these files, of which the first is the root.
+/// The import graph of a crate with these files; the first one is the root.
 fn imports(files: &[(&str, &str)]) -> Imports {
     let read = |file: &Path| {
         let found = files.iter().find(|(name, _)| Path::new(name) == file);
@@ -110,10 +110,10 @@ fn a_module_and_its_own_children_make_no_circle_but_siblings_do() {
         ("src/audit.rs", "pub struct Event;"),
     ];
     assert!(described(&files).is_empty());
-    // Siblings.
+    // An import between siblings.
     files[3].1 = "use super::list::list;\npub struct Row;";
     assert_eq!(described(&files).len(), 1);
-    // Another module, through a child.
+    // An import from another module through a child.
     files[3].1 = "use crate::audit::Event;\npub struct Row;";
     files[4].1 = "use crate::keys::Keys;\npub struct Event;";
     let found = described(&files);
@@ -149,7 +149,7 @@ fn a_layer_imports_from_those_below_it_only() {
             "src/store/connection/sqlite.rs:1 imports crate::store::keys::Keys from src/store/keys.rs"
         ]
     );
-    // Also from a parent, which makes no circle.
+    // Also an import from a parent, which causes no circle.
     files[3].1 = "use crate::store::Store;";
     assert_eq!(check(&files).len(), 1);
     let allowed = [("store::connection", "store")];

@@ -1,4 +1,4 @@
-//! The files of a crate do not import each other in a circle, and those of `domain` import downwards only.
+//! Checks that the files of a crate do not import each other in a circle, and that those of `domain` only import downwards.
 
 mod circles;
 mod imports;
@@ -13,7 +13,7 @@ use imports::Imports;
 use layers::{LAYERS, UPWARDS, unused, violations};
 use modules::Crate;
 
-/// Root file of each crate.
+/// The root file of each crate.
 const CRATES: [&str; 5] = [
     "app/src/lib.rs",
     "domain/src/lib.rs",
@@ -45,7 +45,7 @@ fn the_modules_of_domain_import_downwards_only() {
     assert!(unused.is_empty(), "no such modules: {unused:?}");
 }
 
-/// The circles of a crate, described; empty if there is none.
+/// The circles of a crate as text; empty if there is none.
 fn circles_of(root: &str) -> String {
     let imports = imports_of(root);
     let circles = circles(&imports);

@@ -1,4 +1,4 @@
-//! The modules of a crate: which file declares each, its items, its imports and the paths in its code.
+//! The modules of a crate: declaring file, items, imports, and the paths in their code.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ pub(crate) type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
 /// One crate without its tests.
 #[derive(Default)]
 pub(crate) struct Crate {
-    /// The first one is the crate's root.
+    /// The modules; the first one is the crate's root.
     pub(crate) modules: Vec<Module>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Crate {
 pub(crate) struct Module {
     pub(crate) file: PathBuf,
     pub(crate) parent: Option<usize>,
-    /// Child modules by name: several where `cfg` chooses one of them.
+    /// Child modules by name. A name has several modules if `cfg` selects one of them.
     pub(crate) children: BTreeMap<String, Vec<usize>>,
     /// Items that the module declares itself.
     pub(crate) items: BTreeSet<String>,
@@ -125,14 +125,14 @@ impl Crate {
     }
 }
 
-/// What one module contains, without its child modules.
+/// The contents of one module, without its child modules.
 #[derive(Default)]
 struct Collector {
     items: BTreeSet<String>,
     uses: Vec<UseDeclaration>,
     paths: Vec<(Vec<String>, usize)>,
     child_modules: Vec<ItemMod>,
-    /// How many functions, blocks and impls enclose the current item.
+    /// The number of functions, blocks and impls around the current item.
     depth: usize,
 }
 
@@ -185,7 +185,7 @@ impl<'ast> Visit<'ast> for Collector {
         }
     }
 
-    /// `pub(in path)` is no use of the path.
+    /// Ignores the path in `pub(in path)`, which is no use of it.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
 
@@ -221,7 +221,7 @@ impl Collector {
         });
     }
 
-    /// Takes `a::b::c` out of a macro's input, which is not parsed.
+    /// Collects `a::b::c` from a macro's input, which is not parsed.
     fn collect_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut line = 0;
@@ -294,7 +294,7 @@ fn name(item: &Item) -> Option<String> {
     Some(ident.to_string())
 }
 
-/// Whether the item is compiled for tests alone: `#[cfg(test)]` or `#[cfg(all(test, …))]`.
+/// Whether the item is compiled only for tests: `#[cfg(test)]` or `#[cfg(all(test, …))]`.
 fn is_test_only(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let Meta::List(list) = &attribute.meta else {
@@ -320,7 +320,7 @@ fn path_attribute(attributes: &[Attribute]) -> Option<String> {
     })
 }
 
-/// Removes `.` and `..`.
+/// Resolves `.` and `..`.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {

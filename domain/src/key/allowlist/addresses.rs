@@ -1,20 +1,20 @@
-//! The addresses that an allowlist admits, ready to be asked: what was written for people, sorted for machines.
+//! The addresses that an allowlist admits, as sorted spans for fast lookups.
 
 use ipnetwork::IpNetwork;
 use std::net::IpAddr;
 
 use crate::client_address::ClientAddress;
 
-/// The addresses that an allowlist admits. Whether one is among them is found by bisection, without allocating.
+/// The addresses that an allowlist admits. A lookup uses binary search and does not allocate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Addresses {
-    /// Everyone's, unknown ones too: nothing is listed.
+    /// Every address, including an unknown one: the allowlist is empty.
     All,
-    /// Those of these spans, in order, no two of them touching.
+    /// The addresses of these spans, which are sorted and neither overlap nor touch.
     Listed {
-        /// IPv4.
+        /// The IPv4 spans.
         ipv4: Box<[Span<u32>]>,
-        /// IPv6.
+        /// The IPv6 spans.
         ipv6: Box<[Span<u128>]>,
     },
 }
@@ -51,7 +51,7 @@ impl Addresses {
         }
     }
 
-    /// Whether a request from `client` is let through. An unknown client is in no list.
+    /// Whether a request from `client` is admitted. No list contains an unknown client.
     #[must_use]
     pub fn admit(&self, client: ClientAddress) -> bool {
         match (self, client.ip()) {
@@ -66,7 +66,7 @@ impl Addresses {
         }
     }
 
-    /// Whether everyone whom `other` admits is admitted here too: also an unknown client, whom the empty list alone admits.
+    /// Whether this admits every client that `other` admits, including an unknown client, which only the empty list admits.
     #[must_use]
     pub fn cover(&self, other: &Self) -> bool {
         match (self, other) {
@@ -95,7 +95,7 @@ impl<Number: Copy> Span<Number> {
     }
 }
 
-/// Whether one of the spans holds the whole of `wanted`: two halves of a range were joined to the whole of it.
+/// Whether one of the spans contains the whole of `wanted`. This suffices, because adjacent spans are joined.
 fn has<Number: Copy + Ord>(spans: &[Span<Number>], wanted: Span<Number>) -> bool {
     let next = spans.partition_point(|span| span.first <= wanted.first);
     next.checked_sub(1)
@@ -103,7 +103,7 @@ fn has<Number: Copy + Ord>(spans: &[Span<Number>], wanted: Span<Number>) -> bool
         .is_some_and(|span| wanted.last <= span.last)
 }
 
-/// The spans in order, those that touch or overlap as one.
+/// The spans in order, with touching and overlapping ones joined.
 fn joined<Number: Copy + Ord>(
     mut spans: Vec<Span<Number>>,
     next: impl Fn(Number) -> Number,

@@ -32,7 +32,7 @@ pub(super) fn name_shared_constants(document: &mut Value) {
     }
 }
 
-/// The values of a schema that is an enum, else nothing.
+/// The values of an enum schema; empty for other schemas.
 fn words(schema: &Value) -> impl Iterator<Item = &str> {
     schema["enum"]
         .as_array()
@@ -41,7 +41,7 @@ fn words(schema: &Value) -> impl Iterator<Item = &str> {
         .filter_map(Value::as_str)
 }
 
-/// `ActorKind` is `actor_kind`.
+/// Converts a type name: `ActorKind` becomes `actor_kind`.
 fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for (index, character) in name.char_indices() {

@@ -46,7 +46,7 @@ const DESCRIBED_HEADERS: [(&str, &str); 8] = [
     ("X-Tenant-Slug", "The tenant's slug"),
 ];
 
-/// The headers by which a gateway passes the identity on.
+/// The headers with the key's identity, which a gateway forwards.
 const IDENTITY_HEADERS: [&str; 5] = [
     "X-Tenant-Id",
     "X-Tenant-Slug",
@@ -84,7 +84,7 @@ pub(super) fn complete(operation: &mut Operation, caller: Caller, method: &HttpM
     add_refusals(operation, &codes);
 }
 
-/// Removes the list of texts in an extension; empty where it is absent.
+/// Removes an extension and returns its list of texts; empty if it is absent.
 fn take_list(operation: &mut Operation, extension: &str) -> Vec<String> {
     let value = operation
         .extensions
