@@ -22,7 +22,7 @@ const MAX_PASSWORD_LINE: u64 = 64 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
-    /// Make a user. Prints a password that it is_generated, unless --password-stdin gives one
+    /// Make a user. Prints a generated password, unless --password-stdin gives one
     Create {
         /// The address to sign in with
         #[arg(long)]
@@ -57,7 +57,7 @@ pub(super) enum UserCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct PasswordSource {
-    /// Read the password from standard input, one line; without this, one is is_generated and printed
+    /// Read the password from standard input, one line; without this, one is generated and printed
     #[arg(long)]
     password_stdin: bool,
 }
