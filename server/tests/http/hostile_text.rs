@@ -275,7 +275,11 @@ fn form_fields(path: &str) -> Vec<(&'static str, String)> {
             ("action", "save".to_owned()),
         ],
         "/authorization-groups/{id}/delete" => vec![("version", "1".to_owned())],
-        "/tenant-api-keys/{id}/revoke" | "/sign-out" => vec![("anything", String::new())],
+        "/tenant-api-keys/{id}/revoke" => vec![("reason", "replaced".to_owned())],
+        "/tenant-api-keys/revoke" => {
+            vec![("form_id", id()), ("reason", "replaced".to_owned())]
+        }
+        "/sign-out" => vec![("anything", String::new())],
         other => panic!("say here what the form of {other} holds"),
     }
 }
