@@ -82,6 +82,7 @@ pub fn filter_form(
                     <option value="">"Any action"</option>
                     {actions}
                 </select>
+                <Icon name="chevron-down" />
             </div>
             {by}
             <div class="dates">
@@ -167,6 +168,7 @@ fn by(subject: Subject, query: &AuditLogQuery, actors: Vec<User>) -> impl IntoVi
                 <option value="cli" selected=cli>"Command line"</option>
                 {other}
             </select>
+            <Icon name="chevron-down" />
         </div>
     }
 }

@@ -149,10 +149,12 @@ pub fn changes(event: &AuditEvent) -> Vec<Change> {
         .iter()
         .map(|(field, change)| {
             let read = |side: &str| change.get(side).and_then(|value| value_text(field, value));
+            let after = read("after");
             let change = Change {
                 label: label(field),
-                before: read("before"),
-                after: read("after"),
+                // A new key without a date reads "Never" before and after.
+                before: read("before").filter(|before| Some(before) != after.as_ref()),
+                after,
             };
             (position(field), change)
         })
