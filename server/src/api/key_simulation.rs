@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{clock, state::AppState};
 
-/// A request that nobody sends.
+/// A request that is not sent.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "ip": "192.0.2.7", "permission": "orders:read", "at": "2031-12-31T23:59:59Z" }))]
@@ -41,7 +41,6 @@ impl SimulationBody {
     /// # Errors
     /// [`Error::Invalid`] with every error.
     fn parse(body: Option<Value>) -> Result<Self, Error> {
-        let body = body.filter(|body| !body.is_null());
         let mut input = Input::from_body(body.unwrap_or_else(|| json!({})));
         let body = Self {
             ip: input.nullable_text("ip", |text| {
@@ -70,23 +69,17 @@ impl From<SimulationBody> for SimulatedRequest {
 
 /// The verdict on the simulated request.
 #[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-pub(crate) enum SimulationAnswer {
-    /// The request would pass.
-    Valid {
-        /// `true`
-        valid: bool,
-    },
-    /// The request would be refused.
-    Refused {
-        /// `false`
-        valid: bool,
-        /// The code of the refusal.
-        #[schema(value_type = ProblemCode)]
-        code: &'static str,
-        /// What the response would say.
-        detail: String,
-    },
+pub(crate) struct SimulationAnswer {
+    /// Whether the request would pass.
+    valid: bool,
+    /// The code of the refusal; absent where the request would pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ProblemCode>, nullable = false)]
+    code: Option<&'static str>,
+    /// What the response would say; absent where the request would pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    detail: Option<String>,
 }
 
 /// Simulate a request
@@ -112,11 +105,15 @@ pub(crate) async fn simulate_api_key(
     let keys = state.store.keys(&scope);
     let verdict = keys.simulated_verdict(id, &request, clock::now()).await?;
     Ok(Json(match verdict {
-        Ok(()) => SimulationAnswer::Valid { valid: true },
-        Err(refusal) => SimulationAnswer::Refused {
+        Ok(()) => SimulationAnswer {
+            valid: true,
+            code: None,
+            detail: None,
+        },
+        Err(refusal) => SimulationAnswer {
             valid: false,
-            code: refusal.code(),
-            detail: refusal_detail(&refusal),
+            code: Some(refusal.code()),
+            detail: Some(refusal_detail(&refusal)),
         },
     }))
 }
