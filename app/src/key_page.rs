@@ -55,11 +55,11 @@ const HISTORY: usize = 10;
 /// Groups whose permissions the field of the permission offers.
 const OFFERED_GROUPS: u32 = 50;
 
-/// What the page shows.
+/// The data of the page.
 #[derive(Clone, Debug)]
 struct KeyDetails {
     key: ApiKey,
-    /// What its group allows; `None` where the group was deleted.
+    /// The permissions of the key's group; `None` if the group was deleted.
     permissions: Option<PermissionSet>,
     /// Permissions of the tenant's groups.
     known_permissions: Vec<String>,

@@ -186,7 +186,7 @@ impl Verifier {
     /// use and a refused one as a refusal.
     ///
     /// # Errors
-    /// Those of [`Self::answer`].
+    /// The errors of [`Self::answer`].
     pub async fn verify(
         &self,
         presented: &str,

@@ -52,7 +52,6 @@ export async function startStockedServer(): Promise<StockedServer> {
   return { server, cookie: await sessionOf(server, tenant.administrator) };
 }
 
-/** Audits one page in a new browser with an empty cache. */
 /** Audits a page. A run whose trace is incomplete, e.g. without a first paint, has no scores and is repeated twice at most. */
 export async function audit(server: StockedServer, page: Page): Promise<Audit> {
   let result = await auditOnce(server, page);
@@ -60,6 +59,7 @@ export async function audit(server: StockedServer, page: Page): Promise<Audit> {
   return result;
 }
 
+/** Audits one page in a new browser with an empty cache. */
 async function auditOnce({ server, cookie }: StockedServer, { path, signedIn }: Page): Promise<Audit> {
   const chrome = await launch({ chromePath: CHROMIUM, chromeFlags: ['--headless', ...CHROMIUM_ARGUMENTS] });
   try {

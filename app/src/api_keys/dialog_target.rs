@@ -55,7 +55,7 @@ impl DialogKind {
     }
 }
 
-/// What the URL opens over the list.
+/// The dialog that a URL opens over the list, with its key or keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpenTarget {
     /// A dialog of one key.

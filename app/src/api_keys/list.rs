@@ -356,7 +356,7 @@ fn Toast(message: RwSignal<String>) -> impl IntoView {
     view! { <div class="toasts" role="status">{message}</div> }
 }
 
-/// When a dialog closes, returns the focus to the link that opened it, or to the title if that is gone or about to go.
+/// Returns the focus to the link that opened a dialog when the dialog closes, or to the page's title if the link is gone or about to go.
 fn restore_focus(target: Memo<Option<OpenTarget>>, opener_is_gone: RwSignal<bool>) {
     Effect::new(move |before: Option<Option<OpenTarget>>| {
         let now = target.get();

@@ -12,7 +12,7 @@ pub struct AllowlistPreview {
     pub last_day: NaiveDate,
     /// The number of addresses that used the key on these days. Clients with an unknown address count as one.
     pub addresses: u64,
-    /// Those of them that the allowlist would refuse, the most recently used first.
+    /// The addresses that the allowlist would refuse, the most recently used first.
     pub refused: Vec<PreviewedAddress>,
     /// Accepted requests without a stored address, because the key had more than 50 addresses on their day. It is unknown whether the
     /// allowlist would refuse them.

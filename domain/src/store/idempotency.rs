@@ -124,7 +124,7 @@ impl Database {
     /// creates or changes.
     ///
     /// # Errors
-    /// Those of [`Self::write`]; [`Error::Repeated`], [`Error::RequestInFlight`], [`Error::RequestReused`].
+    /// The errors of [`Self::write`], and [`Error::Repeated`], [`Error::RequestInFlight`], [`Error::RequestReused`].
     pub(crate) async fn write_once<T>(
         &self,
         kind: Write,

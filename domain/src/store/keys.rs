@@ -124,7 +124,7 @@ impl<'a> Keys<'a> {
     /// [`Self::list`] and [`Self::quota`].
     ///
     /// # Errors
-    /// Those of [`Self::list`].
+    /// The errors of [`Self::list`].
     pub async fn list_with_quota(
         &self,
         query: &KeyQuery,
@@ -138,7 +138,7 @@ impl<'a> Keys<'a> {
     /// [`Self::list`] and [`Self::summary`]. A search scans the keys only once for both.
     ///
     /// # Errors
-    /// Those of [`Self::list`].
+    /// The errors of [`Self::list`].
     pub async fn list_with_summary(
         &self,
         query: &KeyQuery,

@@ -75,7 +75,7 @@ impl Database {
     /// can wait for others need a limit of their own.
     ///
     /// # Errors
-    /// Those of [`Self::write`].
+    /// The errors of [`Self::write`].
     pub(crate) async fn write_without_limit<T>(
         &self,
         work: impl AsyncFnOnce(&WriteTransaction) -> Result<T, Error>,

@@ -80,7 +80,7 @@ impl<'a> AuditLog<'a> {
     /// One page of [`Self::list`] with the receipt of each event and with cursors in both directions.
     ///
     /// # Errors
-    /// Those of [`Self::list`].
+    /// The errors of [`Self::list`].
     pub async fn page(&self, query: &AuditQuery) -> Result<AuditPage, Error> {
         let place = query
             .cursor

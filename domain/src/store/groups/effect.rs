@@ -68,7 +68,7 @@ impl Groups<'_> {
     /// One page of the groups by name, each with the numbers of its keys.
     ///
     /// # Errors
-    /// Those of [`Groups::page`].
+    /// The errors of [`Groups::page`].
     pub async fn page_with_keys(
         &self,
         limit: u32,

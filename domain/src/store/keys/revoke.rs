@@ -36,7 +36,7 @@ impl Keys<'_> {
     /// [`Self::revoke`] with a reason, which the key's page and its audit event show. A key that is already revoked keeps its reason.
     ///
     /// # Errors
-    /// Those of [`Self::revoke`].
+    /// The errors of [`Self::revoke`].
     pub async fn revoke_with_reason(
         &self,
         id: KeyId,

@@ -37,7 +37,7 @@ impl Keys<'_> {
     /// [`Self::simulate`] with the refusal in the form of a real verification.
     ///
     /// # Errors
-    /// Those of [`Self::simulate`].
+    /// The errors of [`Self::simulate`].
     pub async fn simulated_verdict(
         &self,
         id: KeyId,
