@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test';
 
 /** The state of a page's script: hydrated (`on`), or not hydrated on purpose (`off`). Empty until it is decided. */
 export async function scriptOf(page: Page): Promise<string> {
-  return page.evaluate(() => document.documentElement.dataset.script ?? '');
+  return page.evaluate(() => document.documentElement?.dataset.script ?? '');
 }
 
 /**
@@ -13,7 +13,7 @@ export async function scriptOf(page: Page): Promise<string> {
  */
 export async function hydrated(page: Page): Promise<void> {
   if ((await page.locator('script[type="module"]').count()) === 0) return;
-  const isKnown = (): boolean => document.documentElement.dataset.script !== undefined;
+  const isKnown = (): boolean => document.documentElement?.dataset.script !== undefined;
   await page.waitForFunction(isKnown, undefined, { timeout: 20_000, polling: 50 });
   const script = await scriptOf(page);
   if (script !== 'on') throw new Error(`the page does not hydrate: ${script}`);
