@@ -8,5 +8,5 @@ use crate::{config::Config, failure::Failure};
 pub(crate) async fn open_store(config: &Config, serves: bool) -> Result<Store, Failure> {
     Store::open(config.store_options(serves))
         .await
-        .map_err(|error| Failure::at_database(&config.masked_database_url(), &error))
+        .map_err(|error| Failure::at_database(&config.database_url.masked(), &error))
 }

@@ -54,7 +54,7 @@ impl Demo {
         let file = file
             .to_str()
             .ok_or_else(|| Failure::new("the temporary folder's name is not UTF-8"))?;
-        config.database_url = format!("sqlite://{file}?mode=rwc");
+        config.database_url = format!("sqlite://{file}?mode=rwc").into();
         Ok(Self { _folder: folder })
     }
 

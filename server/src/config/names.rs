@@ -1,65 +1,20 @@
 //! The names of the settings. An unknown `LATCHKEY_…` variable is refused, because a misspelt setting would silently have no effect.
 
-use super::{display, error::ConfigError};
-
-/// Every variable with its help text.
-pub(super) const SETTINGS: &[(&str, &str)] = &[
-    (
-        "DATABASE_URL",
-        "sqlite://FILE?mode=rwc or postgres://… [default: sqlite://latchkey.db?mode=rwc]",
-    ),
-    (
-        "LATCHKEY_LISTEN",
-        "Where it serves HTTP/1.1 [default: 127.0.0.1:3000]",
-    ),
-    (
-        "LATCHKEY_METRICS_LISTEN",
-        "Where Prometheus asks, or off [default: off]",
-    ),
-    (
-        "LATCHKEY_PUBLIC_URL",
-        "The address that people type [default: that of each request]",
-    ),
-    (
-        "LATCHKEY_TRUSTED_PROXIES",
-        "CIDRs, comma-separated, whose X-Forwarded-For is used [default: none]",
-    ),
-    (
-        "LATCHKEY_KEY_PREFIX",
-        "What new secrets begin with [default: lk]",
-    ),
-    (
-        "LATCHKEY_DEFAULT_KEY_LIMIT",
-        "How many keys a new tenant may have [default: 10]",
-    ),
-    (
-        "LATCHKEY_EXPIRING_SOON_DAYS",
-        "So many days left or fewer are soon [default: 30]",
-    ),
-    (
-        "LATCHKEY_REVOKED_KEYS_KEPT",
-        "How many of a tenant's revoked keys are listed; older ones are archived [default: 10000]",
-    ),
-    (
-        "LATCHKEY_DRAIN_SECONDS",
-        "How long it serves on after SIGTERM, while /readyz answers 503 [default: 5]",
-    ),
-    (
-        "RUST_LOG",
-        "off, error, warn, info, debug or trace [default: info]",
-    ),
-];
+use super::{SETTINGS, display, error::ConfigError};
 
 /// Whether `name` is a setting.
 pub(super) fn is_setting(name: &str) -> bool {
-    SETTINGS.iter().any(|(setting, _)| *setting == name)
+    SETTINGS.iter().any(|setting| setting.name == name)
 }
 
 /// The settings as the help lists them.
 pub(super) fn help() -> String {
-    let lines = SETTINGS
-        .iter()
-        .map(|(name, text)| format!("  {name:<28} {text}\n"));
+    let lines = SETTINGS.iter().map(|setting| {
+        format!(
+            "  {:<28} {} [default: {}]\n",
+            setting.name, setting.help, setting.default
+        )
+    });
     format!(
         "Settings are environment variables:\n{}\nExample:\n  DATABASE_URL='sqlite://latchkey.db?mode=rwc' LATCHKEY_LISTEN=127.0.0.1:8080 latchkey serve\n",
         lines.collect::<String>()
@@ -88,7 +43,7 @@ pub(super) fn check(name: &str) -> Result<(), ConfigError> {
 fn nearest(name: &str) -> &'static str {
     SETTINGS
         .iter()
-        .map(|(setting, _)| *setting)
+        .map(|setting| setting.name)
         .filter(|setting| setting.starts_with(PREFIX))
         .min_by_key(|setting| strsim::damerau_levenshtein(setting, name))
         .unwrap_or("LATCHKEY_LISTEN")
@@ -125,9 +80,9 @@ mod tests {
                 format!("{name}: there is no such setting; the nearest is {nearest}")
             );
         }
-        for (name, _) in SETTINGS {
-            check(name).expect(name);
-            assert!(help().contains(name));
+        for setting in SETTINGS {
+            check(setting.name).expect(setting.name);
+            assert!(help().contains(setting.name));
         }
     }
 

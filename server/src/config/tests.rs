@@ -16,7 +16,10 @@ fn refusal(variable: &str, value: &str) -> String {
 #[test]
 fn without_an_environment_the_defaults_of_the_specification_hold() {
     let config = Config::from_lookup(|_| None).expect("defaults");
-    assert_eq!(config.database_url, "sqlite://latchkey.db?mode=rwc");
+    assert_eq!(
+        config.database_url.as_str(),
+        "sqlite://latchkey.db?mode=rwc"
+    );
     assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
     assert_eq!(config.metrics_listen, None);
     assert_eq!(config.public_url, None);
@@ -26,6 +29,26 @@ fn without_an_environment_the_defaults_of_the_specification_hold() {
     assert_eq!(config.expiring_soon_days, 30);
     assert_eq!(config.drain.as_secs(), 5);
     assert_eq!(config.log, "info");
+}
+
+#[test]
+fn the_readme_lists_every_setting_with_its_default() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))
+        .expect("README.md");
+    let rows: Vec<(&str, &str)> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .filter_map(|(name, rest)| Some((name, rest.split_once(" |")?.0.trim_matches('`'))))
+        .filter(|(name, _)| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        })
+        .collect();
+    let settings: Vec<(&str, &str)> = super::SETTINGS
+        .iter()
+        .map(|setting| (setting.name, setting.default))
+        .collect();
+    assert_eq!(rows, settings);
 }
 
 #[test]
@@ -46,7 +69,10 @@ fn drain_and_metrics() {
 #[test]
 fn an_empty_variable_is_not_set() {
     let config = Config::from_lookup(|_| Some(String::new())).expect("defaults");
-    assert_eq!(config.database_url, "sqlite://latchkey.db?mode=rwc");
+    assert_eq!(
+        config.database_url.as_str(),
+        "sqlite://latchkey.db?mode=rwc"
+    );
     assert_eq!(config.metrics_listen, None);
     assert_eq!(config.log, "info");
 }
@@ -60,7 +86,7 @@ fn database_url() {
         "postgresql://db.example:5433/latchkey?sslmode=require",
     ] {
         let config = with("DATABASE_URL", good).expect(good);
-        assert_eq!(config.database_url, good);
+        assert_eq!(config.database_url.as_str(), good);
         assert_eq!(config.store_options(true).database_url, good);
         assert!(config.store_options(true).serves && !config.store_options(false).serves);
     }
@@ -100,7 +126,7 @@ fn the_password_of_the_database_is_shown_nowhere() {
             "sqlite:///data/a@b.db?mode=rwc",
         ),
     ] {
-        assert_eq!(super::masked(url), shown);
+        assert_eq!(super::database_url::masked(url), shown);
     }
     let config = with(
         "DATABASE_URL",
