@@ -66,6 +66,11 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
         Err(error) => return ssr::status_of(error.code).into_response(),
     };
     let (parts, body) = request.into_parts();
+    if tenant_of(&parts.uri).is_some() && user.operator().is_none() {
+        // The page renders the refusal of the tenant.
+        let uri = parts.uri.clone();
+        return render(&state, as_page(parts, uri), || ()).await;
+    }
     let request = Request::from_parts(parts.clone(), body);
     let form = match read_form::<PasswordForm>(request).await {
         Ok(form) => form,
@@ -155,14 +160,18 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
     response
 }
 
-/// The URL of the account page in the tenant of the form's URL.
-fn account_url(form: &Uri) -> String {
+/// The tenant in the URL.
+fn tenant_of(uri: &Uri) -> Option<String> {
     #[derive(Deserialize)]
     struct Address {
         tenant: Option<String>,
     }
-    let tenant = axum::extract::Query::<Address>::try_from_uri(form)
+    axum::extract::Query::<Address>::try_from_uri(uri)
         .ok()
-        .and_then(|address| address.0.tenant);
-    TenantQuery(tenant).url(urls::ACCOUNT)
+        .and_then(|address| address.0.tenant)
+}
+
+/// The URL of the account page in the tenant of the form's URL.
+fn account_url(form: &Uri) -> String {
+    TenantQuery(tenant_of(form)).url(urls::ACCOUNT)
 }

@@ -1,262 +1,315 @@
-//! The authorization table: each route of the API with each kind of credential.
+//! The authorization matrix: each route and server function with each kind of caller.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+mod callers;
+mod table;
 
-use domain::key::IssuedKey;
+use std::collections::BTreeSet;
+
+use app::page::Page;
+use domain::{
+    group::AuthorizationGroup,
+    id::{EventId, GroupId, KeyId},
+};
 use serde_json::{Value, json};
 use server::{
-    caller::Caller,
-    router::{permissions, routes},
+    assets::Assets,
+    caller::Caller as Requirement,
+    router::{Route, routes},
 };
+use uuid::Uuid;
 
+use self::{
+    callers::{
+        Caller, Credential, Expected, Interface, expected, interface, refused_target, secret_of,
+        sign_in_all,
+    },
+    table::{Admits, Content, Row, Target, rows},
+};
 use super::{
     request::{TestRequest, TestResponse},
-    test_app::{ADMIN, KeySpec, TestApp, day},
+    test_app::{KeySpec, TestApp},
 };
 
-/// All permissions of the route table, and one that no route requires.
-static EVERYTHING: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| permissions().into_iter().chain(["orders:read"]).collect());
+/// A word in the names of every target, which no caller outside its tenant may see.
+const CONFIDENTIAL: &str = "Confidential";
 
-/// The response to a key of another tenant.
-#[derive(Clone, Copy, Debug)]
-enum Foreign {
-    /// The same status as for a key of Acme, with data of its own tenant.
-    OwnWorld,
-    /// The response is 404.
-    NotFound,
-    /// The body refers to objects that do not belong to its tenant.
-    Invalid,
+fn name_of(route: &Route) -> String {
+    let method = route.method.as_ref().map_or("*", http::Method::as_str);
+    format!("{method} {}", route.path)
 }
 
-/// A row of the table.
-struct Line {
-    method: &'static str,
-    path: &'static str,
-    /// The status for a key of Acme with the permission.
-    good: u16,
-    foreign: Foreign,
-    /// Built from the identifiers of the target and the group.
-    body: Option<fn(&IssuedKey) -> Value>,
+/// Whether the path is that of an embedded file of the browser's bundle. All of them have one handler.
+fn is_asset(path: &str) -> bool {
+    Assets::embedded().urls().any(|url| url == path)
 }
-
-const GROUP: &str = "/api/v1/authorization-groups/{id}";
-
-/// Requests that change the caller's own tenant.
-const OF_OWN_TENANT: [&str; 2] = ["/api/v1/whoami/rotate", "/api/v1/authorization-groups"];
-
-const fn line(method: &'static str, path: &'static str, good: u16, foreign: Foreign) -> Line {
-    Line {
-        method,
-        path,
-        good,
-        foreign,
-        body: None,
-    }
-}
-
-fn lines() -> Vec<Line> {
-    use Foreign::{Invalid, NotFound, OwnWorld};
-    vec![
-        line("GET", "/api/v1/whoami", 200, OwnWorld),
-        line("POST", "/api/v1/whoami/rotate", 200, OwnWorld),
-        line("GET", "/api/v1/api-keys", 200, OwnWorld),
-        Line {
-            body: Some(
-                |target| json!({ "name": "New", "authorization_group_id": target.key.authorization_group.id }),
-            ),
-            ..line("POST", "/api/v1/api-keys", 201, Invalid)
-        },
-        line("GET", "/api/v1/api-keys/{id}", 200, NotFound),
-        Line {
-            body: Some(|_| json!({ "name": "Renamed" })),
-            ..line("PATCH", "/api/v1/api-keys/{id}", 200, NotFound)
-        },
-        line("POST", "/api/v1/api-keys/{id}/rotate", 200, NotFound),
-        line("POST", "/api/v1/api-keys/{id}/revoke", 200, NotFound),
-        Line {
-            body: Some(|target| json!({ "ids": [target.key.id] })),
-            ..line("POST", "/api/v1/api-keys/revoke", 200, Invalid)
-        },
-        line("GET", "/api/v1/api-keys/{id}/usage", 200, NotFound),
-        line("POST", "/api/v1/api-keys/{id}/simulate", 200, NotFound),
-        line("GET", "/api/v1/authorization-groups", 200, OwnWorld),
-        Line {
-            body: Some(|_| json!({ "name": "New group", "permissions": ["orders:read"] })),
-            ..line("POST", "/api/v1/authorization-groups", 201, OwnWorld)
-        },
-        line("GET", GROUP, 200, NotFound),
-        Line {
-            body: Some(|_| json!({})),
-            ..line("PATCH", GROUP, 200, NotFound)
-        },
-        // The target has the group.
-        line("DELETE", GROUP, 409, NotFound),
-        line("GET", "/api/v1/audit-events", 200, OwnWorld),
-        Line {
-            body: Some(|target| json!({ "secret": target.secret })),
-            ..line("POST", "/api/v1/verify", 200, OwnWorld)
-        },
-        line("*", "/api/v1/forward-auth", 200, OwnWorld),
-        line(
-            "*",
-            "/api/v1/forward-auth/for/{tenant}/{permission}/{*rest}",
-            200,
-            OwnWorld,
-        ),
-        line(
-            "*",
-            "/api/v1/forward-auth/for/{tenant}/{permission}/",
-            200,
-            OwnWorld,
-        ),
-    ]
-}
-
-/// Routes without a credential: only the document.
-const OPEN: [&str; 1] = ["GET /api/v1/openapi.json"];
 
 #[test]
-fn every_route_of_the_api_has_a_line() {
-    let rows: BTreeSet<_> = routes()
-        .into_iter()
-        .filter(|route| route.path.starts_with("/api/v1"))
-        .map(|route| {
-            let method = route
-                .method
-                .map_or("*".to_owned(), |method| method.to_string());
-            let name = format!("{method} {}", route.path);
-            assert_eq!(
-                route.caller == Caller::Anyone,
-                OPEN.contains(&name.as_str()),
-                "{name}"
-            );
-            name
-        })
-        .collect();
-    let lines: BTreeSet<_> = lines()
+fn p24_every_route_page_and_server_function_has_a_row_and_requires_what_it_states() {
+    let rows = rows();
+    let listed: BTreeSet<_> = rows
         .iter()
-        .map(|line| format!("{} {}", line.method, line.path))
-        .chain(OPEN.map(str::to_owned))
+        .map(|row| format!("{} {}", row.method, row.route()))
         .collect();
-    assert_eq!(rows, lines);
-}
-
-/// A request of that row about `target`.
-fn request(app: &TestApp, line: &Line, target: &IssuedKey) -> TestRequest {
-    let id = match line.path {
-        GROUP => target.key.authorization_group.id.to_string(),
-        _ => target.key.id.to_string(),
-    };
-    let path = line
-        .path
-        .replace("{id}", &id)
-        .replace("{tenant}", "-")
-        .replace("{permission}", "-")
-        .replace("{*rest}", "orders/7");
-    let method = if line.method == "*" {
-        "DELETE"
-    } else {
-        line.method
-    };
-    let request = app.request(method, &path);
-    match line.body {
-        Some(body) => request.json(&body(target)),
-        None => request,
+    assert_eq!(listed.len(), rows.len(), "no row is listed twice");
+    let served: BTreeSet<_> = routes()
+        .iter()
+        .filter(|route| !is_asset(&route.path))
+        .map(name_of)
+        .collect();
+    assert_eq!(listed, served);
+    let functions = app::pages::SERVER_FUNCTIONS.iter();
+    for path in functions.map(|function| format!("POST {}", function.path)) {
+        assert!(listed.contains(&path), "{path}");
+    }
+    for path in app::pages::PAGES.iter().flat_map(Page::paths) {
+        assert!(listed.contains(&format!("GET {path}")), "{path}");
+    }
+    for route in routes() {
+        let stated = match rows
+            .iter()
+            .find(|row| format!("{} {}", row.method, row.route()) == name_of(&route))
+        {
+            Some(row) => row.admits,
+            None => Admits::Everyone,
+        };
+        let required = match route.caller {
+            Requirement::Anyone => Admits::Everyone,
+            Requirement::Key(Some(permission)) => Admits::Permission(permission),
+            Requirement::Key(None) | Requirement::Gateway => Admits::AnyKey,
+            Requirement::SignedIn => Admits::SignedIn,
+            Requirement::KeyManager => Admits::Managers,
+            Requirement::SuperUser => Admits::SuperUsers,
+        };
+        assert_eq!(required, stated, "{}", name_of(&route));
     }
 }
 
-async fn state(app: &TestApp) -> Value {
-    json!([app.audited("acme").await, app.audited("globex").await])
+/// A target of this row. Groups are new for rows about groups, the key for other rows; the rest is that of `base`.
+async fn new_target(app: &TestApp, row: &Row, base: Option<&Target>) -> Target {
+    let new_group = async |kind: &str| {
+        let name = format!("{CONFIDENTIAL} {kind} {}", Uuid::now_v7());
+        app.named_group("acme", &name, &["orders:read"]).await
+    };
+    let is_about_groups = row.path.contains("authorization-groups");
+    let (group, empty_group) = match base {
+        Some(base) if !is_about_groups => (base.group.clone(), base.empty_group.clone()),
+        _ => (new_group("group").await, new_group("empty group").await),
+    };
+    let key = match base {
+        Some(base) if is_about_groups => base.key.clone(),
+        _ => {
+            let spec = KeySpec {
+                name: format!("{CONFIDENTIAL} key"),
+                ..KeySpec::default()
+            };
+            app.issue_to(&group, spec).await
+        }
+    };
+    Target {
+        key,
+        group,
+        empty_group,
+    }
+}
+
+fn request(
+    app: &TestApp,
+    row: &Row,
+    caller: Caller,
+    target: &Target,
+    credential: &Credential,
+) -> TestRequest {
+    let method = if row.method == "*" {
+        "DELETE"
+    } else {
+        row.method
+    };
+    let mut path = row.path_of(target);
+    if let (Some(tenant), Interface::Page | Interface::FormOrFile) =
+        (caller.named_tenant(), interface(row))
+    {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        path.push_str(&format!("{separator}tenant={tenant}"));
+    }
+    let mut request = app.request(method, &path).same_origin();
+    if let Some(session) = &credential.session {
+        request = request.cookie(session);
+    }
+    if let Some(secret) = &credential.secret {
+        request = request.key(secret);
+    }
+    match row.content {
+        Content::Nothing => request,
+        Content::Text(text) => request.body("text/plain", text),
+        Content::Json(body) => {
+            let mut body = body(target);
+            if interface(row) == Interface::Function && !row.path.ends_with("/list_tenants") {
+                body["tenant"] = json!(caller.named_tenant());
+            }
+            request.json(&body)
+        }
+        Content::Form(fields) => {
+            let fields = fields(target);
+            let text = |value: &Value| match value.as_str() {
+                Some(text) => text.to_owned(),
+                None => value.to_string(),
+            };
+            let fields: Vec<_> = (fields.as_object().unwrap().iter())
+                .map(|(name, value)| (name.clone(), text(value)))
+                .collect();
+            let fields: Vec<_> = (fields.iter())
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            request.form(&fields)
+        }
+    }
+}
+
+/// The difference between the response and the expectation.
+fn difference(row: &Row, expected: Expected, response: &TestResponse) -> Option<String> {
+    let status = response.status.as_u16();
+    let location = response.headers.get("location");
+    let location = location.map_or("", |location| location.to_str().unwrap());
+    let has_code = |code: &str| match interface(row) {
+        Interface::Api | Interface::Function => response.json()["code"] == code,
+        Interface::Page | Interface::FormOrFile => true,
+    };
+    let matches = match expected {
+        Expected::Admitted(good) => {
+            status == good && (row.path == "/sign-out" || !location.starts_with("/sign-in"))
+        }
+        Expected::Refused(refused, code) => status == refused && has_code(code),
+        Expected::SignIn => status == 303 && location.starts_with("/sign-in?return_to=%2F"),
+        Expected::Tenants => status == 200 && response.text().contains("tenant=acme"),
+    };
+    (!matches).then(|| {
+        let text: String = response.text().chars().take(200).collect();
+        format!("expected {expected:?}, got {status} {location} {text}")
+    })
+}
+
+/// The newest audit event of each log: a request without an effect adds none.
+async fn newest_events(app: &TestApp) -> Vec<EventId> {
+    let cli = app.store.as_cli();
+    let mut newest = app.store.installation_log(&cli).newest(1).await.unwrap();
+    for tenant in ["acme", "globex", "initech"] {
+        let scope = app.store.tenants(&cli).scope(tenant).await.unwrap();
+        newest.extend(app.store.audit(&scope).newest(1).await.unwrap());
+    }
+    newest.into_iter().map(|event| event.id).collect()
 }
 
 #[tokio::test]
-async fn p28_each_route_requires_the_permission_of_the_table() {
-    let app = TestApp::start().await.with_admin().await;
-    app.add_tenant("globex", "Globex").await;
-    let session = app.sign_in(ADMIN).await;
-    let everything = KeySpec {
-        permissions: &EVERYTHING,
-        ..KeySpec::default()
-    };
-    for line in lines() {
-        let row = format!("{} {}", line.method, line.path);
-        let caller = routes()
-            .into_iter()
-            .find(|route| {
-                route.path == line.path
-                    && route.method.as_ref().map_or("*", http::Method::as_str) == line.method
-            })
-            .map(|route| route.caller)
-            .unwrap();
-        let target = app.issue(everything.clone()).await;
-        let able = app.issue(everything.clone()).await;
-        let unable = app
-            .issue(KeySpec {
-                permissions: &["none:here"],
-                ..KeySpec::default()
-            })
-            .await;
-        let foreign = app
-            .issue(KeySpec {
-                tenant: "globex",
-                ..everything.clone()
-            })
-            .await;
-        let revoked = app.issue(everything.clone()).await;
-        app.revoke("acme", &revoked).await;
-        let expired = app
-            .issue(KeySpec {
-                expires_on: Some(day(-1)),
-                ..everything.clone()
-            })
-            .await;
-
-        let before = state(&app).await;
-        let refused = async |request: TestRequest, status: u16, code: &str| {
-            request.send().await.assert_problem(status, code);
-        };
-        refused(request(&app, &line, &target), 401, "missing_api_key").await;
-        refused(
-            request(&app, &line, &target).cookie(&session).same_origin(),
-            401,
-            "missing_api_key",
-        )
-        .await;
-        let with = |key: &IssuedKey| request(&app, &line, &target).key(key.secret.expose());
-        refused(with(&revoked), 401, "revoked_api_key").await;
-        refused(with(&expired), 401, "expired_api_key").await;
-        if matches!(caller, Caller::Key(Some(_))) {
-            refused(with(&unable), 403, "missing_permission").await;
-        }
-        let response: TestResponse = with(&foreign).send().await;
-        match line.foreign {
-            Foreign::OwnWorld => {
-                assert_eq!(response.status, line.good, "{row}: {}", response.text());
-                assert!(
-                    !response.text().contains(&target.key.id.to_string()),
-                    "{row} tells a stranger of it"
-                );
-            }
-            Foreign::NotFound => {
-                response.assert_problem(404, "not_found");
-            }
-            Foreign::Invalid => {
-                response.assert_problem(422, "validation_failed");
+async fn p21_p24_p28_every_caller_gets_the_response_of_the_table_and_refusals_change_nothing() {
+    let app = TestApp::start_with(&[("LATCHKEY_DEFAULT_KEY_LIMIT", "10000")]).await;
+    let mut callers = sign_in_all(&app).await;
+    let mut differences = Vec::new();
+    let mut requests = 0_u32;
+    let mut base = None;
+    for row in rows() {
+        let of_row = format!("{} {}", row.method, row.path);
+        // Only the API reads keys; for other rows any key will do.
+        let needs_keys = interface(&row) == Interface::Api;
+        for (caller, credential) in &mut callers {
+            if needs_keys || credential.secret.is_none() {
+                credential.secret = secret_of(&app, *caller, &row).await;
             }
         }
-        if !OF_OWN_TENANT.contains(&line.path) {
-            assert_eq!(
-                state(&app).await,
-                before,
-                "{row}: a refusal changed something"
-            );
-        }
-        let response = with(&able).send().await;
-        assert_eq!(response.status, line.good, "{row}: {}", response.text());
-        if caller == Caller::Key(None) || caller == Caller::Gateway {
-            let response = with(&unable).send().await;
-            assert_eq!(response.status, line.good, "{row}: {}", response.text());
+        let target = new_target(&app, &row, base.as_ref()).await;
+        let target = &*base.insert(target);
+        let before = newest_events(&app).await;
+        let is_admitted = |caller: Caller| matches!(expected(&row, caller), Expected::Admitted(_));
+        // The refused callers come first and share a target, because none of them may change it.
+        for admitted in [false, true] {
+            for (caller, credential) in &mut callers {
+                let caller = *caller;
+                if is_admitted(caller) != admitted {
+                    continue;
+                }
+                let is_change = row.has_target() && row.method != "GET" && admitted;
+                let own = match is_change {
+                    true => Some(new_target(&app, &row, Some(target)).await),
+                    false => None,
+                };
+                let target = own.as_ref().unwrap_or(target);
+                let response = request(&app, &row, caller, target, credential).send().await;
+                requests += 1;
+                let expected = expected(&row, caller);
+                if let Some(difference) = difference(&row, expected, &response) {
+                    differences.push(format!("{of_row} by {caller:?}: {difference}"));
+                }
+                let shows_target = response.text().contains(CONFIDENTIAL);
+                if shows_target && !(admitted && caller.is_of_acme()) {
+                    differences.push(format!("{of_row} by {caller:?} shows the target"));
+                }
+                let is_of_target = row.has_target() && row.method == "GET";
+                if is_of_target && admitted && !row.path.ends_with("/usage") && !shows_target {
+                    differences.push(format!("{of_row} by {caller:?} does not show the target"));
+                }
+                if response.headers.contains_key("set-cookie") && credential.session.is_some() {
+                    credential.session = Some(response.set_cookie("latchkey_session"));
+                }
+            }
+            if !admitted && newest_events(&app).await != before {
+                differences.push(format!("{of_row}: a refused request changed something"));
+            }
         }
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert_eq!(requests as usize, rows().len() * Caller::ALL.len());
+}
+
+#[tokio::test]
+async fn p24_absent_deleted_and_malformed_targets_are_as_those_of_another_tenant() {
+    let app = TestApp::start_with(&[("LATCHKEY_DEFAULT_KEY_LIMIT", "10000")]).await;
+    let callers = sign_in_all(&app).await;
+    let deleted = deleted_group(&app).await;
+    let base = new_target(&app, &rows()[0], None).await;
+    let mut differences = Vec::new();
+    for row in rows().iter().filter(|row| row.has_target()) {
+        let caller = match interface(row) {
+            Interface::Api => Caller::KeyWithPermission,
+            _ => Caller::Administrator,
+        };
+        let (_, credential) = (callers.iter())
+            .find(|(found, _)| *found == caller)
+            .unwrap();
+        let credential = Credential {
+            secret: secret_of(&app, caller, row).await,
+            ..credential.clone()
+        };
+        for group in [None, Some(&deleted)] {
+            let mut target = base.clone();
+            target.key.key.id = KeyId::from(Uuid::now_v7());
+            for place in [&mut target.group, &mut target.empty_group] {
+                match group {
+                    Some(group) => *place = group.clone(),
+                    None => place.id = GroupId::from(Uuid::now_v7()),
+                }
+            }
+            let before = newest_events(&app).await;
+            let response = request(&app, row, caller, &target, &credential)
+                .send()
+                .await;
+            if let Some(difference) = difference(row, refused_target(row), &response) {
+                differences.push(format!("{} {}: {difference}", row.method, row.path));
+            }
+            if newest_events(&app).await != before {
+                differences.push(format!("{} {} changed something", row.method, row.path));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+async fn deleted_group(app: &TestApp) -> AuthorizationGroup {
+    let group = app.named_group("acme", "Deleted", &["orders:read"]).await;
+    let cli = app.store.as_cli();
+    let scope = app.store.tenants(&cli).scope("acme").await.unwrap();
+    let groups = app.store.groups(&scope);
+    groups
+        .delete(group.id, Some(group.version), server::clock::now())
+        .await
+        .unwrap();
+    group
 }

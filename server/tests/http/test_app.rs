@@ -216,13 +216,25 @@ impl TestApp {
         let cli = self.store.as_cli();
         let scope = self.store.tenants(&cli).scope(tenant).await.unwrap();
         let name = format!("Group {}", permissions.join(" "));
-        let groups = self.store.groups(&scope);
-        if let Ok(group) = groups.find(&name).await {
+        if let Ok(group) = self.store.groups(&scope).find(&name).await {
             return group;
         }
+        self.named_group(tenant, &name, permissions).await
+    }
+
+    /// Creates a group of API keys with this name.
+    pub(crate) async fn named_group(
+        &self,
+        tenant: &str,
+        name: &str,
+        permissions: &[&str],
+    ) -> AuthorizationGroup {
+        let cli = self.store.as_cli();
+        let scope = self.store.tenants(&cli).scope(tenant).await.unwrap();
+        let groups = self.store.groups(&scope);
         let permissions = permissions.iter().map(|text| text.parse().unwrap());
         let new = NewGroup {
-            name,
+            name: name.to_owned(),
             kind: GroupType::TenantApiKey,
             permissions: PermissionSet::new(permissions).unwrap(),
         };
@@ -234,7 +246,7 @@ impl TestApp {
         self.issue_to(&group, spec).await
     }
 
-    async fn issue_to(&self, group: &AuthorizationGroup, spec: KeySpec) -> IssuedKey {
+    pub(crate) async fn issue_to(&self, group: &AuthorizationGroup, spec: KeySpec) -> IssuedKey {
         let cli = self.store.as_cli();
         let scope = self.store.tenants(&cli).scope(spec.tenant).await.unwrap();
         let new = NewKey {
