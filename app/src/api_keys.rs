@@ -6,7 +6,7 @@
 //! | search and filters | [`filters`] |
 //! | the columns of the table | [`table`], [`sparkline`] |
 //! | the query of the URL: filters, order, dialog | [`list_query`], [`dialog_target`] |
-//! | the form that creates a key | [`generate`], [`form_state`], [`form_summary`], [`key_fields`], [`allowlist_field`] |
+//! | the form that creates a key | [`generate`], [`form_state`], [`form_summary`], [`key_fields`], [`allowlist_field`], [`allowlist_preview`] |
 //! | the dialogs | [`edit`], [`rotate`], [`revoke`], [`revoke_many`], [`dialog_parts`], [`dialog_close`], [`date_input`], [`reason_field`] |
 //! | sending a change to the server | [`submission`], [`server_fns`], [`responses`] |
 //! | forms sent without a script | [`rejected_form`], [`idempotency_field`] |
@@ -16,6 +16,7 @@
 #[cfg(feature = "ssr")]
 pub mod actions;
 pub mod allowlist_field;
+pub mod allowlist_preview;
 pub mod date_input;
 pub mod dialog_close;
 pub mod dialog_parts;

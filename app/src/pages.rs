@@ -187,7 +187,7 @@ pub static SERVER_FUNCTIONS: &[ServerFunction] = {
         account::GetAccount,
         api_keys::server_fns::{
             EditApiKey, GenerateApiKey, GetApiKey, GetSelectedKeys, ListApiKeys, OpenEditForm,
-            OpenKeyForm, RevokeApiKey, RevokeApiKeys, RotateApiKey,
+            OpenKeyForm, PreviewAllowlist, RevokeApiKey, RevokeApiKeys, RotateApiKey,
         },
         layout::console::GetConsole,
         tenants::ListTenants,
@@ -203,6 +203,7 @@ pub static SERVER_FUNCTIONS: &[ServerFunction] = {
         compressible::<OpenEditForm>(Access::KeyManager),
         function::<GenerateApiKey>(Access::KeyManager),
         function::<EditApiKey>(Access::KeyManager),
+        function::<PreviewAllowlist>(Access::KeyManager),
         function::<RotateApiKey>(Access::KeyManager),
         function::<RevokeApiKey>(Access::KeyManager),
         compressible::<GetSelectedKeys>(Access::KeyManager),

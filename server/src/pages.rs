@@ -11,4 +11,5 @@ pub(crate) mod render;
 pub(crate) mod server_functions;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
+mod submitted_form;
 mod wait;

@@ -2,6 +2,7 @@
 //! and a number refer to `docs/guarantees.md`.
 
 mod account_post;
+mod allowlist_preview_post;
 mod api_keys_get;
 mod api_keys_id;
 mod api_keys_post;

@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use domain::{
     Error,
     id::KeyId,
-    key::{ApiKey, IssuedKey, RotatedExpiry, form::KeyForm, reason::RevocationReason, today},
+    key::{
+        ApiKey, IssuedKey, RotatedExpiry, form::KeyForm, preview::AllowlistCheck,
+        reason::RevocationReason, today,
+    },
     propagation::{Propagation, Written},
     store::{
         idempotency::IdempotencyKey,
@@ -187,6 +190,32 @@ pub async fn edit(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Returns which addresses of the last days an allowlist would refuse. `lines` is the text of the form's field.
+///
+/// # Errors
+/// Invalid lines; a key that does not exist.
+pub async fn preview_allowlist(
+    request: &RequestContext,
+    tenant: Option<&str>,
+    id: &str,
+    lines: String,
+) -> Result<AllowlistCheck, AppError> {
+    let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
+    let id = key_id(id)?;
+    let form = KeyForm {
+        ip_allowlist: lines,
+        ..KeyForm::default()
+    };
+    let allowlist = form.parse_allowlist().map_err(Error::Invalid)?;
+    let keys = request.store.keys(&scope);
+    let stored = keys.get(id, request.now).await?.ip_allowlist;
+    if stored.covers(&allowlist) && allowlist.covers(&stored) {
+        return Ok(AllowlistCheck::Unchanged);
+    }
+    let preview = keys.preview_allowlist(id, &allowlist, request.now).await?;
+    Ok(AllowlistCheck::Changed(preview))
 }
 
 /// Rotates a key's secret; with a `form_id`, only once. `expires_on` is the text of the dialog's field.

@@ -30,6 +30,9 @@ pub fn AllowlistField(
     state: FormState,
     /// The client's address as the server sees it.
     client: ClientAddress,
+    /// Shown below the notes about the list.
+    #[prop(optional)]
+    children: Option<Children>,
 ) -> impl IntoView {
     let errors = state.errors(ALLOWLIST);
     let text = Memo::new(move |_| state.form.with(|form| form.ip_allowlist.clone()));
@@ -80,6 +83,7 @@ pub fn AllowlistField(
                 <FieldErrors field=ALLOWLIST.id errors />
                 {warnings}
                 <ClientAddressNote state text client />
+                {children.map(|children| children())}
             </div>
         </div>
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     allowlist_field::AllowlistField,
+    allowlist_preview::AllowlistEffect,
     dialog_close::{CancelLink, CloseLink, DialogClose},
     dialog_parts::AlreadyRevoked,
     dialog_target::{DialogKind, DialogTarget},
@@ -63,19 +64,22 @@ pub fn EditDialog(
         .get(urls::ALLOW)
         .and_then(|address| AddedAddress::new(&opened, &address));
     let is_first = rejected.is_none();
-    let (typed, failure, conflict) = match rejected {
-        Some(rejected) => {
-            // The notice about the conflict replaces the failure.
-            let failure = rejected.conflict.is_none().then_some(rejected.error);
-            (rejected.form, failure, rejected.conflict)
-        }
-        None => (
-            added
-                .as_ref()
-                .map_or_else(|| opened.clone(), |added| added.form.clone()),
-            None,
-            None,
-        ),
+    let sent = rejected.unwrap_or_else(|| RejectedForm {
+        form: (added.as_ref()).map_or_else(|| opened.clone(), |added| added.form.clone()),
+        ..RejectedForm::default()
+    });
+    let RejectedForm {
+        form: typed,
+        conflict,
+        checked,
+        ..
+    } = sent;
+    // The notice about the conflict replaces the failure.
+    let failure = sent.error.filter(|_| conflict.is_none());
+    // A change by another user after the form was sent is still reported.
+    let version = match &conflict {
+        Some(theirs) => theirs.version,
+        None => sent.version.unwrap_or(version),
     };
     let state = FormState::new(today(form.now), typed, validate_edit);
     if let Some(failure) = &failure {
@@ -84,7 +88,7 @@ pub fn EditDialog(
     let form_state = EditState {
         fields: state,
         opened: StoredValue::new(opened),
-        version: RwSignal::new(conflict.as_ref().map_or(version, |theirs| theirs.version)),
+        version: RwSignal::new(version),
         conflict: RwSignal::new(conflict),
         submission: Submission::new("changed", failure, Some(close.is_stale)),
         form_id,
@@ -114,10 +118,13 @@ pub fn EditDialog(
             </Callout>
         }
     });
+    let (id, stored) = (key.id.to_string(), key.ip_allowlist);
     let name = key.name.to_string();
     view! {
         <Dialog id="dialog" labelled_by="edit-title" wide=true on_cancel>
             <form method="post" novalidate on:submit=submit>
+                // Enter in a field presses the first button of a form: Save, and not Check.
+                <button class="visually-hidden without-script" tabindex="-1" aria-hidden="true">"Save"</button>
                 <input
                     type="hidden"
                     name=hidden::VERSION
@@ -138,7 +145,9 @@ pub fn EditDialog(
                     <NameField state />
                     <DescriptionField state />
                     <GroupField state groups />
-                    <AllowlistField state client=form.client />
+                    <AllowlistField state client=form.client>
+                        <AllowlistEffect state id stored checked />
+                    </AllowlistField>
                 </div>
                 <Actions form_state leave close />
             </form>

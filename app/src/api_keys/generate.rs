@@ -57,7 +57,7 @@ fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoVie
     } = context;
     let tenant = use_tenant();
     let (typed, failure) = match rejected {
-        Some(rejected) => (rejected.form, Some(rejected.error)),
+        Some(rejected) => (rejected.form, rejected.error),
         None => (KeyForm::default(), None),
     };
     let state = FormState::new(today(now), typed, validate_new);

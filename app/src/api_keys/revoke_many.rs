@@ -46,7 +46,7 @@ pub fn RevokeManyDialog(
     }
     let tenant = use_tenant();
     let (typed, error) = match rejected {
-        Some(rejected) => (rejected.reason, Some(rejected.error)),
+        Some(rejected) => (rejected.reason, rejected.error),
         None => (String::new(), None),
     };
     let submission = Submission::new("revoked", error, Some(close.is_stale));

@@ -97,7 +97,7 @@ fn RotateForm(
     let (current, day) = (key.expires_on, today(now));
     let is_expired = key.expiration == ExpirationState::Expired;
     let (typed, failed) = match rejected {
-        Some(rejected) => (Some(rejected.form.expires_on), Some(rejected.error)),
+        Some(rejected) => (Some(rejected.form.expires_on), rejected.error),
         None => (None, None),
     };
     let initial = typed.or_else(|| current.filter(|_| !is_expired).map(|date| date.to_string()));

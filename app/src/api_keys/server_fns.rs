@@ -1,7 +1,7 @@
 //! The server functions of the key pages. Each authorizes and parses the request, calls the store and returns a response.
 
 use domain::{
-    key::{form::KeyForm, query::KeyQuery},
+    key::{form::KeyForm, preview::AllowlistCheck, query::KeyQuery},
     propagation::Propagation,
 };
 use leptos::prelude::*;
@@ -130,6 +130,22 @@ pub async fn edit_api_key(
     ssr::respond(async {
         let request = ssr::request()?;
         actions::edit(&request, tenant.as_deref(), &id, version, &form, form_id).await
+    })
+    .await
+}
+
+/// Returns which addresses of the last days an allowlist would refuse. `lines` is the text of the form's field.
+///
+/// # Errors
+/// Invalid lines; a key that does not exist; [`ErrorCode::TooManyRequests`](crate::error::ErrorCode::TooManyRequests).
+#[server(prefix = "/api/pages", endpoint = "preview_allowlist", input = PageJson, output = PageJson)]
+pub async fn preview_allowlist(
+    tenant: Option<String>,
+    id: String,
+    lines: String,
+) -> Result<AllowlistCheck, AppError> {
+    ssr::respond(async {
+        actions::preview_allowlist(&ssr::request()?, tenant.as_deref(), &id, lines).await
     })
     .await
 }

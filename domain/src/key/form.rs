@@ -108,7 +108,11 @@ impl KeyForm {
             .map_err(|_| vec![FieldError::new("authorization_group_id", CHOOSE_A_GROUP)])
     }
 
-    fn parse_allowlist(&self) -> Result<Allowlist, Vec<FieldError>> {
+    /// Parses the field IP Allowlist.
+    ///
+    /// # Errors
+    /// One error for each invalid line.
+    pub fn parse_allowlist(&self) -> Result<Allowlist, Vec<FieldError>> {
         Allowlist::parse_lines(&self.ip_allowlist).map_err(|problems| {
             problems
                 .into_iter()

@@ -6,7 +6,6 @@
 use app::{
     error::{AppError, ErrorCode},
     groups::{GroupForm, SubmittedGroup, actions, notice},
-    ssr::status_of,
     urls,
 };
 use axum::{
@@ -14,25 +13,10 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use domain::id::GroupId;
-use http::StatusCode;
-use leptos::prelude::provide_context;
 use serde::Deserialize;
 
-use super::{
-    key_forms::{LINE_BREAK, SubmittedForm},
-    render::{as_page, render},
-};
+use super::submitted_form::{Button, LINE_BREAK, SubmittedForm};
 use crate::state::AppState;
-
-/// The button of the form that was pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Button {
-    /// Shows the effect of the changes without saving them.
-    Check,
-    /// Saves the changes.
-    Save,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,7 +52,7 @@ pub(crate) async fn create(State(state): State<AppState>, request: Request) -> R
     let form = typed(fields.name, &fields.permissions);
     match actions::create(&submitted.context, submitted.tenant(), &form).await {
         Ok(id) => submitted.back_to_groups(notice::CREATED, &id.to_string()),
-        Err(error) => submitted.show_again(form, Some(error)).await,
+        Err(error) => submitted.show_group_form(form, Some(error)).await,
     }
 }
 
@@ -84,7 +68,7 @@ pub(crate) async fn edit(
     };
     let form = typed(fields.name, &fields.permissions);
     if fields.button == Button::Check {
-        return submitted.show_again(form, None).await;
+        return submitted.show_group_form(form, None).await;
     }
     let saved = match parse_id(&id) {
         Ok(id) => {
@@ -101,7 +85,7 @@ pub(crate) async fn edit(
     };
     match saved {
         Ok(()) => submitted.back_to_groups(notice::SAVED, &id),
-        Err(error) => submitted.show_again(form, Some(error)).await,
+        Err(error) => submitted.show_group_form(form, Some(error)).await,
     }
 }
 
@@ -123,7 +107,7 @@ pub(crate) async fn delete(
         Ok(()) => submitted.back_to_groups(notice::DELETED, "1"),
         Err(error) => {
             submitted
-                .show_again(GroupForm::default(), Some(error))
+                .show_group_form(GroupForm::default(), Some(error))
                 .await
         }
     }
@@ -148,30 +132,8 @@ impl SubmittedForm {
     }
 
     /// Renders the page of the form with the submitted values.
-    async fn show_again(self, form: GroupForm, error: Option<AppError>) -> Response {
-        if error
-            .as_ref()
-            .is_some_and(|error| error.code == ErrorCode::NotSignedIn)
-        {
-            let address = self.parts.uri.path_and_query();
-            let address = address.map_or(urls::GROUPS, |address| address.as_str());
-            return Redirect::to(&urls::sign_in(address)).into_response();
-        }
-        let status = error
-            .as_ref()
-            .map_or(StatusCode::OK, |error| status_of(error.code));
-        let error = error.map(|error| error.with_request_id(&self.context.request_id));
-        let submitted = SubmittedGroup { form, error };
-        let uri = self.parts.uri.clone();
-        let page = as_page(self.parts, uri);
-        let mut response = render(&self.state, page, move || {
-            provide_context(submitted.clone());
-        })
-        .await;
-        // The page may have set a more specific status, such as 404 for an unknown group.
-        if response.status() == StatusCode::OK {
-            *response.status_mut() = status;
-        }
-        response
+    async fn show_group_form(self, form: GroupForm, error: Option<AppError>) -> Response {
+        self.render_with(error, |error| SubmittedGroup { form, error })
+            .await
     }
 }

@@ -7,33 +7,26 @@ use app::{
         dialog_target::IDS,
         list_query::ListQuery,
         rejected_form::RejectedForm,
-        responses::{Conflict, Edited, Issued},
+        responses::{Edited, Issued},
         secret_page::{already_shown_page, secret_page},
     },
     error::{AppError, ErrorCode},
-    ssr::{self, CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS, RequestContext, status_of},
-    urls::{self, TenantQuery},
+    ssr::CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS,
+    urls,
 };
 use axum::{
-    extract::{Path, Query, Request, State},
+    extract::{Path, Request, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use domain::key::{ApiKey, form::KeyForm};
-use http::{HeaderValue, StatusCode, header, request::Parts};
-use leptos::prelude::provide_context;
+use http::{HeaderValue, StatusCode, header};
 use leptos_router::params::ParamsMap;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::{
-    form::read_form,
-    render::{as_page, context_of, render},
-};
+use super::submitted_form::{Button, LINE_BREAK, SubmittedForm};
 use crate::{security_headers::NO_TRANSFORM, state::AppState};
-
-/// A line break in a submitted form; the API uses `\n`.
-pub(super) const LINE_BREAK: &str = "\r\n";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +47,8 @@ struct EditForm {
     description: String,
     authorization_group_id: String,
     ip_allowlist: String,
+    #[serde(rename = "action")]
+    button: Option<Button>,
 }
 
 #[derive(Deserialize)]
@@ -75,12 +70,6 @@ struct RevokeForm {
 struct RevokeManyForm {
     form_id: Uuid,
     reason: String,
-}
-
-/// The query of a key page's URL.
-#[derive(Deserialize)]
-struct Address {
-    tenant: Option<String>,
 }
 
 /// `POST /tenant-api-keys/new`
@@ -106,7 +95,13 @@ pub(crate) async fn generate(State(state): State<AppState>, request: Request) ->
     match outcome {
         Ok(issued) => submitted.show_secret(issued, "API key generated"),
         Err(FormError::AlreadyShown(key)) => submitted.show_repeat(&key),
-        Err(FormError::Failed(error)) => submitted.refuse(form, error, None).await,
+        Err(FormError::Failed(error)) => {
+            let again = RejectedForm {
+                form,
+                ..RejectedForm::default()
+            };
+            submitted.show_key_form(again, Some(error)).await
+        }
     }
 }
 
@@ -127,23 +122,32 @@ pub(crate) async fn edit(
         expires_on: String::new(),
         ip_allowlist: fields.ip_allowlist.replace(LINE_BREAK, "\n"),
     };
-    match actions::edit(
-        &submitted.context,
-        submitted.tenant(),
-        &id,
-        fields.version,
-        &form,
-        None,
-    )
-    .await
-    {
-        Ok(Edited::Saved(_)) => submitted.back_to_list(),
-        Ok(Edited::Conflict(theirs)) => {
-            let error = AppError::new(ErrorCode::Conflict);
-            submitted.refuse(form, error, Some(*theirs)).await
+    let (context, tenant, version) = (&submitted.context, submitted.tenant(), fields.version);
+    let mut again = RejectedForm {
+        version: Some(version),
+        ..RejectedForm::default()
+    };
+    let failure = if fields.button == Some(Button::Check) {
+        let lines = form.ip_allowlist.clone();
+        match actions::preview_allowlist(context, tenant, &id, lines).await {
+            Ok(checked) => {
+                again.checked = Some(checked);
+                None
+            }
+            Err(error) => Some(error),
         }
-        Err(error) => submitted.refuse(form, error, None).await,
-    }
+    } else {
+        match actions::edit(context, tenant, &id, version, &form, None).await {
+            Ok(Edited::Saved(_)) => return submitted.back_to_list(),
+            Ok(Edited::Conflict(theirs)) => {
+                again.conflict = Some(*theirs);
+                Some(AppError::new(ErrorCode::Conflict))
+            }
+            Err(error) => Some(error),
+        }
+    };
+    again.form = form;
+    submitted.show_key_form(again, failure).await
 }
 
 /// `POST /tenant-api-keys/{id}/rotate`
@@ -169,11 +173,14 @@ pub(crate) async fn rotate(
         Ok(issued) => submitted.show_secret(issued, "API key rotated"),
         Err(FormError::AlreadyShown(key)) => submitted.show_repeat(&key),
         Err(FormError::Failed(error)) => {
-            let form = KeyForm {
-                expires_on: fields.expires_on,
-                ..KeyForm::default()
+            let again = RejectedForm {
+                form: KeyForm {
+                    expires_on: fields.expires_on,
+                    ..KeyForm::default()
+                },
+                ..RejectedForm::default()
             };
-            submitted.refuse(form, error, None).await
+            submitted.show_key_form(again, Some(error)).await
         }
     }
 }
@@ -191,7 +198,13 @@ pub(crate) async fn revoke(
         };
     match actions::revoke(&submitted.context, submitted.tenant(), &id, &reason, None).await {
         Ok(_) => submitted.back_to_list(),
-        Err(error) => submitted.refuse_reason(reason, error).await,
+        Err(error) => {
+            let again = RejectedForm {
+                reason,
+                ..RejectedForm::default()
+            };
+            submitted.show_key_form(again, Some(error)).await
+        }
     }
 }
 
@@ -207,61 +220,17 @@ pub(crate) async fn revoke_many(State(state): State<AppState>, request: Request)
     let ids = submitted.ids();
     match actions::revoke_many(context, tenant, &ids, &reason, Some(form_id)).await {
         Ok(_) => submitted.back_to_list(),
-        Err(error) => submitted.refuse_reason(reason, error).await,
+        Err(error) => {
+            let again = RejectedForm {
+                reason,
+                ..RejectedForm::default()
+            };
+            submitted.show_key_form(again, Some(error)).await
+        }
     }
-}
-
-/// A submitted form.
-pub(super) struct SubmittedForm {
-    pub(super) state: AppState,
-    pub(super) context: RequestContext,
-    /// The tenant in the URL, for super users.
-    pub(super) tenant: TenantQuery,
-    pub(super) parts: Parts,
 }
 
 impl SubmittedForm {
-    /// Checks the session, then receives the form `T`. Missing and additional fields are refused.
-    pub(super) async fn receive<T: DeserializeOwned>(
-        state: &AppState,
-        request: Request,
-    ) -> Result<(Self, T), Response> {
-        let context = context_of(state, &request);
-        // The role is checked before the form is parsed.
-        match ssr::signed_in(&context).await {
-            Ok(user) if user.user.role.manages_keys() => {}
-            // The page renders the refusal.
-            Ok(_) => {
-                let (parts, _) = request.into_parts();
-                let uri = parts.uri.clone();
-                return Err(render(state, as_page(parts, uri), || ()).await);
-            }
-            Err(error) if error.code == ErrorCode::NotSignedIn => {
-                let address = request.uri().path_and_query();
-                let address = address.map_or(urls::API_KEYS, |address| address.as_str());
-                return Err(Redirect::to(&urls::sign_in(address)).into_response());
-            }
-            Err(error) => return Err(status_of(error.code).into_response()),
-        }
-        let Ok(Query(address)) = Query::<Address>::try_from_uri(request.uri()) else {
-            return Err((StatusCode::BAD_REQUEST, "The address is not complete.\n").into_response());
-        };
-        let (parts, body) = request.into_parts();
-        let request = Request::from_parts(parts.clone(), body);
-        let fields = read_form::<T>(request).await?;
-        let submitted = Self {
-            state: state.clone(),
-            context,
-            tenant: TenantQuery(address.tenant),
-            parts,
-        };
-        Ok((submitted, fields))
-    }
-
-    pub(super) fn tenant(&self) -> Option<&str> {
-        self.tenant.0.as_deref()
-    }
-
     /// The ids of the selected keys in the URL.
     fn ids(&self) -> Vec<String> {
         let query = self.parts.uri.query().unwrap_or_default();
@@ -298,49 +267,10 @@ impl SubmittedForm {
         without_scripts(StatusCode::CONFLICT, page)
     }
 
-    /// The form again with the submitted values and the errors.
-    async fn refuse(self, form: KeyForm, error: AppError, conflict: Option<Conflict>) -> Response {
-        self.render_rejected(RejectedForm {
-            form,
-            reason: String::new(),
-            error,
-            conflict,
-        })
-        .await
-    }
-
-    /// The form of a revocation again with the submitted reason and the error.
-    async fn refuse_reason(self, reason: String, error: AppError) -> Response {
-        self.render_rejected(RejectedForm {
-            form: KeyForm::default(),
-            reason,
-            error,
-            conflict: None,
-        })
-        .await
-    }
-
-    async fn render_rejected(self, rejected: RejectedForm) -> Response {
-        let address = self
-            .parts
-            .uri
-            .path_and_query()
-            .map_or("/", |path| path.as_str());
-        if rejected.error.code == ErrorCode::NotSignedIn {
-            return Redirect::to(&urls::sign_in(address)).into_response();
-        }
-        let error = rejected.error.with_request_id(&self.context.request_id);
-        let status = status_of(error.code);
-        let rejected = RejectedForm { error, ..rejected };
-        let uri = self.parts.uri.clone();
-        let page = as_page(self.parts, uri);
-        let mut response =
-            render(&self.state, page, move || provide_context(rejected.clone())).await;
-        // The page may have set a more specific status, such as 404 for an unknown key.
-        if response.status() == StatusCode::OK {
-            *response.status_mut() = status;
-        }
-        response
+    /// Renders the page of the form with the submitted values.
+    async fn show_key_form(self, form: RejectedForm, error: Option<AppError>) -> Response {
+        self.render_with(error, |error| RejectedForm { error, ..form })
+            .await
     }
 }
 

@@ -259,6 +259,7 @@ fn form_fields(path: &str) -> Vec<(&'static str, String)> {
             ("description", String::new()),
             ("authorization_group_id", id()),
             ("ip_allowlist", String::new()),
+            ("action", "save".to_owned()),
         ],
         "/tenant-api-keys/{id}/rotate" => {
             vec![("form_id", id()), ("expires_on", String::new())]

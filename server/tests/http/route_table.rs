@@ -77,6 +77,7 @@ pub(crate) fn arguments(path: &str) -> serde_json::Value {
         }
         "get_api_key" | "open_edit_form" => json!({ "tenant": null, "id": id }),
         "generate_api_key" => json!({ "tenant": null, "form": form, "form_id": form_id }),
+        "preview_allowlist" => json!({ "tenant": null, "id": id, "lines": "192.0.2.7" }),
         "edit_api_key" => {
             json!({ "tenant": null, "id": id, "version": 1, "form": form, "form_id": form_id })
         }

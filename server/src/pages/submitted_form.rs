@@ -1,0 +1,117 @@
+//! A form as a browser submits it without a script: the checks before it is read, and the page that shows it again.
+
+use app::{
+    error::{AppError, ErrorCode},
+    ssr::{self, RequestContext, status_of},
+    urls::{self, TenantQuery},
+};
+use axum::{
+    extract::{Query, Request},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use http::{StatusCode, request::Parts};
+use leptos::prelude::provide_context;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{
+    form::read_form,
+    render::{as_page, context_of, render},
+};
+use crate::state::AppState;
+
+/// A line break in a submitted form; the API uses `\n`.
+pub(super) const LINE_BREAK: &str = "\r\n";
+
+/// The button of the form that was pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Button {
+    /// Shows the effect of the changes without saving them.
+    Check,
+    /// Saves the changes.
+    Save,
+}
+
+/// The query of a page's URL.
+#[derive(Deserialize)]
+struct Address {
+    tenant: Option<String>,
+}
+
+/// A submitted form.
+pub(super) struct SubmittedForm {
+    pub(super) state: AppState,
+    pub(super) context: RequestContext,
+    /// The tenant in the URL, for super users.
+    pub(super) tenant: TenantQuery,
+    pub(super) parts: Parts,
+}
+
+impl SubmittedForm {
+    /// Checks the session, then receives the form `T`. Missing and additional fields are refused.
+    pub(super) async fn receive<T: DeserializeOwned>(
+        state: &AppState,
+        request: Request,
+    ) -> Result<(Self, T), Response> {
+        let context = context_of(state, &request);
+        // The role is checked before the form is parsed.
+        match ssr::signed_in(&context).await {
+            Ok(user) if user.user.role.manages_keys() => {}
+            // The page renders the refusal.
+            Ok(_) => {
+                let (parts, _) = request.into_parts();
+                let uri = parts.uri.clone();
+                return Err(render(state, as_page(parts, uri), || ()).await);
+            }
+            Err(error) if error.code == ErrorCode::NotSignedIn => {
+                let address = request.uri().path_and_query();
+                let address = address.map_or(urls::API_KEYS, |address| address.as_str());
+                return Err(Redirect::to(&urls::sign_in(address)).into_response());
+            }
+            Err(error) => return Err(status_of(error.code).into_response()),
+        }
+        let Ok(Query(address)) = Query::<Address>::try_from_uri(request.uri()) else {
+            return Err((StatusCode::BAD_REQUEST, "The address is not complete.\n").into_response());
+        };
+        let (parts, body) = request.into_parts();
+        let request = Request::from_parts(parts.clone(), body);
+        let fields = read_form::<T>(request).await?;
+        let submitted = Self {
+            state: state.clone(),
+            context,
+            tenant: TenantQuery(address.tenant),
+            parts,
+        };
+        Ok((submitted, fields))
+    }
+
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.tenant.0.as_deref()
+    }
+
+    /// Renders the page of the form with the context that `context` returns for the error, which names the request's id. The status is that
+    /// of the error, or 200 without one. If the session has ended, redirects to sign-in.
+    pub(super) async fn render_with<T: Clone + Send + Sync + 'static>(
+        self,
+        error: Option<AppError>,
+        context: impl FnOnce(Option<AppError>) -> T,
+    ) -> Response {
+        let code = error.as_ref().map(|error| error.code);
+        if code == Some(ErrorCode::NotSignedIn) {
+            let address = self.parts.uri.path_and_query();
+            let address = address.map_or(urls::API_KEYS, |address| address.as_str());
+            return Redirect::to(&urls::sign_in(address)).into_response();
+        }
+        let error = error.map(|error| error.with_request_id(&self.context.request_id));
+        let provided = context(error);
+        let uri = self.parts.uri.clone();
+        let page = as_page(self.parts, uri);
+        let mut response =
+            render(&self.state, page, move || provide_context(provided.clone())).await;
+        // The page may have set a more specific status, such as 404 for an unknown key or group.
+        if response.status() == StatusCode::OK {
+            *response.status_mut() = code.map_or(StatusCode::OK, status_of);
+        }
+        response
+    }
+}
