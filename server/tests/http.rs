@@ -9,6 +9,7 @@ mod api_keys_post;
 mod api_keys_revoke_post;
 mod api_problems;
 mod audit_events_get;
+mod audit_log_get;
 mod authorization;
 mod authorization_groups_get;
 mod bodies;

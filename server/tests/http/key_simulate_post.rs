@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use domain::{
     client_address::ClientAddress,
     key::{
@@ -20,7 +20,7 @@ use server::clock;
 
 use super::{
     request::TestResponse,
-    test_app::{KeySpec, TestApp, day},
+    test_app::{KeySpec, SUPER_USER, TestApp, day},
 };
 
 async fn simulate(app: &TestApp, asking: &str, key: &IssuedKey, body: &Value) -> TestResponse {
@@ -175,27 +175,12 @@ async fn keys_of_every_kind(app: &TestApp) -> Vec<(&'static str, IssuedKey)> {
     keys
 }
 
-/// The code of a real request: a request at the current time is sent over HTTP, any other is checked by the verifier at its time.
-async fn real_code(
-    app: &TestApp,
-    verifier: &Verifier,
-    key: &IssuedKey,
-    request: &SimulatedRequest,
-) -> Option<String> {
-    if let Some(at) = request.at {
-        let client = request
-            .ip
-            .map_or(ClientAddress::Unknown, ClientAddress::known);
-        let permission = request.permission.as_ref();
-        let verdict = verifier.verify(key.secret.expose(), client, permission, at);
-        let refusal = verdict.await.unwrap().err()?;
-        return Some(refusal.code().to_owned());
-    }
+/// The code of a real request now, over HTTP. The peer is a trusted proxy, which forwards the client's address or an unusable one.
+async fn real_code(app: &TestApp, key: &IssuedKey, request: &SimulatedRequest) -> Option<String> {
     let mut path = "/api/v1/forward-auth".to_owned();
     if let Some(permission) = &request.permission {
         path.push_str(&format!("?permission={permission}"));
     }
-    // The peer is a trusted proxy, which forwards the client's address or an unusable one.
     let client = request.ip.map_or("nobody".to_owned(), |ip| ip.to_string());
     let response = app
         .get(&path)
@@ -211,69 +196,129 @@ async fn real_code(
     }
 }
 
+/// The code of the verifier, which decides real requests, at the time of the request.
+async fn verified_code(
+    verifier: &Verifier,
+    key: &IssuedKey,
+    request: &SimulatedRequest,
+    now: DateTime<Utc>,
+) -> Option<String> {
+    let client = request
+        .ip
+        .map_or(ClientAddress::Unknown, ClientAddress::known);
+    let permission = request.permission.as_ref();
+    let at = request.at.unwrap_or(now);
+    let verdict = verifier.verify(key.secret.expose(), client, permission, at);
+    let refusal = verdict.await.unwrap().err()?;
+    Some(refusal.code().to_owned())
+}
+
+/// The code that the page of the key shows to a super user.
+async fn page_code(
+    app: &TestApp,
+    session: &str,
+    tenant: &str,
+    key: &IssuedKey,
+    request: &SimulatedRequest,
+) -> Option<String> {
+    let ip = request.ip.map(|ip| ip.to_string()).unwrap_or_default();
+    let permission = request.permission.as_ref().map(ToString::to_string);
+    let permission = permission.unwrap_or_default();
+    let at = request
+        .at
+        .map(|at| at.format("%Y-%m-%d%%20%H:%M").to_string());
+    let at = at.unwrap_or_default();
+    let id = key.key.id;
+    let path =
+        format!("/tenant-api-keys/{id}?tenant={tenant}&ip={ip}&permission={permission}&at={at}");
+    let response = app.get(&path).cookie(session).send().await;
+    let html = response.text().replace("<!>", "");
+    assert_eq!(response.status, 200, "{path}: {html}");
+    match html.split_once("Refused: ") {
+        Some((_, refusal)) => {
+            let (_, code) = refusal.split_once("<code>").unwrap();
+            Some(code.split('<').next().unwrap().to_owned())
+        }
+        None => {
+            assert!(html.contains("<strong>Accepted</strong>"), "{path}: {html}");
+            None
+        }
+    }
+}
+
 #[tokio::test]
-async fn simulation_by_domain_and_api_and_a_real_request_agree_in_1000_random_cases() {
+async fn simulation_api_page_verifier_and_a_real_request_agree_in_1000_random_cases() {
     let app = TestApp::start_with(&[
         ("LATCHKEY_DEFAULT_KEY_LIMIT", "1000"),
         ("LATCHKEY_TRUSTED_PROXIES", "203.0.113.1"),
     ])
+    .await
+    .with_super_user()
     .await;
     app.add_tenant("globex", "Globex").await;
     let keys = keys_of_every_kind(&app).await;
     let asking = app.secret(&["api-keys:read"]).await;
+    let session = app.sign_in(SUPER_USER).await;
     let cli = app.store.as_cli();
+    let acme = app.store.tenants(&cli).scope("acme").await.unwrap();
+    let globex = app.store.tenants(&cli).scope("globex").await.unwrap();
     let verifier = Verifier::new(app.store.clone());
     let cases = (
         0..keys.len(),
-        proptest::option::weighted(0.7, -90_000_i64..90_000),
+        -90_000_i64..90_000,
         0..ADDRESSES.len(),
         0..PERMISSIONS.len(),
     );
     let mut runner = TestRunner::default();
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
-    for _ in 0..1_000 {
-        let case = cases.new_tree(&mut runner).unwrap().current();
-        let (key, minutes, address, permission) = case;
+    for number in 0..1_000 {
+        let (key, minutes, address, permission) = cases.new_tree(&mut runner).unwrap().current();
         let (tenant, key) = &keys[key];
+        let scope = if *tenant == "acme" { &acme } else { &globex };
         let now = clock::now();
-        let at: Option<DateTime<Utc>> = minutes.map(|minutes| now + TimeDelta::minutes(minutes));
         let (ip, permission) = (ADDRESSES[address], PERMISSIONS[permission]);
-        let request = SimulatedRequest {
-            ip: ip.map(|text| text.parse::<IpAddr>().unwrap()),
-            permission: permission.map(|text| text.parse().unwrap()),
-            at,
-        };
-        let scope = app.store.tenants(&cli).scope(tenant).await.unwrap();
-        let simulation = app
-            .store
-            .keys(&scope)
-            .simulate(key.key.id, &request, now)
-            .await;
-        let simulation = simulation.unwrap();
-        let real = real_code(&app, &verifier, key, &request).await;
-        assert_eq!(simulation.code, real, "{tenant} {:?} {request:?}", key.key);
-        let decided: Vec<Check> = (simulation.checks.iter())
-            .filter(|(_, outcome)| *outcome == CheckOutcome::DecidedHere)
-            .map(|(check, _)| *check)
-            .collect();
-        assert_eq!(
-            decided.len(),
-            usize::from(real.is_some()),
-            "one check decides"
-        );
-        // Keys of a suspended tenant cannot call the simulation.
-        if *tenant == "acme" {
-            let body = json!({ "ip": ip, "permission": permission, "at": at });
-            let answer = simulate(&app, &asking, key, &body).await.json();
-            assert_eq!(answer["valid"], json!(real.is_none()), "{answer} {body}");
-            assert_eq!(
-                answer.get("code"),
-                real.as_ref().map(|code| json!(code)).as_ref()
-            );
+        // A real request is sent now. The other time has whole minutes, as the field of the page.
+        let later = (now + TimeDelta::minutes(minutes)).duration_trunc(TimeDelta::minutes(1));
+        for at in [None, Some(later.unwrap())] {
+            let request = SimulatedRequest {
+                ip: ip.map(|text| text.parse::<IpAddr>().unwrap()),
+                permission: permission.map(|text| text.parse().unwrap()),
+                at,
+            };
+            let keys = app.store.keys(scope);
+            let simulation = keys.simulate(key.key.id, &request, now).await.unwrap();
+            let verified = verified_code(&verifier, key, &request, now).await;
+            let case = format!("{tenant} {:?} {request:?}", key.key);
+            assert_eq!(simulation.code, verified, "{case}");
+            let decided: Vec<Check> = (simulation.checks.iter())
+                .filter(|(_, outcome)| *outcome == CheckOutcome::DecidedHere)
+                .map(|(check, _)| *check)
+                .collect();
+            let is_refused = usize::from(verified.is_some());
+            assert_eq!(decided.len(), is_refused, "one check decides: {case}");
+            if at.is_none() {
+                assert_eq!(real_code(&app, key, &request).await, verified, "{case}");
+            }
+            // Every question about now, and each tenth about another time, is put to the page.
+            if at.is_none() || number % 10 == 0 {
+                let shown = page_code(&app, &session, tenant, key, &request).await;
+                assert_eq!(shown, verified, "the page: {case}");
+            }
+            // Keys of a suspended tenant cannot call the simulation.
+            if *tenant == "acme" {
+                let body = json!({ "ip": ip, "permission": permission, "at": at });
+                let answer = simulate(&app, &asking, key, &body).await.json();
+                assert_eq!(
+                    answer["valid"],
+                    json!(verified.is_none()),
+                    "{answer} {case}"
+                );
+                let code = verified.as_ref().map(|code| json!(code));
+                assert_eq!(answer.get("code"), code.as_ref(), "{case}");
+            }
+            let outcome = verified.unwrap_or_else(|| "accepted".to_owned());
+            *seen.entry(outcome).or_default() += 1;
         }
-        *seen
-            .entry(real.unwrap_or_else(|| "accepted".to_owned()))
-            .or_default() += 1;
     }
     // The random requests have caused every outcome.
     let outcomes: Vec<_> = seen.keys().map(String::as_str).collect();

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::{body::Body, extract::ConnectInfo};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use server::service::LatchkeyService;
@@ -90,6 +90,16 @@ impl TestRequest {
     }
 
     pub(crate) async fn send(self) -> TestResponse {
+        let (parts, body) = self.open().await.into_parts();
+        TestResponse {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes().to_vec(),
+        }
+    }
+
+    /// Sends the request and returns the response before its body was read.
+    pub(crate) async fn open(self) -> Response<Body> {
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.path.parse().unwrap();
@@ -97,13 +107,7 @@ impl TestRequest {
         request
             .extensions_mut()
             .insert(ConnectInfo(SocketAddr::new(self.peer, 40_000)));
-        let response = self.router.oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        TestResponse {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes().to_vec(),
-        }
+        self.router.oneshot(request).await.unwrap()
     }
 }
 

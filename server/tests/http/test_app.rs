@@ -139,6 +139,10 @@ impl TestApp {
         crate::support::sql::execute(&url, sql).expect(sql);
     }
 
+    pub(crate) const fn is_on_postgres(&self) -> bool {
+        self.postgres.is_some()
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
