@@ -200,7 +200,7 @@ fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
                     <div class="field-about">
                         <label class="label" for="new-password">"New password"</label>
                         <p class="hint" id="new-password-hint">
-                            "12 to 256 characters that nobody guesses; several unrelated words do well. You are signed out everywhere else."
+                            "12–256 characters. Several unrelated words work well. You are signed out everywhere else."
                         </p>
                     </div>
                     <div class="field-control">

@@ -9,6 +9,7 @@ pub mod field;
 pub mod icon;
 pub mod key_quota;
 pub mod page_title;
+pub mod support;
 pub mod text_area;
 
 pub use badge::{ExpirationBadge, StatusBadge};

@@ -64,7 +64,7 @@ impl AppError {
             ErrorCode::NotSignedIn => "Your session has ended.",
             ErrorCode::Forbidden => "Ask one of your tenant administrators for access.",
             ErrorCode::TenantNotYours => {
-                "Only super users name a tenant in the address. Yours opens without it."
+                "Remove ?tenant=… from the address: only super users can choose a tenant."
             }
             ErrorCode::NotFound => "It may have been moved, or belong to another tenant.",
             ErrorCode::TenantNeeded => "Choose a tenant.",

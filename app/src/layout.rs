@@ -2,6 +2,8 @@
 
 pub mod console;
 mod focus;
+#[cfg(feature = "ssr")]
+pub mod open;
 pub mod sidebar;
 
 use domain::user::Role;
@@ -10,7 +12,7 @@ use leptos_router::{components::Outlet, hooks::use_location};
 
 use crate::{
     browser,
-    components::Icon,
+    components::{Icon, support::SupportUrl},
     current_tenant::{use_named_tenant, use_tenant},
     error::AppError,
     page::Page,
@@ -64,6 +66,9 @@ fn Frame(
         Some(Ok(_)) => State::Ready,
     });
     let loaded = Memo::new(move |_| console.get().and_then(Result::ok));
+    provide_context(SupportUrl(Signal::derive(move || {
+        loaded.with(|console| console.as_ref()?.support_url.clone())
+    })));
     provide_context(Signal::derive(move || {
         let named = || tenant.get();
         TenantQuery(loaded.with(|console| {
@@ -78,13 +83,17 @@ fn Frame(
         Unsuspend::new(move || match state {
             State::Waiting => ().into_any(),
             State::Failed(error) => view! { <WholePageFailure error /> }.into_any(),
-            State::Ready => view! { <Shell pages console=loaded /> }.into_any(),
+            State::Ready => view! { <Shell pages console=loaded><Outlet /></Shell> }.into_any(),
         })
     }
 }
 
 #[component]
-fn Shell(pages: &'static [Page], console: Memo<Option<Console>>) -> impl IntoView {
+fn Shell(
+    pages: &'static [Page],
+    console: Memo<Option<Console>>,
+    children: Children,
+) -> impl IntoView {
     let tenant = use_tenant();
     let path = use_location().pathname;
     let home = move || {
@@ -113,7 +122,7 @@ fn Shell(pages: &'static [Page], console: Memo<Option<Console>>) -> impl IntoVie
                 {move || console.get().map(|console| view! { <Sidebar pages console path /> })}
             </aside>
             <main class="main" id="main" tabindex="-1">
-                <Outlet />
+                {children()}
             </main>
         </div>
     }

@@ -7,6 +7,7 @@
 //! | the authorization groups (feature `ssr`) | `groups` |
 //! | the page of one key (feature `ssr`) | `key_page` |
 //! | the audit log and the installation log (feature `ssr`) | `audit_log` |
+//! | the guide and its layout with a table of contents (feature `ssr`) | `help`, `document` |
 //! | the user's own page; the list of tenants | [`account`], [`tenants`] |
 //! | the layout of every page behind sign-in, with the menu | [`layout`] |
 //! | the tenant that a page acts in | [`current_tenant`] |
@@ -28,9 +29,13 @@ pub mod audit_log;
 pub mod browser;
 pub mod components;
 pub mod current_tenant;
+#[cfg(feature = "ssr")]
+pub mod document;
 pub mod error;
 #[cfg(feature = "ssr")]
 pub mod groups;
+#[cfg(feature = "ssr")]
+pub mod help;
 #[cfg(feature = "ssr")]
 pub mod key_page;
 pub mod layout;

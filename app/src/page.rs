@@ -11,6 +11,8 @@ use leptos_router::{PartialPathMatch, PathSegment, PossibleRouteMatch};
 pub enum Access {
     /// Every client. Such a page is shown without the console's menu.
     Anyone,
+    /// Every client. Signed-in users see the page within the console's layout.
+    Public,
     /// Every signed-in user.
     SignedIn,
     /// Tenant administrators in their own tenant; super users in the tenant of the URL.
@@ -24,7 +26,7 @@ impl Access {
     #[must_use]
     pub const fn admits(self, role: Role) -> bool {
         match self {
-            Self::Anyone | Self::SignedIn => true,
+            Self::Anyone | Self::Public | Self::SignedIn => true,
             Self::KeyManager => role.manages_keys(),
             Self::SuperUser => matches!(role, Role::SuperUser),
         }
@@ -97,6 +99,10 @@ pub struct MenuEntry {
     pub icon: &'static str,
 }
 
+/// The page table as a context, for components that `pages.rs` imports.
+#[derive(Clone, Copy)]
+pub struct PageTable(pub &'static [Page]);
+
 /// A section of the menu. A section without a page that the user may open is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MenuSection {
@@ -106,7 +112,7 @@ pub enum MenuSection {
     Access,
     /// Operator. Its pages belong to no tenant.
     Operator,
-    /// Help.
+    /// Help: in the sidebar for users who manage keys, in the menu under the user's name for members.
     Help,
     /// The menu under the user's name.
     Account,
@@ -127,8 +133,7 @@ impl MenuSection {
             Self::DataAndMonitoring => &["Settings", "Data & Monitoring"],
             Self::Access => &["Settings", "Access"],
             Self::Operator => &["Operator"],
-            Self::Help => &["Help"],
-            Self::Account => &[],
+            Self::Help | Self::Account => &[],
         }
     }
 

@@ -8,12 +8,13 @@ use leptos_router::{
     components::{RouteChildren, Router, Routes, RoutesProps},
 };
 
+#[cfg(not(feature = "ssr"))]
+use crate::status_pages::NotFoundPage as UnknownPage;
 use crate::{
     account::AccountPage,
     api_keys::{dialog_target::DIALOGS, generate::GeneratePage, list::ApiKeysPage},
     layout::Layout,
-    page::{Access, MenuEntry, MenuSection, Page, PagePath},
-    status_pages::NotFoundPage,
+    page::{Access, MenuEntry, MenuSection, Page, PagePath, PageTable},
     urls,
 };
 #[cfg(feature = "ssr")]
@@ -24,7 +25,9 @@ use crate::{
         form::{EditGroupPage, NewGroupPage},
         list::GroupsPage,
     },
+    help::HelpPage,
     key_page::KeyPage,
+    layout::open::{OpenLayout, UnknownPage},
     sign_in::SignInPage,
 };
 
@@ -138,6 +141,18 @@ pub static PAGES: &[Page] = &[
         view: server_view!(InstallationLogPage),
     },
     Page {
+        path: urls::HELP,
+        access: Access::Public,
+        menu: Some(MenuEntry {
+            section: MenuSection::Help,
+            label: "Help",
+            icon: "help",
+        }),
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(HelpPage),
+    },
+    Page {
         path: urls::ACCOUNT,
         access: Access::SignedIn,
         menu: Some(MenuEntry {
@@ -216,8 +231,9 @@ pub static SERVER_FUNCTIONS: &[ServerFunction] = {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    provide_context(PageTable(PAGES));
     let props = RoutesProps::builder()
-        .fallback(NotFoundPage)
+        .fallback(UnknownPage)
         .children(RouteChildren::to_children(routes))
         .build();
     view! { <Router>{Routes(props)}</Router> }
@@ -226,13 +242,21 @@ pub fn App() -> impl IntoView {
 fn routes() -> StaticVec<AnyNestedRoute> {
     let (open, in_console): (Vec<&Page>, Vec<&Page>) =
         PAGES.iter().partition(|page| page.access == Access::Anyone);
-    let console = NestedRoute::new(PagePath(""), || view! { <Layout pages=PAGES /> })
-        .ssr_mode(SsrMode::Async)
-        .child(StaticVec::from(
-            in_console.into_iter().map(route).collect::<Vec<_>>(),
-        ));
+    let (public, in_console): (Vec<&Page>, Vec<&Page>) =
+        (in_console.into_iter()).partition(|page| page.access == Access::Public);
+    let within = |layout: fn() -> AnyView, pages: Vec<&Page>| {
+        let pages: Vec<_> = pages.into_iter().map(route).collect();
+        NestedRoute::new(PagePath(""), layout)
+            .ssr_mode(SsrMode::Async)
+            .child(StaticVec::from(pages))
+            .into_any_nested_route()
+    };
     let mut routes: Vec<_> = open.into_iter().map(route).collect();
-    routes.push(console.into_any_nested_route());
+    routes.push(within(server_view!(OpenLayout), public));
+    routes.push(within(
+        || view! { <Layout pages=PAGES /> }.into_any(),
+        in_console,
+    ));
     StaticVec::from(routes)
 }
 

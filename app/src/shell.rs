@@ -62,7 +62,7 @@ pub fn shell() -> impl IntoView {
 fn page_has_script() -> bool {
     let path = ssr::page_path().unwrap_or_default();
     let page = PAGES.iter().find(|page| page.is_shown_at(&path));
-    page.is_none_or(|page| page.has_script)
+    page.is_some_and(|page| page.has_script)
 }
 
 /// `start.js` without comments and indentation, as the page contains it.

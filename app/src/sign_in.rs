@@ -5,9 +5,13 @@ use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    components::{Callout, Icon, PageTitle, Tone},
+    components::{
+        Callout, Icon, PageTitle, Tone,
+        support::{SupportUrl, with_support_link},
+    },
     error::AppError,
-    urls,
+    page::{Page, PageTable},
+    ssr, urls,
 };
 
 /// The reason for which a sign-in was refused. The server provides it as context to the page that it renders in response.
@@ -15,8 +19,33 @@ use crate::{
 pub struct SignInFailure {
     /// The typed e-mail address.
     pub email: String,
-    /// The message, the same for every refusal.
+    /// The message.
     pub message: String,
+    /// The reason, which determines the marked fields.
+    pub reason: SignInFailureReason,
+}
+
+/// The reason of a [`SignInFailure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignInFailureReason {
+    /// The attempt was refused or failed.
+    Refused,
+    /// Both fields are empty.
+    NothingTyped,
+    /// The email is missing.
+    NoEmail,
+    /// The password is missing.
+    NoPassword,
+}
+
+impl SignInFailureReason {
+    const fn lacks_email(self) -> bool {
+        matches!(self, Self::NothingTyped | Self::NoEmail)
+    }
+
+    const fn lacks_password(self) -> bool {
+        matches!(self, Self::NothingTyped | Self::NoPassword)
+    }
 }
 
 /// The data of the page besides its form.
@@ -31,7 +60,7 @@ pub struct SignInForm {
 /// # Errors
 /// [`crate::error::ErrorCode::Unavailable`].
 pub async fn open_sign_in(return_to: Option<String>) -> Result<SignInForm, AppError> {
-    use crate::{error::ErrorCode, ssr};
+    use crate::error::ErrorCode;
     use leptos_axum::ResponseOptions;
 
     let response = use_context::<ResponseOptions>();
@@ -92,8 +121,23 @@ pub fn SignInPage() -> impl IntoView {
             .and_then(urls::local_path)
             .map(str::to_owned)
     };
+    let reason = failure.as_ref().map(|failure| failure.reason);
+    let lacks_email = reason.is_some_and(SignInFailureReason::lacks_email);
+    let lacks_password = reason.is_some_and(SignInFailureReason::lacks_password);
     let (email, message) = failure.map_or((String::new(), None), |failure| {
         (failure.email, Some(failure.message))
+    });
+    // The field to correct first.
+    let starts_at_password = message.is_some() && !lacks_email;
+    let destination = use_context::<PageTable>().map_or("Latchkey", |table| {
+        destination(table.0, return_to.get_untracked().as_deref())
+    });
+    let support = ssr::request()
+        .ok()
+        .and_then(|request| request.support_url.as_deref().map(str::to_owned));
+    provide_context(SupportUrl(Signal::stored(support.clone())));
+    let contact = support.map(|_| {
+        view! { " "{with_support_link("Contact support.".to_owned())} }
     });
     let is_retry = message.is_some();
     let message = message.map(|message| {
@@ -112,7 +156,7 @@ pub fn SignInPage() -> impl IntoView {
             <form class="card" method="post" action=action novalidate>
                 <div>
                     <h1>"Sign in"</h1>
-                    <p class="muted">"to continue to API Keys"</p>
+                    <p class="muted">{format!("to continue to {destination}")}</p>
                 </div>
                 <Transition>{first_run}</Transition>
                 {message}
@@ -127,7 +171,8 @@ pub fn SignInPage() -> impl IntoView {
                         autocomplete="username"
                         required
                         value=email
-                        autofocus=!is_retry
+                        autofocus=!starts_at_password
+                        aria-invalid=lacks_email.then_some("true")
                         aria-describedby=described_by
                     />
                 </div>
@@ -140,15 +185,36 @@ pub fn SignInPage() -> impl IntoView {
                         name="password"
                         autocomplete="current-password"
                         required
-                        autofocus=is_retry
+                        autofocus=starts_at_password
+                        aria-invalid=lacks_password.then_some("true")
                         aria-describedby=described_by
                     />
                 </div>
                 <button class="button button-primary">"Sign in"</button>
+                <p class="hint">
+                    "Forgot your password? Ask your operator to set a new one."{contact}
+                </p>
             </form>
+            <nav class="sign-in-links" aria-label="Documentation">
+                <a href=urls::HELP>"Help"</a>
+                <a href=urls::API_DOCS>"API documentation"</a>
+            </nav>
         </main>
     }
     .into_any()
+}
+
+/// The name of the page to which the sign-in leads.
+fn destination(pages: &[Page], return_to: Option<&str>) -> &'static str {
+    let target = return_to
+        .and_then(urls::local_path)
+        .unwrap_or(urls::API_KEYS);
+    let path = target.split(['?', '#']).next().unwrap_or(target);
+    let pages = pages.iter().filter(|page| page.contains(path));
+    pages
+        .filter_map(|page| page.menu)
+        .next()
+        .map_or("Latchkey", |entry| entry.label)
 }
 
 #[component]

@@ -36,6 +36,8 @@ pub struct RequestContext {
     pub now: DateTime<Utc>,
     /// The id of the request, as in the log and the response header `X-Request-Id`.
     pub request_id: String,
+    /// The setting `LATCHKEY_SUPPORT_URL`.
+    pub support_url: Option<Arc<str>>,
     /// Scheme and host of the request, e.g. `https://keys.example`, for the curl command.
     pub origin: Option<String>,
 }

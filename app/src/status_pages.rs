@@ -38,12 +38,16 @@ pub fn WholePageFailure(
     }
 }
 
-/// The page for an unknown URL.
+/// The page for an unknown URL in the browser. (The server's is in `layout/open.rs`.)
 #[component]
 pub fn NotFoundPage() -> impl IntoView {
-    #[cfg(feature = "ssr")]
-    crate::ssr::set_not_found();
     view! { <WholePageFailure error=AppError::new(ErrorCode::NotFound) /> }
+}
+
+/// The content of the page for an unknown URL.
+#[component]
+pub fn NotFound() -> impl IntoView {
+    view! { <Failure error=AppError::new(ErrorCode::NotFound) /> }
 }
 
 #[component]
@@ -119,10 +123,10 @@ fn Status(code: ErrorCode, message: String) -> impl IntoView {
     view! {
         <PageTitle text=format!("{heading} – Latchkey") />
         <section class="status-page">
-            <p class="status-code">{number}</p>
             <h1>{heading}</h1>
             <p class="muted">{text}</p>
             {way_on}
+            {(!number.is_empty()).then(|| view! { <p class="status-code">"Error "{number}</p> })}
         </section>
     }
 }

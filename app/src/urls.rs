@@ -28,6 +28,10 @@ pub const AUDIT_LOG_JSON_LINES: &str = "/audit-log/export.jsonl";
 pub const INSTALLATION_LOG: &str = "/installation-log";
 /// The user's own page, and the target of its form, which changes the password.
 pub const ACCOUNT: &str = "/account";
+/// The guide for tenant administrators.
+pub const HELP: &str = "/help";
+/// The API documentation.
+pub const API_DOCS: &str = "/api/docs";
 /// The sign-in page, and the target of its form.
 pub const SIGN_IN: &str = "/sign-in";
 /// The target of the form that signs out.
@@ -99,6 +103,12 @@ impl TenantQuery {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         self.url_with(path, &[])
+    }
+
+    /// The section of the guide about the reason of refusal `code`.
+    #[must_use]
+    pub fn help_on_refusal(&self, code: &str) -> String {
+        format!("{}#{code}", self.url(HELP))
     }
 
     /// `path` with these parameters, in this tenant.

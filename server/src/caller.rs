@@ -23,7 +23,7 @@ pub enum Caller {
 impl From<Access> for Caller {
     fn from(access: Access) -> Self {
         match access {
-            Access::Anyone => Self::Anyone,
+            Access::Anyone | Access::Public => Self::Anyone,
             Access::SignedIn => Self::SignedIn,
             Access::KeyManager => Self::KeyManager,
             Access::SuperUser => Self::SuperUser,

@@ -7,7 +7,7 @@ mod names;
 mod parse;
 mod table;
 
-use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, sync::Arc, time::Duration};
 
 use domain::{
     client_address::TrustedProxies, key::format::KeyPrefix, store::StoreOptions,
@@ -59,6 +59,10 @@ table::settings! {
     /// how long the server still serves after a signal to stop, while `/readyz` answers 503.
     drain: Duration = "LATCHKEY_DRAIN_SECONDS", |text| count(text, MAX_DRAIN_SECONDS, "5").map(seconds),
         "5", "Seconds to keep serving after SIGTERM while /readyz returns 503";
+
+    /// the target of "Contact support"; `None` makes it plain text.
+    support_url: Option<Arc<str>> = "LATCHKEY_SUPPORT_URL", parse::support_url,
+        "" shown "none", "Target of \"Contact support\": https://… or mailto:…";
 
     /// which log lines are written, as directives of `tracing-subscriber`.
     log: String = "RUST_LOG", parse::log_filter,

@@ -23,6 +23,7 @@ mod group_forms_post;
 mod group_pages_get;
 mod headers;
 mod health_get;
+mod help_get;
 mod hostile_text;
 mod idempotency_key;
 mod json_bodies;

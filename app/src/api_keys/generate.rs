@@ -23,7 +23,7 @@ use super::{
     submission::Submission,
 };
 use crate::{
-    components::{Breadcrumb, KeyQuotaMeter, PageTitle, field::flag},
+    components::{Breadcrumb, KeyQuotaMeter, PageTitle, field::flag, support::with_support_link},
     current_tenant::{use_named_tenant, use_tenant},
     error::{AppError, key_limit_reached},
     page::MenuSection,
@@ -109,7 +109,7 @@ fn FormNotice(usage: KeyQuota) -> impl IntoView {
     } else {
         "The secret is shown once, on the next screen.".to_owned()
     };
-    view! { <span>{text}</span> }
+    view! { <span>{with_support_link(text)}</span> }
 }
 
 #[component]

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::{list_query::ListQuery, responses::KeyList};
 use crate::{
-    components::{Icon, KeyQuotaMeter},
+    components::{Icon, KeyQuotaMeter, support::with_support_link},
     current_tenant::use_tenant,
     error::key_limit_reached,
     urls, words,
@@ -25,7 +25,7 @@ pub fn ListHeader(
     };
     let reason = move || {
         usage.get().filter(|usage| usage.is_full()).map(|usage| {
-            view! { <span id="limit-reason">{key_limit_reached(usage.limit)}</span> }
+            view! { <span id="limit-reason">{with_support_link(key_limit_reached(usage.limit))}</span> }
         })
     };
     let button = move || usage.get().map(|usage| view! { <GenerateButton usage /> });

@@ -317,7 +317,7 @@ fn effect_of(
                 <li>
                     {format!("{they} {} ", verb("lose"))}{codes(&lost)}
                     {format!(": {their} next request for {pronoun} is refused with ")}
-                    <code>"missing_permission"</code>"."
+                    <a href=tenant.help_on_refusal("missing_permission")><code>"missing_permission"</code></a>"."
                 </li>
             }
         });

@@ -87,7 +87,10 @@ fn entry(key: &ApiKey, reason: &RefusalReason, now: DateTime<Utc>) -> impl IntoV
     let addresses = (!lines.is_empty()).then(|| view! { <ul class="who">{lines}{more}</ul> });
     view! {
         <li>
-            <p><strong>{reasons::sentence(&reason.code)}</strong>" "<span class="code">{code}</span></p>
+            <p>
+                <strong>{reasons::sentence(&reason.code)}</strong>" "
+                <a class="code" href=use_tenant().get_untracked().help_on_refusal(&reason.code) rel="external">{code}</a>
+            </p>
             <p class="muted small"><b>{words::grouped(reason.count)}</b>{requests}{last}</p>
             {addresses}
         </li>

@@ -138,7 +138,8 @@ fn verdict(key: &ApiKey, answer: &Answer) -> impl IntoView + use<> {
                     <p>
                         <strong>{format!("Refused: {status} ")}<code>{code.clone()}</code></strong>
                         <br />
-                        {why}
+                        {why}" "
+                        <a href=use_tenant().get_untracked().help_on_refusal(code) rel="external">"What to do"</a>
                     </p>
                 </div>
             }

@@ -22,6 +22,7 @@ pub fn Sidebar(
     /// The path of the shown page.
     path: Memo<String>,
 ) -> impl IntoView {
+    let tenant = use_tenant();
     let is_super_user = console.role == Role::SuperUser;
     let current = console.tenant.clone();
     let switcher = if is_super_user {
@@ -37,8 +38,14 @@ pub fn Sidebar(
         view! { <TenantMenu current tenants=console.tenants path /> }
     });
     let role = console.role;
-    let menu = MenuSection::SIDEBAR
-        .into_iter()
+    // A member's menu contains only their account.
+    let (in_sidebar, in_account) = if role.manages_keys() {
+        (&MenuSection::SIDEBAR[..], None)
+    } else {
+        (&[][..], Some(links(pages, MenuSection::Help, role, path)))
+    };
+    let menu = in_sidebar
+        .iter()
         .filter_map(|sections| nav(pages, sections, role, path))
         .collect_view();
     let email = console.email;
@@ -56,7 +63,8 @@ pub fn Sidebar(
         {tenants}
         <div class="menu menu-account" id="account" popover="auto">
             {links(pages, MenuSection::Account, role, path)}
-            <a href="/api/docs" rel="external"><Icon name="info" />"API documentation"</a>
+            {in_account}
+            <a href=move || tenant.get().url(urls::API_DOCS) rel="external"><Icon name="info" />"API documentation"</a>
             <form method="post" action=urls::SIGN_OUT>
                 <button><Icon name="exit" />"Sign out"</button>
             </form>
@@ -71,7 +79,9 @@ fn nav(
     role: Role,
     path: Memo<String>,
 ) -> Option<impl IntoView> {
-    let title = *sections.first()?.titles().first()?;
+    let title = sections
+        .first()
+        .and_then(|section| section.titles().first().copied());
     let lists: Vec<_> = sections
         .iter()
         .filter_map(|section| {
@@ -89,8 +99,8 @@ fn nav(
         .collect();
     (!lists.is_empty()).then(|| {
         view! {
-            <nav class="nav" aria-label=title>
-                <p class="nav-root">{title}</p>
+            <nav class="nav" aria-label=title.unwrap_or("Help")>
+                {title.map(|title| view! { <p class="nav-root">{title}</p> })}
                 {lists}
             </nav>
         }

@@ -65,9 +65,11 @@ const fn refused(outcome: &SignInOutcome) -> PasswordChangeOutcome {
             retry_after: *retry_after,
         },
         SignInOutcome::Busy => PasswordChangeOutcome::Busy,
-        SignInOutcome::SignedIn { .. } | SignInOutcome::Refused | SignInOutcome::TooLong => {
-            PasswordChangeOutcome::WrongPassword
-        }
+        SignInOutcome::SignedIn { .. }
+        | SignInOutcome::Refused
+        | SignInOutcome::UserDisabled
+        | SignInOutcome::TenantSuspended { .. }
+        | SignInOutcome::TooLong => PasswordChangeOutcome::WrongPassword,
     }
 }
 

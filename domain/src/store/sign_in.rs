@@ -63,8 +63,15 @@ pub enum SignInOutcome {
         /// The browser keeps it for a year.
         device: SessionToken,
     },
-    /// The email is unknown, the password wrong, the user disabled or the tenant suspended; the client cannot distinguish these cases.
+    /// The email is unknown or the password wrong; the client cannot distinguish these cases.
     Refused,
+    /// The password is right, and the user is disabled.
+    UserDisabled,
+    /// The password is right, and the user's tenant is suspended.
+    TenantSuspended {
+        /// The name of the tenant.
+        tenant: String,
+    },
     /// The password is longer than any valid one; it was not hashed.
     TooLong,
     /// Too many wrong passwords: attempts are refused unjudged for `retry_after`.
@@ -152,6 +159,22 @@ impl Judged {
     fn is_right(&self) -> bool {
         matches!(self.verdict, Verdict::Right { .. }) && self.known.active().is_some()
     }
+
+    /// The outcome of an attempt that is not right. Only a right password reveals the state of the user and the tenant.
+    fn refusal(&self) -> SignInOutcome {
+        let (Verdict::Right { .. }, Some(user)) = (&self.verdict, &self.known.user) else {
+            return SignInOutcome::Refused;
+        };
+        if user.disabled_at.is_some() {
+            return SignInOutcome::UserDisabled;
+        }
+        match &self.known.tenant {
+            Some(tenant) if tenant.suspended_at.is_some() => SignInOutcome::TenantSuspended {
+                tenant: tenant.name.clone(),
+            },
+            _ => SignInOutcome::Refused,
+        }
+    }
 }
 
 /// Sign-in with email and password.
@@ -230,7 +253,7 @@ impl<'a> SignIn<'a> {
             return Ok(Judgement::Right(Box::new(judged)));
         }
         self.refuse(attempt, &judged, now).await?;
-        Ok(Judgement::Not(SignInOutcome::Refused))
+        Ok(Judgement::Not(judged.refusal()))
     }
 
     /// Opens a session after a right password. Refuses if the user was changed since the password was judged.

@@ -1,6 +1,6 @@
 //! The parsers of the settings' values. An error has one line: the value, shortened and without passwords, and what is accepted.
 
-use std::{net::SocketAddr, str::FromStr};
+use std::{net::SocketAddr, str::FromStr, sync::Arc};
 
 use domain::{client_address::TrustedProxies, key::format::KeyPrefix};
 use url::Url;
@@ -163,4 +163,31 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
 /// The prefix of new secrets.
 pub(super) fn key_prefix(text: &str) -> Result<KeyPrefix, String> {
     KeyPrefix::from_str(text).map_err(|error| format!("{}: it {error}", quoted(text)))
+}
+
+/// An https URL or a mail address as a `mailto` URL; `None` for an empty text.
+pub(super) fn support_url(text: &str) -> Result<Option<Arc<str>>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let refused = || {
+        format!(
+            "{} is not an address of a support: write one like https://support.example/latchkey or mailto:support@example.com",
+            quoted(text)
+        )
+    };
+    let url = Url::parse(text).map_err(|_| refused())?;
+    let is_good = match url.scheme() {
+        "https" => url.has_host() && url.username().is_empty() && url.password().is_none(),
+        "mailto" => url
+            .path()
+            .split_once('@')
+            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()),
+        _ => false,
+    };
+    if is_good {
+        Ok(Some(url.as_str().into()))
+    } else {
+        Err(refused())
+    }
 }

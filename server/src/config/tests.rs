@@ -145,6 +145,36 @@ fn the_password_of_the_database_is_shown_nowhere() {
 }
 
 #[test]
+fn the_support_url_is_https_or_mailto() {
+    for good in [
+        "https://support.example/latchkey?from=console",
+        "mailto:support@example.com?subject=Latchkey",
+    ] {
+        let config = with("LATCHKEY_SUPPORT_URL", good).expect(good);
+        assert_eq!(config.support_url.as_deref(), Some(good));
+    }
+    assert_eq!(
+        with("LATCHKEY_SUPPORT_URL", "").expect("unset").support_url,
+        None
+    );
+    assert_eq!(
+        refusal("LATCHKEY_SUPPORT_URL", "javascript:alert(1)"),
+        "LATCHKEY_SUPPORT_URL: 'javascript:alert(1)' is not an address of a support: write one like \
+         https://support.example/latchkey or mailto:support@example.com"
+    );
+    for bad in [
+        "support@example.com",
+        "http://support.example",
+        "https://user:password@support.example",
+        "mailto:support",
+        "/support",
+        "data:text/html,x",
+    ] {
+        refusal("LATCHKEY_SUPPORT_URL", bad);
+    }
+}
+
+#[test]
 fn listen() {
     let config = with("LATCHKEY_LISTEN", "[::1]:8080").expect("good");
     assert_eq!(config.listen.to_string(), "[::1]:8080");

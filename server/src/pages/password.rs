@@ -13,7 +13,7 @@ use domain::store::{
     own_password::{PasswordChange, PasswordChangeOutcome},
     password::check_length,
 };
-use http::{HeaderValue, StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri, header, request::Parts};
 use leptos::prelude::provide_context;
 use serde::Deserialize;
 
@@ -76,6 +76,16 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
         Ok(form) => form,
         Err(refusal) => return refusal,
     };
+    if let Some(notice) = missing(&form) {
+        return form_page(
+            &state,
+            parts,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            notice,
+            None,
+        )
+        .await;
+    }
     let cookies = Cookies::new(&state.config);
     let device = cookies.token(Cookie::Device, &parts.headers);
     let change = PasswordChange {
@@ -147,11 +157,34 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
             )
         }
     };
+    form_page(&state, parts, status, notice, retry_after).await
+}
+
+/// The errors of empty fields. An empty password is not an attempt.
+fn missing(form: &PasswordForm) -> Option<PasswordNotice> {
+    let message = |text: &str, message: &str| text.is_empty().then(|| message.to_owned());
+    let current = message(&form.current_password, "Enter your current password.");
+    let new = message(&form.new_password, "Enter a new password.");
+    (current.is_some() || new.is_some()).then(|| PasswordNotice {
+        current,
+        new,
+        ..PasswordNotice::default()
+    })
+}
+
+/// The account page with the outcome of its form.
+async fn form_page(
+    state: &AppState,
+    parts: Parts,
+    status: StatusCode,
+    notice: PasswordNotice,
+    retry_after: Option<i64>,
+) -> Response {
     let page_uri = account_url(&parts.uri)
         .parse()
         .unwrap_or_else(|_| Uri::from_static(urls::ACCOUNT));
     let page = as_page(parts, page_uri);
-    let mut response = render(&state, page, move || provide_context(notice.clone())).await;
+    let mut response = render(state, page, move || provide_context(notice.clone())).await;
     *response.status_mut() = status;
     if let Some(seconds) = retry_after {
         let seconds = HeaderValue::from(seconds);

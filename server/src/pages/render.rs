@@ -177,6 +177,7 @@ pub(crate) fn context_of(state: &AppState, request: &Request) -> RequestContext 
         bundle: state.bundle.clone(),
         now: clock::now(),
         request_id: request_id::current_id(),
+        support_url: state.config.support_url.clone(),
         origin,
     }
 }

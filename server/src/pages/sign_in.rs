@@ -2,7 +2,7 @@
 
 use app::{
     error::internal_error,
-    sign_in::SignInFailure,
+    sign_in::{SignInFailure, SignInFailureReason},
     urls::{API_KEYS, SIGN_IN, local_path, with_parameters},
 };
 use axum::{
@@ -40,6 +40,7 @@ struct SignInForm {
 struct Failure {
     status: StatusCode,
     message: String,
+    reason: SignInFailureReason,
     retry_after: Option<i64>,
 }
 
@@ -61,7 +62,11 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
         device: device.as_ref(),
         previous: previous.as_ref(),
     };
-    let outcome = state.store.sign_in().attempt(attempt, clock::now()).await;
+    let outcome = match Failure::of_empty_fields(&form) {
+        Some(failure) => Err(failure),
+        None => (state.store.sign_in().attempt(attempt, clock::now()).await)
+            .map_err(|error| Failure::from_error(&error)),
+    };
     let failure = match outcome {
         Ok(SignInOutcome::SignedIn {
             session, device, ..
@@ -77,7 +82,7 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
             return response;
         }
         Ok(refused) => Failure::from_outcome(&refused),
-        Err(error) => Failure::from_error(&error),
+        Err(failure) => failure,
     };
     let uri = with_parameters(SIGN_IN, &[("return_to", &form.return_to)])
         .parse()
@@ -86,6 +91,7 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
     let told = SignInFailure {
         email: form.email,
         message: failure.message,
+        reason: failure.reason,
     };
     let mut response = render(&state, page, move || provide_context(told.clone())).await;
     *response.status_mut() = failure.status;
@@ -99,28 +105,62 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
 }
 
 impl Failure {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            reason: SignInFailureReason::Refused,
+            retry_after: None,
+        }
+    }
+
+    /// The failure of a form with an empty field. It is not an attempt.
+    fn of_empty_fields(form: &SignInForm) -> Option<Self> {
+        let (message, reason) = match (form.email.trim().is_empty(), form.password.is_empty()) {
+            (true, true) => (
+                "Enter your email and your password.",
+                SignInFailureReason::NothingTyped,
+            ),
+            (true, false) => ("Enter your email.", SignInFailureReason::NoEmail),
+            (false, true) => ("Enter your password.", SignInFailureReason::NoPassword),
+            (false, false) => return None,
+        };
+        Some(Self {
+            reason,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+        })
+    }
+
     fn from_outcome(outcome: &SignInOutcome) -> Self {
         match outcome {
             SignInOutcome::Throttled { retry_after } => Self {
-                status: StatusCode::TOO_MANY_REQUESTS,
-                message: format!(
-                    "Too many attempts. Try again in {}.",
-                    in_words(*retry_after)
-                ),
                 retry_after: Some(whole_seconds(*retry_after)),
+                ..Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    format!(
+                        "Too many attempts. Try again in {}.",
+                        in_words(*retry_after)
+                    ),
+                )
             },
             SignInOutcome::Busy => Self {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                message: BUSY.to_owned(),
                 retry_after: Some(2),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, BUSY)
             },
+            SignInOutcome::UserDisabled => Self::new(
+                StatusCode::FORBIDDEN,
+                "Your account is disabled. Ask your operator to enable it.",
+            ),
+            SignInOutcome::TenantSuspended { tenant } => Self::new(
+                StatusCode::FORBIDDEN,
+                format!("{tenant} is suspended. Ask your operator."),
+            ),
             // No user has a password that is too long, so it is reported as wrong.
             SignInOutcome::Refused | SignInOutcome::TooLong | SignInOutcome::SignedIn { .. } => {
-                Self {
-                    status: StatusCode::UNPROCESSABLE_ENTITY,
-                    message: "Email or password is wrong.".to_owned(),
-                    retry_after: None,
-                }
+                Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "Email or password is wrong.",
+                )
             }
         }
     }
@@ -130,17 +170,18 @@ impl Failure {
         if let domain::Error::Unavailable(source) | domain::Error::OutcomeUnknown(source) = error {
             tracing::warn!(error = %source, "sign-in failed: database unavailable");
             return Self {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                message: "Latchkey can’t reach its database. Try again in a moment.".to_owned(),
                 retry_after: Some(5),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "Latchkey can’t reach its database. Try again in a moment.",
+                )
             };
         }
         tracing::error!(%error, source = ?std::error::Error::source(error), "sign-in failed");
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            message: internal_error(&request_id::current_id()),
-            retry_after: None,
-        }
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            internal_error(&request_id::current_id()),
+        )
     }
 }
 

@@ -57,6 +57,34 @@ async fn a_wrong_current_password_and_a_weak_new_one_change_nothing() {
 }
 
 #[tokio::test]
+async fn every_empty_field_is_reported_and_is_no_attempt() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    for (current, new, messages) in [
+        (
+            "",
+            "",
+            &["Enter your current password.", "Enter a new password."][..],
+        ),
+        ("", NEW, &["Enter your current password."]),
+        (PASSWORD, "", &["Enter a new password."]),
+    ] {
+        for _ in 0..12 {
+            let response = change(&app, &session, current, new).await;
+            assert_eq!(response.status, 422);
+            let page = response.text();
+            for message in messages {
+                assert!(page.contains(message), "{message}: {page}");
+            }
+            let marked = page.matches("aria-invalid=\"true\"").count();
+            assert_eq!(marked, messages.len());
+        }
+    }
+    let response = change(&app, &session, PASSWORD, NEW).await;
+    assert_eq!(response.status, 303);
+}
+
+#[tokio::test]
 async fn p78_the_current_password_is_checked_before_the_new_one() {
     let app = TestApp::start().await.with_admin().await;
     let session = app.sign_in(ADMIN).await;

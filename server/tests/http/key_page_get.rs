@@ -220,7 +220,9 @@ async fn the_numbers_are_those_of_the_store() {
     } in reasons
     {
         let entry = html
-            .split_once(&format!(r#"<span class="code">403 {code}</span>"#))
+            .split_once(&format!(
+                r#"href="/help#{code}" rel="external" class="code">403 {code}</a>"#
+            ))
             .unwrap()
             .1;
         let entry = entry.split_once("</ul>").unwrap().0;

@@ -152,7 +152,7 @@ async fn p14_unknown_user_and_wrong_password_get_the_same_response() {
         .unwrap();
     let wrong = attempt(&app, ADMIN, WRONG).send().await;
     let unknown = attempt(&app, "nobody@acme.example", WRONG).send().await;
-    let disabled = attempt(&app, "gone@acme.example", PASSWORD).send().await;
+    let disabled = attempt(&app, "gone@acme.example", WRONG).send().await;
     let no_address = attempt(&app, "not an address", WRONG).send().await;
     assert_eq!(wrong.status, 422);
     assert!(
@@ -167,6 +167,87 @@ async fn p14_unknown_user_and_wrong_password_get_the_same_response() {
     assert_eq!(comparable(&unknown, "nobody@acme.example"), expected);
     assert_eq!(comparable(&disabled, "gone@acme.example"), expected);
     assert_eq!(comparable(&no_address, "not an address"), expected);
+}
+
+#[tokio::test]
+async fn only_the_right_password_reveals_a_disabled_user_and_a_suspended_tenant() {
+    const DISABLED: &str = "gone@acme.example";
+    let app = TestApp::start().await.with_admin().await;
+    app.add_user(DISABLED, Role::TenantAdmin, Some("acme"))
+        .await;
+    let cli = app.store.as_cli();
+    app.store
+        .users(&cli)
+        .disable(&DISABLED.parse().unwrap(), server::clock::now())
+        .await
+        .unwrap();
+    app.suspend("acme").await;
+    let refused = "Email or password is wrong.";
+    for (email, password, status, message) in [
+        (ADMIN, WRONG, 422, refused),
+        (DISABLED, WRONG, 422, refused),
+        (
+            ADMIN,
+            PASSWORD,
+            403,
+            "Acme is suspended. Ask your operator.",
+        ),
+        (
+            DISABLED,
+            PASSWORD,
+            403,
+            "Your account is disabled. Ask your operator to enable it.",
+        ),
+    ] {
+        let response = attempt(&app, email, password).send().await;
+        assert_eq!(response.status, status, "{email}");
+        let page = response.text();
+        assert!(page.contains(message), "{email}: {page}");
+        assert!(response.headers.get("set-cookie").is_none());
+        assert!(!page.contains(password));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_field_is_named_and_is_no_attempt() {
+    let app = TestApp::start().await.with_admin().await;
+    for (email, password, message) in [
+        ("", "", "Enter your email and your password."),
+        (" ", WRONG, "Enter your email."),
+        (ADMIN, "", "Enter your password."),
+    ] {
+        // More often than the limit on wrong passwords.
+        for _ in 0..12 {
+            let response = attempt(&app, email, password).send().await;
+            assert_eq!(response.status, 422, "{message}");
+            let page = response.text();
+            assert!(page.contains(message), "{page}");
+            let marked = page.matches("aria-invalid=\"true\"").count();
+            let empty = usize::from(email.trim().is_empty()) + usize::from(password.is_empty());
+            assert_eq!(marked, empty, "{message}");
+        }
+    }
+    assert_signed_in(&attempt(&app, ADMIN, PASSWORD).send().await);
+}
+
+#[tokio::test]
+async fn the_sign_in_page_names_its_destination_and_who_can_help() {
+    let app = TestApp::start().await.with_admin().await;
+    for (query, name) in [
+        ("", "API Keys"),
+        ("?return_to=%2Ftenant-api-keys%2Fnew", "API Keys"),
+        ("?return_to=%2Faccount", "My account"),
+        ("?return_to=%2Faudit-log%3Faction%3Dsigned_in", "Audit Log"),
+        ("?return_to=%2Fnothing%2Fhere", "Latchkey"),
+        ("?return_to=%2F%2Fevil.example", "API Keys"),
+    ] {
+        let page = app.get(&format!("/sign-in{query}")).send().await.text();
+        assert!(
+            page.contains(&format!("to continue to {name}<")),
+            "{query}: {page}"
+        );
+        assert!(page.contains("Forgot your password? Ask your operator to set a new one."));
+    }
 }
 
 #[tokio::test]
