@@ -164,7 +164,7 @@ async function useConsole(page: Page, server: Server, tenant: Tenant, isPartial:
   await settle();
   await page.locator(`a[href*="/${old.id}/rotate"]`).click();
   await settle();
-  await page.locator('dialog button.button-primary').click();
+  await page.locator('dialog button.button-warning').click();
   const rotated = await secretOf(page);
   expect((await whoami(server.origin, old.secret)).status).toBe(401);
   expect((await whoami(server.origin, rotated)).status).toBe(200);

@@ -161,7 +161,7 @@ test('closing a dialog with unsaved input asks first, closing one without does n
   expect(await fields(server.origin, key)).toMatchObject({ name: 'Shopify connector', description: 'Ask Mira' });
 });
 
-test('the dialog has neither the expiration date nor the secret', async ({ adminPage, tenant }) => {
+test('the dialog has no field for the expiration date and no secret', async ({ adminPage, tenant }) => {
   const key = await tenant.key('Grafana', { expires: daysFromToday(12) });
   const keys = new ConsolePage(adminPage);
   const response = await adminPage.goto(`/tenant-api-keys/${key.id}/edit`);
@@ -170,11 +170,49 @@ test('the dialog has neither the expiration date nor the secret', async ({ admin
   await keys.action('Edit', 'Grafana').click();
   await expect(keys.editDialog()).toBeVisible();
   await expect(keys.editDialog().locator('input[type=date], time')).toHaveCount(0);
-  await expect(keys.editDialog()).not.toContainText(/secret|expir/i);
+  await expect(keys.editDialog()).not.toContainText(/secret/i);
+  // The expiration date is text, with a link to the dialog that changes it.
+  await expect(keys.editDialog()).toContainText(/Expires \d+ \w+ \d{4}\. Rotate to change it\./);
   await expect(adminPage).toHaveURL(`/tenant-api-keys/${key.id}/edit?status=active`);
   await adminPage.goBack();
   await expect(keys.editDialog()).toBeHidden();
   await expect(adminPage).toHaveURL('/tenant-api-keys?status=active');
+});
+
+test('the link to Rotate replaces the dialog, and closing leads to the list', async ({ adminPage, tenant }) => {
+  const key = await tenant.key('Grafana');
+  const keys = new ConsolePage(adminPage);
+  await keys.openList('?status=active');
+  await keys.action('Edit', 'Grafana').click();
+  await keys.editDialog().getByRole('link', { name: 'Rotate', exact: true }).click();
+  await expect(adminPage).toHaveURL(`/tenant-api-keys/${key.id}/rotate?status=active`);
+  await expect(keys.rotateDialog()).toBeVisible();
+  await keys.rotateDialog().getByRole('link', { name: 'Cancel', exact: true }).click();
+  await expect(adminPage).toHaveURL('/tenant-api-keys?status=active');
+  await expect(adminPage.getByRole('dialog')).toHaveCount(0);
+});
+
+test('a key that was revoked meanwhile shows one message and no Save', async ({ adminPage, browserLog, server, tenant }) => {
+  browserLog.expectStatus(409);
+  const key = await tenant.key('Shopify connector');
+  const jonas = await tenant.anotherAdministrator('Jonas Weber');
+  const other = await openAs(await adminPage.context().browser()!.newContext().then((context) => context.newPage()), server.origin, jonas, key);
+  const keys = new ConsolePage(adminPage);
+  await open(adminPage, `/tenant-api-keys/${key.id}/edit`);
+  await other.description().fill('Theirs');
+  await other.save().click();
+  await expect(other.editDialog()).toBeHidden();
+  await keys.description().fill('Mine');
+  await keys.save().click();
+  await expect(keys.conflict()).toBeVisible();
+  expect((await server.run(['key', 'revoke', key.id])).code).toBe(0);
+  await keys.saveAnyway().click();
+  await expect(keys.editDialog().getByRole('alert')).toHaveText(/This key is revoked\./);
+  await expect(keys.editDialog().getByRole('button', { name: /^Save/ })).toHaveCount(0);
+  await keys.editDialog().getByRole('link', { name: 'Close', exact: true }).last().click();
+  await expect(keys.editDialog()).toBeHidden();
+  await expect(keys.row('Shopify connector')).toContainText('Revoked');
+  await other.page.context().close();
 });
 
 /** Signs a person in on a new page and opens the key's dialog. */

@@ -2,7 +2,7 @@
 
 import type { Locator, Page } from '@playwright/test';
 
-import { ConsolePage } from './console_page';
+import { ConsolePage, open } from './console_page';
 import { whoami } from './support/request';
 import { daysFromToday, expect, signIn, test } from './fixtures';
 
@@ -142,6 +142,62 @@ test('an allowlist of 1,001 entries is refused, one of 1,000 is stored', async (
   const response = await whoami(server.origin, (await page.getByRole('textbox', { name: 'Secret' }).innerText()).trim());
   expect(response.status).toBe(200);
   expect(JSON.parse(response.body).ip_allowlist).toHaveLength(1_000);
+});
+
+test('at most ten messages are shown at a field, and none about the number of 1,000 entries', async ({ browserLog, openContext, server, tenant }) => {
+  browserLog.expectStatus(422);
+  browserLog.expect(/\.js csp$|preloaded using link preload but not used/);
+  const context = await openContext({ javaScriptEnabled: false });
+  await signIn(context, server.origin, tenant.administrator);
+  const page = await context.newPage();
+  const keys = new ConsolePage(page);
+  await page.goto('/tenant-api-keys/new');
+  await keys.fill({ name: 'Warehouse', group: tenant.group, allowlist: Array.from({ length: 1_000 }, () => '10.0.0.0/33').join('\n') });
+  await keys.submit().click();
+  const messages = page.locator('#allowlist-error p');
+  await expect(messages).toHaveCount(11);
+  await expect(messages.first()).toHaveText("Line 1: '10.0.0.0/33' is not an IP address or CIDR range");
+  await expect(messages.last()).toHaveText('990 more');
+  await expect(page.getByText('Must be at most 1,000 entries')).toHaveCount(0);
+  // The field scrolls inside.
+  expect((await page.locator('.lines').boundingBox())!.height).toBeLessThan(400);
+});
+
+test('the date is shown in words, and presets fill it', async ({ adminPage, tenant }) => {
+  const keys = new ConsolePage(adminPage);
+  const key = await tenant.key('Zapier', { expires: daysFromToday(10) });
+  for (const path of ['/tenant-api-keys/new', `/tenant-api-keys/${key.id}/rotate`]) {
+    await open(adminPage, path);
+    const preset = (name: string) => adminPage.getByRole('group', { name: 'Presets of the expiration date' }).getByRole('button', { name, exact: true });
+    await keys.expires().fill(daysFromToday(400));
+    await expect(adminPage.getByText(/^Works until \d+ \w{3} \d{4}, 23:59 UTC \(in 400 days\)\.$/)).toBeVisible();
+    await expect(keys.expires()).toHaveAccessibleDescription(/Works until .* \(in 400 days\)/);
+    for (const days of [30, 90, 365]) {
+      await preset(`${days} days`).click();
+      await expect(keys.expires()).toHaveValue(daysFromToday(days));
+      await expect(preset(`${days} days`)).toHaveAttribute('aria-pressed', 'true');
+      await expect(adminPage.getByText(`(in ${days} days).`)).toBeVisible();
+    }
+    await preset('Never').click();
+    await expect(keys.expires()).toHaveValue('');
+    await expect(adminPage.getByText('Never expires.', { exact: true })).toBeVisible();
+    await keys.expires().fill(daysFromToday(0));
+    await keys.expires().blur();
+    await expect(adminPage.getByText('Must be a future date')).toBeVisible();
+    await preset('90 days').click();
+    await expect(adminPage.getByText('Must be a future date')).toBeHidden();
+  }
+});
+
+test('the form has the sections Key Information and Restrictions, and examples as placeholders', async ({ adminPage }) => {
+  const keys = new ConsolePage(adminPage);
+  await keys.openForm();
+  const section = (name: string) => adminPage.getByRole('region', { name, exact: true });
+  await expect(section('Key Information').getByRole('textbox')).toHaveCount(2);
+  await expect(section('Key Information').getByRole('combobox')).toHaveCount(1);
+  await expect(section('Restrictions').getByLabel(/^Expiration Date/)).toBeVisible();
+  await expect(section('Restrictions').getByLabel(/^IP Allowlist/)).toBeVisible();
+  await expect(keys.name()).toHaveAttribute('placeholder', 'ERP nightly sync');
 });
 
 test('the form warns about a range that admits every address, and accepts it', async ({ adminPage, tenant }) => {

@@ -32,6 +32,12 @@ test('at 10/10 keys the button is disabled with a reason, and revoking a key ena
   // The form opened by URL shows the reason, too.
   await keys.openForm();
   await expect(adminPage.getByText(REASON)).toBeVisible();
+  await expect(keys.submit()).toHaveAttribute('aria-disabled', 'true');
+  await expect(keys.submit()).toHaveAccessibleDescription(new RegExp(REASON));
+  await keys.submit().click({ force: true });
+  await expect(adminPage).toHaveURL('/tenant-api-keys/new');
+  await adminPage.getByRole('link', { name: 'see your active keys' }).click();
+  await expect(adminPage).toHaveURL('/tenant-api-keys?status=active');
 
   await keys.openList();
   await keys.row('Scanner 7').getByRole('link', { name: 'Revoke Scanner 7' }).click();

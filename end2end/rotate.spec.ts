@@ -15,6 +15,7 @@ test('after rotating, the next requests are refused with the old secret and acce
   await keys.row('ERP nightly sync').getByRole('link', { name: 'Rotate ERP nightly sync' }).click();
   await expect(adminPage).toHaveURL(`/tenant-api-keys/${key.id}/rotate`);
   const dialog = keys.rotateDialog();
+  await expect(dialog).toHaveAccessibleName('Rotate API key ERP nightly sync');
   await expect(dialog).toContainText('ERP nightly sync');
   await expect(dialog).toContainText('All applications using the current secret lose access immediately.');
   await expect(dialog).toContainText(key.hint);

@@ -6,8 +6,8 @@
 //! | search and filters | [`filters`] |
 //! | the columns of the table | [`table`], [`sparkline`] |
 //! | the query of the URL: filters, order, dialog | [`list_query`], [`dialog_target`] |
-//! | the form that creates a key | [`generate`], [`form_state`], [`form_summary`], [`key_fields`], [`allowlist_field`], [`allowlist_preview`] |
-//! | the dialogs | [`edit`], [`rotate`], [`revoke`], [`revoke_many`], [`dialog_parts`], [`dialog_close`], [`date_input`], [`reason_field`] |
+//! | the form that creates a key | [`generate`], [`form_state`], [`form_summary`], [`key_fields`], [`allowlist_field`], [`allowlist_preview`], [`expiry_help`], [`unsaved_text`] |
+//! | the dialogs | [`edit`], [`conflict_notice`], [`rotate`], [`revoke`], [`revoke_many`], [`dialog_parts`], [`dialog_close`], [`date_input`], [`reason_field`] |
 //! | sending a change to the server | [`submission`], [`server_fns`], [`responses`] |
 //! | forms sent without a script | [`rejected_form`], [`idempotency_field`] |
 //! | showing a secret | [`secret_facts`], [`secret_modal`]; without a script `secret_page` |
@@ -17,11 +17,13 @@
 pub mod actions;
 pub mod allowlist_field;
 pub mod allowlist_preview;
+pub mod conflict_notice;
 pub mod date_input;
 pub mod dialog_close;
 pub mod dialog_parts;
 pub mod dialog_target;
 pub mod edit;
+pub mod expiry_help;
 pub mod filters;
 pub mod form_state;
 pub mod form_summary;
@@ -47,3 +49,4 @@ pub mod server_fns;
 pub mod sparkline;
 pub mod submission;
 pub mod table;
+pub mod unsaved_text;

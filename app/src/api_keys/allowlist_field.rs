@@ -61,7 +61,7 @@ pub fn AllowlistField(
             <FieldLabel
                 field=ALLOWLIST
                 optional=true
-                hint="One IP address or CIDR range a line, IPv4 or IPv6. Empty: any address."
+                hint="One IP address or CIDR range per line, IPv4 or IPv6. Leave empty to allow any address."
             />
             <div class="field-control">
                 <div class="lines">
@@ -71,6 +71,7 @@ pub fn AllowlistField(
                         id=ALLOWLIST.id
                         name=ALLOWLIST.name
                         rows=rows
+                        placeholder="203.0.113.24\n2001:db8:40::/48"
                         spellcheck="false"
                         autocapitalize="none"
                         aria-invalid=invalid(errors)

@@ -98,11 +98,14 @@ fn effect(preview: &AllowlistPreview) -> impl IntoView + use<> {
         words::date(preview.last_day)
     );
     let unjudged = preview.unjudged();
-    let sentence = preview.sentence();
+    let sentence = match tone {
+        Tone::Warning => view! { <strong>{preview.sentence()}</strong> }.into_any(),
+        _ => preview.sentence().into_any(),
+    };
     view! {
         <Callout tone>
             <div>
-                <p><strong>{sentence}</strong></p>
+                <p>{sentence}</p>
                 <p>{days}{unjudged}</p>
             </div>
         </Callout>

@@ -88,11 +88,11 @@ pub fn AlreadyRevoked(
     close: DialogClose,
 ) -> impl IntoView {
     view! {
-        <Dialog id="dialog" labelled_by="revoked-title" described_by="revoked-text" on_cancel=close.run>
+        <Dialog id="dialog" labelled_by="revoked-title revoked-name" described_by="revoked-text" on_cancel=close.run>
             <div class="dialog-header">
                 <div>
                     <h2 id="revoked-title">{title}</h2>
-                    <p class="muted" dir="auto">{name}</p>
+                    <p class="muted" id="revoked-name" dir="auto">{name}</p>
                 </div>
             </div>
             <div class="dialog-body">

@@ -1,21 +1,29 @@
 //! The dialog that edits a key, except its expiration date and its secret.
 
+use chrono::NaiveDate;
 use domain::{
-    group::AuthorizationGroup,
-    key::{ApiKey, KeyStatus, form::KeyForm, today},
+    key::{KeyStatus, expiry::ExpirationDate, form::KeyForm, today},
     network::parse_network,
     propagation::Propagation,
 };
-use leptos::{prelude::*, web_sys::SubmitEvent};
-use leptos_router::hooks::use_query_map;
+use leptos::{
+    prelude::*,
+    web_sys::{MouseEvent, SubmitEvent},
+};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
 use uuid::Uuid;
 
 use super::{
     allowlist_field::AllowlistField,
     allowlist_preview::AllowlistEffect,
+    conflict_notice::ConflictNotice,
     dialog_close::{CancelLink, CloseLink, DialogClose},
     dialog_parts::AlreadyRevoked,
     dialog_target::{DialogKind, DialogTarget},
+    expiry_help::expiry_in_words,
     form_state::{FormState, validate_edit},
     form_summary::FormSummary,
     key_fields::{DescriptionField, GroupField, NameField},
@@ -23,17 +31,15 @@ use super::{
     responses::{Conflict, EditContext, Edited, KeyDetail},
     server_fns::edit_api_key,
     submission::Submission,
+    unsaved_text::{AskBeforeDiscard, UnsavedText, release},
 };
 use crate::{
     browser,
-    components::{Callout, Dialog, Icon, Tone, field::flag},
+    components::{Callout, Dialog, Tone, field::flag},
     current_tenant::use_tenant,
-    error::AppError,
+    error::{AppError, ErrorCode},
     urls,
 };
-
-/// The id of the notice about a conflict.
-const CONFLICT: &str = "edit-conflict";
 
 /// The dialog.
 #[component]
@@ -85,14 +91,19 @@ pub fn EditDialog(
     if let Some(failure) = &failure {
         state.show_server_errors(failure.fields.clone());
     }
+    let stored = StoredValue::new(opened);
     let form_state = EditState {
         fields: state,
-        opened: StoredValue::new(opened),
+        opened: stored,
         version: RwSignal::new(version),
         conflict: RwSignal::new(conflict),
         submission: Submission::new("changed", failure, Some(close.is_stale)),
         form_id,
-        is_asking: RwSignal::new(false),
+        unsaved: UnsavedText::new(Signal::derive(move || {
+            state
+                .form
+                .with(|form| stored.with_value(|stored| form != stored))
+        })),
     };
     // Reads text that was typed before the script started, or that the browser restored after a reload.
     Effect::new(move |_| state.read());
@@ -110,6 +121,7 @@ pub fn EditDialog(
     .path();
     let again = Signal::derive(move || close.url.get().replacen(urls::API_KEYS, &path, 1));
     let submit = form_state.submit(key.id.to_string(), saved);
+    let take_theirs = Callback::new(move |theirs: Conflict| form_state.use_theirs(&theirs));
     let groups = form.groups;
     let added = added.filter(|_| is_first).map(|added| {
         view! {
@@ -118,13 +130,14 @@ pub fn EditDialog(
             </Callout>
         }
     });
+    let expiry = view! { <ExpiryNote expires_on=key.expires_on today=today(form.now) close id=key.id.to_string() /> };
     let (id, stored) = (key.id.to_string(), key.ip_allowlist);
     let name = key.name.to_string();
     view! {
-        <Dialog id="dialog" labelled_by="edit-title" wide=true on_cancel>
+        <Dialog id="dialog" labelled_by="edit-title edit-name" wide=true on_cancel>
             <form method="post" novalidate on:submit=submit>
                 // Enter in a field presses the first button of a form: Save, and not Check.
-                <button class="visually-hidden without-script" tabindex="-1" aria-hidden="true">"Save"</button>
+                <button class="visually-hidden" tabindex="-1" aria-hidden="true">"Save"</button>
                 <input
                     type="hidden"
                     name=hidden::VERSION
@@ -134,17 +147,24 @@ pub fn EditDialog(
                 <div class="dialog-header">
                     <div>
                         <h2 id="edit-title">"Edit API key"</h2>
-                        <p class="muted" dir="auto">{name}</p>
+                        <p class="muted" id="edit-name" dir="auto">{name}</p>
                     </div>
                     <CloseLink close=leave />
                 </div>
                 <div class="dialog-body">
                     {move || form_state.submission.failure.get().map(|failure| view! { <FormSummary failure /> })}
                     {added}
-                    <ConflictNotice form_state groups=groups.clone() url=again />
+                    <ConflictNotice
+                        conflict=form_state.conflict
+                        typed=state.form
+                        groups=groups.clone()
+                        url=again
+                        take=take_theirs
+                    />
                     <NameField state />
                     <DescriptionField state />
                     <GroupField state groups />
+                    {expiry}
                     <AllowlistField state client=form.client>
                         <AllowlistEffect state id stored checked />
                     </AllowlistField>
@@ -154,6 +174,45 @@ pub fn EditDialog(
         </Dialog>
     }
     .into_any()
+}
+
+/// The expiration date, and a link to the dialog that changes it.
+#[component]
+fn ExpiryNote(
+    expires_on: Option<ExpirationDate>,
+    today: NaiveDate,
+    close: DialogClose,
+    id: String,
+) -> impl IntoView {
+    let path = DialogTarget {
+        kind: DialogKind::Rotate,
+        id,
+    }
+    .path();
+    let url = Signal::derive(move || close.url.get().replacen(urls::API_KEYS, &path, 1));
+    let navigate = use_navigate();
+    let open = move |event: MouseEvent| {
+        event.prevent_default();
+        // The dialog replaces this one, so that closing it leads back to the list.
+        let options = NavigateOptions {
+            replace: true,
+            scroll: false,
+            ..NavigateOptions::default()
+        };
+        navigate(&url.get_untracked(), options);
+    };
+    view! {
+        <p class="hint">
+            {expiry_in_words(expires_on, today)}". "
+            <a href=url on:click=open>"Rotate"</a>
+            " to change it."
+        </p>
+    }
+    .into_any()
+}
+
+fn is_revoked(failure: &AppError) -> bool {
+    failure.code == ErrorCode::KeyRevoked
 }
 
 /// The form with an address that the URL adds to the allowlist.
@@ -192,8 +251,7 @@ struct EditState {
     conflict: RwSignal<Option<Conflict>>,
     submission: Submission,
     form_id: Uuid,
-    /// Whether the dialog asks to discard the typed changes.
-    is_asking: RwSignal<bool>,
+    unsaved: UnsavedText,
 }
 
 impl EditState {
@@ -203,7 +261,7 @@ impl EditState {
         if self.opened.with_value(|opened| *opened == typed) {
             close.run.run(());
         } else {
-            self.is_asking.set(true);
+            self.unsaved.ask();
         }
     }
 
@@ -218,7 +276,7 @@ impl EditState {
             if self.submission.is_busy.get_untracked() {
                 return;
             }
-            self.is_asking.set(false);
+            self.unsaved.is_asking.set(false);
             let errors = self.fields.validate_all();
             if !errors.is_empty() {
                 self.submission.failure.set(Some(AppError::invalid(errors)));
@@ -232,8 +290,15 @@ impl EditState {
             self.submission.send(async move {
                 let result = edit_api_key(tenant, id, version, form, Some(self.form_id)).await;
                 self.fields.show_errors_of(&result);
+                if result.as_ref().is_err_and(is_revoked) {
+                    // The failure replaces the notice about the conflict.
+                    self.conflict.try_set(None);
+                }
                 match result? {
-                    Edited::Saved(receipt) => saved.run(receipt),
+                    Edited::Saved(receipt) => {
+                        release();
+                        saved.run(receipt);
+                    }
                     // The dialog may be closed by now.
                     Edited::Conflict(theirs) => {
                         self.version.try_set(theirs.version);
@@ -256,89 +321,6 @@ impl EditState {
     }
 }
 
-/// Reports a conflict: who changed the key, the current values that differ, and how to continue.
-#[component]
-fn ConflictNotice(
-    form_state: EditState,
-    groups: Vec<AuthorizationGroup>,
-    url: Signal<String>,
-) -> impl IntoView {
-    move || {
-        let theirs = form_state.conflict.get()?;
-        let who = theirs.by.clone().unwrap_or_else(|| "Somebody".to_owned());
-        let typed = form_state.fields.form.get_untracked();
-        let changes: Vec<_> = differences(&typed, &theirs.key, &groups)
-            .into_iter()
-            .map(|change| view! { <li>{change}</li> })
-            .collect();
-        let is_same = changes.is_empty();
-        let list = if is_same {
-            view! { <p>"It is the same as what you typed."</p> }.into_any()
-        } else {
-            view! { <ul>{changes}</ul> }.into_any()
-        };
-        let theirs = StoredValue::new(theirs);
-        // Moves the focus once the notice is in the document.
-        Effect::new(|_| {
-            browser::focus(CONFLICT);
-        });
-        let take = move |event: leptos::web_sys::MouseEvent| {
-            event.prevent_default();
-            theirs.with_value(|theirs| form_state.use_theirs(theirs));
-        };
-        Some(view! {
-            <div class="callout" data-tone="danger" role="alert" tabindex="-1" id=CONFLICT>
-                <Icon name="alert" />
-                <div>
-                    <p>
-                        <strong>{format!("{who} changed this key while you were editing.")}</strong>
-                        " What you typed is kept."
-                    </p>
-                    {list}
-                    // Without a script, the link opens the dialog again.
-                    <p><a href=url rel="external" on:click=take>"Use theirs"</a></p>
-                </div>
-            </div>
-        })
-    }
-}
-
-/// One sentence for each field in which the stored key differs from the typed values.
-fn differences(typed: &KeyForm, theirs: &ApiKey, groups: &[AuthorizationGroup]) -> Vec<String> {
-    let now = KeyForm::of(theirs);
-    let mut sentences = Vec::new();
-    if typed.name.trim() != now.name {
-        sentences.push(format!("Key Name is now “{}”.", now.name));
-    }
-    if typed.description.trim() != now.description {
-        sentences.push(if now.description.is_empty() {
-            "Description is now empty.".to_owned()
-        } else {
-            format!("Description is now “{}”.", now.description)
-        });
-    }
-    if typed.authorization_group_id != now.authorization_group_id {
-        let name = groups
-            .iter()
-            .find(|group| group.id == theirs.authorization_group.id)
-            .map_or(theirs.authorization_group.name.as_str(), |group| {
-                group.name.as_str()
-            });
-        sentences.push(format!("Authorization Group is now “{name}”."));
-    }
-    if typed.ip_allowlist.trim() != now.ip_allowlist.trim() {
-        sentences.push(if now.ip_allowlist.is_empty() {
-            "IP Allowlist is now empty: any address.".to_owned()
-        } else {
-            format!(
-                "IP Allowlist is now {}.",
-                now.ip_allowlist.trim().replace('\n', ", ")
-            )
-        });
-    }
-    sentences
-}
-
 /// Cancel and Save, or the question whether to discard the typed changes.
 #[component]
 fn Actions(form_state: EditState, leave: DialogClose, close: DialogClose) -> impl IntoView {
@@ -350,8 +332,23 @@ fn Actions(form_state: EditState, leave: DialogClose, close: DialogClose) -> imp
         }
     };
     move || {
-        if form_state.is_asking.get() {
-            return view! { <AskBeforeClosing is_asking=form_state.is_asking close /> }.into_any();
+        if form_state.unsaved.is_asking.get() {
+            return view! {
+                <AskBeforeDiscard
+                    unsaved=form_state.unsaved
+                    class="dialog-actions"
+                    focus=super::form_state::NAME.id
+                    close=close.run
+                />
+            }
+            .into_any();
+        }
+        let failure = form_state.submission.failure;
+        if failure.with(|failure| failure.as_ref().is_some_and(is_revoked)) {
+            return view! {
+                <div class="dialog-actions"><CancelLink close label="Close" /></div>
+            }
+            .into_any();
         }
         view! {
             <div class="dialog-actions">
@@ -365,25 +362,5 @@ fn Actions(form_state: EditState, leave: DialogClose, close: DialogClose) -> imp
             </div>
         }
         .into_any()
-    }
-}
-
-#[component]
-fn AskBeforeClosing(is_asking: RwSignal<bool>, close: DialogClose) -> impl IntoView {
-    Effect::new(|_| {
-        browser::focus("edit-keep");
-    });
-    let keep = move |_| {
-        is_asking.set(false);
-        browser::focus(super::form_state::NAME.id);
-    };
-    view! {
-        <div class="dialog-actions" role="alertdialog" aria-labelledby="edit-discard">
-            <p id="edit-discard"><strong>"Discard changes?"</strong></p>
-            <button class="button" id="edit-keep" type="button" on:click=keep>"Keep editing"</button>
-            <button class="button button-danger-quiet" type="button" on:click=move |_| close.run.run(())>
-                "Discard"
-            </button>
-        </div>
     }
 }

@@ -12,18 +12,23 @@ use uuid::Uuid;
 
 use super::{
     allowlist_field::AllowlistField,
-    form_state::{FormState, validate_new},
+    form_state::{FormState, NAME, validate_new},
     form_summary::FormSummary,
     idempotency_field::IdempotencyField,
     key_fields::{DescriptionField, ExpiresField, GroupField, NameField},
+    list_query::ListQuery,
     rejected_form::{RejectedForm, use_rejected_form},
     responses::{Issued, KeyFormContext},
     secret_modal::SecretModal,
     server_fns::{generate_api_key, open_key_form},
     submission::Submission,
+    unsaved_text::{AskBeforeDiscard, UnsavedText},
 };
 use crate::{
-    components::{Breadcrumb, KeyQuotaMeter, PageTitle, field::flag, support::with_support_link},
+    components::{
+        Breadcrumb, Callout, KeyQuotaMeter, PageTitle, Tone, field::flag,
+        support::with_support_link,
+    },
     current_tenant::{use_named_tenant, use_tenant},
     error::{AppError, key_limit_reached},
     page::MenuSection,
@@ -91,25 +96,67 @@ fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoVie
                     <h1 tabindex="-1">"Generate API Key"</h1>
                     <div class="page-meta">
                         <KeyQuotaMeter usage />
-                        <FormNotice usage />
+                        {(!usage.is_full()).then_some("The secret is shown once, on the next screen.")}
                     </div>
                 </div>
             </header>
-            <GenerateForm state groups client issued failure form_id />
+            <GenerateForm state groups client issued failure form_id usage />
         </div>
         {secret}
     }
     .into_any()
 }
 
+/// The id of the reason for which no key can be generated.
+const BLOCKED: &str = "generate-blocked";
+
+/// The reason for which the form cannot succeed, with what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blocked {
+    /// The tenant has reached its key limit.
+    Full(KeyQuota),
+    /// The tenant has no authorization group for keys.
+    NoGroup,
+}
+
+impl Blocked {
+    fn of(usage: KeyQuota, groups: &[AuthorizationGroup]) -> Option<Self> {
+        if usage.is_full() {
+            Some(Self::Full(usage))
+        } else {
+            groups.is_empty().then_some(Self::NoGroup)
+        }
+    }
+}
+
 #[component]
-fn FormNotice(usage: KeyQuota) -> impl IntoView {
-    let text = if usage.is_full() {
-        key_limit_reached(usage.limit)
-    } else {
-        "The secret is shown once, on the next screen.".to_owned()
+fn BlockedNotice(blocked: Blocked) -> impl IntoView {
+    let tenant = use_tenant();
+    let content = match blocked {
+        Blocked::Full(usage) => {
+            let keys = move || ListQuery::active().url(&tenant.get(), urls::API_KEYS);
+            view! {
+                <p>
+                    <strong>{with_support_link(key_limit_reached(usage.limit))}</strong>
+                    " A key that you revoke makes room for a new one: "
+                    <a href=keys>"see your active keys"</a>"."
+                </p>
+            }
+            .into_any()
+        }
+        Blocked::NoGroup => {
+            let new_group = move || tenant.get().url(urls::NEW_GROUP);
+            view! {
+                <p>
+                    <strong>"This tenant has no authorization group for keys yet."</strong>
+                    " A key needs one: it decides what the key may do. "
+                    <a href=new_group rel="external">"Create a group"</a>
+                </p>
+            }
+            .into_any()
+        }
     };
-    view! { <span>{with_support_link(text)}</span> }
+    view! { <Callout tone=Tone::Warning id=BLOCKED>{content}</Callout> }
 }
 
 #[component]
@@ -120,8 +167,13 @@ fn GenerateForm(
     issued: RwSignal<Option<Issued>>,
     failure: Option<AppError>,
     form_id: Uuid,
+    usage: KeyQuota,
 ) -> impl IntoView {
     let tenant = use_tenant();
+    let blocked = Blocked::of(usage, &groups);
+    let unsaved = UnsavedText::new(Signal::derive(move || {
+        issued.with(Option::is_none) && state.form.with(|form| *form != KeyForm::default())
+    }));
     let submission = Submission::new("created", failure, None);
     let Submission {
         is_busy, failure, ..
@@ -129,9 +181,10 @@ fn GenerateForm(
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         // A second press while the first is in flight would create a second key.
-        if is_busy.get_untracked() || issued.with_untracked(Option::is_some) {
+        if is_busy.get_untracked() || issued.with_untracked(Option::is_some) || blocked.is_some() {
             return;
         }
+        unsaved.is_asking.set(false);
         let errors = state.validate_all();
         if !errors.is_empty() {
             failure.set(Some(AppError::invalid(errors)));
@@ -147,21 +200,49 @@ fn GenerateForm(
         });
     };
     let cancel = move || tenant.get().url(urls::API_KEYS);
+    let actions = move || {
+        if unsaved.is_asking.get() {
+            return view! { <AskBeforeDiscard unsaved class="form-actions" focus=NAME.id /> }
+                .into_any();
+        }
+        let button = if blocked.is_some() {
+            view! {
+                <button class="button button-primary" type="button" aria-disabled="true" aria-describedby=BLOCKED>
+                    "Generate"
+                </button>
+            }
+            .into_any()
+        } else {
+            view! {
+                <button class="button button-primary" aria-busy=flag(is_busy)>"Generate"</button>
+            }
+            .into_any()
+        };
+        view! {
+            <div class="form-actions">
+                <a class="button" href=cancel aria-disabled=flag(is_busy)>"Cancel"</a>
+                {button}
+            </div>
+        }
+        .into_any()
+    };
     view! {
         <form class="form" method="post" novalidate on:submit=submit>
             <IdempotencyField form_id />
+            {blocked.map(|blocked| view! { <BlockedNotice blocked /> })}
             {move || failure.get().map(|failure| view! { <FormSummary failure /> })}
-            <NameField state />
-            <DescriptionField state />
-            <GroupField state groups />
-            <ExpiresField state />
-            <AllowlistField state client />
-            <div class="form-actions">
-                <a class="button" href=cancel aria-disabled=flag(is_busy)>"Cancel"</a>
-                <button class="button button-primary" aria-busy=flag(is_busy)>
-                    "Generate"
-                </button>
-            </div>
+            <section class="form-section" aria-labelledby="key-information">
+                <h2 id="key-information">"Key Information"</h2>
+                <NameField state />
+                <DescriptionField state />
+                <GroupField state groups />
+            </section>
+            <section class="form-section" aria-labelledby="restrictions">
+                <h2 id="restrictions">"Restrictions"</h2>
+                <ExpiresField state />
+                <AllowlistField state client />
+            </section>
+            {actions}
         </form>
     }
     .into_any()

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::{
     date_input::tomorrow,
+    expiry_help::ExpiryHelp,
     form_state::{DESCRIPTION, EXPIRES, Field, FormState, GROUP, NAME},
 };
 use crate::{
@@ -47,13 +48,14 @@ pub fn NameField(
     let errors = state.errors(NAME);
     view! {
         <div class="field">
-            <FieldLabel field=NAME hint="What it is for: the system, not the person." />
+            <FieldLabel field=NAME hint="Name the system that uses the key, not a person." />
             <div class="field-control">
                 <input
                     class="input"
                     id=NAME.id
                     name=NAME.name
                     value=state.initial().name
+                    placeholder="ERP nightly sync"
                     dir="auto"
                     data-focus=""
                     required
@@ -88,13 +90,14 @@ pub fn DescriptionField(
     };
     view! {
         <div class="field">
-            <FieldLabel field=DESCRIPTION optional=true hint="Who to ask before it is rotated." />
+            <FieldLabel field=DESCRIPTION optional=true hint="Say who to ask before rotating it." />
             <div class="field-control">
                 <textarea
                     class="input"
                     id=DESCRIPTION.id
                     name=DESCRIPTION.name
                     rows="3"
+                    placeholder="Pulls orders into the ERP at 02:00 UTC. Ask the logistics team."
                     aria-invalid=invalid(errors)
                     aria-describedby=described_by(DESCRIPTION.id, errors, "description-hint description-count")
                     on:input=move |_| state.handle_input(DESCRIPTION)
@@ -133,7 +136,6 @@ pub fn GroupField(
             view! { <option value=id selected=selected>{group.name.clone()}</option> }
         })
         .collect_view();
-    let has_none = groups.is_empty();
     let granted = move || {
         let chosen = state.form.with(|form| {
             groups
@@ -154,7 +156,7 @@ pub fn GroupField(
     };
     view! {
         <div class="field">
-            <FieldLabel field=GROUP hint="Everything the key may do." />
+            <FieldLabel field=GROUP hint="Decides what the key may do." />
             <div class="field-control">
                 <div class="select">
                     <select
@@ -174,9 +176,6 @@ pub fn GroupField(
                 </div>
                 <FieldErrors field=GROUP.id errors />
                 <p class="hint" id="group-permissions">{granted}</p>
-                {has_none.then(|| view! {
-                    <p class="hint">"This tenant has no authorization group for keys yet. Its operator makes one."</p>
-                })}
             </div>
         </div>
     }
@@ -189,12 +188,14 @@ pub fn ExpiresField(
     state: FormState,
 ) -> impl IntoView {
     let errors = state.errors(EXPIRES);
+    let value = Memo::new(move |_| state.form.with(|form| form.expires_on.clone()));
+    let read = Callback::new(move |()| state.handle_input(EXPIRES));
     view! {
         <div class="field">
             <FieldLabel
                 field=EXPIRES
                 optional=true
-                hint="The key works until the end of that day, UTC. Empty: it never expires."
+                hint="The key works until the end of that day, UTC. Leave empty for a key that never expires."
             />
             <div class="field-control">
                 <input
@@ -205,11 +206,12 @@ pub fn ExpiresField(
                     value=state.initial().expires_on
                     min=tomorrow(state.today)
                     aria-invalid=invalid(errors)
-                    aria-describedby=described_by(EXPIRES.id, errors, "expires-hint")
+                    aria-describedby=described_by(EXPIRES.id, errors, "expires-hint expires-words")
                     on:input=move |_| state.handle_input(EXPIRES)
                     on:blur=move |_| state.handle_blur(EXPIRES)
                 />
                 <FieldErrors field=EXPIRES.id errors />
+                <ExpiryHelp field=EXPIRES.id today=state.today value read />
             </div>
         </div>
     }

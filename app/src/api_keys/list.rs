@@ -195,9 +195,22 @@ fn Page(
     let navigate = use_navigate();
     let url = Signal::derive(move || query.with(|query| query.url(&tenant.get(), urls::API_KEYS)));
     let is_stale = RwSignal::new(false);
+    // Whether the entry before the dialog in the history is the list under it: closing goes back to it.
+    let is_opened_from_list = StoredValue::new(false);
+    Effect::new(move |was_open: Option<bool>| {
+        let is_open = target.with(Option::is_some);
+        if was_open != Some(true) {
+            is_opened_from_list.set_value(is_open && was_open.is_some());
+        }
+        is_open
+    });
     let close = DialogClose {
         url,
         run: Callback::new(move |()| {
+            if is_opened_from_list.get_value() {
+                browser::back();
+                return;
+            }
             let options = NavigateOptions {
                 replace: true,
                 scroll: false,

@@ -67,6 +67,15 @@ impl ListQuery {
         }
     }
 
+    /// The query for active keys.
+    #[must_use]
+    pub fn active() -> Self {
+        Self {
+            status: Some(KeyStatus::Active),
+            ..Self::default()
+        }
+    }
+
     /// The query for active keys that are expired: they count toward the key limit.
     #[must_use]
     pub fn expired() -> Self {

@@ -1,8 +1,9 @@
 //! The field for the reason of a revocation, with a counter.
 
 use domain::key::reason::RevocationReason;
-use leptos::prelude::*;
+use leptos::{prelude::*, web_sys::SubmitEvent};
 
+use super::submission::Submission;
 use crate::{
     browser,
     components::{
@@ -34,7 +35,7 @@ impl ReasonState {
 
     /// Reads the control. Returns the text, or `None` if it is no valid reason; the field then gets the focus and shows the error.
     #[must_use]
-    pub fn read(self) -> Option<String> {
+    fn read(self) -> Option<String> {
         let text = browser::value(REASON);
         self.text.set(text.clone());
         if RevocationReason::optional(&text).is_err() {
@@ -42,6 +43,26 @@ impl ReasonState {
             return None;
         }
         Some(text)
+    }
+
+    /// The submit handler of a dialog that revokes keys: sends the revocation with a valid reason. `revoke` gets the reason.
+    pub fn submit<F>(
+        self,
+        submission: Submission,
+        revoke: impl Fn(String) -> F + Clone + 'static,
+    ) -> impl Fn(SubmitEvent) + Clone + 'static
+    where
+        F: Future<Output = Result<(), AppError>> + 'static,
+    {
+        move |event: SubmitEvent| {
+            event.prevent_default();
+            if submission.is_busy.get_untracked() {
+                return;
+            }
+            if let Some(reason) = self.read() {
+                submission.send(revoke(reason));
+            }
+        }
     }
 }
 

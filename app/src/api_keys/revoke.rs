@@ -1,7 +1,7 @@
 //! The dialog that revokes a key.
 
 use domain::{key::KeyStatus, propagation::Propagation};
-use leptos::{prelude::*, web_sys::SubmitEvent};
+use leptos::prelude::*;
 
 use super::{
     dialog_close::{CancelLink, CloseLink, DialogClose},
@@ -48,20 +48,13 @@ pub fn RevokeDialog(
     let close = close.disabled_while(is_busy);
     let reason = ReasonState::new(typed, failure);
     let id = key.id.to_string();
-    let submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        if is_busy.get_untracked() {
-            return;
-        }
-        let Some(reason) = reason.read() else {
-            return;
-        };
+    let submit = reason.submit(submission, move |reason| {
         let (tenant, id) = (tenant.get_untracked().0, id.clone());
-        submission.send(async move {
+        async move {
             revoked.run(revoke_api_key(tenant, id, Some(reason), Some(form_id)).await?);
             Ok(())
-        });
-    };
+        }
+    });
     view! {
         <Dialog
             id="dialog"

@@ -1,7 +1,7 @@
 //! The dialog that revokes several keys at once.
 
 use domain::{key::KeyStatus, propagation::Propagation};
-use leptos::{prelude::*, web_sys::SubmitEvent};
+use leptos::prelude::*;
 
 use super::{
     dialog_close::{CancelLink, CloseLink, DialogClose},
@@ -55,21 +55,14 @@ pub fn RevokeManyDialog(
     } = submission;
     let close = close.disabled_while(is_busy);
     let reason = ReasonState::new(typed, failure);
-    let submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        if is_busy.get_untracked() {
-            return;
-        }
-        let Some(reason) = reason.read() else {
-            return;
-        };
+    let submit = reason.submit(submission, move |reason| {
         let (tenant, ids) = (tenant.get_untracked().0, ids.clone());
-        submission.send(async move {
+        async move {
             let receipt = revoke_api_keys(tenant, ids, reason, Some(form_id)).await?;
             revoked.run((number, receipt));
             Ok(())
-        });
-    };
+        }
+    });
     let rows = keys
         .into_iter()
         .map(|key| {

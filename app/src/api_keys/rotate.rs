@@ -15,6 +15,7 @@ use super::{
     date_input::DateInput,
     dialog_close::{CancelLink, CloseLink, DialogClose},
     dialog_parts::{AlreadyRevoked, KeyFacts, SubmitFailure},
+    expiry_help::ExpiryHelp,
     idempotency_field::IdempotencyField,
     rejected_form::RejectedForm,
     responses::{Issued, KeyDetail},
@@ -121,6 +122,7 @@ fn RotateForm(
         });
         local.or(theirs).into_iter().collect::<Vec<_>>()
     });
+    let read = Callback::new(move |()| expires.set(browser::date_value(EXPIRES)));
     let id = key.id.to_string();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
@@ -150,13 +152,13 @@ fn RotateForm(
     });
     let name = key.name.to_string();
     view! {
-        <Dialog id="dialog" labelled_by="rotate-title" described_by="rotate-warning" on_cancel=close.run>
+        <Dialog id="dialog" labelled_by="rotate-title rotate-name" described_by="rotate-warning" on_cancel=close.run>
             <form method="post" novalidate on:submit=submit>
                 <IdempotencyField form_id />
                 <div class="dialog-header">
                     <div>
                         <h2 id="rotate-title">"Rotate API key"</h2>
-                        <p class="muted" dir="auto">{name}</p>
+                        <p class="muted" id="rotate-name" dir="auto">{name}</p>
                     </div>
                     <CloseLink close />
                 </div>
@@ -181,18 +183,19 @@ fn RotateForm(
                             value=expires
                             is_touched
                             errors
-                            hint="rotate-hint"
+                            hint="rotate-hint rotate-expires-words"
                         />
                         <FieldErrors field=EXPIRES errors />
+                        <ExpiryHelp field=EXPIRES today=day value=expires read />
                         <p class="hint" id="rotate-hint">
-                            "The new secret works until the end of that day, UTC. Empty: it never expires."
+                            "The new secret works until the end of that day, UTC. Leave empty for a key that never expires."
                         </p>
                     </div>
                 </div>
                 <div class="dialog-actions">
                     <CancelLink close has_focus=true />
                     <button
-                        class="button button-primary"
+                        class="button button-warning"
                         aria-busy=flag(is_busy)
                     >
                         "Rotate"

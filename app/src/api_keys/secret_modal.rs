@@ -79,11 +79,11 @@ pub fn SecretModal(
     let beside_secret = view! { <CopySecret secret state=of_secret is_asking /> }.into_any();
     let beside_command = view! { <CopyCommand command state=of_command is_asking /> }.into_any();
     view! {
-        <Dialog id="secret-dialog" labelled_by="secret-title" wide=true on_cancel=close>
+        <Dialog id="secret-dialog" labelled_by="secret-title secret-name" wide=true on_cancel=close>
             <div class="dialog-header">
                 <div>
                     <h2 id="secret-title">{title}</h2>
-                    <p class="muted" dir="auto">{name}</p>
+                    <p class="muted" id="secret-name" dir="auto">{name}</p>
                 </div>
             </div>
             <div class="dialog-body" on:copy=on_copy>

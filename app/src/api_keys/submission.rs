@@ -21,7 +21,7 @@ pub struct Submission {
     pub failure: RwSignal<Option<AppError>>,
     /// The change as a participle, e.g. `rotated`, for the message of an unknown outcome.
     done: &'static str,
-    /// Set if the outcome of the change is unknown, so that the list is reloaded.
+    /// Set if the list is outdated, so that it is reloaded: the outcome of the change is unknown, or the key is revoked.
     is_stale: Option<RwSignal<bool>>,
 }
 
@@ -74,9 +74,13 @@ impl Submission {
 
     /// Ends the wait. The form may be gone by now.
     fn end(self, failure: Option<AppError>) {
-        let is_unknown =
-            (failure.as_ref()).is_some_and(|failure| failure.code == ErrorCode::OutcomeUnknown);
-        if let (true, Some(is_stale)) = (is_unknown, self.is_stale) {
+        let is_outdated = (failure.as_ref()).is_some_and(|failure| {
+            matches!(
+                failure.code,
+                ErrorCode::OutcomeUnknown | ErrorCode::KeyRevoked
+            )
+        });
+        if let (true, Some(is_stale)) = (is_outdated, self.is_stale) {
             is_stale.try_set(true);
         }
         self.failure.try_set(failure);

@@ -11,9 +11,13 @@ use web_sys::{
 // Functions of the page's inline script (`shell/start.js`).
 #[wasm_bindgen(js_namespace = latchkey)]
 extern "C" {
-    /// Blocks leaving the page while `is_held`, for one of two reasons. `response` (a change is in flight) blocks links, Escape and Back;
-    /// `secret` (an uncopied secret is shown) blocks Back. In both cases the browser asks before it unloads the page.
+    /// Blocks leaving the page while `is_held`, for one of three reasons. `response` (a change is in flight) blocks links, Escape and Back;
+    /// `secret` (an uncopied secret is shown) blocks Back; `text` (typed text is not saved) blocks links and Back, and dispatches the event
+    /// `leaveblocked`. In all cases the browser asks before it unloads the page.
     pub fn hold(reason: &str, is_held: bool);
+
+    /// Repeats the way out that `text` blocked last.
+    pub fn leave();
 }
 
 fn element<T: JsCast>(id: &str) -> Option<T> {
@@ -57,6 +61,13 @@ pub fn focus_first(ids: Vec<String>) {
 /// Navigates to `url` with a full page load.
 pub fn go(url: &str) {
     let _ = window().location().assign(url);
+}
+
+/// Goes back by one entry of the history.
+pub fn back() {
+    if let Ok(history) = window().history() {
+        let _ = history.back();
+    }
 }
 
 /// Path and query of the current URL.

@@ -10,6 +10,10 @@ pub fn focus_first(_ids: Vec<String>) {}
 
 pub fn go(_url: &str) {}
 
+pub fn back() {}
+
+pub fn leave() {}
+
 #[must_use]
 pub fn here() -> String {
     String::new()

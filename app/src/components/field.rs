@@ -3,8 +3,12 @@
 use leptos::prelude::*;
 
 use super::Icon;
+use crate::words;
 
-/// The error messages of a field. The id is that of the field with the suffix `-error`.
+/// The maximum number of messages at a field.
+const MAX_MESSAGES: usize = 10;
+
+/// The error messages of a field: ten, then the number of the others. The id is that of the field with the suffix `-error`.
 #[component]
 pub fn FieldErrors(
     /// The id of the field.
@@ -14,8 +18,18 @@ pub fn FieldErrors(
     errors: Signal<Vec<String>>,
 ) -> impl IntoView {
     let lines = move || {
-        errors
-            .get()
+        let mut shown = errors.with(|errors| {
+            errors
+                .iter()
+                .take(MAX_MESSAGES)
+                .cloned()
+                .collect::<Vec<_>>()
+        });
+        let more = errors.with(Vec::len).saturating_sub(MAX_MESSAGES);
+        if more > 0 {
+            shown.push(format!("{} more", words::grouped(more as u64)));
+        }
+        shown
             .into_iter()
             .map(|message| view! { <p class="field-error"><Icon name="alert" /><span>{message}</span></p> })
             .collect_view()

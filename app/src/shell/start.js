@@ -69,9 +69,15 @@ const fail = (reason) => {
 listen.call(window, 'error', ({ error }) => error instanceof WebAssembly.RuntimeError && fail('trapped'));
 listen.call(window, 'unhandledrejection', ({ reason }) => reason instanceof WebAssembly.RuntimeError && fail('trapped'));
 
-// Reasons that block leaving the page: a response is awaited, or a secret is not copied yet.
+// Reasons that block leaving the page: a response is awaited, a secret is not copied yet, or typed text is not saved.
 const holds = new Set();
 let isReturning = false;
+let repeat = () => {};
+const leads = (link, { button, ctrlKey, metaKey, shiftKey }) =>
+  !(button || ctrlKey || metaKey || shiftKey || link.target) &&
+  link.pathname !== location.pathname &&
+  // These close the form, which asks itself, or follow its outcome.
+  !link.closest('.dialog-header, .dialog-actions, [role=alert]');
 const leave = (event) => {
   const { type } = event;
   if (type === 'popstate' && isReturning) {
@@ -79,15 +85,22 @@ const leave = (event) => {
     event.stopImmediatePropagation();
     return;
   }
-  const isWayOut = type === 'click' ? event.target.closest?.('a[href]') : type !== 'keydown' || event.key === 'Escape';
+  const link = type === 'click' && event.target.closest?.('a[href]');
+  const isWayOut = type === 'click' ? link : type !== 'keydown' || event.key === 'Escape';
   const isOfPage = type === 'popstate' || type === 'beforeunload';
-  if (isPlain || !isWayOut || !(holds.has('response') || (holds.has('secret') && isOfPage))) return;
+  const isOfText = holds.has('text') && (isOfPage || (link && leads(link, event)));
+  if (isPlain || !isWayOut || !(holds.has('response') || (holds.has('secret') && isOfPage) || isOfText)) return;
   event.preventDefault();
-  if (type !== 'popstate') return event.stopPropagation();
-  event.stopImmediatePropagation();
-  isReturning = true;
-  history.forward();
-  document.getElementById('secret-dialog')?.dispatchEvent(new Event('cancel', { cancelable: true }));
+  if (type === 'popstate') {
+    event.stopImmediatePropagation();
+    isReturning = true;
+    history.forward();
+    document.getElementById('secret-dialog')?.dispatchEvent(new Event('cancel', { cancelable: true }));
+  } else event.stopPropagation();
+  if (isOfText && type !== 'beforeunload' && !holds.has('response')) {
+    repeat = link ? () => link.click() : () => history.back();
+    dispatchEvent(new Event('leaveblocked'));
+  }
 };
 // Registered before the router's listeners: browsers call listeners in the order of their registration.
 for (const type of ['click', 'keydown', 'cancel', 'popstate', 'beforeunload']) listen.call(window, type, leave, true);
@@ -101,6 +114,7 @@ window.latchkey = {
     return isAsSent;
   },
   failed: (file, line) => fail('panicked ' + file.slice(-100) + ':' + line),
+  leave: () => repeat(),
   hold: (reason, isHeld) => holds[isHeld ? 'add' : 'delete'](reason),
 };
 

@@ -90,7 +90,8 @@ impl Allowlist {
                     text: quoted(entry),
                 }),
             }
-            if networks.len() > Self::MAX_ENTRIES || errors.len() >= Self::MAX_ENTRIES {
+            // Every invalid line is an entry: the number of errors is bounded by that of entries.
+            if networks.len() + errors.len() > Self::MAX_ENTRIES {
                 errors.push(InvalidAllowlist::TooMany);
                 return Err(errors);
             }

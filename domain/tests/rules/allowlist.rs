@@ -145,6 +145,18 @@ fn p36_at_most_a_thousand_entries_and_duplicates_are_merged() {
 }
 
 #[test]
+fn p36_a_thousand_invalid_lines_give_no_message_about_the_number() {
+    let invalid = |count: usize| vec!["no address"; count].join("\n");
+    let of_a_thousand = Allowlist::parse_lines(&invalid(1_000)).expect_err("invalid");
+    assert_eq!(of_a_thousand.len(), 1_000);
+    assert!(!of_a_thousand.contains(&InvalidAllowlist::TooMany));
+    // One entry more is too many, and the rest is not read.
+    let of_more = Allowlist::parse_lines(&invalid(5_000)).expect_err("invalid");
+    assert_eq!(of_more.len(), 1_002);
+    assert_eq!(of_more.last(), Some(&InvalidAllowlist::TooMany));
+}
+
+#[test]
 fn p36_a_range_that_admits_every_address_gives_a_warning() {
     assert_eq!(
         list("0.0.0.0/0\n::/0\n10.0.0.0/8").warnings(),

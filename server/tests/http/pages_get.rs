@@ -2,7 +2,7 @@
 
 use domain::user::Role;
 
-use super::test_app::{ADMIN, KeySpec, MEMBER, SUPER_USER, TestApp};
+use super::test_app::{ADMIN, KeySpec, MEMBER, SUPER_USER, TestApp, day};
 
 #[tokio::test]
 async fn the_root_redirects_to_the_keys_and_keeps_the_tenant() {
@@ -257,4 +257,62 @@ async fn an_internal_error_names_the_request_id_in_pages_and_server_functions() 
     let message = error["message"].as_str().unwrap();
     assert!(message.starts_with("Internal error. "), "{message}");
     assert_eq!(request_id_in(message), function.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn the_key_form_of_a_tenant_without_a_group_links_to_the_form_of_a_group() {
+    let app = TestApp::start()
+        .await
+        .with_admin()
+        .await
+        .with_super_user()
+        .await;
+    for (user, path, link) in [
+        (ADMIN, "/tenant-api-keys/new", "/authorization-groups/new"),
+        (
+            SUPER_USER,
+            "/tenant-api-keys/new?tenant=acme",
+            "/authorization-groups/new?tenant=acme",
+        ),
+    ] {
+        let session = app.sign_in(user).await;
+        let page = app.get(path).cookie(&session).send().await.text();
+        for part in [
+            "This tenant has no authorization group for keys yet.",
+            &format!("href=\"{link}\" rel=\"external\""),
+            "type=\"button\" aria-disabled=\"true\" aria-describedby=\"generate-blocked\"",
+        ] {
+            assert!(page.contains(part), "{part} is missing in {page}");
+        }
+    }
+    app.group("acme", &["orders:read"]).await;
+    let session = app.sign_in(ADMIN).await;
+    let page = app.get("/tenant-api-keys/new").cookie(&session);
+    assert!(!page.send().await.text().contains("generate-blocked"));
+}
+
+#[tokio::test]
+async fn without_a_script_the_date_is_in_words_and_the_dates_of_the_presets_are_listed() {
+    let app = TestApp::start().await.with_admin().await;
+    let session = app.sign_in(ADMIN).await;
+    let key = app
+        .issue(KeySpec {
+            expires_on: Some(day(90)),
+            ..KeySpec::default()
+        })
+        .await;
+    let page = async |path: &str| app.get(path).cookie(&session).send().await.text();
+    let rotate = page(&format!("/tenant-api-keys/{}/rotate", key.key.id)).await;
+    assert!(rotate.contains("Works until "), "{rotate}");
+    assert!(rotate.contains("23:59 UTC (in 90 days)."), "{rotate}");
+    let form = page("/tenant-api-keys/new").await;
+    assert!(form.contains("Never expires."), "{form}");
+    for preset in ["In 30 days: ", "In 90 days: ", "In 365 days: "] {
+        assert!(form.contains(preset) && rotate.contains(preset), "{preset}");
+    }
+    let edit = page(&format!("/tenant-api-keys/{}/edit", key.key.id)).await;
+    assert!(
+        edit.contains("Expires ") && edit.contains(" to change it."),
+        "{edit}"
+    );
 }
