@@ -223,7 +223,7 @@ for (const [what, change] of Object.entries(CHANGES)) {
     // No console message (fixtures.ts), and one report for each page with a script.
     expect(reports.length).toBeLessThanOrEqual(documents.length);
     expect(new Set(reports)).toEqual(new Set(['changed']));
-    await expect.poll(() => logged() > loggedBefore || server.log.includes('page reports suppressed')).toBe(true);
+    await expect.poll(() => logged() > loggedBefore || server.log.includes('"kind":"page reports: page changed"')).toBe(true);
     expect(server.log.includes('panicked')).toBe(false);
   });
 }

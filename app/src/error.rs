@@ -174,7 +174,9 @@ impl From<domain::Error> for AppError {
             }
             domain::Error::Unavailable(_source) => {
                 #[cfg(feature = "ssr")]
-                tracing::warn!(error = %_source, "database unavailable");
+                if domain::log_limit::DATABASE_UNAVAILABLE.admits_line() {
+                    tracing::warn!(error = %_source, "database unavailable");
+                }
                 Self::new(ErrorCode::Unavailable)
             }
             domain::Error::OutcomeUnknown(_source) => {

@@ -34,7 +34,7 @@ use self::{
     history::history_card,
     refusals::refusals_card,
     trial::{TrialErrors, TrialQuery},
-    trial_card::{Answer, trial_card},
+    trial_card::{Trial, trial_card},
 };
 use crate::{
     api_keys::dialog_target::{DialogKind, DialogTarget},
@@ -67,8 +67,8 @@ struct KeyDetails {
     refusals: Vec<RefusalReason>,
     /// The newest events, the newest first.
     events: Vec<AuditEvent>,
-    /// The messages of the form, or its answer.
-    trial: Result<Option<Answer>, TrialErrors>,
+    /// The messages of the form, or its result.
+    trial: Result<Option<Trial>, TrialErrors>,
     now: DateTime<Utc>,
 }
 
@@ -132,7 +132,7 @@ async fn read_details(
         Ok(None) => Ok(None),
         Ok(Some(question)) => {
             let simulation = keys.simulate(id, &question, now).await?;
-            Ok(Some(Answer {
+            Ok(Some(Trial {
                 question,
                 simulation,
             }))

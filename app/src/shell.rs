@@ -9,12 +9,12 @@ use leptos_meta::MetaTags;
 
 use crate::{
     pages::{App, PAGES},
-    ssr,
+    ssr::{self, Bundle},
 };
 pub use shape::with_shape;
 
 /// The icons of `components/icon.rs`. They are in the document, so that the browser's bundle does not contain them.
-pub(crate) const ICONS: &str = include_str!("components/icons.svg");
+const ICONS: &str = include_str!("components/icons.svg");
 
 /// The document with the requested page. Sets its `Content-Security-Policy`.
 pub fn shell() -> impl IntoView {
@@ -26,11 +26,6 @@ pub fn shell() -> impl IntoView {
     let bundle = ssr::request()
         .map(|request| request.bundle)
         .unwrap_or_default();
-    let styles = bundle
-        .styles
-        .iter()
-        .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
-        .collect_view();
     // No preload: the page works without the script, and styles are needed first.
     let scripts = (bundle.script.clone().zip(bundle.wasm.clone()))
         .filter(|_| page_has_script())
@@ -38,6 +33,24 @@ pub fn shell() -> impl IntoView {
             let start = start_script(&script, &wasm);
             view! { <script type="module" nonce=nonce.clone() inner_html=start></script> }
         });
+    let head = view! {
+        {scripts}
+        <MetaTags />
+    };
+    document(&bundle, head, view! { <App /> })
+}
+
+/// A document with the icons and the styles of `bundle`.
+pub(crate) fn document<Head: IntoView, Body: IntoView>(
+    bundle: &Bundle,
+    head: Head,
+    body: Body,
+) -> impl IntoView + use<Head, Body> {
+    let styles = bundle
+        .styles
+        .iter()
+        .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
+        .collect_view();
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -47,11 +60,10 @@ pub fn shell() -> impl IntoView {
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 {styles}
-                {scripts}
-                <MetaTags />
+                {head}
             </head>
             <body>
-                <App />
+                {body}
                 <svg class="sprite" aria-hidden="true" inner_html=ICONS></svg>
             </body>
         </html>

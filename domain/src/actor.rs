@@ -1,4 +1,4 @@
-//! Actors: a signed-in person, an API key, or an operator at the command line.
+//! Actors: a signed-in user, an API key, or an operator at the command line.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -8,14 +8,14 @@ use crate::{
     id::{KeyId, UserId},
 };
 
-/// The kinds of actor, as the JSON API and the audit trail name them.
+/// The kinds of actor, with their names in the JSON API and the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
-    /// A person who is signed in.
+    /// A signed-in user.
     User,
-    /// An integration with its key.
+    /// An integration with an API key.
     ApiKey,
     /// An operator on the server's machine.
     Cli,
@@ -48,10 +48,10 @@ pub struct ActorRef {
     /// The kind.
     #[serde(rename = "type")]
     pub kind: ActorKind,
-    /// Its identifier; the command line has none.
+    /// The identifier; `null` for the command line.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub id: Option<Uuid>,
-    /// Its name at that time.
+    /// Its name at the time of the action.
     pub name: String,
 }
 
@@ -86,7 +86,7 @@ impl Actor {
         actor
     }
 
-    /// A person who is signed in.
+    /// A signed-in user.
     pub fn user(id: UserId, name: impl Into<String>, client: ClientAddress) -> Self {
         Self {
             who: ActorRef {
@@ -98,7 +98,7 @@ impl Actor {
         }
     }
 
-    /// An integration with its key.
+    /// An integration with an API key.
     pub fn api_key(id: KeyId, name: impl Into<String>, client: ClientAddress) -> Self {
         Self {
             who: ActorRef {

@@ -12,6 +12,7 @@
 //! | storage (feature `store`) | [`store`] |
 //! | verification of each request (feature `store`) | [`verify`] |
 //! | limits on the concurrent work of one tenant (feature `store`) | [`fair_share`] |
+//! | limits on the log lines that a client can cause (feature `store`) | [`log_limit`] |
 //!
 //! Without that feature, the same code runs in the browser and on the server.
 
@@ -33,6 +34,8 @@ pub mod user;
 
 #[cfg(feature = "store")]
 pub mod fair_share;
+#[cfg(feature = "store")]
+pub mod log_limit;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "store")]

@@ -18,7 +18,7 @@ struct Gate {
 impl Pause {
     /// The point at which a task stops while the gate is closed.
     pub(crate) async fn here(&self) {
-        let gate = self.gate.lock().expect("nobody panics here").clone();
+        let gate = self.gate.lock().expect("no holder panics").clone();
         if let Some(gate) = gate {
             gate.arrived.send(()).expect("the test waits");
             let _open = gate.opened.acquire().await.expect("never closed");
@@ -33,7 +33,7 @@ impl Pause {
             arrived,
             opened: Arc::clone(&opened),
         };
-        *self.gate.lock().expect("nobody panics here") = Some(gate);
+        *self.gate.lock().expect("no holder panics") = Some(gate);
         (arrivals, opened)
     }
 }

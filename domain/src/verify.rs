@@ -14,6 +14,7 @@ use std::{
     },
 };
 use tokio::sync::Mutex;
+use tracing::Level;
 
 use crate::{
     Error,
@@ -27,6 +28,7 @@ use crate::{
         today,
         verdict::{Refusal, decide},
     },
+    log_limit::{LogLimit, REQUEST_LINES},
     permission::{Permission, PermissionSet},
     store::{
         Store, TenantScope, clock, invalidation::versions::Version, keys::ArchivedKey, random,
@@ -36,6 +38,16 @@ use crate::{
 };
 use cache::{Entry, KeyCache};
 use usage::UsageCounters;
+
+/// Limits the lines about refused requests with a known key.
+static REFUSED_KEYS: LogLimit =
+    LogLimit::new("refused requests with a key", Level::INFO, REQUEST_LINES);
+/// Limits the lines about refused requests without a known key.
+static REFUSED_WITHOUT_KEY: LogLimit = LogLimit::new(
+    "refused requests without a known key",
+    Level::INFO,
+    REQUEST_LINES,
+);
 
 /// A key that was accepted for one request. Cheap to clone.
 #[derive(Clone)]
@@ -241,7 +253,9 @@ impl Verifier {
                 .inspect_err(|refusal| {
                     // The response contains the code only.
                     let known = &entry.known;
-                    tracing::info!(code = refusal.code(), key_id = %known.key.id, tenant = %known.tenant.slug, "refused");
+                    if REFUSED_KEYS.admits_line() {
+                        tracing::info!(code = refusal.code(), key_id = %known.key.id, tenant = %known.tenant.slug, "refused");
+                    }
                 })
                 .map(|()| entry)
         });
@@ -249,8 +263,13 @@ impl Verifier {
             && let Err(refusal) = &verdict
         {
             match archived_id {
-                Some(id) => tracing::info!(code = refusal.code(), key_id = %id, "refused"),
-                None => tracing::info!(code = refusal.code(), "refused"),
+                Some(id) if REFUSED_KEYS.admits_line() => {
+                    tracing::info!(code = refusal.code(), key_id = %id, "refused");
+                }
+                None if REFUSED_WITHOUT_KEY.admits_line() => {
+                    tracing::info!(code = refusal.code(), "refused");
+                }
+                _ => {}
             }
         }
         let key_id = key_id.or(archived_id);

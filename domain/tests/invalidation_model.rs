@@ -22,13 +22,13 @@ const KEY: Slot = Slot::of(1);
 const GROUP: Slot = Slot::of(2);
 
 /// A database with one value, and a cache of a read of it.
-struct World {
+struct Model {
     versions: Versions,
     fact: AtomicU64,
     cache: Mutex<Option<(Version, u64)>>,
 }
 
-impl World {
+impl Model {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             versions: Versions::new(1),
@@ -62,53 +62,53 @@ impl World {
 }
 
 /// A request that reads before or during a change and caches the result at any later time.
-fn late_load(world: &Arc<World>) -> thread::JoinHandle<()> {
-    let world = Arc::clone(world);
+fn late_load(model: &Arc<Model>) -> thread::JoinHandle<()> {
+    let model = Arc::clone(model);
     thread::spawn(move || {
-        world.judge();
+        model.judge();
     })
 }
 
 #[test]
 fn p47_no_request_after_a_change_uses_a_read_from_before() {
     loom::model(|| {
-        let world = World::new();
-        let loader = late_load(&world);
-        world.change(KEY);
-        assert_eq!(world.judge(), 1, "sent after the change returned");
+        let model = Model::new();
+        let loader = late_load(&model);
+        model.change(KEY);
+        assert_eq!(model.judge(), 1, "sent after the change returned");
         loader.join().unwrap();
-        assert_eq!(world.judge(), 1, "and after the late load has ended");
+        assert_eq!(model.judge(), 1, "and after the late load has ended");
     });
 }
 
 #[test]
 fn p39_concurrent_changes_do_not_hide_each_other() {
     loom::model(|| {
-        let world = World::new();
+        let model = Model::new();
         let other = thread::spawn({
-            let world = Arc::clone(&world);
+            let model = Arc::clone(&model);
             move || {
-                world.change(GROUP);
-                assert!(world.judge() >= 1);
+                model.change(GROUP);
+                assert!(model.judge() >= 1);
             }
         });
-        world.change(KEY);
-        assert!(world.judge() >= 1);
+        model.change(KEY);
+        assert!(model.judge() >= 1);
         other.join().unwrap();
-        assert_eq!(world.judge(), 2);
+        assert_eq!(model.judge(), 2);
     });
 }
 
 #[test]
 fn invalidate_all_invalidates_every_read() {
     loom::model(|| {
-        let world = World::new();
-        let loader = late_load(&world);
-        world.fact.fetch_add(1, Ordering::AcqRel);
-        world.versions.invalidate_all();
-        assert_eq!(world.judge(), 1);
+        let model = Model::new();
+        let loader = late_load(&model);
+        model.fact.fetch_add(1, Ordering::AcqRel);
+        model.versions.invalidate_all();
+        assert_eq!(model.judge(), 1);
         loader.join().unwrap();
-        assert_eq!(world.judge(), 1);
+        assert_eq!(model.judge(), 1);
     });
 }
 
@@ -117,11 +117,11 @@ fn invalidate_all_invalidates_every_read() {
 #[should_panic(expected = "sent after the change returned")]
 fn invalidating_before_the_commit_is_too_early() {
     loom::model(|| {
-        let world = World::new();
-        let loader = late_load(&world);
-        world.versions.invalidate([KEY]);
-        world.fact.fetch_add(1, Ordering::AcqRel);
-        assert_eq!(world.judge(), 1, "sent after the change returned");
+        let model = Model::new();
+        let loader = late_load(&model);
+        model.versions.invalidate([KEY]);
+        model.fact.fetch_add(1, Ordering::AcqRel);
+        assert_eq!(model.judge(), 1, "sent after the change returned");
         loader.join().unwrap();
     });
 }

@@ -24,7 +24,7 @@ use versions::{Slot, Versions};
 const KEY: Slot = Slot::of(1);
 
 /// A database with one value, and a replica that has cached it as 0.
-struct World {
+struct Model {
     /// The database.
     fact: AtomicU64,
     /// Nanoseconds.
@@ -40,16 +40,16 @@ enum Order {
     VersionsFirst,
 }
 
-impl World {
+impl Model {
     fn new() -> Arc<Self> {
-        let world = Self {
+        let model = Self {
             fact: AtomicU64::new(0),
             clock: AtomicU64::new(1),
             lease: Lease::expired(),
             versions: Versions::new(0),
         };
-        world.lease.renew(world.now());
-        Arc::new(world)
+        model.lease.renew(model.now());
+        Arc::new(model)
     }
 
     fn now(&self) -> Moment {
@@ -91,18 +91,18 @@ impl World {
 
 fn change_while_the_replica_polls(order: Order) {
     loom::model(move || {
-        let world = World::new();
+        let model = Model::new();
         let replica = thread::spawn({
-            let world = Arc::clone(&world);
+            let model = Arc::clone(&model);
             move || {
-                world.poll();
-                world.poll();
+                model.poll();
+                model.poll();
             }
         });
-        world.change();
-        assert_eq!(world.judge(order), 1, "sent after the change returned");
+        model.change();
+        assert_eq!(model.judge(order), 1, "sent after the change returned");
         replica.join().expect("the replica polls");
-        assert_eq!(world.judge(order), 1, "and after it has polled");
+        assert_eq!(model.judge(order), 1, "and after it has polled");
     });
 }
 

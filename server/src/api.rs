@@ -15,6 +15,7 @@ mod key_body;
 pub(crate) mod key_revocation;
 pub(crate) mod key_simulation;
 pub(crate) mod key_usage;
+mod path_id;
 pub(crate) mod query;
 pub(crate) mod verify;
 pub(crate) mod whoami;

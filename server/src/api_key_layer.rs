@@ -4,7 +4,7 @@ use axum::extract::Request;
 use domain::{key::verdict::Refusal, permission::Permission, verify::Question};
 use http::{HeaderMap, HeaderName};
 
-use crate::{api::error::ApiError, client, clock, state::AppState};
+use crate::{api::error::ApiError, client, clock, request_id, state::AppState};
 
 const HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -33,6 +33,7 @@ pub(crate) async fn admit_key(
         )
         .await??;
     tracing::debug!(key_id = %verified.key().id, tenant = %verified.tenant().slug, "key accepted");
+    request_id::mark_authenticated();
     request.extensions_mut().insert(verified);
     Ok(())
 }

@@ -8,7 +8,9 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use domain::log_limit::{FAULT_LINES, LogLimit};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use tracing::Level;
 use url::Url;
 
 use crate::{
@@ -17,6 +19,8 @@ use crate::{
 };
 
 pub(crate) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+static LINES: LogLimit = LogLimit::new("requests from another origin", Level::WARN, FAULT_LINES);
 
 /// Refuses unsafe requests from other origins. Covers every route that reads a cookie; not `/api/v1`, to which gateways forward a
 /// browser's `Sec-Fetch-Site`.
@@ -30,13 +34,15 @@ pub(crate) fn refuse_other_origins(config: &Config, request: &Request) -> Option
         return None;
     }
     let shown = |name: &HeaderName| shown(request.headers().get(name));
-    tracing::warn!(
-        origin = shown(&header::ORIGIN),
-        sec_fetch_site = shown(&SEC_FETCH_SITE),
-        host = own.host.unwrap_or_default(),
-        public_url = config.public_url.as_ref().map_or("", Url::as_str),
-        "refused a request from another origin. If it is this server's own page: LATCHKEY_PUBLIC_URL has to be the address that people type, or the proxy has to pass on the Host that the browser sends, with its port"
-    );
+    if LINES.admits_line() {
+        tracing::warn!(
+            origin = shown(&header::ORIGIN),
+            sec_fetch_site = shown(&SEC_FETCH_SITE),
+            host = own.host.unwrap_or_default(),
+            public_url = config.public_url.as_ref().map_or("", Url::as_str),
+            "refused a request from another origin. If it is this server's own page: LATCHKEY_PUBLIC_URL has to be the address that people type, or the proxy has to pass on the Host that the browser sends, with its port"
+        );
+    }
     let refusal = (
         StatusCode::FORBIDDEN,
         "This request does not come from a page of this site. Open the page again and repeat what you did. If it fails again, this server's address may be set wrongly: its operator finds the reason in its log.\n",

@@ -184,7 +184,7 @@ impl DemoAccess {
     /// Prints the demo's users for `url`, and a command that tries a key.
     pub(crate) fn print(&self, output: Output, url: &str) -> Result<(), Failure> {
         #[derive(Serialize)]
-        struct Answer<'a> {
+        struct Access<'a> {
             url: &'a str,
             #[serde(flatten)]
             access: &'a DemoAccess,
@@ -202,6 +202,6 @@ impl DemoAccess {
         let lines = format!(
             "\nSign in at {url}\n\n{users}\nTry a key:\n\ncurl -H 'X-API-Key: {secret}' {url}/api/v1/whoami\n\n"
         );
-        output.text(&lines, &Answer { url, access: self })
+        output.text(&lines, &Access { url, access: self })
     }
 }

@@ -11,9 +11,13 @@ use axum::{
     extract::{MatchedPath, Request},
     response::Response,
 };
-use domain::client_address::ClientAddress;
+use domain::{
+    client_address::ClientAddress,
+    log_limit::{LogLimit, REQUEST_LINES},
+};
 use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, Method};
+use tracing::Level;
 use uuid::{Uuid, fmt::Hyphenated};
 
 use crate::api::is_api;
@@ -40,6 +44,8 @@ pub(crate) struct RequestContext {
     is_routine: bool,
     /// Whether the outcome is logged already.
     is_logged: Cell<bool>,
+    /// Whether the request's key or session was accepted.
+    is_authenticated: Cell<bool>,
 }
 
 impl RequestContext {
@@ -52,6 +58,7 @@ impl RequestContext {
             client,
             is_routine: is_routine(request),
             is_logged: Cell::new(false),
+            is_authenticated: Cell::new(false),
         }
     }
 
@@ -87,6 +94,18 @@ pub(crate) fn mark_logged() {
     let _ = CURRENT.try_with(|request| request.is_logged.set(true));
 }
 
+/// Marks the request's key or session as accepted: its completion is then logged without a limit.
+pub(crate) fn mark_authenticated() {
+    let _ = CURRENT.try_with(|request| request.is_authenticated.set(true));
+}
+
+/// Limits the completion lines of requests without an accepted key or session.
+static ANONYMOUS_LINES: LogLimit = LogLimit::new(
+    "requests without a session or key",
+    Level::INFO,
+    REQUEST_LINES,
+);
+
 /// Whether such requests may come thousands of times per second: reads of the API, key checks, and health checks.
 fn is_routine(request: &Request) -> bool {
     const CHECKS: [&str; 2] = ["/api/v1/verify", "/api/v1/forward-auth"];
@@ -114,10 +133,12 @@ pub(crate) fn with_request(
         let status = response.status();
         // A u128 would be logged as a string.
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let is_logged = current(|request| request.is_logged.get()) == Some(true);
+        let (is_logged, is_authenticated) =
+            current(|request| (request.is_logged.get(), request.is_authenticated.get()))
+                .unwrap_or_default();
         if is_logged || (is_routine && status.is_success()) {
             tracing::debug!(status = status.as_u16(), milliseconds, "answered");
-        } else {
+        } else if is_authenticated || ANONYMOUS_LINES.admits_line() {
             tracing::info!(status = status.as_u16(), milliseconds, "answered");
         }
         response

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use app::page::Access;
 use axum::{
     body::HttpBody as _,
     extract::{MatchedPath, Request, State},
@@ -16,7 +17,6 @@ use crate::bench::guard::BenchGuard;
 use crate::{
     api_key_layer::admit_key,
     body_limit::{check_body, receive_body},
-    caller::Caller,
     pages::{render::context_of, server_functions::admit_session},
     request_id,
     state::AppState,
@@ -49,8 +49,8 @@ pub(crate) enum Requirement {
     None,
     /// A valid API key whose group has this permission; any valid key for `None`.
     Key(Option<Permission>),
-    /// A session of a user whom this caller kind admits.
-    Session(Caller),
+    /// A session of a user with this access.
+    Session(Access),
     /// A benchmark's replacement for the check of a key.
     #[cfg(feature = "bench")]
     Bench(BenchGuard),
@@ -85,9 +85,9 @@ pub(crate) async fn guard_request(
         Requirement::Key(permission) => admit_key(&guard.state, permission.as_ref(), &mut request)
             .await
             .map_err(|error| error.into_response()),
-        Requirement::Session(caller) => {
+        Requirement::Session(access) => {
             let context = context_of(&guard.state, &request);
-            Box::pin(admit_session(&context, *caller)).await
+            Box::pin(admit_session(&context, *access)).await
         }
         #[cfg(feature = "bench")]
         Requirement::Bench(bench) => bench

@@ -69,7 +69,8 @@ pub fn permissions() -> BTreeSet<&'static str> {
 /// Every route.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    use Caller::{Anyone, Gateway, Key, KeyManager, SignedIn};
+    use Access::{Anyone, KeyManager, SignedIn};
+    use Caller::{Gateway, Key};
     let mut routes = vec![
         // Health checks
         get("/healthz", Anyone, health::read_health),
@@ -231,7 +232,7 @@ pub fn routes() -> Vec<Route> {
     }));
     routes.extend(
         (app::pages::SERVER_FUNCTIONS.iter())
-            .map(|function| post(function.path, function.access.into(), run_server_function)),
+            .map(|function| post(function.path, function.access, run_server_function)),
     );
     // Benchmarks: `/api/v1/whoami` with other guards
     #[cfg(feature = "bench")]
@@ -309,21 +310,17 @@ fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
         Caller::Key(permission) => Requirement::Key(
             permission.map(|text| text.parse().expect("a valid permission in the route table")),
         ),
-        Caller::SignedIn | Caller::KeyManager | Caller::SuperUser
-            if route.path.starts_with(urls::SERVER_FUNCTIONS) =>
+        Caller::User(access)
+            if access != Access::Anyone && route.path.starts_with(urls::SERVER_FUNCTIONS) =>
         {
-            Requirement::Session(route.caller)
+            Requirement::Session(access)
         }
         #[cfg(feature = "bench")]
-        Caller::Anyone if is_api => {
+        Caller::ANYONE if is_api => {
             guard::BenchGuard::for_path(&route.path).map_or(Requirement::None, Requirement::Bench)
         }
         // A gateway's URL contains tenant and permission, so the handler verifies the key.
-        Caller::Anyone
-        | Caller::Gateway
-        | Caller::SignedIn
-        | Caller::KeyManager
-        | Caller::SuperUser => Requirement::None,
+        Caller::User(_) | Caller::Gateway => Requirement::None,
     };
     let is_page = !is_api && !matches!(requirement, Requirement::Session(_));
     let body = if route.caller == Caller::Gateway {
@@ -334,7 +331,7 @@ fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
         BodyPolicy::ReadFirst(body_limit::SIGN_IN)
     } else if route.path == PAGE_REPORTS {
         BodyPolicy::ReadFirst(body_limit::PAGE_REPORT)
-    } else if is_page && route.caller != Caller::Anyone {
+    } else if is_page && route.caller != Caller::ANYONE {
         BodyPolicy::ReadByHandler(body_limit::PAGES)
     } else {
         BodyPolicy::ReadFirst(body_limit::PAGES)
@@ -372,7 +369,7 @@ where
     }
 }
 
-fn any_undocumented<H, T>(path: &str, caller: Caller, handler: H) -> Route
+fn any_undocumented<H, T>(path: &str, caller: impl Into<Caller>, handler: H) -> Route
 where
     H: Handler<T, AppState>,
     T: 'static,
@@ -380,13 +377,13 @@ where
     Route {
         method: None,
         path: path.to_owned(),
-        caller,
+        caller: caller.into(),
         handler: routing::any(handler),
         documented: None,
     }
 }
 
-fn get<H, T>(path: &str, caller: Caller, handler: H) -> Route
+fn get<H, T>(path: &str, caller: impl Into<Caller>, handler: H) -> Route
 where
     H: Handler<T, AppState>,
     T: 'static,
@@ -394,13 +391,13 @@ where
     Route {
         method: Some(Method::GET),
         path: path.to_owned(),
-        caller,
+        caller: caller.into(),
         handler: routing::get(handler),
         documented: None,
     }
 }
 
-fn post<H, T>(path: &str, caller: Caller, handler: H) -> Route
+fn post<H, T>(path: &str, caller: impl Into<Caller>, handler: H) -> Route
 where
     H: Handler<T, AppState>,
     T: 'static,
@@ -408,7 +405,7 @@ where
     Route {
         method: Some(Method::POST),
         path: path.to_owned(),
-        caller,
+        caller: caller.into(),
         handler: routing::post(handler),
         documented: None,
     }
@@ -417,8 +414,8 @@ where
 /// A page of `app`. The account page also shows the result of its form.
 fn page(path: &str, access: Access) -> Route {
     match path {
-        urls::ACCOUNT => get(path, access.into(), password::read_account),
-        _ => get(path, access.into(), render::render_page),
+        urls::ACCOUNT => get(path, access, password::read_account),
+        _ => get(path, access, render::render_page),
     }
 }
 
@@ -432,5 +429,5 @@ async fn render_unknown_path(State(state): State<AppState>, request: Request) ->
 /// Responds 405; axum adds `Allow`. This route has no guard that would set the route label.
 async fn refuse_method(path: MatchedPath) -> impl IntoResponse {
     set_route(&path);
-    (StatusCode::METHOD_NOT_ALLOWED, "Not with this method.\n")
+    (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.\n")
 }

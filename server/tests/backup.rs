@@ -266,7 +266,7 @@ fn p55_without_a_database_a_restore_requires_the_revoked_keys() {
     fixture
         .latchkey
         .run(&["restore", "backup.db"])
-        .expect_failure(&["there is no database, so nobody knows which keys were revoked"]);
+        .expect_failure(&["there is no database, so it is unknown which keys were revoked"]);
     assert!(!fixture.path("latchkey.db").exists());
     let unknown = "019a0000-0000-7000-8000-000000000000";
     fixture

@@ -28,7 +28,10 @@ pub fn ConflictNotice(
 ) -> impl IntoView {
     move || {
         let theirs = conflict.get()?;
-        let who = theirs.by.clone().unwrap_or_else(|| "Somebody".to_owned());
+        let who = theirs
+            .by
+            .clone()
+            .unwrap_or_else(|| "Another user".to_owned());
         let typed = typed.get_untracked();
         let changes: Vec<_> = differences(&typed, &theirs.key, &groups)
             .into_iter()

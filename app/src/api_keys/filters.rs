@@ -140,7 +140,6 @@ const SORT_MENU: &str = "sort-menu";
 /// The order as a menu, for widths at which the table does not show every column head.
 #[component]
 fn SortMenu(query: Memo<ListQuery>) -> impl IntoView {
-    let tenant = use_tenant();
     let current = move || {
         let sort = query.with(|query| query.sort);
         let named = SORT
@@ -148,7 +147,23 @@ fn SortMenu(query: Memo<ListQuery>) -> impl IntoView {
             .find(|(_, choice)| *choice == Choice::Sort(sort));
         format!("Sort: {}", named.map_or("Other", |(word, _)| word))
     };
-    let links = SORT
+    let links = choice_links(query, SORT);
+    view! {
+        <details class="sort" id=SORT_MENU>
+            <summary class="button button-s">{current}<Icon name="chevron-down" /></summary>
+            <div class="menu" on:click=move |_| browser::close_details(SORT_MENU)>{links}</div>
+        </details>
+    }
+    .into_any()
+}
+
+/// Links that apply `choices` to the query; the current ones are marked.
+fn choice_links(
+    query: Memo<ListQuery>,
+    choices: &'static [(&'static str, Choice)],
+) -> impl IntoView {
+    let tenant = use_tenant();
+    choices
         .iter()
         .map(|&(word, choice)| {
             let href =
@@ -160,14 +175,7 @@ fn SortMenu(query: Memo<ListQuery>) -> impl IntoView {
             };
             view! { <a href=href aria-current=current data-noscroll="">{word}</a> }
         })
-        .collect_view();
-    view! {
-        <details class="sort" id=SORT_MENU>
-            <summary class="button button-s">{current}<Icon name="chevron-down" /></summary>
-            <div class="menu" on:click=move |_| browser::close_details(SORT_MENU)>{links}</div>
-        </details>
-    }
-    .into_any()
+        .collect_view()
 }
 
 /// The filter for keys without recent use: a link that sets or clears it.
@@ -201,20 +209,7 @@ fn Segments(
     choices: &'static [(&'static str, Choice)],
     #[prop(default = "filter")] class: &'static str,
 ) -> impl IntoView {
-    let tenant = use_tenant();
-    let links = choices
-        .iter()
-        .map(|&(word, choice)| {
-            let href =
-                move || query.with(|query| choice.apply(query).url(&tenant.get(), urls::API_KEYS));
-            let current = move || {
-                query
-                    .with(|query| choice.is_current(query))
-                    .then_some("true")
-            };
-            view! { <a href=href aria-current=current data-noscroll="">{word}</a> }
-        })
-        .collect_view();
+    let links = choice_links(query, choices);
     view! {
         <div class=class role="group" aria-labelledby=id>
             <span class="filter-label" id=id>{label}</span>

@@ -6,9 +6,7 @@ use domain::key::ApiKey;
 use leptos::prelude::*;
 
 use super::{dialog_target::DialogTarget, responses::Issued, secret_facts::SecretFacts};
-use crate::{
-    api_keys::dialog_target::DialogKind, components::Icon, shell::ICONS, ssr::Bundle, urls,
-};
+use crate::{api_keys::dialog_target::DialogKind, components::Icon, shell, ssr::Bundle, urls};
 
 /// The document that shows a new secret once. `title` names the change; `list` is the URL of the list.
 #[must_use]
@@ -71,31 +69,13 @@ fn document(
 ) -> String {
     let owner = Owner::new();
     owner.with(|| {
-        let styles = bundle
-            .styles
-            .iter()
-            .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
-            .collect_view();
-        view! {
-            <!DOCTYPE html>
-            <html lang="en">
-                <head>
-                    <meta charset="utf-8" />
-                    <meta name="viewport" content="width=device-width, initial-scale=1" />
-                    <meta name="color-scheme" content="light dark" />
-                    <title>{format!("{title} – Latchkey")}</title>
-                    <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
-                    {styles}
-                </head>
-                <body>
-                    <main class="sign-in" id="main" tabindex="-1">
-                        <a class="brand" href=urls::API_KEYS><Icon name="key" large=true />"Latchkey"</a>
-                        {content()}
-                    </main>
-                    <svg class="sprite" aria-hidden="true" inner_html=ICONS></svg>
-                </body>
-            </html>
-        }
-        .to_html()
+        let head = view! { <title>{format!("{title} – Latchkey")}</title> };
+        let body = view! {
+            <main class="sign-in" id="main" tabindex="-1">
+                <a class="brand" href=urls::API_KEYS><Icon name="key" large=true />"Latchkey"</a>
+                {content()}
+            </main>
+        };
+        shell::document(bundle, head, body).to_html()
     })
 }

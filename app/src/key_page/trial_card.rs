@@ -16,7 +16,7 @@ use crate::{components::Icon, current_tenant::use_tenant, urls, words};
 
 /// A simulated request with its result.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct Trial {
     pub(super) question: SimulatedRequest,
     pub(super) simulation: Simulation,
 }
@@ -26,7 +26,7 @@ pub(super) fn trial_card(
     key: &ApiKey,
     query: TrialQuery,
     errors: &TrialErrors,
-    answer: Option<Answer>,
+    trial: Option<Trial>,
     permissions: Vec<String>,
 ) -> AnyView {
     let tenant = use_tenant().get_untracked();
@@ -38,8 +38,8 @@ pub(super) fn trial_card(
         .into_iter()
         .map(|permission| view! { <option value=permission></option> })
         .collect_view();
-    let result = answer
-        .map(|answer| view! { <div class="verdict" role="status">{verdict(key, &answer)}</div> });
+    let result = trial
+        .map(|trial| view! { <div class="verdict" role="status">{verdict(key, &trial)}</div> });
     let ip = field("probe-ip", "ip", query.ip, errors.ip);
     let permission = field(
         "probe-permission",
@@ -116,11 +116,11 @@ fn field(
     }
 }
 
-fn verdict(key: &ApiKey, answer: &Answer) -> impl IntoView + use<> {
-    let Answer {
+fn verdict(key: &ApiKey, trial: &Trial) -> impl IntoView + use<> {
+    let Trial {
         question,
         simulation,
-    } = answer;
+    } = trial;
     let callout = match &simulation.code {
         None => view! {
             <div class="callout" data-tone="success">

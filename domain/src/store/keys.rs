@@ -1,5 +1,6 @@
 //! The keys of one tenant.
 
+mod address_counts;
 mod allowlist_preview;
 mod archive;
 mod bulk_insert;
@@ -16,7 +17,6 @@ mod list;
 mod list_with_100k_keys;
 mod order;
 mod own_grant;
-mod refusal_addresses;
 mod revoke;
 mod rotate;
 mod row;

@@ -213,7 +213,7 @@ async fn p47_a_cancelled_caller_does_not_prevent_invalidation() {
     // Like a client that disconnects: the change is committed, and the call is cancelled before it returns.
     caller.abort();
     assert!(caller.await.is_err());
-    assert_eq!(served.judge_key().await, Ok(()), "nobody was answered yet");
+    assert_eq!(served.judge_key().await, Ok(()), "no response was sent yet");
     opened.add_permits(Semaphore::MAX_PERMITS);
     tokio::time::timeout(std::time::Duration::from_secs(10), async {
         while served.judge_key().await != Err(Refusal::TenantSuspended) {
@@ -235,7 +235,7 @@ async fn changes_by_another_program_are_applied_by_the_next_poll() {
         .execute(revoke, [now])
         .await
         .expect("changed");
-    assert_eq!(served.judge_key().await, Ok(()), "nobody has looked yet");
+    assert_eq!(served.judge_key().await, Ok(()), "no poll has run yet");
     served.server.poll_changes().await;
     assert_eq!(served.judge_key().await, Err(Refusal::RevokedApiKey));
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     Extension,
-    extract::{FromRequestParts, Path, RawQuery, State},
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
@@ -15,16 +15,17 @@ use domain::{
     tenant::KeyQuota,
     verify::VerifiedKey,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    entity_tag::{IfMatch, TaggedKey},
+    entity_tag::{IfMatch, IfMatchParameter, Tagged},
     error::ApiError,
     json::JsonBody,
     key_body::{KeyChangesBody, NewKeyBody, RotateBody},
+    path_id::PathId,
     query::{NoParameters, PageParameters, parse_key_query},
 };
 use crate::{clock, content_coding::ListJson, state::AppState};
@@ -33,7 +34,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks the response to a repeat.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The header that makes a repeat of a change harmless, as the document describes it.
+/// The header `Idempotency-Key` in the OpenAPI document.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(
@@ -41,7 +42,7 @@ pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-rep
     reason = "describes the header; the handlers read it themselves"
 )]
 pub(crate) struct IdempotencyKeyParameter {
-    /// A repeat with the same body within 24 hours changes nothing and returns the key as it is then
+    /// A repeat with the same body within 24 hours changes nothing and returns the current state of the key
     #[param(
         rename = "Idempotency-Key",
         min_length = 1,
@@ -56,19 +57,19 @@ pub(crate) struct IdempotencyKeyParameter {
 pub(crate) struct KeyList {
     /// In the requested order.
     items: Vec<ApiKey>,
-    /// Send it as `cursor` to get the next page; `null` on the last page.
+    /// The `cursor` of the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
     usage: KeyQuota,
 }
 
-/// The created key. Only the first response contains the secret; that to a repeat does not.
+/// The created key.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes two responses in the document")]
 pub(crate) struct CreatedKey {
     #[serde(flatten)]
     key: ApiKey,
-    /// The secret, now and never again.
+    /// Only in this response. Absent in the response to a repeat.
     #[schema(value_type = Option<Secret>, nullable = false)]
     secret: Option<Secret>,
 }
@@ -79,39 +80,23 @@ pub(crate) struct CreatedKey {
 pub(crate) struct EditedKey {
     #[serde(flatten)]
     key: ApiKey,
-    /// Who refuses what it was before; `null` where one server has its database to itself. In the answer to no repeat.
+    /// The replicas that refuse the previous state; `null` if a single server has the database. Absent in the response to a repeat.
     #[schema(required = false)]
     receipt: Option<Propagation>,
 }
 
-/// The key with its new secret, which is in the first answer, and in that of no repeat.
+/// The key with its new secret.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes two responses in the document")]
 pub(crate) struct KeyWithNewSecret {
     #[serde(flatten)]
     key: ApiKey,
-    /// The new secret, now and never again.
+    /// Only in this response. Absent in the response to a repeat.
     #[schema(value_type = Option<Secret>, nullable = false)]
     secret: Option<Secret>,
-    /// Who refuses the old secret; `null` where one server has its database to itself. In the answer to no repeat.
+    /// The replicas that refuse the old secret; `null` if a single server has the database. Absent in the response to a repeat.
     #[schema(required = false)]
     receipt: Option<Propagation>,
-}
-
-/// The key id in the path. A malformed one is not found.
-pub(crate) struct KeyInPath(pub(crate) KeyId);
-
-impl<S: Send + Sync> FromRequestParts<S> for KeyInPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Path::<String>::from_request_parts(parts, state)
-            .await
-            .ok()
-            .and_then(|Path(id)| id.parse().ok())
-            .map(Self)
-            .ok_or(ApiError::Failed(Error::NotFound("API key")))
-    }
 }
 
 /// List keys
@@ -125,9 +110,9 @@ impl<S: Send + Sync> FromRequestParts<S> for KeyInPath {
         ("status" = Option<domain::key::KeyStatus>, Query, description = "Only keys of this status"),
         ("expiration" = Option<domain::key::expiry::ExpirationState>, Query, description = "Only keys in this state"),
         ("lifetime" = Option<String>, Query, pattern = "^never$", description = "`never`: only keys that never expire"),
-        ("unused_days" = Option<u32>, Query, minimum = 1, maximum = 3650, description = "Only keys that were not used in so many days; a key that was never used counts from its creation"),
-        ("q" = Option<String>, Query, max_length = 100, description = "Only keys whose name or description contains this, or whose hint ends in it, whatever the case"),
-        ("sort" = Option<String>, Query, pattern = "^-?(name|status|authorization_group|expires_on|last_used_at|created_at)$", description = "`name`, `status`, `authorization_group`, `expires_on`, `last_used_at` or `created_at`, with `-` before it for descending; `-created_at` where it is absent. Empty values come last."),
+        ("unused_days" = Option<u32>, Query, minimum = 1, maximum = 3650, description = "Only keys without use in this number of days; for a key without any use, since its creation"),
+        ("q" = Option<String>, Query, max_length = 100, description = "Only keys whose name or description contains this, or whose hint ends with it; case-insensitive"),
+        ("sort" = Option<String>, Query, pattern = "^-?(name|status|authorization_group|expires_on|last_used_at|created_at)$", description = "`name`, `status`, `authorization_group`, `expires_on`, `last_used_at` or `created_at`, with `-` before it for descending; `-created_at` if absent. Empty values come last."),
         PageParameters,
     ),
     responses((status = 200, body = KeyList, description = "A page of keys")),
@@ -181,7 +166,7 @@ pub(crate) async fn create_api_key(
     Ok(match created {
         Ok(issued) => {
             let location = location(&issued.key);
-            (StatusCode::CREATED, location, TaggedKey::issued(issued)).into_response()
+            (StatusCode::CREATED, location, Tagged(issued)).into_response()
         }
         Err(error) => {
             let key = repeated_key(&keys, error, now).await?;
@@ -193,7 +178,7 @@ pub(crate) async fn create_api_key(
 /// The response to a repeat: the current state of the key, without the other members of the first response.
 pub(crate) fn replay(key: ApiKey) -> Response {
     let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
-    (replayed, TaggedKey::new(key)).into_response()
+    (replayed, Tagged(key)).into_response()
 }
 
 /// The key that the first request created or changed, if `error` reports a repeat.
@@ -252,12 +237,12 @@ fn location(key: &ApiKey) -> [(HeaderName, String); 1] {
 pub(crate) async fn read_api_key(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
-    KeyInPath(id): KeyInPath,
+    PathId(id): PathId<KeyId>,
     _: NoParameters,
-) -> Result<TaggedKey<ApiKey>, ApiError> {
+) -> Result<Tagged<ApiKey>, ApiError> {
     let scope = verified.scope();
     let key = state.store.keys(&scope).get(id, clock::now()).await?;
-    Ok(TaggedKey::new(key))
+    Ok(Tagged(key))
 }
 
 /// Edit a key
@@ -270,16 +255,16 @@ pub(crate) async fn read_api_key(
     params(
         ("id" = KeyId, Path),
         IdempotencyKeyParameter,
-        ("If-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$", description = "Entity tags of the key, or `*`: edit it only where it has one of them; 412 where it does not"),
+        IfMatchParameter,
     ),
     request_body = KeyChangesBody,
-    responses((status = 200, body = EditedKey, description = "The key as it is now")),
+    responses((status = 200, body = EditedKey, description = "The key in its new state")),
     extensions(("x-response-headers" = json!(["ETag"])), ("x-codes" = json!(["exceeds_own_grant", "key_revoked", "request_in_flight", "idempotency_key_reused", "outcome_unknown"]))),
 )]
 pub(crate) async fn update_api_key(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
-    KeyInPath(id): KeyInPath,
+    PathId(id): PathId<KeyId>,
     _: NoParameters,
     headers: HeaderMap,
     body: JsonBody,
@@ -293,7 +278,7 @@ pub(crate) async fn update_api_key(
     let keys = state.store.keys(&scope).idempotent(idempotency.as_ref());
     let groups = state.store.groups(&scope);
     let wanted = async {
-        let expected = if_match.expected_version(&keys.get(id, now).await?)?;
+        let expected = if_match.expected(keys.get(id, now).await?.version)?;
         let changes = KeyChangesBody::parse(body, &groups).await?;
         Ok((expected, changes))
     };
@@ -302,7 +287,7 @@ pub(crate) async fn update_api_key(
         Err(error) => Err(error),
     };
     Ok(match updated {
-        Ok(updated) => TaggedKey::changed(updated).into_response(),
+        Ok(updated) => Tagged(updated).into_response(),
         Err(error) => replay(repeated_key(&keys, error, now).await?),
     })
 }
@@ -326,7 +311,7 @@ pub(crate) async fn update_api_key(
 pub(crate) async fn rotate_api_key(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
-    KeyInPath(id): KeyInPath,
+    PathId(id): PathId<KeyId>,
     _: NoParameters,
     headers: HeaderMap,
     JsonBody(body): JsonBody,
@@ -339,7 +324,7 @@ pub(crate) async fn rotate_api_key(
     let scope = verified.scope();
     let keys = state.store.keys(&scope).idempotent(idempotency.as_ref());
     Ok(match keys.rotate(id, body.expires_on, now).await {
-        Ok(rotated) => TaggedKey::rotated(rotated).into_response(),
+        Ok(rotated) => Tagged(rotated).into_response(),
         Err(error) => replay(repeated_key(&keys, error, now).await?),
     })
 }

@@ -1,26 +1,26 @@
 //! `/api/v1/authorization-groups`: the tenant's authorization groups.
 
 use axum::{
-    Extension, Json,
-    extract::{FromRequestParts, Path, RawQuery, State},
+    Extension,
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use domain::{
-    Error,
     group::AuthorizationGroup,
     id::GroupId,
     propagation::{Propagation, Written},
     verify::VerifiedKey,
 };
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    entity_tag::{IfMatch, etag},
+    entity_tag::{IfMatch, IfMatchParameter, Tagged},
     error::ApiError,
     group_body::{self, GroupChangesBody, NewGroupBody},
     json::{JsonBody, NoBody},
+    path_id::PathId,
     query::{NoParameters, PageParameters, parse_page_query},
 };
 use crate::{clock, content_coding::ListJson, state::AppState};
@@ -30,14 +30,14 @@ use crate::{clock, content_coding::ListJson, state::AppState};
 pub(crate) struct GroupList {
     /// By name.
     items: Vec<AuthorizationGroup>,
-    /// Send it as `cursor` to get the next page; `null` on the last page.
+    /// The `cursor` of the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
 }
 
 /// List authorization groups
 ///
-/// Every group of the tenant, by name. Keys can have those of type `tenant_api_key`.
+/// All groups of the tenant, by name. Keys use groups of type `tenant_api_key`.
 #[utoipa::path(
     get,
     path = "/api/v1/authorization-groups",
@@ -62,29 +62,13 @@ pub(crate) async fn list_authorization_groups(
 
 /// The group that was edited.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "what the document says of the response")]
+#[expect(dead_code, reason = "describes a response in the document")]
 pub(crate) struct EditedGroup {
     #[serde(flatten)]
     group: AuthorizationGroup,
-    /// Replicas that judge by the new permissions; `null` where one server has its database to itself.
+    /// The replicas that apply the new permissions; `null` if a single server has the database.
     #[schema(required)]
     receipt: Option<Propagation>,
-}
-
-/// The group id in the path. A malformed one is not found.
-pub(crate) struct GroupInPath(GroupId);
-
-impl<S: Send + Sync> FromRequestParts<S> for GroupInPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Path::<String>::from_request_parts(parts, state)
-            .await
-            .ok()
-            .and_then(|Path(id)| id.parse().ok())
-            .map(Self)
-            .ok_or(ApiError::Failed(Error::NotFound("authorization group")))
-    }
 }
 
 /// Read an authorization group
@@ -99,17 +83,17 @@ impl<S: Send + Sync> FromRequestParts<S> for GroupInPath {
 pub(crate) async fn read_authorization_group(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
-    GroupInPath(id): GroupInPath,
+    PathId(id): PathId<GroupId>,
     _: NoParameters,
-) -> Result<Response, ApiError> {
+) -> Result<Tagged<AuthorizationGroup>, ApiError> {
     let scope = verified.scope();
     let group = state.store.groups(&scope).get(id).await?;
-    Ok(([(header::ETAG, etag(group.version))], Json(group)).into_response())
+    Ok(Tagged(group))
 }
 
 /// Create an authorization group
 ///
-/// Of type `tenant_api_key`. A key can give a group no permission that it lacks itself.
+/// The group has the type `tenant_api_key`. Its permissions must be a subset of those of the calling key.
 #[utoipa::path(
     post,
     path = "/api/v1/authorization-groups",
@@ -129,55 +113,52 @@ pub(crate) async fn create_authorization_group(
     let group = state.store.groups(&scope).create(new, clock::now()).await?;
     let location = format!("{}/authorization-groups/{}", super::PREFIX, group.id);
     let headers = [(header::LOCATION, location)];
-    let tag = [(header::ETAG, etag(group.version))];
-    Ok((StatusCode::CREATED, headers, tag, Json(group)).into_response())
+    Ok((StatusCode::CREATED, headers, Tagged(group)).into_response())
 }
 
 /// Edit an authorization group
 ///
-/// What is absent stays. Every key with the group is judged by the new permissions from the moment that the response is sent. A key can
-/// give a group no permission that it lacks itself.
+/// Absent fields stay unchanged. When the response is sent, every key of the group is verified with the new permissions. These must be a
+/// subset of those of the calling key.
 #[utoipa::path(
     patch,
     path = "/api/v1/authorization-groups/{id}",
     tag = "Authorization groups",
     params(
         ("id" = GroupId, Path),
-        ("If-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$", description = "Entity tags of the group, or `*`: only where the group has one of them; 412 where it does not"),
+        IfMatchParameter,
     ),
     request_body = GroupChangesBody,
-    responses((status = 200, body = EditedGroup, description = "The group as it is now")),
+    responses((status = 200, body = EditedGroup, description = "The group in its new state")),
     extensions(("x-response-headers" = json!(["ETag"])), ("x-codes" = json!(["exceeds_own_grant", "already_exists", "outcome_unknown"]))),
 )]
 pub(crate) async fn update_authorization_group(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
-    GroupInPath(id): GroupInPath,
+    PathId(id): PathId<GroupId>,
     _: NoParameters,
     headers: HeaderMap,
     body: JsonBody,
-) -> Result<Response, ApiError> {
+) -> Result<Tagged<Written<AuthorizationGroup>>, ApiError> {
     let if_match = IfMatch::from_headers(&headers)?;
     let changes = group_body::parse_group_changes(body.required()?)?;
     let scope = verified.scope();
     let groups = state.store.groups(&scope);
     let expected = if_match.expected(groups.get(id).await?.version)?;
-    let edited: Written<AuthorizationGroup> =
-        groups.edit(id, changes, expected, clock::now()).await?;
-    let tag = [(header::ETAG, etag(edited.value.version))];
-    Ok((tag, Json(edited)).into_response())
+    let edited = groups.edit(id, changes, expected, clock::now()).await?;
+    Ok(Tagged(edited))
 }
 
 /// Delete an authorization group
 ///
-/// Only a group that no key has, except revoked keys. Its name becomes free.
+/// Only revoked keys may have the group. Its name can be used again.
 #[utoipa::path(
     delete,
     path = "/api/v1/authorization-groups/{id}",
     tag = "Authorization groups",
     params(
         ("id" = GroupId, Path),
-        ("If-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$", description = "Entity tags of the group, or `*`: only where the group has one of them; 412 where it does not"),
+        IfMatchParameter,
     ),
     responses((status = 204, description = "The group is deleted")),
     extensions(("x-codes" = json!(["group_in_use", "outcome_unknown"]))),
@@ -185,7 +166,7 @@ pub(crate) async fn update_authorization_group(
 pub(crate) async fn delete_authorization_group(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
-    GroupInPath(id): GroupInPath,
+    PathId(id): PathId<GroupId>,
     _: NoParameters,
     headers: HeaderMap,
     _: NoBody,

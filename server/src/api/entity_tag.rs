@@ -6,62 +6,68 @@ use axum::{
 };
 use domain::{
     Error, FieldError,
+    group::AuthorizationGroup,
     key::{ApiKey, IssuedKey},
     propagation::Written,
 };
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
+use utoipa::IntoParams;
 
-/// The entity tag of a key: its version, which administrators' changes increment and use does not.
-fn etag_of(key: &ApiKey) -> HeaderValue {
-    etag(key.version)
+/// A resource with a version, which administrators' changes increment and use does not.
+pub(crate) trait Versioned {
+    fn version(&self) -> i64;
 }
 
-/// The entity tag of a version.
-pub(crate) fn etag(version: i64) -> HeaderValue {
-    HeaderValue::from_str(&tag(version))
-        .expect("a number between quotation marks is a header value")
-}
-
-fn tag(version: i64) -> String {
-    format!("\"{version}\"")
-}
-
-/// A key response with its entity tag.
-pub(crate) struct TaggedKey<T>(HeaderValue, T);
-
-impl TaggedKey<ApiKey> {
-    /// A response with a key.
-    pub(crate) fn new(key: ApiKey) -> Self {
-        Self(etag_of(&key), key)
+impl Versioned for ApiKey {
+    fn version(&self) -> i64 {
+        self.version
     }
 }
 
-impl TaggedKey<Written<ApiKey>> {
-    /// A response with a changed key.
-    pub(crate) fn changed(changed: Written<ApiKey>) -> Self {
-        Self(etag_of(&changed.value), changed)
+impl Versioned for AuthorizationGroup {
+    fn version(&self) -> i64 {
+        self.version
     }
 }
 
-impl TaggedKey<Written<IssuedKey>> {
-    /// A response with a key and its new secret.
-    pub(crate) fn rotated(rotated: Written<IssuedKey>) -> Self {
-        Self(etag_of(&rotated.value.key), rotated)
+impl Versioned for IssuedKey {
+    fn version(&self) -> i64 {
+        self.key.version
     }
 }
 
-impl TaggedKey<IssuedKey> {
-    /// A response with a new key and its secret.
-    pub(crate) fn issued(issued: IssuedKey) -> Self {
-        Self(etag_of(&issued.key), issued)
+impl<T: Versioned> Versioned for Written<T> {
+    fn version(&self) -> i64 {
+        self.value.version()
     }
 }
 
-impl<T: Serialize> IntoResponse for TaggedKey<T> {
+/// A JSON response with the entity tag of its resource.
+pub(crate) struct Tagged<T>(pub(crate) T);
+
+impl<T: Serialize + Versioned> IntoResponse for Tagged<T> {
     fn into_response(self) -> Response {
-        ([(header::ETAG, self.0)], Json(self.1)).into_response()
+        let tag = HeaderValue::from_str(&format!("\"{}\"", self.0.version()))
+            .expect("a number between quotation marks is a header value");
+        ([(header::ETAG, tag)], Json(self.0)).into_response()
     }
+}
+
+/// The header `If-Match` in the OpenAPI document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(
+    dead_code,
+    reason = "describes the header; the handlers read it themselves"
+)]
+pub(crate) struct IfMatchParameter {
+    /// Entity tags of the resource, or `*`. 412 unless one of them is the current one
+    #[param(
+        rename = "If-Match",
+        pattern = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#
+    )]
+    if_match: Option<String>,
 }
 
 /// A parsed `If-Match`.
@@ -94,14 +100,6 @@ impl IfMatch {
     }
 
     /// The version that the store must find; `None` for any.
-    ///
-    /// # Errors
-    /// [`Error::Stale`] if none of the tags is that of `current`.
-    pub(crate) fn expected_version(&self, current: &ApiKey) -> Result<Option<i64>, Error> {
-        self.expected(current.version)
-    }
-
-    /// As [`Self::expected_version`], for the current version of any resource.
     ///
     /// # Errors
     /// [`Error::Stale`] if none of the tags is that of `current`.

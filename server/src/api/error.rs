@@ -1,7 +1,7 @@
 //! Maps domain errors and refusals to RFC 9457 problems.
 
 use axum::response::{IntoResponse, Response};
-use domain::{Error, FieldError, key::verdict::Refusal};
+use domain::{Error, FieldError, key::verdict::Refusal, log_limit::DATABASE_UNAVAILABLE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 use utoipa::{
@@ -39,67 +39,67 @@ macro_rules! kinds {
 kinds! {
     MALFORMED_JSON = BAD_REQUEST, "malformed_json", "The body is not well-formed JSON",
         "Send one JSON value in UTF-8, in which no object has a name twice.";
-    INVALID_CURSOR = BAD_REQUEST, "invalid_cursor", "The cursor is not one of this list",
-        "Begin again without a cursor; a next_cursor belongs to the same filters and the same sort.";
-    BAD_REQUEST = BAD_REQUEST, "bad_request", "The request is not understood",
-        "Compare the request with the API's document at /api/docs.";
+    INVALID_CURSOR = BAD_REQUEST, "invalid_cursor", "The cursor is invalid",
+        "Start without a cursor. A next_cursor is valid for the same filters and sort only.";
+    BAD_REQUEST = BAD_REQUEST, "bad_request", "The request is malformed",
+        "Compare the request with the documentation at /api/docs.";
     MISSING_API_KEY = UNAUTHORIZED, "missing_api_key", "No API key was sent",
         "Send it in the header X-API-Key.";
     AMBIGUOUS_API_KEY = UNAUTHORIZED, "ambiguous_api_key", "More than one API key was sent",
         "Send the header X-API-Key once.";
     INVALID_API_KEY = UNAUTHORIZED, "invalid_api_key", "The API key is not valid",
-        "Check that the whole secret was copied, and that the key was not rotated since.";
+        "Check that the secret was copied completely and that the key was not rotated since.";
     REVOKED_API_KEY = UNAUTHORIZED, "revoked_api_key", "The API key is revoked",
-        "A revoked key never works again: generate another one.";
+        "A revoked key stays refused. Generate a new key.";
     EXPIRED_API_KEY = UNAUTHORIZED, "expired_api_key", "The API key is expired",
-        "Rotate the key and choose a later expiration date, or generate another one.";
+        "Rotate the key with a later expiration date, or generate a new key.";
     TENANT_SUSPENDED = FORBIDDEN, "tenant_suspended", "The tenant is suspended",
-        "The operator of this Latchkey can resume the tenant.";
-    IP_NOT_ALLOWED = FORBIDDEN, "ip_not_allowed", "The API key does not work from this address",
-        "Add the client's address to the key's IP allowlist, or send the request from an address that is in it.";
+        "The operator of this server can resume the tenant.";
+    IP_NOT_ALLOWED = FORBIDDEN, "ip_not_allowed", "The client's address is not in the API key's allowlist",
+        "Add the client's address to the key's IP allowlist, or send the request from an address in it.";
     WRONG_TENANT = FORBIDDEN, "wrong_tenant", "The API key belongs to another tenant",
-        "Send a key of the tenant that the route or gateway asks for.";
+        "Send a key of the tenant that the route or gateway requires.";
     MISSING_PERMISSION = FORBIDDEN, "missing_permission", "The API key lacks a permission",
         "Add the permission to the key's authorization group, or send a key of another group.";
-    EXCEEDS_OWN_GRANT = FORBIDDEN, "exceeds_own_grant", "An API key can hand out no more than it has",
-        "Permissions, expiration date and addresses of the other key must lie within those of the key that asks, and no key changes itself.";
+    EXCEEDS_OWN_GRANT = FORBIDDEN, "exceeds_own_grant", "An API key cannot grant more than it has",
+        "Permissions, expiration date and addresses of the other key must be within those of the calling key, and a key cannot change itself.";
     FORBIDDEN = FORBIDDEN, "forbidden", "Not allowed",
         "Ask an administrator of the tenant.";
-    NOT_FOUND = NOT_FOUND, "not_found", "There is nothing here",
-        "Check the path and the identifier; what belongs to another tenant is not found either.";
-    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method",
-        "The header Allow names the methods of this path.";
-    REQUEST_TIMEOUT = REQUEST_TIMEOUT, "request_timeout", "The body did not come in time",
+    NOT_FOUND = NOT_FOUND, "not_found", "Not found",
+        "Check the path and the identifier. Resources of other tenants are not found either.";
+    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed",
+        "The header Allow lists the methods of this path.";
+    REQUEST_TIMEOUT = REQUEST_TIMEOUT, "request_timeout", "The body was not received in time",
         "Send the whole body within 20 seconds.";
-    ALREADY_EXISTS = CONFLICT, "already_exists", "There is one of that name already",
+    ALREADY_EXISTS = CONFLICT, "already_exists", "The name is already used",
         "Choose another name.";
-    KEY_LIMIT_REACHED = CONFLICT, "key_limit_reached", "The tenant has as many keys as it may have",
+    KEY_LIMIT_REACHED = CONFLICT, "key_limit_reached", "The tenant's key limit is reached",
         "Revoke a key, or ask the operator for a higher limit.";
     GROUP_IN_USE = CONFLICT, "group_in_use", "Keys have the authorization group",
         "Give the keys another group or revoke them first.";
     KEY_REVOKED = CONFLICT, "key_revoked", "The API key is revoked",
-        "A revoked key cannot be changed: generate another one.";
-    REQUEST_IN_FLIGHT = CONFLICT, "request_in_flight", "The same request is being worked on; ask again later",
+        "A revoked key cannot be changed. Generate a new key.";
+    REQUEST_IN_FLIGHT = CONFLICT, "request_in_flight", "A request with this Idempotency-Key is in progress",
         "Repeat it in a few seconds with the same Idempotency-Key.";
     FORM_TOO_OLD = CONFLICT, "form_too_old", "The form was opened too long ago",
         "Open it again.";
-    STALE = PRECONDITION_FAILED, "stale", "It was changed by someone else",
-        "Read it again, and send the new ETag in If-Match.";
+    STALE = PRECONDITION_FAILED, "stale", "The resource was changed meanwhile",
+        "Read it again and send the new ETag in If-Match.";
     PAYLOAD_TOO_LARGE = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large",
         "Send at most 64 KiB.";
-    UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is not of a type that is understood",
+    UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The media type of the body is not supported",
         "Send JSON, with the header Content-Type: application/json and without Content-Encoding.";
-    VALIDATION_FAILED = UNPROCESSABLE_ENTITY, "validation_failed", "The input breaks a rule",
-        "`errors` names each field, and what it must be.";
+    VALIDATION_FAILED = UNPROCESSABLE_ENTITY, "validation_failed", "The input is invalid",
+        "`errors` lists each field with its rule.";
     IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The Idempotency-Key was used for another request",
         "Send a new Idempotency-Key with a new request.";
-    TOO_MANY_REQUESTS = TOO_MANY_REQUESTS, "too_many_requests", "Too many requests of this tenant at once",
-        "Nothing was changed. Repeat the request after as many seconds as Retry-After says.";
+    TOO_MANY_REQUESTS = TOO_MANY_REQUESTS, "too_many_requests", "Too many concurrent requests of this tenant",
+        "Nothing was changed. Repeat the request after the number of seconds in Retry-After.";
     INTERNAL_ERROR = INTERNAL_SERVER_ERROR, "internal_error", "Internal error",
-        "Give the operator the request_id: the server's log names the cause.";
-    UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "Not available just now; ask again later",
-        "Nothing was changed. Repeat the request after as many seconds as Retry-After says.";
-    OUTCOME_UNKNOWN = SERVICE_UNAVAILABLE, "outcome_unknown", "Nobody knows whether the change was made",
+        "Report the request_id to the operator: the cause is in the server's log.";
+    UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable",
+        "Nothing was changed. Repeat the request after the number of seconds in Retry-After.";
+    OUTCOME_UNKNOWN = SERVICE_UNAVAILABLE, "outcome_unknown", "The outcome of the change is unknown",
         "The database did not confirm the change in time. Read the key or the list again, or repeat the request with the same Idempotency-Key.";
 }
 
@@ -181,7 +181,7 @@ impl Problem {
             Refusal::MissingPermission(permission) => {
                 return Self {
                     detail: Some(format!(
-                        "This asks for the permission {permission}, which the key's authorization group lacks."
+                        "The request requires the permission {permission}, which the key's authorization group lacks."
                     )),
                     permission: Some(permission.to_string()),
                     ..MISSING_PERMISSION.into()
@@ -222,7 +222,9 @@ impl Problem {
             Error::InvalidCursor => INVALID_CURSOR.into(),
             Error::TooManyRequests | Error::Throttled { .. } => TOO_MANY_REQUESTS.into(),
             Error::Unavailable(source) => {
-                tracing::warn!(error = %source, "database unavailable");
+                if DATABASE_UNAVAILABLE.admits_line() {
+                    tracing::warn!(error = %source, "database unavailable");
+                }
                 UNAVAILABLE.into()
             }
             Error::OutcomeUnknown(source) => {
@@ -295,7 +297,7 @@ impl PartialSchema for ProblemCode {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some(
-                "What a program branches on. A code never changes; new ones may be added.",
+                "A stable code for programs. Codes never change; new ones may be added.",
             ))
             .enum_values(Some(PROBLEM_KINDS.iter().map(|kind| kind.code)))
             .into()
@@ -304,30 +306,30 @@ impl PartialSchema for ProblemCode {
 
 impl ToSchema for ProblemCode {}
 
-/// Why a request failed (RFC 9457).
+/// A failed request (RFC 9457).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody<'a> {
     /// `urn:latchkey:problem:` and the code.
     r#type: String,
-    /// The code in words.
+    /// A short description of the code.
     title: &'a str,
-    /// That of the answer.
+    /// The HTTP status of the response.
     status: u16,
-    /// For programs.
+    /// The code.
     #[schema(value_type = ProblemCode)]
     code: &'a str,
-    /// What to do about it.
+    /// The remedy, or the specific cause.
     detail: &'a str,
-    /// The permission that is missing.
+    /// The missing permission.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     permission: Option<&'a str>,
-    /// What is wrong with the input, all of it.
+    /// Every error in the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<FieldError>>, nullable = false)]
     errors: Option<&'a [FieldError]>,
-    /// Names the request in the log.
+    /// The request id in the server's log.
     request_id: String,
 }
 
@@ -359,8 +361,8 @@ pub(crate) fn write_problem(response: Response, request_id: RequestId) -> Respon
         errors: problem.errors.as_deref(),
         request_id: request_id.to_string(),
     };
-    let mut answer = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
-    let headers = answer.headers_mut();
+    let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
+    let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
@@ -382,5 +384,5 @@ pub(crate) fn write_problem(response: Response, request_id: RequestId) -> Respon
             headers.insert(name, value.clone());
         }
     }
-    answer
+    response
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::input::Input;
 
-/// A group that is to be made, of type `tenant_api_key`.
+/// A new group of type `tenant_api_key`.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "name": "Orders", "permissions": ["orders:read", "orders:write"] }))]
@@ -45,7 +45,7 @@ pub(crate) fn parse_new_group(body: Value) -> Result<NewGroup, Error> {
     input.finish(group)
 }
 
-/// What is to be changed of a group; what is absent stays.
+/// Changes of a group. Absent fields stay unchanged.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "permissions": ["orders:read"] }))]

@@ -18,20 +18,20 @@ use utoipa::ToSchema;
 
 use super::input::Input;
 
-/// A key that is to be made.
+/// A new key.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "name": "ERP nightly sync", "authorization_group_id": "01890a5d-ac96-774b-bcce-b302099a8057", "expires_on": "2031-12-31", "ip_allowlist": ["10.0.0.0/8"] }))]
 pub(crate) struct NewKeyBody {
     name: KeyName,
-    /// Empty where it is absent.
+    /// Empty if absent.
     #[schema(required = false)]
     description: KeyDescription,
     /// One of the tenant's groups, of type `tenant_api_key`.
     authorization_group_id: GroupId,
-    /// The last day on which it works, after today (UTC). It works for ever where this is absent or `null`.
+    /// The last day on which the key is accepted, after today (UTC). It never expires if this is absent or `null`.
     expires_on: Option<ExpirationDate>,
-    /// One address or CIDR range an entry. Empty, or absent: it works from everywhere.
+    /// One address or CIDR range per entry. Empty or absent: no restriction.
     #[schema(required = false)]
     ip_allowlist: Allowlist,
 }
@@ -144,7 +144,7 @@ impl From<KeyChangesBody> for KeyChanges {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "expires_on": "2031-12-31" }))]
 pub(crate) struct RotateBody {
-    /// Absent keeps the date, `null` is never; else the current date, or one after today (UTC).
+    /// Absent keeps the date; `null` means never. Otherwise the current date or one after today (UTC).
     #[schema(value_type = Option<ExpirationDate>)]
     pub(crate) expires_on: RotatedExpiry,
 }

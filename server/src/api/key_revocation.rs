@@ -19,23 +19,23 @@ use utoipa::ToSchema;
 
 use super::{
     api_keys::{
-        EditedKey, IdempotencyKeyParameter, KeyInPath, REPLAYED, idempotency_key, repeated_key,
-        replay,
+        EditedKey, IdempotencyKeyParameter, REPLAYED, idempotency_key, repeated_key, replay,
     },
-    entity_tag::TaggedKey,
+    entity_tag::Tagged,
     error::ApiError,
     input::Input,
     json::JsonBody,
+    path_id::PathId,
     query::NoParameters,
 };
 use crate::{clock, state::AppState};
 
-/// Why a key is revoked.
+/// The options of a revocation.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "reason": "The laptop with it was lost" }))]
+#[schema(example = json!({ "reason": "Laptop with the key lost" }))]
 pub(crate) struct RevocationBody {
-    /// Shown on the key's page and in its audit event. Empty or absent: no reason.
+    /// The reason, shown on the key's page and in its audit event; none if empty or absent.
     #[schema(value_type = Option<RevocationReason>)]
     reason: Option<RevocationReason>,
 }
@@ -53,7 +53,7 @@ impl RevocationBody {
     }
 }
 
-/// The keys that are revoked together.
+/// The keys to revoke.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "ids": ["01890a5d-ac96-774b-bcce-b302099a8057"], "reason": "Supplier left" }))]
@@ -61,7 +61,7 @@ pub(crate) struct BulkRevocationBody {
     /// 1 to 100 keys of the tenant.
     #[schema(min_items = 1, max_items = 100)]
     ids: Vec<KeyId>,
-    /// Shown on each key's page and in its audit event. Empty or absent: no reason.
+    /// The reason, shown on each key's page and in its audit event; none if empty or absent.
     #[schema(value_type = Option<RevocationReason>)]
     reason: Option<RevocationReason>,
 }
@@ -103,20 +103,20 @@ fn ids(input: &mut Input) -> Option<Vec<KeyId>> {
     parsed
 }
 
-/// The keys that were revoked.
+/// The revoked keys.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes two answers to the document")]
+#[expect(dead_code, reason = "describes two responses in the document")]
 pub(crate) struct RevokedKeyList {
-    /// Each key once, in the order of the request, as it is now.
+    /// Each key once in its new state, in the order of the request.
     items: Vec<ApiKey>,
-    /// Which replicas refuse them; `null` where one server has its database to itself. In the answer to no repeat.
+    /// The replicas that refuse them; `null` if a single server has the database. Absent in the response to a repeat.
     #[schema(required = false)]
     receipt: Option<Propagation>,
 }
 
 /// Revoke a key
 ///
-/// For ever. A key that was revoked before stays as it is, with its reason. The body may be absent.
+/// Revocation is permanent. A revoked key stays unchanged, with its reason. The body may be absent.
 #[utoipa::path(
     post,
     path = "/api/v1/api-keys/{id}/revoke",
@@ -132,7 +132,7 @@ pub(crate) struct RevokedKeyList {
 pub(crate) async fn revoke_api_key(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
-    KeyInPath(id): KeyInPath,
+    PathId(id): PathId<KeyId>,
     _: NoParameters,
     headers: HeaderMap,
     JsonBody(body): JsonBody,
@@ -148,14 +148,14 @@ pub(crate) async fn revoke_api_key(
     let keys = state.store.keys(&scope).idempotent(idempotency.as_ref());
     let reason = body.reason.as_ref();
     Ok(match keys.revoke_with_reason(id, reason, now).await {
-        Ok(revoked) => TaggedKey::changed(revoked).into_response(),
+        Ok(revoked) => Tagged(revoked).into_response(),
         Err(error) => replay(repeated_key(&keys, error, now).await?),
     })
 }
 
 /// Revoke several keys
 ///
-/// All or none, in one transaction. Keys that were revoked before count as done and stay as they are.
+/// Revokes all or none, in one transaction. Revoked keys stay unchanged.
 #[utoipa::path(
     post,
     path = "/api/v1/api-keys/revoke",

@@ -13,25 +13,25 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
-    api_keys::KeyInPath,
     error::{ApiError, ProblemCode, refusal_detail},
     input::Input,
     json::JsonBody,
+    path_id::PathId,
     query::NoParameters,
 };
 use crate::{clock, state::AppState};
 
-/// A request that is not sent.
+/// The simulated request.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "ip": "192.0.2.7", "permission": "orders:read", "at": "2031-12-31T23:59:59Z" }))]
 pub(crate) struct SimulationBody {
-    /// The client's address. If it is absent, the address is unknown: a key with an allowlist is refused then.
+    /// The client's address. If absent, it is unknown, and a key with an allowlist is refused.
     #[schema(value_type = Option<String>, pattern = "^[0-9A-Fa-f:.]{2,45}$", example = "192.0.2.7")]
     ip: Option<IpAddr>,
     /// The permission that the route requires.
     permission: Option<Permission>,
-    /// The time of the request; now if it is absent.
+    /// The time of the request; now if absent.
     at: Option<DateTime<Utc>>,
 }
 
@@ -69,14 +69,14 @@ impl From<SimulationBody> for SimulatedRequest {
 
 /// The verdict on the simulated request.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct SimulationAnswer {
+pub(crate) struct SimulationResult {
     /// Whether the request would pass.
     valid: bool,
-    /// The code of the refusal; absent where the request would pass.
+    /// The code of the refusal; absent if the request would pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ProblemCode>, nullable = false)]
     code: Option<&'static str>,
-    /// What the response would say; absent where the request would pass.
+    /// The detail of the refusal; absent if the request would pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     detail: Option<String>,
@@ -84,33 +84,33 @@ pub(crate) struct SimulationAnswer {
 
 /// Simulate a request
 ///
-/// The verdict on a request with this key, by the rule that decides real requests. It counts as no use.
+/// Returns the verdict on a request with this key, by the rule for real requests. It is not counted as a use.
 #[utoipa::path(
     post,
     path = "/api/v1/api-keys/{id}/simulate",
     tag = "API keys",
     params(("id" = KeyId, Path)),
     request_body = Option<SimulationBody>,
-    responses((status = 200, body = SimulationAnswer, description = "Whether the request would pass")),
+    responses((status = 200, body = SimulationResult, description = "Whether the request would pass")),
 )]
 pub(crate) async fn simulate_api_key(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
-    KeyInPath(id): KeyInPath,
+    PathId(id): PathId<KeyId>,
     _: NoParameters,
     JsonBody(body): JsonBody,
-) -> Result<Json<SimulationAnswer>, ApiError> {
+) -> Result<Json<SimulationResult>, ApiError> {
     let request = SimulationBody::parse(body)?.into();
     let scope = verified.scope();
     let keys = state.store.keys(&scope);
     let verdict = keys.simulated_verdict(id, &request, clock::now()).await?;
     Ok(Json(match verdict {
-        Ok(()) => SimulationAnswer {
+        Ok(()) => SimulationResult {
             valid: true,
             code: None,
             detail: None,
         },
-        Err(refusal) => SimulationAnswer {
+        Err(refusal) => SimulationResult {
             valid: false,
             code: Some(refusal.code()),
             detail: Some(refusal_detail(&refusal)),

@@ -11,7 +11,7 @@ use domain::{
     verify::VerifiedKey,
 };
 
-use super::{api_keys::KeyInPath, error::ApiError, input::Input};
+use super::{error::ApiError, input::Input, path_id::PathId};
 use crate::{clock, content_coding::ListJson, state::AppState};
 
 /// Days of usage if the parameter is absent.
@@ -33,7 +33,7 @@ const DEFAULT_DAYS: u32 = 30;
 pub(crate) async fn read_api_key_usage(
     State(state): State<AppState>,
     Extension(verified): Extension<VerifiedKey>,
-    KeyInPath(id): KeyInPath,
+    PathId(id): PathId<KeyId>,
     RawQuery(query): RawQuery,
 ) -> Result<ListJson<KeyUsage>, ApiError> {
     let days = parse_days(query.as_deref().unwrap_or_default())?;

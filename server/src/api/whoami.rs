@@ -19,7 +19,7 @@ use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{entity_tag::TaggedKey, error::ApiError, json::NoBody, query::NoParameters};
+use super::{entity_tag::Tagged, error::ApiError, json::NoBody, query::NoParameters};
 use crate::{clock, state::AppState};
 
 /// The key, its tenant, its permissions, and the client address.
@@ -29,18 +29,18 @@ pub(crate) struct WhoAmI<'a> {
     key: ApiKey,
     tenant: &'a TenantRef,
     permissions: &'a PermissionSet,
-    /// `null` where a trusted proxy named no usable client.
+    /// The client address; `null` if a trusted proxy sent no usable one.
     #[schema(value_type = Option<String>, required)]
     client_ip: Option<IpAddr>,
 }
 
 /// Read the calling key
 ///
-/// With its tenant, its permissions, and the client address as Latchkey sees it.
+/// Returns the key, its tenant, its permissions, and the client address that Latchkey uses.
 #[utoipa::path(
     get,
     path = "/api/v1/whoami",
-    tag = "The key that asks",
+    tag = "Calling key",
     responses((status = 200, body = WhoAmI, description = "The calling key")),
 )]
 pub(crate) async fn read_whoami(
@@ -48,7 +48,7 @@ pub(crate) async fn read_whoami(
     Extension(verified): Extension<VerifiedKey>,
     _: NoParameters,
 ) -> Result<Response, ApiError> {
-    let answer = WhoAmI {
+    let whoami = WhoAmI {
         client_ip: verified.client().ip(),
         key: verified.key_at(clock::now(), state.config.expiring_soon_days),
         tenant: verified.tenant(),
@@ -56,7 +56,7 @@ pub(crate) async fn read_whoami(
     };
     // One allocation for most keys: integrations call this in a loop.
     let mut body = Vec::with_capacity(1_024);
-    serde_json::to_writer(&mut body, &answer).map_err(|error| Error::Internal(Box::new(error)))?;
+    serde_json::to_writer(&mut body, &whoami).map_err(|error| Error::Internal(Box::new(error)))?;
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
@@ -67,20 +67,20 @@ pub(crate) struct RotatedKey {
     /// The key.
     #[serde(flatten)]
     key: ApiKey,
-    /// The new secret, now and never again.
+    /// The new secret. Only in this response.
     secret: Secret,
-    /// Who refuses the old secret; `null` where one server has its database to itself.
+    /// The replicas that refuse the old secret; `null` if a single server has the database.
     #[schema(required)]
     receipt: Option<Propagation>,
 }
 
 /// Rotate the calling key
 ///
-/// A job gives its own key a new secret; everything else stays. Takes no body, or an empty JSON object.
+/// Replaces the secret of the calling key; its other fields stay unchanged. The body is absent or an empty JSON object.
 #[utoipa::path(
     post,
     path = "/api/v1/whoami/rotate",
-    tag = "The key that asks",
+    tag = "Calling key",
     responses((status = 200, body = RotatedKey, description = "The key with its new secret")),
     extensions(("x-response-headers" = json!(["ETag"])), ("x-codes" = json!(["key_revoked", "outcome_unknown"]))),
 )]
@@ -89,8 +89,8 @@ pub(crate) async fn rotate_whoami(
     Extension(verified): Extension<VerifiedKey>,
     _: NoParameters,
     _: NoBody,
-) -> Result<TaggedKey<Written<IssuedKey>>, ApiError> {
+) -> Result<Tagged<Written<IssuedKey>>, ApiError> {
     let scope = verified.scope();
     let rotated = state.store.keys(&scope).rotate_self(clock::now()).await?;
-    Ok(TaggedKey::rotated(rotated))
+    Ok(Tagged(rotated))
 }

@@ -40,7 +40,7 @@ impl RestoreArguments {
         match restore(&url, &self.file, &word, clock::now()).await? {
             Restoration::Done(restored) => output.text(&lines(&restored), &restored),
             Restoration::WordNeeded { taken_at, reason } => Err(Failure::new(format!(
-                "{reason}, so nobody knows which keys were revoked or got a new secret since {}: name each with --revoke ID, or say --nothing-was-revoked-since. Nothing was restored",
+                "{reason}, so it is unknown which keys were revoked or rotated since {}: name each with --revoke ID, or say --nothing-was-revoked-since. Nothing was restored",
                 second(taken_at)
             ))),
         }
@@ -55,7 +55,7 @@ fn lines(restored: &Restored) -> String {
     );
     if let Some(replaced) = &restored.replaced {
         lines.push_str(&format!(
-            "What was there, with its audit trail, is kept as a backup: {}\n",
+            "The previous database, with its audit log, is kept as a backup: {}\n",
             replaced.display()
         ));
     }

@@ -1,29 +1,30 @@
 //! `POST /page-reports`: a page reports why it continues without its script (`app/src/shell/start.js`).
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
-
 use app::ssr;
 use axum::{
     body::Bytes,
     extract::{FromRequest as _, Request, State},
     response::{IntoResponse as _, Response},
 };
+use domain::log_limit::LogLimit;
 use http::StatusCode;
+use tracing::Level;
 
 use super::render::context_of;
 use crate::state::AppState;
 
-/// Reports logged per reason and [`WINDOW`], over all clients, so that a proxy that changes every page cannot flood the log.
+/// Reports logged per reason and minute, over all clients, so that a proxy that changes every page cannot flood the log.
 const MAX_LOGGED: u32 = 20;
-const WINDOW: Duration = Duration::from_secs(60);
 /// The longest source location in a report, in bytes.
 const MAX_LOCATION_LENGTH: usize = 120;
 
-/// One per reason, so that a frequent reason does not hide a rare one.
-static LIMITERS: Mutex<[LogLimiter; 4]> = Mutex::new([LogLimiter::NEW; 4]);
+/// One limit per reason.
+static LIMITS: [LogLimit; 4] = [
+    LogLimit::new("page reports: page changed", Level::WARN, MAX_LOGGED),
+    LogLimit::new("page reports: script not loaded", Level::WARN, MAX_LOGGED),
+    LogLimit::new("page reports: script trapped", Level::ERROR, MAX_LOGGED),
+    LogLimit::new("page reports: script panicked", Level::ERROR, MAX_LOGGED),
+];
 
 /// Logs a report of a signed-in user. Other clients get the same response, and nothing is logged.
 pub(crate) async fn report(State(state): State<AppState>, request: Request) -> Response {
@@ -34,19 +35,8 @@ pub(crate) async fn report(State(state): State<AppState>, request: Request) -> R
     let Some(reason) = Reason::parse(&body) else {
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();
     };
-    if ssr::signed_in(&context).await.is_ok() {
-        let decision = {
-            let mut limiters = LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
-            limiters[reason.index()].take(Instant::now())
-        };
-        match decision {
-            LogDecision::Log => reason.log(),
-            LogDecision::LogAndSuppress => {
-                reason.log();
-                tracing::warn!("page reports suppressed for this reason until the minute ends");
-            }
-            LogDecision::Suppress => {}
-        }
+    if ssr::signed_in(&context).await.is_ok() && LIMITS[reason.index()].admits_line() {
+        reason.log();
     }
     StatusCode::NO_CONTENT.into_response()
 }
@@ -80,7 +70,7 @@ impl<'a> Reason<'a> {
         }
     }
 
-    /// The index of its limiter.
+    /// The index of its limit.
     const fn index(&self) -> usize {
         match self {
             Self::Changed => 0,
@@ -113,41 +103,6 @@ impl<'a> Reason<'a> {
     }
 }
 
-/// Counts reports per window.
-struct LogLimiter {
-    opened: Option<Instant>,
-    count: u32,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum LogDecision {
-    Log,
-    LogAndSuppress,
-    Suppress,
-}
-
-impl LogLimiter {
-    const NEW: Self = Self {
-        opened: None,
-        count: 0,
-    };
-
-    fn take(&mut self, now: Instant) -> LogDecision {
-        let is_over =
-            (self.opened).is_none_or(|opened| now.saturating_duration_since(opened) >= WINDOW);
-        if is_over {
-            self.opened = Some(now);
-            self.count = 0;
-        }
-        self.count = self.count.saturating_add(1);
-        match self.count {
-            ..MAX_LOGGED => LogDecision::Log,
-            MAX_LOGGED => LogDecision::LogAndSuppress,
-            _ => LogDecision::Suppress,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,17 +129,5 @@ mod tests {
             assert_eq!(Reason::parse(other.as_bytes()), None, "{other:?}");
         }
         assert_eq!(Reason::parse(b"\xff"), None);
-    }
-
-    #[test]
-    fn a_flood_is_logged_in_part_and_the_next_minute_anew() {
-        let mut limiter = LogLimiter::NEW;
-        let start = Instant::now();
-        for _ in 1..MAX_LOGGED {
-            assert_eq!(limiter.take(start), LogDecision::Log);
-        }
-        assert_eq!(limiter.take(start), LogDecision::LogAndSuppress);
-        assert_eq!(limiter.take(start + WINDOW / 2), LogDecision::Suppress);
-        assert_eq!(limiter.take(start + WINDOW), LogDecision::Log);
     }
 }

@@ -67,9 +67,11 @@ impl Requester {
     async fn identify(context: &RequestContext) -> Self {
         let signed_in = tokio::time::timeout(IDENTIFY_TIMEOUT, app::ssr::signed_in(context));
         match signed_in.await {
-            Ok(Ok(user)) => user
-                .tenant
-                .map_or(Self::Operators, |tenant| Self::Tenant(tenant.id)),
+            Ok(Ok(user)) => {
+                request_id::mark_authenticated();
+                user.tenant
+                    .map_or(Self::Operators, |tenant| Self::Tenant(tenant.id))
+            }
             // The page itself reports a failure.
             Ok(Err(_)) | Err(_) => Self::Stranger(context.client),
         }
@@ -85,7 +87,7 @@ pub(crate) async fn render_page(State(state): State<AppState>, request: Request)
 pub(crate) async fn render_not_found(state: &AppState, request: Request) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_read || request.uri().path_and_query().is_none() {
-        return (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response();
+        return (StatusCode::NOT_FOUND, "Not found.\n").into_response();
     }
     let mut response = render(state, request, || ()).await;
     // A page of `app` without a row in the route table is not served.

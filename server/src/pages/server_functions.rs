@@ -2,6 +2,7 @@
 
 use app::{
     error::{AppError, ErrorCode},
+    page::Access,
     pages::SERVER_FUNCTIONS,
     ssr::{self, RequestContext},
 };
@@ -15,19 +16,22 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use leptos::prelude::provide_context;
 
 use super::render::context_of;
-use crate::{body_limit, caller::Caller, content_coding::compressible, state::AppState};
+use crate::{body_limit, content_coding::compressible, request_id, state::AppState};
 
-/// Admits a signed-in user whose role the route table admits, before the arguments are parsed. The function itself checks the role
+/// Admits a signed-in user whose role has the route's access, before the arguments are parsed. The function itself checks the role
 /// again, and the tenant.
 ///
 /// # Errors
 /// The refusal.
 pub(crate) async fn admit_session(
     context: &RequestContext,
-    caller: Caller,
+    access: Access,
 ) -> Result<(), Response> {
     match ssr::signed_in(context).await {
-        Ok(user) if caller.admits(user.user.role) => Ok(()),
+        Ok(user) if access.admits(user.user.role) => {
+            request_id::mark_authenticated();
+            Ok(())
+        }
         Ok(_) => Err(refusal(&AppError::new(ErrorCode::Forbidden))),
         Err(error) => Err(refusal(&error)),
     }

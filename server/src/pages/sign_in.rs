@@ -9,7 +9,10 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::store::sign_in::{Attempt, SignInOutcome};
+use domain::{
+    log_limit::DATABASE_UNAVAILABLE,
+    store::sign_in::{Attempt, SignInOutcome},
+};
 use http::{HeaderValue, StatusCode, Uri, header};
 use leptos::prelude::provide_context;
 use serde::Deserialize;
@@ -168,7 +171,9 @@ impl Failure {
     fn from_error(error: &domain::Error) -> Self {
         // In both cases the user repeats the sign-in: a session whose token was not delivered is unusable.
         if let domain::Error::Unavailable(source) | domain::Error::OutcomeUnknown(source) = error {
-            tracing::warn!(error = %source, "sign-in failed: database unavailable");
+            if DATABASE_UNAVAILABLE.admits_line() {
+                tracing::warn!(error = %source, "sign-in failed: database unavailable");
+            }
             return Self {
                 retry_after: Some(5),
                 ..Self::new(

@@ -13,8 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::client_address::{ClientAddress, TrustedProxies};
+use domain::{
+    client_address::{ClientAddress, TrustedProxies},
+    log_limit::{FAULT_LINES, LogLimit},
+};
 use tokio::{sync::Notify, time::sleep};
+use tracing::Level;
 
 /// The idle time below which a connection is never closed.
 const MIN_IDLE: Duration = Duration::from_millis(250);
@@ -22,6 +26,8 @@ const MIN_IDLE: Duration = Duration::from_millis(250);
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 /// The part of the slots that is freed at once (1/100), because finding idle connections takes time.
 const CLOSED_FRACTION: usize = 100;
+
+static LINES: LogLimit = LogLimit::new("closed idle connections", Level::WARN, FAULT_LINES);
 
 /// The slots of one listener.
 pub(super) struct ConnectionSlots {
@@ -129,11 +135,13 @@ impl ConnectionSlots {
         };
         waiting.sort_unstable();
         waiting.truncate((self.capacity / CLOSED_FRACTION).max(1));
-        tracing::warn!(
-            %address,
-            closed = waiting.len(),
-            "connection limit reached: longest idle connections closed"
-        );
+        if LINES.admits_line() {
+            tracing::warn!(
+                %address,
+                closed = waiting.len(),
+                "connection limit reached: longest idle connections closed"
+            );
+        }
         for (_, number) in waiting {
             if let Some(connection) = open.connections.remove(&number) {
                 connection.closed.notify_one();

@@ -223,7 +223,7 @@ async fn p34_a_revoked_key_stays_revoked_and_cannot_be_edited_or_rotated() {
         .send()
         .await;
     refused.assert_problem(401, "revoked_api_key");
-    let trail = app.audited("acme").await;
+    let events = app.audited("acme").await;
     let second = revoke().send().await;
     assert_eq!(second.status, 200);
     assert_eq!(second.changed_key(), first.changed_key());
@@ -237,7 +237,7 @@ async fn p34_a_revoked_key_stays_revoked_and_cannot_be_edited_or_rotated() {
         .send()
         .await;
     rotated.assert_problem(409, "key_revoked");
-    assert_eq!(app.audited("acme").await, trail);
+    assert_eq!(app.audited("acme").await, events);
 }
 
 #[tokio::test]

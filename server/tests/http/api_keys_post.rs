@@ -81,8 +81,8 @@ async fn creates_a_key_whose_secret_works_and_is_shown_once() {
         .await;
     assert_eq!(read.header("etag"), response.header("etag"));
     assert!(!read.text().contains(made));
-    let trail = serde_json::to_string(&app.audited("acme").await).unwrap();
-    assert!(trail.contains(id) && !trail.contains(made));
+    let events = serde_json::to_string(&app.audited("acme").await).unwrap();
+    assert!(events.contains(id) && !events.contains(made));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod table;
 
 use std::collections::BTreeSet;
 
-use app::page::Page;
+use app::page::{Access, Page};
 use domain::{
     group::AuthorizationGroup,
     id::{EventId, GroupId, KeyId},
@@ -73,12 +73,12 @@ fn p24_every_route_page_and_server_function_has_a_row_and_requires_what_it_state
             None => Admits::Everyone,
         };
         let required = match route.caller {
-            Requirement::Anyone => Admits::Everyone,
+            Requirement::User(Access::Anyone | Access::Public) => Admits::Everyone,
             Requirement::Key(Some(permission)) => Admits::Permission(permission),
             Requirement::Key(None) | Requirement::Gateway => Admits::AnyKey,
-            Requirement::SignedIn => Admits::SignedIn,
-            Requirement::KeyManager => Admits::Managers,
-            Requirement::SuperUser => Admits::SuperUsers,
+            Requirement::User(Access::SignedIn) => Admits::SignedIn,
+            Requirement::User(Access::KeyManager) => Admits::Managers,
+            Requirement::User(Access::SuperUser) => Admits::SuperUsers,
         };
         assert_eq!(required, stated, "{}", name_of(&route));
     }

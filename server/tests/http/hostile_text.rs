@@ -137,9 +137,7 @@ impl Attack {
             .request(method_of(route), path)
             .from(&format!("10.{a}.{b}.{c}"));
         match route.caller {
-            Caller::Anyone | Caller::SignedIn | Caller::KeyManager | Caller::SuperUser => {
-                request.same_origin().cookie(&self.session)
-            }
+            Caller::User(_) => request.same_origin().cookie(&self.session),
             // A key that rotates itself is invalid for the next request.
             Caller::Key(_) | Caller::Gateway => request.key(&self.key),
         }
@@ -154,7 +152,7 @@ impl Attack {
     fn query_parameters(&self, route: &Route) -> Vec<String> {
         if !route.path.starts_with("/api/v1/") {
             // Of the public pages, only sign-in and the root read query parameters.
-            if route.caller == Caller::Anyone && !matches!(route.path.as_str(), "/sign-in" | "/") {
+            if route.caller == Caller::ANYONE && !matches!(route.path.as_str(), "/sign-in" | "/") {
                 return vec!["anything".to_owned()];
             }
             return PAGE_PARAMETERS.map(str::to_owned).to_vec();

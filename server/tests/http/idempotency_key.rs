@@ -27,7 +27,7 @@ async fn p35_a_repeat_returns_the_same_key_without_its_secret() {
     assert_eq!(first.status, 201, "{}", first.text());
     assert!(first.headers.get("idempotency-replayed").is_none());
     let made = first.json();
-    let trail = app.audited("acme").await;
+    let events = app.audited("acme").await;
     let spaced = format!(
         "{{ \"authorization_group_id\" : \"{}\",\n \"name\": \"Shop\" }}",
         group.id
@@ -50,7 +50,7 @@ async fn p35_a_repeat_returns_the_same_key_without_its_secret() {
         expected.as_object_mut().unwrap().remove("secret");
         assert_eq!(repeat.json(), expected);
     }
-    assert_eq!(app.audited("acme").await, trail);
+    assert_eq!(app.audited("acme").await, events);
 
     let other = json!({ "name": "Other", "authorization_group_id": group.id });
     let reused = create_once(&app, &secret, "order 66", &other).await;
@@ -58,7 +58,7 @@ async fn p35_a_repeat_returns_the_same_key_without_its_secret() {
     let invalid = json!({ "name": "x" });
     let reused = create_once(&app, &secret, "order 66", &invalid).await;
     reused.assert_problem(422, "idempotency_key_reused");
-    assert_eq!(app.audited("acme").await, trail);
+    assert_eq!(app.audited("acme").await, events);
 
     // Idempotency keys are scoped to an API key; without one, every request creates a key.
     let others = app.secret(WRITE).await;
@@ -159,7 +159,7 @@ async fn p35_edits_rotations_and_revocations_with_an_idempotency_key_are_made_on
         let first = send(change, change, body).await;
         assert_eq!(first.status, 200, "{}", first.text());
         assert!(first.headers.get("idempotency-replayed").is_none());
-        let trail = app.audited("acme").await;
+        let events = app.audited("acme").await;
         let repeat = send(change, change, body).await;
         assert_eq!(repeat.status, 200, "{}", repeat.text());
         assert_eq!(repeat.header("idempotency-replayed"), "true");
@@ -169,7 +169,7 @@ async fn p35_edits_rotations_and_revocations_with_an_idempotency_key_are_made_on
         assert_eq!(members.remove("secret").is_some(), change == "rotate");
         members.remove("receipt");
         assert_eq!(repeat.json(), expected);
-        assert_eq!(app.audited("acme").await, trail, "{change}");
+        assert_eq!(app.audited("acme").await, events, "{change}");
     }
     // A repeat is recognised even if the change would be refused now.
     for (change, body) in changes {

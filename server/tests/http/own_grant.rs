@@ -80,13 +80,13 @@ async fn p28_a_new_key_is_within_the_grant_of_its_creator() {
         (body(&less, json!(day(100)), json!(["0.0.0.0/0"])), false),
     ];
     for (body, passes) in cases {
-        let trail = app.audited("acme").await.len();
+        let events = app.audited("acme").await.len();
         let response = create(&app, &own, body.clone()).await;
         if passes {
             assert_eq!(response.status, 201, "{body}: {}", response.text());
         } else {
             response.assert_problem(403, "exceeds_own_grant");
-            assert_eq!(app.audited("acme").await.len(), trail, "{body}");
+            assert_eq!(app.audited("acme").await.len(), events, "{body}");
         }
     }
 }

@@ -168,7 +168,7 @@ impl Server {
         }
     }
 
-    /// Empties the log, which has a line for every refusal.
+    /// Empties the log.
     pub(crate) fn empty_log(&self) -> Result<()> {
         Ok(File::options().write(true).open(&self.log)?.set_len(0)?)
     }

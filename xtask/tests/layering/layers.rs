@@ -54,6 +54,7 @@ pub(crate) const LAYERS: &[&str] = &[
     "store::change_line",
     "store::error",
     "fair_share",
+    "log_limit",
     "usage",
     // Rules that need no database.
     "key::preview",

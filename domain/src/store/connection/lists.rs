@@ -191,7 +191,7 @@ mod tests {
             // Without the stop, SQLite would run for ever, and PostgreSQL until `statement_timeout`, 3 s after the start.
             let ended = given_up.elapsed();
             assert!(ended < Duration::from_secs(2), "{ended:?}");
-            eprintln!("{:?}: ended {ended:.1?} after nobody waited", database.backend());
+            eprintln!("{:?}: ended {ended:.1?} after the last waiter left", database.backend());
         })
         .await;
     }

@@ -58,7 +58,7 @@ pub(super) struct Cursor {
     /// The replica's identifier.
     pub(super) id: Uuid,
     /// Number of its polls.
-    beat: i64,
+    polls: i64,
     /// Snapshot of the last poll in PostgreSQL's text form. Every change in it is applied. `None` before the first poll.
     snapshot: Option<String>,
 }
@@ -97,7 +97,7 @@ pub(super) async fn register(
         .await?;
     Ok(Cursor {
         id,
-        beat: 0,
+        polls: 0,
         snapshot: None,
     })
 }
@@ -143,12 +143,12 @@ pub(super) async fn poll(
 ) -> Result<Option<PollResult>, sqlx::Error> {
     let row: (Option<i64>, String, DateTime<Utc>, Vec<Option<Uuid>>) = sqlx::query_as(POLL)
         .bind(cursor.id)
-        .bind(cursor.beat)
+        .bind(cursor.polls)
         .bind(&cursor.snapshot)
         .fetch_one(connection)
         .await?;
-    let (beat, snapshot, at, subjects) = row;
-    Ok(beat.map(|beat| PollResult {
+    let (polls, snapshot, at, subjects) = row;
+    Ok(polls.map(|polls| PollResult {
         changes: if cursor.snapshot.is_none() || subjects.len() > MOST {
             Changes::All
         } else if subjects.is_empty() {
@@ -160,7 +160,7 @@ pub(super) async fn poll(
         },
         cursor: Cursor {
             id: cursor.id,
-            beat,
+            polls,
             snapshot: Some(snapshot),
         },
         at,
@@ -178,11 +178,11 @@ pub(super) async fn other_replicas(
 /// Deregisters another replica if it has not polled since its number of polls was read. Returns whether it was removed.
 pub(super) async fn remove_silent(
     connection: &mut PgConnection,
-    (id, beat): (Uuid, i64),
+    (id, polls): (Uuid, i64),
 ) -> Result<bool, sqlx::Error> {
     let removed = sqlx::query(REMOVE)
         .bind(id)
-        .bind(beat)
+        .bind(polls)
         .execute(connection)
         .await?;
     Ok(removed.rows_affected() > 0)

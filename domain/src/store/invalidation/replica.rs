@@ -318,17 +318,17 @@ impl Shared {
         let silent: Vec<_> = {
             let mut others = locked(&self.others);
             let before = std::mem::take(&mut *others);
-            for (id, beat) in replicas {
+            for (id, polls) in replicas {
                 let seen = match before.get(&id) {
-                    Some((same, since)) if *same == beat => (beat, *since),
-                    _ => (beat, now),
+                    Some((same, since)) if *same == polls => (polls, *since),
+                    _ => (polls, now),
                 };
                 others.insert(id, seen);
             }
             others
                 .iter()
                 .filter(|(_, (_, since))| now.duration_since(*since) >= GONE_AFTER)
-                .map(|(id, (beat, _))| (*id, *beat))
+                .map(|(id, (polls, _))| (*id, *polls))
                 .collect()
         };
         for replica in silent {

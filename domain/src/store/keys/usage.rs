@@ -5,7 +5,7 @@ use chrono::{Days, NaiveDate};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
-    QueryFilter, QueryOrder, Statement, Value,
+    QueryFilter, QueryOrder, Select, Statement, Value,
     sea_query::{Alias, Expr, ExprTrait, OnConflict},
 };
 use std::collections::BTreeMap;
@@ -14,11 +14,7 @@ use uuid::Uuid;
 use crate::usage::stored;
 pub use crate::usage::{MOST_ADDRESSES, OTHER, UNKNOWN};
 
-use super::{
-    Keys,
-    bulk_insert::{pieces, placeholders},
-    refusal_addresses,
-};
+use super::{Keys, address_counts};
 use crate::{
     Error,
     id::KeyId,
@@ -28,7 +24,7 @@ use crate::{
         error::damaged,
         write::Write,
     },
-    usage::{Outcome, UseKind, Uses},
+    usage::{UseKind, Uses},
 };
 
 /// Days for which counts are kept, including today.
@@ -76,8 +72,7 @@ impl Store {
                 transaction.execute_unprepared(&lock).await?;
             }
             add_refusals(transaction, counts).await?;
-            refusal_addresses::add(transaction, counts).await?;
-            add_address_uses(transaction, counts).await
+            address_counts::add(transaction, counts).await
         });
         written.await.map(drop)
     }
@@ -158,70 +153,6 @@ async fn add_refusals(
     Ok(())
 }
 
-/// Accepted requests of a key: day, address, count.
-type Given = (KeyId, NaiveDate, String, u64);
-
-async fn add_address_uses(
-    transaction: &DatabaseTransaction,
-    counts: &[(UseKind, Uses)],
-) -> Result<(), Error> {
-    let given: Vec<Given> = counts
-        .iter()
-        .filter_map(|(kind, uses)| {
-            let address = match kind.outcome {
-                Outcome::Accepted(Some(address)) => address.to_string(),
-                Outcome::Accepted(None) => UNKNOWN.to_owned(),
-                Outcome::AcceptedFromOthers => OTHER.to_owned(),
-                Outcome::Refused(..) | Outcome::RefusedFromOthers(_) => return None,
-            };
-            Some((kind.key_id?, kind.day, address, uses.count))
-        })
-        .collect();
-    let backend = transaction.get_database_backend();
-    for piece in pieces(&given) {
-        transaction
-            .execute_raw(add_addresses(backend, piece))
-            .await?;
-    }
-    Ok(())
-}
-
-/// A new address gets its own row while the day has fewer than [`MOST_ADDRESSES`]; the statement counts the stored addresses itself. `WHERE
-/// true` prevents SQLite's parser from reading `ON CONFLICT` as the condition of a join.
-fn add_addresses(backend: DbBackend, given: &[Given]) -> Statement {
-    const TYPES: [&str; 4] = ["uuid", "date", "text", "bigint"];
-    let rows = placeholders(backend, &TYPES, given.len());
-    let sql = format!(
-        "WITH given (key_id, day, address, count) AS (VALUES {rows}), \
-         judged AS (SELECT given.*, address IN ('{UNKNOWN}', '{OTHER}') OR EXISTS ( \
-             SELECT 1 FROM address_uses AS known WHERE known.key_id = given.key_id \
-                 AND known.day = given.day AND known.address = given.address) AS has_place \
-             FROM given), \
-         placed AS (SELECT judged.*, \
-             row_number() OVER (PARTITION BY key_id, day, has_place ORDER BY address) + ( \
-                 SELECT count(*) FROM address_uses AS known WHERE known.key_id = judged.key_id \
-                     AND known.day = judged.day AND known.address NOT IN ('{UNKNOWN}', '{OTHER}') \
-             ) AS place FROM judged) \
-         INSERT INTO address_uses (key_id, day, address, count) \
-         SELECT key_id, day, CASE WHEN has_place OR place <= {MOST_ADDRESSES} THEN address ELSE '{OTHER}' END \
-             AS told_apart, CAST(sum(count) AS bigint) \
-         FROM placed WHERE true GROUP BY key_id, day, told_apart \
-         ON CONFLICT (key_id, day, address) \
-         DO UPDATE SET count = address_uses.count + excluded.count"
-    );
-    let values = given
-        .iter()
-        .flat_map(|(key_id, day, address, count)| -> [Value; 4] {
-            [
-                key_id.as_uuid().into(),
-                (*day).into(),
-                address.as_str().into(),
-                stored(*count).into(),
-            ]
-        });
-    Statement::from_sql_and_values(backend, sql, values)
-}
-
 pub(super) fn read(count: i64) -> Result<u64, Error> {
     u64::try_from(count).map_err(|_| damaged("count"))
 }
@@ -233,28 +164,19 @@ impl Keys<'_> {
     /// [`Error::NotFound`], also for another tenant's key; [`Error::Unavailable`].
     pub async fn refusals(&self, id: KeyId) -> Result<Vec<RefusalCount>, Error> {
         use refusal::{Column, Entity};
-        let lists = self.lists().await?;
-        let reader: &DatabaseConnection = &lists;
-        let rows = lists
-            .with_timeout(async {
-                // Fails unless the key is the tenant's.
-                self.row_of(reader, id).await?;
-                let counts = Entity::find()
-                    .filter(Column::KeyId.eq(id.as_uuid()))
-                    .order_by_desc(Column::Day)
-                    .order_by_asc(Column::Code);
-                Ok::<_, Error>(counts.all(reader).await?)
+        let counts = Entity::find()
+            .filter(Column::KeyId.eq(id.as_uuid()))
+            .order_by_desc(Column::Day)
+            .order_by_asc(Column::Code);
+        let rows = self.counts_of(id, counts).await?.into_iter();
+        rows.map(|row| {
+            Ok(RefusalCount {
+                day: row.day,
+                code: row.code,
+                count: read(row.count)?,
             })
-            .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(RefusalCount {
-                    day: row.day,
-                    code: row.code,
-                    count: read(row.count)?,
-                })
-            })
-            .collect()
+        })
+        .collect()
     }
 
     /// The number of accepted requests with a key by day and address, newest day first; up to 5 seconds late.
@@ -263,27 +185,34 @@ impl Keys<'_> {
     /// [`Error::NotFound`], also for another tenant's key; [`Error::Unavailable`].
     pub async fn uses(&self, id: KeyId) -> Result<Vec<AddressUse>, Error> {
         use address_use::{Column, Entity};
+        let counts = Entity::find()
+            .filter(Column::KeyId.eq(id.as_uuid()))
+            .order_by_desc(Column::Day)
+            .order_by_asc(Column::Address);
+        let rows = self.counts_of(id, counts).await?.into_iter();
+        rows.map(|row| {
+            Ok(AddressUse {
+                day: row.day,
+                address: row.address,
+                count: read(row.count)?,
+            })
+        })
+        .collect()
+    }
+
+    /// The rows of `counts`, which selects those of the key, after checking that the key is the tenant's.
+    async fn counts_of<E: EntityTrait>(
+        &self,
+        id: KeyId,
+        counts: Select<E>,
+    ) -> Result<Vec<E::Model>, Error> {
         let lists = self.lists().await?;
         let reader: &DatabaseConnection = &lists;
-        let rows = lists
+        lists
             .with_timeout(async {
-                // Fails unless the key is the tenant's.
                 self.row_of(reader, id).await?;
-                let counts = Entity::find()
-                    .filter(Column::KeyId.eq(id.as_uuid()))
-                    .order_by_desc(Column::Day)
-                    .order_by_asc(Column::Address);
                 Ok::<_, Error>(counts.all(reader).await?)
             })
-            .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(AddressUse {
-                    day: row.day,
-                    address: row.address,
-                    count: read(row.count)?,
-                })
-            })
-            .collect()
+            .await
     }
 }

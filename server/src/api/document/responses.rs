@@ -61,7 +61,7 @@ const IDENTITY_HEADERS: [&str; 5] = [
 /// If a handler names an unknown code or header.
 pub(super) fn complete(operation: &mut Operation, caller: Caller, method: &HttpMethod) {
     operation.security = Some(match caller {
-        Caller::Anyone => Vec::new(),
+        Caller::ANYONE => Vec::new(),
         _ => vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())],
     });
     let own_codes = take_list(operation, CODES);
