@@ -105,6 +105,20 @@ test('the dialogs of a key have no violation', async ({ adminPage: page, browser
   await expectAccessible(page, 'the dialog of a key that is revoked');
 });
 
+test('the selection bar and the dialog that revokes several keys have no violation', async ({ adminPage: page, tenant }) => {
+  for (const name of ['Airflow', 'Grafana', 'Zapier']) await tenant.key(name);
+  const keys = new ConsolePage(page);
+  await keys.openList();
+  for (const name of ['Airflow', 'Zapier']) await page.getByRole('checkbox', { name: `Select ${name}`, exact: true }).check();
+  const bar = page.getByRole('region', { name: 'Selected keys' });
+  await expect(bar).toContainText('2 keys selected');
+  await expectAccessible(page, 'the selection bar');
+  await bar.getByRole('link', { name: 'Revoke 2 keys', exact: true }).click();
+  const dialog = page.getByRole('alertdialog', { name: 'Revoke 2 API keys' });
+  await expect(dialog.getByRole('listitem')).toHaveCount(2);
+  await expectAccessible(page, 'the dialog that revokes several keys');
+});
+
 test('the edit dialog has no violation: unchanged, with errors, with a conflict, with the question to discard', async ({ adminPage: page, openContext, server, tenant }) => {
   const key = await tenant.key('ERP nightly sync', { description: 'Ask Jonas' });
   const keys = new ConsolePage(page);

@@ -1,14 +1,15 @@
-// The authorization groups without JavaScript: create, edit with its effect, refused deletion, deletion.
+// The authorization groups, with and without JavaScript: create, edit with its effect, refused deletion, deletion.
 
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
 import { type Tenant, expect, signIn, test as base } from './fixtures';
 
-const test = base.extend<{ width: number }>({
+const test = base.extend<{ width: number; hasScript: boolean }>({
   width: [1440, { option: true }],
-  context: async ({ openContext, width }, use) =>
-    use(await openContext({ javaScriptEnabled: false, viewport: { width, height: 900 } })),
+  hasScript: [false, { option: true }],
+  context: async ({ openContext, hasScript, width }, use) =>
+    use(await openContext({ javaScriptEnabled: hasScript, viewport: { width, height: 900 } })),
 });
 
 class GroupsPage {
@@ -40,11 +41,15 @@ async function fourKeys(tenant: Tenant): Promise<void> {
   for (const name of ['Shop', 'ERP', 'Reports', 'Till']) await tenant.key(name);
 }
 
-for (const width of [1440, 375]) {
-  test.describe(`at ${width} pixels`, () => {
-    test.use({ width });
+for (const { hasScript, width } of [
+  { hasScript: false, width: 1440 },
+  { hasScript: false, width: 375 },
+  { hasScript: true, width: 1440 },
+]) {
+  test.describe(`at ${width} pixels, ${hasScript ? 'with' : 'without'} script`, () => {
+    test.use({ hasScript, width });
 
-    test('a group is created, edited, refused deletion, and deleted without script', async ({ adminPage: page, openContext, server, tenant, browserLog }) => {
+    test('a group is created, edited, refused deletion, and deleted', async ({ adminPage: page, openContext, server, tenant, browserLog }) => {
       browserLog.expectStatus(409);
       browserLog.expectStatus(422);
       await fourKeys(tenant);

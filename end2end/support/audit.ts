@@ -11,6 +11,7 @@ import { Server } from './server';
 
 export interface Page {
   name: string;
+  /** `{key}` stands for the id of a used key. */
   path: string;
   signedIn: boolean;
 }
@@ -19,12 +20,17 @@ export const PAGES: Page[] = [
   { name: 'the sign-in page', path: '/sign-in', signedIn: false },
   { name: 'the list', path: '/tenant-api-keys', signedIn: true },
   { name: 'the form', path: '/tenant-api-keys/new', signedIn: true },
+  { name: 'a key', path: '/tenant-api-keys/{key}?ip=127.0.0.1', signedIn: true },
+  { name: 'the audit log', path: '/audit-log', signedIn: true },
+  { name: 'the groups', path: '/authorization-groups', signedIn: true },
 ];
 
 export interface StockedServer {
   server: Server;
   /** The `Cookie` header of an administrator's session. */
   cookie: string;
+  /** The id of a key that was used and refused. */
+  key: string;
 }
 
 /** Scores are from 0 to 100. */
@@ -46,10 +52,14 @@ export interface Audit {
 export async function startStockedServer(): Promise<StockedServer> {
   const server = await Server.start();
   const tenant = await Tenant.create(server, { keyLimit: 30 });
-  for (let number = 1; number <= 25; number += 1) {
+  // Its uses are written while the other keys are created.
+  const used = await tenant.key('Shopify connector', { allow: ['127.0.0.1'] });
+  await send(`${server.origin}/api/v1/forward-auth`, { headers: { 'X-API-Key': used.secret } });
+  await send(`${server.origin}/api/v1/forward-auth?permission=none:here`, { headers: { 'X-API-Key': used.secret } });
+  for (let number = 1; number <= 24; number += 1) {
     await tenant.key(`Integration ${number}`, { expires: daysFromToday(number * 5) });
   }
-  return { server, cookie: await sessionOf(server, tenant.administrator) };
+  return { server, cookie: await sessionOf(server, tenant.administrator), key: used.id };
 }
 
 /** Audits a page. A run whose trace is incomplete, e.g. without a first paint, has no scores and is repeated twice at most. */
@@ -60,10 +70,10 @@ export async function audit(server: StockedServer, page: Page): Promise<Audit> {
 }
 
 /** Audits one page in a new browser with an empty cache. */
-async function auditOnce({ server, cookie }: StockedServer, { path, signedIn }: Page): Promise<Audit> {
+async function auditOnce({ server, cookie, key }: StockedServer, { path, signedIn }: Page): Promise<Audit> {
   const chrome = await launch({ chromePath: CHROMIUM, chromeFlags: ['--headless', ...CHROMIUM_ARGUMENTS] });
   try {
-    const run = await lighthouse(server.origin + path, {
+    const run = await lighthouse(server.origin + path.replace('{key}', key), {
       port: chrome.port,
       logLevel: 'error',
       onlyCategories: ['performance', 'accessibility', 'best-practices'],

@@ -1,4 +1,4 @@
-//! Lighthouse's performance score of the list and the form, with its mobile profile.
+//! Lighthouse's performance score of the pages behind sign-in, with its mobile profile.
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
@@ -26,14 +26,14 @@ pub(crate) fn measure(workspace: &Workspace, effort: &Effort) -> Result<Vec<Figu
     tools::npm_packages(workspace)?;
     let chromium = tools::chromium()?;
     serve::compile_binary(workspace, effort.profile)?;
-    progress::step("Lighthouse, on the list and the form", "3 min", || {
+    progress::step("Lighthouse, on five pages", "7 min", || {
         let arguments = ["--config", "lighthouse.config.ts", "lighthouse_performance"];
         let mut run = playwright(workspace, effort.profile, &chromium, &arguments);
         run.env("LIGHTHOUSE_RUNS", effort.audits.to_string())
             .env("TMPDIR", scratch::folder());
         let figures = read(&command::output(&mut run)?)?;
         ensure!(
-            figures.len() == 2,
+            figures.len() == 5,
             "Lighthouse audited {} pages",
             figures.len()
         );
