@@ -24,7 +24,7 @@ use crate::{
     error::AppError,
     page::MenuSection,
     ssr,
-    status_pages::Failure,
+    tenants::TenantPageFailure,
     urls, words,
 };
 
@@ -85,7 +85,7 @@ fn LogPage(subject: Subject) -> impl IntoView {
             {Suspend::new(async move {
                 let events = ssr::respond(read_events(subject, query.clone(), named)).await;
                 match events {
-                    Err(error) => view! { <Failure error /> }.into_any(),
+                    Err(error) => view! { <TenantPageFailure error /> }.into_any(),
                     Ok(events) => view! { <Log subject query events /> }.into_any(),
                 }
             })}

@@ -1,5 +1,6 @@
-//! The tenant that a page acts in: the one in the URL, and the one in links.
+//! The tenant that a page acts in: the one in the URL, the one in links, and the one that a super user's pages name.
 
+use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -21,4 +22,24 @@ pub fn use_console_tenant() -> Option<Signal<TenantQuery>> {
 #[must_use]
 pub fn use_tenant() -> Signal<TenantQuery> {
     use_console_tenant().unwrap_or_default()
+}
+
+/// The tenant in which a super user acts: the one in the URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActingTenant {
+    /// Its name.
+    pub name: String,
+    /// The time from which its keys are refused; `None` if it is not suspended.
+    pub suspended_at: Option<DateTime<Utc>>,
+}
+
+/// Provides the tenant in which a super user acts to the pages of the console's layout.
+pub fn provide_acting_tenant(tenant: Signal<Option<ActingTenant>>) {
+    provide_context(tenant);
+}
+
+/// The tenant in which a super user acts. `None` for other users, outside the console's layout, and if the URL names no tenant.
+#[must_use]
+pub fn use_acting_tenant() -> Signal<Option<ActingTenant>> {
+    use_context::<Signal<Option<ActingTenant>>>().unwrap_or_default()
 }

@@ -20,6 +20,8 @@ pub enum ErrorCode {
     NotFound,
     /// A super user did not name a tenant.
     TenantNeeded,
+    /// A super user named a tenant that does not exist.
+    NoSuchTenant,
     /// The input is invalid; `fields` lists the errors.
     Invalid,
     /// The tenant has reached its key limit.
@@ -68,6 +70,7 @@ impl AppError {
             }
             ErrorCode::NotFound => "It may have been moved, or belong to another tenant.",
             ErrorCode::TenantNeeded => "Choose a tenant.",
+            ErrorCode::NoSuchTenant => "There is no such tenant.",
             ErrorCode::Invalid => "What was sent breaks a rule.",
             ErrorCode::KeyLimitReached => "You have reached your limit of keys.",
             ErrorCode::GroupInUse => {
@@ -107,6 +110,22 @@ impl AppError {
             }
         } else {
             self
+        }
+    }
+
+    /// The tenant with this slug does not exist. The slug is any text of a URL; the message repeats only letters, digits and hyphens.
+    #[must_use]
+    pub fn no_such_tenant(slug: &str) -> Self {
+        const LONGEST_SLUG: usize = 63;
+        let error = Self::new(ErrorCode::NoSuchTenant);
+        let is_plain = (slug.chars())
+            .all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'));
+        if !is_plain || slug.chars().count() > LONGEST_SLUG {
+            return error;
+        }
+        Self {
+            message: format!("There is no tenant '{slug}'"),
+            ..error
         }
     }
 

@@ -61,7 +61,7 @@ fn edit_url(tenant: &TenantQuery, id: GroupId) -> String {
     tenant.url(&format!("{}/{id}", urls::GROUPS))
 }
 
-/// The first `shown` keys with links to their forms, then `and 4 more` up to `total`.
+/// The first `shown` keys with links to their pages, then `and 4 more` up to `total`.
 fn key_names(tenant: &TenantQuery, keys: &[KeyRef], shown: usize, total: u64) -> AnyView {
     let shown = keys.len().min(shown);
     let links: Vec<_> = keys
@@ -69,7 +69,7 @@ fn key_names(tenant: &TenantQuery, keys: &[KeyRef], shown: usize, total: u64) ->
         .take(shown)
         .enumerate()
         .map(|(index, key)| {
-            let href = tenant.url(&format!("{}/{}/edit", urls::API_KEYS, key.id));
+            let href = tenant.url(&urls::key(&key.id.to_string()));
             let separator = if index == 0 { "" } else { ", " };
             view! { {separator}<a href=href dir="auto">{key.name.clone()}</a> }
         })

@@ -1,5 +1,6 @@
 //! The layout of every page behind sign-in: sidebar, top bar, content.
 
+pub mod banner;
 pub mod console;
 mod focus;
 #[cfg(feature = "ssr")]
@@ -13,12 +14,13 @@ use leptos_router::{components::Outlet, hooks::use_location};
 use crate::{
     browser,
     components::{Icon, support::SupportUrl},
-    current_tenant::{use_named_tenant, use_tenant},
+    current_tenant::{ActingTenant, provide_acting_tenant, use_named_tenant, use_tenant},
     error::AppError,
-    page::Page,
+    page::{Access, Page},
     status_pages::WholePageFailure,
     urls::{self, TenantQuery},
 };
+use banner::ActingBanner;
 use console::{Console, get_console};
 use sidebar::Sidebar;
 
@@ -78,6 +80,26 @@ fn Frame(
                 .and_then(|_| named())
         }))
     }));
+    let path = use_location().pathname;
+    // The pages of the operator belong to no tenant.
+    let is_of_tenant = Memo::new(move |_| {
+        path.with(|path| {
+            let mut operator = (pages.iter()).filter(|page| page.access == Access::SuperUser);
+            !operator.any(|page| page.is_shown_at(path))
+        })
+    });
+    provide_acting_tenant(Signal::derive(move || {
+        let is_of_tenant = is_of_tenant.get();
+        loaded.with(|console| {
+            let console = console
+                .as_ref()
+                .filter(|console| is_of_tenant && console.role == Role::SuperUser)?;
+            console.tenant.as_ref().map(|tenant| ActingTenant {
+                name: tenant.name.clone(),
+                suspended_at: console.suspended_at,
+            })
+        })
+    }));
     move || {
         let state = state.get();
         Unsuspend::new(move || match state {
@@ -97,16 +119,10 @@ fn Shell(
     let tenant = use_tenant();
     let path = use_location().pathname;
     let home = move || {
-        let manages = console.with(|console| {
-            console
-                .as_ref()
-                .is_some_and(|console| console.role.manages_keys())
+        let first = console.with(|console| {
+            (console.as_ref()).map_or(urls::ACCOUNT, |console| urls::first_page(console.role))
         });
-        tenant.get().url(if manages {
-            urls::API_KEYS
-        } else {
-            urls::ACCOUNT
-        })
+        tenant.get().url(first)
     };
     view! {
         <div class="shell">
@@ -122,6 +138,7 @@ fn Shell(
                 {move || console.get().map(|console| view! { <Sidebar pages console path /> })}
             </aside>
             <main class="main" id="main" tabindex="-1">
+                <ActingBanner />
                 {children()}
             </main>
         </div>

@@ -8,7 +8,7 @@
 //! | the page of one key (feature `ssr`) | `key_page` |
 //! | the audit log and the installation log (feature `ssr`) | `audit_log` |
 //! | the guide and its layout with a table of contents (feature `ssr`) | `help`, `document` |
-//! | the user's own page; the list of tenants | [`account`], [`tenants`] |
+//! | the user's own page; the choice and the list of tenants | [`account`], [`tenants`] |
 //! | the layout of every page behind sign-in, with the menu | [`layout`] |
 //! | the tenant that a page acts in | [`current_tenant`] |
 //! | pages and messages for failures | [`error`], [`status_pages`] |

@@ -137,6 +137,12 @@ impl MenuSection {
         }
     }
 
+    /// Whether its pages show the data of one tenant.
+    #[must_use]
+    pub const fn needs_tenant(self) -> bool {
+        matches!(self, Self::DataAndMonitoring | Self::Access)
+    }
+
     /// Whether links to its pages carry `?tenant=`.
     #[must_use]
     pub const fn is_of_tenant(self) -> bool {

@@ -29,6 +29,7 @@ use crate::{
     key_page::KeyPage,
     layout::open::{OpenLayout, UnknownPage},
     sign_in::SignInPage,
+    tenants::list::TenantsPage,
 };
 
 /// The view of a page without script. The browser's bundle does not contain the view.
@@ -129,6 +130,18 @@ pub static PAGES: &[Page] = &[
         view: server_view!(DeleteGroupPage),
     },
     Page {
+        path: urls::TENANTS,
+        access: Access::SuperUser,
+        menu: Some(MenuEntry {
+            section: MenuSection::Operator,
+            label: "Tenants",
+            icon: "building",
+        }),
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(TenantsPage),
+    },
+    Page {
         path: urls::INSTALLATION_LOG,
         access: Access::SuperUser,
         menu: Some(MenuEntry {
@@ -205,13 +218,11 @@ pub static SERVER_FUNCTIONS: &[ServerFunction] = {
             OpenKeyForm, PreviewAllowlist, RevokeApiKey, RevokeApiKeys, RotateApiKey,
         },
         layout::console::GetConsole,
-        tenants::ListTenants,
     };
 
     &[
         function::<GetAccount>(Access::SignedIn),
         function::<GetConsole>(Access::SignedIn),
-        compressible::<ListTenants>(Access::SuperUser),
         compressible::<ListApiKeys>(Access::KeyManager),
         function::<GetApiKey>(Access::KeyManager),
         compressible::<OpenKeyForm>(Access::KeyManager),

@@ -68,10 +68,11 @@ pub async fn open_sign_in(return_to: Option<String>) -> Result<SignInForm, AppEr
     ssr::respond(async {
         let request = ssr::request()?;
         match ssr::signed_in(&request).await {
-            Ok(_) => {
+            Ok(user) => {
                 if let (Some(response), false) = (response, is_retry) {
                     let target = return_to.as_deref().and_then(urls::local_path);
-                    ssr::redirect(&response, target.unwrap_or(urls::API_KEYS));
+                    let target = urls::after_sign_in(target, user.user.role);
+                    ssr::redirect(&response, target);
                 }
             }
             Err(error) if error.code == ErrorCode::NotSignedIn => {}

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::{
     client_address::ClientAddress,
+    id::TenantId,
     session::SessionToken,
     store::{Store, TenantScope, sessions::SignedIn},
 };
 use http::{
     HeaderValue, StatusCode,
-    header::{CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER},
+    header::{CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER, SET_COOKIE},
     request::Parts,
 };
 use leptos::prelude::*;
@@ -38,8 +39,55 @@ pub struct RequestContext {
     pub request_id: String,
     /// The setting `LATCHKEY_SUPPORT_URL`.
     pub support_url: Option<Arc<str>>,
+    /// The tenants that a super user opened last in this browser.
+    pub recent_tenants: RecentTenants,
     /// Scheme and host of the request, e.g. `https://keys.example`, for the curl command.
     pub origin: Option<String>,
+}
+
+/// Returns the header `Set-Cookie` with a value.
+type SetCookie = dyn Fn(&str) -> Option<HeaderValue> + Send + Sync;
+
+/// The tenants that a super user opened last, from a cookie of the browser. They grant nothing: a tenant is read with the rights of the user.
+/// The cookie contains identifiers, so that it reveals no customer's name to others who use the browser.
+#[derive(Clone)]
+pub struct RecentTenants {
+    /// The identifiers, the latest first. At most [`Self::MAX`].
+    pub ids: Vec<TenantId>,
+    set_cookie: Arc<SetCookie>,
+}
+
+impl RecentTenants {
+    /// The maximum number of tenants.
+    pub const MAX: usize = 5;
+
+    /// Parses the value of the cookie, identifiers separated by dots; others are ignored. `set_cookie` returns the header `Set-Cookie` with a
+    /// value.
+    pub fn new(
+        value: &str,
+        set_cookie: impl Fn(&str) -> Option<HeaderValue> + Send + Sync + 'static,
+    ) -> Self {
+        let ids = value.split('.').take(Self::MAX);
+        Self {
+            ids: ids.filter_map(|id| id.parse().ok()).collect(),
+            set_cookie: Arc::new(set_cookie),
+        }
+    }
+
+    /// Moves a tenant to the front, and sets the cookie if that changes the order. Returns the identifiers.
+    #[must_use]
+    pub fn open(&self, id: TenantId) -> Vec<TenantId> {
+        let others = self.ids.iter().copied().filter(|other| *other != id);
+        let ids: Vec<_> = std::iter::once(id).chain(others).take(Self::MAX).collect();
+        if ids != self.ids {
+            let value: Vec<_> = ids.iter().map(ToString::to_string).collect();
+            let cookie = (self.set_cookie)(&value.join("."));
+            if let (Some(response), Some(cookie)) = (use_context::<ResponseOptions>(), cookie) {
+                response.append_header(SET_COOKIE, cookie);
+            }
+        }
+        ids
+    }
 }
 
 /// The URLs of the browser's files. Empty if the server was built without Trunk; pages then have no script.
@@ -93,15 +141,20 @@ pub async fn signed_in(request: &RequestContext) -> Result<SignedIn, AppError> {
 ///
 /// # Errors
 /// [`ErrorCode::Forbidden`] for members; [`ErrorCode::TenantNotYours`] for an administrator who names a tenant, even their own;
-/// [`ErrorCode::TenantNeeded`] for a super user who names none; [`ErrorCode::NotFound`] if the tenant does not exist.
+/// [`ErrorCode::TenantNeeded`] for a super user who names none; [`ErrorCode::NoSuchTenant`] if it does not exist.
 pub async fn tenant_scope(
     store: &Store,
     user: &SignedIn,
     tenant: Option<&str>,
 ) -> Result<TenantScope, AppError> {
     if let Some(operator) = user.operator() {
-        let slug = tenant.ok_or_else(|| AppError::new(ErrorCode::TenantNeeded))?;
-        return Ok(store.tenants(&operator).scope(slug).await?);
+        let slug = tenant
+            .filter(|slug| !slug.is_empty())
+            .ok_or_else(|| AppError::new(ErrorCode::TenantNeeded))?;
+        return match store.tenants(&operator).scope(slug).await {
+            Err(domain::Error::NotFound(_)) => Err(AppError::no_such_tenant(slug)),
+            scope => Ok(scope?),
+        };
     }
     let own = user
         .administered_tenant()
@@ -133,8 +186,17 @@ pub async fn tenant_request_of(
     Ok(TenantRequest { scope, user })
 }
 
+/// The name of the tenant in which a super user acts, for a response that reports a change. `None` for other users, and if it cannot be read:
+/// the response must not depend on it.
+pub async fn acting_tenant_name(request: &RequestContext, tenant: Option<&str>) -> Option<String> {
+    let user = signed_in(request).await.ok()?;
+    let tenants = request.store.tenants(&user.operator()?).find(tenant?).await;
+    tenants.ok().map(|tenant| tenant.name)
+}
+
 /// Runs the body of a server function and sets the status of the response if it fails. Without a session, a call over HTTP gets 401, and
-/// a page that is being rendered becomes a redirect to the sign-in page.
+/// a page that is being rendered becomes a redirect to the sign-in page. If a super user's URL names no tenant, a page becomes a redirect to
+/// the list of tenants.
 ///
 /// # Errors
 /// As `work`. The message of an internal error names the request id.
@@ -150,7 +212,11 @@ pub async fn respond<T>(work: impl Future<Output = Result<T, AppError>>) -> Resu
     if let (Err(error), Some(response)) = (&result, response) {
         match (error.code, page) {
             (ErrorCode::NotSignedIn, Some(page)) => redirect(&response, &urls::sign_in(&page)),
-            (code, page) => set_status(&response, code, page.is_some()),
+            (ErrorCode::TenantNeeded, Some(page)) => {
+                let path = page.split_once('?').map_or(page.as_str(), |(path, _)| path);
+                redirect(&response, &urls::choice_of_tenant(path));
+            }
+            (code, _) => set_status(&response, code),
         }
     }
     result
@@ -193,7 +259,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::NotSignedIn => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden | ErrorCode::TenantNotYours => StatusCode::FORBIDDEN,
-        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::NotFound | ErrorCode::NoSuchTenant => StatusCode::NOT_FOUND,
         ErrorCode::TenantNeeded | ErrorCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::KeyLimitReached
         | ErrorCode::GroupInUse
@@ -216,11 +282,7 @@ pub const fn retry_after_of(code: ErrorCode) -> Option<HeaderValue> {
     }
 }
 
-fn set_status(response: &ResponseOptions, code: ErrorCode, is_page: bool) {
-    // Without a tenant, a page lists the tenants (200); a server function fails.
-    if code == ErrorCode::TenantNeeded && is_page {
-        return;
-    }
+fn set_status(response: &ResponseOptions, code: ErrorCode) {
     if let Some(seconds) = retry_after_of(code) {
         response.insert_header(RETRY_AFTER, seconds);
     }

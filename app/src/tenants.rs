@@ -1,138 +1,89 @@
-//! The list of tenants, shown to a super user if the URL names no tenant.
+//! The tenants of an installation, for super users: the list, and what replaces a page whose URL names no tenant or an unknown one.
 
-use domain::tenant::KeyQuota;
+#[cfg(feature = "ssr")]
+pub mod list;
+
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    api_keys::dialog_target::page_path,
-    components::{KeyQuotaMeter, PageTitle},
+    browser,
+    components::{Icon, PageTitle},
     error::{AppError, ErrorCode},
     status_pages::Failure,
-    urls::{self, TenantQuery},
+    urls,
 };
 
-/// A tenant in the list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TenantLine {
-    /// Its slug.
-    pub slug: String,
-    /// Its name.
-    pub name: String,
-    /// Whether it is suspended.
-    pub is_suspended: bool,
-    /// Its key quota.
-    pub usage: KeyQuota,
-}
-
-/// Returns every tenant with its quota, ordered by name.
-///
-/// # Errors
-/// [`crate::error::ErrorCode::Forbidden`] for users who are not super users.
-#[server(prefix = "/api/pages", endpoint = "list_tenants", input = crate::page_json::PageJson, output = crate::page_json::PageJson)]
-pub async fn list_tenants() -> Result<Vec<TenantLine>, AppError> {
-    use crate::ssr;
-
-    ssr::respond(async {
-        let request = ssr::request()?;
-        let user = ssr::signed_in(&request).await?;
-        let operator = user
-            .operator()
-            .ok_or_else(|| AppError::new(ErrorCode::Forbidden))?;
-        let tenants = request.store.tenants(&operator).list().await?;
-        Ok(tenants
-            .into_iter()
-            .map(|(tenant, usage)| TenantLine {
-                slug: tenant.slug.to_string(),
-                name: tenant.name,
-                is_suspended: tenant.suspended_at.is_some(),
-                usage,
-            })
-            .collect())
-    })
-    .await
-}
-
-/// Replaces a page of a tenant that could not be loaded. Shows the list of tenants if the tenant is missing in the URL, otherwise the
-/// failure.
+/// Replaces a page of a tenant that could not be loaded. If the tenant is missing in the URL, leads to the list of tenants; if there is no
+/// such tenant, offers a search for it; otherwise shows the failure.
 #[component]
 pub fn TenantPageFailure(
     /// The failure.
     error: AppError,
 ) -> impl IntoView {
-    if error.code == ErrorCode::TenantNeeded {
-        view! { <TenantsPage /> }.into_any()
-    } else {
-        view! { <Failure error /> }.into_any()
+    match error.code {
+        ErrorCode::TenantNeeded => view! { <ChooseTenant /> }.into_any(),
+        ErrorCode::NoSuchTenant => view! { <NoSuchTenant error /> }.into_any(),
+        _ => view! { <Failure error /> }.into_any(),
     }
 }
 
-/// The list: each tenant links to the requested page.
+/// Leads to the list of tenants when the browser opened the page. (The server redirects instead.)
 #[component]
-fn TenantsPage() -> impl IntoView {
+fn ChooseTenant() -> impl IntoView {
     let path = use_location().pathname;
-    let tenants = Resource::new(|| (), |()| list_tenants());
-    let list = move || {
-        tenants.get().map(|tenants| match tenants {
-            Err(error) => view! { <Failure error /> }.into_any(),
-            Ok(tenants) if tenants.is_empty() => view! {
-                <section class="empty">
-                    <h2>"No tenants yet"</h2>
-                    <p>"An operator makes the first one at the command line:"</p>
-                    <pre class="command"><code>"latchkey tenant create --name Acme"</code></pre>
-                </section>
-            }
-            .into_any(),
-            Ok(tenants) => view! {
-                <ul class="tenant-list">
-                    {tenants
-                        .into_iter()
-                        .map(|tenant| view! { <TenantLink tenant path /> })
-                        .collect_view()}
-                </ul>
-            }
-            .into_any(),
-        })
-    };
+    let list = urls::choice_of_tenant(&path.get_untracked());
+    let target = list.clone();
+    Effect::new(move |_| browser::go(&target));
     view! {
-        <PageTitle text="Tenants – Latchkey" />
+        <section class="status-page">
+            <h1>"Choose a tenant"</h1>
+            <a class="button" rel="external" href=list>"All tenants"</a>
+        </section>
+    }
+}
+
+#[component]
+fn NoSuchTenant(error: AppError) -> impl IntoView {
+    let path = use_location().pathname.get_untracked();
+    let page = urls::page_in_any_tenant(&path).to_owned();
+    let all = urls::choice_of_tenant(&path);
+    view! {
+        <PageTitle text="No such tenant – Latchkey" />
         <div class="page">
-            <header class="page-header">
-                <div>
-                    <h1 tabindex="-1">"Tenants"</h1>
-                    <div class="page-meta"><span>"Choose the tenant whose keys you want to see."</span></div>
-                </div>
-            </header>
-            <Transition>{list}</Transition>
+            <section class="status-page">
+                <p class="status-code">"404"</p>
+                <h1 dir="auto">{error.message}</h1>
+                <p class="muted">"Search names and slugs, or choose from the list."</p>
+                <TenantSearch q=String::new() page />
+                <a class="button" rel="external" href=all>"All tenants"</a>
+            </section>
         </div>
     }
-    .into_any()
 }
 
+/// The form that searches the list of tenants.
 #[component]
-fn TenantLink(tenant: TenantLine, path: Memo<String>) -> impl IntoView {
-    let usage = tenant.usage;
-    let query = TenantQuery(Some(tenant.slug.clone()));
-    let href = move || {
-        let path = path.get();
-        query.url(match page_path(&path) {
-            page if page.starts_with(urls::API_KEYS) => page,
-            _ => urls::API_KEYS,
-        })
-    };
-    let slug = if tenant.is_suspended {
-        format!("{} · Suspended", tenant.slug)
-    } else {
-        tenant.slug
-    };
+pub(crate) fn TenantSearch(
+    /// The search.
+    q: String,
+    /// The page that the links of the list open.
+    page: String,
+) -> impl IntoView {
     view! {
-        <li>
-            <a href=href>
-                <span class="tenant-name">{tenant.name}</span>
-                <span class="tenant-slug">{slug}</span>
-                <span class="tenant-usage"><KeyQuotaMeter usage /></span>
-            </a>
-        </li>
+        <form class="search search-submit" method="get" action=urls::TENANTS role="search" aria-label="Tenants">
+            <Icon name="search" />
+            <input
+                class="input"
+                type="search"
+                name="q"
+                maxlength="100"
+                value=q
+                placeholder="Search names and slugs"
+                aria-label="Search names and slugs"
+            />
+            <input type="hidden" name=urls::PAGE value=page />
+            <button class="button button-s">"Search"</button>
+        </form>
     }
 }

@@ -1,5 +1,6 @@
 //! The URLs of pages. Adds a super user's tenant to them.
 
+use domain::user::Role;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The list of keys.
@@ -26,6 +27,10 @@ pub const AUDIT_LOG_CSV: &str = "/audit-log/export.csv";
 pub const AUDIT_LOG_JSON_LINES: &str = "/audit-log/export.jsonl";
 /// The events that belong to no tenant.
 pub const INSTALLATION_LOG: &str = "/installation-log";
+/// The list of tenants, for super users.
+pub const TENANTS: &str = "/tenants";
+/// The parameter of the list of tenants: the path of the page that its links open in a tenant.
+pub const PAGE: &str = "page";
 /// The user's own page, and the target of its form, which changes the password.
 pub const ACCOUNT: &str = "/account";
 /// The guide for tenant administrators.
@@ -37,10 +42,49 @@ pub const SIGN_IN: &str = "/sign-in";
 /// The target of the form that signs out.
 pub const SIGN_OUT: &str = "/sign-out";
 
+/// The first page of a user with this role.
+#[must_use]
+pub const fn first_page(role: Role) -> &'static str {
+    if role.manages_keys() {
+        API_KEYS
+    } else {
+        ACCOUNT
+    }
+}
+
 /// The page of the key `id`.
 #[must_use]
 pub fn key(id: &str) -> String {
     format!("{API_KEYS}/{id}")
+}
+
+/// The path of the page that contains the one at `path`: for one key, one group or a dialog, that of their list.
+#[must_use]
+pub fn page_path(path: &str) -> &str {
+    let is_form = path == GENERATE || path == NEW_GROUP;
+    let list = [API_KEYS, GROUPS].into_iter().find(|list| {
+        path.strip_prefix(list)
+            .is_some_and(|rest| rest.starts_with('/'))
+    });
+    list.filter(|_| !is_form).unwrap_or(path)
+}
+
+/// The path of the page that other tenants have too: [`page_path`], and the list of keys for a page that belongs to no tenant.
+#[must_use]
+pub fn page_in_any_tenant(path: &str) -> &str {
+    match page_path(path) {
+        TENANTS | INSTALLATION_LOG => API_KEYS,
+        page => page,
+    }
+}
+
+/// The list of tenants for the choice of a tenant in which the page at `path` opens.
+#[must_use]
+pub fn choice_of_tenant(path: &str) -> String {
+    let page = page_in_any_tenant(path);
+    // The list of keys is the default.
+    let page = if page == API_KEYS { "" } else { page };
+    with_parameters(TENANTS, &[(PAGE, page)])
 }
 
 /// The prefix of every server function.
@@ -92,6 +136,16 @@ pub fn local_path(target: &str) -> Option<&str> {
     // A redirect to the sign-in page would loop.
     let circle = target == SIGN_IN || target.starts_with("/sign-in?") || target == SIGN_OUT;
     (local && !circle).then_some(target)
+}
+
+/// The page after sign-in: the requested one, or the first page of the role. A user who may not open the list of keys, which `/` leads to,
+/// gets their own first page instead.
+#[must_use]
+pub fn after_sign_in(return_to: Option<&str>, role: Role) -> &str {
+    match return_to {
+        Some(target) if target != API_KEYS => target,
+        _ => first_page(role),
+    }
 }
 
 /// The tenant in the URL. A super user's is part of every page, link, form and server function; other users name none.

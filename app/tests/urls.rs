@@ -1,8 +1,8 @@
 //! URLs of links and allowed targets of redirects.
 
 use app::{
-    api_keys::dialog_target::{DialogKind, DialogTarget, page_path},
-    urls::{TenantQuery, local_path, sign_in},
+    api_keys::dialog_target::{DialogKind, DialogTarget},
+    urls::{TenantQuery, choice_of_tenant, local_path, page_path, sign_in},
 };
 
 #[test]
@@ -80,5 +80,26 @@ fn dialog_urls_are_parsed_as_written() {
     ] {
         assert_eq!(DialogTarget::parse(one), None);
         assert_eq!(page_path(one), list);
+    }
+}
+
+#[test]
+fn the_list_of_tenants_opens_the_page_that_every_tenant_has() {
+    for (path, list) in [
+        ("/tenant-api-keys", "/tenants"),
+        ("/tenant-api-keys/1/revoke", "/tenants"),
+        ("/tenants", "/tenants"),
+        ("/installation-log", "/tenants"),
+        (
+            "/tenant-api-keys/new",
+            "/tenants?page=%2Ftenant-api-keys%2Fnew",
+        ),
+        ("/audit-log", "/tenants?page=%2Faudit-log"),
+        (
+            "/authorization-groups/1",
+            "/tenants?page=%2Fauthorization-groups",
+        ),
+    ] {
+        assert_eq!(choice_of_tenant(path), list, "{path}");
     }
 }

@@ -26,6 +26,8 @@ pub mod keys;
 mod migration;
 pub mod own_password;
 pub mod password;
+#[cfg(test)]
+mod query_plan;
 pub(crate) mod random;
 mod receipts;
 pub mod restore;

@@ -1,4 +1,4 @@
-//! The cookies: session, known device, and the notice after a password change.
+//! The cookies: session, known device, the notice after a password change, and the tenants that a super user opened last.
 
 use domain::session::SessionToken;
 use http::{HeaderMap, HeaderValue, header};
@@ -6,8 +6,8 @@ use url::Url;
 
 use crate::config::Config;
 
-/// The lifetime of the device cookie in the browser, in seconds: a year.
-const DEVICE_MAX_AGE: u32 = 365 * 24 * 60 * 60;
+/// The lifetime of the cookies that outlive a session, in seconds: a year.
+const LONG_MAX_AGE: u32 = 365 * 24 * 60 * 60;
 
 /// A cookie of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) enum Cookie {
     Device,
     /// The password was just changed: the next page shows a notice once.
     PasswordChanged,
+    /// The identifiers of the tenants that a super user opened last, at most five, for the menu.
+    RecentTenants,
 }
 
 impl Cookie {
@@ -29,6 +31,8 @@ impl Cookie {
             (Self::Device, false) => "latchkey_device",
             (Self::Device, true) => "__Host-latchkey_device",
             (Self::PasswordChanged, false) => "latchkey_password_changed",
+            (Self::RecentTenants, false) => "latchkey_recent_tenants",
+            (Self::RecentTenants, true) => "__Host-latchkey_recent_tenants",
             (Self::PasswordChanged, true) => "__Host-latchkey_password_changed",
         }
     }
@@ -58,6 +62,21 @@ impl Cookies {
         }
     }
 
+    /// The tenants that were opened last, as [`Self::set_recent_tenants`] stored them. Empty if the browser sends none or several.
+    pub(crate) fn recent_tenants(self, request: &HeaderMap) -> &str {
+        let mut values = self.values(Cookie::RecentTenants, request);
+        match (values.next(), values.next()) {
+            (Some(value), None) => value,
+            _ => "",
+        }
+    }
+
+    /// `Set-Cookie` with the tenants that were opened last.
+    pub(crate) fn set_recent_tenants(self, tenants: &str) -> Option<HeaderValue> {
+        let max_age = format!("; Max-Age={LONG_MAX_AGE}");
+        self.header(Cookie::RecentTenants, tenants, &max_age)
+    }
+
     /// Whether the browser sends `cookie`, with any value.
     pub(crate) fn is_sent(self, cookie: Cookie, request: &HeaderMap) -> bool {
         self.values(cookie, request).next().is_some()
@@ -78,8 +97,8 @@ impl Cookies {
     /// `Set-Cookie` with `token`.
     pub(crate) fn set(self, cookie: Cookie, token: &SessionToken) -> Option<HeaderValue> {
         let max_age = match cookie {
-            Cookie::Session | Cookie::PasswordChanged => String::new(),
-            Cookie::Device => format!("; Max-Age={DEVICE_MAX_AGE}"),
+            Cookie::Session | Cookie::PasswordChanged | Cookie::RecentTenants => String::new(),
+            Cookie::Device => format!("; Max-Age={LONG_MAX_AGE}"),
         };
         self.header(cookie, token.expose(), &max_age)
     }

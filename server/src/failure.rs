@@ -118,6 +118,7 @@ fn option_of(field: &str) -> Option<&'static str> {
         "authorization_group_id" => "--group",
         "expires_on" => "--expires",
         "ip_allowlist" => "--allow",
+        "reason" => "--reason",
         "file" => "FILE",
         "revoke" => "--revoke",
         "database_url" => "DATABASE_URL",

@@ -41,6 +41,7 @@ mod route_table;
 mod server_functions_post;
 mod sign_in_post;
 mod sign_out_post;
+mod tenants_get;
 pub(crate) mod test_app;
 mod verify_post;
 mod whoami_get;

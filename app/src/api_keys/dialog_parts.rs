@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::dialog_close::{CancelLink, DialogClose};
 use crate::{
-    components::{Dialog, Icon, date::Ago},
+    components::{Dialog, Icon, OfTenant, date::Ago},
     current_tenant::use_tenant,
     error::{AppError, ErrorCode},
     urls,
@@ -92,7 +92,7 @@ pub fn AlreadyRevoked(
             <div class="dialog-header">
                 <div>
                     <h2 id="revoked-title">{title}</h2>
-                    <p class="muted" id="revoked-name" dir="auto">{name}</p>
+                    <p class="muted" id="revoked-name" dir="auto">{name}<OfTenant /></p>
                 </div>
             </div>
             <div class="dialog-body">

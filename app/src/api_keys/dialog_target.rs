@@ -122,14 +122,3 @@ impl DialogTarget {
         format!("{}-{}", self.kind.as_str(), self.id)
     }
 }
-
-/// The path of the page that other tenants have too: for one key, one group or a dialog, that of their list.
-#[must_use]
-pub fn page_path(path: &str) -> &str {
-    let is_form = path == urls::GENERATE || path == urls::NEW_GROUP;
-    let list = [urls::API_KEYS, urls::GROUPS].into_iter().find(|list| {
-        path.strip_prefix(list)
-            .is_some_and(|rest| rest.starts_with('/'))
-    });
-    list.filter(|_| !is_form).unwrap_or(path)
-}

@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     browser,
-    components::{Callout, Dialog, Tone, field::flag},
+    components::{Callout, Dialog, OfTenant, Tone, field::flag},
     current_tenant::use_tenant,
     error::{AppError, ErrorCode},
     urls,
@@ -147,7 +147,7 @@ pub fn EditDialog(
                 <div class="dialog-header">
                     <div>
                         <h2 id="edit-title">"Edit API key"</h2>
-                        <p class="muted" id="edit-name" dir="auto">{name}</p>
+                        <p class="muted" id="edit-name" dir="auto">{name}<OfTenant /></p>
                     </div>
                     <CloseLink close=leave />
                 </div>

@@ -13,7 +13,7 @@ use super::{
     submission::Submission,
 };
 use crate::{
-    components::{Dialog, field::flag},
+    components::{Dialog, OfTenant, field::flag},
     current_tenant::use_tenant,
 };
 
@@ -72,7 +72,7 @@ pub fn RevokeDialog(
                     <SubmitFailure failure />
                     <p id="revoke-text">
                         "Are you sure you want to revoke the API key "<strong dir="auto">{name}</strong>
-                        "? This action cannot be undone and any applications using this key will lose access immediately."
+                        <OfTenant />"? This action cannot be undone and any applications using this key will lose access immediately."
                     </p>
                     <KeyFacts key now label="Secret" />
                     <ReasonField state=reason />

@@ -14,7 +14,7 @@ use super::{
     submission::Submission,
 };
 use crate::{
-    components::{Dialog, date::Ago, field::flag},
+    components::{Dialog, OfTenant, date::Ago, field::flag},
     current_tenant::use_tenant,
     words,
 };
@@ -101,7 +101,8 @@ pub fn RevokeManyDialog(
                 <div class="dialog-body">
                     <SubmitFailure failure />
                     <p id="revoke-text">
-                        {format!("Are you sure you want to revoke {these}? This action cannot be undone and any applications using {using} will lose access immediately.")}
+                        {format!("Are you sure you want to revoke {these}")}<OfTenant />
+                        {format!("? This action cannot be undone and any applications using {using} will lose access immediately.")}
                     </p>
                     <ul class="selected-keys">{rows}</ul>
                     <ReasonField state=reason />

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     browser,
-    components::{Callout, Dialog, FieldErrors, Tone, field::flag},
+    components::{Callout, Dialog, FieldErrors, OfTenant, Tone, field::flag},
     current_tenant::use_tenant,
     words,
 };
@@ -158,7 +158,7 @@ fn RotateForm(
                 <div class="dialog-header">
                     <div>
                         <h2 id="rotate-title">"Rotate API key"</h2>
-                        <p class="muted" id="rotate-name" dir="auto">{name}</p>
+                        <p class="muted" id="rotate-name" dir="auto">{name}<OfTenant /></p>
                     </div>
                     <CloseLink close />
                 </div>

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     browser,
-    components::{Dialog, Icon},
+    components::{Dialog, Icon, OfTenant},
     words,
 };
 
@@ -83,7 +83,7 @@ pub fn SecretModal(
             <div class="dialog-header">
                 <div>
                     <h2 id="secret-title">{title}</h2>
-                    <p class="muted" id="secret-name" dir="auto">{name}</p>
+                    <p class="muted" id="secret-name" dir="auto">{name}<OfTenant /></p>
                 </div>
             </div>
             <div class="dialog-body" on:copy=on_copy>

@@ -8,9 +8,16 @@ use leptos::prelude::*;
 use super::{dialog_target::DialogTarget, responses::Issued, secret_facts::SecretFacts};
 use crate::{api_keys::dialog_target::DialogKind, components::Icon, shell, ssr::Bundle, urls};
 
-/// The document that shows a new secret once. `title` names the change; `list` is the URL of the list.
+/// The document that shows a new secret once. `title` names the change; `list` is the URL of the list; `tenant` is the name of the tenant
+/// in which a super user acts.
 #[must_use]
-pub fn secret_page(bundle: &Bundle, list: String, issued: Issued, title: &'static str) -> String {
+pub fn secret_page(
+    bundle: &Bundle,
+    list: String,
+    tenant: Option<String>,
+    issued: Issued,
+    title: &'static str,
+) -> String {
     let Issued {
         key,
         secret,
@@ -19,12 +26,13 @@ pub fn secret_page(bundle: &Bundle, list: String, issued: Issued, title: &'stati
     } = issued;
     let name = key.name.to_string();
     let secret = secret.expose().to_owned();
+    let tenant = tenant.map(|tenant| view! { " of "<strong dir="auto">{tenant}</strong> });
     document(bundle, title, move || {
         view! {
             <section class="card card-wide" aria-labelledby="secret-title">
                 <div>
                     <h1 id="secret-title">{title}</h1>
-                    <p class="muted" dir="auto">{name}</p>
+                    <p class="muted" dir="auto">{name}{tenant}</p>
                 </div>
                 <SecretFacts secret propagation=receipt origin />
                 <a class="button" href=list>"Close"</a>

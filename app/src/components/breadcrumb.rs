@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use crate::page::MenuSection;
+use crate::{current_tenant::use_acting_tenant, page::MenuSection};
 
-/// The menu's titles down to the page, e.g. Settings, Data & Monitoring, API Keys, Generate.
+/// The menu's titles down to the page, e.g. Settings, Data & Monitoring, API Keys, Generate. A super user's begin with the tenant.
 #[component]
 pub fn Breadcrumb(
     /// The section of the menu.
@@ -21,10 +21,16 @@ pub fn Breadcrumb(
         .iter()
         .map(|title| view! { <li>{*title}</li> })
         .collect_view();
+    let tenant = use_acting_tenant();
+    let tenant = move || {
+        let tenant = tenant.get();
+        tenant.map(|tenant| view! { <li><strong dir="auto">{tenant.name}</strong></li> })
+    };
     let parent = parent.map(|(name, url)| view! { <li><a href=url>{name}</a></li> });
     view! {
         <nav aria-label="Breadcrumb">
             <ol class="breadcrumbs">
+                {tenant}
                 {titles}
                 {parent}
                 <li aria-current="page">{page}</li>

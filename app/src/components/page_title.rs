@@ -3,19 +3,29 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-/// The title of a page, as browsers show it, e.g. `ERP nightly sync – Latchkey`. It may contain what a user typed.
+use crate::current_tenant::use_acting_tenant;
+
+/// The title of a page, as browsers show it, e.g. `ERP nightly sync – Latchkey`; for a super user with the tenant before it, e.g.
+/// `Acme · ERP nightly sync – Latchkey`. It may contain what a user typed.
 #[component]
 pub fn PageTitle(
     /// The whole title.
     #[prop(into)]
     text: String,
 ) -> impl IntoView {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the text is escaped for the document; a browser sets it as text"
-    )]
-    let title = view! { <Title text=escaped(text) /> };
-    title
+    let tenant = use_acting_tenant();
+    move || {
+        let text = match tenant.get() {
+            Some(tenant) => format!("{} · {text}", tenant.name),
+            None => text.clone(),
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the text is escaped for the document; a browser sets it as text"
+        )]
+        let title = view! { <Title text=escaped(text) /> };
+        title
+    }
 }
 
 #[cfg(feature = "ssr")]

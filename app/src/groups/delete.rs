@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::{SubmittedGroup, edit_url, group_in_path, key_names, named_tenant};
 use crate::{
-    components::{Breadcrumb, Callout, PageTitle, Tone},
+    components::{Breadcrumb, Callout, OfTenant, PageTitle, Tone},
     current_tenant::use_tenant,
     error::{AppError, ErrorCode},
     page::MenuSection,
@@ -72,7 +72,7 @@ fn confirmation(
         view! {
             <Callout tone=Tone::Warning>
                 <div>
-                    <p><strong dir="auto">{name}</strong>" cannot be deleted. "{has}{names}</p>
+                    <p><strong dir="auto">{name}</strong><OfTenant />" cannot be deleted. "{has}{names}</p>
                     <p>"Give them another group or revoke them first."</p>
                 </div>
             </Callout>
@@ -83,7 +83,7 @@ fn confirmation(
         view! {
             <p>
                 "Delete the authorization group "<strong dir="auto">{name.clone()}</strong>
-                "? No key has it. This cannot be undone. Its name becomes free."
+                <OfTenant />"? No key has it. This cannot be undone. Its name becomes free."
             </p>
             <div class="form-actions">
                 <a class="button" href=list.clone()>"Cancel"</a>

@@ -23,7 +23,6 @@ use crate::{
     error::{AppError, ErrorCode},
     page::MenuSection,
     ssr,
-    status_pages::Failure,
     tenants::TenantPageFailure,
     urls,
 };
@@ -69,10 +68,7 @@ fn page(is_stored: bool) -> impl IntoView {
                     Ok::<_, AppError>(FormData { stored, in_use })
                 };
                 match ssr::respond(read).await {
-                    Err(error) if error.code == ErrorCode::TenantNeeded => {
-                        view! { <TenantPageFailure error /> }.into_any()
-                    }
-                    Err(error) => view! { <Failure error /> }.into_any(),
+                    Err(error) => view! { <TenantPageFailure error /> }.into_any(),
                     Ok(data) => form(data, submitted),
                 }
             })}

@@ -1,15 +1,16 @@
 //! The list of groups.
 
 use domain::{
-    group::{AuthorizationGroup, GroupKeys, GroupType},
-    page::Page,
+    group::{AuthorizationGroup, GroupType},
+    page::TwoWayPage,
+    store::groups::{GroupQuery, ListedGroup},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{edit_url, named_tenant, notice};
 use crate::{
-    components::{Breadcrumb, Icon, PageTitle},
+    components::{Breadcrumb, Icon, PageTitle, date::Day},
     current_tenant::use_tenant,
     error::AppError,
     page::MenuSection,
@@ -19,8 +20,8 @@ use crate::{
     words,
 };
 
-/// The number of groups on a page.
-const PAGE_SIZE: u32 = 25;
+/// The parameter of the URL with the type of the groups.
+const TYPE: &str = "type";
 /// The maximum number of a group's permissions in the list.
 const SHOWN_PERMISSIONS: usize = 3;
 
@@ -28,6 +29,9 @@ const SHOWN_PERMISSIONS: usize = 3;
 #[derive(Clone, Debug)]
 struct ListUrl {
     tenant: Option<String>,
+    /// Part of a name or permission.
+    q: String,
+    kind: Option<GroupType>,
     cursor: Option<String>,
     created: Option<String>,
     saved: Option<String>,
@@ -39,16 +43,35 @@ impl ListUrl {
         let query = use_query_map().get_untracked();
         Self {
             tenant: named_tenant(),
+            q: query.get("q").unwrap_or_default().trim().to_owned(),
+            kind: query.get(TYPE).and_then(|word| word.parse().ok()),
             cursor: query.get("cursor").filter(|cursor| !cursor.is_empty()),
             created: query.get(notice::CREATED),
             saved: query.get(notice::SAVED),
             is_deleted: query.get(notice::DELETED).is_some(),
         }
     }
+
+    /// The first page with this filter.
+    fn with_kind(&self, tenant: &TenantQuery, kind: Option<GroupType>) -> String {
+        let kind = kind.map_or("", GroupType::as_str);
+        tenant.url_with(urls::GROUPS, &[("q", &self.q), (TYPE, kind)])
+    }
+
+    /// The page at this cursor.
+    fn at(&self, tenant: &TenantQuery, cursor: &str) -> String {
+        let kind = self.kind.map_or("", GroupType::as_str);
+        let parameters = [("q", self.q.as_str()), (TYPE, kind), ("cursor", cursor)];
+        tenant.url_with(urls::GROUPS, &parameters)
+    }
+
+    const fn is_filtered(&self) -> bool {
+        !self.q.is_empty() || self.kind.is_some()
+    }
 }
 
 struct Groups {
-    page: Page<(AuthorizationGroup, GroupKeys)>,
+    page: TwoWayPage<ListedGroup>,
     notice: Option<Notice>,
 }
 
@@ -79,9 +102,13 @@ async fn read_groups(url: &ListUrl) -> Result<Groups, AppError> {
         .await?
         .scope;
     let groups = request.store.groups(&scope);
-    let page = groups
-        .page_with_keys(PAGE_SIZE, url.cursor.as_deref(), request.now)
-        .await?;
+    let query = GroupQuery {
+        search: url.q.clone(),
+        kind: url.kind,
+        cursor: url.cursor.clone(),
+        ..GroupQuery::default()
+    };
+    let page = groups.page_with_keys(&query, request.now).await?;
     let named = match (&url.created, &url.saved) {
         (Some(id), _) => Some(("Created ", id)),
         (None, Some(id)) => Some(("Saved ", id)),
@@ -124,7 +151,21 @@ fn list(url: &ListUrl, groups: Groups) -> AnyView {
             </div>
         }
     });
-    let content = if page.items.is_empty() {
+    let pager = pager(&tenant, url, &page);
+    let is_empty = page.items.is_empty();
+    let toolbar =
+        (url.is_filtered() || url.cursor.is_some() || !is_empty).then(|| toolbar(&tenant, url));
+    let content = if is_empty && url.is_filtered() {
+        let all = tenant.url(urls::GROUPS);
+        view! {
+            <section class="empty">
+                <h2>"No group matches these filters"</h2>
+                <p>"The search looks for a part of the name or of a permission."</p>
+                <a class="button" href=all>"Clear all filters"</a>
+            </section>
+        }
+        .into_any()
+    } else if is_empty {
         view! {
             <section class="empty">
                 <h2>"No authorization groups yet"</h2>
@@ -137,9 +178,9 @@ fn list(url: &ListUrl, groups: Groups) -> AnyView {
         let rows = page
             .items
             .into_iter()
-            .map(|(group, keys)| {
-                let is_new = changed == Some(group.id);
-                row(&tenant, group, keys, is_new)
+            .map(|listed| {
+                let is_new = changed == Some(listed.group.id);
+                row(&tenant, listed, is_new)
             })
             .collect_view();
         view! {
@@ -150,6 +191,7 @@ fn list(url: &ListUrl, groups: Groups) -> AnyView {
                             <th role="columnheader" scope="col" class="col-name" aria-sort="ascending">"Name"</th>
                             <th role="columnheader" scope="col" class="col-permissions">"Permissions"</th>
                             <th role="columnheader" scope="col" class="col-keys">"Keys"</th>
+                            <th role="columnheader" scope="col" class="col-when col-minor">"Changed"</th>
                             <th role="columnheader" scope="col" class="col-actions">
                                 <span class="visually-hidden">"Actions"</span>
                             </th>
@@ -177,19 +219,20 @@ fn list(url: &ListUrl, groups: Groups) -> AnyView {
                 </div>
             </header>
             {notice}
+            {toolbar}
             {content}
-            {pager(&tenant, url.cursor.is_some(), page.next_cursor)}
+            {pager}
         </div>
     }
     .into_any()
 }
 
-fn row(
-    tenant: &TenantQuery,
-    group: AuthorizationGroup,
-    keys: GroupKeys,
-    is_new: bool,
-) -> impl IntoView + use<> {
+fn row(tenant: &TenantQuery, listed: ListedGroup, is_new: bool) -> impl IntoView + use<> {
+    let ListedGroup {
+        group,
+        keys,
+        changed_at,
+    } = listed;
     let edit = edit_url(tenant, group.id);
     let delete = tenant.url(&format!("{}/{}/delete", urls::GROUPS, group.id));
     let name = group.name;
@@ -217,8 +260,13 @@ fn row(
         (GroupType::TenantApiKey, 0) => view! { <span class="muted">"No keys"</span> }.into_any(),
         (GroupType::TenantApiKey, active) => {
             let used = format!("{} used in 7 days", words::grouped(keys.used_lately));
-            view! { {words::count(active, "key", "keys")}<span class="sub">{used}</span> }
-                .into_any()
+            // The group's page names its keys there.
+            let named = format!("{edit}#effect");
+            view! {
+                <a href=named>{words::count(active, "key", "keys")}</a>
+                <span class="sub">{used}</span>
+            }
+            .into_any()
         }
     };
     view! {
@@ -231,6 +279,9 @@ fn row(
                 <span class="permissions value">{shown}{more}{none}</span>
             </td>
             <td role="cell" class="col-keys" data-label="Keys"><span class="value">{keys}</span></td>
+            <td role="cell" class="col-when col-minor" data-label="Changed">
+                <span class="value"><Day at=changed_at /></span>
+            </td>
             <td role="cell" class="col-actions">
                 <div class="actions">
                     <a class="icon-button" href=edit aria-label=format!("Edit {name}") data-tip="Edit">
@@ -250,20 +301,68 @@ fn row(
     }
 }
 
-/// The list pages only forwards; a link leads to the first page.
-fn pager(tenant: &TenantQuery, is_later: bool, next: Option<String>) -> Option<impl IntoView> {
-    let link = |label: &'static str, href: Option<String>| match href {
-        Some(href) => view! { <a class="button button-s" href=href>{label}</a> }.into_any(),
+/// The search and the filter by type.
+fn toolbar(tenant: &TenantQuery, url: &ListUrl) -> impl IntoView + use<> {
+    let hidden = |name: &'static str, value: Option<String>| {
+        value.map(|value| view! { <input type="hidden" name=name value=value /> })
+    };
+    let segment = |label: &'static str, kind: Option<GroupType>| {
+        let current = (url.kind == kind).then_some("true");
+        view! { <a href=url.with_kind(tenant, kind) aria-current=current>{label}</a> }
+    };
+    view! {
+        <div class="toolbar">
+            <form
+                class="search search-submit"
+                method="get"
+                action=urls::GROUPS
+                role="search"
+                aria-label="Authorization groups"
+            >
+                <Icon name="search" />
+                {hidden("tenant", tenant.0.clone())}
+                {hidden(TYPE, url.kind.map(|kind| kind.as_str().to_owned()))}
+                <input
+                    class="input"
+                    type="search"
+                    name="q"
+                    maxlength="100"
+                    value=url.q.clone()
+                    placeholder="Search names and permissions"
+                    aria-label="Search names and permissions"
+                />
+                <button class="button button-s">"Search"</button>
+            </form>
+            <div class="filter" role="group" aria-labelledby="group-type">
+                <span class="filter-label" id="group-type">"For"</span>
+                <div class="segments">
+                    {segment("All", None)}
+                    {segment("API keys", Some(GroupType::TenantApiKey))}
+                    {segment("Users", Some(GroupType::User))}
+                </div>
+            </div>
+        </div>
+    }
+}
+
+fn pager(
+    tenant: &TenantQuery,
+    url: &ListUrl,
+    page: &TwoWayPage<ListedGroup>,
+) -> Option<impl IntoView + use<>> {
+    let link = |label: &'static str, cursor: &Option<String>| match cursor {
+        Some(cursor) => {
+            view! { <a class="button button-s" href=url.at(tenant, cursor)>{label}</a> }.into_any()
+        }
         None => view! { <button class="button button-s" type="button" disabled>{label}</button> }
             .into_any(),
     };
-    let next = next.map(|cursor| tenant.url_with(urls::GROUPS, &[("cursor", &cursor)]));
-    (is_later || next.is_some()).then(|| {
-        let first = is_later.then(|| tenant.url(urls::GROUPS));
+    let (previous, next) = (&page.previous_cursor, &page.next_cursor);
+    (previous.is_some() || next.is_some()).then(|| {
         view! {
             <nav class="pager" aria-label="Pages">
                 <span></span>
-                <span class="pager-links">{link("First page", first)}{link("Next", next)}</span>
+                <span class="pager-links">{link("Previous", previous)}{link("Next", next)}</span>
             </nav>
         }
     })

@@ -1,5 +1,6 @@
 //! The data of the console's layout: user and tenants.
 
+use chrono::{DateTime, Utc};
 use domain::{tenant::TenantRef, user::Role};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,14 +16,13 @@ pub struct Console {
     pub role: Role,
     /// The user's own tenant; for a super user, the one in the URL.
     pub tenant: Option<TenantRef>,
+    /// The time from which the keys of that tenant are refused; `None` if it is not suspended.
+    pub suspended_at: Option<DateTime<Utc>>,
+    /// The tenants that a super user opened last in this browser, the latest first; otherwise empty.
+    pub recent_tenants: Vec<TenantRef>,
     /// The URL of "Contact support".
     pub support_url: Option<String>,
-    /// The first [`MAX_SWITCHER_TENANTS`] tenants by name, for a super user; otherwise empty.
-    pub tenants: Vec<TenantRef>,
 }
-
-/// The number of tenants in the tenant menu; the page of tenants lists all.
-pub const MAX_SWITCHER_TENANTS: usize = 20;
 
 /// Returns the data of the layout.
 ///
@@ -43,24 +43,30 @@ pub(super) async fn read_console(tenant: Option<String>) -> Result<Console, AppE
 
     let request = ssr::request()?;
     let user = ssr::signed_in(&request).await?;
-    let (mut current, mut tenants) = (user.tenant.as_ref().map(TenantRef::from), Vec::new());
+    let mut current = user.tenant.clone();
+    let mut recent_tenants = Vec::new();
     if let Some(operator) = user.operator() {
-        let all = request.store.tenants(&operator).list().await?;
-        current = all
-            .iter()
-            .find(|(each, _)| Some(each.slug.as_str()) == tenant.as_deref())
-            .map(|(each, _)| TenantRef::from(each));
-        tenants.extend(
-            all.iter()
-                .take(MAX_SWITCHER_TENANTS)
-                .map(|(each, _)| TenantRef::from(each)),
-        );
+        let tenants = request.store.tenants(&operator);
+        if let Some(slug) = tenant.filter(|slug| !slug.is_empty()) {
+            current = match tenants.find(&slug).await {
+                Ok(found) => Some(found),
+                Err(domain::Error::NotFound(_)) => None,
+                Err(error) => return Err(error.into()),
+            };
+        }
+        let ids = match &current {
+            Some(current) => request.recent_tenants.open(current.id),
+            None => request.recent_tenants.ids,
+        };
+        let recent = tenants.by_ids(&ids).await?;
+        recent_tenants.extend(recent.iter().map(TenantRef::from));
     }
     Ok(Console {
         email: user.user.email.to_string(),
         role: user.user.role,
-        tenant: current,
+        tenant: current.as_ref().map(TenantRef::from),
+        suspended_at: current.and_then(|tenant| tenant.suspended_at),
+        recent_tenants,
         support_url: request.support_url.as_deref().map(str::to_owned),
-        tenants,
     })
 }

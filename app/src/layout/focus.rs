@@ -3,7 +3,7 @@
 use leptos::{ev, prelude::*, web_sys::MouseEvent};
 use leptos_router::hooks::use_location;
 
-use crate::{api_keys::dialog_target::page_path, browser};
+use crate::{browser, urls::page_path};
 
 /// After each navigation, closes the menus and, on another page, focuses the content. A dialog that opens or closes does not change the
 /// page; the list then moves the focus.

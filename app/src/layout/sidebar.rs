@@ -5,7 +5,6 @@ use leptos::prelude::*;
 
 use super::console::Console;
 use crate::{
-    api_keys::dialog_target::page_path,
     components::Icon,
     current_tenant::use_tenant,
     page::{MenuSection, Page},
@@ -35,7 +34,7 @@ pub fn Sidebar(
         .into_any()
     };
     let tenants = is_super_user.then(|| {
-        view! { <TenantMenu current tenants=console.tenants path /> }
+        view! { <TenantMenu current tenants=console.recent_tenants path /> }
     });
     let role = console.role;
     // A member's menu contains only their account.
@@ -44,9 +43,10 @@ pub fn Sidebar(
     } else {
         (&[][..], Some(links(pages, MenuSection::Help, role, path)))
     };
+    let has_tenant = console.tenant.is_some();
     let menu = in_sidebar
         .iter()
-        .filter_map(|sections| nav(pages, sections, role, path))
+        .filter_map(|sections| nav(pages, sections, role, has_tenant, path))
         .collect_view();
     let email = console.email;
     view! {
@@ -72,11 +72,14 @@ pub fn Sidebar(
     }
     .into_any()
 }
-/// One part of the menu, e.g. Settings with its sections. `None` if the role may open none of its pages.
+
+/// One part of the menu, e.g. Settings with its sections. `None` if the role may open none of its pages. Without a tenant, a super user has
+/// only the pages that belong to none.
 fn nav(
     pages: &'static [Page],
     sections: &'static [MenuSection],
     role: Role,
+    has_tenant: bool,
     path: Memo<String>,
 ) -> Option<impl IntoView> {
     let title = sections
@@ -84,6 +87,7 @@ fn nav(
         .and_then(|section| section.titles().first().copied());
     let lists: Vec<_> = sections
         .iter()
+        .filter(|section| has_tenant || !section.needs_tenant())
         .filter_map(|section| {
             let links = links(pages, *section, role, path);
             let id = format!("nav-{}", *section as u8);
@@ -171,7 +175,7 @@ fn TenantMenu(
             let query = TenantQuery(Some(tenant.slug.to_string()));
             view! {
                 <a
-                    href=move || query.url(page_path(&path.get()))
+                    href=move || query.url(urls::page_in_any_tenant(&path.get()))
                     aria-current=is_current.then_some("true")
                 >
                     <Icon name=if is_current { "check" } else { "building" } />
@@ -183,7 +187,7 @@ fn TenantMenu(
     view! {
         <div class="menu menu-tenants" id="tenants" popover="auto">
             {links}
-            <a href=urls::API_KEYS><Icon name="chevrons" />"All tenants"</a>
+            <a href=move || urls::choice_of_tenant(&path.get()) rel="external"><Icon name="chevrons" />"All tenants"</a>
         </div>
     }
 }

@@ -2,8 +2,12 @@
 
 mod edit;
 mod effect;
+mod list;
+#[cfg(test)]
+mod list_plans;
 
 pub use edit::GroupChanges;
+pub use list::{GroupQuery, ListedGroup};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{

@@ -1,6 +1,8 @@
 //! Management of tenants by an operator.
 
 mod page;
+#[cfg(test)]
+mod page_plans;
 
 pub use page::TenantQuery;
 

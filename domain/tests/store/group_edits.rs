@@ -1,7 +1,12 @@
 //! Editing and deleting authorization groups.
 
 use chrono::TimeDelta;
-use domain::{Error, audit::AuditAction, group::AuthorizationGroup, store::groups::GroupChanges};
+use domain::{
+    Error,
+    audit::AuditAction,
+    group::{AuthorizationGroup, GroupType},
+    store::groups::{GroupChanges, GroupQuery, NewGroup},
+};
 
 use crate::{
     keys::{issue, new_key},
@@ -192,11 +197,14 @@ async fn the_effect_of_a_change_counts_keys_that_are_not_revoked_and_those_used_
             effect.sentence(),
             "3 keys have this group; 1 of them was used in the last 7 days."
         );
-        let page = groups.page_with_keys(25, None, fixture.now).await.unwrap();
+        let page = groups
+            .page_with_keys(&GroupQuery::default(), fixture.now)
+            .await
+            .unwrap();
         let counts: Vec<_> = page
             .items
             .iter()
-            .map(|(group, keys)| (group.id, keys.active))
+            .map(|listed| (listed.group.id, listed.keys.active))
             .collect();
         assert_eq!(counts, [(group.id, 3), (other.id, 0)]);
         let known = groups.permissions_in_use().await.unwrap();
@@ -208,6 +216,92 @@ async fn the_effect_of_a_change_counts_keys_that_are_not_revoked_and_those_used_
             known,
             [("orders:read", "Ordering"), ("stock:read", "Other")]
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_list_of_groups_is_searched_filtered_and_paged_in_both_directions() {
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let foreign = fixture.tenant("globex").await;
+        fixture.group(&foreign, "Foreign", &["orders:read"]).await;
+        for (name, permission) in [
+            ("Billing", "invoices:read"),
+            ("Ordering", "orders:read"),
+            ("Returns", "orders:write"),
+            ("Stock", "stock:read"),
+        ] {
+            fixture.group(&scope, name, &[permission]).await;
+        }
+        let groups = fixture.store.groups(&scope);
+        let people = NewGroup {
+            name: "People".to_owned(),
+            kind: GroupType::User,
+            permissions: permission_set(&[]),
+        };
+        groups.create(people, fixture.now).await.unwrap();
+        let deleted = fixture.group(&scope, "Deleted", &["orders:read"]).await;
+        groups.delete(deleted.id, None, fixture.now).await.unwrap();
+        let names = async |query: &GroupQuery| {
+            let page = groups.page_with_keys(query, fixture.now).await.unwrap();
+            let names: Vec<_> = page
+                .items
+                .into_iter()
+                .map(|listed| listed.group.name)
+                .collect();
+            (names, page.previous_cursor, page.next_cursor)
+        };
+        let two = |cursor| GroupQuery {
+            limit: 2,
+            cursor,
+            ..GroupQuery::default()
+        };
+        let (first, none, next) = names(&two(None)).await;
+        assert_eq!(
+            (first, none),
+            (vec!["Billing".into(), "Ordering".into()], None)
+        );
+        let (second, previous, next) = names(&two(next)).await;
+        assert_eq!(second, ["People", "Returns"]);
+        let (third, _, none) = names(&two(next)).await;
+        assert_eq!((third, none), (vec!["Stock".into()], None));
+        let (back, none, next) = names(&two(previous)).await;
+        assert_eq!(
+            (back, none),
+            (vec!["Billing".into(), "Ordering".into()], None)
+        );
+        assert_eq!(names(&two(next)).await.0, ["People", "Returns"]);
+
+        for (search, kind, found) in [
+            ("ORDER", None, &["Ordering", "Returns"][..]),
+            ("stock:", None, &["Stock"]),
+            ("", Some(GroupType::User), &["People"]),
+            ("e", Some(GroupType::User), &["People"]),
+            ("orders", Some(GroupType::User), &[]),
+            ("%", None, &[]),
+            ("a\0", None, &[]),
+        ] {
+            let query = GroupQuery {
+                search: search.to_owned(),
+                kind,
+                ..GroupQuery::default()
+            };
+            assert_eq!(names(&query).await.0, found, "{search} {kind:?}");
+        }
+        let later = fixture.now + TimeDelta::hours(1);
+        let stock = groups.find("Stock").await.unwrap();
+        groups
+            .edit(stock.id, renamed("A stock"), None, later)
+            .await
+            .unwrap();
+        let page = groups.page_with_keys(&two(None), later).await.unwrap();
+        let changed: Vec<_> = page.items.iter().map(|listed| listed.changed_at).collect();
+        assert_eq!(changed, [later, fixture.now]);
+        let wrong = groups
+            .page_with_keys(&two(Some("x".to_owned())), later)
+            .await;
+        assert!(matches!(wrong, Err(Error::InvalidCursor)), "{wrong:?}");
     })
     .await;
 }

@@ -265,6 +265,14 @@ async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup(
     let limited = issue(&fixture, &acme, &group, "limited").await.key;
     let moved = issue(&fixture, &acme, &group, "moved").await.key;
     let lost = issue(&fixture, &acme, &group, "lost").await.key;
+    let deleted = fixture.group(&acme, "Deleted", &["customs:read"]).await;
+    let old = issue(&fixture, &acme, &deleted, "of the deleted group").await;
+    let deleted_before = fixture.group(&acme, "Deleted before", &[]).await;
+    let groups = fixture.store.groups(&acme);
+    groups
+        .delete(deleted_before.id, None, fixture.now)
+        .await
+        .unwrap();
     add_user(&fixture, MIRA, Role::TenantAdmin, Some("acme")).await;
     add_user(&fixture, "joe@acme.example", Role::Member, Some("acme")).await;
     try_password(&fixture, MIRA, PASSWORD, HOME, fixture.now)
@@ -289,7 +297,8 @@ async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup(
     edit(moved.id, into(other.id)).await;
     let made_since = fixture.group(&acme, "Made since", &[]).await;
     edit(lost.id, into(made_since.id)).await;
-    let groups = fixture.store.groups(&acme);
+    keys.revoke(old.key.id, later).await.unwrap();
+    groups.delete(deleted.id, None, later).await.unwrap();
     let fewer = permission_set(&["orders:read"]);
     groups
         .set_permissions("Ordering", fewer.clone(), later)
@@ -321,8 +330,10 @@ async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup(
         done,
         [
             ("api_key.revoked", "lost"),
+            ("api_key.revoked", "of the deleted group"),
             ("api_key.updated", "limited"),
             ("api_key.updated", "moved"),
+            ("authorization_group.deleted", "Deleted"),
             ("authorization_group.permissions_changed", "Ordering"),
             ("tenant.suspended", "globex"),
             ("user.disabled", "joe@acme.example"),
@@ -339,6 +350,9 @@ async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup(
     );
     assert_eq!(groups.find("Ordering").await.unwrap().permissions, fewer);
     assert!(groups.find("Made since").await.is_err());
+    assert!(groups.find("Deleted").await.is_err());
+    // The name is free again, as after the deletion.
+    fixture.group(&acme, "Deleted", &[]).await;
     let tenant = tenants.find("globex").await.unwrap();
     assert_eq!(tenant.suspended_at, Some(later));
     let events = fixture.store.audit(&globex).newest(1).await.unwrap();

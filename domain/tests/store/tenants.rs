@@ -256,9 +256,12 @@ async fn the_list_of_tenants_is_searched_and_paged() {
             limit: 2,
             ..TenantQuery::default()
         };
-        let mut walked = Vec::new();
+        let all = ["acme", "acme-two", "globex", "initech", "umbrella"];
+        let (mut walked, mut back) = (Vec::new(), Vec::new());
+        let mut way_back = None;
         loop {
             let page = tenants.page(&query).await.unwrap();
+            assert_eq!(page.previous_cursor.is_none(), walked.is_empty());
             walked.extend(
                 page.items
                     .into_iter()
@@ -266,13 +269,27 @@ async fn the_list_of_tenants_is_searched_and_paged() {
             );
             query.cursor = page.next_cursor;
             if query.cursor.is_none() {
+                way_back = page.previous_cursor.or(way_back);
                 break;
             }
         }
-        assert_eq!(
-            walked,
-            ["acme", "acme-two", "globex", "initech", "umbrella"]
-        );
+        assert_eq!(walked, all);
+        while let Some(cursor) = way_back {
+            query.cursor = Some(cursor);
+            let page = tenants.page(&query).await.unwrap();
+            assert!(page.next_cursor.is_some());
+            back.splice(
+                0..0,
+                page.items
+                    .into_iter()
+                    .map(|(tenant, _)| tenant.slug.to_string()),
+            );
+            way_back = page.previous_cursor;
+        }
+        assert_eq!(back, all[..4]);
+        query.cursor = Some("x".to_owned());
+        let wrong = tenants.page(&query).await;
+        assert!(matches!(wrong, Err(Error::InvalidCursor)), "{wrong:?}");
         let search = |text: &str| TenantQuery {
             search: text.to_owned(),
             ..TenantQuery::default()
@@ -281,8 +298,13 @@ async fn the_list_of_tenants_is_searched_and_paged() {
             let page = tenants.page(&search(text)).await.unwrap();
             assert_eq!(page.items.len(), found, "{text}");
         }
-        let slugs = ["umbrella", "nobody", "acme"].map(|slug| slug.parse().unwrap());
-        let found = tenants.by_slugs(&slugs).await.unwrap();
+        let unknown = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let ids = [
+            tenants.find("umbrella").await.unwrap().id,
+            unknown,
+            tenants.find("acme").await.unwrap().id,
+        ];
+        let found = tenants.by_ids(&ids).await.unwrap();
         let names: Vec<_> = found.iter().map(|tenant| tenant.slug.as_str()).collect();
         assert_eq!(names, ["umbrella", "acme"]);
     })

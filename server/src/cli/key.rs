@@ -10,6 +10,7 @@ use domain::{
         form::KeyForm,
         format::Secret,
         query::KeyQuery,
+        reason::RevocationReason,
         today,
     },
     page,
@@ -67,6 +68,9 @@ pub(super) enum KeyCommand {
         /// The key
         #[arg(value_parser = key_id)]
         id: KeyId,
+        /// Why, for the key's page and the audit log; at most 200 characters [default: none]
+        #[arg(long, value_name = "TEXT", value_parser = not_blank)]
+        reason: Option<String>,
     },
 }
 
@@ -162,10 +166,17 @@ impl KeyCommand {
                 let IssuedKey { key, secret } = &rotated.value;
                 context.print_secret(key, secret, &rotated)
             }
-            Self::Revoke { id } => {
+            Self::Revoke { id, reason } => {
+                let reason = reason
+                    .as_deref()
+                    .map(str::parse::<RevocationReason>)
+                    .transpose()
+                    .map_err(|error| Error::invalid("reason", error.to_string()))?;
                 let scope = context.tenant_of_key(id).await?;
                 let keys = context.store.keys(&scope);
-                let revoked = keys.revoke(id, context.now).await?;
+                let revoked = keys
+                    .revoke_with_reason(id, reason.as_ref(), context.now)
+                    .await?;
                 context.print_receipt("Refused", revoked.propagation);
                 context.output.one(&revoked)
             }

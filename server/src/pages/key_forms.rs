@@ -11,7 +11,7 @@ use app::{
         secret_page::{already_shown_page, secret_page},
     },
     error::{AppError, ErrorCode},
-    ssr::CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS,
+    ssr::{self, CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS},
     urls,
 };
 use axum::{
@@ -93,7 +93,7 @@ pub(crate) async fn generate(State(state): State<AppState>, request: Request) ->
     )
     .await;
     match outcome {
-        Ok(issued) => submitted.show_secret(issued, "API key generated"),
+        Ok(issued) => submitted.show_secret(issued, "API key generated").await,
         Err(FormError::AlreadyShown(key)) => submitted.show_repeat(&key),
         Err(FormError::Failed(error)) => {
             let again = RejectedForm {
@@ -170,7 +170,7 @@ pub(crate) async fn rotate(
     )
     .await;
     match outcome {
-        Ok(issued) => submitted.show_secret(issued, "API key rotated"),
+        Ok(issued) => submitted.show_secret(issued, "API key rotated").await,
         Err(FormError::AlreadyShown(key)) => submitted.show_repeat(&key),
         Err(FormError::Failed(error)) => {
             let again = RejectedForm {
@@ -256,8 +256,9 @@ impl SubmittedForm {
     }
 
     /// The page with the new secret.
-    fn show_secret(&self, issued: Issued, title: &'static str) -> Response {
-        let page = secret_page(&self.state.bundle, self.list(), issued, title);
+    async fn show_secret(&self, issued: Issued, title: &'static str) -> Response {
+        let tenant = ssr::acting_tenant_name(&self.context, self.tenant()).await;
+        let page = secret_page(&self.state.bundle, self.list(), tenant, issued, title);
         without_scripts(StatusCode::OK, page)
     }
 

@@ -1,6 +1,6 @@
 //! Renders the pages of `app`, which set their own status.
 
-use app::ssr::RequestContext;
+use app::ssr::{RecentTenants, RequestContext};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -172,10 +172,15 @@ pub(crate) fn context_of(state: &AppState, request: &Request) -> RequestContext 
             effective_host(request.uri(), request.headers()).map(|host| format!("http://{host}"))
         }
     };
+    let cookies = Cookies::new(&state.config);
     RequestContext {
+        recent_tenants: RecentTenants::new(
+            cookies.recent_tenants(request.headers()),
+            move |tenants| cookies.set_recent_tenants(tenants),
+        ),
         store: state.store.clone(),
         client: client::address_of(request.extensions()),
-        session: Cookies::new(&state.config).token(Cookie::Session, request.headers()),
+        session: cookies.token(Cookie::Session, request.headers()),
         bundle: state.bundle.clone(),
         now: clock::now(),
         request_id: request_id::current_id(),

@@ -3,7 +3,7 @@
 use app::{
     error::internal_error,
     sign_in::{SignInFailure, SignInFailureReason},
-    urls::{API_KEYS, SIGN_IN, local_path, with_parameters},
+    urls::{SIGN_IN, after_sign_in, local_path, with_parameters},
 };
 use axum::{
     extract::{Request, State},
@@ -72,9 +72,12 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
     };
     let failure = match outcome {
         Ok(SignInOutcome::SignedIn {
-            session, device, ..
+            user,
+            session,
+            device,
         }) => {
-            let mut response = Redirect::to(target(&form.return_to)).into_response();
+            let target = after_sign_in(target(&form.return_to), user.role);
+            let mut response = Redirect::to(target).into_response();
             let set = [
                 cookies.set(Cookie::Session, &session),
                 cookies.set(Cookie::Device, &device),
@@ -190,17 +193,15 @@ impl Failure {
     }
 }
 
-/// The target after sign-in: `return_to` if it is a path of this site.
+/// `return_to` if it is a path of this site.
 ///
 /// `local_path` refuses paths that browsers parse as another host. The URL parser checks it again, because only here does text of a client
 /// become a `Location`.
-fn target(return_to: &str) -> &str {
+fn target(return_to: &str) -> Option<&str> {
     let stays = |path: &str| {
         let here = Url::parse("http://latchkey.invalid").ok()?;
         let there = here.join(path).ok()?;
         (there.origin() == here.origin()).then_some(())
     };
-    local_path(return_to)
-        .filter(|path| stays(path).is_some())
-        .unwrap_or(API_KEYS)
+    local_path(return_to).filter(|path| stays(path).is_some())
 }

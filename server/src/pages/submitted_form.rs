@@ -9,7 +9,7 @@ use axum::{
     extract::{Query, Request},
     response::{IntoResponse as _, Redirect, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::{StatusCode, header::LOCATION, request::Parts};
 use leptos::prelude::provide_context;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -109,7 +109,11 @@ impl SubmittedForm {
         let mut response =
             render(&self.state, page, move || provide_context(provided.clone())).await;
         // The page may have set a more specific status, such as 404 for an unknown key or group.
-        if response.status() == StatusCode::OK {
+        // Without a tenant it is a redirect to the list of tenants, which does not apply to a form.
+        if code == Some(ErrorCode::TenantNeeded) {
+            response.headers_mut().remove(LOCATION);
+            *response.status_mut() = status_of(ErrorCode::TenantNeeded);
+        } else if response.status() == StatusCode::OK {
             *response.status_mut() = code.map_or(StatusCode::OK, status_of);
         }
         response

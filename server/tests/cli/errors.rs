@@ -136,6 +136,13 @@ fn an_invalid_command_line_ends_with_2() {
             "Orders",
         ],
         &["key", "revoke", "1"],
+        &[
+            "key",
+            "revoke",
+            "01890a5d-ac96-774b-bcce-b302099a8057",
+            "--reason",
+            " ",
+        ],
     ] {
         let run = latchkey.run(arguments);
         assert_eq!(

@@ -88,8 +88,10 @@ fn tenants_groups_and_keys_are_created_and_changed() {
     );
     assert_ne!(rotated["secret"], secret);
 
-    let mut revoked = latchkey.run_json(&["key", "revoke", id]);
+    let reason = "The contract  ended";
+    let mut revoked = latchkey.run_json(&["key", "revoke", id, "--reason", reason]);
     assert_eq!(revoked["status"], "revoked");
+    assert_eq!(revoked["revoked_reason"], reason);
     assert!(revoked.get("secret").is_none());
     let receipt = revoked
         .as_object_mut()

@@ -34,6 +34,12 @@ async fn the_list_shows_three_permissions_and_the_number_of_keys() {
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }
+    let group = app.group("acme", permissions).await;
+    let named = format!("/authorization-groups/{}#effect", group.id);
+    assert!(
+        page.contains(&named),
+        "the number of keys links to their names: {page}"
+    );
     // The name of the group contains the permissions, separated by spaces; the cells do not.
     assert!(page.contains(">c:c<") && !page.contains(">d:d<"), "{page}");
 }
@@ -54,6 +60,20 @@ async fn the_list_has_25_groups_a_page() {
     let second = app.get(&path).cookie(&session).send().await.text();
     assert_eq!(second.matches("class=\"key-name\"").count(), 2);
     assert!(second.contains("n125") && second.contains("n126"));
+    // From the second page a link leads back to the first.
+    let links = second.split("/authorization-groups?cursor=").skip(1);
+    let back: Vec<_> = links.filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(back.len(), 1, "{second}");
+    let path = format!("/authorization-groups?cursor={}", back[0]);
+    let again = app.get(&path).cookie(&session).send().await.text();
+    assert_eq!(again.matches("class=\"key-name\"").count(), 25);
+    assert!(again.contains("n100") && !again.contains("n126"));
+    let found = app.get("/authorization-groups?q=N12&type=tenant_api_key");
+    let found = found.cookie(&session).send().await.text();
+    assert_eq!(found.matches("class=\"key-name\"").count(), 7);
+    let none = app.get("/authorization-groups?q=n12&type=user");
+    let none = none.cookie(&session).send().await.text();
+    assert!(none.contains("No group matches these filters"), "{none}");
     let unknown = app.get("/authorization-groups?cursor=x").cookie(&session);
     assert_eq!(unknown.send().await.status, 404);
 }
@@ -90,12 +110,18 @@ async fn the_pages_open_for_administrators_and_super_users_of_the_tenant() {
         let named = format!("{path}?tenant=acme");
         assert_eq!(status(&administrator, &named).await, 403, "{path}");
         assert_eq!(status(&operator, &named).await, 200, "{path}");
-        let tenants = app.get(&path).cookie(&operator).send().await;
+        let choice = app.get(&path).cookie(&operator).send().await;
+        assert_eq!(choice.status, 303, "{path}");
+        let tenants = app.get(choice.header("location"));
+        let tenants = tenants.cookie(&operator).send().await;
         assert_eq!(tenants.status, 200, "{path}");
-        assert!(
-            tenants.text().contains("Globex"),
-            "{path}: lists the tenants"
-        );
+        // A group belongs to one tenant: the link of another tenant opens its list of groups.
+        let page = match path.strip_prefix("/authorization-groups") {
+            Some("/new") => "/authorization-groups/new",
+            _ => "/authorization-groups",
+        };
+        let link = format!("{page}?tenant=globex\"");
+        assert!(tenants.text().contains(&link), "{path}: {}", tenants.text());
     }
     for path in [
         format!("/authorization-groups/{}", foreign.id),

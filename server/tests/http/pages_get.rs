@@ -143,7 +143,12 @@ async fn a_super_user_sees_the_tenant_of_the_url() {
     .await;
     let session = app.sign_in(SUPER_USER).await;
     let page = |path: &'static str| app.get(path).cookie(&session).send();
-    let list = page("/tenant-api-keys").await;
+    let choice = page("/tenant-api-keys").await;
+    assert_eq!(
+        (choice.status.as_u16(), choice.header("location")),
+        (303, "/tenants")
+    );
+    let list = page("/tenants").await;
     assert_eq!(list.status, 200);
     assert!(list.text().contains("tenant=globex") && list.text().contains("tenant=acme"));
     assert!(!list.text().contains("Globex ERP"));

@@ -71,7 +71,6 @@ pub(crate) fn arguments(path: &str) -> serde_json::Value {
     let form = domain::key::form::KeyForm::default();
     let form_id = uuid::Uuid::now_v7();
     match function {
-        "list_tenants" => json!({}),
         "list_api_keys" => {
             json!({ "tenant": null, "query": domain::key::query::KeyQuery::default() })
         }

@@ -11,9 +11,8 @@ use uuid::Uuid;
 use super::{Groups, NOT_FOUND, edit::NAMED_KEYS, from_row, in_tenant, row};
 use crate::{
     Error,
-    group::{AuthorizationGroup, GroupEffect, GroupKeys},
+    group::{GroupEffect, GroupKeys},
     id::{GroupId, KeyRef},
-    page::Page,
     permission::Permission,
     store::{entity::api_key, error::damaged},
 };
@@ -65,36 +64,6 @@ impl Groups<'_> {
             .await
     }
 
-    /// One page of the groups by name, each with the numbers of its keys.
-    ///
-    /// # Errors
-    /// The errors of [`Groups::page`].
-    pub async fn page_with_keys(
-        &self,
-        limit: u32,
-        cursor: Option<&str>,
-        now: DateTime<Utc>,
-    ) -> Result<Page<(AuthorizationGroup, GroupKeys)>, Error> {
-        let page = self.page(limit, cursor).await?;
-        let ids: Vec<_> = page.items.iter().map(|group| group.id.as_uuid()).collect();
-        let lists = self.lists().await?;
-        let keys = lists
-            .with_timeout(self.count_keys(&ids, now, &*lists))
-            .await?;
-        let items = page
-            .items
-            .into_iter()
-            .map(|group| {
-                let keys = keys.get(&group.id.as_uuid()).copied().unwrap_or_default();
-                (group, keys)
-            })
-            .collect();
-        Ok(Page {
-            items,
-            next_cursor: page.next_cursor,
-        })
-    }
-
     /// Every permission of the tenant's groups, each with the name of the first group that has it, for completion.
     ///
     /// # Errors
@@ -131,7 +100,7 @@ impl Groups<'_> {
     }
 
     /// Runs two queries, each on an index: one for the keys of each group, one for the recently used ones.
-    async fn count_keys(
+    pub(super) async fn count_keys(
         &self,
         groups: &[Uuid],
         now: DateTime<Utc>,

@@ -51,6 +51,7 @@ pub(super) async fn find(
     let mut differences = keys::tenants(transaction, now).await?;
     differences.extend(people::find(transaction, now).await?);
     differences.extend(keys::groups(transaction, now).await?);
+    differences.extend(keys::deleted_groups(transaction, now).await?);
     differences.extend(keys::keys(transaction, now).await?);
     Ok(differences)
 }

@@ -1,8 +1,8 @@
 //! The list of tenants with search and pages, because an installation may have thousands.
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter,
+    QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, Func},
 };
 use serde::{Deserialize, Serialize};
@@ -12,13 +12,14 @@ use uuid::Uuid;
 use super::{Tenants, from_row};
 use crate::{
     Error,
-    page::{self, Page},
+    id::TenantId,
+    page::{self, TwoWayPage},
     store::{
         cursor,
         entity::{api_key_count, tenant},
         error::damaged,
     },
-    tenant::{KeyQuota, Slug, Tenant},
+    tenant::{KeyQuota, Tenant},
 };
 
 /// The search and page of a list of tenants.
@@ -28,7 +29,7 @@ pub struct TenantQuery {
     pub search: String,
     /// The number of tenants on the page, 1 to [`page::MAX_LIMIT`].
     pub limit: u32,
-    /// The `next_cursor` of a page of the same list.
+    /// A cursor of a page of the same list.
     pub cursor: Option<String>,
 }
 
@@ -42,12 +43,32 @@ impl Default for TenantQuery {
     }
 }
 
-/// The position of a cursor: the last tenant of a page.
+/// The position of a cursor: a tenant, and the side on which the page lies.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Position {
-    tenant: String,
-    slug: String,
+pub(super) struct Position {
+    pub(super) tenant: String,
+    pub(super) slug: String,
+    pub(super) is_before: bool,
+}
+
+impl Position {
+    fn write(row: &tenant::Model, is_before: bool) -> Result<String, Error> {
+        cursor::write(&Self {
+            tenant: row.name_lower.clone(),
+            slug: row.slug.clone(),
+            is_before,
+        })
+    }
+
+    fn read(cursor: &str) -> Result<Self, Error> {
+        let position: Self = cursor::read(cursor)?;
+        // PostgreSQL's text cannot contain a NUL, so no name does.
+        if position.tenant.contains('\0') || position.slug.contains('\0') {
+            return Err(Error::InvalidCursor);
+        }
+        Ok(position)
+    }
 }
 
 impl Tenants<'_> {
@@ -55,42 +76,13 @@ impl Tenants<'_> {
     ///
     /// # Errors
     /// [`Error::InvalidCursor`] for a cursor that this list did not issue, [`Error::TooManyRequests`], [`Error::Unavailable`].
-    pub async fn page(&self, query: &TenantQuery) -> Result<Page<(Tenant, KeyQuota)>, Error> {
-        use tenant::Column;
-        let mut select = tenant::Entity::find()
-            .order_by_asc(Column::NameLower)
-            .order_by_asc(Column::Slug);
+    pub async fn page(&self, query: &TenantQuery) -> Result<TwoWayPage<(Tenant, KeyQuota)>, Error> {
         let search: String = query.search.trim().chars().take(100).collect();
-        // PostgreSQL's text cannot contain a NUL, so no name does.
         if search.contains('\0') {
-            return Ok(Page {
-                items: Vec::new(),
-                next_cursor: None,
-            });
+            return Ok(TwoWayPage::empty());
         }
-        if !search.is_empty() {
-            let text = crate::text::lowered(&search);
-            select = select.filter(
-                Condition::any()
-                    .add(contains(self.database.backend(), Column::NameLower, &text))
-                    .add(contains(self.database.backend(), Column::Slug, &text)),
-            );
-        }
-        if let Some(cursor) = &query.cursor {
-            let place: Position = cursor::read(cursor)?;
-            if place.tenant.contains('\0') || place.slug.contains('\0') {
-                return Err(Error::InvalidCursor);
-            }
-            select = select.filter(
-                Condition::all()
-                    .add(Column::NameLower.gte(place.tenant.clone()))
-                    .add(
-                        Condition::any()
-                            .add(Column::NameLower.gt(place.tenant))
-                            .add(Column::Slug.gt(place.slug)),
-                    ),
-            );
-        }
+        let position = query.cursor.as_deref().map(Position::read).transpose()?;
+        let select = rows(self.database.backend(), &search, position.as_ref());
         let limit = query.limit.clamp(1, page::MAX_LIMIT) as usize;
         let lists = self.database.lists(None).await?;
         lists
@@ -99,39 +91,90 @@ impl Tenants<'_> {
                 let mut rows = select.limit(limit as u64 + 1).all(&*lists).await?;
                 let is_last = rows.len() <= limit;
                 rows.truncate(limit);
-                let next_cursor = match rows.last() {
-                    Some(last) if !is_last => Some(cursor::write(&Position {
-                        tenant: last.name_lower.clone(),
-                        slug: last.slug.clone(),
-                    })?),
-                    _ => None,
+                let is_before = position.as_ref().is_some_and(|position| position.is_before);
+                let (has_previous, has_next) = if is_before {
+                    rows.reverse();
+                    (!is_last, true)
+                } else {
+                    (position.is_some(), !is_last)
                 };
-                let items = with_quotas(rows, &*lists).await?;
-                Ok::<_, Error>(Page { items, next_cursor })
+                let previous = rows.first().filter(|_| has_previous);
+                let previous = previous.map(|row| Position::write(row, true)).transpose()?;
+                let next = rows.last().filter(|_| has_next);
+                let next = next.map(|row| Position::write(row, false)).transpose()?;
+                Ok::<_, Error>(TwoWayPage {
+                    items: with_quotas(rows, &*lists).await?,
+                    previous_cursor: previous,
+                    next_cursor: next,
+                })
             })
             .await
     }
 
-    /// The tenants with these slugs, in this order; unknown ones are left out. At most [`page::MAX_LIMIT`] are looked up.
+    /// The tenants with these identifiers, in this order; unknown ones are left out. At most [`page::MAX_LIMIT`] are looked up.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn by_slugs(&self, slugs: &[Slug]) -> Result<Vec<Tenant>, Error> {
-        if slugs.is_empty() {
+    pub async fn by_ids(&self, ids: &[TenantId]) -> Result<Vec<Tenant>, Error> {
+        if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let wanted = slugs.iter().take(page::MAX_LIMIT as usize);
+        let wanted = ids.iter().take(page::MAX_LIMIT as usize);
         let select = tenant::Entity::find()
-            .filter(tenant::Column::Slug.is_in(wanted.map(Slug::as_str)))
+            .filter(tenant::Column::Id.is_in(wanted.map(|id| id.as_uuid())))
             .all(self.database.lookups());
         let found = self.database.with_timeout(select).await?;
         let mut found = found
             .into_iter()
             .map(from_row)
             .collect::<Result<Vec<_>, _>>()?;
-        found.sort_by_key(|tenant| slugs.iter().position(|slug| *slug == tenant.slug));
+        found.sort_by_key(|tenant| ids.iter().position(|id| *id == tenant.id));
         Ok(found)
     }
+}
+
+/// The tenants that match `search`, from `position` on in its direction.
+pub(super) fn rows(
+    backend: DbBackend,
+    search: &str,
+    position: Option<&Position>,
+) -> Select<tenant::Entity> {
+    use tenant::Column;
+    let is_before = position.is_some_and(|position| position.is_before);
+    let order = if is_before { Order::Desc } else { Order::Asc };
+    let mut select = tenant::Entity::find()
+        .order_by(Column::NameLower, order.clone())
+        .order_by(Column::Slug, order);
+    if !search.is_empty() {
+        let text = crate::text::lowered(search);
+        select = select.filter(
+            Condition::any()
+                .add(contains(backend, Column::NameLower, &text))
+                .add(contains(backend, Column::Slug, &text)),
+        );
+    }
+    if let Some(Position { tenant, slug, .. }) = position {
+        let beyond = |column: Column, value: &String| {
+            if is_before {
+                column.lt(value)
+            } else {
+                column.gt(value)
+            }
+        };
+        let from = if is_before {
+            Column::NameLower.lte(tenant)
+        } else {
+            Column::NameLower.gte(tenant)
+        };
+        select = select.filter(
+            Condition::all().add(from).add(
+                Condition::any()
+                    .add(beyond(Column::NameLower, tenant))
+                    .add(beyond(Column::Slug, slug)),
+            ),
+        );
+    }
+    select
 }
 
 /// Whether the column contains `text`; wildcards of `LIKE` have no meaning.
@@ -145,22 +188,26 @@ fn contains(backend: DbBackend, column: tenant::Column, text: &str) -> Expr {
         .gt(0)
 }
 
+/// The number of keys of each tenant that are not revoked.
+pub(super) fn used_keys(tenants: impl Iterator<Item = Uuid>) -> Select<api_key_count::Entity> {
+    use api_key_count::{Column, Entity};
+    Entity::find()
+        .select_only()
+        .column(Column::TenantId)
+        .column_as(Expr::col(Column::Keys).sum().cast_as("bigint"), "used")
+        .filter(Column::TenantId.is_in(tenants))
+        .filter(Column::Revoked.eq(false))
+        .group_by(Column::TenantId)
+}
+
 /// Adds to each tenant its key quota, from the counts that triggers maintain.
 async fn with_quotas(
     rows: Vec<tenant::Model>,
     reader: &impl ConnectionTrait,
 ) -> Result<Vec<(Tenant, KeyQuota)>, Error> {
-    use api_key_count::{Column, Entity};
-    let used = Entity::find()
-        .select_only()
-        .column(Column::TenantId)
-        .column_as(Expr::col(Column::Keys).sum().cast_as("bigint"), "used")
-        .filter(Column::TenantId.is_in(rows.iter().map(|row| row.id)))
-        .filter(Column::Revoked.eq(false))
-        .group_by(Column::TenantId)
-        .into_tuple::<(Uuid, i64)>()
-        .all(reader)
-        .await?;
+    let ids = rows.iter().map(|row| row.id);
+    let used = used_keys(ids).into_tuple::<(Uuid, i64)>();
+    let used = used.all(reader).await?;
     let used: HashMap<Uuid, i64> = used.into_iter().collect();
     rows.into_iter()
         .map(|row| {

@@ -149,7 +149,7 @@ pub(super) enum Expected {
     Refused(u16, &'static str),
     /// The browser is sent to the sign-in page and back.
     SignIn,
-    /// The page lists the tenants instead.
+    /// The browser is sent to the list of tenants.
     Tenants,
 }
 
@@ -198,7 +198,7 @@ pub(super) fn expected(row: &Row, caller: Caller) -> Expected {
             }
             SuperUser if interface(row) == Interface::Page => Expected::Tenants,
             SuperUser => Refused(422, "tenant_needed"),
-            SuperUserInAbsentTenant => Refused(404, "not_found"),
+            SuperUserInAbsentTenant => Refused(404, "no_such_tenant"),
             _ => Refused(403, "forbidden"),
         },
         Admits::SuperUsers => match caller {

@@ -247,6 +247,7 @@ fn page_rows() -> Vec<Row> {
         row("GET", "/authorization-groups/new", Managers, 200),
         row("GET", "/authorization-groups/{id}", Managers, 200).foreign(404),
         row("GET", "/authorization-groups/{id}/delete", Managers, 200).foreign(404),
+        row("GET", "/tenants", SuperUsers, 200),
         row("GET", "/installation-log", SuperUsers, 200),
         row("GET", "/account", SignedIn, 200),
     ]
@@ -305,7 +306,7 @@ fn form_rows() -> Vec<Row> {
 }
 
 fn function_rows() -> Vec<Row> {
-    use Admits::{Managers, SignedIn, SuperUsers};
+    use Admits::{Managers, SignedIn};
     use Content::Json;
     let function = |path, admits| row("POST", path, admits, 200);
     let of_tenant: fn(&Target) -> Value = |_| json!({});
@@ -313,7 +314,6 @@ fn function_rows() -> Vec<Row> {
     vec![
         function("/api/pages/get_account", SignedIn).with(Json(of_tenant)),
         function("/api/pages/get_console", SignedIn).with(Json(of_tenant)),
-        function("/api/pages/list_tenants", SuperUsers).with(Json(of_tenant)),
         function("/api/pages/list_api_keys", Managers)
             .with(Json(|_| json!({ "query": KeyQuery::default() }))),
         function("/api/pages/get_api_key", Managers)

@@ -79,6 +79,49 @@ const GROUPS: &str = "
 const SET_PERMISSIONS: &str = "UPDATE authorization_groups SET permissions = $1, updated_at = $2, \
      version = version + 1 WHERE id = $3";
 
+#[derive(FromQueryResult)]
+struct DeletedGroupRow {
+    id: Uuid,
+    tenant_id: Uuid,
+    name: String,
+    deleted_at: DateTime<Utc>,
+}
+
+const DELETED_GROUPS: &str = "
+    SELECT old.id, old.tenant_id, old.name, new.deleted_at
+    FROM restored.authorization_groups AS old
+    JOIN main.authorization_groups AS new ON new.id = old.id AND new.tenant_id = old.tenant_id
+    WHERE old.deleted_at IS NULL AND new.deleted_at IS NOT NULL
+    ORDER BY old.id";
+
+const DELETE_GROUP: &str = "UPDATE authorization_groups SET deleted_at = $1, updated_at = $2, \
+     version = version + 1 WHERE id = $3";
+
+/// Finds groups that were deleted. Their keys were revoked or got another group before, which [`keys`] finds.
+pub(super) async fn deleted_groups(
+    transaction: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<Vec<Difference>, Error> {
+    const CAN_DELETE: &str = "SELECT count(*) FROM pragma_table_info('authorization_groups', 'main') WHERE name = 'deleted_at'";
+    // A present database of an earlier version deleted no group.
+    if count(transaction, CAN_DELETE).await? == 0 {
+        return Ok(Vec::new());
+    }
+    let groups = rows::<DeletedGroupRow>(transaction, DELETED_GROUPS, Vec::new()).await?;
+    let difference = |row: DeletedGroupRow| Difference {
+        tenant_id: Some(row.tenant_id),
+        action: AuditAction::GroupDeleted,
+        target: AuditTarget::group(row.id.into(), row.name),
+        reason: "the group was deleted since",
+        changes: field("deleted_at", None::<DateTime<Utc>>, row.deleted_at),
+        statement: (
+            DELETE_GROUP,
+            vec![row.deleted_at.into(), now.into(), row.id.into()],
+        ),
+    };
+    Ok(groups.into_iter().map(difference).collect())
+}
+
 /// Finds groups whose permissions were replaced.
 pub(super) async fn groups(
     transaction: &impl ConnectionTrait,
