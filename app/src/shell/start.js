@@ -75,6 +75,7 @@ let isReturning = false;
 let repeat = () => {};
 const leads = (link, { button, ctrlKey, metaKey, shiftKey }) =>
   !(button || ctrlKey || metaKey || shiftKey || link.target) &&
+  /^http/.test(link.protocol) &&
   link.pathname !== location.pathname &&
   // These close the form, which asks itself, or follow its outcome.
   !link.closest('.dialog-header, .dialog-actions, [role=alert]');
