@@ -205,12 +205,20 @@ test('the other pages have no violation', async ({ adminPage: page, browserLog, 
   browserLog.expectStatus(404);
   await open(page, '/nothing/here');
   await expectAccessible(page, 'the 404 page');
-  for (const person of [await tenant.member(), await createPerson(server, 'super_user')]) {
+  const operator = await createPerson(server, 'super_user');
+  for (const person of [await tenant.member(), operator]) {
     const context = await openContext();
     await signIn(context, server.origin, person);
     const theirs = await context.newPage();
     await open(theirs, '/tenant-api-keys');
     await expectAccessible(theirs, 'the 403 page, and the list of tenants');
+    if (person.email === operator.email) {
+      await server.run(['tenant', 'suspend', tenant.slug]);
+      for (const path of [`/tenants?q=${tenant.slug}`, `/tenant-api-keys?tenant=${tenant.slug}`, '/audit-log?tenant=nope', '/tenants?q=nope']) {
+        await open(theirs, path);
+        await expectAccessible(theirs, `${path} of a super user`);
+      }
+    }
   }
 });
 
