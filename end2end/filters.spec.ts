@@ -210,7 +210,8 @@ test('filtering, searching, sorting and clearing keep the tenant of a super user
   const links = await page.getByRole('main').getByRole('link').evaluateAll((all) => all.map((link) => (link as HTMLAnchorElement).href));
   // Segments, column heads, Clear all, Clear all filters, Generate.
   expect(links.length).toBeGreaterThan(15);
-  for (const href of links) {
+  // The banner's link to the list of tenants belongs to none.
+  for (const href of links.filter((href) => new URL(href).pathname !== '/tenants')) {
     expect(new URL(href).searchParams.get('tenant'), href).toBe(tenant.slug);
   }
   await keys.search().fill('nightly');

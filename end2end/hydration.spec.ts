@@ -103,9 +103,10 @@ test('the account page and the 404 page hydrate', async ({ adminPage, browserLog
   await expectLive(adminPage, '/nothing/here', 404);
 });
 
-test('the list of tenants and a tenant hydrate', async ({ context, page, server, tenant }) => {
+test('a tenant and an unknown tenant hydrate', async ({ browserLog, context, page, server, tenant }) => {
+  browserLog.expectStatus(404);
   await signIn(context, server.origin, await createPerson(server, 'super_user'));
-  await expectLive(page, '/tenant-api-keys');
+  await expectLive(page, '/tenant-api-keys?tenant=nope', 404);
   await expectLive(page, `/tenant-api-keys?tenant=${tenant.slug}`);
   await expectLive(page, `/tenant-api-keys/new?tenant=${tenant.slug}`);
 });

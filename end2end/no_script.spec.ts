@@ -321,8 +321,8 @@ test('every form keeps the tenant of a super user', async ({ context, browserLog
   const key = await tenant.key('ERP nightly sync');
   const keys = new ConsolePage(page);
   const shown = new SecretPage(page);
-  await page.goto('/tenant-api-keys');
-  await page.getByRole('main').getByRole('link', { name: new RegExp(tenant.slug) }).click();
+  await page.goto(`/tenants?q=${tenant.slug}`);
+  await page.getByRole('link', { name: `Open ${tenant.name}`, exact: true }).click();
 
   await keys.generateLink().click();
   await keys.submit().click();
