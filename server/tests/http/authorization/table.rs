@@ -138,6 +138,7 @@ fn open_rows() -> Vec<Row> {
         row("GET", "/api/v1/openapi.json", Everyone, 200),
         row("GET", "/api/docs", Everyone, 200),
         row("GET", "/api/docs/style.css", Everyone, 200),
+        row("GET", "/help", Everyone, 200),
         row("GET", "/", Everyone, 303),
         row("GET", "/sign-in", Everyone, 200),
         // The form lacks its fields: the check of a password would count refused sign-ins.
@@ -336,6 +337,11 @@ fn function_rows() -> Vec<Row> {
                     "form_id": Uuid::now_v7(),
                 })
             })),
+        function("/api/pages/preview_allowlist", Managers)
+            .foreign(404)
+            .with(Json(
+                |target| json!({ "id": target.key.key.id, "lines": "192.0.2.0/24" }),
+            )),
         function("/api/pages/rotate_api_key", Managers)
             .foreign(404)
             .with(Json(
