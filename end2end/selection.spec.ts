@@ -86,7 +86,7 @@ for (const width of [1440, 375]) {
     await dialog(page).getByLabel('Reason (optional)').fill('The scanners were sold');
     await dialog(page).getByRole('button', { name: 'Revoke 3 keys', exact: true }).click();
     await expect(dialog(page)).toBeHidden();
-    await expect(page.getByRole('status').filter({ hasText: '3 keys revoked.' })).toBeVisible();
+    await expect(page.getByRole('status').filter({ hasText: 'Revoked 3 keys. Their next requests are refused.' })).toBeVisible();
     await expect(bar(page)).toHaveCount(0);
     await expect(keys.row('Scanner 30')).toContainText('Revoked');
     await expect(check(page, 'Scanner 30')).toHaveCount(0);

@@ -8,6 +8,7 @@ use crate::{
     components::{
         Breadcrumb, Callout, FieldErrors, Icon, PageTitle, Tone,
         field::{described_by, invalid},
+        waiting::PendingFields,
     },
     current_tenant::{use_named_tenant, use_tenant},
     error::AppError,
@@ -25,8 +26,6 @@ pub struct PasswordNotice {
     pub current: Option<String>,
     /// The error of the new password.
     pub new: Option<String>,
-    /// Whether the preceding request changed the password.
-    pub is_changed: bool,
 }
 
 impl PasswordNotice {
@@ -42,15 +41,6 @@ impl PasswordNotice {
     pub fn of_current(message: impl Into<String>) -> Self {
         Self {
             current: Some(message.into()),
-            ..Self::default()
-        }
-    }
-
-    /// Reports a changed password.
-    #[must_use]
-    pub fn changed() -> Self {
-        Self {
-            is_changed: true,
             ..Self::default()
         }
     }
@@ -118,7 +108,16 @@ pub fn AccountPage() -> impl IntoView {
             }
         })
     };
-    view! { <Transition>{page}</Transition> }
+    let fallback = || {
+        view! {
+            <div class="page">
+                <Breadcrumb section=MenuSection::Account page="My account" />
+                <header class="page-header"><h1 tabindex="-1">"My account"</h1></header>
+                <PendingFields />
+            </div>
+        }
+    };
+    view! { <Transition fallback>{page}</Transition> }
 }
 
 #[component]
@@ -153,14 +152,6 @@ fn AccountDetails(account: Account, notice: PasswordNotice) -> impl IntoView {
 #[component]
 fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
     let tenant = use_tenant();
-    let is_changed = notice.is_changed.then(|| {
-        view! {
-            <div class="callout" data-tone="success" role="status">
-                <Icon name="check-circle" />
-                <p><strong>"Password changed."</strong>" You are signed out everywhere else."</p>
-            </div>
-        }
-    });
     let has_fault = notice.current.is_some() || notice.new.is_some();
     let failure = notice
         .form
@@ -173,7 +164,6 @@ fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
     view! {
         <section class="section" aria-labelledby="password-title">
             <h2 id="password-title">"Change password"</h2>
-            {is_changed}
             <form class="form" method="post" action=move || tenant.get().url(urls::ACCOUNT) novalidate>
                 {failure}
                 // Password managers ignore an input of the type `hidden`.
@@ -218,7 +208,7 @@ fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
                     </div>
                 </div>
                 <div class="form-actions">
-                    <button class="button button-primary">"Change password"</button>
+                    <button class="button button-primary" data-wait="Changing…"><span>"Change password"</span></button>
                 </div>
             </form>
         </section>

@@ -7,7 +7,7 @@
 //! | the columns of the table | [`table`], [`sparkline`] |
 //! | the query of the URL: filters, order, dialog | [`list_query`], [`dialog_target`] |
 //! | the form that creates a key | [`generate`], [`form_state`], [`form_summary`], [`key_fields`], [`allowlist_field`], [`allowlist_preview`], [`expiry_help`], [`unsaved_text`] |
-//! | the dialogs | [`edit`], [`conflict_notice`], [`rotate`], [`revoke`], [`revoke_many`], [`dialog_parts`], [`dialog_close`], [`date_input`], [`reason_field`] |
+//! | the dialogs | [`edit`], [`conflict_notice`], [`rotate`], [`revoke`], [`revoke_many`], [`pending_dialog`], [`dialog_parts`], [`dialog_close`], [`date_input`], [`reason_field`] |
 //! | sending a change to the server | [`submission`], [`server_fns`], [`responses`] |
 //! | forms sent without a script | [`rejected_form`], [`idempotency_field`] |
 //! | showing a secret | [`secret_facts`], [`secret_modal`]; without a script `secret_page` |
@@ -34,6 +34,7 @@ pub mod list;
 pub mod list_header;
 pub mod list_query;
 pub mod pager;
+pub mod pending_dialog;
 pub mod reason_field;
 pub mod rejected_form;
 pub mod responses;

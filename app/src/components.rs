@@ -12,6 +12,7 @@ pub mod of_tenant;
 pub mod page_title;
 pub mod support;
 pub mod text_area;
+pub mod waiting;
 
 pub use badge::{ExpirationBadge, StatusBadge};
 pub use breadcrumb::Breadcrumb;
@@ -23,3 +24,4 @@ pub use key_quota::KeyQuotaMeter;
 pub use of_tenant::OfTenant;
 pub use page_title::PageTitle;
 pub use text_area::text_area_content;
+pub use waiting::SubmitButton;

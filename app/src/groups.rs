@@ -34,16 +34,6 @@ pub struct SubmittedGroup {
     pub error: Option<AppError>,
 }
 
-/// The parameters of the list's URL that show a notice about a change.
-pub mod notice {
-    /// The identifier of a group that was created.
-    pub const CREATED: &str = "created";
-    /// The identifier of a group that was saved.
-    pub const SAVED: &str = "saved";
-    /// Set if a group was deleted.
-    pub const DELETED: &str = "deleted";
-}
-
 /// The tenant in the URL.
 fn named_tenant() -> Option<String> {
     use_query_map().with_untracked(|query| query.get("tenant"))

@@ -16,6 +16,7 @@ use crate::{
     components::{Icon, support::SupportUrl},
     current_tenant::{ActingTenant, provide_acting_tenant, use_named_tenant, use_tenant},
     error::AppError,
+    notice::{Notice, Toasts},
     page::{Access, Page},
     status_pages::WholePageFailure,
     urls::{self, TenantQuery},
@@ -100,6 +101,8 @@ fn Frame(
             })
         })
     }));
+    let confirmation = loaded.with_untracked(|console| console.as_ref()?.confirmation.clone());
+    provide_context(Notice::new(confirmation));
     move || {
         let state = state.get();
         Unsuspend::new(move || match state {
@@ -141,6 +144,7 @@ fn Shell(
                 <ActingBanner />
                 {children()}
             </main>
+            <Toasts notice=Notice::of_page() />
         </div>
     }
     .into_any()

@@ -9,6 +9,7 @@
 //! | the audit log and the installation log (feature `ssr`) | `audit_log` |
 //! | the guide and its layout with a table of contents (feature `ssr`) | `help`, `document` |
 //! | the user's own page; the choice and the list of tenants | [`account`], [`tenants`] |
+//! | the confirmation of a change | [`notice`]; its cookie (feature `ssr`): `done` |
 //! | the layout of every page behind sign-in, with the menu | [`layout`] |
 //! | the tenant that a page acts in | [`current_tenant`] |
 //! | pages and messages for failures | [`error`], [`status_pages`] |
@@ -31,6 +32,8 @@ pub mod components;
 pub mod current_tenant;
 #[cfg(feature = "ssr")]
 pub mod document;
+#[cfg(feature = "ssr")]
+pub mod done;
 pub mod error;
 #[cfg(feature = "ssr")]
 pub mod groups;
@@ -39,6 +42,7 @@ pub mod help;
 #[cfg(feature = "ssr")]
 pub mod key_page;
 pub mod layout;
+pub mod notice;
 pub mod page;
 pub mod page_json;
 pub mod pages;

@@ -34,6 +34,7 @@ pub fn shell() -> impl IntoView {
             view! { <script type="module" nonce=nonce.clone() inner_html=start></script> }
         });
     let head = view! {
+        <script nonce=nonce inner_html=WAITING.as_str()></script>
         {scripts}
         <MetaTags />
     };
@@ -77,12 +78,19 @@ fn page_has_script() -> bool {
     page.is_some_and(|page| page.has_script)
 }
 
-/// `start.js` without comments and indentation, as the page contains it.
-static START: LazyLock<String> = LazyLock::new(|| {
-    let lines = include_str!("shell/start.js").lines().map(str::trim_start);
+/// `start.js` as the page contains it.
+static START: LazyLock<String> = LazyLock::new(|| without_comments(include_str!("shell/start.js")));
+
+/// `waiting.js` as the page contains it.
+static WAITING: LazyLock<String> =
+    LazyLock::new(|| without_comments(include_str!("shell/waiting.js")));
+
+/// A script without comment lines and indentation.
+fn without_comments(script: &str) -> String {
+    let lines = script.lines().map(str::trim_start);
     let sent: Vec<_> = lines.filter(|line| !line.starts_with("//")).collect();
     sent.join("\n")
-});
+}
 
 /// The script that starts the WebAssembly. The file names are those of the build: letters, digits and `-_.`.
 fn start_script(script: &str, wasm: &str) -> String {

@@ -191,7 +191,7 @@ pub fn SignInPage() -> impl IntoView {
                         aria-describedby=described_by
                     />
                 </div>
-                <button class="button button-primary">"Sign in"</button>
+                <button class="button button-primary" data-wait="Signing in…"><span>"Sign in"</span></button>
                 <p class="hint">
                     "Forgot your password? Ask your operator to set a new one."{contact}
                 </p>

@@ -18,6 +18,7 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
 use crate::{
+    done::Done,
     error::{AppError, ErrorCode},
     urls,
 };
@@ -41,6 +42,8 @@ pub struct RequestContext {
     pub support_url: Option<Arc<str>>,
     /// The tenants that a super user opened last in this browser.
     pub recent_tenants: RecentTenants,
+    /// The change before this request, which the page confirms. `None` for server functions.
+    pub done: Option<Done>,
     /// Scheme and host of the request, e.g. `https://keys.example`, for the curl command.
     pub origin: Option<String>,
 }

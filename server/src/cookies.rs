@@ -1,5 +1,6 @@
-//! The cookies: session, known device, the notice after a password change, and the tenants that a super user opened last.
+//! The cookies: session, known device, the change that the next page confirms, and the tenants that a super user opened last.
 
+use app::done::Done;
 use domain::session::SessionToken;
 use http::{HeaderMap, HeaderValue, header};
 use url::Url;
@@ -16,8 +17,8 @@ pub(crate) enum Cookie {
     Session,
     /// A successful earlier sign-in. Failed attempts of other clients do not use up the attempts of such a browser.
     Device,
-    /// The password was just changed: the next page shows a notice once.
-    PasswordChanged,
+    /// The change that the next page confirms, once.
+    Done,
     /// The identifiers of the tenants that a super user opened last, at most five, for the menu.
     RecentTenants,
 }
@@ -30,10 +31,10 @@ impl Cookie {
             (Self::Session, true) => "__Host-latchkey_session",
             (Self::Device, false) => "latchkey_device",
             (Self::Device, true) => "__Host-latchkey_device",
-            (Self::PasswordChanged, false) => "latchkey_password_changed",
             (Self::RecentTenants, false) => "latchkey_recent_tenants",
             (Self::RecentTenants, true) => "__Host-latchkey_recent_tenants",
-            (Self::PasswordChanged, true) => "__Host-latchkey_password_changed",
+            (Self::Done, false) => "latchkey_done",
+            (Self::Done, true) => "__Host-latchkey_done",
         }
     }
 }
@@ -77,6 +78,11 @@ impl Cookies {
         self.header(Cookie::RecentTenants, tenants, &max_age)
     }
 
+    /// The change that the page confirms. `None` if the cookie is absent or has another form.
+    pub(crate) fn done(self, request: &HeaderMap) -> Option<Done> {
+        self.values(Cookie::Done, request).find_map(Done::parse)
+    }
+
     /// Whether the browser sends `cookie`, with any value.
     pub(crate) fn is_sent(self, cookie: Cookie, request: &HeaderMap) -> bool {
         self.values(cookie, request).next().is_some()
@@ -97,15 +103,15 @@ impl Cookies {
     /// `Set-Cookie` with `token`.
     pub(crate) fn set(self, cookie: Cookie, token: &SessionToken) -> Option<HeaderValue> {
         let max_age = match cookie {
-            Cookie::Session | Cookie::PasswordChanged | Cookie::RecentTenants => String::new(),
+            Cookie::Session | Cookie::Done | Cookie::RecentTenants => String::new(),
             Cookie::Device => format!("; Max-Age={LONG_MAX_AGE}"),
         };
         self.header(cookie, token.expose(), &max_age)
     }
 
-    /// `Set-Cookie` of the notice after a password change.
-    pub(crate) fn password_changed(self) -> Option<HeaderValue> {
-        self.header(Cookie::PasswordChanged, "1", "; Max-Age=60")
+    /// `Set-Cookie` with the change that the next page confirms.
+    pub(crate) fn set_done(self, done: Done) -> Option<HeaderValue> {
+        self.header(Cookie::Done, &done.to_cookie(), "; Max-Age=60")
     }
 
     /// `Set-Cookie` that deletes `cookie`.

@@ -411,12 +411,9 @@ where
     }
 }
 
-/// A page of `app`. The account page also shows the result of its form.
+/// A page of `app`.
 fn page(path: &str, access: Access) -> Route {
-    match path {
-        urls::ACCOUNT => get(path, access, password::read_account),
-        _ => get(path, access, render::render_page),
-    }
+    get(path, access, render::render_page)
 }
 
 async fn render_unknown_path(State(state): State<AppState>, request: Request) -> Response {

@@ -71,6 +71,7 @@ pub fn CloseLink(
             class="icon-button"
             href=close.url
             aria-label="Close"
+            aria-disabled=flag(close.is_disabled)
             on:click=close.on_click()
         >
             <Icon name="x" />

@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 use domain::{
+    id::KeyId,
     key::{KeyStatus, expiry::ExpirationDate, form::KeyForm, today},
     network::parse_network,
-    propagation::Propagation,
 };
 use leptos::{
     prelude::*,
@@ -28,14 +28,14 @@ use super::{
     form_summary::FormSummary,
     key_fields::{DescriptionField, GroupField, NameField},
     rejected_form::{RejectedForm, hidden},
-    responses::{Conflict, EditContext, Edited, KeyDetail},
+    responses::{Changed, Conflict, EditContext, Edited, KeyDetail},
     server_fns::edit_api_key,
     submission::Submission,
     unsaved_text::{AskBeforeDiscard, UnsavedText, release},
 };
 use crate::{
     browser,
-    components::{Callout, Dialog, OfTenant, Tone, field::flag},
+    components::{Callout, Dialog, OfTenant, SubmitButton, Tone},
     current_tenant::use_tenant,
     error::{AppError, ErrorCode},
     urls,
@@ -51,7 +51,7 @@ pub fn EditDialog(
     /// Closes the dialog.
     close: DialogClose,
     /// Called after the key is saved; reloads the list.
-    saved: Callback<Option<Propagation>>,
+    saved: Callback<Changed>,
 ) -> impl IntoView {
     let EditContext { detail, form } = context;
     let KeyDetail {
@@ -120,7 +120,7 @@ pub fn EditDialog(
     }
     .path();
     let again = Signal::derive(move || close.url.get().replacen(urls::API_KEYS, &path, 1));
-    let submit = form_state.submit(key.id.to_string(), saved);
+    let submit = form_state.submit(key.id, saved);
     let take_theirs = Callback::new(move |theirs: Conflict| form_state.use_theirs(&theirs));
     let groups = form.groups;
     let added = added.filter(|_| is_first).map(|added| {
@@ -267,8 +267,8 @@ impl EditState {
 
     fn submit(
         self,
-        id: String,
-        saved: Callback<Option<Propagation>>,
+        key_id: KeyId,
+        saved: Callback<Changed>,
     ) -> impl Fn(SubmitEvent) + Clone + 'static {
         let tenant = use_tenant();
         move |event: SubmitEvent| {
@@ -282,11 +282,12 @@ impl EditState {
                 self.submission.failure.set(Some(AppError::invalid(errors)));
                 return;
             }
-            let (tenant, id) = (tenant.get_untracked().0, id.clone());
+            let (tenant, id) = (tenant.get_untracked().0, key_id.to_string());
             let (version, form) = (
                 self.version.get_untracked(),
                 self.fields.form.get_untracked(),
             );
+            let name = form.name.trim().to_owned();
             self.submission.send(async move {
                 let result = edit_api_key(tenant, id, version, form, Some(self.form_id)).await;
                 self.fields.show_errors_of(&result);
@@ -297,7 +298,11 @@ impl EditState {
                 match result? {
                     Edited::Saved(receipt) => {
                         release();
-                        saved.run(receipt);
+                        saved.run(Changed {
+                            id: key_id,
+                            name,
+                            receipt,
+                        });
                     }
                     // The dialog may be closed by now.
                     Edited::Conflict(theirs) => {
@@ -324,13 +329,10 @@ impl EditState {
 /// Cancel and Save, or the question whether to discard the typed changes.
 #[component]
 fn Actions(form_state: EditState, leave: DialogClose, close: DialogClose) -> impl IntoView {
-    let save = move || {
-        if form_state.conflict.with(Option::is_some) {
-            "Save anyway"
-        } else {
-            "Save"
-        }
-    };
+    let save = Signal::derive(move || {
+        let is_conflict = form_state.conflict.with(Option::is_some);
+        if is_conflict { "Save anyway" } else { "Save" }.to_owned()
+    });
     move || {
         if form_state.unsaved.is_asking.get() {
             return view! {
@@ -353,12 +355,7 @@ fn Actions(form_state: EditState, leave: DialogClose, close: DialogClose) -> imp
         view! {
             <div class="dialog-actions">
                 <CancelLink close=leave />
-                <button
-                    class="button button-primary"
-                    aria-busy=flag(form_state.submission.is_busy)
-                >
-                    {save}
-                </button>
+                <SubmitButton class="button button-primary" label=save waiting="Saving…" is_busy=form_state.submission.is_busy />
             </div>
         }
         .into_any()

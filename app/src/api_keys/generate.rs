@@ -26,11 +26,12 @@ use super::{
 };
 use crate::{
     components::{
-        Breadcrumb, Callout, KeyQuotaMeter, PageTitle, Tone, field::flag,
-        support::with_support_link,
+        Breadcrumb, Callout, KeyQuotaMeter, PageTitle, SubmitButton, Tone, field::flag,
+        support::with_support_link, waiting::PendingFields,
     },
     current_tenant::{use_named_tenant, use_tenant},
     error::{AppError, key_limit_reached},
+    notice::{self, Confirmation, Notice},
     page::MenuSection,
     tenants::TenantPageFailure,
     urls,
@@ -48,7 +49,8 @@ pub fn GeneratePage() -> impl IntoView {
             Ok(context) => view! { <Page context rejected=rejected.get_value() /> }.into_any(),
         })
     };
-    view! { <Transition>{page}</Transition> }
+    let fallback = || view! { <PendingPage /> };
+    view! { <Transition fallback>{page}</Transition> }
 }
 
 #[component]
@@ -73,7 +75,14 @@ fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoVie
     // Reads text that was typed before the script started, or that the browser restored after a reload.
     Effect::new(move |_| state.read());
     let navigate = use_navigate();
+    let notice = Notice::of_page();
     let leave = Callback::new(move |()| {
+        if let Some(key) = issued.with_untracked(|issued| Some(issued.as_ref()?.key.clone())) {
+            notice.show(Confirmation {
+                text: notice::generated(key.name.as_str()),
+                row: Some(key.id.to_string()),
+            });
+        }
         issued.set(None);
         let options = NavigateOptions {
             replace: true,
@@ -103,6 +112,21 @@ fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoVie
             <GenerateForm state groups client issued failure form_id usage />
         </div>
         {secret}
+    }
+    .into_any()
+}
+
+/// The page while its data is loading.
+#[component]
+fn PendingPage() -> impl IntoView {
+    let tenant = use_tenant();
+    let list = Signal::derive(move || tenant.get().url(urls::API_KEYS));
+    view! {
+        <div class="page">
+            <Breadcrumb section=MenuSection::DataAndMonitoring parent=("API Keys", list) page="Generate" />
+            <header class="page-header"><h1 tabindex="-1">"Generate API Key"</h1></header>
+            <PendingFields />
+        </div>
     }
     .into_any()
 }
@@ -214,7 +238,7 @@ fn GenerateForm(
             .into_any()
         } else {
             view! {
-                <button class="button button-primary" aria-busy=flag(is_busy)>"Generate"</button>
+                <SubmitButton class="button button-primary" label="Generate" waiting="Generating…" is_busy=is_busy />
             }
             .into_any()
         };

@@ -1,6 +1,6 @@
 //! The list of keys, with the dialog that the URL opens over it.
 
-use domain::{key::query::KeyQuery, propagation::Propagation};
+use domain::{id::KeyId, key::query::KeyQuery, propagation::Propagation};
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -9,7 +9,6 @@ use leptos_router::{
 };
 
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 use super::{
     dialog_close::DialogClose,
@@ -19,8 +18,9 @@ use super::{
     list_header::{GenerateButton, ListHeader},
     list_query::ListQuery,
     pager::{Pager, ResultCount},
+    pending_dialog::PendingDialog,
     rejected_form::{RejectedForm, use_rejected_form},
-    responses::{EditContext, KeyDetail, KeyList, SelectedKeys},
+    responses::{Changed, EditContext, KeyDetail, KeyList, SelectedKeys},
     revoke::RevokeDialog,
     revoke_many::RevokeManyDialog,
     rotate::RotateDialog,
@@ -30,12 +30,17 @@ use super::{
 };
 use crate::{
     browser,
-    components::{Breadcrumb, Icon, PageTitle},
+    components::{
+        Breadcrumb, PageTitle,
+        dialog::DialogIsShown,
+        waiting::{is_slow, loading},
+    },
     current_tenant::{use_named_tenant, use_tenant},
     error::{AppError, ErrorCode},
+    notice::{self, Confirmation, Notice},
     page::MenuSection,
     tenants::TenantPageFailure,
-    urls, words,
+    urls,
 };
 
 /// A dialog with its data.
@@ -84,6 +89,13 @@ async fn open_dialog(
     Ok(Some(opened))
 }
 
+/// What the page is loading.
+#[derive(Clone, Copy)]
+struct Waits {
+    list: RwSignal<bool>,
+    dialog: RwSignal<bool>,
+}
+
 /// The list with its dialogs.
 #[component]
 pub fn ApiKeysPage() -> impl IntoView {
@@ -96,38 +108,36 @@ pub fn ApiKeysPage() -> impl IntoView {
         path.with(|path| OpenTarget::parse(path, ids))
     });
     let selection = Selection::provide();
+    provide_context(DialogIsShown::default());
+    let (is_list_loading, is_dialog_loading) = (RwSignal::new(false), RwSignal::new(false));
     let list = Resource::new(
         move || (tenant.get(), query.get()),
-        |(tenant, query)| list_api_keys(tenant, KeyQuery::from(query)),
+        move |(tenant, query)| {
+            loading(
+                is_list_loading,
+                list_api_keys(tenant, KeyQuery::from(query)),
+            )
+        },
     );
     let dialog = Resource::new(
         move || (tenant.get(), target.get()),
-        |(tenant, target)| open_dialog(tenant, target),
+        move |(tenant, target)| loading(is_dialog_loading, open_dialog(tenant, target)),
     );
     let rejected = StoredValue::new(use_rejected_form());
     // The rejected form belongs only to the first page that is loaded, not to a dialog that is opened later.
     Effect::new(move |_| request_animation_frame(move || rejected.set_value(None)));
-    // Only the browser shows a pending state: the server renders the page when everything is loaded.
-    let is_pending = RwSignal::new(false);
-    let is_hydrated = RwSignal::new(false);
-    Effect::new(move |_| is_hydrated.set(true));
-    let is_busy = Signal::derive(move || is_hydrated.get() && is_pending.get());
+    let waits = Waits {
+        list: is_list_loading,
+        dialog: is_dialog_loading,
+    };
     let fallback = move || view! { <TableSkeleton query /> };
     let keys = Suspend::new(async move {
         // Memos over the resources are created after these are loaded, as in the layout.
         let _ = (list.await, dialog.await);
-        view! { <Keys list dialog query target is_busy rejected selection /> }
+        view! { <Keys list dialog query target waits rejected selection /> }
     });
-    // The effect that sets the signal also runs on the server, where it could outlive the page and use a disposed signal.
-    #[cfg(feature = "ssr")]
-    let keys = {
-        let _ = is_pending;
-        view! { <Transition fallback>{keys}</Transition> }
-    };
-    #[cfg(not(feature = "ssr"))]
-    let keys = view! { <Transition fallback set_pending=is_pending>{keys}</Transition> };
     view! {
-        {keys}
+        <Transition fallback>{keys}</Transition>
         <Outlet />
     }
     .into_any()
@@ -139,7 +149,7 @@ fn Keys(
     dialog: Resource<Result<OpenDialog, AppError>>,
     query: Memo<ListQuery>,
     target: Memo<Option<OpenTarget>>,
-    is_busy: Signal<bool>,
+    waits: Waits,
     rejected: StoredValue<Option<RejectedForm>>,
     selection: Selection,
 ) -> impl IntoView {
@@ -165,12 +175,12 @@ fn Keys(
         })
     });
     let reload = Callback::new(move |()| list.refetch());
-    move || {
-        match failure.get() {
+    move || match failure.get() {
         Some(error) => view! { <TenantPageFailure error /> }.into_any(),
-        None => view! { <Page loaded unavailable open query target reload is_busy rejected selection /> }
-            .into_any(),
-    }
+        None => {
+            view! { <Page loaded unavailable open query target reload waits rejected selection /> }
+                .into_any()
+        }
     }
 }
 
@@ -187,7 +197,7 @@ fn Page(
     query: Memo<ListQuery>,
     target: Memo<Option<OpenTarget>>,
     reload: Callback<()>,
-    is_busy: Signal<bool>,
+    waits: Waits,
     rejected: StoredValue<Option<RejectedForm>>,
     selection: Selection,
 ) -> impl IntoView {
@@ -229,31 +239,33 @@ fn Page(
             reload.run(());
         }
     });
-    let message = RwSignal::new(String::new());
-    // A message refers only to the last change.
+    let notice = Notice::of_page();
+    // A confirmation refers only to the last change.
     Effect::new(move |_| {
         if target.with(Option::is_some) {
-            message.set(String::new());
+            notice.clear();
+        } else if let Some(shown) = use_context::<DialogIsShown>() {
+            shown.reset();
         }
     });
-    let done = move |what: &str, receipt: Option<Propagation>| {
+    let done = move |text: String, key: Option<KeyId>| {
+        let row = key.map(|id| id.to_string());
+        notice.show(Confirmation { text, row });
         reload.run(());
         close.run.run(());
-        message.set(receipt.map_or_else(String::new, |receipt| receipt.sentence(what)));
     };
-    let revoked = Callback::new(move |receipt| {
+    let revoked = Callback::new(move |Changed { id, name, receipt }: Changed| {
         opener_is_gone.set(true);
-        done("Refused", receipt);
+        done(notice::revoked(&name, receipt), Some(id));
     });
     let revoked_many = Callback::new(move |(number, receipt): (usize, Option<Propagation>)| {
         opener_is_gone.set(true);
         selection.clear();
-        done("Refused", None);
-        let revoked = format!("{} revoked.", words::count(number as u64, "key", "keys"));
-        let receipt = receipt.map(|receipt| format!(" {}", receipt.sentence("Refused")));
-        message.set(revoked + &receipt.unwrap_or_default());
+        done(notice::revoked_many(number, receipt), None);
     });
-    let saved = Callback::new(move |receipt| done("In force", receipt));
+    let saved = Callback::new(move |Changed { id, name, receipt }: Changed| {
+        done(notice::saved(&name, receipt), Some(id));
+    });
     let is_empty = Memo::new(move |_| {
         loaded.with(|list| list.as_ref().is_some_and(|list| list.summary.total == 0))
     });
@@ -277,9 +289,9 @@ fn Page(
     let list = move || match unavailable.get() {
         Some(message) => view! { <ListUnavailable message url /> }.into_any(),
         None => view! {
-            <KeyTable list=loaded query is_busy />
+            <KeyTable list=loaded query is_busy=waits.list />
             <Pager list=loaded query />
-            <ResultCount list=loaded query />
+            <ResultCount list=loaded query is_busy=waits.list />
             <SelectionBar list=loaded query />
         }
         .into_any(),
@@ -294,6 +306,12 @@ fn Page(
             }
             .into_any()
         }
+    };
+    let is_slow = is_slow(waits.dialog);
+    let pending = move || {
+        let target = target.get()?;
+        let is_waiting = is_slow.get() && open.with(Option::is_none);
+        is_waiting.then(|| view! { <PendingDialog target list=loaded close /> })
     };
     let dialog = move || {
         let rejected = rejected.get_value();
@@ -320,53 +338,10 @@ fn Page(
             <ListHeader list=loaded />
             {keys}
         </div>
+        {pending}
         {dialog}
-        <Toast message />
     }
     .into_any()
-}
-
-/// The display time of a message that requires no action.
-const TOAST_DURATION: Duration = Duration::from_secs(8);
-
-/// The outcome of the last change if the list does not show it.
-#[component]
-fn Toast(message: RwSignal<String>) -> impl IntoView {
-    Effect::new(move |_| {
-        let now = message.get();
-        if !now.is_empty() {
-            set_timeout(
-                move || {
-                    // A newer message has its own timeout.
-                    if message.try_get_untracked() == Some(now) {
-                        message.set(String::new());
-                    }
-                },
-                TOAST_DURATION,
-            );
-        }
-    });
-    let dismiss = move || message.set(String::new());
-    let message = move || {
-        let message = message.get();
-        (!message.is_empty()).then(|| {
-            view! {
-                <div class="toast">
-                    <Icon name="check" />
-                    <p>{message}</p>
-                    <button
-                        class="icon-button"
-                        type="button"
-                        aria-label="Dismiss"
-                        on:click=move |_| dismiss()
-                    >
-                        <Icon name="x" />
-                    </button>
-                </div>
-            }
-        })
-    };
-    view! { <div class="toasts" role="status">{message}</div> }
 }
 
 /// Returns the focus to the link that opened a dialog when the dialog closes, or to the page's title if the link is gone or about to go.

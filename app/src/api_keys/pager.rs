@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{list_query::ListQuery, responses::KeyList};
-use crate::{current_tenant::use_tenant, urls, words};
+use crate::{components::waiting::is_slow, current_tenant::use_tenant, urls, words};
 
 /// "1–25 of 1,284 keys", Previous, Next.
 #[component]
@@ -74,8 +74,15 @@ pub fn ResultCount(
     list: Memo<Option<KeyList>>,
     /// The query in the URL.
     query: Memo<ListQuery>,
+    /// Whether another page is being loaded.
+    #[prop(into)]
+    is_busy: Signal<bool>,
 ) -> impl IntoView {
+    let is_slow = is_slow(is_busy);
     let text = move || {
+        if is_slow.get() {
+            return "Loading…".to_owned();
+        }
         if !query.with(ListQuery::is_filtered) {
             return String::new();
         }

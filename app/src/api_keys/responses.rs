@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     client_address::ClientAddress,
     group::AuthorizationGroup,
+    id::KeyId,
     key::{
         ApiKey,
         format::Secret,
@@ -29,6 +30,17 @@ pub struct KeyList {
     pub soon_days: u32,
     /// The server's time.
     pub now: DateTime<Utc>,
+}
+
+/// A key that a dialog changed.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The key.
+    pub id: KeyId,
+    /// Its name after the change.
+    pub name: String,
+    /// The propagation of the change, with replicas.
+    pub receipt: Option<Propagation>,
 }
 
 /// A key, for a dialog.

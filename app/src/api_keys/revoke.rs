@@ -1,6 +1,6 @@
 //! The dialog that revokes a key.
 
-use domain::{key::KeyStatus, propagation::Propagation};
+use domain::key::KeyStatus;
 use leptos::prelude::*;
 
 use super::{
@@ -8,12 +8,12 @@ use super::{
     dialog_parts::{AlreadyRevoked, KeyFacts, SubmitFailure},
     reason_field::{ReasonField, ReasonState},
     rejected_form::RejectedForm,
-    responses::KeyDetail,
+    responses::{Changed, KeyDetail},
     server_fns::revoke_api_key,
     submission::Submission,
 };
 use crate::{
-    components::{Dialog, OfTenant, field::flag},
+    components::{Dialog, OfTenant, SubmitButton},
     current_tenant::use_tenant,
 };
 
@@ -26,8 +26,8 @@ pub fn RevokeDialog(
     rejected: Option<RejectedForm>,
     /// Closes the dialog.
     close: DialogClose,
-    /// Called after the key is revoked, with the propagation of the change.
-    revoked: Callback<Option<Propagation>>,
+    /// Called after the key is revoked.
+    revoked: Callback<Changed>,
 ) -> impl IntoView {
     let KeyDetail {
         key, now, form_id, ..
@@ -47,11 +47,17 @@ pub fn RevokeDialog(
     } = submission;
     let close = close.disabled_while(is_busy);
     let reason = ReasonState::new(typed, failure);
-    let id = key.id.to_string();
+    let (key_id, id) = (key.id, key.id.to_string());
+    let named = name.clone();
     let submit = reason.submit(submission, move |reason| {
-        let (tenant, id) = (tenant.get_untracked().0, id.clone());
+        let (tenant, id, name) = (tenant.get_untracked().0, id.clone(), named.clone());
         async move {
-            revoked.run(revoke_api_key(tenant, id, Some(reason), Some(form_id)).await?);
+            let receipt = revoke_api_key(tenant, id, Some(reason), Some(form_id)).await?;
+            revoked.run(Changed {
+                id: key_id,
+                name,
+                receipt,
+            });
             Ok(())
         }
     });
@@ -79,12 +85,7 @@ pub fn RevokeDialog(
                 </div>
                 <div class="dialog-actions">
                     <CancelLink close has_focus=true />
-                    <button
-                        class="button button-danger"
-                        aria-busy=flag(is_busy)
-                    >
-                        "Revoke"
-                    </button>
+                    <SubmitButton class="button button-danger" label="Revoke" waiting="Revoking…" is_busy=is_busy />
                 </div>
             </form>
         </Dialog>

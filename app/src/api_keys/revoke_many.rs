@@ -14,7 +14,7 @@ use super::{
     submission::Submission,
 };
 use crate::{
-    components::{Dialog, OfTenant, date::Ago, field::flag},
+    components::{Dialog, OfTenant, SubmitButton, date::Ago},
     current_tenant::use_tenant,
     words,
 };
@@ -109,12 +109,7 @@ pub fn RevokeManyDialog(
                 </div>
                 <div class="dialog-actions">
                     <CancelLink close has_focus=true />
-                    <button
-                        class="button button-danger"
-                        aria-busy=flag(is_busy)
-                    >
-                        {format!("Revoke {}", words::count(number as u64, "key", "keys"))}
-                    </button>
+                    <SubmitButton class="button button-danger" label=format!("Revoke {}", words::count(number as u64, "key", "keys")) waiting="Revoking…" is_busy=is_busy />
                 </div>
             </form>
         </Dialog>

@@ -25,8 +25,9 @@ use super::{
 };
 use crate::{
     browser,
-    components::{Callout, Dialog, FieldErrors, OfTenant, Tone, field::flag},
+    components::{Callout, Dialog, FieldErrors, OfTenant, SubmitButton, Tone},
     current_tenant::use_tenant,
+    notice::{self, Confirmation, Notice},
     words,
 };
 
@@ -64,9 +65,15 @@ pub fn RotateDialog(
             .into_any();
     }
     let step = RwSignal::new(Step::Form);
+    let notice = Notice::of_page();
+    let done = Confirmation {
+        text: notice::rotated(detail.key.name.as_str()),
+        row: Some(detail.key.id.to_string()),
+    };
     let issued = Callback::new(move |issued: Issued| step.set(Step::Secret(Box::new(issued))));
     let close_secret = Callback::new(move |()| {
         step.set(Step::Closed);
+        notice.show(done.clone());
         reload.run(());
         close.run.run(());
     });
@@ -194,12 +201,7 @@ fn RotateForm(
                 </div>
                 <div class="dialog-actions">
                     <CancelLink close has_focus=true />
-                    <button
-                        class="button button-warning"
-                        aria-busy=flag(is_busy)
-                    >
-                        "Rotate"
-                    </button>
+                    <SubmitButton class="button button-warning" label="Rotate" waiting="Rotating…" is_busy=is_busy />
                 </div>
             </form>
         </Dialog>

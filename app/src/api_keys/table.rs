@@ -16,8 +16,10 @@ use crate::{
     components::{
         Breadcrumb, ExpirationBadge, Icon, StatusBadge,
         date::{Ago, Day, Expires},
+        waiting::skeleton,
     },
     current_tenant::use_tenant,
+    notice::Notice,
     page::MenuSection,
     urls, words,
 };
@@ -33,12 +35,14 @@ pub fn KeyTable(
     #[prop(into)]
     is_busy: Signal<bool>,
 ) -> impl IntoView {
+    let notice = Notice::of_page();
     let rows = move || {
         list.get().map(|list| {
             let context = RowContext {
                 now: list.now,
                 sparklines: &list.sparklines,
                 query,
+                changed: notice.take_row(),
             };
             list.page
                 .items
@@ -116,6 +120,8 @@ struct RowContext<'a> {
     sparklines: &'a [KeySparkline],
     /// The query in the URL, which links to dialogs keep.
     query: Memo<ListQuery>,
+    /// The id of the key that was just created or changed.
+    changed: Option<String>,
 }
 
 /// The class of the column with the check boxes.
@@ -252,7 +258,9 @@ fn row(key: &ApiKey, context: &RowContext<'_>) -> impl IntoView + use<> {
             view! { <td role="cell" class=column.class data-label=column.label>{content}</td> }
         })
         .collect_view();
-    view! { <tr role="row" data-status=key.status.as_str()>{cells}</tr> }
+    let is_new = context.changed.as_ref() == Some(&key.id.to_string());
+    let class = is_new.then_some("is-new");
+    view! { <tr role="row" class=class data-status=key.status.as_str()>{cells}</tr> }
 }
 
 /// The name with hint and description below it.
@@ -374,7 +382,7 @@ pub fn TableSkeleton(
     /// The query in the URL.
     query: Memo<ListQuery>,
 ) -> impl IntoView {
-    let bar = |width: &'static str| view! { <svg class="skeleton" width=width height="12"></svg> };
+    let bar = skeleton;
     let row = || {
         let cells = COLUMNS.iter().map(|column| {
             let bars = column

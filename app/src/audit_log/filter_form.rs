@@ -109,7 +109,7 @@ pub fn filter_form(
                     aria-describedby="range"
                 />
             </div>
-            <button class="button button-s">"Apply"</button>
+            <button class="button button-s" data-wait="Applying…"><span>"Apply"</span></button>
             {clear}
         </form>
         {errors}

@@ -5,6 +5,24 @@ use leptos::web_sys::{Event, KeyboardEvent};
 
 use crate::browser;
 
+/// Whether a dialog was shown before another one replaced it, since the page was loaded without one.
+#[derive(Clone, Copy, Default)]
+pub struct DialogIsShown(StoredValue<bool>);
+
+impl DialogIsShown {
+    /// Records that a dialog is shown, and returns whether one was shown before.
+    fn replace(self) -> bool {
+        let is_shown = self.0.get_value();
+        self.0.set_value(true);
+        is_shown
+    }
+
+    /// Records that no dialog is shown.
+    pub fn reset(self) {
+        self.0.set_value(false);
+    }
+}
+
 /// A dialog. The server sends it open and not modal, so that it works without a script. The browser makes it modal and focuses the
 /// element marked `data-focus`.
 #[component]
@@ -28,9 +46,12 @@ pub fn Dialog(
     children: Children,
 ) -> impl IntoView {
     Effect::new(move |_| browser::show_modal(id));
+    // A dialog that replaces another one does not enter again.
+    let is_still = use_context::<DialogIsShown>().is_some_and(DialogIsShown::replace);
     view! {
         <dialog
             class=if wide { "dialog dialog-wide" } else { "dialog" }
+            data-still=is_still.then_some("")
             id=id
             open
             role=role

@@ -88,7 +88,7 @@ fn confirmation(
             <div class="form-actions">
                 <a class="button" href=list.clone()>"Cancel"</a>
                 <input type="hidden" name="version" value=group.version.to_string() />
-                <button class="button button-danger">"Delete"</button>
+                <button class="button button-danger" data-wait="Deleting…"><span>"Delete"</span></button>
             </div>
         }
         .into_any()

@@ -124,7 +124,7 @@ fn form(data: FormData, submitted: Option<SubmittedGroup>) -> AnyView {
     let check = stored.is_some().then(|| {
         view! {
             <div>
-                <button class="button button-s" name="action" value="check">"Check"</button>
+                <button class="button button-s" name="action" value="check" data-wait="Checking…"><span>"Check"</span></button>
             </div>
         }
     });
@@ -203,7 +203,7 @@ fn form(data: FormData, submitted: Option<SubmittedGroup>) -> AnyView {
                 </div>
                 <div class="form-actions">
                     <a class="button" href=list_link>"Cancel"</a>
-                    <button class="button button-primary" name="action" value="save">{save}</button>
+                    <button class="button button-primary" name="action" value="save" data-wait="Saving…"><span>{save}</span></button>
                 </div>
             </form>
         </div>

@@ -1,17 +1,19 @@
 //! The list of groups.
 
 use domain::{
-    group::{AuthorizationGroup, GroupType},
+    group::GroupType,
+    id::GroupId,
     page::TwoWayPage,
     store::groups::{GroupQuery, ListedGroup},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::{edit_url, named_tenant, notice};
+use super::{edit_url, named_tenant};
 use crate::{
     components::{Breadcrumb, Icon, PageTitle, date::Day},
     current_tenant::use_tenant,
+    done::Done,
     error::AppError,
     page::MenuSection,
     ssr,
@@ -33,9 +35,6 @@ struct ListUrl {
     q: String,
     kind: Option<GroupType>,
     cursor: Option<String>,
-    created: Option<String>,
-    saved: Option<String>,
-    is_deleted: bool,
 }
 
 impl ListUrl {
@@ -46,9 +45,6 @@ impl ListUrl {
             q: query.get("q").unwrap_or_default().trim().to_owned(),
             kind: query.get(TYPE).and_then(|word| word.parse().ok()),
             cursor: query.get("cursor").filter(|cursor| !cursor.is_empty()),
-            created: query.get(notice::CREATED),
-            saved: query.get(notice::SAVED),
-            is_deleted: query.get(notice::DELETED).is_some(),
         }
     }
 
@@ -72,12 +68,8 @@ impl ListUrl {
 
 struct Groups {
     page: TwoWayPage<ListedGroup>,
-    notice: Option<Notice>,
-}
-
-struct Notice {
-    done: &'static str,
-    group: Option<AuthorizationGroup>,
+    /// The group that was just created or changed.
+    changed: Option<GroupId>,
 }
 
 /// The list, 25 groups per page, by name.
@@ -109,48 +101,14 @@ async fn read_groups(url: &ListUrl) -> Result<Groups, AppError> {
         ..GroupQuery::default()
     };
     let page = groups.page_with_keys(&query, request.now).await?;
-    let named = match (&url.created, &url.saved) {
-        (Some(id), _) => Some(("Created ", id)),
-        (None, Some(id)) => Some(("Saved ", id)),
-        (None, None) => None,
-    };
-    let named = named.and_then(|(done, id)| Some((done, id.parse().ok()?)));
-    let notice = match named {
-        Some((done, id)) => match groups.get(id).await {
-            Ok(group) => Some(Notice {
-                done,
-                group: Some(group),
-            }),
-            Err(domain::Error::NotFound(_)) => None,
-            Err(error) => return Err(error.into()),
-        },
-        None => url.is_deleted.then_some(Notice {
-            done: "The group was deleted. Its name is free.",
-            group: None,
-        }),
-    };
-    Ok(Groups { page, notice })
+    let changed = request.done.and_then(Done::group);
+    Ok(Groups { page, changed })
 }
 
 fn list(url: &ListUrl, groups: Groups) -> AnyView {
     let tenant = use_tenant().get_untracked();
     let new = tenant.url(urls::NEW_GROUP);
-    let Groups { page, notice } = groups;
-    let changed = notice
-        .as_ref()
-        .and_then(|notice| notice.group.as_ref())
-        .map(|group| group.id);
-    let notice = notice.map(|notice| {
-        let name = notice
-            .group
-            .map(|group| view! { <strong dir="auto">{group.name}</strong>"." });
-        view! {
-            <div class="callout" data-tone="success" role="status">
-                <Icon name="check-circle" />
-                <p>{notice.done}{name}</p>
-            </div>
-        }
-    });
+    let Groups { page, changed } = groups;
     let pager = pager(&tenant, url, &page);
     let is_empty = page.items.is_empty();
     let toolbar =
@@ -218,7 +176,6 @@ fn list(url: &ListUrl, groups: Groups) -> AnyView {
                     <a class="button button-primary" href=new><Icon name="plus" />"New group"</a>
                 </div>
             </header>
-            {notice}
             {toolbar}
             {content}
             {pager}

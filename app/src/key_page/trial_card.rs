@@ -60,7 +60,7 @@ pub(super) fn trial_card(
                 {permission}
                 <datalist id="probe-permissions">{options}</datalist>
                 {at}
-                <button class="button">"Check"</button>
+                <button class="button" data-wait="Checking…"><span>"Check"</span></button>
                 <p class="hint" id="probe-hint">
                     "Without an address, the address is unknown. A time is written like 2027-07-01 00:00."
                 </p>

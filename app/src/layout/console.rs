@@ -5,7 +5,7 @@ use domain::{tenant::TenantRef, user::Role};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::AppError;
+use crate::{error::AppError, notice::Confirmation};
 
 /// The signed-in user and their tenants. The same on every page of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Console {
     pub recent_tenants: Vec<TenantRef>,
     /// The URL of "Contact support".
     pub support_url: Option<String>,
+    /// The confirmation of the change before this page.
+    pub confirmation: Option<Confirmation>,
 }
 
 /// Returns the data of the layout.
@@ -47,8 +49,8 @@ pub(super) async fn read_console(tenant: Option<String>) -> Result<Console, AppE
     let mut recent_tenants = Vec::new();
     if let Some(operator) = user.operator() {
         let tenants = request.store.tenants(&operator);
-        if let Some(slug) = tenant.filter(|slug| !slug.is_empty()) {
-            current = match tenants.find(&slug).await {
+        if let Some(slug) = tenant.as_deref().filter(|slug| !slug.is_empty()) {
+            current = match tenants.find(slug).await {
                 Ok(found) => Some(found),
                 Err(domain::Error::NotFound(_)) => None,
                 Err(error) => return Err(error.into()),
@@ -56,11 +58,15 @@ pub(super) async fn read_console(tenant: Option<String>) -> Result<Console, AppE
         }
         let ids = match &current {
             Some(current) => request.recent_tenants.open(current.id),
-            None => request.recent_tenants.ids,
+            None => request.recent_tenants.ids.clone(),
         };
         let recent = tenants.by_ids(&ids).await?;
         recent_tenants.extend(recent.iter().map(TenantRef::from));
     }
+    let confirmation = match request.done {
+        Some(done) => done.confirmation(&request, tenant.as_deref()).await,
+        None => None,
+    };
     Ok(Console {
         email: user.user.email.to_string(),
         role: user.user.role,
@@ -68,5 +74,6 @@ pub(super) async fn read_console(tenant: Option<String>) -> Result<Console, AppE
         suspended_at: current.and_then(|tenant| tenant.suspended_at),
         recent_tenants,
         support_url: request.support_url.as_deref().map(str::to_owned),
+        confirmation,
     })
 }

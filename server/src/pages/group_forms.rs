@@ -4,13 +4,14 @@
 //! deletion because its version is old.
 
 use app::{
+    done::Done,
     error::{AppError, ErrorCode},
-    groups::{GroupForm, SubmittedGroup, actions, notice},
+    groups::{GroupForm, SubmittedGroup, actions},
     urls,
 };
 use axum::{
     extract::{Path, Request, State},
-    response::{IntoResponse as _, Redirect, Response},
+    response::Response,
 };
 use domain::id::GroupId;
 use serde::Deserialize;
@@ -51,7 +52,7 @@ pub(crate) async fn create(State(state): State<AppState>, request: Request) -> R
     };
     let form = typed(fields.name, &fields.permissions);
     match actions::create(&submitted.context, submitted.tenant(), &form).await {
-        Ok(id) => submitted.back_to_groups(notice::CREATED, &id.to_string()),
+        Ok(id) => submitted.back_to_groups(Done::GroupCreated(id)),
         Err(error) => submitted.show_group_form(form, Some(error)).await,
     }
 }
@@ -71,20 +72,19 @@ pub(crate) async fn edit(
         return submitted.show_group_form(form, None).await;
     }
     let saved = match parse_id(&id) {
-        Ok(id) => {
-            actions::edit(
-                &submitted.context,
-                submitted.tenant(),
-                id,
-                fields.version,
-                &form,
-            )
-            .await
-        }
+        Ok(id) => actions::edit(
+            &submitted.context,
+            submitted.tenant(),
+            id,
+            fields.version,
+            &form,
+        )
+        .await
+        .map(|()| id),
         Err(error) => Err(error),
     };
     match saved {
-        Ok(()) => submitted.back_to_groups(notice::SAVED, &id),
+        Ok(id) => submitted.back_to_groups(Done::GroupSaved(id)),
         Err(error) => submitted.show_group_form(form, Some(error)).await,
     }
 }
@@ -104,7 +104,7 @@ pub(crate) async fn delete(
         Err(error) => Err(error),
     };
     match deleted {
-        Ok(()) => submitted.back_to_groups(notice::DELETED, "1"),
+        Ok(()) => submitted.back_to_groups(Done::GroupDeleted),
         Err(error) => {
             submitted
                 .show_group_form(GroupForm::default(), Some(error))
@@ -125,10 +125,8 @@ fn parse_id(id: &str) -> Result<GroupId, AppError> {
 }
 
 impl SubmittedForm {
-    /// Redirects to the list after success, so that a reload repeats nothing. The list shows a notice.
-    fn back_to_groups(&self, notice: &str, value: &str) -> Response {
-        let url = self.tenant.url_with(urls::GROUPS, &[(notice, value)]);
-        Redirect::to(&url).into_response()
+    fn back_to_groups(&self, done: Done) -> Response {
+        self.redirect(&self.tenant.url(urls::GROUPS), done)
     }
 
     /// Renders the page of the form with the submitted values.

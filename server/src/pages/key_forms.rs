@@ -10,6 +10,7 @@ use app::{
         responses::{Edited, Issued},
         secret_page::{already_shown_page, secret_page},
     },
+    done::Done,
     error::{AppError, ErrorCode},
     ssr::{self, CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS},
     urls,
@@ -18,7 +19,10 @@ use axum::{
     extract::{Path, Request, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use domain::key::{ApiKey, form::KeyForm};
+use domain::{
+    id::KeyId,
+    key::{ApiKey, form::KeyForm},
+};
 use http::{HeaderValue, StatusCode, header};
 use leptos_router::params::ParamsMap;
 use serde::Deserialize;
@@ -93,7 +97,11 @@ pub(crate) async fn generate(State(state): State<AppState>, request: Request) ->
     )
     .await;
     match outcome {
-        Ok(issued) => submitted.show_secret(issued, "API key generated").await,
+        Ok(issued) => {
+            submitted
+                .show_secret(issued, "API key generated", Done::Generated)
+                .await
+        }
         Err(FormError::AlreadyShown(key)) => submitted.show_repeat(&key),
         Err(FormError::Failed(error)) => {
             let again = RejectedForm {
@@ -138,7 +146,9 @@ pub(crate) async fn edit(
         }
     } else {
         match actions::edit(context, tenant, &id, version, &form, None).await {
-            Ok(Edited::Saved(_)) => return submitted.back_to_list(),
+            Ok(Edited::Saved(receipt)) => {
+                return submitted.confirm(&id, |id| Done::Saved(id, receipt));
+            }
             Ok(Edited::Conflict(theirs)) => {
                 again.conflict = Some(*theirs);
                 Some(AppError::new(ErrorCode::Conflict))
@@ -170,7 +180,11 @@ pub(crate) async fn rotate(
     )
     .await;
     match outcome {
-        Ok(issued) => submitted.show_secret(issued, "API key rotated").await,
+        Ok(issued) => {
+            submitted
+                .show_secret(issued, "API key rotated", Done::Rotated)
+                .await
+        }
         Err(FormError::AlreadyShown(key)) => submitted.show_repeat(&key),
         Err(FormError::Failed(error)) => {
             let again = RejectedForm {
@@ -197,7 +211,7 @@ pub(crate) async fn revoke(
             Err(response) => return response,
         };
     match actions::revoke(&submitted.context, submitted.tenant(), &id, &reason, None).await {
-        Ok(_) => submitted.back_to_list(),
+        Ok(receipt) => submitted.confirm(&id, |id| Done::Revoked(id, receipt)),
         Err(error) => {
             let again = RejectedForm {
                 reason,
@@ -219,7 +233,10 @@ pub(crate) async fn revoke_many(State(state): State<AppState>, request: Request)
     let (context, tenant) = (&submitted.context, submitted.tenant());
     let ids = submitted.ids();
     match actions::revoke_many(context, tenant, &ids, &reason, Some(form_id)).await {
-        Ok(_) => submitted.back_to_list(),
+        Ok(receipt) => {
+            let done = Done::RevokedMany(ids.len(), receipt);
+            submitted.redirect(&submitted.list(), done)
+        }
         Err(error) => {
             let again = RejectedForm {
                 reason,
@@ -240,9 +257,12 @@ impl SubmittedForm {
             .collect()
     }
 
-    /// Redirects after success, so that a reload repeats nothing.
-    fn back_to_list(&self) -> Response {
-        Redirect::to(&self.list()).into_response()
+    /// Redirects to the list, which confirms the change of the key with this id.
+    fn confirm(&self, id: &str, done: impl FnOnce(KeyId) -> Done) -> Response {
+        match id.parse() {
+            Ok(id) => self.redirect(&self.list(), done(id)),
+            Err(_) => Redirect::to(&self.list()).into_response(),
+        }
     }
 
     /// The URL of the list with its filters and sort.
@@ -255,11 +275,17 @@ impl SubmittedForm {
         ListQuery::parse(&parameters).url(&self.tenant, urls::API_KEYS)
     }
 
-    /// The page with the new secret.
-    async fn show_secret(&self, issued: Issued, title: &'static str) -> Response {
+    /// The page with the new secret. The page after it confirms the change.
+    async fn show_secret(
+        &self,
+        issued: Issued,
+        title: &'static str,
+        done: fn(KeyId) -> Done,
+    ) -> Response {
+        let done = done(issued.key.id);
         let tenant = ssr::acting_tenant_name(&self.context, self.tenant()).await;
         let page = secret_page(&self.state.bundle, self.list(), tenant, issued, title);
-        without_scripts(StatusCode::OK, page)
+        self.confirmed(without_scripts(StatusCode::OK, page), done)
     }
 
     /// The response to a repeat, without the secret, which only the first response contains.

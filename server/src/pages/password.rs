@@ -1,7 +1,8 @@
-//! `/account`, and `POST` to it, changing the password: a plain form, which works without a script.
+//! `POST /account`, changing the password: a plain form, which works without a script.
 
 use app::{
     account::PasswordNotice,
+    done::Done,
     ssr,
     urls::{self, TenantQuery},
 };
@@ -37,22 +38,6 @@ struct PasswordForm {
     _username: Option<String>,
     current_password: String,
     new_password: String,
-}
-
-/// `GET /account`. Shows the notice after a password change once.
-pub(crate) async fn read_account(State(state): State<AppState>, request: Request) -> Response {
-    let cookies = Cookies::new(&state.config);
-    let is_changed = cookies.is_sent(Cookie::PasswordChanged, request.headers());
-    let mut response = render(&state, request, move || {
-        if is_changed {
-            provide_context(PasswordNotice::changed());
-        }
-    })
-    .await;
-    if let (true, Some(cookie)) = (is_changed, cookies.clear(Cookie::PasswordChanged)) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
 }
 
 /// Changes the signed-in user's password, which ends their other sessions.
@@ -107,7 +92,7 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
             let set = [
                 cookies.set(Cookie::Session, &session),
                 cookies.set(Cookie::Device, &device),
-                cookies.password_changed(),
+                cookies.set_done(Done::PasswordChanged),
             ];
             for cookie in set.into_iter().flatten() {
                 response.headers_mut().append(header::SET_COOKIE, cookie);

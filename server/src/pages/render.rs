@@ -11,7 +11,11 @@ use domain::{
     fair_share::{Bounds, FairShares},
     id::TenantId,
 };
-use http::{HeaderValue, Method, StatusCode, Uri, header::RETRY_AFTER, request::Parts};
+use http::{
+    HeaderValue, Method, StatusCode, Uri,
+    header::{RETRY_AFTER, SET_COOKIE},
+    request::Parts,
+};
 use http_body_util::BodyExt as _;
 use leptos::prelude::provide_context;
 use std::{sync::LazyLock, time::Duration};
@@ -103,7 +107,12 @@ pub(crate) async fn render(
     request: Request,
     provide_outcome: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Response {
-    let context = context_of(state, &request);
+    let cookies = Cookies::new(&state.config);
+    let context = RequestContext {
+        done: cookies.done(request.headers()),
+        ..context_of(state, &request)
+    };
+    let is_confirmed = cookies.is_sent(Cookie::Done, request.headers());
     let Some(_share) = FAIR_SHARES.enter(Requester::identify(&context).await).await else {
         return (
             StatusCode::TOO_MANY_REQUESTS,
@@ -126,7 +135,10 @@ pub(crate) async fn render(
         provide_outcome();
     };
     let response = leptos_axum::render_app_async_with_context(provide, app::shell)(request).await;
-    let response = add_shape(response).await;
+    let mut response = add_shape(response).await;
+    if let (true, Some(cookie)) = (is_confirmed, cookies.clear(Cookie::Done)) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
     if is_compressible {
         compressible(response)
     } else {
@@ -185,6 +197,7 @@ pub(crate) fn context_of(state: &AppState, request: &Request) -> RequestContext 
         now: clock::now(),
         request_id: request_id::current_id(),
         support_url: state.config.support_url.clone(),
+        done: None,
         origin,
     }
 }

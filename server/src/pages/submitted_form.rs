@@ -1,6 +1,7 @@
 //! A form as a browser submits it without a script: the checks before it is read, and the page that shows it again.
 
 use app::{
+    done::Done,
     error::{AppError, ErrorCode},
     ssr::{self, RequestContext, status_of},
     urls::{self, TenantQuery},
@@ -9,7 +10,11 @@ use axum::{
     extract::{Query, Request},
     response::{IntoResponse as _, Redirect, Response},
 };
-use http::{StatusCode, header::LOCATION, request::Parts};
+use http::{
+    StatusCode,
+    header::{LOCATION, SET_COOKIE},
+    request::Parts,
+};
 use leptos::prelude::provide_context;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -17,7 +22,7 @@ use super::{
     form::read_form,
     render::{as_page, context_of, render},
 };
-use crate::state::AppState;
+use crate::{cookies::Cookies, state::AppState};
 
 /// A line break in a submitted form; the API uses `\n`.
 pub(super) const LINE_BREAK: &str = "\r\n";
@@ -87,6 +92,19 @@ impl SubmittedForm {
 
     pub(super) fn tenant(&self) -> Option<&str> {
         self.tenant.0.as_deref()
+    }
+
+    /// Redirects after success, so that a reload repeats nothing. The next page confirms the change.
+    pub(super) fn redirect(&self, url: &str, done: Done) -> Response {
+        self.confirmed(Redirect::to(url).into_response(), done)
+    }
+
+    /// The response, with the cookie by which the next page confirms the change.
+    pub(super) fn confirmed(&self, mut response: Response, done: Done) -> Response {
+        if let Some(cookie) = Cookies::new(&self.state.config).set_done(done) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
     }
 
     /// Renders the page of the form with the context that `context` returns for the error, which names the request's id. The status is that

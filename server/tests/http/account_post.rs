@@ -144,17 +144,14 @@ async fn the_notice_of_a_password_change_is_shown_once_and_not_by_url() {
     assert!(!says(&link), "anybody can send such a link");
     let response = change(&app, &session, PASSWORD, NEW).await;
     let renewed = response.set_cookie("latchkey_session");
-    let notice = response.set_cookie("latchkey_password_changed");
+    let notice = response.set_cookie("latchkey_done");
     let page = app
         .get("/account")
         .cookie(&format!("{renewed}; {notice}"))
         .send()
         .await;
     assert!(says(&page));
-    assert_eq!(
-        page.set_cookie("latchkey_password_changed"),
-        "latchkey_password_changed="
-    );
+    assert_eq!(page.set_cookie("latchkey_done"), "latchkey_done=");
     let again = app.get("/account").cookie(&renewed).send().await;
     assert!(!says(&again));
 }

@@ -1,0 +1,215 @@
+//! A change that the next page confirms, as the value of a cookie: a word, an id and numbers. The page reads the name from the database, so
+//! that a planted cookie cannot choose the text that the page shows.
+
+use std::fmt::Write as _;
+
+use domain::{
+    id::{GroupId, KeyId},
+    propagation::Propagation,
+};
+
+use crate::{
+    error::AppError,
+    notice::{self, Confirmation},
+    ssr::{self, RequestContext},
+};
+
+/// The maximum length of a cookie's value.
+const MAX_LENGTH: usize = 120;
+
+/// A change that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// A key was generated.
+    Generated(KeyId),
+    /// A key was edited.
+    Saved(KeyId, Option<Propagation>),
+    /// A key's secret was rotated.
+    Rotated(KeyId),
+    /// A key was revoked.
+    Revoked(KeyId, Option<Propagation>),
+    /// Keys were revoked together.
+    RevokedMany(usize, Option<Propagation>),
+    /// A group was created.
+    GroupCreated(GroupId),
+    /// A group was edited.
+    GroupSaved(GroupId),
+    /// A group was deleted.
+    GroupDeleted,
+    /// The user's password was changed.
+    PasswordChanged,
+}
+
+impl Done {
+    /// The cookie's value.
+    #[must_use]
+    pub fn to_cookie(self) -> String {
+        let (word, id, propagation) = match self {
+            Self::Generated(id) => ("generated", id.to_string(), None),
+            Self::Saved(id, propagation) => ("saved", id.to_string(), propagation),
+            Self::Rotated(id) => ("rotated", id.to_string(), None),
+            Self::Revoked(id, propagation) => ("revoked", id.to_string(), propagation),
+            Self::RevokedMany(number, propagation) => {
+                ("revoked-many", number.to_string(), propagation)
+            }
+            Self::GroupCreated(id) => ("group-created", id.to_string(), None),
+            Self::GroupSaved(id) => ("group-saved", id.to_string(), None),
+            Self::GroupDeleted => ("group-deleted", String::new(), None),
+            Self::PasswordChanged => ("password-changed", String::new(), None),
+        };
+        let mut text = format!("{word}.{id}");
+        if let Some(propagation) = propagation {
+            let Propagation {
+                replicas,
+                refused_on,
+                after_ms,
+            } = propagation;
+            let _ = write!(text, ".{replicas}.{refused_on}.{after_ms}");
+        }
+        text
+    }
+
+    /// Parses a cookie's value. `None` if it has another form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > MAX_LENGTH {
+            return None;
+        }
+        let mut parts = text.split('.');
+        let (word, id) = (parts.next()?, parts.next()?);
+        let numbers: Vec<&str> = parts.collect();
+        let propagation = match numbers.as_slice() {
+            [] => None,
+            [replicas, refused_on, after_ms] => Some(Propagation {
+                replicas: replicas.parse().ok()?,
+                refused_on: refused_on.parse().ok()?,
+                after_ms: after_ms.parse().ok()?,
+            }),
+            _ => return None,
+        };
+        Some(match word {
+            "generated" => Self::Generated(id.parse().ok()?),
+            "saved" => Self::Saved(id.parse().ok()?, propagation),
+            "rotated" => Self::Rotated(id.parse().ok()?),
+            "revoked" => Self::Revoked(id.parse().ok()?, propagation),
+            "revoked-many" => Self::RevokedMany(id.parse().ok()?, propagation),
+            "group-created" => Self::GroupCreated(id.parse().ok()?),
+            "group-saved" => Self::GroupSaved(id.parse().ok()?),
+            "group-deleted" => Self::GroupDeleted,
+            "password-changed" => Self::PasswordChanged,
+            _ => return None,
+        })
+    }
+
+    /// The group whose row is marked.
+    #[must_use]
+    pub const fn group(self) -> Option<GroupId> {
+        match self {
+            Self::GroupCreated(id) | Self::GroupSaved(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The confirmation for the page. `None` if the object does not belong to the tenant.
+    pub async fn confirmation(
+        self,
+        request: &RequestContext,
+        tenant: Option<&str>,
+    ) -> Option<Confirmation> {
+        self.describe(request, tenant).await.ok()
+    }
+
+    async fn describe(
+        self,
+        request: &RequestContext,
+        tenant: Option<&str>,
+    ) -> Result<Confirmation, AppError> {
+        let text = match self {
+            Self::Generated(id) | Self::Saved(id, _) | Self::Rotated(id) | Self::Revoked(id, _) => {
+                let scope = ssr::tenant_request_of(request, tenant).await?.scope;
+                let key = request.store.keys(&scope).get(id, request.now).await?;
+                return Ok(Confirmation {
+                    text: self.sentence_about(key.name.as_str()),
+                    row: Some(id.to_string()),
+                });
+            }
+            Self::GroupCreated(id) | Self::GroupSaved(id) => {
+                let scope = ssr::tenant_request_of(request, tenant).await?.scope;
+                let group = request.store.groups(&scope).get(id).await?;
+                return Ok(Confirmation {
+                    text: self.sentence_about(&group.name),
+                    row: Some(id.to_string()),
+                });
+            }
+            Self::RevokedMany(..) | Self::GroupDeleted | Self::PasswordChanged => {
+                self.sentence_about("")
+            }
+        };
+        Ok(Confirmation { text, row: None })
+    }
+
+    /// The sentence about the object with this name, if the change has one.
+    fn sentence_about(self, name: &str) -> String {
+        match self {
+            Self::Generated(_) => notice::generated(name),
+            Self::Saved(_, propagation) => notice::saved(name, propagation),
+            Self::Rotated(_) => notice::rotated(name),
+            Self::Revoked(_, propagation) => notice::revoked(name, propagation),
+            Self::RevokedMany(number, propagation) => notice::revoked_many(number, propagation),
+            Self::GroupCreated(_) => format!("Created {name}."),
+            Self::GroupSaved(_) => format!("Saved {name}."),
+            Self::GroupDeleted => "The group was deleted. Its name is free.".to_owned(),
+            Self::PasswordChanged => {
+                "Password changed. You are signed out everywhere else.".to_owned()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_survives_its_cookie_and_other_values_are_ignored() {
+        let key: KeyId = "0198f000-0000-7000-8000-000000000001"
+            .parse()
+            .expect("an id");
+        let group: GroupId = "0198f000-0000-7000-8000-000000000002"
+            .parse()
+            .expect("an id");
+        let propagation = Some(Propagation {
+            replicas: 3,
+            refused_on: 2,
+            after_ms: 12,
+        });
+        for done in [
+            Done::Generated(key),
+            Done::Saved(key, None),
+            Done::Saved(key, propagation),
+            Done::Rotated(key),
+            Done::Revoked(key, propagation),
+            Done::RevokedMany(7, propagation),
+            Done::GroupCreated(group),
+            Done::GroupSaved(group),
+            Done::GroupDeleted,
+            Done::PasswordChanged,
+        ] {
+            let cookie = done.to_cookie();
+            assert!(cookie.len() <= MAX_LENGTH, "{cookie}");
+            assert_eq!(Done::parse(&cookie), Some(done), "{cookie}");
+        }
+        for other in [
+            "",
+            "1",
+            "revoked",
+            "revoked.x",
+            "revoked-many.3.1",
+            "sold.1",
+            "saved.<b>",
+        ] {
+            assert_eq!(Done::parse(other), None, "{other}");
+        }
+        assert_eq!(Done::parse(&"x".repeat(MAX_LENGTH + 1)), None);
+    }
+}
