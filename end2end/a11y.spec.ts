@@ -5,6 +5,7 @@ import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
 import { ConsolePage, open } from './console_page';
+import { animationsEnded } from './support/animations';
 import { test as stockedTest } from './stocked_fixtures';
 import { createPerson, daysFromToday, expect, signIn, test } from './fixtures';
 
@@ -28,8 +29,7 @@ async function expectAccessible(page: Page, what: string, screens = SCREENS): Pr
   for (const { width, colorScheme } of screens) {
     await page.setViewportSize({ width, height: 800 });
     await page.emulateMedia({ colorScheme });
-    // Waits for animations and transitions: text that is still fading in has too little contrast.
-    await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))));
+    await animationsEnded(page);
     const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
     const found = violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map((node) => node.html) }));
     expect(found, `${what}, ${colorScheme}, ${width} wide`).toEqual([]);

@@ -6,6 +6,7 @@ import AxeBuilder from '@axe-core/playwright';
 import type { BrowserContext, Locator, Page } from '@playwright/test';
 
 import { type IssuedKey, type Tenant, createPerson, daysFromToday, expect, signIn, test } from './fixtures';
+import { animationsEnded } from './support/animations';
 import { send } from './support/request';
 
 /** A page of events. */
@@ -179,6 +180,7 @@ test('the logs have no accessibility violation, folded, unfolded, empty and with
     for (const [width, colorScheme] of [[1440, 'light'], [375, 'dark']] as const) {
       await where.setViewportSize({ width, height: 900 });
       await where.emulateMedia({ colorScheme });
+      await animationsEnded(where);
       const { violations } = await new AxeBuilder({ page: where }).setLegacyMode().analyze();
       const found = violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map((node) => node.html) }));
       expect(found, `${what}, ${colorScheme}, ${width} wide`).toEqual([]);

@@ -4,6 +4,7 @@ import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
 import { type Tenant, expect, signIn, test as base } from './fixtures';
+import { animationsEnded } from './support/animations';
 
 const test = base.extend<{ width: number; hasScript: boolean }>({
   width: [1440, { option: true }],
@@ -30,6 +31,7 @@ async function expectAccessible(page: Page, browserPage: Page, what: string): Pr
   await browserPage.goto(page.url());
   for (const colorScheme of ['light', 'dark'] as const) {
     await browserPage.emulateMedia({ colorScheme });
+    await animationsEnded(browserPage);
     const { violations } = await new AxeBuilder({ page: browserPage }).setLegacyMode().analyze();
     expect(violations.map(({ id, nodes }) => ({ id, where: nodes.map(({ html }) => html) })), `${what}, ${colorScheme}`).toEqual([]);
     const tooWide = await browserPage.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -5,6 +5,7 @@ import type { Page } from '@playwright/test';
 
 import { ConsolePage } from './console_page';
 import { type IssuedKey, daysFromToday, expect, signIn, test } from './fixtures';
+import { animationsEnded } from './support/animations';
 import { whoami } from './support/request';
 
 /** The page of one key. */
@@ -147,6 +148,7 @@ for (const width of [1440, 375]) {
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme });
       const expectAccessible = async (what: string): Promise<void> => {
+        await animationsEnded(page);
         const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
         const found = violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map((node) => node.html) }));
         expect(found, what).toEqual([]);
