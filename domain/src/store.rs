@@ -197,6 +197,13 @@ impl Store {
         self.inner.validity().is_some_and(CacheValidity::is_usable)
     }
 
+    /// Number of secrets whose fingerprints are in memory, so that all others are refused without a query; `None` while they are not all
+    /// loaded.
+    #[must_use]
+    pub fn known_secrets(&self) -> Option<usize> {
+        self.inner.validity().and_then(CacheValidity::known_secrets)
+    }
+
     /// Applies changes that another program made in the SQLite file. Changes by Latchkey's own processes and all changes on PostgreSQL are
     /// applied without this call.
     pub async fn poll_changes(&self) {

@@ -296,7 +296,7 @@ impl Verifier {
         }))
     }
 
-    /// Looks up the secret: in the cache if the entry is valid, else in the database.
+    /// Looks up the secret: in the cache if the entry is valid, else in the database, unless no key has it.
     async fn find(&self, presented: &str, now: DateTime<Utc>) -> Result<Found, Error> {
         if !Secret::is_well_formed(presented) {
             return Ok(Found::Refused(Refusal::InvalidApiKey));
@@ -311,6 +311,9 @@ impl Verifier {
         };
         if let Some(entry) = self.shared.keys.get(&digest, validity) {
             return Ok(Found::Key(entry));
+        }
+        if validity.is_absent(&digest) {
+            return Ok(Found::Refused(Refusal::InvalidApiKey));
         }
         let entry = self.read(&digest, validity.current_version(), now).await?;
         #[cfg(test)]

@@ -73,6 +73,13 @@ async fn read_metrics(State(source): State<Source>) -> impl IntoResponse {
         source.verifier.cached_keys().to_string(),
     );
     metric(
+        "latchkey_known_secrets",
+        "gauge",
+        "How many secrets exist or existed; each other one is refused without a query. 0 while they are loaded.",
+        "",
+        source.store.known_secrets().unwrap_or(0).to_string(),
+    );
+    metric(
         "latchkey_lease_held",
         "gauge",
         "1 where what is kept in memory may be used, 0 where every check asks the database.",

@@ -10,6 +10,9 @@ use serde_json::json;
 use crate::support::{environment, load::Target, setup::text};
 use loaded_server::{LoadedServer, OUTSIDE};
 
+/// A well-formed secret that no key has: the example of the specification.
+const UNKNOWN: &str = "lk_000000000000000000000000000000000dawgh";
+
 /// The interface by which a change is made.
 #[derive(Clone, Copy)]
 enum Interface {
@@ -66,6 +69,42 @@ fn p34_a_rotated_secret_is_refused_from_the_answer_on_and_the_new_one_works() {
             key.secret = new;
         }
     }
+}
+
+#[test]
+fn p34_a_created_key_works_from_the_answer_on_and_an_unknown_secret_reads_nothing() {
+    let server = LoadedServer::start();
+    server.wait_until_loaded();
+    for interface in [Interface::Page, Interface::Api, Interface::Command] {
+        for round in 0..rounds() {
+            let name = format!("Target {round}");
+            let created = match interface {
+                Interface::Page => {
+                    let form = json!({
+                        "name": name, "description": "", "authorization_group_id": server.group,
+                        "expires_on": "", "ip_allowlist": "",
+                    });
+                    server.page_json("generate_api_key", &json!({ "tenant": null, "form": form }))
+                }
+                Interface::Api => {
+                    let body = json!({
+                        "name": name, "authorization_group_id": server.group, "expires_on": null,
+                    });
+                    server.api("POST", "/api-keys", &body.to_string())
+                }
+                Interface::Command => {
+                    let key = ["key", "create", "--tenant", "acme", "--name", &name];
+                    server.command_json(&[&key[..], &["--group", "Targets"]].concat())
+                }
+            };
+            assert_eq!(server.verify(&text(&created, "secret")), 200);
+        }
+    }
+    let reads = server.database_reads();
+    for _ in 0..rounds() {
+        assert_eq!(server.verify(UNKNOWN), 401);
+    }
+    assert_eq!(server.database_reads(), reads);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Bulk creation of keys for the benchmarks.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 
 use super::{
     Store, clock,
@@ -71,6 +71,10 @@ impl Store {
                 };
                 database.with_timeout(written).await?;
             }
+            // No server runs yet, and deleting so many entries later would take minutes.
+            transaction
+                .execute_unprepared("DELETE FROM key_state_changes")
+                .await?;
             Ok(secrets)
         });
         filled.await

@@ -3,6 +3,7 @@
 //! | question | file |
 //! | --- | --- |
 //! | is a cached read still valid? | `versions.rs` |
+//! | does any key have this secret? | `fingerprints.rs`, `fingerprint_load.rs`, `fingerprint_pages.rs` |
 //! | how long may the cache be used without contact to the database? | `lease.rs` |
 //! | SQLite: what has changed, by whichever process? | `single_node.rs`, `change_log.rs` |
 //! | SQLite: how does a command wait for the running server? | `control_socket.rs` |
@@ -18,6 +19,9 @@ pub(crate) mod barrier;
 pub(crate) mod change_log;
 mod clock;
 pub mod control_socket;
+mod fingerprint_load;
+mod fingerprint_pages;
+mod fingerprints;
 mod lease;
 mod notify;
 mod orphaned_backend;
@@ -28,12 +32,18 @@ pub(crate) mod versions;
 
 /// The standard atomics; the tests compile the same files with those of a model checker.
 mod sync {
-    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
+    pub(super) use std::sync::{
+        RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    };
 }
 
 use std::sync::Arc;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::random::Digest;
+use fingerprints::{Fingerprint, Fingerprints};
 use lease::Lease;
 use replica::Replica;
 use single_node::SingleNode;
@@ -41,6 +51,8 @@ use versions::{Slot, Version, Versions};
 
 /// 2^16 versions: half a MiB. Among 100,000 keys, a change of one invalidates one or two others.
 const VERSION_BITS: u32 = 16;
+/// 64 parts with at most 114,688 fingerprints each: 7.3 million secrets in at most 72 MiB.
+const FINGERPRINT_PARTS: usize = 64;
 
 /// How this process learns of changes, so that it can cache reads.
 #[derive(Debug)]
@@ -69,6 +81,12 @@ impl Invalidation {
 pub(crate) struct CacheValidity {
     versions: Versions,
     lease: Lease,
+    fingerprints: Fingerprints,
+    /// Wakes the task that loads the fingerprints.
+    load_wanted: Notify,
+    /// Suspends a load between two pages.
+    #[cfg(test)]
+    pub(crate) pause: crate::pause::Pause,
 }
 
 impl CacheValidity {
@@ -76,6 +94,10 @@ impl CacheValidity {
         Self {
             versions: Versions::new(VERSION_BITS),
             lease,
+            fingerprints: Fingerprints::new(FINGERPRINT_PARTS),
+            load_wanted: Notify::new(),
+            #[cfg(test)]
+            pause: crate::pause::Pause::default(),
         }
     }
 
@@ -95,13 +117,36 @@ impl CacheValidity {
         self.lease.is_held(clock::now)
     }
 
+    /// Whether no key, current, revoked or archived, has a secret with this digest. False if that cannot be determined without a query.
+    pub(crate) fn is_absent(&self, digest: &Digest) -> bool {
+        // The lease must be checked first: see `lease.rs`.
+        self.is_usable() && self.fingerprints.is_absent(Fingerprint::of(digest))
+    }
+
+    /// Number of secrets whose fingerprints are in memory; `None` while they are not all loaded.
+    pub(crate) fn known_secrets(&self) -> Option<usize> {
+        (self.fingerprints.is_complete()).then(|| self.fingerprints.len())
+    }
+
     /// Invalidates cached reads of these keys, groups and tenants.
     fn invalidate<'a>(&self, subjects: impl IntoIterator<Item = &'a Uuid>) {
         let slots = subjects.into_iter().map(|id| Slot::of(id.as_u128()));
         self.versions.invalidate(slots);
     }
 
+    /// Adds the fingerprints of new secrets.
+    fn add_secrets(&self, fingerprints: impl IntoIterator<Item = Fingerprint>) {
+        for fingerprint in fingerprints {
+            if !self.fingerprints.add(fingerprint) {
+                self.load_wanted.notify_one();
+            }
+        }
+    }
+
+    /// Invalidates all cached reads and reloads the fingerprints, because entries of the change log were missed.
     fn invalidate_all(&self) {
         self.versions.invalidate_all();
+        self.fingerprints.reset();
+        self.load_wanted.notify_one();
     }
 }

@@ -13,6 +13,7 @@ mod m0012_refusal_addresses;
 mod m0013_revocations;
 mod m0014_unused_keys;
 mod m0015_console;
+mod m0016_secret_fingerprints;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_revocations::Migration),
             Box::new(m0014_unused_keys::Migration),
             Box::new(m0015_console::Migration),
+            Box::new(m0016_secret_fingerprints::Migration),
         ]
     }
 }

@@ -1,5 +1,7 @@
 //! The cache of keys and its invalidation, also with a load that is suspended between the read and the insertion.
 
+mod unknown_secrets;
+
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 

@@ -22,6 +22,7 @@ mod key_usage;
 mod keys;
 mod opening;
 mod own_grant;
+mod replica_secrets;
 mod replicas;
 mod restore;
 mod revocations;

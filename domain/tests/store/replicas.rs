@@ -24,9 +24,9 @@ const SLACK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One serving store and its verifier.
-struct Replica {
-    store: Store,
-    verifier: Verifier,
+pub(crate) struct Replica {
+    pub(crate) store: Store,
+    pub(crate) verifier: Verifier,
 }
 
 impl Replica {
@@ -44,7 +44,7 @@ impl Replica {
         }
     }
 
-    async fn judge(&self, secret: &Secret) -> Result<(), Refusal> {
+    pub(crate) async fn judge(&self, secret: &Secret) -> Result<(), Refusal> {
         let client = ClientAddress::known("192.0.2.7".parse().expect("an address"));
         let now = DateTime::UNIX_EPOCH;
         let verdict = self.verifier.verify(secret.expose(), client, None, now);
@@ -63,7 +63,7 @@ impl Replica {
 }
 
 /// Waits for a condition, at most `PATIENCE`.
-async fn until(condition: impl AsyncFn() -> bool) {
+pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
     let started = Instant::now();
     while !condition().await {
         assert!(
@@ -75,15 +75,15 @@ async fn until(condition: impl AsyncFn() -> bool) {
 }
 
 /// A database with three replicas.
-struct Cluster {
-    fixture: TestStore,
-    scope: TenantScope,
-    group: AuthorizationGroup,
-    replicas: Vec<Replica>,
+pub(crate) struct Cluster {
+    pub(crate) fixture: TestStore,
+    pub(crate) scope: TenantScope,
+    pub(crate) group: AuthorizationGroup,
+    pub(crate) replicas: Vec<Replica>,
 }
 
 impl Cluster {
-    async fn key(&self) -> IssuedKey {
+    pub(crate) async fn key(&self) -> IssuedKey {
         let issued = issue(&self.fixture, &self.scope, &self.group, "ERP").await;
         for replica in &self.replicas {
             replica.keep(&issued.secret).await;
@@ -98,7 +98,7 @@ impl Cluster {
     }
 }
 
-async fn on_three_replicas<T: Future<Output = ()>>(test: impl FnOnce(Cluster) -> T) {
+pub(crate) async fn on_three_replicas<T: Future<Output = ()>>(test: impl FnOnce(Cluster) -> T) {
     let Some(fixture) = TestStore::on_postgres_if_any().await else {
         return;
     };

@@ -1,5 +1,6 @@
 //! Repeated faults during verifications and changes of keys. Counts late acceptances, that is, accepted requests that were sent after the
-//! response to a change that revokes or rotates the key, and responses that contradict the database.
+//! response to a change that revokes or rotates the key; refusals of secrets that nothing has revoked or replaced; and responses that
+//! contradict the database.
 
 use std::{
     sync::{
@@ -50,6 +51,8 @@ fn plan() -> (usize, Duration, Duration) {
 /// A secret that is verified repeatedly.
 struct Checked {
     secret: String,
+    /// Whether a change that revokes or replaces the secret was sent.
+    may_be_dead: AtomicBool,
     /// Whether a response has confirmed that the secret is refused.
     is_dead: AtomicBool,
 }
@@ -60,6 +63,8 @@ struct Counts {
     refused: AtomicU64,
     failed: AtomicU64,
     late: AtomicU64,
+    /// Refusals of secrets that nothing has revoked or replaced.
+    wrong: AtomicU64,
 }
 
 #[derive(Default)]
@@ -73,6 +78,7 @@ impl Shared {
     fn add(&self, secret: &str) -> Arc<Checked> {
         let checked = Arc::new(Checked {
             secret: secret.to_owned(),
+            may_be_dead: AtomicBool::new(false),
             is_dead: AtomicBool::new(false),
         });
         let mut all = self.checked.lock().unwrap();
@@ -111,6 +117,10 @@ impl Shared {
                     Some(200) => {}
                     Some(401) => {
                         self.counts.refused.fetch_add(1, Ordering::Relaxed);
+                        // Read after the response.
+                        if !next.may_be_dead.load(Ordering::SeqCst) {
+                            self.counts.wrong.fetch_add(1, Ordering::Relaxed);
+                        }
                     }
                     None | Some(503) => {
                         self.counts.failed.fetch_add(1, Ordering::Relaxed);
@@ -137,6 +147,16 @@ impl Shared {
                 continue;
             };
             let checked = self.add(&target.secret);
+            // The first request with the new secret, on another server than the one that created it.
+            let other = &addresses[(turn + 1) % addresses.len()];
+            let first =
+                Connection::try_open(other).and_then(|mut open| open.whoami(&target.secret));
+            if first == Some(401) {
+                self.counts.wrong.fetch_add(1, Ordering::Relaxed);
+            }
+            if turn % 3 != 0 {
+                checked.may_be_dead.store(true, Ordering::SeqCst);
+            }
             let change: fn(&Ledger, &Target) -> Outcome = match turn % 3 {
                 0 => Ledger::edit,
                 1 => Ledger::rotate,
@@ -182,8 +202,9 @@ fn count<T>(
     });
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let (counts, late) = (&shared.counts, count(&shared.counts.late));
+    let wrong = count(&counts.wrong);
     eprintln!(
-        "{engine}: {faults} faults in {} s; {} verifications ({} refused, {} failed), {late} late acceptances; {} changes done, {} refused, {} unknown",
+        "{engine}: {faults} faults in {} s; {} verifications ({} refused, {} failed), {late} late acceptances, {wrong} refusals of valid secrets; {} changes done, {} refused, {} unknown",
         started.elapsed().as_secs(),
         count(&counts.checks),
         count(&counts.refused),
@@ -193,6 +214,7 @@ fn count<T>(
         ledger.count(Outcome::Unknown),
     );
     assert_eq!(late, 0, "late acceptances");
+    assert_eq!(wrong, 0, "refusals of valid secrets");
     assert!(ledger.count(Outcome::Done) > 0);
     // Without faults, changes succeed.
     let recovered = Ledger::new(&addresses[0], manager);

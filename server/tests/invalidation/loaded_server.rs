@@ -10,6 +10,7 @@ use crate::support::{
     load::{Failures, Load, Target},
     server::Server,
     setup::{ADMIN, Key, PASSWORD, sign_in},
+    wait::wait_until,
 };
 
 /// An allowlist that no client of the tests matches.
@@ -67,6 +68,16 @@ impl LoadedServer {
         self.load.during(target, change);
     }
 
+    /// Waits until the server refuses unknown secrets without a query.
+    pub(crate) fn wait_until_loaded(&self) {
+        wait_until(|| self.server.metric("latchkey_known_secrets") > 0);
+    }
+
+    /// Number of verifications that read the database.
+    pub(crate) fn database_reads(&self) -> u64 {
+        self.server.metric("latchkey_database_reads_total")
+    }
+
     /// The status of a verification with this secret.
     pub(crate) fn verify(&self, secret: &str) -> u16 {
         let mut connection = Connection::open(&self.server.address);
@@ -103,8 +114,8 @@ impl LoadedServer {
         self.latchkey.run_json(arguments)
     }
 
-    /// Asserts that the cache served the load, except for the requests directly after each change. (An unknown secret is not cached and is
-    /// looked up in the database each time.)
+    /// Asserts that the cache served the load, except for the requests directly after each change. (A secret that a rotation replaced is not
+    /// cached and is looked up in the database each time.)
     pub(crate) fn assert_cached(&self) {
         let reads = self.server.metric("latchkey_database_reads_total");
         let requests = self.load.requests();

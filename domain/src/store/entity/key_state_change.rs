@@ -9,6 +9,8 @@ pub struct Model {
     pub seq: i64,
     /// The key, group or tenant.
     pub subject: Uuid,
+    /// The first eight bytes of the digest of a new secret; NULL for other changes.
+    pub fingerprint: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

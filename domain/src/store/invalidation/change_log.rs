@@ -7,6 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::fingerprints::Fingerprint;
 use crate::{
     Error,
     store::{
@@ -29,6 +30,8 @@ pub(super) struct Entry {
     pub(super) seq: i64,
     /// The key, group or tenant that changed; a random identifier if the entry is a mark.
     pub(super) subject: Uuid,
+    /// The fingerprint of a new secret; `None` for other changes.
+    pub(super) fingerprint: Option<Fingerprint>,
 }
 
 impl From<Model> for Entry {
@@ -36,6 +39,7 @@ impl From<Model> for Entry {
         Self {
             seq: model.seq,
             subject: model.subject,
+            fingerprint: model.fingerprint.as_deref().and_then(Fingerprint::parse),
         }
     }
 }
@@ -61,6 +65,7 @@ pub(super) async fn mark(writer: &Writer) -> Result<Entry, Error> {
     let mark = ActiveModel {
         seq: NotSet,
         subject: Set(random::identifier()),
+        fingerprint: NotSet,
     };
     let transaction = writer.begin().await?;
     let mark =

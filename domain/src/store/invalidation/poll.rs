@@ -14,6 +14,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::sqlx::{self, postgres::PgConnection};
 use uuid::Uuid;
 
+use super::fingerprints::Fingerprint;
+
 /// Maximum number of changes that are applied one by one; above it, invalidating everything is cheaper.
 const MOST: usize = 1_000;
 
@@ -33,20 +35,22 @@ const DEREGISTER: &str = "DELETE FROM replicas WHERE id = $1";
 /// `beat` also counts polls whose results were lost, so that a replica that polls is never considered silent.
 ///
 /// The limit is [`MOST`] plus one, to detect that there are more. An entry of a future transaction came with a dump of another cluster and
-/// is ignored.
+/// is ignored. Without entries the arrays are NULL.
 const POLL: &str = "
     WITH own AS (
         UPDATE replicas SET beat = beat + 1, applied = $3::text::pg_snapshot
         WHERE id = $1 AND beat >= $2
         RETURNING beat
     )
-    SELECT (SELECT beat FROM own), pg_current_snapshot()::text, clock_timestamp(), ARRAY(
-        SELECT subject FROM key_state_changes
+    SELECT (SELECT beat FROM own), pg_current_snapshot()::text, clock_timestamp(),
+        array_agg(subject), array_agg(fingerprint) FILTER (WHERE fingerprint IS NOT NULL)
+    FROM (
+        SELECT subject, fingerprint FROM key_state_changes
         WHERE xid >= pg_snapshot_xmin($3::text::pg_snapshot)
             AND NOT pg_visible_in_snapshot(xid, $3::text::pg_snapshot)
             AND pg_visible_in_snapshot(xid, pg_current_snapshot())
         LIMIT 1001
-    )";
+    ) AS entries";
 
 const OTHERS: &str = "SELECT id, beat FROM replicas WHERE id <> $1";
 
@@ -78,11 +82,20 @@ pub(super) struct PollResult {
 pub(super) enum Changes {
     /// No changes.
     None,
-    /// Changes of these keys, groups and tenants.
-    Some(Vec<Uuid>),
+    /// Changes of these keys, groups and tenants, and the fingerprints of new secrets.
+    Some(Vec<Uuid>, Vec<Fingerprint>),
     /// More than [`MOST`] changes, or unknown ones.
     All,
 }
+
+/// The columns of [`POLL`].
+type PollRow = (
+    Option<i64>,
+    String,
+    DateTime<Utc>,
+    Option<Vec<Option<Uuid>>>,
+    Option<Vec<Vec<u8>>>,
+);
 
 /// Registers the replica under `id` with no change applied, and removes its registration `before`.
 pub(super) async fn register(
@@ -141,13 +154,14 @@ pub(super) async fn poll(
     connection: &mut PgConnection,
     cursor: &Cursor,
 ) -> Result<Option<PollResult>, sqlx::Error> {
-    let row: (Option<i64>, String, DateTime<Utc>, Vec<Option<Uuid>>) = sqlx::query_as(POLL)
+    let row: PollRow = sqlx::query_as(POLL)
         .bind(cursor.id)
         .bind(cursor.polls)
         .bind(&cursor.snapshot)
         .fetch_one(connection)
         .await?;
-    let (polls, snapshot, at, subjects) = row;
+    let (polls, snapshot, at, subjects, fingerprints) = row;
+    let subjects = subjects.unwrap_or_default();
     Ok(polls.map(|polls| PollResult {
         changes: if cursor.snapshot.is_none() || subjects.len() > MOST {
             Changes::All
@@ -156,7 +170,13 @@ pub(super) async fn poll(
         } else {
             // An entry without a subject stands for everything: a table was truncated.
             let subjects: Option<Vec<_>> = subjects.into_iter().collect();
-            subjects.map_or(Changes::All, Changes::Some)
+            let fingerprints = fingerprints.unwrap_or_default();
+            let fingerprints = fingerprints
+                .iter()
+                .filter_map(|bytes| Fingerprint::parse(bytes));
+            subjects.map_or(Changes::All, |subjects| {
+                Changes::Some(subjects, fingerprints.collect())
+            })
         },
         cursor: Cursor {
             id: cursor.id,

@@ -27,6 +27,8 @@ use uuid::Uuid;
 
 use super::{
     CacheValidity, clock,
+    fingerprint_load::keep_loaded,
+    fingerprint_pages::PostgresPages,
     lease::{Lease, Moment},
     notify,
     orphaned_backend::Backend,
@@ -56,7 +58,7 @@ pub(crate) struct Replica {
     shared: Arc<Shared>,
     /// The options contain a password, so `Debug` must not show them.
     options: PgConnectOptions,
-    tasks: [AbortHandle; 2],
+    tasks: [AbortHandle; 3],
 }
 
 impl fmt::Debug for Replica {
@@ -71,7 +73,7 @@ impl fmt::Debug for Replica {
 #[derive(Debug)]
 struct Shared {
     /// Identifier of the current registration, if any.
-    id: Mutex<Option<Uuid>>,
+    id: Arc<Mutex<Option<Uuid>>>,
     validity: Arc<CacheValidity>,
     primary: Arc<Primary>,
     /// The backend of the last connection.
@@ -92,7 +94,7 @@ impl Replica {
     /// Starts polling and listening.
     pub(crate) fn begin(options: PgConnectOptions, primary: Arc<Primary>) -> Self {
         let shared = Arc::new(Shared {
-            id: Mutex::default(),
+            id: Arc::default(),
             validity: Arc::new(CacheValidity::with(Lease::expired())),
             primary,
             backend: Mutex::default(),
@@ -105,6 +107,13 @@ impl Replica {
         let poller = Arc::clone(&shared);
         // The names appear in `pg_stat_activity`.
         let poller_options = options.clone().application_name("latchkey poll");
+        let pages = PostgresPages {
+            options: options.clone().application_name("latchkey secrets"),
+            primary: Arc::clone(&shared.primary),
+            registration: Arc::clone(&shared.id),
+            load: None,
+        };
+        let load = keep_loaded(Arc::clone(&shared.validity), pages);
         let listener = Arc::clone(&shared);
         let listener_options = options.clone().application_name("latchkey notify");
         Self {
@@ -113,6 +122,7 @@ impl Replica {
                     .abort_handle(),
                 tokio::spawn(async move { notify::listen(listener_options, &listener.wake).await })
                     .abort_handle(),
+                tokio::spawn(load).abort_handle(),
             ],
             shared,
             options,
@@ -236,7 +246,10 @@ impl Shared {
             let has_changes = result.changes != Changes::None;
             match result.changes {
                 Changes::None => {}
-                Changes::Some(changed) => self.validity.invalidate(&changed),
+                Changes::Some(changed, secrets) => {
+                    self.validity.invalidate(&changed);
+                    self.validity.add_secrets(secrets);
+                }
                 Changes::All => self.validity.invalidate_all(),
             }
             cursor = result.cursor;

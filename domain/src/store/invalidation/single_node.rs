@@ -3,11 +3,13 @@
 
 use sea_orm::DatabaseConnection;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, task::AbortHandle};
 
 use super::{
     CacheValidity,
     change_log::{self, Changes, Entry},
+    fingerprint_load::keep_loaded,
+    fingerprint_pages::SqlitePages,
     lease::Lease,
 };
 use crate::{
@@ -24,6 +26,7 @@ pub(crate) struct SingleNode {
     writer: Writer,
     /// The newest entry that was applied. It stays in the log: if it is missing there, the database was replaced.
     applied: Mutex<Entry>,
+    load: AbortHandle,
     #[cfg(test)]
     pub(crate) pause: crate::pause::Pause,
 }
@@ -32,8 +35,15 @@ impl SingleNode {
     /// Starts at the end of the log, because nothing is cached yet.
     pub(crate) async fn begin(reader: DatabaseConnection, writer: Writer) -> Result<Self, Error> {
         let mark = change_log::mark(&writer).await?;
+        let validity = Arc::new(CacheValidity::with(Lease::permanent()));
+        // After the mark: what is committed before the load is in its pages, what is committed later is after the mark.
+        let pages = SqlitePages {
+            reader: reader.clone(),
+        };
+        let load = tokio::spawn(keep_loaded(Arc::clone(&validity), pages));
         Ok(Self {
-            validity: Arc::new(CacheValidity::with(Lease::permanent())),
+            validity,
+            load: load.abort_handle(),
             reader,
             writer,
             applied: Mutex::new(mark),
@@ -55,6 +65,8 @@ impl SingleNode {
                 if let Some(newest) = changed.last() {
                     self.validity
                         .invalidate(changed.iter().map(|entry| &entry.subject));
+                    self.validity
+                        .add_secrets(changed.iter().filter_map(|entry| entry.fingerprint));
                     *applied = *newest;
                 }
                 return;
@@ -78,10 +90,18 @@ impl SingleNode {
         if let Ok(mark) = change_log::mark(&self.writer).await {
             *applied = mark;
         }
+        // Once more: a load that began before the mark may have missed secrets that were committed before it.
+        self.validity.invalidate_all();
     }
 
     /// Number of the newest entry that was applied. Earlier entries can be deleted.
     pub(crate) async fn applied(&self) -> i64 {
         self.applied.lock().await.seq
+    }
+}
+
+impl Drop for SingleNode {
+    fn drop(&mut self) {
+        self.load.abort();
     }
 }
