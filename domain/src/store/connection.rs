@@ -118,7 +118,8 @@ impl Database {
         if let Some(postgres) = self.connections.postgres.take()
             && self.options.serves
         {
-            let replica = Replica::begin(postgres.options, postgres.primary);
+            let replica =
+                Replica::begin(postgres.options, postgres.primary, &self.connections.checks);
             self.invalidation = Invalidation::Replica(Arc::new(replica));
         }
         // Writes by a migration and by the change log's marker need no confirmation.

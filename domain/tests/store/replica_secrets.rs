@@ -1,14 +1,14 @@
 //! Several servers on one PostgreSQL database: each refuses secrets that do not exist without a query, and accepts new secrets at once.
 
 use domain::{
-    key::{RotatedExpiry, format::Secret, verdict::Refusal},
+    key::{KeyChanges, RotatedExpiry, format::Secret, verdict::Refusal},
     store::Store,
 };
 use sea_orm::TransactionTrait;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    keys::new_key,
+    keys::{ParseAllowlist, new_key},
     replicas::{Cluster, Replica, on_three_replicas, until},
 };
 
@@ -115,7 +115,7 @@ async fn p34_new_secrets_work_on_every_replica_from_the_return_of_their_creation
 #[tokio::test(flavor = "multi_thread")]
 async fn p34_keys_that_plain_sql_inserts_work_also_if_their_transaction_commits_late() {
     on_three_replicas(async |cluster| {
-        cluster.key().await;
+        let first = cluster.key().await;
         cluster.wait_until_loaded().await;
         let connection = cluster.fixture.connection().await;
         let late = connection.begin().await.expect("begun");
@@ -125,10 +125,13 @@ async fn p34_keys_that_plain_sql_inserts_work_also_if_their_transaction_commits_
             .await
             .expect("inserted");
         // A later transaction commits first and moves every replica's position.
-        let (operator, now) = (cluster.fixture.store.as_cli(), cluster.fixture.now);
-        let tenants = cluster.fixture.store.tenants(&operator);
-        tenants.suspend("acme", now).await.expect("suspended");
-        tenants.resume("acme", now).await.expect("resumed");
+        let keys = cluster.fixture.store.keys(&cluster.scope);
+        let changes = KeyChanges {
+            allowlist: Some("192.0.2.0/24".parse_allowlist()),
+            ..KeyChanges::default()
+        };
+        let edited = keys.update(first.key.id, changes, None, cluster.fixture.now);
+        edited.await.expect("edited");
         late.commit().await.expect("committed");
         cluster
             .fixture

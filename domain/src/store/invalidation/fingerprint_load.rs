@@ -34,9 +34,6 @@ pub(super) trait Pages: Send {
         table: &'static str,
         first: Fingerprint,
     ) -> impl Future<Output = Result<Option<Vec<Fingerprint>>, Error>> + Send;
-
-    /// Ends a load.
-    fn end(&mut self);
 }
 
 /// How a load ended.
@@ -58,7 +55,6 @@ pub(super) async fn keep_loaded(validity: Arc<CacheValidity>, mut pages: impl Pa
         if !validity.fingerprints.is_complete() {
             let started = Instant::now();
             let ending = load(&validity, &mut pages).await;
-            pages.end();
             match ending {
                 Ok(Ending::Complete) => {
                     has_failed = false;

@@ -1,15 +1,12 @@
 //! Reads the digests of all secrets in pages, in the order of their index, on both databases.
 //!
 //! A page must not come from an earlier state of the database than the position in the change log. On SQLite it is read on the connection
-//! that reads the change log. On PostgreSQL it is read on a connection of its own, because a slow page must not delay a poll; each page also
+//! that reads the change log. On PostgreSQL it is read on a connection for checks, because a slow page must not delay a poll; each page also
 //! checks that the row of the replica's current registration exists, which a former primary lacks.
 
 use sea_orm::{
     DatabaseConnection, FromQueryResult, Statement,
-    sqlx::{
-        self, ConnectOptions as _,
-        postgres::{PgConnectOptions, PgConnection},
-    },
+    sqlx::{self, PgPool},
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
@@ -18,10 +15,7 @@ use super::{
     fingerprint_load::{Pages, TRIGGERS},
     fingerprints::Fingerprint,
 };
-use crate::{
-    Error,
-    store::{connection::primary::Primary, deadline::with_timeout},
-};
+use crate::{Error, store::deadline::with_timeout};
 
 /// The pages of a SQLite file.
 pub(super) struct SqlitePages {
@@ -74,8 +68,6 @@ impl Pages for SqlitePages {
         let page = digits.as_bytes().chunks(16).map(from_hex);
         Ok(Some(page.collect::<Option<_>>().ok_or_else(unreadable)?))
     }
-
-    fn end(&mut self) {}
 }
 
 /// The fingerprint with these 16 hexadecimal digits.
@@ -89,12 +81,12 @@ fn from_hex(digits: &[u8]) -> Option<Fingerprint> {
 
 /// The pages of a PostgreSQL database.
 pub(super) struct PostgresPages {
-    pub(super) options: PgConnectOptions,
-    pub(super) primary: Arc<Primary>,
+    /// The connections for checks of keys.
+    pub(super) pool: PgPool,
     /// The identifier of the replica's current registration.
     pub(super) registration: Arc<Mutex<Option<Uuid>>>,
-    /// The connection and the registration of the load that runs.
-    pub(super) load: Option<(PgConnection, Uuid)>,
+    /// The registration at the begin of the load that runs.
+    pub(super) began_as: Option<Uuid>,
 }
 
 /// The triggers that are enabled.
@@ -111,20 +103,15 @@ impl Pages for PostgresPages {
             .registration
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let Some(id) = registration else {
+        self.began_as = registration;
+        if registration.is_none() {
             return Ok(false);
+        }
+        let count = async {
+            let count = sqlx::query_scalar(ENABLED).fetch_one(&self.pool).await;
+            count.map_err(unavailable)
         };
-        let connected = async {
-            let mut connection = self.options.connect().await?;
-            self.primary.prepare(&mut connection).await?;
-            let triggers: i64 = sqlx::query_scalar(ENABLED)
-                .fetch_one(&mut connection)
-                .await?;
-            Ok::<_, sqlx::Error>((connection, triggers))
-        };
-        let (connection, triggers) =
-            with_timeout(async { connected.await.map_err(unavailable) }).await?;
-        self.load = Some((connection, id));
+        let triggers: i64 = with_timeout(count).await?;
         Ok(triggers == TRIGGERS)
     }
 
@@ -133,9 +120,6 @@ impl Pages for PostgresPages {
         table: &'static str,
         first: Fingerprint,
     ) -> Result<Option<Vec<Fingerprint>>, Error> {
-        let Some((connection, id)) = &mut self.load else {
-            return Ok(None);
-        };
         let sql = format!(
             "SELECT EXISTS (SELECT FROM replicas WHERE id = $1), (
                 SELECT string_agg(substring(secret_digest FROM 1 FOR 8), ''::bytea) FROM (
@@ -145,9 +129,9 @@ impl Pages for PostgresPages {
             Self::LENGTH
         );
         let query = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(*id)
+            .bind(self.began_as)
             .bind(first.to_bytes().to_vec());
-        let row = async { query.fetch_one(connection).await.map_err(unavailable) };
+        let row = async { query.fetch_one(&self.pool).await.map_err(unavailable) };
         let (is_registered, bytes): (bool, Option<Vec<u8>>) = with_timeout(row).await?;
         if !is_registered {
             return Ok(None);
@@ -155,10 +139,6 @@ impl Pages for PostgresPages {
         let bytes = bytes.unwrap_or_default();
         let page = bytes.chunks(8).map(Fingerprint::parse);
         Ok(Some(page.collect::<Option<_>>().ok_or_else(unreadable)?))
-    }
-
-    fn end(&mut self) {
-        self.load = None;
     }
 }
 

@@ -4,9 +4,12 @@
 //! renews its lease, counted from before the poll was sent. If polls fail, the lease expires and every verification queries the database.
 
 use chrono::TimeDelta;
-use sea_orm::sqlx::{
-    self, ConnectOptions as _,
-    postgres::{PgConnectOptions, PgConnection},
+use sea_orm::{
+    DatabaseConnection,
+    sqlx::{
+        self, ConnectOptions as _,
+        postgres::{PgConnectOptions, PgConnection},
+    },
 };
 use std::{
     collections::HashMap,
@@ -91,8 +94,12 @@ struct Shared {
 }
 
 impl Replica {
-    /// Starts polling and listening.
-    pub(crate) fn begin(options: PgConnectOptions, primary: Arc<Primary>) -> Self {
+    /// Starts polling and listening. `checks` are the connections for checks of keys.
+    pub(crate) fn begin(
+        options: PgConnectOptions,
+        primary: Arc<Primary>,
+        checks: &DatabaseConnection,
+    ) -> Self {
         let shared = Arc::new(Shared {
             id: Arc::default(),
             validity: Arc::new(CacheValidity::with(Lease::expired())),
@@ -108,10 +115,9 @@ impl Replica {
         // The names appear in `pg_stat_activity`.
         let poller_options = options.clone().application_name("latchkey poll");
         let pages = PostgresPages {
-            options: options.clone().application_name("latchkey secrets"),
-            primary: Arc::clone(&shared.primary),
+            pool: checks.get_postgres_connection_pool().clone(),
             registration: Arc::clone(&shared.id),
-            load: None,
+            began_as: None,
         };
         let load = keep_loaded(Arc::clone(&shared.validity), pages);
         let listener = Arc::clone(&shared);
