@@ -46,6 +46,7 @@ pub(crate) fn bench(workspace: &Workspace, effort: &Effort) -> Result<()> {
     let installation = progress::step("Filling the database", "20 s", || {
         Installation::fill(&binary, effort)
     })?;
+    let archive = footprint::measure_archive(&binary, effort)?;
     // Only one server at a time can use the database.
     let flood = flood::measure(&installation)?;
     let (bare, _) = installation.start("hello", &[])?;
@@ -61,7 +62,7 @@ pub(crate) fn bench(workspace: &Workspace, effort: &Effort) -> Result<()> {
     })?;
     let report = Report {
         circumstances,
-        figures: [loads, footprint, flood, pages, functions]
+        figures: [loads, footprint, archive, flood, pages, functions]
             .into_iter()
             .flatten()
             .collect(),

@@ -81,6 +81,32 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Adds `number` archived keys with random digests to the first tenant of a SQLite file that no server serves.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn fill_archive(&self, number: u32) -> Result<(), Error> {
+        let filled = self
+            .database()
+            .write_without_limit(async |transaction| {
+                let insert = format!(
+                    "INSERT INTO archived_api_keys
+                     SELECT randomblob(16), tenant_id, name, hint, randomblob(32), created_at, created_at, created_at
+                     FROM (SELECT * FROM api_keys LIMIT 1), (
+                         WITH RECURSIVE numbers(n) AS (SELECT 1 WHERE 0 < {number} UNION ALL SELECT n + 1 FROM numbers WHERE n < {number})
+                         SELECT n FROM numbers)"
+                );
+                transaction.execute_unprepared(&insert).await?;
+                transaction
+                    .execute_unprepared("DELETE FROM key_state_changes")
+                    .await?;
+                Ok(())
+            });
+        filled.await
+    }
+}
+
 fn tenant(number: u32, keys: u32, now: DateTime<Utc>) -> tenant::Model {
     tenant::Model {
         id: random::identifier::<TenantId>().as_uuid(),

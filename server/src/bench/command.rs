@@ -8,13 +8,14 @@ use tokio::net::TcpListener;
 
 use crate::{cli, clock, config::Config, database::open_store, failure::Failure};
 
-/// Runs `latchkey-bench`: `hello`, `seed TENANTS KEYS FILE`, or a command of `latchkey`.
+/// Runs `latchkey-bench`: `hello`, `seed TENANTS KEYS FILE`, `archive KEYS`, or a command of `latchkey`.
 pub async fn run() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
         ["hello"] => hello().await,
         ["seed", tenants, keys, file] => seed(tenants, keys, Path::new(file)).await,
+        ["archive", keys] => archive(keys).await,
         _ => return cli::run().await,
     };
     match done {
@@ -70,10 +71,6 @@ const EXAMPLE_KEY: &str = r#"{
 
 /// Fills the empty database with `keys` keys for each of `tenants` tenants and writes their secrets into a new file, one per line.
 async fn seed(tenants: &str, keys: &str, secrets: &Path) -> Result<(), Failure> {
-    let number = |text: &str| {
-        text.parse::<u32>()
-            .map_err(|error| Failure::new(format!("'{text}': {error}")))
-    };
     let store = open_store(&config()?, true).await?;
     let made = store
         .fill(number(tenants)?, number(keys)?, clock::now())
@@ -85,6 +82,17 @@ async fn seed(tenants: &str, keys: &str, secrets: &Path) -> Result<(), Failure> 
     let failed = |error| Failure::new(format!("cannot write the secrets: {error}"));
     let mut file = fs::File::create_new(secrets).map_err(failed)?;
     file.write_all(lines.as_bytes()).map_err(failed)
+}
+
+/// Adds `keys` archived keys to the first tenant.
+async fn archive(keys: &str) -> Result<(), Failure> {
+    let store = open_store(&config()?, true).await?;
+    Ok(store.fill_archive(number(keys)?).await?)
+}
+
+fn number(text: &str) -> Result<u32, Failure> {
+    text.parse()
+        .map_err(|error| Failure::new(format!("'{text}': {error}")))
 }
 
 fn config() -> Result<Config, Failure> {

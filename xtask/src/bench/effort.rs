@@ -12,6 +12,8 @@ pub(crate) struct Effort {
     pub(crate) keys_each: u32,
     /// The number of requests with unknown keys, which must not make memory grow.
     pub(crate) unknown: usize,
+    /// The number of archived keys of the server whose start and memory are compared with those of an empty one.
+    pub(crate) archived: u32,
     pub(crate) rounds: u32,
     /// The duration of each load in each round.
     pub(crate) time: Duration,
@@ -26,6 +28,7 @@ impl Effort {
         tenants: 10,
         keys_each: 100,
         unknown: 1_000,
+        archived: 10_000,
         rounds: 1,
         time: Duration::from_secs(1),
         audits: 1,
@@ -38,6 +41,7 @@ impl Effort {
             tenants: 1_000,
             keys_each: 100,
             unknown: 1_000_000,
+            archived: 1_000_000,
             rounds,
             time,
             audits: 5,

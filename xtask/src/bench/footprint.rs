@@ -1,8 +1,10 @@
 //! Start time and memory.
 
-use std::time::Duration;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::effort::Effort;
 use super::figure::{Figure, Limit, MIB, grouped, median};
@@ -12,6 +14,8 @@ use crate::progress;
 
 /// The number of measured starts.
 const STARTS: usize = 5;
+/// The longest wait until the fingerprints of all secrets are loaded.
+const LOADED: Duration = Duration::from_secs(60);
 
 /// Starts Latchkey several times; presents every key, then unknown keys, to the last server. Also returns that server.
 pub(crate) fn measure(
@@ -52,6 +56,38 @@ pub(crate) fn measure(
         .limit(Limit::AtMost(10.0)),
     ];
     Ok((figures, server))
+}
+
+/// Measures start and memory of a server with very many archived keys, compared with one that has two keys.
+pub(crate) fn measure_archive(binary: &Path, effort: &Effort) -> Result<Vec<Figure>> {
+    let archived = effort.archived;
+    let memory = |installation: &Installation, secrets: u64| -> Result<_> {
+        let started = Instant::now();
+        let (server, first) = installation.start("serve", &[])?;
+        while server.known_secrets()? < secrets {
+            ensure!(started.elapsed() < LOADED, "the secrets are not loaded");
+            sleep(Duration::from_millis(5));
+        }
+        let loaded = started.elapsed();
+        server.wait_until_at_rest()?;
+        Ok((server.memory()?.0, first, loaded))
+    };
+    let (empty, ..) = memory(&Installation::fill_archive(binary, 0)?, 2)?;
+    let installation = progress::step("Filling the archive of keys", "20 s", || {
+        Installation::fill_archive(binary, archived)
+    })?;
+    let (full, first, loaded) = memory(&installation, u64::from(archived) + 2)?;
+    let archived = grouped(archived.into());
+    let milliseconds = |name: &str, time: Duration| {
+        let name = format!("{name}, {archived} archived keys");
+        Figure::new(name, time.as_secs_f64() * 1e3, "ms").limit(Limit::Below(2_000.0))
+    };
+    let name = format!("memory, growth by {archived} archived keys");
+    Ok(vec![
+        milliseconds("start", first),
+        milliseconds("start until unknown secrets cost no query", loaded),
+        Figure::new(name, (full - empty) / MIB, "MiB").limit(Limit::AtMost(40.0)),
+    ])
 }
 
 /// The memory after `count` requests, once their usage is written.

@@ -28,7 +28,7 @@ const LOADS: [Load; 9] = [
 ];
 
 /// The pairs of loads whose processor times are compared.
-const RATIOS: [(&str, &str, Option<Limit>); 9] = [
+const RATIOS: [(&str, &str, Option<Limit>); 10] = [
     ("check, one key", "twin", Some(Limit::AtMost(1.2))),
     ("check, one key", "bare axum", Some(Limit::AtMost(1.35))),
     ("check, one key", "bare axum, same answer", None),
@@ -38,6 +38,7 @@ const RATIOS: [(&str, &str, Option<Limit>); 9] = [
     ("check, uncached", "check, any key", None),
     ("unknown keys", "check, any key", None),
     ("junk", "check, any key", None),
+    ("unknown keys", "junk", Some(Limit::AtMost(1.3))),
 ];
 
 /// Whether the server writes usage for requests to this path.

@@ -41,13 +41,26 @@ pub(crate) struct Installation {
 impl Installation {
     /// Fills a database.
     pub(crate) fn fill(binary: &Path, effort: &Effort) -> Result<Self> {
-        let instance = Instance::new(binary, "bench")?;
+        Self::fill_with(binary, "bench", effort.tenants, effort.keys_each)
+    }
+
+    /// Fills another database with two keys in use and `archived` archived ones.
+    pub(crate) fn fill_archive(binary: &Path, archived: u32) -> Result<Self> {
+        let filled = Self::fill_with(binary, "bench-archive", 1, 2)?;
+        let archived = archived.to_string();
+        command::run(&mut filled.instance.command(&["archive", &archived]))?;
+        Ok(filled)
+    }
+
+    fn fill_with(binary: &Path, name: &str, tenants: u32, keys_each: u32) -> Result<Self> {
+        let instance = Instance::new(binary, name)?;
         let file = instance.folder.join("secrets");
-        let (tenants, keys_each) = (effort.tenants.to_string(), effort.keys_each.to_string());
+        let expected = tenants * keys_each;
+        let (tenants, keys_each) = (tenants.to_string(), keys_each.to_string());
         command::run(instance.command(&["seed", &tenants, &keys_each]).arg(&file))?;
         let secrets = fs::read_to_string(&file)?;
         let secrets: Vec<_> = secrets.lines().map(str::to_owned).collect();
-        let (count, expected) = (secrets.len(), effort.tenants * effort.keys_each);
+        let count = secrets.len();
         ensure!(count == expected as usize, "the database has {count} keys");
         Ok(Self { instance, secrets })
     }
@@ -136,6 +149,15 @@ impl Server {
 
     /// The number of the server's key reads from the database; 0 for the bare axum, which has no metrics.
     pub(crate) fn database_reads(&self) -> Result<u64> {
+        self.metric("latchkey_database_reads_total")
+    }
+
+    /// The number of secrets whose fingerprints are in memory; 0 while they are loaded.
+    pub(crate) fn known_secrets(&self) -> Result<u64> {
+        self.metric("latchkey_known_secrets")
+    }
+
+    fn metric(&self, name: &str) -> Result<u64> {
         let Some(metrics) = self.metrics else {
             return Ok(0);
         };
@@ -145,11 +167,10 @@ impl Server {
         let mut lines = response.lines();
         lines
             .find_map(|line| {
-                line.strip_prefix("latchkey_database_reads_total ")?
-                    .parse()
-                    .ok()
+                let value = line.strip_prefix(name)?.strip_prefix(' ')?;
+                value.parse().ok()
             })
-            .context("no latchkey_database_reads_total in /metrics")
+            .with_context(|| format!("no {name} in /metrics"))
     }
 
     /// Waits until the server has finished the work that requests cause later: usage is written in batches.

@@ -7,8 +7,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    ColumnTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Statement,
     sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, Query},
 };
 use uuid::Uuid;
@@ -36,6 +36,12 @@ const TENANTS_AT_ONCE: u64 = 20;
 pub(crate) struct ArchivedKey {
     pub(crate) id: KeyId,
     pub(crate) tenant_id: TenantId,
+}
+
+#[derive(FromQueryResult)]
+struct ArchivedRow {
+    id: Uuid,
+    tenant_id: Uuid,
 }
 
 impl Store {
@@ -123,17 +129,18 @@ impl Store {
         &self,
         digest: &Digest,
     ) -> Result<Option<ArchivedKey>, Error> {
-        use archived_api_key::{Column, Entity};
         let database = self.database();
-        let query = Entity::find()
-            .select_only()
-            .columns([Column::Id, Column::TenantId])
-            .filter(Column::SecretDigest.eq(digest.as_slice()))
-            .into_tuple::<(Uuid, Uuid)>();
+        // Without a LIMIT, as in `by_secret.rs`.
+        let query = Statement::from_sql_and_values(
+            database.backend(),
+            "SELECT id, tenant_id FROM archived_api_keys WHERE secret_digest = $1",
+            [digest.to_vec().into()],
+        );
+        let query = ArchivedRow::find_by_statement(query);
         let found = database.with_timeout(query.one(database.checks())).await?;
-        Ok(found.map(|(id, tenant_id)| ArchivedKey {
-            id: id.into(),
-            tenant_id: tenant_id.into(),
+        Ok(found.map(|row| ArchivedKey {
+            id: row.id.into(),
+            tenant_id: row.tenant_id.into(),
         }))
     }
 }

@@ -4,7 +4,8 @@ use sea_orm::DbBackend;
 use std::iter;
 
 /// The rows of a `VALUES` list, `($1::uuid, $2::text), ($3::uuid, $4::text), …`, with a placeholder for each of `types`. Only PostgreSQL
-/// needs the casts.
+/// needs the casts. On SQLite the placeholders have no number: sqlx asks for the name of each, and SQLite searches numbered ones one by one,
+/// so that binding would take time in proportion to the square of the rows. The statement must have no other placeholders.
 pub(super) fn placeholders(backend: DbBackend, types: &[&str], rows: usize) -> String {
     let mut text = String::new();
     let mut number = 0;
@@ -15,11 +16,13 @@ pub(super) fn placeholders(backend: DbBackend, types: &[&str], rows: usize) -> S
             if column > 0 {
                 text.push_str(", ");
             }
-            text.push('$');
-            text.push_str(&number.to_string());
             if backend == DbBackend::Postgres {
+                text.push('$');
+                text.push_str(&number.to_string());
                 text.push_str("::");
                 text.push_str(kind);
+            } else {
+                text.push('?');
             }
         }
         text.push(')');
@@ -48,7 +51,7 @@ mod tests {
             placeholders(DbBackend::Postgres, &types, 2),
             "($1::uuid, $2::bigint), ($3::uuid, $4::bigint)"
         );
-        assert_eq!(placeholders(DbBackend::Sqlite, &types, 1), "($1, $2)");
+        assert_eq!(placeholders(DbBackend::Sqlite, &types, 2), "(?, ?), (?, ?)");
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect, Select,
+    ColumnTrait, DbBackend, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
+    QueryTrait, Select, Statement,
 };
+use std::sync::OnceLock;
 use uuid::Uuid;
 
 use super::row::{self, KeyRow};
@@ -54,15 +56,34 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<KnownKey>, Error> {
         let database = self.database();
-        let query = with_tenant(api_key::Entity::find())
-            .filter(api_key::Column::SecretDigest.eq(digest.as_slice()))
-            .into_model::<KnownRow>();
+        let backend = database.backend();
+        let digest = digest.to_vec();
+        let query = Statement::from_sql_and_values(backend, by_digest(backend), [digest.into()]);
+        let row = KnownRow::find_by_statement(query).one(database.checks());
         database
-            .with_timeout(query.one(database.checks()))
+            .with_timeout(row)
             .await?
             .map(|row| row.into_known(now, database.options().expiring_soon_days))
             .transpose()
     }
+}
+
+/// The text of the query, which is built once for each engine.
+///
+/// It has no LIMIT: SQLite would prepare it anew for each execution, because the limit is a bound parameter that its planner uses.
+fn by_digest(backend: DbBackend) -> &'static str {
+    static SQLITE: OnceLock<String> = OnceLock::new();
+    static POSTGRES: OnceLock<String> = OnceLock::new();
+    let text = match backend {
+        DbBackend::Postgres => &POSTGRES,
+        _ => &SQLITE,
+    };
+    text.get_or_init(|| {
+        let digest = Digest::default();
+        let keys = with_tenant(api_key::Entity::find())
+            .filter(api_key::Column::SecretDigest.eq(digest.as_slice()));
+        keys.build(backend).sql
+    })
 }
 
 /// Selects the columns of [`KnownRow`] from `keys`.
