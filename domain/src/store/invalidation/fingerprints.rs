@@ -188,10 +188,6 @@ impl Fingerprints {
 
     fn part(&self, fingerprint: Fingerprint) -> &Part {
         let leading = fingerprint.0 >> 32;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the product is below the number of parts"
-        )]
         let index = ((leading * self.parts.len() as u64) >> 32) as usize;
         &self.parts[index]
     }
