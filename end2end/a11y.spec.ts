@@ -44,13 +44,22 @@ async function expectAccessible(page: Page, what: string, screens = SCREENS): Pr
   await page.setViewportSize({ width: 1280, height: 800 });
 }
 
-test('sign-in has no accessibility violation', async ({ browserLog, page }) => {
+test('sign-in has no accessibility violation', async ({ browserLog, page, server, tenant }) => {
   browserLog.expectStatus(422);
+  browserLog.expectStatus(403);
   await open(page, '/sign-in');
   await expectAccessible(page, 'the sign-in page');
   await new ConsolePage(page).signIn({ email: 'nobody@acme.example', password: 'not a valid password' });
   await expect(page.getByText('Email or password is wrong.')).toBeVisible();
   await expectAccessible(page, 'the sign-in page after a refusal');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByText('Enter your password.')).toBeVisible();
+  await expect(page.getByLabel('Password')).toHaveAttribute('aria-invalid', 'true');
+  await expectAccessible(page, 'the sign-in page with an empty field');
+  expect((await server.run(['tenant', 'suspend', tenant.slug])).code).toBe(0);
+  await new ConsolePage(page).signIn(tenant.administrator);
+  await expect(page.getByText('is suspended. Ask your operator.')).toBeVisible();
+  await expectAccessible(page, 'the sign-in page of a suspended tenant');
 });
 
 test('the list has no violation: empty, with keys, without a match, at the limit', async ({ adminPage: page, server, tenant }) => {
@@ -205,6 +214,15 @@ test('the other pages have no violation', async ({ adminPage: page, browserLog, 
   browserLog.expectStatus(404);
   await open(page, '/nothing/here');
   await expectAccessible(page, 'the 404 page');
+  for (const path of ['/help', '/help#ip_not_allowed', '/api/docs', '/api/docs#list_api_keys']) {
+    await page.goto(path);
+    await expectAccessible(page, path);
+  }
+  const stranger = await (await openContext()).newPage();
+  for (const path of ['/help', '/api/docs', '/nothing/here']) {
+    await stranger.goto(path);
+    await expectAccessible(stranger, `${path} without a session`);
+  }
   const operator = await createPerson(server, 'super_user');
   for (const person of [await tenant.member(), operator]) {
     const context = await openContext();

@@ -46,7 +46,7 @@ export class ConsolePage {
   readonly head = (column: string): Locator => this.page.getByRole('columnheader', { name: column, exact: true });
 
   // Filters and pages.
-  readonly search = (): Locator => this.page.getByRole('searchbox', { name: 'Search names and descriptions' });
+  readonly search = (): Locator => this.page.getByRole('searchbox', { name: 'Search names, descriptions and last four characters' });
   readonly segment = (filter: 'Status' | 'Expiration' | 'Sort by', word: string): Locator =>
     this.page.getByRole('group', { name: filter }).getByRole('link', { name: word, exact: true });
   readonly currentSegment = (filter: 'Status' | 'Expiration' | 'Sort by'): Locator =>

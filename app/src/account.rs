@@ -6,13 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     components::{
-        Breadcrumb, Callout, FieldErrors, Icon, PageTitle, Tone,
+        Callout, FieldErrors, Icon, PageTitle, Tone,
         field::{described_by, invalid},
         waiting::PendingFields,
     },
     current_tenant::{use_named_tenant, use_tenant},
     error::AppError,
-    page::MenuSection,
     status_pages::Failure,
     urls,
 };
@@ -128,15 +127,14 @@ fn AccountDetails(account: Account, notice: PasswordNotice) -> impl IntoView {
     });
     view! {
         <PageTitle text="My account – Latchkey" />
-        <div class="page">
-            <Breadcrumb section=MenuSection::Account page="My account" />
+        <div class="page page-form">
             <header class="page-header">
                 <div><h1 tabindex="-1">"My account"</h1></div>
                 <form method="post" action=urls::SIGN_OUT>
                     <button class="button"><Icon name="exit" />"Sign out"</button>
                 </form>
             </header>
-            <dl class="facts">
+            <dl class="facts facts-row">
                 <div><dt>"Name"</dt><dd>{account.name}</dd></div>
                 <div><dt>"Email"</dt><dd>{email.clone()}</dd></div>
                 <div><dt>"Role"</dt><dd>{account.role.label()}</dd></div>
@@ -152,6 +150,8 @@ fn AccountDetails(account: Account, notice: PasswordNotice) -> impl IntoView {
 #[component]
 fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
     let tenant = use_tenant();
+    let is_current_wrong = notice.current.is_some();
+    let is_only_new_wrong = notice.new.is_some() && !is_current_wrong;
     let has_fault = notice.current.is_some() || notice.new.is_some();
     let failure = notice
         .form
@@ -180,6 +180,7 @@ fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
                             name="current_password"
                             autocomplete="current-password"
                             required
+                            autofocus=is_current_wrong
                             aria-invalid=invalid(current)
                             aria-describedby=described_by("current-password", current, "")
                         />
@@ -201,6 +202,7 @@ fn PasswordForm(email: String, notice: PasswordNotice) -> impl IntoView {
                             name="new_password"
                             autocomplete="new-password"
                             required
+                            autofocus=is_only_new_wrong
                             aria-invalid=invalid(new)
                             aria-describedby=described_by("new-password", new, "new-password-hint")
                         />

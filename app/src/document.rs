@@ -1,14 +1,16 @@
 //! A long text with its table of contents, as the guide and the API documentation show it.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
 /// The text beside its contents; below them in a narrow window.
 #[component]
 pub fn Document(
     /// Lists of links to headings, as HTML.
-    contents: &'static str,
+    contents: Arc<str>,
     /// The text as HTML.
-    body: &'static str,
+    body: Arc<str>,
 ) -> impl IntoView {
     view! {
         <div class="document">

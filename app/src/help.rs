@@ -40,7 +40,10 @@ pub fn HelpPage() -> impl IntoView {
                 <div><h1 tabindex="-1">{guide.title.as_str()}</h1></div>
                 {support}
             </header>
-            <Document contents=&guide.contents body=&guide.body />
+            <Document
+                contents=guide.contents.as_str().into()
+                body=guide.body.as_str().into()
+            />
         </div>
     }
 }

@@ -7,7 +7,7 @@
 //! | the authorization groups (feature `ssr`) | `groups` |
 //! | the page of one key (feature `ssr`) | `key_page` |
 //! | the audit log and the installation log (feature `ssr`) | `audit_log` |
-//! | the guide and its layout with a table of contents (feature `ssr`) | `help`, `document` |
+//! | the guide, the API documentation, and their layout with a table of contents (feature `ssr`) | `help`, `api_docs`, `document` |
 //! | the user's own page; the choice and the list of tenants | [`account`], [`tenants`] |
 //! | the confirmation of a change | [`notice`]; its cookie (feature `ssr`): `done` |
 //! | the layout of every page behind sign-in, with the menu | [`layout`] |
@@ -24,6 +24,8 @@
 #![recursion_limit = "256"]
 
 pub mod account;
+#[cfg(feature = "ssr")]
+pub mod api_docs;
 pub mod api_keys;
 #[cfg(feature = "ssr")]
 pub mod audit_log;

@@ -19,6 +19,7 @@ use crate::{
 };
 #[cfg(feature = "ssr")]
 use crate::{
+    api_docs::ApiDocsPage,
     audit_log::{AuditLogPage, InstallationLogPage},
     groups::{
         delete::DeleteGroupPage,
@@ -164,6 +165,14 @@ pub static PAGES: &[Page] = &[
         dialogs: &[],
         has_script: false,
         view: server_view!(HelpPage),
+    },
+    Page {
+        path: urls::API_DOCS,
+        access: Access::Public,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(ApiDocsPage),
     },
     Page {
         path: urls::ACCOUNT,

@@ -52,6 +52,10 @@ pub(crate) fn document<Head: IntoView, Body: IntoView>(
         .iter()
         .map(|href| view! { <link rel="stylesheet" href=href.clone() /> })
         .collect_view();
+    let icon = bundle
+        .icon
+        .clone()
+        .map(|href| view! { <link rel="icon" href=href type="image/svg+xml" /> });
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -59,7 +63,7 @@ pub(crate) fn document<Head: IntoView, Body: IntoView>(
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content="light dark" />
-                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                {icon}
                 {styles}
                 {head}
             </head>

@@ -102,6 +102,8 @@ pub struct Bundle {
     pub wasm: Option<String>,
     /// The stylesheets, in order.
     pub styles: Vec<String>,
+    /// The icon of the browser's tab.
+    pub icon: Option<String>,
 }
 
 /// The `Content-Security-Policy` of a page whose scripts carry `nonce`.

@@ -118,6 +118,7 @@ impl Assets {
         Bundle {
             script: find("/frontend-", ".js"),
             wasm: find("/frontend-", "_bg.wasm"),
+            icon: find("/favicon-", ".svg"),
             styles: self
                 .urls()
                 .filter(|url| url.ends_with(".css"))

@@ -24,8 +24,7 @@ use utoipa_axum::{router::UtoipaMethodRouter, routes};
 use crate::bench::guard;
 use crate::{
     api::{
-        self, api_keys, audit_events, authorization_groups,
-        docs::{self, DocsPage},
+        self, api_keys, audit_events, authorization_groups, docs,
         document::{self, ApiDocument, Documented, build_document},
         forward_auth, key_revocation, key_simulation, key_usage, verify, whoami,
     },
@@ -184,8 +183,6 @@ pub fn routes() -> Vec<Route> {
         ),
         // The API's documentation
         get(OPENAPI, Anyone, document::read_document),
-        get(DOCS, Anyone, docs::read_docs),
-        get("/api/docs/style.css", Anyone, docs::read_style),
         // Sign-in and sign-out
         post("/sign-in", Anyone, sign_in::sign_in),
         post("/sign-out", Anyone, sign_out::sign_out),
@@ -251,8 +248,6 @@ pub fn routes() -> Vec<Route> {
 
 /// The OpenAPI document.
 const OPENAPI: &str = "/api/v1/openapi.json";
-/// The OpenAPI document as a page.
-const DOCS: &str = "/api/docs";
 
 /// Receives reports of pages that continue without their script.
 const PAGE_REPORTS: &str = "/page-reports";
@@ -278,7 +273,7 @@ pub fn router(state: AppState) -> LatchkeyService {
         let documented = route.documented.take()?;
         Some((documented, route.caller))
     }));
-    let docs = DocsPage::new(&document);
+    let docs = docs::render_reference(&document);
     let document = Arc::new(ApiDocument::new(&document));
     let mut router = Router::new();
     for route in routes {
@@ -291,7 +286,7 @@ pub fn router(state: AppState) -> LatchkeyService {
         };
         let handler = match route.path.as_str() {
             OPENAPI => handler.layer(Extension(Arc::clone(&document))),
-            DOCS => handler.layer(Extension(docs.clone())),
+            urls::API_DOCS => handler.layer(Extension(docs.clone())),
             _ => handler,
         };
         router = router.route(&route.path, handler);
@@ -411,9 +406,12 @@ where
     }
 }
 
-/// A page of `app`.
+/// A page of `app`. The API documentation also shows what the server rendered at start.
 fn page(path: &str, access: Access) -> Route {
-    get(path, access, render::render_page)
+    match path {
+        urls::API_DOCS => get(path, access, docs::read_docs),
+        _ => get(path, access, render::render_page),
+    }
 }
 
 async fn render_unknown_path(State(state): State<AppState>, request: Request) -> Response {

@@ -235,7 +235,11 @@ fn Search(query: Memo<ListQuery>) -> impl IntoView {
     };
     let apply = Callback::new(move |()| {
         stop_waiting();
-        let text = browser::value(SEARCH).trim().to_owned();
+        let typed = browser::value(SEARCH);
+        let text = KeyQuery::without_secret(typed.trim()).to_owned();
+        if text != typed.trim() {
+            browser::set_value(SEARCH, &text);
+        }
         if query.with_untracked(|query| query.q == text) {
             return;
         }
@@ -291,7 +295,7 @@ fn Search(query: Memo<ListQuery>) -> impl IntoView {
                     value=initial
                     maxlength=KeyQuery::MAX_SEARCH
                     placeholder="Search keys"
-                    aria-label="Search names and descriptions"
+                    aria-label="Search names, descriptions and last four characters"
                     autocomplete="off"
                     on:input=on_input
                 />

@@ -45,8 +45,7 @@ impl ListQuery {
             is_unused: parameter("unused_days")
                 .is_some_and(|parameter| parameter == UNUSED_DAYS.to_string()),
             // Cut to the length of the search field that shows the search.
-            q: parameter("q")
-                .unwrap_or_default()
+            q: KeyQuery::without_secret(&parameter("q").unwrap_or_default())
                 .chars()
                 .take(KeyQuery::MAX_SEARCH)
                 .collect(),

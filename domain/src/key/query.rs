@@ -144,6 +144,28 @@ impl KeyQuery {
     pub const MAX_SEARCH: usize = 100;
     /// The maximum of [`Self::unused_days`].
     pub const MAX_UNUSED_DAYS: u32 = 3_650;
+
+    /// `search`, or the last four characters of what looks like a whole secret in it: they are in the key's hint, and the rest must not
+    /// be in a URL.
+    #[must_use]
+    pub fn without_secret(search: &str) -> &str {
+        search
+            .split(|letter: char| !letter.is_ascii_alphanumeric())
+            .find(|word| is_like_secret(word))
+            .map_or(search, |word| &word[word.len() - HINT_END..])
+    }
+}
+
+/// The characters of a secret's end that a hint contains.
+const HINT_END: usize = 4;
+
+/// Whether a word of letters and digits is as long as the random part of a secret, or long and mixed as one of another system.
+fn is_like_secret(word: &str) -> bool {
+    const LENGTH: usize = 32;
+    const MIXED_LENGTH: usize = 24;
+    let has = |is_one: fn(&u8) -> bool| word.bytes().any(|byte| is_one(&byte));
+    word.len() >= LENGTH
+        || word.len() >= MIXED_LENGTH && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
 }
 
 impl Default for KeyQuery {

@@ -9,5 +9,6 @@ mod own_grant;
 mod permission;
 mod revocation_reason;
 mod rotation;
+mod search;
 mod secret;
 mod verdict;

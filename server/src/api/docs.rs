@@ -1,54 +1,29 @@
-//! `/api/docs`: the OpenAPI document as a page, without script, with its own stylesheet.
+//! `/api/docs`: the OpenAPI document as a page of `app`, without script.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use app::api_docs::ApiReference;
 use axum::{
     Extension,
-    response::{Html, IntoResponse, Response},
+    extract::{Request, State},
+    response::Response,
 };
-use bytes::Bytes;
-use http::{HeaderValue, header};
+use leptos::prelude::provide_context;
 use serde_json::Value;
 
 use super::error::PROBLEM_KINDS;
-use crate::content_coding::compressible;
+use crate::{pages::render::render, state::AppState};
 
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
-);
 /// The number of methods that the document lists for a route of any method.
 const EVERY_METHOD: usize = 7;
-/// The colours and sizes of the console, before the page's own rules.
-const STYLE: &str = concat!(
-    include_str!("../../../style/tokens.css"),
-    include_str!("docs/style.css")
-);
-/// The console's brand icon.
-const BRAND_ICON: &str = "<svg class=\"icon\" viewBox=\"0 0 20 20\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" \
-     stroke-width=\"1.75\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><circle cx=\"6.5\" cy=\"13.5\" r=\"3.75\"/>\
-     <path d=\"m9.25 10.75 7.5-7.5M13.5 6.5l2.75 2.75M11 9l1.75 1.75\"/></svg>";
-
-/// The rendered page.
-#[derive(Clone)]
-pub(crate) struct DocsPage(Bytes);
-
-impl DocsPage {
-    /// Renders the OpenAPI document.
-    pub(crate) fn new(document: &Value) -> Self {
-        Self(page(document).into())
-    }
-}
 
 /// `GET /api/docs`
-pub(crate) async fn read_docs(Extension(page): Extension<DocsPage>) -> Response {
-    let headers = [(header::CONTENT_SECURITY_POLICY, POLICY)];
-    compressible((headers, Html(page.0)).into_response())
-}
-
-/// `GET /api/docs/style.css`
-pub(crate) async fn read_style() -> Response {
-    let kind = HeaderValue::from_static("text/css; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], STYLE).into_response()
+pub(crate) async fn read_docs(
+    State(state): State<AppState>,
+    Extension(reference): Extension<ApiReference>,
+    request: Request,
+) -> Response {
+    render(&state, request, move || provide_context(reference.clone())).await
 }
 
 /// A section of the page.
@@ -95,49 +70,64 @@ fn entries(document: &Value) -> Vec<Entry<'_>> {
     entries
 }
 
-fn page(document: &Value) -> String {
+/// Renders the OpenAPI document.
+pub(crate) fn render_reference(document: &Value) -> ApiReference {
     let entries = entries(document);
+    ApiReference {
+        contents: contents(&entries, document).into(),
+        body: body(&entries, document).into(),
+    }
+}
+
+fn body(entries: &[Entry<'_>], document: &Value) -> String {
     let mut html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>API documentation – Latchkey</title><link rel=\"stylesheet\" href=\"/api/docs/style.css\"></head><body>\
-         <a class=\"skip-link\" href=\"#main\">Skip to content</a>\
-         <header class=\"topbar\"><a class=\"brand\" href=\"/\">{BRAND_ICON}Latchkey</a><a href=\"/\">Back to the console</a></header>\
-         <div class=\"columns\">{}<main id=\"main\" tabindex=\"-1\"><h1>API documentation</h1>\
-         <p>{} Send the key in the header <code>X-API-Key</code>. For programs: <a href=\"/api/v1/openapi.json\">openapi.json</a>.</p>\
-         <p>In the examples, <code>$LATCHKEY</code> is the address of this server, <code>$KEY</code> a secret and <code>$KEY_ID</code> the identifier of a key.</p>",
-        contents(&entries, document),
+        "<p>{} Send the key in the header <code>X-API-Key</code>. \
+         In the examples, <code>$LATCHKEY</code> is the address of this server, <code>$KEY</code> a secret and <code>$KEY_ID</code> the identifier of a key.</p>",
         prose(&document["info"]["description"])
     );
-    for entry in &entries {
+    let mut tag = "";
+    for entry in entries {
+        if entry.tag != tag {
+            tag = entry.tag;
+            let _ = write!(html, "<h2 id=\"{}\">{}</h2>", tag_anchor(tag), escape(tag));
+        }
         html.push_str(&section(entry));
     }
     html.push_str(&codes());
-    html.push_str(&permissions(&entries));
+    html.push_str(&permissions(entries));
     html.push_str("<h2 id=\"shapes\">Shapes</h2>");
     for (name, schema) in members(&document["components"]["schemas"]) {
         let _ = write!(
             html,
-            "<section id=\"{0}\"><h3>{0}</h3><p>{1}</p>{2}</section>",
+            "<section><h3 id=\"{0}\">{0}</h3><p>{1}</p>{2}</section>",
             escape(name),
             prose(&schema["description"]),
             shape(schema)
         );
     }
-    html.push_str("</main></div></body></html>");
     html
 }
 
+/// The anchor of a group of routes.
+fn tag_anchor(tag: &str) -> String {
+    format!("routes-{}", tag.to_lowercase().replace(' ', "-"))
+}
+
 fn contents(entries: &[Entry<'_>], document: &Value) -> String {
-    let mut html = String::from("<nav class=\"contents\" aria-label=\"Contents\">");
+    let mut html = String::from("<ul>");
     let mut tag = "";
     for entry in entries {
         if entry.tag != tag {
             if !tag.is_empty() {
-                html.push_str("</ul>");
+                html.push_str("</ul></li>");
             }
             tag = entry.tag;
-            let _ = write!(html, "<h2>{}</h2><ul>", escape(tag));
+            let _ = write!(
+                html,
+                "<li><a href=\"#{}\">{}</a><ul>",
+                tag_anchor(tag),
+                escape(tag)
+            );
         }
         let _ = write!(
             html,
@@ -147,14 +137,13 @@ fn contents(entries: &[Entry<'_>], document: &Value) -> String {
         );
     }
     html.push_str(
-        "</ul><h2>Reference</h2><ul><li><a href=\"#codes\">Codes of problems</a></li>\
-         <li><a href=\"#permissions\">Permissions</a></li></ul>\
-         <details><summary><a href=\"#shapes\">Shapes</a></summary><ul>",
+        "</ul></li><li><a href=\"#codes\">Codes of problems</a></li><li><a href=\"#permissions\">Permissions</a></li>\
+         <li><a href=\"#shapes\">Shapes</a><ul>",
     );
     for (name, _) in members(&document["components"]["schemas"]) {
         let _ = write!(html, "<li><a href=\"#{0}\">{0}</a></li>", escape(name));
     }
-    html.push_str("</ul></details></nav>");
+    html.push_str("</ul></li></ul>");
     html
 }
 
@@ -171,8 +160,8 @@ fn codes() -> String {
         })
         .collect();
     format!(
-        "<section id=\"codes\"><h2>Codes of problems</h2>\
-         <p>Every refusal is a problem of RFC 9457 with one of these in its member <code>code</code>. Branch on it: a code never changes, and new ones may be added.</p>{}</section>",
+        "<h2 id=\"codes\">Codes of problems</h2>\
+         <p>Every refusal is a problem of RFC 9457 with one of these in its member <code>code</code>. Branch on it: a code never changes, and new ones may be added.</p>{}",
         table(["Code", "Status", "What it means, and what to do"], &rows)
     )
 }
@@ -195,8 +184,8 @@ fn permissions(entries: &[Entry<'_>]) -> String {
         .map(|(permission, routes)| (permission.to_owned(), String::new(), routes.join("<br>")))
         .collect();
     format!(
-        "<section id=\"permissions\"><h2>Permissions</h2>\
-         <p>Of Latchkey’s own routes. A key has those of its authorization group, beside any of your services’.</p>{}</section>",
+        "<h2 id=\"permissions\">Permissions</h2>\
+         <p>Of Latchkey’s own routes. A key has those of its authorization group, beside any of your services’.</p>{}",
         table(["Permission", "", "Routes"], &rows)
     )
 }
@@ -204,7 +193,7 @@ fn permissions(entries: &[Entry<'_>]) -> String {
 fn section(entry: &Entry<'_>) -> String {
     let operation = entry.operation;
     let mut html = format!(
-        "<section id=\"{}\"><h2>{}</h2><p class=\"route\"><span class=\"method\">{}</span> <code>{}</code></p><p>{}</p>",
+        "<section><h3 id=\"{}\">{}</h3><p class=\"route\"><span class=\"method\">{}</span> <code>{}</code></p><p>{}</p>",
         escape(&entry.anchor),
         prose(&operation["summary"]),
         escape(&entry.method),

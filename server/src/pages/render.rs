@@ -4,12 +4,13 @@ use app::ssr::{RecentTenants, RequestContext};
 use axum::{
     body::Body,
     extract::{Request, State},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use domain::{
     client_address::ClientAddress,
     fair_share::{Bounds, FairShares},
     id::TenantId,
+    key::query::KeyQuery,
 };
 use http::{
     HeaderValue, Method, StatusCode, Uri,
@@ -20,6 +21,7 @@ use http_body_util::BodyExt as _;
 use leptos::prelude::provide_context;
 use std::{sync::LazyLock, time::Duration};
 use tokio::sync::Semaphore;
+use url::form_urlencoded;
 
 use crate::{
     client, clock,
@@ -82,9 +84,29 @@ impl Requester {
     }
 }
 
-/// `GET` of any page.
+/// `GET` of any page. A search for a whole secret, which a form sends without script, is redirected to one for its last four characters, so
+/// that neither the browser's history nor a link keeps the secret.
 pub(crate) async fn render_page(State(state): State<AppState>, request: Request) -> Response {
+    if let Some(url) = url_without_secret(request.uri()) {
+        return Redirect::to(&url).into_response();
+    }
     render(&state, request, || ()).await
+}
+
+/// The URL with a cut search; `None` if no search contains what looks like a secret.
+fn url_without_secret(url: &Uri) -> Option<String> {
+    let query = url.query()?;
+    let mut has_secret = false;
+    let mut cut = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let kept = match &*name {
+            "q" => KeyQuery::without_secret(&value),
+            _ => &value,
+        };
+        has_secret |= kept != value;
+        cut.append_pair(&name, kept);
+    }
+    has_secret.then(|| format!("{}?{}", url.path(), cut.finish()))
 }
 
 /// `GET` of an unknown path: the not-found page. Other methods get a text.

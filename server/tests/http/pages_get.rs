@@ -24,6 +24,26 @@ async fn the_root_redirects_to_the_keys_and_keeps_the_tenant() {
 }
 
 #[tokio::test]
+async fn a_search_for_a_whole_secret_is_redirected_to_its_last_four_characters() {
+    let app = TestApp::start().await.with_admin().await;
+    let issued = app.issue(KeySpec::default()).await;
+    let secret = issued.secret.expose().to_owned();
+    let end = &secret[secret.len() - 4..];
+    let session = app.sign_in(ADMIN).await;
+    for path in ["/tenant-api-keys", "/audit-log"] {
+        let url = format!("{path}?status=active&q=%20{secret}&sort=name");
+        let response = app.get(&url).cookie(&session).send().await;
+        assert_eq!(response.status, 303, "{path}");
+        let target = response.header("location").to_owned();
+        assert_eq!(target, format!("{path}?status=active&q={end}&sort=name"));
+        assert!(!response.text().contains(&secret));
+        let page = app.get(&target).cookie(&session).send().await;
+        assert_eq!(page.status, 200);
+        assert!(page.text().contains(issued.key.name.as_str()), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn p17_the_first_page_shows_the_command_that_creates_the_first_user() {
     let app = TestApp::start().await;
     let first = app.get("/sign-in").send().await;

@@ -137,7 +137,6 @@ fn open_rows() -> Vec<Row> {
         row("GET", "/readyz", Everyone, 200),
         row("GET", "/api/v1/openapi.json", Everyone, 200),
         row("GET", "/api/docs", Everyone, 200),
-        row("GET", "/api/docs/style.css", Everyone, 200),
         row("GET", "/help", Everyone, 200),
         row("GET", "/", Everyone, 303),
         row("GET", "/sign-in", Everyone, 200),
