@@ -110,7 +110,6 @@ pub fn AccountPage() -> impl IntoView {
     let fallback = || {
         view! {
             <div class="page">
-                <Breadcrumb section=MenuSection::Account page="My account" />
                 <header class="page-header"><h1 tabindex="-1">"My account"</h1></header>
                 <PendingFields />
             </div>
