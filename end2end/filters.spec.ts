@@ -39,7 +39,7 @@ async function expectFiltered(page: Page, status: string, expiration: string): P
   await expect(keys.currentSegment('Status')).toHaveText([WORDS[status] ?? '']);
   await expect(keys.currentSegment('Expiration')).toHaveText([WORDS[expiration] ?? '']);
   const count = `${expected.length} ${expected.length === 1 ? 'key' : 'keys'}`;
-  await expect(keys.pager()).toContainText(`1–${expected.length} of ${count}`);
+  await expect(keys.pager()).toHaveText(new RegExp(`^${count}`));
   if (status || expiration) await expect(keys.resultCount()).toHaveText(count);
   else await expect(keys.resultCount()).toHaveCount(0);
 }

@@ -16,6 +16,8 @@ pub fn Pager(
     let text = move || list.with(|list| list.as_ref().map(describe_range));
     let is_empty =
         move || list.with(|list| list.as_ref().is_none_or(|list| list.page.items.is_empty()));
+    // A list of one page has no links.
+    let is_whole = move || list.with(|list| list.as_ref().is_none_or(is_whole));
     let previous = move || {
         let cursor = list.with(|list| list.as_ref()?.page.previous_cursor.clone());
         view! { <PageLink label="Previous" cursor query /> }
@@ -27,7 +29,7 @@ pub fn Pager(
     view! {
         <nav class="pager" aria-label="Pages" hidden=is_empty>
             <span>{text}</span>
-            <span class="pager-links">{previous}{next}</span>
+            <span class="pager-links" hidden=is_whole>{previous}{next}</span>
         </nav>
     }
     .into_any()
@@ -53,9 +55,17 @@ fn PageLink(label: &'static str, cursor: Option<String>, query: Memo<ListQuery>)
     }
 }
 
-/// `26–50 of 1,284 keys`.
+/// Whether the page contains the whole list.
+fn is_whole(list: &KeyList) -> bool {
+    list.page.previous_cursor.is_none() && list.page.next_cursor.is_none()
+}
+
+/// `26–50 of 1,284 keys`, or `1 key` if the page contains the whole list.
 fn describe_range(list: &KeyList) -> String {
     let page = &list.page;
+    if is_whole(list) {
+        return words::count(page.items.len() as u64, "key", "keys");
+    }
     let last = (page.first + page.items.len() as u64).saturating_sub(1);
     // Keys can be created and revoked between requests: the total is at least the number of shown keys.
     let of = list.summary.matching.max(last);
