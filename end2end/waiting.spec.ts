@@ -89,9 +89,9 @@ test('a dialog opens with its name and placeholders, can be closed, and is repla
   await keys.openList();
   for (const verb of ['Edit', 'Rotate', 'Revoke'] as const) {
     const requests = await HeldRequests.of(page);
-    const pending = page.getByRole('dialog', { name: `${verb} API key Zapier` });
+    const pending = page.locator('#pending-dialog');
     await keys.action(verb, 'Zapier').click();
-    await expect(pending).toBeVisible();
+    await expect(pending).toHaveAccessibleName(`${verb} API key Zapier`);
     await expect(pending.getByRole('status')).toHaveText('Loading…');
     await expect(pending.getByRole('link', { name: 'Cancel', exact: true })).toBeFocused();
     // The list behind is not being loaded.
