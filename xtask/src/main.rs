@@ -5,6 +5,7 @@
     reason = "a build tool reads the environment and polls other programs"
 )]
 
+mod background;
 mod bench;
 mod bundle;
 mod clients;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, ensure};
 
+use crate::background::ReleaseBuild;
 use crate::bundle;
 use crate::clients;
 use crate::command;
@@ -52,10 +53,12 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     let skipped = dependencies(workspace)?;
     clippy(workspace)?;
     bundle::build(workspace, Profile::Debug)?;
-    cargo_tests(workspace, &envoy)?;
     serve::compile_binary(workspace, Profile::Debug)?;
+    compile_cargo_tests(workspace)?;
+    let release_build = ReleaseBuild::start(workspace)?;
+    cargo_tests(workspace, &envoy)?;
+    release_build.finish()?;
     size::size(workspace)?;
-    serve::compile_binary(workspace, Profile::Release)?;
     contract(workspace, &schemathesis)?;
     client(workspace)?;
     progress::step(
@@ -310,6 +313,18 @@ fn tools(workspace: &Workspace) -> Result<Tools> {
         schemathesis,
         client_generators,
     })
+}
+
+fn compile_cargo_tests(workspace: &Workspace) -> Result<()> {
+    let compile = || {
+        let mut tests = command::cargo(&workspace.root);
+        command::run(tests.args(["test", "--no-run"]))
+    };
+    progress::step(
+        "Compiling the Rust tests",
+        "5 min the first time, then 1 min",
+        compile,
+    )
 }
 
 fn cargo_tests(workspace: &Workspace, envoy: &Path) -> Result<()> {
