@@ -8,11 +8,7 @@ use domain::{
     propagation::Propagation,
 };
 
-use crate::{
-    error::AppError,
-    notice::{self, Confirmation},
-    ssr::{self, RequestContext},
-};
+use crate::notice;
 
 /// The maximum length of a cookie's value.
 const MAX_LENGTH: usize = 120;
@@ -110,46 +106,9 @@ impl Done {
         }
     }
 
-    /// The confirmation for the page. `None` if the object does not belong to the tenant.
-    pub async fn confirmation(
-        self,
-        request: &RequestContext,
-        tenant: Option<&str>,
-    ) -> Option<Confirmation> {
-        self.describe(request, tenant).await.ok()
-    }
-
-    async fn describe(
-        self,
-        request: &RequestContext,
-        tenant: Option<&str>,
-    ) -> Result<Confirmation, AppError> {
-        let text = match self {
-            Self::Generated(id) | Self::Saved(id, _) | Self::Rotated(id) | Self::Revoked(id, _) => {
-                let scope = ssr::tenant_request_of(request, tenant).await?.scope;
-                let key = request.store.keys(&scope).get(id, request.now).await?;
-                return Ok(Confirmation {
-                    text: self.sentence_about(key.name.as_str()),
-                    row: Some(id.to_string()),
-                });
-            }
-            Self::GroupCreated(id) | Self::GroupSaved(id) => {
-                let scope = ssr::tenant_request_of(request, tenant).await?.scope;
-                let group = request.store.groups(&scope).get(id).await?;
-                return Ok(Confirmation {
-                    text: self.sentence_about(&group.name),
-                    row: Some(id.to_string()),
-                });
-            }
-            Self::RevokedMany(..) | Self::GroupDeleted | Self::PasswordChanged => {
-                self.sentence_about("")
-            }
-        };
-        Ok(Confirmation { text, row: None })
-    }
-
     /// The sentence about the object with this name, if the change has one.
-    fn sentence_about(self, name: &str) -> String {
+    #[must_use]
+    pub(crate) fn sentence_about(self, name: &str) -> String {
         match self {
             Self::Generated(_) => notice::generated(name),
             Self::Saved(_, propagation) => notice::saved(name, propagation),

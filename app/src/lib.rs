@@ -31,6 +31,8 @@ pub mod api_keys;
 pub mod audit_log;
 pub mod browser;
 pub mod components;
+#[cfg(feature = "ssr")]
+mod confirmation;
 pub mod current_tenant;
 #[cfg(feature = "ssr")]
 pub mod document;

@@ -64,7 +64,7 @@ pub(super) async fn read_console(tenant: Option<String>) -> Result<Console, AppE
         recent_tenants.extend(recent.iter().map(TenantRef::from));
     }
     let confirmation = match request.done {
-        Some(done) => done.confirmation(&request, tenant.as_deref()).await,
+        Some(done) => crate::confirmation::confirmation(done, &request, tenant.as_deref()).await,
         None => None,
     };
     Ok(Console {

@@ -1,0 +1,39 @@
+//! The confirmation of the change that the previous page made, with the name of its object from the database.
+
+use crate::{
+    done::Done,
+    error::AppError,
+    notice::Confirmation,
+    ssr::{self, RequestContext},
+};
+
+/// The confirmation of `done` for the page. `None` if the object does not belong to the tenant.
+pub(crate) async fn confirmation(
+    done: Done,
+    request: &RequestContext,
+    tenant: Option<&str>,
+) -> Option<Confirmation> {
+    describe(done, request, tenant).await.ok()
+}
+
+async fn describe(
+    done: Done,
+    request: &RequestContext,
+    tenant: Option<&str>,
+) -> Result<Confirmation, AppError> {
+    let (name, row) = match done {
+        Done::Generated(id) | Done::Saved(id, _) | Done::Rotated(id) | Done::Revoked(id, _) => {
+            let scope = ssr::tenant_request_of(request, tenant).await?.scope;
+            let key = request.store.keys(&scope).get(id, request.now).await?;
+            (key.name.as_str().to_owned(), Some(id.to_string()))
+        }
+        Done::GroupCreated(id) | Done::GroupSaved(id) => {
+            let scope = ssr::tenant_request_of(request, tenant).await?.scope;
+            let group = request.store.groups(&scope).get(id).await?;
+            (group.name, Some(id.to_string()))
+        }
+        Done::RevokedMany(..) | Done::GroupDeleted | Done::PasswordChanged => (String::new(), None),
+    };
+    let text = done.sentence_about(&name);
+    Ok(Confirmation { text, row })
+}
