@@ -3,7 +3,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
-import { type Tenant, expect, signIn, test as base } from './fixtures';
+import { type Tenant, createPerson, expect, signIn, test as base } from './fixtures';
 import { animationsEnded } from './support/animations';
 
 const test = base.extend<{ width: number; hasScript: boolean }>({
@@ -100,6 +100,39 @@ for (const { hasScript, width } of [
       await groups.button('Delete').click();
       await expect(groups.notice()).toContainText('The group was deleted.');
       await expect(groups.row('Stock')).toHaveCount(0);
+    });
+  });
+}
+
+test('Enter in the name saves; only the button Check checks', async ({ adminPage: page, tenant }) => {
+  const groups = new GroupsPage(page);
+  await page.goto('/authorization-groups');
+  await page.getByRole('link', { name: `Edit ${tenant.group}` }).click();
+  await groups.name().fill('Orders');
+  await groups.name().press('Enter');
+  await expect(groups.notice()).toContainText('Saved Orders.');
+  await expect(groups.row('Orders')).toContainText('orders:read');
+});
+
+for (const hasScript of [true, false]) {
+  test.describe(`${hasScript ? 'with' : 'without'} script`, () => {
+    test.use({ hasScript });
+
+    test('the empty list of a tenant without a group leads to the form of a group', async ({ context, page, server, tenant }) => {
+      const slug = `${tenant.slug}-new`;
+      await server.json(['tenant', 'create', '--name', 'Northwind', '--slug', slug]);
+      await signIn(context, server.origin, await createPerson(server, 'tenant_admin', slug));
+      await page.goto('/tenant-api-keys');
+      await expect(page.getByText('First create an authorization group')).toBeVisible();
+      await page.getByRole('link', { name: 'Create a group' }).click();
+      const groups = new GroupsPage(page);
+      await groups.name().fill('Orders');
+      await groups.permissions().fill('orders:read');
+      await groups.button('Create group').click();
+      await expect(groups.notice()).toContainText('Created Orders.');
+      await page.goto('/tenant-api-keys');
+      await expect(page.getByText('First create an authorization group')).toHaveCount(0);
+      await expect(page.getByRole('link', { name: 'Generate API Key' })).toHaveCount(2);
     });
   });
 }

@@ -26,6 +26,8 @@ pub struct KeyList {
     pub sparklines: Vec<KeySparkline>,
     /// The numbers of keys.
     pub summary: KeySummary,
+    /// Whether the tenant has no key and no authorization group that a key can have.
+    pub needs_group: bool,
     /// The number of days within which a key "expires soon".
     pub soon_days: u32,
     /// The server's time.

@@ -50,10 +50,19 @@ pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<Ke
         let ids: Vec<_> = page.items.iter().map(|key| key.id).collect();
         let mut sparklines = keys.sparklines(&ids, request.now).await?;
         sparklines.retain(|sparkline| sparkline.accepted.iter().any(|count| *count > 0));
+        // Only the empty list shows it.
+        let needs_group = summary.total == 0
+            && request
+                .store
+                .groups(&scope)
+                .list_for_keys()
+                .await?
+                .is_empty();
         Ok(KeyList {
             page,
             sparklines,
             summary,
+            needs_group,
             soon_days: request.store.options().expiring_soon_days,
             now: request.now,
         })

@@ -142,6 +142,8 @@ fn form(data: FormData, submitted: Option<SubmittedGroup>) -> AnyView {
             <Breadcrumb section=MenuSection::Access parent page=page_name />
             <header class="page-header"><div><h1 tabindex="-1" dir="auto">{title.clone()}</h1></div></header>
             <form class="form" method="post" action=action novalidate>
+                // Enter in a field presses the first button of a form: Save, and not Check.
+                <button class="visually-hidden" name="action" value="save" tabindex="-1" aria-hidden="true">{save}</button>
                 {failure}
                 {version}
                 <div class="field">
