@@ -2,25 +2,38 @@
 
 mod content;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::{fmt::Display, net::Ipv4Addr};
+
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc, Weekday};
 use domain::{
     Error,
     client_address::ClientAddress,
-    key::{form::KeyForm, format::Secret, today},
-    permission::PermissionSet,
-    store::{OperatorScope, Store, groups::NewGroup, password, tenants::NewTenant, users::NewUser},
+    key::{
+        KeyChanges, allowlist::Allowlist, form::KeyForm, format::Secret, reason::RevocationReason,
+        rotation::RotatedExpiry, today,
+    },
+    permission::{Permission, PermissionSet},
+    store::{
+        OperatorScope, Store, TenantScope,
+        groups::{GroupChanges, NewGroup},
+        password,
+        sign_in::{Attempt, SignInOutcome},
+        tenants::NewTenant,
+        users::NewUser,
+    },
     user::Role,
     verify::Verifier,
 };
 use serde::Serialize;
 use tempfile::TempDir;
+use tracing::{instrument::WithSubscriber as _, subscriber::NoSubscriber};
 
 use crate::{
     config::Config,
     failure::Failure,
     output::{Output, table},
 };
-use content::{DemoKey, DemoTenant, DemoUser};
+use content::{DemoKey, DemoTenant, DemoUser, Traffic};
 
 /// A temporary folder with a database, deleted on drop.
 pub(crate) struct Demo {
@@ -45,11 +58,11 @@ struct DemoSignIn {
 impl Demo {
     /// Creates the folder and points `config` to a database in it.
     pub(crate) fn prepare(config: &mut Config) -> Result<Self, Failure> {
-        let failed = |error| Failure::new(format!("cannot make a temporary folder: {error}"));
+        let no_folder = |error| Failure::new(format!("cannot make a temporary folder: {error}"));
         let folder = tempfile::Builder::new()
             .prefix("latchkey-demo-")
             .tempdir()
-            .map_err(failed)?;
+            .map_err(no_folder)?;
         let file = folder.path().join("latchkey.db");
         let file = file
             .to_str()
@@ -58,24 +71,46 @@ impl Demo {
         Ok(Self { _folder: folder })
     }
 
-    /// Fills the empty database.
+    /// Fills the empty database. Writes nothing to the log, which describes the server's requests and changes.
     pub(crate) async fn fill(
         &self,
         store: &Store,
         verifier: &Verifier,
         now: DateTime<Utc>,
     ) -> Result<DemoAccess, Failure> {
+        let filled = self.fill_with_log(store, verifier, now);
+        filled.with_subscriber(NoSubscriber::new()).await
+    }
+
+    async fn fill_with_log(
+        &self,
+        store: &Store,
+        verifier: &Verifier,
+        now: DateTime<Utc>,
+    ) -> Result<DemoAccess, Failure> {
         let operator = store.as_cli();
-        let mut secret = None;
         for tenant in content::TENANTS {
-            let made = make_tenant(store, verifier, &operator, tenant, now).await?;
-            secret = secret.or(made);
+            make_tenant(store, &operator, tenant, now).await?;
         }
-        verifier.flush().await?;
         let mut users = Vec::new();
         for user in content::USERS {
             users.push(make_user(store, &operator, user, now).await?);
         }
+        let mut secret = None;
+        for tenant in content::TENANTS {
+            let scope = match administrator(tenant, &users) {
+                Some(administrator) => signed_in(store, administrator, now).await?,
+                None => store.tenants(&operator).scope(tenant.slug).await?,
+            };
+            let filling = Filling {
+                store,
+                verifier,
+                scope: &scope,
+                now,
+            };
+            secret = filling.fill(tenant).await?.or(secret);
+        }
+        verifier.flush().await?;
         Ok(DemoAccess {
             users,
             secret: secret.ok_or_else(|| Failure::new("the demo has no key to try"))?,
@@ -83,65 +118,222 @@ impl Demo {
     }
 }
 
-/// Creates a tenant with its groups and keys; returns the secret of the key to try, if the tenant has it.
+fn failed(error: impl Display) -> Failure {
+    Failure::new(error.to_string())
+}
+
+/// Creates a tenant with its groups.
 async fn make_tenant(
     store: &Store,
-    verifier: &Verifier,
     operator: &OperatorScope,
     tenant: &DemoTenant,
     now: DateTime<Utc>,
-) -> Result<Option<Secret>, Failure> {
+) -> Result<(), Failure> {
     let then = now - TimeDelta::days(content::TENANT_AGE);
-    let slug = tenant.slug.parse();
     let new = NewTenant {
         name: tenant.name.to_owned(),
-        slug: Some(slug.map_err(|error| Failure::new(format!("{error}")))?),
+        slug: Some(tenant.slug.parse().map_err(failed)?),
         key_limit: Some(tenant.key_limit),
     };
     store.tenants(operator).create(new, then).await?;
     let scope = store.tenants(operator).scope(tenant.slug).await?;
     for group in tenant.groups {
-        let permissions = group
-            .permissions
-            .iter()
-            .map(|permission| permission.parse())
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| Failure::new(format!("{error}")))?;
         let new = NewGroup {
             name: group.name.to_owned(),
             kind: group.kind,
-            permissions: PermissionSet::new(permissions)
-                .map_err(|error| Failure::new(format!("{error}")))?,
+            permissions: permissions(group.permissions)?,
         };
         store.groups(&scope).create(new, then).await?;
     }
-    let mut to_try = None;
-    for key in tenant.keys {
-        let made = now - TimeDelta::days(key.made_days_ago);
-        let group = store.groups(&scope).find(key.group).await?;
-        let new = form_of(key, group.id.to_string(), now)
+    Ok(())
+}
+
+fn permissions(words: &[&str]) -> Result<PermissionSet, Failure> {
+    let permissions = words
+        .iter()
+        .map(|word| word.parse())
+        .collect::<Result<Vec<_>, _>>();
+    PermissionSet::new(permissions.map_err(failed)?).map_err(failed)
+}
+
+/// The user who manages the tenant's keys.
+fn administrator<'a>(tenant: &DemoTenant, users: &'a [DemoSignIn]) -> Option<&'a DemoSignIn> {
+    let manages =
+        |user: &&DemoUser| user.role == Role::TenantAdmin && user.tenant == Some(tenant.slug);
+    let email = content::USERS.iter().find(manages)?.email;
+    users.iter().find(|user| user.email == email)
+}
+
+/// Signs the administrator in at an earlier time and returns the scope of its tenant, so that the audit log names a person.
+async fn signed_in(
+    store: &Store,
+    administrator: &DemoSignIn,
+    now: DateTime<Utc>,
+) -> Result<TenantScope, Failure> {
+    let then = now - TimeDelta::days(content::TENANT_AGE);
+    let client = ClientAddress::known(content::OFFICE.into());
+    let attempt = Attempt {
+        email: administrator.email,
+        password: &administrator.password,
+        client,
+        device: None,
+        previous: None,
+    };
+    let SignInOutcome::SignedIn { session, .. } = store.sign_in().attempt(attempt, then).await?
+    else {
+        return Err(Failure::new("the demo's administrator cannot sign in"));
+    };
+    let signed_in = store
+        .sessions()
+        .authenticate(&session, client, then)
+        .await?;
+    let scope = signed_in.and_then(|signed_in| signed_in.administered_tenant());
+    scope.ok_or_else(|| Failure::new("the demo's administrator has no tenant"))
+}
+
+/// Fills a tenant.
+struct Filling<'a> {
+    store: &'a Store,
+    verifier: &'a Verifier,
+    scope: &'a TenantScope,
+    now: DateTime<Utc>,
+}
+
+impl Filling<'_> {
+    /// Changes the groups and creates the keys; returns the secret of the key to try, if the tenant has it.
+    async fn fill(&self, tenant: &DemoTenant) -> Result<Option<Secret>, Failure> {
+        for group in tenant.groups {
+            let Some((days, permission)) = group.added else {
+                continue;
+            };
+            let groups = self.store.groups(self.scope);
+            let stored = groups.find(group.name).await?;
+            let changes = GroupChanges {
+                permissions: Some(permissions(&[group.permissions, &[permission]].concat())?),
+                ..GroupChanges::default()
+            };
+            groups
+                .edit(stored.id, changes, None, self.days_ago(days))
+                .await?;
+        }
+        let mut to_try = None;
+        for key in tenant.keys {
+            let secret = self.make_key(key).await?;
+            if key.is_to_try {
+                to_try = Some(secret);
+            }
+        }
+        Ok(to_try)
+    }
+
+    /// A time so many days ago, on each day at another time of day.
+    fn days_ago(&self, days: i64) -> DateTime<Utc> {
+        self.now - TimeDelta::days(days) - TimeDelta::seconds(days * 2_237 % 32_000)
+    }
+
+    /// Creates a key, with its changes and requests in the order of their times as far as they affect each other.
+    async fn make_key(&self, key: &DemoKey) -> Result<Secret, Failure> {
+        let keys = self.store.keys(self.scope);
+        let made = self.days_ago(key.made_days_ago);
+        let group = self.store.groups(self.scope).find(key.group).await?;
+        let new = form_of(key, group.id.to_string(), self.now)
             .validate(today(made))
             .map_err(Error::Invalid)?;
-        let issued = store.keys(&scope).create(new, made).await?;
-        if let Some(use_of) = &key.used {
-            let then = now - TimeDelta::minutes(use_of.minutes_ago);
-            let client = ClientAddress::known(use_of.from.into());
-            let verdict = verifier
-                .verify(issued.secret.expose(), client, None, then)
-                .await?;
-            verdict.map_err(|refusal| {
-                Failure::new(format!("the demo's key '{}': {}", key.name, refusal.code()))
+        let mut issued = keys.create(new, made).await?;
+        let id = issued.key.id;
+        if let Some((days, allowed)) = key.allowed_later {
+            let allowlist = Allowlist::parse_entries(allowed.iter().copied()).map_err(|_| {
+                Failure::new(format!("the allowlist of the demo's key '{}'", key.name))
             })?;
+            let changes = KeyChanges {
+                allowlist: Some(allowlist),
+                ..KeyChanges::default()
+            };
+            keys.update(id, changes, None, self.days_ago(days)).await?;
         }
-        if let Some(days) = key.revoked_days_ago {
-            let then = now - TimeDelta::days(days);
-            store.keys(&scope).revoke(issued.key.id, then).await?;
+        if let Some(days) = key.rotated_days_ago {
+            let rotated = keys
+                .rotate(id, RotatedExpiry::Keep, self.days_ago(days))
+                .await?;
+            issued = rotated.value;
         }
-        if key.is_to_try {
-            to_try = Some(issued.secret);
+        let is_after_revocation = |traffic: &&Traffic| {
+            (key.revoked.as_ref()).is_some_and(|revoked| traffic.days_ago.0 < revoked.days_ago)
+        };
+        for traffic in key
+            .traffic
+            .iter()
+            .filter(|traffic| !is_after_revocation(traffic))
+        {
+            self.send(key, &issued.secret, traffic).await?;
         }
+        if let Some(used) = &key.used {
+            let then = self.now - TimeDelta::minutes(used.minutes_ago);
+            self.request(key, &issued.secret, (used.from, None, None), then)
+                .await?;
+        }
+        if let Some(revoked) = &key.revoked {
+            let reason = RevocationReason::optional(revoked.reason).map_err(failed)?;
+            let then = self.days_ago(revoked.days_ago);
+            keys.revoke_with_reason(id, reason.as_ref(), then).await?;
+        }
+        for traffic in key.traffic.iter().filter(is_after_revocation) {
+            self.send(key, &issued.secret, traffic).await?;
+        }
+        Ok(issued.secret)
     }
-    Ok(to_try)
+
+    /// Sends the requests of `traffic`.
+    async fn send(&self, key: &DemoKey, secret: &Secret, traffic: &Traffic) -> Result<(), Failure> {
+        let permission = traffic
+            .permission
+            .map(str::parse)
+            .transpose()
+            .map_err(failed)?;
+        let (first, last) = traffic.days_ago;
+        for days in last..=first {
+            let newest = self.now - TimeDelta::days(days) - TimeDelta::minutes(10);
+            let is_weekend = matches!(newest.weekday(), Weekday::Sat | Weekday::Sun);
+            // Some variation, the same in every demo.
+            let usual = traffic.per_day + traffic.per_day * (days * 7 % 11 - 5) / 20;
+            let count = if is_weekend {
+                (usual / 3).max(1)
+            } else {
+                usual
+            };
+            for number in 0..count {
+                let then = newest - TimeDelta::seconds(number);
+                let request = (traffic.from, permission.as_ref(), traffic.refused);
+                self.request(key, secret, request, then).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one request from an address, with the permission that it requires, and checks the code of its refusal.
+    async fn request(
+        &self,
+        key: &DemoKey,
+        secret: &Secret,
+        (from, permission, refused): (Ipv4Addr, Option<&Permission>, Option<&str>),
+        then: DateTime<Utc>,
+    ) -> Result<(), Failure> {
+        let client = ClientAddress::known(from.into());
+        let verdict = self
+            .verifier
+            .verify(secret.expose(), client, permission, then)
+            .await?;
+        let code = verdict.err().map(|refusal| refusal.code());
+        if code != refused {
+            return Err(Failure::new(format!(
+                "the demo's key '{}': {} instead of {}",
+                key.name,
+                code.unwrap_or("accepted"),
+                refused.unwrap_or("accepted"),
+            )));
+        }
+        Ok(())
+    }
 }
 
 fn form_of(key: &DemoKey, group: String, now: DateTime<Utc>) -> KeyForm {
@@ -164,9 +356,8 @@ async fn make_user(
     now: DateTime<Utc>,
 ) -> Result<DemoSignIn, Failure> {
     let password = password::generate()?;
-    let email = user.email.parse();
     let new = NewUser {
-        email: email.map_err(|error| Failure::new(format!("{error}")))?,
+        email: user.email.parse().map_err(failed)?,
         name: Some(user.name.to_owned()),
         role: user.role,
         tenant: user.tenant.map(str::to_owned),
