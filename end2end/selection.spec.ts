@@ -134,9 +134,12 @@ test('the page’s keys are selected together, and the keyboard reaches the acti
   await page.goto('/tenant-api-keys');
   await hydrated(page);
   const all = page.getByRole('checkbox', { name: 'Select the 25 active keys on this page', exact: true });
+  const topOfRow = () => check(page, 'Scanner 30').evaluate((box) => box.getBoundingClientRect().top);
+  const top = await topOfRow();
   await all.focus();
   await page.keyboard.press('Space');
   await expect(bar(page)).toContainText('25 keys selected');
+  expect(await topOfRow(), 'no row moves').toBe(top);
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Go to the actions for 25 selected keys', exact: true })).toBeFocused();
   await page.keyboard.press('Enter');

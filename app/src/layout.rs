@@ -121,23 +121,31 @@ fn Shell(
 ) -> impl IntoView {
     let tenant = use_tenant();
     let path = use_location().pathname;
+    let role =
+        Memo::new(move |_| console.with(|console| console.as_ref().map(|console| console.role)));
+    let is_without_tenant =
+        move || role.get() == Some(Role::SuperUser) && tenant.with(|tenant| tenant.0.is_none());
     let home = move || {
-        let first = console.with(|console| {
-            (console.as_ref()).map_or(urls::ACCOUNT, |console| urls::first_page(console.role))
-        });
-        tenant.get().url(first)
+        if is_without_tenant() {
+            return urls::TENANTS.to_owned();
+        }
+        tenant
+            .get()
+            .url(role.get().map_or(urls::ACCOUNT, urls::first_page))
     };
+    // The list of tenants has no script.
+    let rel = move || is_without_tenant().then_some("external");
     view! {
         <div class="shell">
             <a class="skip-link" href="#main" on:click=focus::skip_to_content>"Skip to content"</a>
             <header class="topbar">
-                <a class="brand" href=home><Icon name="key" large=true />"Latchkey"</a>
+                <a class="brand" href=home rel=rel><Icon name="key" large=true />"Latchkey"</a>
                 <button class="icon-button" type="button" popovertarget="sidebar" aria-label="Menu">
                     <Icon name="menu" large=true />
                 </button>
             </header>
             <aside class="sidebar" id="sidebar" popover="auto" aria-label="Console">
-                <a class="brand" href=home><Icon name="key" large=true />"Latchkey"</a>
+                <a class="brand" href=home rel=rel><Icon name="key" large=true />"Latchkey"</a>
                 {move || console.get().map(|console| view! { <Sidebar pages console path /> })}
             </aside>
             <main class="main" id="main" tabindex="-1">

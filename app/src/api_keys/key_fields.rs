@@ -118,6 +118,9 @@ pub fn DescriptionField(
     }
 }
 
+/// The number of permissions of the selected group that are shown; the group's page shows all.
+const MOST_NAMED: usize = 10;
+
 /// Authorization Group, with the permissions of the selected group.
 #[component]
 pub fn GroupField(
@@ -144,14 +147,16 @@ pub fn GroupField(
                 .map(|group| group.permissions.clone())
         })?;
         let mut permissions = Vec::new();
-        for (index, permission) in chosen.iter().enumerate() {
+        for (index, permission) in chosen.iter().take(MOST_NAMED).enumerate() {
             let separator = if index == 0 { " " } else { ", " };
             permissions.push(view! { {separator}<code>{permission.to_string()}</code> });
         }
         Some(if permissions.is_empty() {
             view! { "Grants nothing" }.into_any()
         } else {
-            view! { "Grants"{permissions} }.into_any()
+            let more = chosen.iter().count().saturating_sub(MOST_NAMED);
+            let more = (more > 0).then(|| format!(" and {more} more"));
+            view! { "Grants"{permissions}{more} }.into_any()
         })
     };
     view! {

@@ -6,6 +6,8 @@ use domain::{
 };
 use serde_json::Value;
 
+use crate::words;
+
 /// A part of the sentence of an event. Names are emphasised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
@@ -168,6 +170,7 @@ pub fn changes(event: &AuditEvent) -> Vec<Change> {
 const FIELDS: &[(&str, &str)] = &[
     ("status", "Status"),
     ("reason", "Reason"),
+    ("revoked_reason", "Reason"),
     ("name", "Name"),
     ("slug", "Slug"),
     ("email", "Email"),
@@ -231,10 +234,23 @@ fn value_text(field: &str, value: &Value) -> Option<String> {
         Value::String(text) => Some(match (field, text.as_str()) {
             ("status", "active") => "Active".to_owned(),
             ("status", "revoked") => "Revoked".to_owned(),
+            ("expires_on", _) => text.parse().map_or_else(|_| text.clone(), words::date),
             _ => text.clone(),
         }),
         Value::Bool(true) => Some("yes".to_owned()),
         Value::Bool(false) => Some("no".to_owned()),
         Value::Number(number) => Some(number.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_of_expiry_is_written_in_words() {
+        let text = |value: Value| value_text("expires_on", &value);
+        assert_eq!(text("2027-08-01".into()).as_deref(), Some("1 Aug 2027"));
+        assert_eq!(text(Value::Null).as_deref(), Some("Never"));
     }
 }
