@@ -1,9 +1,10 @@
 // Takes screenshots of the console, served by `latchkey serve --demo`:
 //
-//     node screenshots.mjs FILE              the list, as the README shows it
-//     node screenshots.mjs --all FOLDER      every page and dialog, light and dark, wide and narrow
+//     node screenshots.mjs FOLDER                    the pictures of docs/screenshots
+//     node screenshots.mjs --all FOLDER [PATTERN]    every page, dialog and state at three widths, light and dark; PATTERN selects by name
 //
-// Not a test: `cargo xtask screenshots`. LATCHKEY_BIN and LATCHKEY_CHROMIUM as for the tests.
+// Not a test: `cargo xtask screenshots`. LATCHKEY_BIN and LATCHKEY_CHROMIUM as for the tests. No picture contains a secret: each is
+// replaced by an example of the same length before the picture is taken.
 
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
@@ -12,17 +13,24 @@ import { fileURLToPath } from 'node:url';
 
 import { chromium } from '@playwright/test';
 
-const WIDE = { name: '1440', width: 1440, height: 900, scale: 1 };
-const NARROW = { name: '375', width: 375, height: 800, scale: 2 };
-const README = { name: 'readme', width: 1280, height: 800, scale: 1 };
+import { CHANGES, PAGES, VISITOR_PAGES } from './screenshots/pages.mjs';
+
+const SIZES = [
+  { name: '1440', width: 1440, height: 900, scale: 1 },
+  { name: '1024', width: 1024, height: 768, scale: 1 },
+  { name: '375', width: 375, height: 800, scale: 2 },
+];
+const VISITOR = { name: 'visitor', width: 1280, height: 800, scale: 1 };
+const PHONE = { name: 'phone', width: 375, height: 760, scale: 2 };
+const EXAMPLE_SECRET = `lk_${'ExampleOnly'.repeat(4).slice(0, 38)}`;
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const binary = path.resolve(here, process.env.LATCHKEY_BIN ?? '../target/debug/latchkey');
-const [first, second] = process.argv.slice(2);
+const [first, second, third] = process.argv.slice(2);
 const all = first === '--all';
-const target = all ? second : first;
-if (!target) {
-  console.error('usage: node screenshots.mjs FILE | --all FOLDER');
+const folder = all ? second : first;
+if (!folder) {
+  console.error('usage: node screenshots.mjs FOLDER | --all FOLDER [PATTERN]');
   process.exit(2);
 }
 
@@ -38,66 +46,75 @@ const browser = await chromium.launch({
 });
 try {
   const demo = await ready(server);
+  await mkdir(folder, { recursive: true });
   if (all) {
-    await takeAll(demo, target);
+    await takeAll(demo, new RegExp(third ?? ''));
   } else {
-    const page = await openPage(demo, README, 'light');
-    await take(page, target);
+    for (const { name, as, scheme = 'light', isPhone, open } of VISITOR_PAGES) {
+      const page = await signedIn(demo, as, isPhone ? PHONE : VISITOR, scheme);
+      await open(page);
+      await take(page, path.join(folder, `${name}.png`), false);
+      await page.context().close();
+    }
   }
 } finally {
   await browser.close();
   server.kill('SIGTERM');
 }
 
-/** A signed-in page on the list. */
-async function openPage({ origin, email, password }, { width, height, scale }, colorScheme) {
-  const context = await browser.newContext({ baseURL: origin, viewport: { width, height }, colorScheme, deviceScaleFactor: scale });
+/** A page of a person of the demo, or of nobody. */
+async function signedIn(demo, as, { width, height, scale }, colorScheme) {
+  const context = await browser.newContext({ baseURL: demo.origin, viewport: { width, height }, colorScheme, deviceScaleFactor: scale });
+  const person = demo[as];
+  if (person) {
+    await context.request.post('/sign-in', { form: { ...person, return_to: '/' }, headers: { Origin: demo.origin }, maxRedirects: 0 });
+  }
   const page = await context.newPage();
-  await page.goto('/tenant-api-keys');
-  await page.getByLabel('Email').fill(email);
-  await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await page.getByRole('table', { name: 'API keys' }).waitFor();
+  page.setDefaultTimeout(30_000);
   return page;
 }
 
-async function takeAll(demo, folder) {
-  await mkdir(folder, { recursive: true });
-  for (const size of [WIDE, NARROW]) {
-    for (const scheme of ['light', 'dark']) {
-      const page = await openPage(demo, size, scheme);
-      const shoot = (name) => take(page, path.join(folder, `${name}-${size.name}-${scheme}.png`));
-      await shoot('list');
-      const edit = await page.getByRole('link', { name: /^Edit / }).first().getAttribute('href');
-      for (const dialog of ['edit', 'rotate', 'revoke']) {
-        await page.goto(edit.replace('/edit', `/${dialog}`));
-        await page.locator('dialog:modal').waitFor();
-        await shoot(dialog);
-      }
-      await page.goto('/tenant-api-keys?status=revoked&expiration=expiring_soon&q=erp');
-      await shoot('no-match');
-      await page.goto('/tenant-api-keys/new');
-      await page.waitForLoadState('networkidle');
-      await page.getByLabel(/^IP Allowlist/).fill('203.0.113.24\n10.0.0.0/33');
-      await page.getByRole('button', { name: 'Generate', exact: true }).click();
-      await page.getByRole('alert').waitFor();
-      await shoot('generate');
-      await page.goto('/account');
-      await shoot('account');
-      await page.goto('/nothing/here');
-      await shoot('not-found');
-      await page.context().clearCookies();
-      await page.goto('/sign-in');
-      await shoot('sign-in');
+/** The pages, then the changes of the demo's data with the pages that show them. */
+async function takeAll(demo, pattern) {
+  const stages = [{ pages: PAGES }, ...CHANGES];
+  for (const { change, as, pages } of stages) {
+    const chosen = pages.filter(({ name }) => pattern.test(name));
+    if (change && (chosen.length > 0 || !third)) {
+      const page = await signedIn(demo, as, SIZES[0], 'light');
+      await change(page);
       await page.context().close();
+    }
+    for (const size of SIZES) {
+      for (const scheme of ['light', 'dark']) {
+        const people = new Map();
+        for (const { name, as: who, isDialog, open } of chosen) {
+          if (!people.has(who)) people.set(who, await signedIn(demo, who, size, scheme));
+          const page = people.get(who);
+          try {
+            await open(page);
+          } catch (error) {
+            console.error(`${name} at ${size.name}: ${error.message.split('\n').slice(0, 3).join(' ')}`);
+            process.exitCode = 1;
+          }
+          await take(page, path.join(folder, `${name}-${size.name}-${scheme}.png`), !isDialog);
+        }
+        for (const page of people.values()) await page.context().close();
+      }
     }
   }
 }
 
-async function take(page, file) {
+async function take(page, file, fullPage) {
   await page.evaluate(() => document.fonts.ready);
   await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))));
-  await page.screenshot({ path: file });
+  await page.evaluate((example) => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const text = texts.currentNode;
+      text.nodeValue = text.nodeValue.replace(/[a-z][a-z0-9]{0,9}_[0-9A-Za-z]{38}/g, example);
+    }
+  }, EXAMPLE_SECRET);
+  await page.screenshot({ path: file, fullPage });
   console.log(file);
 }
 
@@ -109,11 +126,10 @@ function ready(child) {
     const read = (chunk) => {
       output += chunk;
       const origin = /Latchkey is ready on (http:\/\/[^\s"\\]+)/.exec(output)?.[1]?.replace(/\/$/, '');
-      // A row of the printed table of users.
-      const [, email, password] = /^(\S+@\S+) +(\S+) +Tenant administrator$/m.exec(output) ?? [];
-      if (origin && email && password) {
+      const [administrator, operator] = [person(output, 'Tenant administrator'), person(output, 'Super user')];
+      if (origin && administrator && operator) {
         clearTimeout(late);
-        resolve({ origin, email, password });
+        resolve({ origin, administrator, operator });
       }
     };
     child.stdout.on('data', read);
@@ -121,4 +137,10 @@ function ready(child) {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`the server ended with ${code}:\n${output}`)));
   });
+}
+
+/** The first person with this role in the printed table of users. */
+function person(output, role) {
+  const [, email, password] = new RegExp(`^(\\S+@\\S+) +(\\S+) +${role}$`, 'm').exec(output) ?? [];
+  return email && password ? { email, password } : undefined;
 }

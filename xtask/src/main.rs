@@ -98,7 +98,7 @@ enum Task {
     Clients,
     /// Print how many bytes a browser downloads; fail above the limit
     Size,
-    /// Take the README's screenshot of the list; with `--all FOLDER`, one of every page and dialog
+    /// Take the screenshots in docs/screenshots; with `--all FOLDER`, one of every page, dialog and state
     Screenshots {
         /// Folder for screenshots of every page and dialog
         #[arg(long, value_name = "FOLDER")]

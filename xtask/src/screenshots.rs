@@ -11,10 +11,10 @@ use crate::serve;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// The README's screenshot.
-const README_SCREENSHOT: &str = "docs/list.png";
+/// The screenshots for visitors of the repository.
+const FOLDER: &str = "docs/screenshots";
 
-/// Takes the README's screenshot or, into the folder `all`, one of every page and dialog.
+/// Takes the screenshots for visitors or, into the folder `all`, one of every page, dialog and state.
 ///
 /// # Errors
 /// If something cannot be installed, does not compile, or a page does not load.
@@ -29,7 +29,7 @@ pub(crate) fn screenshots(workspace: &Workspace, all: Option<&Path>) -> Result<(
         .env(tools::CHROMIUM_SETTING, chromium);
     match all {
         Some(folder) => take.arg("--all").arg(folder),
-        None => take.arg(README_SCREENSHOT),
+        None => take.arg(FOLDER),
     };
     command::run(&mut take)
 }
