@@ -47,6 +47,8 @@ pub mod users;
 mod write;
 
 pub use connection::StoreOptions;
+#[cfg(feature = "bench")]
+pub use filling::{ConsoleExtent, ConsoleSample};
 pub use scope::{OperatorScope, TenantScope};
 
 use crate::{Error, actor::Actor};

@@ -1,6 +1,7 @@
 //! Builds the browser's bundle with Trunk and copies changed files to `dist`. The server embeds them from there.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -37,6 +38,12 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> 
             Ok(dist)
         },
     )
+}
+
+/// Whether `dist` has a bundle of the profile, possibly of earlier sources.
+pub(crate) fn is_built(workspace: &Workspace, profile: Profile) -> bool {
+    let dist = workspace.root.join("dist").join(profile.folder());
+    fs::read_dir(dist).is_ok_and(|mut files| files.next().is_some())
 }
 
 fn usually(profile: Profile) -> &'static str {

@@ -1,4 +1,4 @@
-//! A Latchkey instance in a temporary folder, on SQLite, for tests and benchmarks.
+//! A Latchkey instance in a temporary folder, on SQLite unless another database is named, for tests and benchmarks.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -15,6 +15,7 @@ use crate::scratch;
 pub(crate) struct Instance {
     binary: PathBuf,
     pub(crate) folder: PathBuf,
+    database_url: String,
 }
 
 impl Instance {
@@ -23,10 +24,18 @@ impl Instance {
     pub(crate) fn new(binary: &Path, name: &str) -> Result<Self> {
         let folder = scratch::folder().join(format!("latchkey-{name}-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let database = folder.join("latchkey.db");
         Ok(Self {
             binary: binary.to_path_buf(),
+            database_url: format!("sqlite://{}?mode=rwc", database.display()),
             folder,
         })
+    }
+
+    /// The same with another database.
+    pub(crate) fn with_database(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.database_url);
+        self
     }
 
     /// Sets the instance's database for `command` and removes the developer's own settings.
@@ -39,12 +48,8 @@ impl Instance {
                 command.env_remove(name);
             }
         }
-        let database = self.folder.join("latchkey.db");
         command
-            .env(
-                "DATABASE_URL",
-                format!("sqlite://{}?mode=rwc", database.display()),
-            )
+            .env("DATABASE_URL", &self.database_url)
             .env("LATCHKEY_LISTEN", "127.0.0.1:0")
             .env("LATCHKEY_DRAIN_SECONDS", "0")
             .env_remove("RUST_LOG");
@@ -91,10 +96,7 @@ impl Instance {
         };
         // The server blocks if nothing reads its log.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut log));
-        Ok(Server {
-            _process: process,
-            url,
-        })
+        Ok(Server { process, url })
     }
 }
 
@@ -106,8 +108,15 @@ impl Drop for Instance {
 
 /// A running server; dropping it stops it.
 pub(crate) struct Server {
-    _process: Process,
+    process: Process,
     pub(crate) url: String,
+}
+
+impl Server {
+    /// The identifier of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
 }
 
 /// A process that is terminated on drop.

@@ -90,6 +90,9 @@ enum Task {
         /// Number of rounds; each measures every load
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(5..))]
         rounds: u32,
+        /// Only these parts: loads, flood, pages, functions, console. Of these, only console writes its table into the document
+        #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
+        only: Vec<bench::Part>,
         /// How long each load lasts, in seconds
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(2..))]
         seconds: u64,
@@ -143,6 +146,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench {
             quick,
             rounds,
+            only,
             seconds,
         } => {
             let effort = if quick {
@@ -150,7 +154,7 @@ fn run(task: Task) -> Result<()> {
             } else {
                 Effort::full(rounds, Duration::from_secs(seconds))
             };
-            bench::bench(&workspace, &effort)
+            bench::bench(&workspace, &effort, &only)
         }
         Task::Clients => clients::clients(&workspace),
         Task::Size => size::size(&workspace),

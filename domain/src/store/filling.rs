@@ -1,5 +1,7 @@
 //! Bulk creation of keys for the benchmarks.
 
+mod console;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 
@@ -15,6 +17,8 @@ use crate::{
     id::{GroupId, KeyId, TenantId},
     key::{format::Secret, today},
 };
+
+pub use console::{ConsoleExtent, ConsoleSample};
 
 /// Number of tenants whose keys are inserted in one statement. A key has 20 columns, so SQLite accepts at most 1,638 keys in one statement.
 const TENANTS_AT_ONCE: u32 = 10;

@@ -3,17 +3,24 @@
 use std::{env, fs, io::Write as _, path::Path, process::ExitCode};
 
 use axum::{Json, Router, extract::State, routing};
-use domain::key::ApiKey;
+use domain::{
+    key::ApiKey,
+    store::{ConsoleExtent, ConsoleSample},
+};
 use tokio::net::TcpListener;
 
 use crate::{cli, clock, config::Config, database::open_store, failure::Failure};
 
-/// Runs `latchkey-bench`: `hello`, `seed TENANTS KEYS FILE`, `archive KEYS`, or a command of `latchkey`.
+/// Runs `latchkey-bench`: `hello`, `seed TENANTS KEYS FILE`, `archive KEYS`, `fill-console TENANTS KEYS EVENTS USED_KEYS`, or a command of
+/// `latchkey`.
 pub async fn run() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
         ["hello"] => hello().await,
+        ["fill-console", tenants, keys, events, used_keys] => {
+            fill_console([tenants, keys, events, used_keys]).await
+        }
         ["seed", tenants, keys, file] => seed(tenants, keys, Path::new(file)).await,
         ["archive", keys] => archive(keys).await,
         _ => return cli::run().await,
@@ -73,7 +80,7 @@ const EXAMPLE_KEY: &str = r#"{
 async fn seed(tenants: &str, keys: &str, secrets: &Path) -> Result<(), Failure> {
     let store = open_store(&config()?, true).await?;
     let made = store
-        .fill(number(tenants)?, number(keys)?, clock::now())
+        .fill(parse_number(tenants)?, parse_number(keys)?, clock::now())
         .await?;
     let lines: String = made
         .iter()
@@ -87,10 +94,30 @@ async fn seed(tenants: &str, keys: &str, secrets: &Path) -> Result<(), Failure> 
 /// Adds `keys` archived keys to the first tenant.
 async fn archive(keys: &str) -> Result<(), Failure> {
     let store = open_store(&config()?, true).await?;
-    Ok(store.fill_archive(number(keys)?).await?)
+    Ok(store.fill_archive(parse_number(keys)?).await?)
 }
 
-fn number(text: &str) -> Result<u32, Failure> {
+/// Fills the empty database with the data of a large console and prints the identifiers of a key and an actor as JSON.
+async fn fill_console(numbers: [&str; 4]) -> Result<(), Failure> {
+    let mut parsed = [0; 4];
+    for (text, number) in numbers.into_iter().zip(&mut parsed) {
+        *number = parse_number(text)?;
+    }
+    let [tenants, keys, events, used_keys] = parsed;
+    let extent = ConsoleExtent {
+        tenants,
+        keys,
+        events,
+        used_keys,
+    };
+    let store = open_store(&config()?, true).await?;
+    let ConsoleSample { key, actor } = store.fill_console(extent, clock::now()).await?;
+    let mut output = std::io::stdout();
+    writeln!(output, r#"{{"key":"{key}","actor":"{actor}"}}"#)
+        .map_err(|error| Failure::new(format!("cannot write: {error}")))
+}
+
+fn parse_number(text: &str) -> Result<u32, Failure> {
     text.parse()
         .map_err(|error| Failure::new(format!("'{text}': {error}")))
 }

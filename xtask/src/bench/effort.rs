@@ -19,6 +19,20 @@ pub(crate) struct Effort {
     pub(crate) time: Duration,
     /// The number of Lighthouse audits of each page.
     pub(crate) audits: u32,
+    /// The data of the console's pages.
+    pub(crate) console: Console,
+}
+
+/// The data of the console's pages: of one tenant, but for the number of tenants.
+#[derive(Clone, Copy)]
+pub(crate) struct Console {
+    pub(crate) tenants: u32,
+    pub(crate) keys: u32,
+    pub(crate) events: u32,
+    /// The number of keys with usage on each of 90 days.
+    pub(crate) used_keys: u32,
+    /// The number of measured requests for each page.
+    pub(crate) requests: u32,
 }
 
 impl Effort {
@@ -32,6 +46,13 @@ impl Effort {
         rounds: 1,
         time: Duration::from_secs(1),
         audits: 1,
+        console: Console {
+            tenants: 50,
+            keys: 1_000,
+            events: 5_000,
+            used_keys: 20,
+            requests: 3,
+        },
     };
 
     /// The effort that the limits apply to.
@@ -45,6 +66,13 @@ impl Effort {
             rounds,
             time,
             audits: 5,
+            console: Console {
+                tenants: 5_000,
+                keys: 100_000,
+                events: 1_000_000,
+                used_keys: 10_000,
+                requests: 31,
+            },
         }
     }
 }

@@ -7,17 +7,26 @@ use anyhow::{Context, Result, ensure};
 use procfs::{CpuInfo, Current, LoadAverage, Meminfo};
 use serde::Serialize;
 
-use super::effort::Effort;
+use super::effort::{Console, Effort};
 use super::figure::{Figure, grouped};
 use crate::command;
 use crate::profile::Profile;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// The lines of the document around the table.
-const MARKS: [&str; 2] = [
+/// The lines of the document around a table.
+pub(crate) type Marks = [&'static str; 2];
+
+/// Around the table of all parts but the console's.
+pub(crate) const MARKS: Marks = [
     "<!-- Written by cargo xtask bench. -->\n",
     "<!-- End of what it writes. -->",
+];
+
+/// Around the table of the console.
+pub(crate) const CONSOLE_MARKS: Marks = [
+    "<!-- Written by cargo xtask bench --only console. -->\n",
+    "<!-- End of the console's table. -->",
 ];
 
 #[derive(Serialize)]
@@ -70,6 +79,26 @@ pub(crate) fn circumstances(workspace: &Workspace, effort: &Effort) -> Result<Ci
     ]))
 }
 
+/// The circumstances of the console's part.
+pub(crate) fn of_console(mut circumstances: Circumstances, console: &Console) -> Circumstances {
+    let [tenants, keys, events, used_keys] = [
+        console.tenants,
+        console.keys,
+        console.events,
+        console.used_keys,
+    ]
+    .map(|number| grouped(number.into()));
+    circumstances.remove("load generator");
+    circumstances.insert("command", "cargo xtask bench --only console".to_owned());
+    circumstances.insert(
+        "database",
+        format!(
+            "{tenants} tenants; one of them has {keys} keys, {events} audit events and 90 days of usage of {used_keys} keys"
+        ),
+    );
+    circumstances
+}
+
 impl Report {
     /// The figures as a table of Markdown.
     pub(crate) fn table(&self) -> String {
@@ -96,9 +125,8 @@ impl Report {
         [&head, &rule].into_iter().chain(&rows).map(line).collect()
     }
 
-    /// The document with this table and its circumstances in place of the earlier ones.
-    pub(crate) fn put_into(&self, document: &str) -> Result<String> {
-        let [begin, end] = MARKS;
+    /// The document with this table and its circumstances in place of the earlier ones between `marks`.
+    pub(crate) fn put_into(&self, document: &str, [begin, end]: Marks) -> Result<String> {
         let (before, rest) = document.split_once(begin).context(begin)?;
         let (_, after) = rest.split_once(end).context(end)?;
         let circumstances = self.circumstances.iter();
@@ -155,10 +183,26 @@ mod tests {
              | memory, idle   | 31.1 MiB | < 40 MiB | OK  |                                |\n\n\
              {end}\n\nWhat they mean.\n"
         );
-        let written = report(31.1).put_into(&document).expect("marked");
+        let written = report(31.1).put_into(&document, MARKS).expect("marked");
         assert_eq!(written, expected);
-        assert_eq!(report(31.1).put_into(&written).expect("marked"), expected);
-        assert!(report(31.1).put_into("# Benchmarks").is_err());
+        assert_eq!(
+            report(31.1).put_into(&written, MARKS).expect("marked"),
+            expected
+        );
+        assert!(report(31.1).put_into("# Benchmarks", MARKS).is_err());
+    }
+
+    #[test]
+    fn each_table_replaces_its_own_one() {
+        let [begin, end] = MARKS;
+        let [console_begin, console_end] = CONSOLE_MARKS;
+        let document = format!("{begin}old\n{end}\n\n{console_begin}old\n{console_end}\n");
+        let written = report(31.1)
+            .put_into(&document, CONSOLE_MARKS)
+            .expect("marked");
+        assert!(written.starts_with(&format!("{begin}old\n{end}\n\n{console_begin}\n- commit")));
+        let written = report(31.1).put_into(&document, MARKS).expect("marked");
+        assert!(written.ends_with(&format!("{console_begin}old\n{console_end}\n")));
     }
 
     #[test]
