@@ -1,7 +1,10 @@
 //! The audit log: written in the transaction of each change, and read by tenant.
 
+mod conditions;
 mod event;
 mod log;
+#[cfg(test)]
+mod log_plans;
 
 pub(crate) use event::Event;
 pub use log::AuditLog;

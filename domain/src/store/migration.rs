@@ -14,6 +14,7 @@ mod m0013_revocations;
 mod m0014_unused_keys;
 mod m0015_console;
 mod m0016_secret_fingerprints;
+mod m0017_audit_combinations;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_unused_keys::Migration),
             Box::new(m0015_console::Migration),
             Box::new(m0016_secret_fingerprints::Migration),
+            Box::new(m0017_audit_combinations::Migration),
         ]
     }
 }

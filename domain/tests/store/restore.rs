@@ -468,3 +468,16 @@ async fn p55_without_a_current_database_the_operator_has_to_name_the_revocations
     let mira = try_password(&stranger, MIRA, PASSWORD, HOME, fixture.now).await;
     assert!(mira.signed_in());
 }
+
+#[tokio::test]
+async fn a_restored_database_has_the_statistics_that_choose_the_audit_logs_indexes() {
+    let fixture = TestStore::on_sqlite().await;
+    fixture.tenant("acme").await;
+    let backup = backup_of(&fixture).await;
+    restored(&fixture, &backup, &NOTHING).await;
+    let statistics = "SELECT count(*) FROM sqlite_stat1 WHERE tbl = 'audit_events'";
+    let indexes = "SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'audit_events' AND sql LIKE 'CREATE INDEX%'";
+    let expected = number(&fixture, indexes).await;
+    assert!(expected > 0);
+    assert_eq!(number(&fixture, statistics).await, expected);
+}

@@ -2,21 +2,20 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, IntoCondition},
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-use super::from_row;
+use super::{
+    conditions::{self, Subject, newer, not_newer, older},
+    from_row,
+};
 use crate::{
     Error,
-    actor::ActorKind,
-    audit::{
-        AuditEntry, AuditEvent, AuditPage, AuditQuery, AuditTarget, AuditedActor, EventReceipt,
-    },
+    audit::{AuditEntry, AuditEvent, AuditPage, AuditQuery, EventReceipt},
     id::{EventId, TenantId},
     page::{self, Page},
     propagation::Propagation,
@@ -32,22 +31,10 @@ use crate::{
 /// Number of events that one step of an export reads.
 const EXPORT_STEP: u32 = 1_000;
 
-/// The SQL condition for events of the installation. It must equal the condition of the partial index `audit_events_installation` character
-/// by character, because SQLite uses such an index only if the query repeats its condition.
-const OF_INSTALLATION: &str = "(tenant_id IS NULL OR target_kind = 'tenant')";
-
 /// The audit log of one tenant, or of the installation.
 pub struct AuditLog<'a> {
     database: &'a Database,
     subject: Subject,
-}
-
-/// The owner of the events.
-#[derive(Clone, Copy)]
-enum Subject {
-    Tenant(TenantId),
-    /// Events without a tenant, and changes of tenants.
-    Installation,
 }
 
 impl<'a> AuditLog<'a> {
@@ -228,10 +215,7 @@ impl<'a> AuditLog<'a> {
     ) -> Result<AuditPage, Error> {
         let at = place.time()?;
         let mut rows = self
-            .filtered(query)
-            .filter(newer(at, place.event))
-            .order_by_asc(audit_event::Column::At)
-            .order_by_asc(audit_event::Column::Id)
+            .rows_before(query, at, place.event)
             .limit(limit as u64 + 1)
             .all(lists)
             .await?;
@@ -296,23 +280,30 @@ impl<'a> AuditLog<'a> {
     }
 
     /// The events that match `query`, newest first.
-    fn rows(&self, query: &AuditQuery) -> Select<audit_event::Entity> {
+    pub(super) fn rows(&self, query: &AuditQuery) -> Select<audit_event::Entity> {
         self.filtered(query)
             .order_by_desc(audit_event::Column::At)
             .order_by_desc(audit_event::Column::Id)
     }
 
+    /// The events that match `query` newer than an event, oldest first.
+    pub(super) fn rows_before(
+        &self,
+        query: &AuditQuery,
+        at: DateTime<Utc>,
+        event: Uuid,
+    ) -> Select<audit_event::Entity> {
+        self.filtered(query)
+            .filter(newer(at, event))
+            .order_by_asc(audit_event::Column::At)
+            .order_by_asc(audit_event::Column::Id)
+    }
+
     /// The base of every query for events: restricted to the owner before any other condition is added.
     fn filtered(&self, query: &AuditQuery) -> Select<audit_event::Entity> {
-        let scope = match self.subject {
-            Subject::Tenant(tenant) => audit_event::Column::TenantId
-                .eq(tenant.as_uuid())
-                .into_condition(),
-            Subject::Installation => Condition::all().add(Expr::cust(OF_INSTALLATION)),
-        };
         audit_event::Entity::find()
-            .filter(scope)
-            .filter(matches(query))
+            .filter(conditions::owned_by(self.subject))
+            .filter(conditions::matching(query))
     }
 }
 
@@ -374,62 +365,4 @@ impl Place {
     fn position(&self) -> Option<u64> {
         (self.next > 0).then_some(self.next)
     }
-}
-
-// The first half of each condition lets an index over the time find the place.
-
-fn older(at: DateTime<Utc>, event: Uuid) -> Condition {
-    use audit_event::Column;
-    Condition::all().add(Column::At.lte(at)).add(
-        Condition::any()
-            .add(Column::At.lt(at))
-            .add(Column::Id.lt(event)),
-    )
-}
-
-fn not_newer(at: DateTime<Utc>, event: Uuid) -> Condition {
-    use audit_event::Column;
-    Condition::all().add(Column::At.lte(at)).add(
-        Condition::any()
-            .add(Column::At.lt(at))
-            .add(Column::Id.lte(event)),
-    )
-}
-
-fn newer(at: DateTime<Utc>, event: Uuid) -> Condition {
-    use audit_event::Column;
-    Condition::all().add(Column::At.gte(at)).add(
-        Condition::any()
-            .add(Column::At.gt(at))
-            .add(Column::Id.gt(event)),
-    )
-}
-
-/// The conditions of `query`. Each filter has an index in which the time follows the filtered column.
-fn matches(query: &AuditQuery) -> Condition {
-    use audit_event::Column;
-    let actor = query.actor.map(|actor| match actor {
-        AuditedActor::Id(id) => Column::ActorId.eq(id).into_condition(),
-        AuditedActor::Cli => Condition::all()
-            .add(Column::ActorId.is_null())
-            .add(Column::ActorKind.eq(ActorKind::Cli.as_str())),
-    });
-    let keys = query.keys.as_ref().map(|keys| {
-        Condition::all()
-            .add(match keys.as_slice() {
-                [key] => Column::TargetId.eq(key.as_uuid()),
-                keys => Column::TargetId.is_in(keys.iter().map(|key| key.as_uuid())),
-            })
-            .add(Column::TargetKind.eq(AuditTarget::API_KEY))
-    });
-    Condition::all()
-        .add_option(
-            query
-                .action
-                .map(|action| Column::Action.eq(action.as_str())),
-        )
-        .add_option(actor)
-        .add_option(keys)
-        .add_option(query.from.map(|from| Column::At.gte(from)))
-        .add_option(query.to.map(|to| Column::At.lt(to)))
 }

@@ -54,6 +54,10 @@ pub(super) async fn replace(transaction: &impl ConnectionTrait) -> Result<(), Er
             run(part.sql.clone()).await?;
         }
     }
+    // SQLite discards the planner's statistics of a table together with the table.
+    if count(transaction, HAS_STATISTICS).await? > 0 {
+        run(COPY_STATISTICS.to_owned()).await?;
+    }
     Ok(())
 }
 
@@ -75,6 +79,15 @@ const HAS_SEQUENCE: &str =
 
 const COPY_SEQUENCE: &str = "DELETE FROM main.sqlite_sequence; \
      INSERT INTO main.sqlite_sequence SELECT * FROM restored.sqlite_sequence";
+
+const HAS_STATISTICS: &str =
+    "SELECT count(*) FROM restored.sqlite_schema WHERE name = 'sqlite_stat1'";
+
+/// `ANALYZE` of the schema creates the table of statistics if there is none, and loads them.
+const COPY_STATISTICS: &str = "ANALYZE main.sqlite_schema; \
+     DELETE FROM main.sqlite_stat1; \
+     INSERT INTO main.sqlite_stat1 SELECT * FROM restored.sqlite_stat1; \
+     ANALYZE main.sqlite_schema";
 
 /// The parts of a schema, in the order of their creation. SQLite creates and drops its own tables and indexes together with them.
 async fn parts(transaction: &impl ConnectionTrait, schema: &str) -> Result<Vec<Part>, Error> {
