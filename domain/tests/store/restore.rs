@@ -372,7 +372,7 @@ async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup(
             .signed_in()
     );
     let joe = try_password(&fixture, "joe@acme.example", PASSWORD, HOME, day).await;
-    assert!(joe.refused());
+    assert!(joe.user_disabled());
 }
 
 #[tokio::test]

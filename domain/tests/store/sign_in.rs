@@ -36,6 +36,18 @@ impl Tried {
         matches!(self.0, SignInOutcome::Refused)
     }
 
+    pub(crate) fn user_disabled(&self) -> bool {
+        matches!(self.0, SignInOutcome::UserDisabled)
+    }
+
+    /// The name of the tenant whose suspension refused the right password.
+    fn suspended_tenant(&self) -> Option<&str> {
+        match &self.0 {
+            SignInOutcome::TenantSuspended { tenant } => Some(tenant),
+            _ => None,
+        }
+    }
+
     pub(crate) fn throttled(&self) -> bool {
         matches!(self.0, SignInOutcome::Throttled { .. })
     }
@@ -249,7 +261,7 @@ async fn p09_a_planted_token_never_authenticates() {
 }
 
 #[tokio::test]
-async fn p14_all_refusals_are_identical() {
+async fn p14_only_the_right_password_reveals_a_disabled_user_or_a_suspended_tenant() {
     on_every_database(async |fixture| {
         add_mira(fixture).await;
         add_user(fixture, "gone@acme.example", Role::Member, Some("acme")).await;
@@ -264,7 +276,7 @@ async fn p14_all_refusals_are_identical() {
         for (address, password) in [
             (MIRA, "wrong"),
             ("nobody@acme.example", PASSWORD),
-            ("gone@acme.example", PASSWORD),
+            ("gone@acme.example", "wrong"),
             ("not an email", PASSWORD),
             ("", ""),
         ] {
@@ -274,17 +286,19 @@ async fn p14_all_refusals_are_identical() {
                     .refused()
             );
         }
+        let disabled =
+            try_password(fixture, "gone@acme.example", PASSWORD, HOME, fixture.now).await;
+        assert!(disabled.user_disabled());
         fixture
             .store
             .tenants(&scope)
             .suspend("acme", fixture.now)
             .await
             .unwrap();
-        assert!(
-            try_password(fixture, MIRA, PASSWORD, HOME, fixture.now)
-                .await
-                .refused()
-        );
+        let wrong = try_password(fixture, MIRA, "wrong", HOME, fixture.now).await;
+        assert!(wrong.refused());
+        let suspended = try_password(fixture, MIRA, PASSWORD, HOME, fixture.now).await;
+        assert!(suspended.suspended_tenant().is_some());
         fixture
             .store
             .tenants(&scope)
