@@ -69,7 +69,8 @@ const CHANGES: Record<string, Change> = {
   },
   'an element is taken away': {
     inBrowser: () => {
-      document.querySelector('.breadcrumbs li')?.remove();
+      // The account has no breadcrumb.
+      (document.querySelector('.breadcrumbs li') ?? document.querySelector('.page-header h1'))?.remove();
     },
   },
   'a proxy rewrites the e-mail address': {
