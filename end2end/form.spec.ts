@@ -189,7 +189,7 @@ test('the date is shown in words, and presets fill it', async ({ adminPage, tena
   }
 });
 
-test('the form has the sections Key Information and Restrictions, and examples as placeholders', async ({ adminPage }) => {
+test('the form has the sections Key Information and Restrictions, and examples as placeholders; the edit dialog has no examples', async ({ adminPage, tenant }) => {
   const keys = new ConsolePage(adminPage);
   await keys.openForm();
   const section = (name: string) => adminPage.getByRole('region', { name, exact: true });
@@ -198,6 +198,12 @@ test('the form has the sections Key Information and Restrictions, and examples a
   await expect(section('Restrictions').getByLabel(/^Expiration Date/)).toBeVisible();
   await expect(section('Restrictions').getByLabel(/^IP Allowlist/)).toBeVisible();
   await expect(keys.name()).toHaveAttribute('placeholder', 'ERP nightly sync');
+  await expect(keys.allowlist()).toHaveAttribute('placeholder', /203\.0\.113\.24/);
+  // In a stored key's empty field, an example would look like its value.
+  const { id } = await tenant.key('Shop');
+  await open(adminPage, `/tenant-api-keys/${id}/edit`);
+  await expect(keys.editDialog()).toBeVisible();
+  for (const field of [keys.description(), keys.allowlist()]) await expect(field).not.toHaveAttribute('placeholder');
 });
 
 test('the form warns about a range that admits every address, and accepts it', async ({ adminPage, tenant }) => {

@@ -30,6 +30,9 @@ pub fn AllowlistField(
     state: FormState,
     /// The client's address as the server sees it.
     client: ClientAddress,
+    /// Whether an empty field shows an example. Not for a stored key, which the example would seem to restrict.
+    #[prop(optional)]
+    has_example: bool,
     /// Shown below the notes about the list.
     #[prop(optional)]
     children: Option<Children>,
@@ -71,7 +74,7 @@ pub fn AllowlistField(
                         id=ALLOWLIST.id
                         name=ALLOWLIST.name
                         rows=rows
-                        placeholder="203.0.113.24\n2001:db8:40::/48"
+                        placeholder=has_example.then_some("203.0.113.24\n2001:db8:40::/48")
                         spellcheck="false"
                         autocapitalize="none"
                         aria-invalid=invalid(errors)

@@ -258,13 +258,13 @@ fn GenerateForm(
             <section class="form-section" aria-labelledby="key-information">
                 <h2 id="key-information">"Key Information"</h2>
                 <NameField state />
-                <DescriptionField state />
+                <DescriptionField state has_example=true />
                 <GroupField state groups />
             </section>
             <section class="form-section" aria-labelledby="restrictions">
                 <h2 id="restrictions">"Restrictions"</h2>
                 <ExpiresField state />
-                <AllowlistField state client />
+                <AllowlistField state client has_example=true />
             </section>
             {actions}
         </form>

@@ -76,6 +76,9 @@ pub fn NameField(
 pub fn DescriptionField(
     /// The form.
     state: FormState,
+    /// Whether an empty field shows an example. Not for a stored key, which the example would seem to describe.
+    #[prop(optional)]
+    has_example: bool,
 ) -> impl IntoView {
     let errors = state.errors(DESCRIPTION);
     let length = Memo::new(move |_| {
@@ -97,7 +100,7 @@ pub fn DescriptionField(
                     id=DESCRIPTION.id
                     name=DESCRIPTION.name
                     rows="3"
-                    placeholder="Pulls orders into the ERP at 02:00 UTC. Ask the logistics team."
+                    placeholder=has_example.then_some("Pulls orders into the ERP at 02:00 UTC. Ask the logistics team.")
                     aria-invalid=invalid(errors)
                     aria-describedby=described_by(DESCRIPTION.id, errors, "description-hint description-count")
                     on:input=move |_| state.handle_input(DESCRIPTION)

@@ -67,7 +67,7 @@ fn entry(key: &ApiKey, reason: &RefusalReason, now: DateTime<Utc>) -> impl IntoV
     } else {
         " requests"
     };
-    let last = (reason.last_at).map(|at| view! { ", the last "{ago(at, now)} });
+    let last = (reason.last_at).map(|at| view! { ", most recently "{ago(at, now)} });
     let mut lines = reason
         .addresses
         .iter()
