@@ -70,7 +70,7 @@ async function editPreview(page) {
   await page.getByLabel(/^IP Allowlist/).fill('192.0.2.7\n203.0.113.0/24');
   const effect = page.locator('#allowlist-effect').getByText('would be refused');
   await effect.waitFor();
-  await effect.scrollIntoViewIfNeeded();
+  await effect.evaluate((text) => text.scrollIntoView({ block: 'center' }));
 }
 
 async function trial(page) {
