@@ -28,7 +28,8 @@ test('p17: without users the sign-in page names the command that creates one, an
   await page.reload();
   await expect(page.getByText(/^latchkey user create /)).toHaveCount(0);
   await keys.signIn({ email, password });
-  await expect(page).toHaveURL(/\/tenant-api-keys/);
+  // A super user chooses a tenant first.
+  await expect(page).toHaveURL(/\/tenants/);
   await expect(keys.heading('Sign in')).toHaveCount(0);
   await expect(page.getByRole('button', { name: email })).toBeVisible();
 });
