@@ -35,7 +35,8 @@ impl ReleaseBuild {
         let mut build = Command::new("nice");
         build
             .args(["-n", "19"])
-            .arg(std::env::current_exe().context("cannot find the path of xtask")?)
+            // Cargo may have replaced the file since; Linux still runs the program of this process.
+            .arg(format!("/proc/{}/exe", std::process::id()))
             .arg("build")
             .current_dir(&workspace.root)
             .stdin(Stdio::null())
