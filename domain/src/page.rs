@@ -32,6 +32,40 @@ impl<T> TwoWayPage<T> {
             next_cursor: None,
         }
     }
+
+    /// A page of rows that were read from a cursor on, one more than `limit` if there are that many. `is_before` is the side of the cursor on
+    /// which the page lies, with its rows in descending order if it is true; `None` for the first page. `write` makes the cursor of
+    /// the page before or after a row.
+    ///
+    /// # Errors
+    /// The errors of `write`.
+    #[cfg(feature = "store")]
+    pub(crate) fn from_rows<E>(
+        mut rows: Vec<T>,
+        limit: usize,
+        is_before: Option<bool>,
+        write: impl Fn(&T, bool) -> Result<String, E>,
+    ) -> Result<Self, E> {
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let (has_previous, has_next) = match is_before {
+            None => (false, has_more),
+            Some(false) => (true, has_more),
+            Some(true) => {
+                rows.reverse();
+                (has_more, true)
+            }
+        };
+        let previous = rows.first().filter(|_| has_previous);
+        let previous_cursor = previous.map(|row| write(row, true)).transpose()?;
+        let next = rows.last().filter(|_| has_next);
+        let next_cursor = next.map(|row| write(row, false)).transpose()?;
+        Ok(Self {
+            items: rows,
+            previous_cursor,
+            next_cursor,
+        })
+    }
 }
 
 /// The default number of items on a page.

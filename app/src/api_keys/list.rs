@@ -89,7 +89,7 @@ async fn open_dialog(
     Ok(Some(opened))
 }
 
-/// What the page is loading.
+/// Signals that are true while the page loads its list or a dialog.
 #[derive(Clone, Copy)]
 struct Waits {
     list: RwSignal<bool>,

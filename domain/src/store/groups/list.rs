@@ -105,23 +105,12 @@ impl Groups<'_> {
         lists
             .with_timeout(async {
                 // Reads one row more than the page holds, to detect a further page.
-                let mut rows = select.limit(limit as u64 + 1).all(&*lists).await?;
-                let is_last = rows.len() <= limit;
-                rows.truncate(limit);
-                let is_before = position.as_ref().is_some_and(|position| position.is_before);
-                let (has_previous, has_next) = if is_before {
-                    rows.reverse();
-                    (!is_last, true)
-                } else {
-                    (position.is_some(), !is_last)
-                };
-                let previous = rows.first().filter(|_| has_previous);
-                let previous_cursor = previous.map(|row| Position::write(row, true)).transpose()?;
-                let next = rows.last().filter(|_| has_next);
-                let next_cursor = next.map(|row| Position::write(row, false)).transpose()?;
-                let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+                let rows = select.limit(limit as u64 + 1).all(&*lists).await?;
+                let is_before = position.as_ref().map(|position| position.is_before);
+                let page = TwoWayPage::from_rows(rows, limit, is_before, Position::write)?;
+                let ids: Vec<_> = page.items.iter().map(|row| row.id).collect();
                 let keys = self.count_keys(&ids, now, &*lists).await?;
-                let items = rows.into_iter().map(|row| {
+                let items = page.items.into_iter().map(|row| {
                     Ok(ListedGroup {
                         keys: keys.get(&row.id).copied().unwrap_or_default(),
                         changed_at: row.updated_at,
@@ -130,8 +119,8 @@ impl Groups<'_> {
                 });
                 Ok::<_, Error>(TwoWayPage {
                     items: items.collect::<Result<_, Error>>()?,
-                    previous_cursor,
-                    next_cursor,
+                    previous_cursor: page.previous_cursor,
+                    next_cursor: page.next_cursor,
                 })
             })
             .await

@@ -88,24 +88,13 @@ impl Tenants<'_> {
         lists
             .with_timeout(async {
                 // Reads one row more than the page holds, to detect a further page.
-                let mut rows = select.limit(limit as u64 + 1).all(&*lists).await?;
-                let is_last = rows.len() <= limit;
-                rows.truncate(limit);
-                let is_before = position.as_ref().is_some_and(|position| position.is_before);
-                let (has_previous, has_next) = if is_before {
-                    rows.reverse();
-                    (!is_last, true)
-                } else {
-                    (position.is_some(), !is_last)
-                };
-                let previous = rows.first().filter(|_| has_previous);
-                let previous = previous.map(|row| Position::write(row, true)).transpose()?;
-                let next = rows.last().filter(|_| has_next);
-                let next = next.map(|row| Position::write(row, false)).transpose()?;
+                let rows = select.limit(limit as u64 + 1).all(&*lists).await?;
+                let is_before = position.as_ref().map(|position| position.is_before);
+                let page = TwoWayPage::from_rows(rows, limit, is_before, Position::write)?;
                 Ok::<_, Error>(TwoWayPage {
-                    items: with_quotas(rows, &*lists).await?,
-                    previous_cursor: previous,
-                    next_cursor: next,
+                    items: with_quotas(page.items, &*lists).await?,
+                    previous_cursor: page.previous_cursor,
+                    next_cursor: page.next_cursor,
                 })
             })
             .await

@@ -228,7 +228,7 @@ fn has_session(caller: Caller) -> bool {
     caller.user().is_some() && !ended.contains(&caller)
 }
 
-/// What a caller sends.
+/// The session cookie and the secret in a caller's requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Credential {
     /// The `name=value` of the session cookie.
