@@ -69,7 +69,7 @@ const CHANGES: Record<string, Change> = {
   },
   'an element is taken away': {
     inBrowser: () => {
-      // The account has no breadcrumb.
+      // A page of the first level has no breadcrumb.
       (document.querySelector('.breadcrumbs li') ?? document.querySelector('.page-header h1'))?.remove();
     },
   },
@@ -192,10 +192,9 @@ async function useConsole(page: Page, server: Server, tenant: Tenant, isPartial:
 
   // The account.
   await page.goto('/account');
-  await settle();
   await page.locator('#current-password').fill('not the password');
   await page.locator('#new-password').fill('seven violet canoes orbit');
-  await page.locator('.form-actions button').click();
+  await page.locator('#password-section button').click();
   await expect(page.locator('#current-password-error')).toContainText('wrong');
   await page.locator('.page-header button').click();
   await page.waitForURL('**/sign-in');

@@ -83,7 +83,7 @@ test('the menu switches between the tenants that were opened last, and names the
 
 test('without a tenant in the link, a page leads to the list of tenants', async ({ context, page, server }) => {
   await signIn(context, server.origin, await createPerson(server, 'super_user'));
-  await open(page, '/account');
+  await page.goto('/account');
   await page.getByRole('link', { name: 'Latchkey', exact: true }).locator('visible=true').click();
   await expect(page).toHaveURL('/tenants');
   await expect(page.getByRole('heading', { name: 'Tenants' })).toBeVisible();

@@ -32,7 +32,12 @@ async fn describe(
             let group = request.store.groups(&scope).get(id).await?;
             (group.name, Some(id.to_string()))
         }
-        Done::RevokedMany(..) | Done::GroupDeleted | Done::PasswordChanged => (String::new(), None),
+        Done::RevokedMany(..)
+        | Done::GroupDeleted
+        | Done::PasswordChanged
+        | Done::NameSaved
+        | Done::SessionsEnded(_)
+        | Done::ThemeSaved => (String::new(), None),
     };
     let text = done.sentence_about(&name);
     Ok(Confirmation { text, row })

@@ -8,7 +8,7 @@ use domain::{
     propagation::Propagation,
 };
 
-use crate::notice;
+use crate::{notice, words};
 
 /// The maximum length of a cookie's value.
 const MAX_LENGTH: usize = 120;
@@ -34,6 +34,12 @@ pub enum Done {
     GroupDeleted,
     /// The user's password was changed.
     PasswordChanged,
+    /// The user's name was changed.
+    NameSaved,
+    /// This many other sessions of the user were ended.
+    SessionsEnded(u64),
+    /// The theme was chosen.
+    ThemeSaved,
 }
 
 impl Done {
@@ -52,6 +58,9 @@ impl Done {
             Self::GroupSaved(id) => ("group-saved", id.to_string(), None),
             Self::GroupDeleted => ("group-deleted", String::new(), None),
             Self::PasswordChanged => ("password-changed", String::new(), None),
+            Self::NameSaved => ("name-saved", String::new(), None),
+            Self::SessionsEnded(number) => ("sessions-ended", number.to_string(), None),
+            Self::ThemeSaved => ("theme-saved", String::new(), None),
         };
         let mut text = format!("{word}.{id}");
         if let Some(propagation) = propagation {
@@ -93,6 +102,9 @@ impl Done {
             "group-saved" => Self::GroupSaved(id.parse().ok()?),
             "group-deleted" => Self::GroupDeleted,
             "password-changed" => Self::PasswordChanged,
+            "name-saved" => Self::NameSaved,
+            "sessions-ended" => Self::SessionsEnded(id.parse().ok()?),
+            "theme-saved" => Self::ThemeSaved,
             _ => return None,
         })
     }
@@ -121,6 +133,12 @@ impl Done {
             Self::PasswordChanged => {
                 "Password changed. You are signed out everywhere else.".to_owned()
             }
+            Self::NameSaved => "Name saved.".to_owned(),
+            Self::SessionsEnded(number) => {
+                let sessions = words::count(number, "other session", "other sessions");
+                format!("Signed out {sessions}.")
+            }
+            Self::ThemeSaved => "Theme saved.".to_owned(),
         }
     }
 }
@@ -153,6 +171,9 @@ mod tests {
             Done::GroupSaved(group),
             Done::GroupDeleted,
             Done::PasswordChanged,
+            Done::NameSaved,
+            Done::SessionsEnded(2),
+            Done::ThemeSaved,
         ] {
             let cookie = done.to_cookie();
             assert!(cookie.len() <= MAX_LENGTH, "{cookie}");

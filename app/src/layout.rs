@@ -133,8 +133,11 @@ fn Shell(
             .get()
             .url(role.get().map_or(urls::ACCOUNT, urls::first_page))
     };
-    // The list of tenants has no script.
-    let rel = move || is_without_tenant().then_some("external");
+    // The list of tenants and the account, the first page of members, have no script.
+    let rel = move || {
+        let is_external = is_without_tenant() || role.get() == Some(Role::Member);
+        is_external.then_some("external")
+    };
     view! {
         <div class="shell">
             <a class="skip-link" href="#main" on:click=focus::skip_to_content>"Skip to content"</a>

@@ -8,7 +8,8 @@
 //! | the page of one key (feature `ssr`) | `key_page` |
 //! | the audit log and the installation log (feature `ssr`) | `audit_log` |
 //! | the guide, the API documentation, and their layout with a table of contents (feature `ssr`) | `help`, `api_docs`, `document` |
-//! | the user's own page; the choice and the list of tenants | [`account`], [`tenants`] |
+//! | the user's own page (feature `ssr`) | `account`; the theme that it chooses: `theme` |
+//! | the choice and the list of tenants | [`tenants`] |
 //! | the confirmation of a change | [`notice`]; its cookie (feature `ssr`): `done` |
 //! | the layout of every page behind sign-in, with the menu | [`layout`] |
 //! | the tenant that a page acts in | [`current_tenant`] |
@@ -23,6 +24,7 @@
 // The type of a page is as deep as its elements, so the compiler's default of 128 is too small.
 #![recursion_limit = "256"]
 
+#[cfg(feature = "ssr")]
 pub mod account;
 #[cfg(feature = "ssr")]
 pub mod api_docs;
@@ -54,6 +56,8 @@ pub mod pages;
 pub mod sign_in;
 pub mod status_pages;
 pub mod tenants;
+#[cfg(feature = "ssr")]
+pub mod theme;
 pub mod urls;
 pub mod words;
 

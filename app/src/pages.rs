@@ -10,15 +10,9 @@ use leptos_router::{
 
 #[cfg(not(feature = "ssr"))]
 use crate::status_pages::NotFoundPage as UnknownPage;
-use crate::{
-    account::AccountPage,
-    api_keys::{dialog_target::DIALOGS, generate::GeneratePage, list::ApiKeysPage},
-    layout::Layout,
-    page::{Access, MenuEntry, MenuSection, Page, PagePath, PageTable},
-    urls,
-};
 #[cfg(feature = "ssr")]
 use crate::{
+    account::AccountPage,
     api_docs::ApiDocsPage,
     audit_log::{AuditLogPage, InstallationLogPage},
     groups::{
@@ -31,6 +25,12 @@ use crate::{
     layout::open::{OpenLayout, UnknownPage},
     sign_in::SignInPage,
     tenants::list::TenantsPage,
+};
+use crate::{
+    api_keys::{dialog_target::DIALOGS, generate::GeneratePage, list::ApiKeysPage},
+    layout::Layout,
+    page::{Access, MenuEntry, MenuSection, Page, PagePath, PageTable},
+    urls,
 };
 
 /// The view of a page without script. The browser's bundle does not contain the view.
@@ -183,8 +183,8 @@ pub static PAGES: &[Page] = &[
             icon: "user",
         }),
         dialogs: &[],
-        has_script: true,
-        view: || view! { <AccountPage /> }.into_any(),
+        has_script: false,
+        view: server_view!(AccountPage),
     },
 ];
 
@@ -192,7 +192,7 @@ pub static PAGES: &[Page] = &[
 #[cfg(feature = "ssr")]
 #[derive(Clone, Copy, Debug)]
 pub struct ServerFunction {
-    /// Its URL, e.g. `/api/pages/get_account`.
+    /// Its URL, e.g. `/api/pages/get_console`.
     pub path: &'static str,
     /// The users who may call it.
     pub access: Access,
@@ -221,7 +221,6 @@ const fn compressible<F: leptos::server_fn::ServerFn>(access: Access) -> ServerF
 #[cfg(feature = "ssr")]
 pub static SERVER_FUNCTIONS: &[ServerFunction] = {
     use crate::{
-        account::GetAccount,
         api_keys::server_fns::{
             EditApiKey, GenerateApiKey, GetApiKey, GetSelectedKeys, ListApiKeys, OpenEditForm,
             OpenKeyForm, PreviewAllowlist, RevokeApiKey, RevokeApiKeys, RotateApiKey,
@@ -230,7 +229,6 @@ pub static SERVER_FUNCTIONS: &[ServerFunction] = {
     };
 
     &[
-        function::<GetAccount>(Access::SignedIn),
         function::<GetConsole>(Access::SignedIn),
         compressible::<ListApiKeys>(Access::KeyManager),
         function::<GetApiKey>(Access::KeyManager),

@@ -10,6 +10,7 @@ use leptos_meta::MetaTags;
 use crate::{
     pages::{App, PAGES},
     ssr::{self, Bundle},
+    theme::Theme,
 };
 pub use shape::with_shape;
 
@@ -38,12 +39,16 @@ pub fn shell() -> impl IntoView {
         {scripts}
         <MetaTags />
     };
-    document(&bundle, head, view! { <App /> })
+    let theme = ssr::request()
+        .map(|request| request.theme)
+        .unwrap_or_default();
+    document(&bundle, theme, head, view! { <App /> })
 }
 
-/// A document with the icons and the styles of `bundle`.
+/// A document in `theme` with the icons and the styles of `bundle`.
 pub(crate) fn document<Head: IntoView, Body: IntoView>(
     bundle: &Bundle,
+    theme: Theme,
     head: Head,
     body: Body,
 ) -> impl IntoView + use<Head, Body> {
@@ -58,11 +63,11 @@ pub(crate) fn document<Head: IntoView, Body: IntoView>(
         .map(|href| view! { <link rel="icon" href=href type="image/svg+xml" /> });
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang="en" data-theme=theme.override_word()>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
-                <meta name="color-scheme" content="light dark" />
+                <meta name="color-scheme" content=theme.color_scheme() />
                 {icon}
                 {styles}
                 {head}

@@ -20,6 +20,7 @@ use leptos_axum::ResponseOptions;
 use crate::{
     done::Done,
     error::{AppError, ErrorCode},
+    theme::Theme,
     urls,
 };
 
@@ -40,6 +41,8 @@ pub struct RequestContext {
     pub request_id: String,
     /// The setting `LATCHKEY_SUPPORT_URL`.
     pub support_url: Option<Arc<str>>,
+    /// The theme that the browser's cookie chooses.
+    pub theme: Theme,
     /// The tenants that a super user opened last in this browser.
     pub recent_tenants: RecentTenants,
     /// The change before this request, which the page confirms. `None` for server functions.

@@ -118,7 +118,9 @@ fn Status(code: ErrorCode, message: String) -> impl IntoView {
     let way_on = if href.is_empty() {
         view! { <a class="button" rel="external" href="">{way_on}</a> }.into_any()
     } else {
-        view! { <a class="button" href=href>{way_on}</a> }.into_any()
+        // The account has no script.
+        let rel = (href == urls::ACCOUNT).then_some("external");
+        view! { <a class="button" href=href rel=rel>{way_on}</a> }.into_any()
     };
     view! {
         <PageTitle text=format!("{heading} – Latchkey") />

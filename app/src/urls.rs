@@ -33,6 +33,14 @@ pub const TENANTS: &str = "/tenants";
 pub const PAGE: &str = "page";
 /// The user's own page, and the target of its form, which changes the password.
 pub const ACCOUNT: &str = "/account";
+/// The target of the form that changes the user's own name.
+pub const ACCOUNT_NAME: &str = "/account/name";
+/// The target of the form that ends one of the user's own sessions.
+pub const END_SESSION: &str = "/account/sessions/end";
+/// The target of the form that ends the user's other sessions.
+pub const END_OTHER_SESSIONS: &str = "/account/sessions/end-others";
+/// The target of the form that chooses the theme.
+pub const ACCOUNT_THEME: &str = "/account/theme";
 /// The guide for tenant administrators.
 pub const HELP: &str = "/help";
 /// The API documentation.

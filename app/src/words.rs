@@ -49,6 +49,17 @@ pub fn exact(at: DateTime<Utc>) -> String {
     format!("{} {} UTC", at.date_naive(), clock(at))
 }
 
+/// `24 Nov 2026, 00:34 UTC`.
+#[must_use]
+pub fn minute(at: DateTime<Utc>) -> String {
+    format!(
+        "{}, {:02}:{:02} UTC",
+        date(at.date_naive()),
+        at.hour(),
+        at.minute()
+    )
+}
+
 /// `2026-11-24T00:34:12Z`, for `datetime`.
 #[must_use]
 pub fn machine(at: DateTime<Utc>) -> String {

@@ -67,6 +67,10 @@ actions! {
     UserCreated = "user.created",
     /// A user's password was changed.
     UserPasswordChanged = "user.password_changed",
+    /// A user changed their own name.
+    UserRenamed = "user.renamed",
+    /// Sessions of a user were ended, all or all but one.
+    UserSessionsEnded = "user.sessions_ended",
     /// A user was disabled.
     UserDisabled = "user.disabled",
     /// A user signed in.

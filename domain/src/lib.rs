@@ -12,6 +12,7 @@
 //! | storage (feature `store`) | [`store`] |
 //! | verification of each request (feature `store`) | [`verify`] |
 //! | limits on the concurrent work of one tenant (feature `store`) | [`fair_share`] |
+//! | browser and system of a `User-Agent` (feature `store`) | [`user_agent`] |
 //! | limits on the log lines that a client can cause (feature `store`) | [`log_limit`] |
 //!
 //! Without that feature, the same code runs in the browser and on the server.
@@ -40,6 +41,8 @@ pub mod log_limit;
 pub mod store;
 #[cfg(feature = "store")]
 mod usage;
+#[cfg(feature = "store")]
+pub mod user_agent;
 #[cfg(feature = "store")]
 pub mod verify;
 

@@ -24,6 +24,7 @@ pub mod idempotency;
 pub mod invalidation;
 pub mod keys;
 mod migration;
+pub mod own_account;
 pub mod own_password;
 pub mod password;
 #[cfg(test)]
@@ -182,6 +183,12 @@ impl Store {
     #[must_use]
     pub fn sessions(&self) -> sessions::Sessions<'_> {
         sessions::Sessions::new(&self.inner)
+    }
+
+    /// The account of a signed-in user, for that user.
+    #[must_use]
+    pub fn own_account<'a>(&'a self, user: &'a sessions::SignedIn) -> own_account::OwnAccount<'a> {
+        own_account::OwnAccount::new(&self.inner, user)
     }
 
     /// Sign-in with email and password.

@@ -1,10 +1,13 @@
-//! The client address of a request, determined once and stored in the request's extensions.
+//! The client address of a request, determined once and stored in the request's extensions; and its browser.
 
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request};
-use domain::client_address::{ClientAddress, client_address};
-use http::Extensions;
+use domain::{
+    client_address::{ClientAddress, client_address},
+    user_agent::Browser,
+};
+use http::{Extensions, HeaderMap, header::USER_AGENT};
 
 use crate::config::Config;
 
@@ -29,4 +32,11 @@ pub(crate) fn address_of(extensions: &Extensions) -> ClientAddress {
         .get::<ClientAddress>()
         .copied()
         .unwrap_or(ClientAddress::Unknown)
+}
+
+/// The browser that the header `User-Agent` names.
+pub(crate) fn browser_of(headers: &HeaderMap) -> Browser {
+    let header = headers.get(USER_AGENT);
+    let text = header.and_then(|value| value.to_str().ok());
+    text.map_or_else(Browser::default, Browser::of)
 }

@@ -1,6 +1,6 @@
-//! The cookies: session, known device, the change that the next page confirms, and the tenants that a super user opened last.
+//! The cookies: session, known device, the change that the next page confirms, the theme, and the tenants that a super user opened last.
 
-use app::done::Done;
+use app::{done::Done, theme::Theme};
 use domain::session::SessionToken;
 use http::{HeaderMap, HeaderValue, header};
 use url::Url;
@@ -19,6 +19,8 @@ pub(crate) enum Cookie {
     Device,
     /// The change that the next page confirms, once.
     Done,
+    /// The theme of the pages.
+    Theme,
     /// The identifiers of the tenants that a super user opened last, at most five, for the menu.
     RecentTenants,
 }
@@ -33,6 +35,8 @@ impl Cookie {
             (Self::Device, true) => "__Host-latchkey_device",
             (Self::RecentTenants, false) => "latchkey_recent_tenants",
             (Self::RecentTenants, true) => "__Host-latchkey_recent_tenants",
+            (Self::Theme, false) => "latchkey_theme",
+            (Self::Theme, true) => "__Host-latchkey_theme",
             (Self::Done, false) => "latchkey_done",
             (Self::Done, true) => "__Host-latchkey_done",
         }
@@ -83,6 +87,24 @@ impl Cookies {
         self.values(Cookie::Done, request).find_map(Done::parse)
     }
 
+    /// The theme. The system's if the browser sends none, several, or another word.
+    pub(crate) fn theme(self, request: &HeaderMap) -> Theme {
+        let mut values = self.values(Cookie::Theme, request);
+        match (values.next(), values.next()) {
+            (Some(value), None) => Theme::from_word(value).unwrap_or_default(),
+            _ => Theme::default(),
+        }
+    }
+
+    /// `Set-Cookie` with the theme; it deletes the cookie for the system's.
+    pub(crate) fn set_theme(self, theme: Theme) -> Option<HeaderValue> {
+        if theme == Theme::System {
+            return self.clear(Cookie::Theme);
+        }
+        let max_age = format!("; Max-Age={LONG_MAX_AGE}");
+        self.header(Cookie::Theme, theme.as_str(), &max_age)
+    }
+
     /// Whether the browser sends `cookie`, with any value.
     pub(crate) fn is_sent(self, cookie: Cookie, request: &HeaderMap) -> bool {
         self.values(cookie, request).next().is_some()
@@ -103,7 +125,7 @@ impl Cookies {
     /// `Set-Cookie` with `token`.
     pub(crate) fn set(self, cookie: Cookie, token: &SessionToken) -> Option<HeaderValue> {
         let max_age = match cookie {
-            Cookie::Session | Cookie::Done | Cookie::RecentTenants => String::new(),
+            Cookie::Session | Cookie::Done | Cookie::RecentTenants | Cookie::Theme => String::new(),
             Cookie::Device => format!("; Max-Age={LONG_MAX_AGE}"),
         };
         self.header(cookie, token.expose(), &max_age)

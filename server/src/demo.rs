@@ -22,6 +22,7 @@ use domain::{
         users::NewUser,
     },
     user::Role,
+    user_agent::Browser,
     verify::Verifier,
 };
 use serde::Serialize;
@@ -176,6 +177,7 @@ async fn signed_in(
         email: administrator.email,
         password: &administrator.password,
         client,
+        browser: Browser::default(),
         device: None,
         previous: None,
     };

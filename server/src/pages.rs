@@ -1,5 +1,6 @@
 //! Pages, server functions, sign-in and sign-out.
 
+pub(crate) mod account_forms;
 pub(crate) mod audit_export;
 mod form;
 pub(crate) mod group_forms;

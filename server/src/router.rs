@@ -33,7 +33,7 @@ use crate::{
     caller::Caller,
     health,
     pages::{
-        audit_export, group_forms, home, key_forms, page_reports, password, render,
+        account_forms, audit_export, group_forms, home, key_forms, page_reports, password, render,
         server_functions::run_server_function, sign_in, sign_out,
     },
     request_id::set_route,
@@ -200,7 +200,15 @@ pub fn routes() -> Vec<Route> {
             audit_export::export_json_lines,
         ),
         // The forms of the pages, submitted without a script
-        post("/account", SignedIn, password::change_password),
+        post(urls::ACCOUNT, SignedIn, password::change_password),
+        post(urls::ACCOUNT_NAME, SignedIn, account_forms::rename),
+        post(urls::END_SESSION, SignedIn, account_forms::end_session),
+        post(
+            urls::END_OTHER_SESSIONS,
+            SignedIn,
+            account_forms::end_other_sessions,
+        ),
+        post(urls::ACCOUNT_THEME, SignedIn, account_forms::choose_theme),
         post("/tenant-api-keys/new", KeyManager, key_forms::generate),
         post("/tenant-api-keys/{id}/edit", KeyManager, key_forms::edit),
         post(

@@ -1,7 +1,9 @@
 //! The router on a SQLite file, or on PostgreSQL with `TEST_ENGINE=postgres`; one file per URL and method. Test names that begin with `p`
 //! and a number refer to `docs/guarantees.md`.
 
+mod account_get;
 mod account_post;
+mod account_sections_post;
 mod allowlist_preview_post;
 mod api_keys_get;
 mod api_keys_id;

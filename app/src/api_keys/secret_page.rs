@@ -6,13 +6,15 @@ use domain::key::ApiKey;
 use leptos::prelude::*;
 
 use super::{dialog_target::DialogTarget, responses::Issued, secret_facts::SecretFacts};
-use crate::{api_keys::dialog_target::DialogKind, components::Icon, shell, ssr::Bundle, urls};
+use crate::{
+    api_keys::dialog_target::DialogKind, components::Icon, shell, ssr::RequestContext, urls,
+};
 
 /// The document that shows a new secret once. `title` names the change; `list` is the URL of the list; `tenant` is the name of the tenant
 /// in which a super user acts.
 #[must_use]
 pub fn secret_page(
-    bundle: &Bundle,
+    request: &RequestContext,
     list: String,
     tenant: Option<String>,
     issued: Issued,
@@ -27,7 +29,7 @@ pub fn secret_page(
     let name = key.name.to_string();
     let secret = secret.expose().to_owned();
     let tenant = tenant.map(|tenant| view! { " of "<strong dir="auto">{tenant}</strong> });
-    document(bundle, title, move || {
+    document(request, title, move || {
         view! {
             <section class="card card-wide" aria-labelledby="secret-title">
                 <div>
@@ -44,14 +46,14 @@ pub fn secret_page(
 
 /// The response to a repeated form, which changed nothing.
 #[must_use]
-pub fn already_shown_page(bundle: &Bundle, list: String, key: &ApiKey) -> String {
+pub fn already_shown_page(request: &RequestContext, list: String, key: &ApiKey) -> String {
     let rotate = DialogTarget {
         kind: DialogKind::Rotate,
         id: key.id.to_string(),
     };
     let rotate = list.replacen(urls::API_KEYS, &rotate.path(), 1);
     let name = key.name.to_string();
-    document(bundle, "This secret was already shown", move || {
+    document(request, "This secret was already shown", move || {
         view! {
             <section class="card" aria-labelledby="shown-title">
                 <h1 id="shown-title">"This secret was already shown"</h1>
@@ -71,7 +73,7 @@ pub fn already_shown_page(bundle: &Bundle, list: String, key: &ApiKey) -> String
 }
 
 fn document(
-    bundle: &Bundle,
+    request: &RequestContext,
     title: &'static str,
     content: impl FnOnce() -> AnyView + 'static,
 ) -> String {
@@ -84,6 +86,6 @@ fn document(
                 {content()}
             </main>
         };
-        shell::document(bundle, head, body).to_html()
+        shell::document(&request.bundle, request.theme, head, body).to_html()
     })
 }

@@ -130,6 +130,8 @@ const fn concerns(subject: Subject, action: AuditAction) -> bool {
                 | AuditAction::TenantResumed
                 | AuditAction::UserCreated
                 | AuditAction::UserPasswordChanged
+                | AuditAction::UserRenamed
+                | AuditAction::UserSessionsEnded
                 | AuditAction::UserDisabled
                 | AuditAction::SignedIn
                 | AuditAction::SignedOut

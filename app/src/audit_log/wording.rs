@@ -47,6 +47,8 @@ pub const fn action_label(action: AuditAction) -> &'static str {
         AuditAction::TenantResumed => "Tenant resumed",
         AuditAction::UserCreated => "User created",
         AuditAction::UserPasswordChanged => "Password changed",
+        AuditAction::UserRenamed => "User renamed",
+        AuditAction::UserSessionsEnded => "Sessions ended",
         AuditAction::UserDisabled => "User disabled",
         AuditAction::SignedIn => "Signed in",
         AuditAction::SignedOut => "Signed out",
@@ -70,10 +72,11 @@ pub const fn icon(action: AuditAction) -> &'static str {
         | AuditAction::TenantRenamed
         | AuditAction::TenantResumed => "building",
         AuditAction::TenantSuspended | AuditAction::SignInRefused => "alert",
-        AuditAction::UserCreated | AuditAction::UserPasswordChanged | AuditAction::UserDisabled => {
-            "user"
-        }
-        AuditAction::SignedIn | AuditAction::SignedOut => "exit",
+        AuditAction::UserCreated
+        | AuditAction::UserPasswordChanged
+        | AuditAction::UserRenamed
+        | AuditAction::UserDisabled => "user",
+        AuditAction::SignedIn | AuditAction::SignedOut | AuditAction::UserSessionsEnded => "exit",
     }
 }
 
@@ -121,6 +124,10 @@ pub fn sentence(event: &AuditEvent) -> Vec<Piece> {
         AuditAction::UserCreated => vec![text(" created the user "), name()],
         AuditAction::UserPasswordChanged if is_own => vec![text(" changed their own password")],
         AuditAction::UserPasswordChanged => vec![text(" changed the password of "), name()],
+        AuditAction::UserRenamed if is_own => vec![text(" changed their own name")],
+        AuditAction::UserRenamed => vec![text(" renamed "), name()],
+        AuditAction::UserSessionsEnded if is_own => vec![text(" signed out elsewhere")],
+        AuditAction::UserSessionsEnded => vec![text(" ended the sessions of "), name()],
         AuditAction::UserDisabled => vec![text(" disabled "), name()],
         AuditAction::SignedIn => vec![text(" signed in")],
         AuditAction::SignedOut => vec![text(" signed out")],

@@ -15,6 +15,7 @@ mod m0014_unused_keys;
 mod m0015_console;
 mod m0016_secret_fingerprints;
 mod m0017_audit_combinations;
+mod m0018_session_clients;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_console::Migration),
             Box::new(m0016_secret_fingerprints::Migration),
             Box::new(m0017_audit_combinations::Migration),
+            Box::new(m0018_session_clients::Migration),
         ]
     }
 }

@@ -16,8 +16,13 @@ use super::{
     write::Write,
 };
 use crate::{
-    Error, actor::Actor, audit::AuditAction, client_address::ClientAddress, session::SessionToken,
+    Error,
+    actor::Actor,
+    audit::AuditAction,
+    client_address::ClientAddress,
+    session::{Authentication, SessionToken},
     user::User,
+    user_agent::Browser,
 };
 
 /// The input for changing one's own password.
@@ -33,8 +38,12 @@ pub struct PasswordChange<'a> {
     pub client: ClientAddress,
     /// The device cookie's token, if the browser signed in before.
     pub device: Option<&'a SessionToken>,
-    /// The current session.
+    /// The browser.
+    pub browser: Browser,
+    /// The token of the current session.
     pub session: Option<&'a SessionToken>,
+    /// The proof of identity of the current session, which the new one keeps.
+    pub authentication: Authentication,
 }
 
 /// The outcome of a password change.
@@ -88,6 +97,7 @@ impl SignIn<'_> {
             email: user.email.as_str(),
             password: change.current,
             client: change.client,
+            browser: change.browser,
             device: change.device,
             previous: change.session,
         };
@@ -103,7 +113,10 @@ impl SignIn<'_> {
             self.forgive(&judged).await?;
             return Err(Error::invalid("new_password", fault.message));
         }
-        let (session, device) = match self.sign_in(&attempt, &judged, at).await? {
+        let (session, device) = match self
+            .sign_in(&attempt, &judged, change.authentication, at)
+            .await?
+        {
             SignInOutcome::SignedIn {
                 session, device, ..
             } => (session, device),

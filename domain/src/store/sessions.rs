@@ -9,6 +9,7 @@ use super::{
     clock,
     connection::Database,
     entity::{session, tenant, user},
+    error::damaged,
     random,
     scope::{OperatorScope, TenantScope},
     tenants, users,
@@ -19,7 +20,7 @@ use crate::{
     actor::Actor,
     audit::AuditAction,
     client_address::ClientAddress,
-    session::{IDLE_TIMEOUT, SessionToken},
+    session::{Authentication, IDLE_TIMEOUT, SessionId, SessionToken},
     tenant::Tenant,
     user::{Role, User},
 };
@@ -38,6 +39,19 @@ pub struct SignedIn {
     pub tenant: Option<Tenant>,
     /// The client address of this request.
     pub client: ClientAddress,
+    /// The session.
+    pub session: CurrentSession,
+}
+
+/// The session of a request.
+#[derive(Clone, Debug)]
+pub struct CurrentSession {
+    /// Its identifier.
+    pub id: SessionId,
+    /// The proof of identity with which it was opened.
+    pub authentication: Authentication,
+    /// The time of the sign-in.
+    pub created_at: DateTime<Utc>,
 }
 
 impl SignedIn {
@@ -107,13 +121,20 @@ impl<'a> Sessions<'a> {
         if is_over(&session, now) || shut_out {
             return Ok(None);
         }
+        let current = CurrentSession {
+            id: SessionId::of_digest(&session.token_digest),
+            authentication: Authentication::from_word(&session.authentication)
+                .ok_or_else(|| damaged("authentication"))?,
+            created_at: session.created_at,
+        };
         if now - session.last_seen_at >= SEEN_EVERY {
-            self.record_seen(session, now).await;
+            self.record_seen(session, client, now).await;
         }
         Ok(Some(SignedIn {
             user,
             tenant,
             client,
+            session: current,
         }))
     }
 
@@ -152,11 +173,18 @@ impl<'a> Sessions<'a> {
         ended.await.map(drop)
     }
 
-    /// Extends the idle timeout. A failure does not fail the request: at worst the session ends too early.
-    async fn record_seen(&self, session: session::Model, now: DateTime<Utc>) {
+    /// Extends the idle timeout and records the client address. A failure does not fail the request: at worst the session ends too early.
+    async fn record_seen(
+        &self,
+        session: session::Model,
+        client: ClientAddress,
+        now: DateTime<Utc>,
+    ) {
         let now = clock::stored(now);
+        let address = client.ip().map(|address| address.to_string());
         let update = session::Entity::update_many()
             .col_expr(session::Column::LastSeenAt, Expr::value(now))
+            .col_expr(session::Column::ClientAddress, Expr::value(address))
             .filter(session::Column::TokenDigest.eq(session.token_digest))
             .filter(session::Column::LastSeenAt.lt(now));
         let recorded = self.database.write(Write::Plain, async |transaction| {
@@ -172,6 +200,7 @@ impl<'a> Sessions<'a> {
     }
 }
 
-fn is_over(session: &session::Model, now: DateTime<Utc>) -> bool {
+/// Whether the session has ended by time.
+pub(super) fn is_over(session: &session::Model, now: DateTime<Utc>) -> bool {
     now >= session.expires_at || now - session.last_seen_at >= IDLE_TIMEOUT
 }

@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use std::time::Duration;
 use uuid::Uuid;
 
-use self::{buckets::Buckets, throttle::Reservation};
+use self::{buckets::Buckets, opening::NewSession, throttle::Reservation};
 use super::{
     audit::Event,
     clock,
@@ -25,9 +25,10 @@ use crate::{
     actor::{Actor, ActorKind, ActorRef},
     audit::{AuditAction, AuditTarget},
     client_address::ClientAddress,
-    session::SessionToken,
+    session::{Authentication, SessionToken},
     text,
     user::{Email, User},
+    user_agent::Browser,
 };
 
 /// Longest wait of a sign-in for a password slot; after it the sign-in is refused as busy.
@@ -45,6 +46,8 @@ pub struct Attempt<'a> {
     pub password: &'a str,
     /// The client address.
     pub client: ClientAddress,
+    /// The browser.
+    pub browser: Browser,
     /// The device cookie's token, if the browser signed in before.
     pub device: Option<&'a SessionToken>,
     /// The session cookie's token; a new sign-in ends that session.
@@ -202,7 +205,10 @@ impl<'a> SignIn<'a> {
     ) -> Result<SignInOutcome, Error> {
         let now = clock::stored(now);
         match self.judge(&attempt, now).await? {
-            Judgement::Right(judged) => self.sign_in(&attempt, &judged, now).await,
+            Judgement::Right(judged) => {
+                let proof = Authentication::Password;
+                self.sign_in(&attempt, &judged, proof, now).await
+            }
             Judgement::Not(outcome) => Ok(outcome),
         }
     }
@@ -261,13 +267,21 @@ impl<'a> SignIn<'a> {
         &self,
         attempt: &Attempt<'_>,
         judged: &Judged,
+        authentication: Authentication,
         now: DateTime<Utc>,
     ) -> Result<SignInOutcome, Error> {
         if let (Verdict::Right { rehashed }, Some(user)) = (&judged.verdict, judged.known.active())
         {
             let rehashed = rehashed.clone();
             match self
-                .open(attempt, user, rehashed, &judged.reservation, now)
+                .open(
+                    attempt,
+                    user,
+                    rehashed,
+                    &judged.reservation,
+                    authentication,
+                    now,
+                )
                 .await
             {
                 Err(Error::Stale) => {}
@@ -382,6 +396,7 @@ impl<'a> SignIn<'a> {
         row: &user::Model,
         rehashed: Option<String>,
         reservation: &Reservation,
+        authentication: Authentication,
         now: DateTime<Utc>,
     ) -> Result<SignInOutcome, Error> {
         let user = users::from_row(row.clone())?;
@@ -390,7 +405,14 @@ impl<'a> SignIn<'a> {
             if !opening::confirm_user(transaction, row, rehashed).await? {
                 return Err(Error::Stale);
             }
-            let session = opening::open_session(transaction, row.id, attempt.previous, now).await?;
+            let new = NewSession {
+                user: row.id,
+                previous: attempt.previous,
+                client: attempt.client,
+                browser: attempt.browser,
+                authentication,
+            };
+            let session = opening::open_session(transaction, new, now).await?;
             let device = opening::know_device(transaction, row.id, attempt.device, now).await?;
             opening::know_address(transaction, row.id, attempt.client, now).await?;
             let actor = Actor::user(user.id, user.name.as_str(), attempt.client);

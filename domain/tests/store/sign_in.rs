@@ -12,6 +12,7 @@ use domain::{
         sign_in::{Attempt, SignInOutcome},
     },
     user::{Role, User},
+    user_agent::Browser,
 };
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -83,6 +84,7 @@ pub(crate) fn typed<'a>(email: &'a str, password: &'a str, address: &str) -> Att
         email,
         password,
         client: client(address),
+        browser: Browser::default(),
         device: None,
         previous: None,
     }

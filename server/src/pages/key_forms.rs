@@ -284,13 +284,13 @@ impl SubmittedForm {
     ) -> Response {
         let done = done(issued.key.id);
         let tenant = ssr::acting_tenant_name(&self.context, self.tenant()).await;
-        let page = secret_page(&self.state.bundle, self.list(), tenant, issued, title);
+        let page = secret_page(&self.context, self.list(), tenant, issued, title);
         self.confirmed(without_scripts(StatusCode::OK, page), done)
     }
 
     /// The response to a repeat, without the secret, which only the first response contains.
     fn show_repeat(&self, key: &ApiKey) -> Response {
-        let page = already_shown_page(&self.state.bundle, self.list(), key);
+        let page = already_shown_page(&self.context, self.list(), key);
         without_scripts(StatusCode::CONFLICT, page)
     }
 

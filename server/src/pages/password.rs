@@ -1,30 +1,23 @@
 //! `POST /account`, changing the password: a plain form, which works without a script.
 
-use app::{
-    account::PasswordNotice,
-    done::Done,
-    ssr,
-    urls::{self, TenantQuery},
-};
+use app::{account::password::PasswordNotice, done::Done, ssr};
 use axum::{
     extract::{Request, State},
-    response::{IntoResponse, Redirect, Response},
+    response::Response,
 };
 use domain::store::{
     own_password::{PasswordChange, PasswordChangeOutcome},
     password::check_length,
 };
-use http::{HeaderValue, StatusCode, Uri, header, request::Parts};
-use leptos::prelude::provide_context;
+use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use super::{
-    form::read_form,
-    render::{as_page, context_of, render},
+    submitted_form::SubmittedForm,
     wait::{BUSY, in_words, whole_seconds},
 };
 use crate::{
-    clock,
+    client, clock,
     cookies::{Cookie, Cookies},
     state::AppState,
 };
@@ -42,44 +35,26 @@ struct PasswordForm {
 
 /// Changes the signed-in user's password, which ends their other sessions.
 pub(crate) async fn change_password(State(state): State<AppState>, request: Request) -> Response {
-    let context = context_of(&state, &request);
-    let user = match ssr::signed_in(&context).await {
-        Ok(user) => user,
-        Err(error) if error.code == app::error::ErrorCode::NotSignedIn => {
-            return Redirect::to(&urls::sign_in(urls::ACCOUNT)).into_response();
-        }
-        Err(error) => return ssr::status_of(error.code).into_response(),
-    };
-    let (parts, body) = request.into_parts();
-    if tenant_of(&parts.uri).is_some() && user.operator().is_none() {
-        // The page renders the refusal of the tenant.
-        let uri = parts.uri.clone();
-        return render(&state, as_page(parts, uri), || ()).await;
-    }
-    let request = Request::from_parts(parts.clone(), body);
-    let form = match read_form::<PasswordForm>(request).await {
-        Ok(form) => form,
-        Err(refusal) => return refusal,
+    let received = SubmittedForm::receive_own::<PasswordForm>(&state, request).await;
+    let (submitted, user, form) = match received {
+        Ok(received) => received,
+        Err(response) => return response,
     };
     if let Some(notice) = missing(&form) {
-        return form_page(
-            &state,
-            parts,
-            StatusCode::UNPROCESSABLE_ENTITY,
-            notice,
-            None,
-        )
-        .await;
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return submitted.show_account(status, notice).await;
     }
     let cookies = Cookies::new(&state.config);
-    let device = cookies.token(Cookie::Device, &parts.headers);
+    let device = cookies.token(Cookie::Device, &submitted.parts.headers);
     let change = PasswordChange {
         user: &user.user,
         current: &form.current_password,
         new: &form.new_password,
-        client: context.client,
+        client: submitted.context.client,
+        browser: client::browser_of(&submitted.parts.headers),
         device: device.as_ref(),
-        session: context.session.as_ref(),
+        session: submitted.context.session.as_ref(),
+        authentication: user.session.authentication,
     };
     let outcome = state
         .store
@@ -88,11 +63,10 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
         .await;
     let (status, notice, retry_after) = match outcome {
         Ok(PasswordChangeOutcome::Changed { session, device }) => {
-            let mut response = Redirect::to(&account_url(&parts.uri)).into_response();
+            let mut response = submitted.back_to_account(Done::PasswordChanged);
             let set = [
                 cookies.set(Cookie::Session, &session),
                 cookies.set(Cookie::Device, &device),
-                cookies.set_done(Done::PasswordChanged),
             ];
             for cookie in set.into_iter().flatten() {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -134,7 +108,8 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
             None,
         ),
         Err(error) => {
-            let error = app::error::AppError::from(error).with_request_id(&context.request_id);
+            let error =
+                app::error::AppError::from(error).with_request_id(&submitted.context.request_id);
             (
                 ssr::status_of(error.code),
                 PasswordNotice::of_form(error.message),
@@ -142,7 +117,12 @@ pub(crate) async fn change_password(State(state): State<AppState>, request: Requ
             )
         }
     };
-    form_page(&state, parts, status, notice, retry_after).await
+    let mut response = submitted.show_account(status, notice).await;
+    if let Some(seconds) = retry_after {
+        let seconds = HeaderValue::from(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
 }
 
 /// The errors of empty fields. An empty password is not an attempt.
@@ -155,41 +135,4 @@ fn missing(form: &PasswordForm) -> Option<PasswordNotice> {
         new,
         ..PasswordNotice::default()
     })
-}
-
-/// The account page with the outcome of its form.
-async fn form_page(
-    state: &AppState,
-    parts: Parts,
-    status: StatusCode,
-    notice: PasswordNotice,
-    retry_after: Option<i64>,
-) -> Response {
-    let page_uri = account_url(&parts.uri)
-        .parse()
-        .unwrap_or_else(|_| Uri::from_static(urls::ACCOUNT));
-    let page = as_page(parts, page_uri);
-    let mut response = render(state, page, move || provide_context(notice.clone())).await;
-    *response.status_mut() = status;
-    if let Some(seconds) = retry_after {
-        let seconds = HeaderValue::from(seconds);
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
-    response
-}
-
-/// The tenant in the URL.
-fn tenant_of(uri: &Uri) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Address {
-        tenant: Option<String>,
-    }
-    axum::extract::Query::<Address>::try_from_uri(uri)
-        .ok()
-        .and_then(|address| address.0.tenant)
-}
-
-/// The URL of the account page in the tenant of the form's URL.
-fn account_url(form: &Uri) -> String {
-    TenantQuery(tenant_of(form)).url(urls::ACCOUNT)
 }

@@ -212,6 +212,7 @@ pub(crate) fn context_of(state: &AppState, request: &Request) -> RequestContext 
             cookies.recent_tenants(request.headers()),
             move |tenants| cookies.set_recent_tenants(tenants),
         ),
+        theme: cookies.theme(request.headers()),
         store: state.store.clone(),
         client: client::address_of(request.extensions()),
         session: cookies.token(Cookie::Session, request.headers()),

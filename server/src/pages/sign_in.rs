@@ -62,6 +62,7 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
         email: &form.email,
         password: &form.password,
         client: client::address_of(&parts.extensions),
+        browser: client::browser_of(&parts.headers),
         device: device.as_ref(),
         previous: previous.as_ref(),
     };

@@ -10,8 +10,9 @@ use axum::{
     extract::{Query, Request},
     response::{IntoResponse as _, Redirect, Response},
 };
+use domain::store::sessions::SignedIn;
 use http::{
-    StatusCode,
+    StatusCode, Uri,
     header::{LOCATION, SET_COOKIE},
     request::Parts,
 };
@@ -41,6 +42,22 @@ pub(super) enum Button {
 #[derive(Deserialize)]
 struct Address {
     tenant: Option<String>,
+}
+
+/// The tenant in the URL. `None` if the query cannot be parsed.
+fn tenant_of(request: &Request) -> Option<TenantQuery> {
+    let Query(address) = Query::<Address>::try_from_uri(request.uri()).ok()?;
+    Some(TenantQuery(address.tenant))
+}
+
+/// The response to a query that cannot be parsed.
+fn incomplete_address() -> Response {
+    (StatusCode::BAD_REQUEST, "The address is not complete.\n").into_response()
+}
+
+/// My account in this tenant.
+fn account_uri(tenant: &TenantQuery) -> Uri {
+    (tenant.url(urls::ACCOUNT).parse()).unwrap_or_else(|_| Uri::from_static(urls::ACCOUNT))
 }
 
 /// A submitted form.
@@ -75,19 +92,68 @@ impl SubmittedForm {
             }
             Err(error) => return Err(status_of(error.code).into_response()),
         }
-        let Ok(Query(address)) = Query::<Address>::try_from_uri(request.uri()) else {
-            return Err((StatusCode::BAD_REQUEST, "The address is not complete.\n").into_response());
+        let tenant = tenant_of(&request).ok_or_else(incomplete_address)?;
+        Self::read(state, context, tenant, request).await
+    }
+
+    /// Checks the session, then receives the form `T` of My account, which every user may send. A super user's URL may name the tenant whose
+    /// menu the page shows.
+    pub(super) async fn receive_own<T: DeserializeOwned>(
+        state: &AppState,
+        request: Request,
+    ) -> Result<(Self, SignedIn, T), Response> {
+        let context = context_of(state, &request);
+        let user = match ssr::signed_in(&context).await {
+            Ok(user) => user,
+            Err(error) if error.code == ErrorCode::NotSignedIn => {
+                return Err(Redirect::to(&urls::sign_in(urls::ACCOUNT)).into_response());
+            }
+            Err(error) => return Err(status_of(error.code).into_response()),
         };
+        let tenant = tenant_of(&request).ok_or_else(incomplete_address)?;
+        if tenant.0.is_some() && user.operator().is_none() {
+            // The page renders the refusal of the tenant.
+            let (parts, _) = request.into_parts();
+            let page = as_page(parts, account_uri(&tenant));
+            return Err(render(state, page, || ()).await);
+        }
+        let (submitted, fields) = Self::read(state, context, tenant, request).await?;
+        Ok((submitted, user, fields))
+    }
+
+    async fn read<T: DeserializeOwned>(
+        state: &AppState,
+        context: RequestContext,
+        tenant: TenantQuery,
+        request: Request,
+    ) -> Result<(Self, T), Response> {
         let (parts, body) = request.into_parts();
         let request = Request::from_parts(parts.clone(), body);
         let fields = read_form::<T>(request).await?;
         let submitted = Self {
             state: state.clone(),
             context,
-            tenant: TenantQuery(address.tenant),
+            tenant,
             parts,
         };
         Ok((submitted, fields))
+    }
+
+    /// Redirects to My account, which confirms the change.
+    pub(super) fn back_to_account(&self, done: Done) -> Response {
+        self.redirect(&self.tenant.url(urls::ACCOUNT), done)
+    }
+
+    /// Renders My account with `notice` as context.
+    pub(super) async fn show_account<T: Clone + Send + Sync + 'static>(
+        self,
+        status: StatusCode,
+        notice: T,
+    ) -> Response {
+        let page = as_page(self.parts, account_uri(&self.tenant));
+        let mut response = render(&self.state, page, move || provide_context(notice.clone())).await;
+        *response.status_mut() = status;
+        response
     }
 
     pub(super) fn tenant(&self) -> Option<&str> {

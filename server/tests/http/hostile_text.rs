@@ -243,6 +243,10 @@ fn form_fields(path: &str) -> Vec<(&'static str, String)> {
             ("current_password", "wrong".to_owned()),
             ("new_password", "another good long passphrase".to_owned()),
         ],
+        "/account/name" => vec![("name", "Otis".to_owned())],
+        "/account/sessions/end" => vec![("session", "0".repeat(64))],
+        "/account/sessions/end-others" => Vec::new(),
+        "/account/theme" => vec![("theme", "dark".to_owned())],
         "/tenant-api-keys/new" => vec![
             ("form_id", id()),
             ("name", "ERP".to_owned()),

@@ -16,6 +16,14 @@ pub struct Model {
     pub last_seen_at: DateTimeUtc,
     /// The absolute end.
     pub expires_at: DateTimeUtc,
+    /// The client address of the last use that was recorded; null if it is unknown.
+    pub client_address: Option<String>,
+    /// The browser at the sign-in; null if it is unknown.
+    pub browser: Option<String>,
+    /// The operating system at the sign-in; null if it is unknown.
+    pub system: Option<String>,
+    /// A word of `Authentication`.
+    pub authentication: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -16,11 +16,12 @@ use super::{
 use crate::{
     Error,
     client_address::ClientAddress,
-    session::{ABSOLUTE_TIMEOUT, IDLE_TIMEOUT, SessionToken},
+    session::{ABSOLUTE_TIMEOUT, Authentication, IDLE_TIMEOUT, SessionToken},
     store::{
         entity::{known_address, known_device, session, user},
         random,
     },
+    user_agent::Browser,
 };
 
 /// Time for which a browser or address is remembered after its last sign-in.
@@ -47,14 +48,23 @@ pub(super) async fn confirm_user(
     Ok(update.exec(transaction).await?.rows_affected > 0)
 }
 
+/// The session to open.
+pub(in crate::store) struct NewSession<'a> {
+    pub(in crate::store) user: Uuid,
+    /// The session token that the browser sent. That session ends.
+    pub(in crate::store) previous: Option<&'a SessionToken>,
+    pub(in crate::store) client: ClientAddress,
+    pub(in crate::store) browser: Browser,
+    pub(in crate::store) authentication: Authentication,
+}
+
 /// Opens a session with a new token, and ends the browser's previous one.
-pub(super) async fn open_session(
+pub(in crate::store) async fn open_session(
     transaction: &DatabaseTransaction,
-    user: Uuid,
-    previous: Option<&SessionToken>,
+    new: NewSession<'_>,
     now: DateTime<Utc>,
 ) -> Result<SessionToken, Error> {
-    if let Some(previous) = previous {
+    if let Some(previous) = new.previous {
         session::Entity::delete_by_id(random::digest(previous.expose()))
             .exec(transaction)
             .await?;
@@ -62,10 +72,14 @@ pub(super) async fn open_session(
     let token = new_token()?;
     session::Entity::insert(session::ActiveModel {
         token_digest: Set(random::digest(token.expose())),
-        user_id: Set(user),
+        user_id: Set(new.user),
         created_at: Set(now),
         last_seen_at: Set(now),
         expires_at: Set(now + ABSOLUTE_TIMEOUT),
+        client_address: Set(new.client.ip().map(|address| address.to_string())),
+        browser: Set(new.browser.name.map(str::to_owned)),
+        system: Set(new.browser.system.map(str::to_owned)),
+        authentication: Set(new.authentication.as_str().to_owned()),
     })
     .exec_without_returning(transaction)
     .await?;

@@ -122,6 +122,28 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(form_rows());
     rows.extend(function_rows());
     rows.push(
+        row("POST", "/account/name", Admits::SignedIn, 303)
+            .with(Content::Form(|_| json!({ "name": "Renamed" }))),
+    );
+    rows.push(
+        row("POST", "/account/theme", Admits::SignedIn, 303)
+            .with(Content::Form(|_| json!({ "theme": "dark" }))),
+    );
+    // No session has this identifier.
+    rows.push(
+        row("POST", "/account/sessions/end", Admits::SignedIn, 303)
+            .with(Content::Form(|_| json!({ "session": "0".repeat(64) }))),
+    );
+    rows.push(
+        row(
+            "POST",
+            "/account/sessions/end-others",
+            Admits::SignedIn,
+            303,
+        )
+        .with(Content::Form(|_| json!({}))),
+    );
+    rows.push(
         row("POST", "/account", Admits::SignedIn, 303).with(Content::Form(|_| {
             json!({ "current_password": PASSWORD, "new_password": "crimson teapot 9 glacier mandolin" })
         })),
@@ -312,7 +334,6 @@ fn function_rows() -> Vec<Row> {
     let of_tenant: fn(&Target) -> Value = |_| json!({});
     let of_key: fn(&Target) -> Value = |target| json!({ "id": target.key.key.id });
     vec![
-        function("/api/pages/get_account", SignedIn).with(Json(of_tenant)),
         function("/api/pages/get_console", SignedIn).with(Json(of_tenant)),
         function("/api/pages/list_api_keys", Managers)
             .with(Json(|_| json!({ "query": KeyQuery::default() }))),
