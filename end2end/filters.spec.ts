@@ -308,6 +308,9 @@ for (const javaScriptEnabled of [true, false]) {
       await keys.clearAll().click();
       await expect(page).toHaveURL('/tenant-api-keys');
       await expect(keys.names()).toHaveCount(KEYS.length);
+      // Revoked keys are not asked for, unless a status is chosen.
+      await choose(page.getByRole('link', { name: 'Not used in 90 days', exact: true }));
+      await expect(page).toHaveURL(listUrl({ status: 'active', unused_days: '90' }));
     });
   }
 }

@@ -40,5 +40,9 @@ async fn describe(
         | Done::ThemeSaved => (String::new(), None),
     };
     let text = done.sentence_about(&name);
-    Ok(Confirmation { text, row })
+    Ok(Confirmation {
+        text,
+        row,
+        is_of_tenant: done.is_of_tenant(),
+    })
 }

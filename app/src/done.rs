@@ -10,6 +10,13 @@ use domain::{
 
 use crate::{notice, words};
 
+/// The name of the cookie.
+pub const COOKIE: &str = "latchkey_done";
+/// Its name over HTTPS.
+pub const SECURE_COOKIE: &str = "__Host-latchkey_done";
+/// The lifetime of the cookie, in seconds.
+pub const MAX_AGE: u32 = 60;
+
 /// The maximum length of a cookie's value.
 const MAX_LENGTH: usize = 120;
 
@@ -107,6 +114,26 @@ impl Done {
             "theme-saved" => Self::ThemeSaved,
             _ => return None,
         })
+    }
+
+    /// Whether the change concerns the tenant of the page, and not the user's own account.
+    #[must_use]
+    pub const fn is_of_tenant(self) -> bool {
+        !matches!(
+            self,
+            Self::PasswordChanged | Self::NameSaved | Self::SessionsEnded(_) | Self::ThemeSaved
+        )
+    }
+
+    /// The key whose row is marked.
+    #[must_use]
+    pub const fn key(self) -> Option<KeyId> {
+        match self {
+            Self::Generated(id) | Self::Saved(id, _) | Self::Rotated(id) | Self::Revoked(id, _) => {
+                Some(id)
+            }
+            _ => None,
+        }
     }
 
     /// The group whose row is marked.

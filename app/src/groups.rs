@@ -51,6 +51,11 @@ fn edit_url(tenant: &TenantQuery, id: GroupId) -> String {
     tenant.url(&format!("{}/{id}", urls::GROUPS))
 }
 
+/// The URL of the form that creates a key in a group.
+fn generate_url(tenant: &TenantQuery, id: GroupId) -> String {
+    tenant.url_with(urls::GENERATE, &[(urls::IN_GROUP, &id.to_string())])
+}
+
 /// The first `shown` keys with links to their pages, then `and 4 more` up to `total`.
 fn key_names(tenant: &TenantQuery, keys: &[KeyRef], shown: usize, total: u64) -> AnyView {
     let shown = keys.len().min(shown);

@@ -74,15 +74,21 @@ struct KeyDetails {
 
 /// The dialog that edits the key, with `ip` added to its allowlist.
 fn allow_url(tenant: &TenantQuery, id: KeyId, ip: &str) -> String {
-    tenant.url_with(&dialog(DialogKind::Edit, id), &[(urls::ALLOW, ip)])
+    dialog(tenant, DialogKind::Edit, id, &[(urls::ALLOW, ip)])
 }
 
-fn dialog(kind: DialogKind, id: KeyId) -> String {
+/// The dialog of the key, which leads back to this page.
+fn dialog(
+    tenant: &TenantQuery,
+    kind: DialogKind,
+    id: KeyId,
+    parameters: &[(&str, &str)],
+) -> String {
     let target = DialogTarget {
         kind,
         id: id.to_string(),
     };
-    target.path()
+    urls::with_opener(tenant.url_with(&target.path(), parameters), true)
 }
 
 /// How long ago an instant was, within a sentence.
@@ -250,7 +256,7 @@ fn header(key: &ApiKey) -> impl IntoView + use<> {
     let description = (!description.is_empty())
         .then(|| view! { <div class="page-meta key-description" dir="auto">{description}</div> });
     let buttons = (key.status == KeyStatus::Active).then(|| {
-        let href = |kind| tenant.url(&dialog(kind, key.id));
+        let href = |kind| dialog(&tenant, kind, key.id, &[]);
         view! {
             <div class="key-buttons">
                 <a class="button" href=href(DialogKind::Edit) rel="external"><Icon name="pencil" />"Edit"</a>

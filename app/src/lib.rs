@@ -10,7 +10,7 @@
 //! | the guide, the API documentation, and their layout with a table of contents (feature `ssr`) | `help`, `api_docs`, `document` |
 //! | the user's own page (feature `ssr`) | `account`; the theme that it chooses: `theme` |
 //! | the choice and the list of tenants | [`tenants`] |
-//! | the confirmation of a change | [`notice`]; its cookie (feature `ssr`): `done` |
+//! | the confirmation of a change | [`notice`]; its cookie: [`done`] |
 //! | the layout of every page behind sign-in, with the menu | [`layout`] |
 //! | the tenant that a page acts in | [`current_tenant`] |
 //! | pages and messages for failures | [`error`], [`status_pages`] |
@@ -38,7 +38,6 @@ mod confirmation;
 pub mod current_tenant;
 #[cfg(feature = "ssr")]
 pub mod document;
-#[cfg(feature = "ssr")]
 pub mod done;
 pub mod error;
 #[cfg(feature = "ssr")]

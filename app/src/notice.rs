@@ -5,7 +5,7 @@ use domain::propagation::Propagation;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{components::Icon, words};
+use crate::{components::Icon, current_tenant::use_acting_tenant, words};
 
 /// The confirmation of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,12 +14,15 @@ pub struct Confirmation {
     pub text: String,
     /// The id of the created or changed object, whose row is marked.
     pub row: Option<String>,
+    /// Whether the change concerns the tenant of the page, and not the user.
+    pub is_of_tenant: bool,
 }
 
 /// The confirmation that the page shows.
 #[derive(Clone, Copy)]
 pub struct Notice {
     text: RwSignal<String>,
+    is_of_tenant: StoredValue<bool>,
     row: StoredValue<Option<String>>,
 }
 
@@ -27,11 +30,17 @@ impl Notice {
     /// A page that confirms the change before it, if there is one.
     #[must_use]
     pub fn new(confirmation: Option<Confirmation>) -> Self {
-        let (text, row) = confirmation.map_or_else(Default::default, |confirmation| {
-            (confirmation.text, confirmation.row)
-        });
+        let (text, row, is_of_tenant) =
+            confirmation.map_or_else(Default::default, |confirmation| {
+                (
+                    confirmation.text,
+                    confirmation.row,
+                    confirmation.is_of_tenant,
+                )
+            });
         Self {
             text: RwSignal::new(text),
+            is_of_tenant: StoredValue::new(is_of_tenant),
             row: StoredValue::new(row),
         }
     }
@@ -45,6 +54,7 @@ impl Notice {
     /// Shows a confirmation. The row is marked when its list is rendered next.
     pub fn show(self, confirmation: Confirmation) {
         self.row.set_value(confirmation.row);
+        self.is_of_tenant.set_value(confirmation.is_of_tenant);
         self.text.set(confirmation.text);
     }
 
@@ -54,30 +64,32 @@ impl Notice {
         self.row.set_value(None);
     }
 
-    /// The row to mark. In the browser only the first call returns it: the next list is not about the change.
+    /// The row to mark. Only the first call returns it: the next list is not about the change.
     #[must_use]
     pub fn take_row(self) -> Option<String> {
-        if cfg!(feature = "hydrate") {
-            self.row.try_update_value(Option::take).flatten()
-        } else {
-            self.row.get_value()
-        }
+        self.row.try_update_value(Option::take).flatten()
     }
 }
 
-/// The live region of the console, with the confirmation of the last change. The style hides it after some seconds.
+/// The live region of the console, with the confirmation of the last change. For super users it begins with the tenant's name. The style hides it after some seconds.
 #[component]
 pub fn Toasts(
     /// The notice of the page.
     notice: Notice,
 ) -> impl IntoView {
+    let tenant = use_acting_tenant();
     let toast = move || {
         let text = notice.text.get();
+        // A super user may act in any tenant.
+        let of = tenant
+            .get()
+            .filter(|_| notice.is_of_tenant.get_value())
+            .map(|tenant| view! { <bdi>{tenant.name}</bdi>": " });
         (!text.is_empty()).then(|| {
             view! {
                 <div class="toast">
                     <Icon name="check-circle" />
-                    <p>{text}</p>
+                    <p>{of}{text}</p>
                     <button class="icon-button" type="button" aria-label="Dismiss" on:click=move |_| notice.clear()>
                         <Icon name="x" />
                     </button>

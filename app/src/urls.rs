@@ -19,6 +19,12 @@ pub const DELETE_GROUP: &str = "/authorization-groups/{id}/delete";
 pub const KEY: &str = "/tenant-api-keys/{id}";
 /// The parameter of the dialog that edits a key: an address that the dialog adds to the allowlist.
 pub const ALLOW: &str = "allow";
+/// The parameter of a key's dialog with the page that opened it. Its only value is [`FROM_KEY`]; without it, that page is the list.
+pub const FROM: &str = "from";
+/// The page of the key.
+pub const FROM_KEY: &str = "key";
+/// The parameter of the form that creates a key: the group that it selects first.
+pub const IN_GROUP: &str = "group";
 /// The audit log of a tenant.
 pub const AUDIT_LOG: &str = "/audit-log";
 /// The events that a page of the audit log selects, as a CSV file.
@@ -121,6 +127,18 @@ pub fn with_parameters(path: &str, parameters: &[(&str, &str)]) -> String {
         url.push('=');
         url.push_str(&encode(value));
         separator = '&';
+    }
+    url
+}
+
+/// `url` of a dialog, opened by the page of the key or by the list.
+#[must_use]
+pub fn with_opener(mut url: String, is_from_key: bool) -> String {
+    if is_from_key {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str(FROM);
+        url.push('=');
+        url.push_str(FROM_KEY);
     }
     url
 }

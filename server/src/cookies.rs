@@ -1,6 +1,9 @@
 //! The cookies: session, known device, the change that the next page confirms, the theme, and the tenants that a super user opened last.
 
-use app::{done::Done, theme::Theme};
+use app::{
+    done::{self, Done},
+    theme::Theme,
+};
 use domain::session::SessionToken;
 use http::{HeaderMap, HeaderValue, header};
 use url::Url;
@@ -37,8 +40,8 @@ impl Cookie {
             (Self::RecentTenants, true) => "__Host-latchkey_recent_tenants",
             (Self::Theme, false) => "latchkey_theme",
             (Self::Theme, true) => "__Host-latchkey_theme",
-            (Self::Done, false) => "latchkey_done",
-            (Self::Done, true) => "__Host-latchkey_done",
+            (Self::Done, false) => done::COOKIE,
+            (Self::Done, true) => done::SECURE_COOKIE,
         }
     }
 }
@@ -133,7 +136,8 @@ impl Cookies {
 
     /// `Set-Cookie` with the change that the next page confirms.
     pub(crate) fn set_done(self, done: Done) -> Option<HeaderValue> {
-        self.header(Cookie::Done, &done.to_cookie(), "; Max-Age=60")
+        let max_age = format!("; Max-Age={}", done::MAX_AGE);
+        self.header(Cookie::Done, &done.to_cookie(), &max_age)
     }
 
     /// `Set-Cookie` that deletes `cookie`.

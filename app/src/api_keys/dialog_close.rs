@@ -1,15 +1,21 @@
-//! Closing a dialog: links to the list, which also work without a script.
+//! Closing a dialog: links to the page that opened it, which also work without a script.
 
 use leptos::{prelude::*, web_sys::MouseEvent};
 
-use crate::components::{Icon, field::flag};
+use super::dialog_target::DialogTarget;
+use crate::{
+    components::{Icon, field::flag},
+    urls,
+};
 
 /// The controls that close a dialog.
 #[derive(Clone, Copy)]
 pub struct DialogClose {
-    /// The URL of the list under the dialog.
+    /// The URL of the page that opened the dialog: the list under it, or the page of the key.
     pub url: Signal<String>,
-    /// Navigates to the list.
+    /// The URL of the list under the dialog, with the parameters of its dialogs.
+    pub list: Signal<String>,
+    /// Navigates to the page that opened the dialog.
     pub run: Callback<()>,
     /// Whether closing is disabled.
     pub is_disabled: RwSignal<bool>,
@@ -25,6 +31,12 @@ impl DialogClose {
             is_disabled: is_busy,
             ..self
         }
+    }
+
+    /// The URL of another dialog over the same list.
+    pub fn other(self, dialog: &DialogTarget) -> Signal<String> {
+        let path = dialog.path();
+        Signal::derive(move || self.list.get().replacen(urls::API_KEYS, &path, 1))
     }
 
     fn on_click(self) -> impl Fn(MouseEvent) + 'static {

@@ -114,12 +114,10 @@ pub fn EditDialog(
     .disabled_while(form_state.submission.is_busy);
     let on_cancel = leave.run;
     // The URL of this dialog over the same list.
-    let path = DialogTarget {
+    let again = close.other(&DialogTarget {
         kind: DialogKind::Edit,
         id: key.id.to_string(),
-    }
-    .path();
-    let again = Signal::derive(move || close.url.get().replacen(urls::API_KEYS, &path, 1));
+    });
     let submit = form_state.submit(key.id, saved);
     let take_theirs = Callback::new(move |theirs: Conflict| form_state.use_theirs(&theirs));
     let groups = form.groups;
@@ -184,12 +182,10 @@ fn ExpiryNote(
     close: DialogClose,
     id: String,
 ) -> impl IntoView {
-    let path = DialogTarget {
+    let url = close.other(&DialogTarget {
         kind: DialogKind::Rotate,
         id,
-    }
-    .path();
-    let url = Signal::derive(move || close.url.get().replacen(urls::API_KEYS, &path, 1));
+    });
     let navigate = use_navigate();
     let open = move |event: MouseEvent| {
         event.prevent_default();

@@ -182,15 +182,7 @@ fn choice_links(
 #[component]
 fn UnusedToggle(query: Memo<ListQuery>) -> impl IntoView {
     let tenant = use_tenant();
-    let href = move || {
-        query.with(|query| {
-            let toggled = ListQuery {
-                is_unused: !query.is_unused,
-                ..query.from_cursor(None)
-            };
-            toggled.url(&tenant.get(), urls::API_KEYS)
-        })
-    };
+    let href = move || query.with(|query| query.toggle_unused().url(&tenant.get(), urls::API_KEYS));
     let current = move || query.with(|query| query.is_unused).then_some("true");
     view! {
         <a class="toggle" href=href aria-current=current data-noscroll="">

@@ -7,7 +7,10 @@ use domain::{
     tenant::KeyQuota,
 };
 use leptos::{prelude::*, web_sys::SubmitEvent};
-use leptos_router::{NavigateOptions, hooks::use_navigate};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
 use uuid::Uuid;
 
 use super::{
@@ -63,9 +66,13 @@ fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoVie
         form_id,
     } = context;
     let tenant = use_tenant();
+    let opened = KeyForm {
+        authorization_group_id: named_group(&groups),
+        ..KeyForm::default()
+    };
     let (typed, failure) = match rejected {
         Some(rejected) => (rejected.form, rejected.error),
-        None => (KeyForm::default(), None),
+        None => (opened.clone(), None),
     };
     let state = FormState::new(today(now), typed, validate_new);
     if let Some(failure) = &failure {
@@ -81,6 +88,7 @@ fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoVie
             notice.show(Confirmation {
                 text: notice::generated(key.name.as_str()),
                 row: Some(key.id.to_string()),
+                is_of_tenant: true,
             });
         }
         issued.set(None);
@@ -109,11 +117,18 @@ fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoVie
                     </div>
                 </div>
             </header>
-            <GenerateForm state groups client issued failure form_id usage />
+            <GenerateForm state opened groups client issued failure form_id usage />
         </div>
         {secret}
     }
     .into_any()
+}
+
+/// The id of the group in the URL, if it is one of `groups`; otherwise empty.
+fn named_group(groups: &[AuthorizationGroup]) -> String {
+    let named = use_query_map().with_untracked(|query| query.get(urls::IN_GROUP));
+    let named = named.filter(|id| groups.iter().any(|group| group.id.to_string() == *id));
+    named.unwrap_or_default()
 }
 
 /// The page while its data is loading.
@@ -186,6 +201,7 @@ fn BlockedNotice(blocked: Blocked) -> impl IntoView {
 #[component]
 fn GenerateForm(
     state: FormState,
+    opened: KeyForm,
     groups: Vec<AuthorizationGroup>,
     client: ClientAddress,
     issued: RwSignal<Option<Issued>>,
@@ -196,7 +212,7 @@ fn GenerateForm(
     let tenant = use_tenant();
     let blocked = Blocked::of(usage, &groups);
     let unsaved = UnsavedText::new(Signal::derive(move || {
-        issued.with(Option::is_none) && state.form.with(|form| *form != KeyForm::default())
+        issued.with(Option::is_none) && state.form.with(|form| *form != opened)
     }));
     let submission = Submission::new("created", failure, None);
     let Submission {

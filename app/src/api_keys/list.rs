@@ -1,6 +1,6 @@
 //! The list of keys, with the dialog that the URL opens over it.
 
-use domain::{id::KeyId, key::query::KeyQuery, propagation::Propagation};
+use domain::{key::query::KeyQuery, propagation::Propagation};
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -14,8 +14,9 @@ use super::{
     dialog_close::DialogClose,
     dialog_target::{DialogKind, DialogTarget, IDS, OpenTarget},
     edit::EditDialog,
+    empty_list::{ListUnavailable, NoKeys},
     filters::FilterBar,
-    list_header::{GenerateButton, ListHeader},
+    list_header::ListHeader,
     list_query::ListQuery,
     pager::{Pager, ResultCount},
     pending_dialog::PendingDialog,
@@ -26,7 +27,7 @@ use super::{
     rotate::RotateDialog,
     selection::{Selection, SelectionBar},
     server_fns::{get_api_key, get_selected_keys, list_api_keys, open_edit_form},
-    table::{KeyTable, TableSkeleton},
+    table::{KeyTable, RenderedRows, TableSkeleton},
 };
 use crate::{
     browser,
@@ -36,8 +37,9 @@ use crate::{
         waiting::{is_slow, loading},
     },
     current_tenant::{use_named_tenant, use_tenant},
+    done::Done,
     error::{AppError, ErrorCode},
-    notice::{self, Confirmation, Notice},
+    notice::{Confirmation, Notice},
     page::MenuSection,
     tenants::TenantPageFailure,
     urls,
@@ -110,13 +112,17 @@ pub fn ApiKeysPage() -> impl IntoView {
     let selection = Selection::provide();
     provide_context(DialogIsShown::default());
     let (is_list_loading, is_dialog_loading) = (RwSignal::new(false), RwSignal::new(false));
+    let rendered = RenderedRows::default();
+    provide_context(rendered.clone());
     let list = Resource::new(
         move || (tenant.get(), query.get()),
         move |(tenant, query)| {
-            loading(
-                is_list_loading,
-                list_api_keys(tenant, KeyQuery::from(query)),
-            )
+            let rendered = rendered.clone();
+            loading(is_list_loading, async move {
+                let mut list = list_api_keys(tenant, KeyQuery::from(query)).await?;
+                rendered.take_from(&mut list);
+                Ok(list)
+            })
         },
     );
     let dialog = Resource::new(
@@ -203,7 +209,16 @@ fn Page(
 ) -> impl IntoView {
     let tenant = use_tenant();
     let navigate = use_navigate();
-    let url = Signal::derive(move || query.with(|query| query.url(&tenant.get(), urls::API_KEYS)));
+    let opener = use_opener(target);
+    let list_url = Signal::derive(move || {
+        let url = query.with(|query| query.url(&tenant.get(), urls::API_KEYS));
+        urls::with_opener(url, opener.get().is_some())
+    });
+    let url = Signal::derive(move || {
+        opener
+            .get()
+            .unwrap_or_else(|| query.with(|query| query.url(&tenant.get(), urls::API_KEYS)))
+    });
     let is_stale = RwSignal::new(false);
     // Whether the entry before the dialog in the history is the list under it: closing goes back to it.
     let is_opened_from_list = StoredValue::new(false);
@@ -216,7 +231,12 @@ fn Page(
     });
     let close = DialogClose {
         url,
+        list: list_url,
         run: Callback::new(move |()| {
+            if let Some(page) = opener.get_untracked() {
+                browser::return_to(&page);
+                return;
+            }
             if is_opened_from_list.get_value() {
                 browser::back();
                 return;
@@ -248,23 +268,34 @@ fn Page(
             shown.reset();
         }
     });
-    let done = move |text: String, key: Option<KeyId>| {
-        let row = key.map(|id| id.to_string());
-        notice.show(Confirmation { text, row });
+    let done = move |change: Done, name: &str| {
+        if let Some(page) = opener.get_untracked() {
+            browser::release();
+            browser::confirm_at(&page, change);
+            return;
+        }
+        notice.show(Confirmation {
+            text: change.sentence_about(name),
+            row: change.key().map(|id| id.to_string()),
+            is_of_tenant: true,
+        });
         reload.run(());
         close.run.run(());
     };
     let revoked = Callback::new(move |Changed { id, name, receipt }: Changed| {
         opener_is_gone.set(true);
-        done(notice::revoked(&name, receipt), Some(id));
+        done(Done::Revoked(id, receipt), &name);
     });
     let revoked_many = Callback::new(move |(number, receipt): (usize, Option<Propagation>)| {
         opener_is_gone.set(true);
         selection.clear();
-        done(notice::revoked_many(number, receipt), None);
+        done(Done::RevokedMany(number, receipt), "");
     });
     let saved = Callback::new(move |Changed { id, name, receipt }: Changed| {
-        done(notice::saved(&name, receipt), Some(id));
+        done(Done::Saved(id, receipt), &name);
+    });
+    let rotated = Callback::new(move |Changed { id, name, .. }: Changed| {
+        done(Done::Rotated(id), &name);
     });
     let is_empty = Memo::new(move |_| {
         loaded.with(|list| list.as_ref().is_some_and(|list| list.summary.total == 0))
@@ -289,7 +320,7 @@ fn Page(
     let list = move || match unavailable.get() {
         Some(message) => view! { <ListUnavailable message url /> }.into_any(),
         None => view! {
-            <KeyTable list=loaded query is_busy=waits.list />
+            <KeyTable list=loaded query is_busy=waits.list reload />
             <Pager list=loaded query />
             <ResultCount list=loaded query is_busy=waits.list />
             <SelectionBar list=loaded query />
@@ -320,7 +351,7 @@ fn Page(
                 view! { <EditDialog context=*context rejected close saved /> }.into_any()
             }
             Opened::Rotate(detail) => {
-                view! { <RotateDialog detail=*detail rejected close reload /> }.into_any()
+                view! { <RotateDialog detail=*detail rejected close rotated /> }.into_any()
             }
             Opened::Revoke(detail) => {
                 view! { <RevokeDialog detail=*detail rejected close revoked /> }.into_any()
@@ -344,6 +375,24 @@ fn Page(
     .into_any()
 }
 
+/// The URL of the key's page, if it opened the dialog. Pages without a script are loaded from the server.
+fn use_opener(target: Memo<Option<OpenTarget>>) -> Memo<Option<String>> {
+    let tenant = use_tenant();
+    let parameters = use_query_map();
+    Memo::new(move |_| {
+        let is_from_key = parameters.with(|parameters| {
+            parameters
+                .get(urls::FROM)
+                .is_some_and(|from| from == urls::FROM_KEY)
+        });
+        let target = target.get().filter(|_| is_from_key)?;
+        let OpenTarget::Key(DialogTarget { id, .. }) = target else {
+            return None;
+        };
+        Some(tenant.get().url(&urls::key(&id)))
+    })
+}
+
 /// Returns the focus to the link that opened a dialog when the dialog closes, or to the page's title if the link is gone or about to go.
 fn restore_focus(target: Memo<Option<OpenTarget>>, opener_is_gone: RwSignal<bool>) {
     Effect::new(move |before: Option<Option<OpenTarget>>| {
@@ -358,50 +407,4 @@ fn restore_focus(target: Memo<Option<OpenTarget>>, opener_is_gone: RwSignal<bool
         }
         now
     });
-}
-
-/// Replaces a list that could not be loaded.
-#[component]
-fn ListUnavailable(message: String, url: Signal<String>) -> impl IntoView {
-    view! {
-        <section class="empty" role="status">
-            <p>{message}</p>
-            <a class="button" rel="external" href=url>"Try again"</a>
-        </section>
-    }
-}
-
-#[component]
-fn NoKeys(list: Memo<Option<KeyList>>) -> impl IntoView {
-    let button = move || {
-        let usage = list.with(|list| list.as_ref().map(|list| list.summary.quota));
-        usage.map(|usage| view! { <GenerateButton usage /> })
-    };
-    let next = move || {
-        if list.with(|list| list.as_ref().is_some_and(|list| list.needs_group)) {
-            view! { <FirstGroup /> }.into_any()
-        } else {
-            view! { {button} }.into_any()
-        }
-    };
-    view! {
-        <section class="empty">
-            <h2>"No API keys yet"</h2>
-            <p>
-                "A key lets an integration call your services without a person signing in. You choose what it may do, from where, and until when."
-            </p>
-            {next}
-        </section>
-    }
-}
-
-/// The first step in a tenant without an authorization group for keys.
-#[component]
-fn FirstGroup() -> impl IntoView {
-    let tenant = use_tenant();
-    let new_group = move || tenant.get().url(urls::NEW_GROUP);
-    view! {
-        <p>"First create an authorization group: it holds the permissions of its keys, such as "<code>"orders:read"</code>"."</p>
-        <a class="button button-primary" rel="external" href=new_group>"Create a group"</a>
-    }
 }

@@ -28,7 +28,13 @@ pub fn ListHeader(
             view! { <span id="limit-reason">{with_support_link(key_limit_reached(usage.limit))}</span> }
         })
     };
-    let button = move || usage.get().map(|usage| view! { <GenerateButton usage /> });
+    // Without a group the form cannot succeed: the empty list leads to the first group.
+    let needs_group =
+        Memo::new(move |_| list.with(|list| list.as_ref().is_some_and(|list| list.needs_group)));
+    let button = move || {
+        let usage = usage.get().filter(|_| !needs_group.get());
+        usage.map(|usage| view! { <GenerateButton usage /> })
+    };
     view! {
         <header class="page-header">
             <div>

@@ -85,6 +85,19 @@ impl ListQuery {
         }
     }
 
+    /// The query with or without the filter for unused keys, from the first page. Setting it selects the active keys, unless a status is
+    /// chosen: revoked keys are not used by definition.
+    #[must_use]
+    pub fn toggle_unused(&self) -> Self {
+        let is_unused = !self.is_unused;
+        let status = self.status.or(is_unused.then_some(KeyStatus::Active));
+        Self {
+            is_unused,
+            status,
+            ..self.from_cursor(None)
+        }
+    }
+
     /// Whether the query filters keys.
     #[must_use]
     pub fn is_filtered(&self) -> bool {
@@ -119,6 +132,22 @@ impl ListQuery {
             .flatten()
             .collect();
         (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// Title and text for a list in which no key matches: `No key matches “zzzz”` for a search alone.
+    #[must_use]
+    pub fn describe_no_match(&self) -> (String, Option<String>) {
+        let search_alone = Self {
+            q: self.q.clone(),
+            sort: self.sort,
+            cursor: self.cursor.clone(),
+            ..Self::default()
+        };
+        if !self.q.is_empty() && *self == search_alone {
+            (format!("No key matches “{}”", self.q), None)
+        } else {
+            ("No key matches these filters".to_owned(), self.describe())
+        }
     }
 
     /// The query after a click on the heading of `column`, from the first page: reverses the order if the column is sorted already; otherwise
@@ -255,6 +284,20 @@ impl From<ListQuery> for KeyQuery {
             sort: query.sort,
             cursor: query.cursor,
             ..Self::default()
+        }
+    }
+}
+
+impl From<&KeyQuery> for ListQuery {
+    fn from(query: &KeyQuery) -> Self {
+        Self {
+            status: query.status,
+            expiration: query.expiration,
+            lifetime: query.lifetime,
+            is_unused: query.unused_days == Some(UNUSED_DAYS),
+            q: query.q.clone(),
+            sort: query.sort,
+            cursor: query.cursor.clone(),
         }
     }
 }

@@ -14,16 +14,15 @@ pub fn Pager(
     query: Memo<ListQuery>,
 ) -> impl IntoView {
     let text = move || list.with(|list| list.as_ref().map(describe_range));
-    let is_empty =
-        move || list.with(|list| list.as_ref().is_none_or(|list| list.page.items.is_empty()));
+    let is_empty = move || list.with(|list| list.as_ref().is_none_or(|list| list.keys.is_empty()));
     // A list of one page has no links.
     let is_whole = move || list.with(|list| list.as_ref().is_none_or(is_whole));
     let previous = move || {
-        let cursor = list.with(|list| list.as_ref()?.page.previous_cursor.clone());
+        let cursor = list.with(|list| list.as_ref()?.previous_cursor.clone());
         view! { <PageLink label="Previous" cursor query /> }
     };
     let next = move || {
-        let cursor = list.with(|list| list.as_ref()?.page.next_cursor.clone());
+        let cursor = list.with(|list| list.as_ref()?.next_cursor.clone());
         view! { <PageLink label="Next" cursor query /> }
     };
     view! {
@@ -57,21 +56,20 @@ fn PageLink(label: &'static str, cursor: Option<String>, query: Memo<ListQuery>)
 
 /// Whether the page contains the whole list.
 fn is_whole(list: &KeyList) -> bool {
-    list.page.previous_cursor.is_none() && list.page.next_cursor.is_none()
+    list.previous_cursor.is_none() && list.next_cursor.is_none()
 }
 
 /// `26–50 of 1,284 keys`, or `1 key` if the page contains the whole list.
 fn describe_range(list: &KeyList) -> String {
-    let page = &list.page;
     if is_whole(list) {
-        return words::count(page.items.len() as u64, "key", "keys");
+        return words::count(list.keys.len() as u64, "key", "keys");
     }
-    let last = (page.first + page.items.len() as u64).saturating_sub(1);
+    let last = (list.first + list.keys.len() as u64).saturating_sub(1);
     // Keys can be created and revoked between requests: the total is at least the number of shown keys.
     let of = list.summary.matching.max(last);
     format!(
         "{}–{} of {}",
-        words::grouped(page.first),
+        words::grouped(list.first),
         words::grouped(last),
         words::count(of, "key", "keys")
     )

@@ -30,9 +30,9 @@ pub fn PendingDialog(
                 DialogKind::Revoke => "Revoke API key",
             };
             let name = list.with_untracked(|list| {
-                let mut keys = list.as_ref()?.page.items.iter();
+                let mut keys = list.as_ref()?.keys.iter();
                 keys.find(|key| key.id.to_string() == target.id)
-                    .map(|key| key.name.to_string())
+                    .map(|key| key.name.clone())
             });
             (title.to_owned(), name, target.kind == DialogKind::Edit)
         }

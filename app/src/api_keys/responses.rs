@@ -5,12 +5,7 @@ use domain::{
     client_address::ClientAddress,
     group::AuthorizationGroup,
     id::KeyId,
-    key::{
-        ApiKey,
-        format::Secret,
-        query::{KeyPage, KeySummary},
-        usage::KeySparkline,
-    },
+    key::{ApiKey, KeyStatus, format::Secret, query::KeySummary},
     propagation::Propagation,
     tenant::KeyQuota,
 };
@@ -20,10 +15,16 @@ use uuid::Uuid;
 /// A page of the list, with the data of its header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyList {
-    /// The keys.
-    pub page: KeyPage,
-    /// The accepted requests of the page's keys that were used recently.
-    pub sparklines: Vec<KeySparkline>,
+    /// The keys, in the order of the rows.
+    pub keys: Vec<ListedKey>,
+    /// The rows of the table as HTML. Empty in the data of a page, which contains them in its table.
+    pub rows: String,
+    /// The position of the first key in the list, from 1.
+    pub first: u64,
+    /// The cursor of the next page; `None` at the end.
+    pub next_cursor: Option<String>,
+    /// The cursor of the previous page; `None` on the first one.
+    pub previous_cursor: Option<String>,
     /// The numbers of keys.
     pub summary: KeySummary,
     /// Whether the tenant has no key and no authorization group that a key can have.
@@ -32,6 +33,17 @@ pub struct KeyList {
     pub soon_days: u32,
     /// The server's time.
     pub now: DateTime<Utc>,
+}
+
+/// What the browser needs of a key in the list besides its row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedKey {
+    /// The key.
+    pub id: KeyId,
+    /// Its name.
+    pub name: String,
+    /// Its status.
+    pub status: KeyStatus,
 }
 
 /// A key that a dialog changed.

@@ -18,7 +18,7 @@ use super::{
     expiry_help::ExpiryHelp,
     idempotency_field::IdempotencyField,
     rejected_form::RejectedForm,
-    responses::{Issued, KeyDetail},
+    responses::{Changed, Issued, KeyDetail},
     secret_modal::SecretModal,
     server_fns::rotate_api_key,
     submission::Submission,
@@ -27,7 +27,6 @@ use crate::{
     browser,
     components::{Callout, Dialog, FieldErrors, OfTenant, SubmitButton, Tone},
     current_tenant::use_tenant,
-    notice::{self, Confirmation, Notice},
     words,
 };
 
@@ -57,25 +56,23 @@ pub fn RotateDialog(
     rejected: Option<RejectedForm>,
     /// Closes the dialog.
     close: DialogClose,
-    /// Reloads the list.
-    reload: Callback<()>,
+    /// Called when the user has closed the new secret.
+    rotated: Callback<Changed>,
 ) -> impl IntoView {
     if detail.key.status == KeyStatus::Revoked {
         return view! { <AlreadyRevoked title="Rotate API key" name=detail.key.name.to_string() close /> }
             .into_any();
     }
     let step = RwSignal::new(Step::Form);
-    let notice = Notice::of_page();
-    let done = Confirmation {
-        text: notice::rotated(detail.key.name.as_str()),
-        row: Some(detail.key.id.to_string()),
+    let changed = Changed {
+        id: detail.key.id,
+        name: detail.key.name.to_string(),
+        receipt: None,
     };
     let issued = Callback::new(move |issued: Issued| step.set(Step::Secret(Box::new(issued))));
     let close_secret = Callback::new(move |()| {
         step.set(Step::Closed);
-        notice.show(done.clone());
-        reload.run(());
-        close.run.run(());
+        rotated.run(changed.clone());
     });
     (move || match step.get() {
         Step::Form => {

@@ -5,17 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use domain::{
-    id::KeyId,
-    key::{ApiKey, KeyStatus},
-};
+use domain::{id::KeyId, key::KeyStatus};
 use leptos::prelude::*;
 use leptos::web_sys::MouseEvent;
 
 use super::{
     dialog_target::{IDS, REVOKE_SELECTED_LINK, revoke_keys_path},
     list_query::ListQuery,
-    responses::KeyList,
+    responses::{KeyList, ListedKey},
 };
 use crate::{browser, components::Icon, current_tenant::use_tenant, words};
 
@@ -54,7 +51,7 @@ impl Selection {
     }
 
     /// Reads the check boxes of the page.
-    fn read(self, page: &[ApiKey]) {
+    fn read(self, page: &[ListedKey]) {
         let checks = browser::checks(IDS);
         self.keys.update(|keys| {
             for (value, is_checked) in checks {
@@ -62,7 +59,7 @@ impl Selection {
                     continue;
                 };
                 if is_checked {
-                    keys.insert(key.id, key.name.to_string());
+                    keys.insert(key.id, key.name.clone());
                 } else {
                     keys.remove(&key.id);
                 }
@@ -73,7 +70,7 @@ impl Selection {
     /// Synchronises selection and check boxes: reads the boxes that were checked before the script started, then tracks the list.
     pub fn follow(self, list: Memo<Option<KeyList>>) {
         Effect::new(move |was_live: Option<bool>| {
-            let page = list.with(|list| list.as_ref().map(|list| list.page.items.clone()));
+            let page = list.with(|list| list.as_ref().map(|list| list.keys.clone()));
             let Some(page) = page else {
                 return was_live.unwrap_or_default();
             };
@@ -83,7 +80,7 @@ impl Selection {
             }
             self.keys.track();
             // A key that was revoked since then is no longer selected.
-            let is_revoked = |keys: &BTreeMap<KeyId, String>, key: &&ApiKey| {
+            let is_revoked = |keys: &BTreeMap<KeyId, String>, key: &&ListedKey| {
                 key.status == KeyStatus::Revoked && keys.contains_key(&key.id)
             };
             let revoked: Vec<_> = self.keys.with_untracked(|keys| {
@@ -119,30 +116,11 @@ pub fn on_change(list: Memo<Option<KeyList>>) -> impl Fn() + Clone + 'static {
         if let Some(selection) = selection {
             list.with_untracked(|list| {
                 if let Some(list) = list {
-                    selection.read(&list.page.items);
+                    selection.read(&list.keys);
                 }
             });
         }
     }
-}
-
-/// The check box of a row. Only active keys have one.
-pub fn row_check(key: &ApiKey) -> Option<impl IntoView + use<>> {
-    (key.status == KeyStatus::Active).then(|| {
-        view! {
-            <label class="check-target">
-                <input
-                    class="check"
-                    type="checkbox"
-                    name=IDS
-                    value=key.id.to_string()
-                    form=FORM
-                    autocomplete="off"
-                    aria-label=format!("Select {}", key.name)
-                />
-            </label>
-        }
-    })
 }
 
 /// The check box in the table's head, and the link to the bar.
@@ -153,7 +131,7 @@ pub fn PageCheck(
 ) -> impl IntoView {
     let label = move || {
         let active = list.with(|list| {
-            let items = list.iter().flat_map(|list| &list.page.items);
+            let items = list.iter().flat_map(|list| &list.keys);
             items.filter(|key| key.status == KeyStatus::Active).count()
         });
         format!(
@@ -216,7 +194,7 @@ pub fn SelectionBar(
         let elsewhere = list.with(|list| {
             let shown = |id: &KeyId| {
                 list.as_ref()
-                    .is_some_and(|list| list.page.items.iter().any(|key| key.id == *id))
+                    .is_some_and(|list| list.keys.iter().any(|key| key.id == *id))
             };
             keys.keys().filter(|id| !shown(id)).count() as u64
         });
@@ -267,7 +245,7 @@ pub fn SelectionBar(
     };
     let has_no_active = move || {
         list.with(|list| {
-            let items = list.iter().flat_map(|list| &list.page.items);
+            let items = list.iter().flat_map(|list| &list.keys);
             !items.into_iter().any(|key| key.status == KeyStatus::Active)
         })
     };

@@ -13,11 +13,8 @@ use super::responses::{
 use crate::{error::AppError, page_json::PageJson};
 #[cfg(feature = "ssr")]
 use {
-    crate::{
-        api_keys::actions,
-        ssr::{self, TenantRequest},
-    },
-    domain::Error,
+    super::{actions, list_request},
+    crate::ssr,
 };
 
 /// Returns one page of the keys that match `query`.
@@ -26,48 +23,7 @@ use {
 /// As [`ssr::tenant_request_of`]; [`ErrorCode::TooManyRequests`](crate::error::ErrorCode::TooManyRequests).
 #[server(prefix = "/api/pages", endpoint = "list_api_keys", input = PageJson, output = PageJson)]
 pub async fn list_api_keys(tenant: Option<String>, query: KeyQuery) -> Result<KeyList, AppError> {
-    ssr::respond(async {
-        let request = ssr::request()?;
-        let TenantRequest { scope, .. } =
-            ssr::tenant_request_of(&request, tenant.as_deref()).await?;
-        let keys = request.store.keys(&scope);
-        let query = KeyQuery {
-            limit: domain::page::DEFAULT_LIMIT,
-            ..query
-        };
-        let listed = match keys.list_with_summary(&query, request.now).await {
-            // The cursor belongs to another order or an older version: returns the first page.
-            Err(Error::InvalidCursor) => {
-                let from_start = KeyQuery {
-                    cursor: None,
-                    ..query
-                };
-                keys.list_with_summary(&from_start, request.now).await
-            }
-            listed => listed,
-        };
-        let (page, summary) = listed?;
-        let ids: Vec<_> = page.items.iter().map(|key| key.id).collect();
-        let mut sparklines = keys.sparklines(&ids, request.now).await?;
-        sparklines.retain(|sparkline| sparkline.accepted.iter().any(|count| *count > 0));
-        // Only the empty list shows it.
-        let needs_group = summary.total == 0
-            && request
-                .store
-                .groups(&scope)
-                .list_for_keys()
-                .await?
-                .is_empty();
-        Ok(KeyList {
-            page,
-            sparklines,
-            summary,
-            needs_group,
-            soon_days: request.store.options().expiring_soon_days,
-            now: request.now,
-        })
-    })
-    .await
+    ssr::respond(async { list_request::list(&ssr::request()?, tenant, query).await }).await
 }
 
 /// Returns one key.

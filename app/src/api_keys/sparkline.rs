@@ -24,7 +24,7 @@ fn bars(accepted: &[u64]) -> String {
 }
 
 /// The sparkline with the sum beside it; `None` for a key without a request.
-pub fn sparkline(of: Option<&KeySparkline>) -> Option<impl IntoView + use<>> {
+pub(super) fn sparkline(of: Option<&KeySparkline>) -> Option<impl IntoView + use<>> {
     let accepted = &of?.accepted;
     let sum: u64 = accepted.iter().sum();
     (sum > 0).then(|| {

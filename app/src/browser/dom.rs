@@ -8,6 +8,8 @@ use web_sys::{
     HtmlTextAreaElement,
 };
 
+use crate::done::{self, Done};
+
 // Functions of the page's inline script (`shell/start.js`).
 #[wasm_bindgen(js_namespace = latchkey)]
 extern "C" {
@@ -18,6 +20,13 @@ extern "C" {
 
     /// Repeats the way out that `text` blocked last.
     pub fn leave();
+}
+
+/// Allows leaving the page.
+pub fn release() {
+    for reason in ["response", "secret", "text"] {
+        hold(reason, false);
+    }
 }
 
 fn element<T: JsCast>(id: &str) -> Option<T> {
@@ -61,6 +70,32 @@ pub fn focus_first(ids: Vec<String>) {
 /// Navigates to `url` with a full page load.
 pub fn go(url: &str) {
     let _ = window().location().assign(url);
+}
+
+/// Returns to the page at `url` from a page that it opened: goes back if the browser came from there, otherwise replaces this page.
+pub fn return_to(url: &str) {
+    let here = origin();
+    let path = |url: &str| url.split(['?', '#']).next().map(str::to_owned);
+    let came_from = document().referrer();
+    let came_from = came_from.strip_prefix(&here).and_then(path);
+    if came_from == path(url) {
+        back();
+    } else {
+        let _ = window().location().replace(url);
+    }
+}
+
+/// Replaces this page by the one at `url`, which confirms `change`.
+pub fn confirm_at(url: &str, change: Done) {
+    if let Ok(document) = document().dyn_into::<HtmlDocument>() {
+        let change = change.to_cookie();
+        let attributes = format!("Path=/; SameSite=Lax; Max-Age={}", done::MAX_AGE);
+        let _ = document.set_cookie(&format!("{}={change}; {attributes}", done::COOKIE));
+        // The server reads one of the two names; a page over HTTP cannot set this one.
+        let secure = done::SECURE_COOKIE;
+        let _ = document.set_cookie(&format!("{secure}={change}; Secure; {attributes}"));
+    }
+    let _ = window().location().replace(url);
 }
 
 /// Goes back by one entry of the history.
@@ -152,6 +187,36 @@ pub fn selection_contains(text: &str) -> bool {
     match window().get_selection() {
         Ok(Some(selection)) => String::from(selection.to_string()).contains(text),
         _ => false,
+    }
+}
+
+/// Whether the element with this id has no content.
+#[must_use]
+pub fn is_empty(id: &str) -> bool {
+    element::<Element>(id).is_some_and(|element| element.first_child().is_none())
+}
+
+/// Replaces the rows in the element with this id by `html`, which the server rendered. The focus stays on the element with the same id, or
+/// moves to the page's title if the new rows have none.
+pub fn replace_rows(id: &str, html: &str) {
+    let Some(rows) = element::<Element>(id) else {
+        return;
+    };
+    let focused = document()
+        .active_element()
+        .filter(|focused| rows.contains(Some(focused)));
+    rows.set_inner_html(html);
+    if let Some(focused) = focused
+        && !focus(&focused.id())
+    {
+        focus("page-title");
+    }
+}
+
+/// Sets the class of the element with this id.
+pub fn set_class(id: &str, class: &str) {
+    if let Some(element) = element::<Element>(id) {
+        element.set_class_name(class);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The same functions for the server, without a document. Each is documented in `dom.rs`.
 
+use crate::done::Done;
+
 pub fn show_modal(_id: &'static str) {}
 
 pub fn focus(_id: &str) -> bool {
@@ -11,6 +13,10 @@ pub fn focus_first(_ids: Vec<String>) {}
 pub fn go(_url: &str) {}
 
 pub fn back() {}
+
+pub fn return_to(_url: &str) {}
+
+pub fn confirm_at(_url: &str, _change: Done) {}
 
 pub fn leave() {}
 
@@ -80,3 +86,14 @@ pub fn after_pointer_release(_action: impl FnOnce() + 'static) {}
 pub fn hold(_reason: &str, _is_held: bool) {}
 
 pub fn select(_id: &str) {}
+
+#[must_use]
+pub fn is_empty(_id: &str) -> bool {
+    false
+}
+
+pub fn replace_rows(_id: &str, _html: &str) {}
+
+pub fn set_class(_id: &str, _class: &str) {}
+
+pub fn release() {}

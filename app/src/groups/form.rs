@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use super::{
     GroupForm, SubmittedGroup,
     actions::{field, parse_permissions},
-    edit_url, group_in_path, key_names,
+    edit_url, generate_url, group_in_path, key_names,
     known_permissions::known_permissions,
     named_tenant,
 };
@@ -117,6 +117,17 @@ fn form(data: FormData, submitted: Option<SubmittedGroup>) -> AnyView {
         Some((group, _)) => edit_url(&tenant, group.id),
         None => tenant.url(urls::NEW_GROUP),
     };
+    let generate = stored
+        .as_ref()
+        .filter(|(group, _)| group.kind == GroupType::TenantApiKey)
+        .map(|(group, _)| {
+            let url = generate_url(&tenant, group.id);
+            view! {
+                <div class="key-buttons">
+                    <a class="button" href=url><Icon name="plus" />"Generate a key in this group"</a>
+                </div>
+            }
+        });
     let effect = stored.as_ref().map(|(group, effect)| {
         let after = permissions.as_ref().ok().filter(|_| is_check);
         effect_of(group, effect, after)
@@ -140,7 +151,10 @@ fn form(data: FormData, submitted: Option<SubmittedGroup>) -> AnyView {
         <PageTitle text=format!("{title} – Latchkey") />
         <div class="page">
             <Breadcrumb section=MenuSection::Access parent page=page_name />
-            <header class="page-header"><div><h1 tabindex="-1" dir="auto">{title.clone()}</h1></div></header>
+            <header class="page-header">
+                <div><h1 tabindex="-1" dir="auto">{title.clone()}</h1></div>
+                {generate}
+            </header>
             <form class="form" method="post" action=action novalidate>
                 // Enter in a field presses the first button of a form: Save, and not Check.
                 <button class="visually-hidden" name="action" value="save" tabindex="-1" aria-hidden="true">{save}</button>

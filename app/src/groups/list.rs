@@ -9,7 +9,7 @@ use domain::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::{edit_url, named_tenant};
+use super::{edit_url, generate_url, named_tenant};
 use crate::{
     components::{Breadcrumb, Icon, PageTitle, date::Day},
     current_tenant::use_tenant,
@@ -214,7 +214,14 @@ fn row(tenant: &TenantQuery, listed: ListedGroup, is_new: bool) -> impl IntoView
     let none = (number == 0).then(|| view! { <span class="muted">"None"</span> });
     let keys = match (group.kind, keys.active) {
         (GroupType::User, _) => view! { <span class="muted">"Not for keys"</span> }.into_any(),
-        (GroupType::TenantApiKey, 0) => view! { <span class="muted">"No keys"</span> }.into_any(),
+        (GroupType::TenantApiKey, 0) => {
+            let label = format!("Generate a key in {name}");
+            view! {
+                <span class="muted">"No keys"</span>
+                <a class="sub" href=generate_url(tenant, group.id) aria-label=label>"Generate a key"</a>
+            }
+            .into_any()
+        }
         (GroupType::TenantApiKey, active) => {
             let used = format!("{} used in 7 days", words::grouped(keys.used_lately));
             // The group's page names its keys there.
@@ -288,7 +295,7 @@ fn toolbar(tenant: &TenantQuery, url: &ListUrl) -> impl IntoView + use<> {
                     placeholder="Search names and permissions"
                     aria-label="Search names and permissions"
                 />
-                <button class="button button-s">"Search"</button>
+                <button class="button button-s" data-wait="Searching…"><span>"Search"</span></button>
             </form>
             <div class="filter" role="group" aria-labelledby="group-type">
                 <span class="filter-label" id="group-type">"For"</span>

@@ -257,11 +257,23 @@ impl SubmittedForm {
             .collect()
     }
 
-    /// Redirects to the list, which confirms the change of the key with this id.
+    /// Redirects to the page that opened the dialog, which confirms the change of the key with this id.
     fn confirm(&self, id: &str, done: impl FnOnce(KeyId) -> Done) -> Response {
         match id.parse() {
-            Ok(id) => self.redirect(&self.list(), done(id)),
+            Ok(id) => self.redirect(&self.opener(id), done(id)),
             Err(_) => Redirect::to(&self.list()).into_response(),
+        }
+    }
+
+    /// The URL of the page that opened the dialog: that of the key, or the list.
+    fn opener(&self, id: KeyId) -> String {
+        let query = self.parts.uri.query().unwrap_or_default();
+        let is_key = form_urlencoded::parse(query.as_bytes())
+            .any(|(name, value)| name == urls::FROM && value == urls::FROM_KEY);
+        if is_key {
+            self.tenant.url(&urls::key(&id.to_string()))
+        } else {
+            self.list()
         }
     }
 
@@ -282,15 +294,15 @@ impl SubmittedForm {
         title: &'static str,
         done: fn(KeyId) -> Done,
     ) -> Response {
-        let done = done(issued.key.id);
+        let (next, done) = (self.opener(issued.key.id), done(issued.key.id));
         let tenant = ssr::acting_tenant_name(&self.context, self.tenant()).await;
-        let page = secret_page(&self.context, self.list(), tenant, issued, title);
+        let page = secret_page(&self.context, next, tenant, issued, title);
         self.confirmed(without_scripts(StatusCode::OK, page), done)
     }
 
     /// The response to a repeat, without the secret, which only the first response contains.
     fn show_repeat(&self, key: &ApiKey) -> Response {
-        let page = already_shown_page(&self.context, self.list(), key);
+        let page = already_shown_page(&self.context, self.opener(key.id), key);
         without_scripts(StatusCode::CONFLICT, page)
     }
 

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{
     request::TestResponse,
-    test_app::{ADMIN, KeySpec, TestApp, day},
+    test_app::{ADMIN, KeySpec, SUPER_USER, TestApp, day},
 };
 
 const GENERATE: &str = "/tenant-api-keys/new";
@@ -196,6 +196,106 @@ async fn p48_the_second_of_two_editors_sees_the_conflict_and_keeps_the_input() {
     assert_eq!(anyway.status, 303);
     let list = app.get("/tenant-api-keys").cookie(&session).send().await;
     assert!(list.text().contains("ERP, second"));
+}
+
+#[tokio::test]
+async fn a_dialog_of_the_page_of_a_key_leads_back_to_it_and_the_page_confirms() {
+    let app = TestApp::start().await.with_super_user().await;
+    let key = app.issue(KeySpec::default()).await.key;
+    let session = app.sign_in(SUPER_USER).await;
+    let page = format!("/tenant-api-keys/{}?tenant=acme", key.id);
+    let shown = app.get(&page).cookie(&session).send().await;
+    let group = key.authorization_group.id.to_string();
+    let edit = [
+        ("version", "1"),
+        ("name", "ERP, renamed"),
+        ("description", ""),
+        ("authorization_group_id", &group),
+        ("ip_allowlist", ""),
+    ];
+    for (dialog, fields, confirmation) in [
+        ("edit", &edit[..], "Saved ERP, renamed."),
+        (
+            "revoke",
+            &[][..],
+            "Revoked ERP, renamed. Its next request is refused.",
+        ),
+    ] {
+        let path = format!("/tenant-api-keys/{}/{dialog}?tenant=acme&from=key", key.id);
+        let link = format!("href=\"{}\"", path.replace('&', "&amp;"));
+        assert!(shown.text().contains(&link), "{link}");
+        let opened = app.get(&path).cookie(&session).send().await;
+        let back = format!("href=\"{page}\"");
+        assert!(opened.text().contains(&back), "{dialog}: Cancel and Close");
+        let sent = app.post(&path).same_origin().cookie(&session);
+        let sent = sent.form(fields).send().await;
+        assert_eq!(
+            (sent.status.as_u16(), sent.header("location")),
+            (303, page.as_str())
+        );
+        let done = sent.set_cookie("latchkey_done");
+        let next = app
+            .get(&page)
+            .cookie(&format!("{session}; {done}"))
+            .send()
+            .await;
+        // A super user's confirmation names the tenant.
+        let text = next.text().replace("<!>", "");
+        let toast = format!("<p><bdi>Acme</bdi>: {confirmation}</p>");
+        assert!(text.contains(&toast), "{toast}\n{text}");
+    }
+    // Other values of the parameter mean the list.
+    let path = format!(
+        "/tenant-api-keys/{}/revoke?tenant=acme&from=https%3A%2F%2Fevil.example",
+        key.id
+    );
+    let sent = app
+        .post(&path)
+        .same_origin()
+        .cookie(&session)
+        .form(&[])
+        .send()
+        .await;
+    assert_eq!(sent.header("location"), "/tenant-api-keys?tenant=acme");
+}
+
+#[tokio::test]
+async fn the_form_selects_the_group_of_the_link_from_the_groups() {
+    let (app, session) = admin().await;
+    let group = app
+        .named_group("acme", "Invoices", &["invoices:read"])
+        .await;
+    let group = group.id;
+    let link = format!("/tenant-api-keys/new?group={group}");
+    let list = app
+        .get("/authorization-groups")
+        .cookie(&session)
+        .send()
+        .await;
+    assert!(
+        list.text().contains(&format!("href=\"{link}\"")),
+        "{}",
+        list.text()
+    );
+    let edit = format!("/authorization-groups/{group}");
+    let edit = app.get(&edit).cookie(&session).send().await;
+    assert!(
+        edit.text().contains(&format!("href=\"{link}\"")),
+        "{}",
+        edit.text()
+    );
+    let form = app.get(&link).cookie(&session).send().await.text();
+    let option = form
+        .split("<option")
+        .find(|option| option.contains("Invoices"));
+    assert!(option.unwrap().contains("selected"), "{option:?}");
+    let unknown = "/tenant-api-keys/new?group=0198f000-0000-7000-8000-000000000001";
+    let form = app.get(unknown).cookie(&session).send().await.text();
+    assert_eq!(
+        form.matches(" selected").count(),
+        1,
+        "only the empty option"
+    );
 }
 
 #[tokio::test]

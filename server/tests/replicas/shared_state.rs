@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{NO_SETTINGS, cluster::ReplicaCluster};
 use crate::support::{
-    client::get,
+    client::{get, send},
     setup::{ADMIN, PASSWORD, sign_in},
 };
 
@@ -61,6 +61,44 @@ fn p12_p29_a_session_is_valid_on_every_replica_and_ends_on_all_at_once() {
     }
     for at in 0..3 {
         assert_ne!(page(&cluster, at, &sessions[2]), "200", "replica {at}");
+    }
+}
+
+#[test]
+fn a_form_sent_to_one_replica_is_confirmed_with_the_replicas_by_the_page_of_another() {
+    let Some(cluster) = ReplicaCluster::start(NO_SETTINGS) else {
+        return;
+    };
+    cluster.replicas[0]
+        .latchkey
+        .create_administrator("acme", ADMIN);
+    let addresses = [0, 1].map(|at| cluster.replicas[at].server.address.as_str());
+    let session = sign_in(addresses[0], ADMIN, PASSWORD).1.unwrap();
+    let form = [
+        ("Cookie", session.as_str()),
+        ("Sec-Fetch-Site", "same-origin"),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+    ];
+    let key = cluster.new_key(0);
+    for replica in &cluster.replicas {
+        replica.wait_for_lease();
+    }
+    let edit = format!(
+        "version=1&name=Target&description=&authorization_group_id={}&ip_allowlist=",
+        cluster.group
+    );
+    for (dialog, body, confirmation) in [
+        ("edit", edit.as_str(), "Saved Target. In force on "),
+        ("revoke", "reason=", "Revoked Target. Refused on "),
+    ] {
+        let path = format!("/tenant-api-keys/{}/{dialog}", key.id);
+        let changed = send(addresses[0], "POST", &path, &form, body);
+        assert_eq!(changed.status, 303, "{}", changed.body);
+        let done = changed.cookie("latchkey_done").unwrap();
+        let cookies = format!("cookie: {session}; {done}\r\n");
+        let page = get(addresses[1], "/tenant-api-keys", &cookies);
+        let (_, rest) = page.split_once(confirmation).expect(&page);
+        assert!(rest.contains(" of 3 replicas after "), "{dialog}: {rest}");
     }
 }
 
