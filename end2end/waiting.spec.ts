@@ -1,63 +1,9 @@
 // While a response is awaited, the page shows it and nothing can be sent twice. The requests are held until the test releases them, so that
 // a busy machine changes nothing.
 
-import type { Locator, Page, Route } from '@playwright/test';
-
 import { ConsolePage, open } from './console_page';
+import { HeldRequests, expectBusy, style, toast } from './support/waiting';
 import { expect, signIn, test } from './fixtures';
-
-/** Requests of the page's server functions that wait for `release`. */
-class HeldRequests {
-  private readonly held: Route[] = [];
-  private isOpen = false;
-  /** The last part of each request's path. */
-  readonly names: string[] = [];
-
-  private constructor(private readonly page: Page) {}
-
-  static async of(page: Page): Promise<HeldRequests> {
-    const requests = new HeldRequests(page);
-    await page.route('**/api/pages/**', async (route) => {
-      requests.names.push(new URL(route.request().url()).pathname.split('/').pop() ?? '');
-      if (requests.isOpen) await route.continue();
-      else requests.held.push(route);
-    });
-    return requests;
-  }
-
-  /** Waits until the server function `name` was called. */
-  async called(name: string): Promise<void> {
-    await expect.poll(() => this.names).toContain(name);
-  }
-
-  /** The number of calls of a server function. */
-  count(name: string): number {
-    return this.names.filter((each) => each === name).length;
-  }
-
-  /** Lets the held requests and all later ones through. */
-  async release(): Promise<void> {
-    this.isOpen = true;
-    await Promise.all(this.held.splice(0).map((route) => route.continue()));
-    await this.page.unroute('**/api/pages/**');
-  }
-}
-
-/** The computed style of an element or of one of its pseudo-elements. */
-async function style(locator: Locator, property: string, pseudo?: string): Promise<string> {
-  return locator.evaluate((element, [name, part]) => getComputedStyle(element, part).getPropertyValue(name!), [property, pseudo] as const);
-}
-
-/** Expects that a pressed button shows its verb and a spinner, and that screen readers hear the verb. */
-async function expectBusy(container: Locator, verb: string): Promise<void> {
-  const button = container.locator('button[aria-busy="true"]');
-  await expect(button).toHaveAccessibleName(verb);
-  for (const part of ['::before', '::after']) await expect.poll(() => style(button, 'visibility', part)).toBe('visible');
-  await expect(container.getByRole('status').filter({ hasText: verb })).toHaveCount(1);
-}
-
-/** The sentence in the toast. */
-const toast = (page: Page, text: string): Locator => page.getByRole('status').filter({ hasText: text });
 
 test('a filter, a search, a sort and a page: the old rows are dimmed until the new ones arrive', async ({ adminPage: page, tenant }) => {
   await tenant.key('Zapier');
