@@ -1,4 +1,5 @@
-//! Lighthouse's performance score of the pages behind sign-in, with its mobile profile.
+//! Lighthouse's performance score of the pages behind sign-in, with its mobile profile, and the time for which the main pages block the
+//! browser.
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
@@ -21,24 +22,42 @@ struct Page {
     scores: Vec<f64>,
 }
 
+/// A line that `lighthouse_blocking_time.ts` prints.
+#[derive(Deserialize)]
+struct BlockedPage {
+    page: String,
+    /// Total blocking times in milliseconds, one per run.
+    blocking_ms: Vec<f64>,
+}
+
 /// Audits each page as often as `effort` requires.
 pub(crate) fn measure(workspace: &Workspace, effort: &Effort) -> Result<Vec<Figure>> {
     tools::npm_packages(workspace)?;
     let chromium = tools::chromium()?;
     serve::compile_binary(workspace, effort.profile)?;
-    progress::step("Lighthouse, on five pages", "7 min", || {
-        let arguments = ["--config", "lighthouse.config.ts", "lighthouse_performance"];
+    let run = |spec: &str| {
+        let arguments = ["--config", "lighthouse.config.ts", spec];
         let mut run = playwright(workspace, effort.profile, &chromium, &arguments);
         run.env("LIGHTHOUSE_RUNS", effort.audits.to_string())
             .env("TMPDIR", scratch::folder());
-        let figures = read(&command::output(&mut run)?)?;
+        command::output(&mut run)
+    };
+    let mut figures = progress::step("Lighthouse, on five pages", "7 min", || {
+        let figures = read(&run("lighthouse_performance")?)?;
         ensure!(
             figures.len() == 5,
             "Lighthouse audited {} pages",
             figures.len()
         );
         Ok(figures)
-    })
+    })?;
+    let blocked = progress::step("Blocking time, on three pages", "2 min", || {
+        let figures = read_blocking(&run("lighthouse_blocking_time")?)?;
+        ensure!(figures.len() == 3, "{} pages were traced", figures.len());
+        Ok(figures)
+    })?;
+    figures.extend(blocked);
+    Ok(figures)
 }
 
 fn read(output: &str) -> Result<Vec<Figure>> {
@@ -47,6 +66,17 @@ fn read(output: &str) -> Result<Vec<Figure>> {
         let Page { page, scores } = serde_json::from_str(line)?;
         let figure = Figure::new(format!("Lighthouse, {page}"), median(scores), "");
         Ok(figure.limit(Limit::AtLeast(92.0)))
+    };
+    lines.map(figure).collect()
+}
+
+fn read_blocking(output: &str) -> Result<Vec<Figure>> {
+    let lines = output.lines().filter(|line| line.starts_with('{'));
+    let figure = |line| -> Result<Figure> {
+        let BlockedPage { page, blocking_ms } = serde_json::from_str(line)?;
+        let name = format!("Blocking time, {page}");
+        let figure = Figure::new(name, median(blocking_ms), "ms");
+        Ok(figure.limit(Limit::AtMost(200.0)))
     };
     lines.map(figure).collect()
 }
@@ -64,5 +94,12 @@ mod tests {
         let values: Vec<_> = figures.iter().map(|figure| figure.value).collect();
         assert_eq!(values, [91.0, 97.0]);
         assert!(read("{\"page\":\"the list\"}").is_err());
+    }
+
+    #[test]
+    fn the_blocking_time_of_a_page_is_the_median_of_its_runs() {
+        let output = "{\"page\":\"the list\",\"blocking_ms\":[346,432,863]}\n";
+        let figures = read_blocking(output).expect("a page");
+        assert_eq!((figures[0].value, figures[0].is_within()), (432.0, false));
     }
 }
