@@ -1,7 +1,7 @@
 //! The table of keys. Explicit roles keep it a table for assistive technology while the style turns rows into cards.
 
 use domain::key::query::KeySortColumn;
-use leptos::prelude::*;
+use leptos::{html::Tbody, prelude::*};
 
 use super::{
     columns::{COLUMNS, Column, SELECT},
@@ -18,9 +18,6 @@ use crate::{
     page::MenuSection,
     urls,
 };
-
-/// The id of the element around the rows.
-const ROWS: &str = "key-rows";
 
 /// The id of the row of the key with this id.
 pub(super) fn row_id(key: &str) -> String {
@@ -57,16 +54,18 @@ pub fn KeyTable(
     // Empty in the browser, where hydration leaves the server's rows in place.
     let rendered =
         use_context::<RenderedRows>().map_or_else(String::new, |rows| rows.0.get_value());
+    let body = NodeRef::<Tbody>::new();
     Effect::new(move |_| {
+        let Some(body) = body.get() else { return };
         list.with(|list| {
             let Some(list) = list else { return };
             let changed = notice.take_row();
             if !list.rows.is_empty() {
-                browser::replace_rows(ROWS, &list.rows);
+                browser::replace_rows(&body, &list.rows);
                 if let Some(key) = changed {
-                    browser::set_class(&row_id(&key), "is-new");
+                    browser::set_class(&body, &row_id(&key), "is-new");
                 }
-            } else if browser::is_empty(ROWS) {
+            } else if browser::is_empty(&body) {
                 // The table was built again with the data of the page, which has no rows.
                 reload.run(());
             }
@@ -83,7 +82,7 @@ pub fn KeyTable(
                 aria-busy=move || is_busy.get().then_some("true")
             >
                 <Head query list />
-                <tbody role="rowgroup" id=ROWS inner_html=rendered></tbody>
+                <tbody role="rowgroup" node_ref=body inner_html=rendered></tbody>
             </table>
         </div>
     }

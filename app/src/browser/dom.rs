@@ -190,18 +190,15 @@ pub fn selection_contains(text: &str) -> bool {
     }
 }
 
-/// Whether the element with this id has no content.
+/// Whether an element has no content.
 #[must_use]
-pub fn is_empty(id: &str) -> bool {
-    element::<Element>(id).is_some_and(|element| element.first_child().is_none())
+pub fn is_empty(element: &Element) -> bool {
+    element.first_child().is_none()
 }
 
-/// Replaces the rows in the element with this id by `html`, which the server rendered. The focus stays on the element with the same id, or
-/// moves to the page's title if the new rows have none.
-pub fn replace_rows(id: &str, html: &str) {
-    let Some(rows) = element::<Element>(id) else {
-        return;
-    };
+/// Replaces the content of `rows` by `html`, which the server rendered. A focus in it stays on the element with the same id, or moves to the
+/// page's title if the new content has none.
+pub fn replace_rows(rows: &Element, html: &str) {
     let focused = document()
         .active_element()
         .filter(|focused| rows.contains(Some(focused)));
@@ -213,9 +210,9 @@ pub fn replace_rows(id: &str, html: &str) {
     }
 }
 
-/// Sets the class of the element with this id.
-pub fn set_class(id: &str, class: &str) {
-    if let Some(element) = element::<Element>(id) {
+/// Sets the class of the element with this id in `within`.
+pub fn set_class(within: &Element, id: &str, class: &str) {
+    if let Ok(Some(element)) = within.query_selector(&format!("[id=\"{id}\"]")) {
         element.set_class_name(class);
     }
 }

@@ -1,5 +1,7 @@
 //! The same functions for the server, without a document. Each is documented in `dom.rs`.
 
+use leptos::web_sys::Element;
+
 use crate::done::Done;
 
 pub fn show_modal(_id: &'static str) {}
@@ -88,12 +90,12 @@ pub fn hold(_reason: &str, _is_held: bool) {}
 pub fn select(_id: &str) {}
 
 #[must_use]
-pub fn is_empty(_id: &str) -> bool {
+pub fn is_empty(_element: &Element) -> bool {
     false
 }
 
-pub fn replace_rows(_id: &str, _html: &str) {}
+pub fn replace_rows(_rows: &Element, _html: &str) {}
 
-pub fn set_class(_id: &str, _class: &str) {}
+pub fn set_class(_within: &Element, _id: &str, _class: &str) {}
 
 pub fn release() {}

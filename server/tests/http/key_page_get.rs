@@ -405,7 +405,8 @@ async fn a_revoked_key_has_no_actions_and_names_who_revoked_it_and_why() {
     let (app, key) = app.with_key().await;
     let session = app.sign_in(ADMIN).await;
     let path = path_of(&key);
-    let actions = ["edit", "rotate", "revoke"].map(|action| format!(r#"href="{path}/{action}""#));
+    let actions =
+        ["edit", "rotate", "revoke"].map(|action| format!(r#"href="{path}/{action}?from=key""#));
     let html = page(&app, &session, &path).await;
     for action in &actions {
         assert_shows(&html, &[action]);
