@@ -75,19 +75,20 @@ test('the dialog for several keys opens with placeholders, shows that it waits, 
   await expect(toast(page, 'Revoked 2 keys. Their next requests are refused.')).toBeVisible();
 });
 
-test('the account opens with placeholders, and its form is sent once', async ({ adminPage: page, tenant }) => {
-  const keys = new ConsolePage(page);
-  await keys.openList();
-  const requests = await HeldRequests.of(page);
-  await page.getByRole('button', { name: tenant.administrator.email }).click();
-  await page.getByRole('link', { name: 'My account' }).click();
-  await expect(keys.heading('My account')).toBeVisible();
-  await expect(page.locator('.pending .skeleton').first()).toBeVisible();
-  await requests.release();
-  await page.getByLabel('Current password').fill(tenant.administrator.password);
-  await page.getByLabel('New password').fill('four unrelated words here');
-  await expectSentOnce(page, page.getByRole('button', { name: 'Change password' }), 'POST /account', 'Changing…');
-});
+for (const { button, verb } of [
+  { button: 'Change password', verb: 'Changing…' },
+  { button: 'Save name', verb: 'Saving…' },
+  { button: 'Save theme', verb: 'Saving…' },
+]) {
+  test(`${button} of the account is sent once`, async ({ adminPage: page, tenant }) => {
+    await open(page, '/account');
+    await page.getByLabel('Current password').fill(tenant.administrator.password);
+    await page.getByLabel('New password').fill('four unrelated words here');
+    const pressed = page.getByRole('button', { name: button });
+    const target = await pressed.evaluate((element: HTMLButtonElement) => new URL(element.form!.action).pathname);
+    await expectSentOnce(page, pressed, `POST ${target}`, verb);
+  });
+}
 
 test('the filters of the audit log show that they wait, and are sent once', async ({ adminPage: page }) => {
   await open(page, '/audit-log');
