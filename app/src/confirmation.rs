@@ -32,12 +32,21 @@ async fn describe(
             let group = request.store.groups(&scope).get(id).await?;
             (group.name, Some(id.to_string()))
         }
+        Done::RoleChanged(id)
+        | Done::UserDisabled(id)
+        | Done::UserEnabled(id)
+        | Done::UserSignedOut(id) => {
+            let scope = ssr::tenant_request_of(request, tenant).await?.scope;
+            let user = request.store.tenant_users(&scope).get(id).await?;
+            (user.name, Some(id.to_string()))
+        }
         Done::RevokedMany(..)
         | Done::GroupDeleted
         | Done::PasswordChanged
         | Done::NameSaved
         | Done::SessionsEnded(_)
-        | Done::ThemeSaved => (String::new(), None),
+        | Done::ThemeSaved
+        | Done::InvitationWithdrawn => (String::new(), None),
     };
     let text = done.sentence_about(&name);
     Ok(Confirmation {

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use domain::{
-    id::{GroupId, KeyId},
+    id::{GroupId, KeyId, UserId},
     propagation::Propagation,
 };
 
@@ -47,6 +47,16 @@ pub enum Done {
     SessionsEnded(u64),
     /// The theme was chosen.
     ThemeSaved,
+    /// A user got another role.
+    RoleChanged(UserId),
+    /// A user was disabled.
+    UserDisabled(UserId),
+    /// A user was enabled.
+    UserEnabled(UserId),
+    /// The sessions of a user were ended.
+    UserSignedOut(UserId),
+    /// An invitation was withdrawn.
+    InvitationWithdrawn,
 }
 
 impl Done {
@@ -68,6 +78,11 @@ impl Done {
             Self::NameSaved => ("name-saved", String::new(), None),
             Self::SessionsEnded(number) => ("sessions-ended", number.to_string(), None),
             Self::ThemeSaved => ("theme-saved", String::new(), None),
+            Self::RoleChanged(id) => ("role-changed", id.to_string(), None),
+            Self::UserDisabled(id) => ("user-disabled", id.to_string(), None),
+            Self::UserEnabled(id) => ("user-enabled", id.to_string(), None),
+            Self::UserSignedOut(id) => ("user-signed-out", id.to_string(), None),
+            Self::InvitationWithdrawn => ("invitation-withdrawn", String::new(), None),
         };
         let mut text = format!("{word}.{id}");
         if let Some(propagation) = propagation {
@@ -112,6 +127,11 @@ impl Done {
             "name-saved" => Self::NameSaved,
             "sessions-ended" => Self::SessionsEnded(id.parse().ok()?),
             "theme-saved" => Self::ThemeSaved,
+            "role-changed" => Self::RoleChanged(id.parse().ok()?),
+            "user-disabled" => Self::UserDisabled(id.parse().ok()?),
+            "user-enabled" => Self::UserEnabled(id.parse().ok()?),
+            "user-signed-out" => Self::UserSignedOut(id.parse().ok()?),
+            "invitation-withdrawn" => Self::InvitationWithdrawn,
             _ => return None,
         })
     }
@@ -145,6 +165,18 @@ impl Done {
         }
     }
 
+    /// The user whose row is marked.
+    #[must_use]
+    pub const fn user(self) -> Option<UserId> {
+        match self {
+            Self::RoleChanged(id)
+            | Self::UserDisabled(id)
+            | Self::UserEnabled(id)
+            | Self::UserSignedOut(id) => Some(id),
+            _ => None,
+        }
+    }
+
     /// The sentence about the object with this name, if the change has one.
     #[must_use]
     pub(crate) fn sentence_about(self, name: &str) -> String {
@@ -166,6 +198,13 @@ impl Done {
                 format!("Signed out {sessions}.")
             }
             Self::ThemeSaved => "Theme saved.".to_owned(),
+            Self::RoleChanged(_) => format!("Changed the role of {name}."),
+            Self::UserDisabled(_) => format!("Disabled {name}. The next request is refused."),
+            Self::UserEnabled(_) => format!("Enabled {name}."),
+            Self::UserSignedOut(_) => format!("Ended the sessions of {name}."),
+            Self::InvitationWithdrawn => {
+                "The invitation was withdrawn. Its link is refused.".to_owned()
+            }
         }
     }
 }
@@ -180,6 +219,9 @@ mod tests {
             .parse()
             .expect("an id");
         let group: GroupId = "0198f000-0000-7000-8000-000000000002"
+            .parse()
+            .expect("an id");
+        let user: UserId = "0198f000-0000-7000-8000-000000000003"
             .parse()
             .expect("an id");
         let propagation = Some(Propagation {
@@ -201,6 +243,11 @@ mod tests {
             Done::NameSaved,
             Done::SessionsEnded(2),
             Done::ThemeSaved,
+            Done::RoleChanged(user),
+            Done::UserDisabled(user),
+            Done::UserEnabled(user),
+            Done::UserSignedOut(user),
+            Done::InvitationWithdrawn,
         ] {
             let cookie = done.to_cookie();
             assert!(cookie.len() <= MAX_LENGTH, "{cookie}");

@@ -184,6 +184,10 @@ impl From<domain::Error> for AppError {
                 message: "This form is too old. Open it again.".to_owned(),
                 ..Self::new(ErrorCode::Conflict)
             },
+            domain::Error::UserRule(rule) => Self {
+                message: format!("{rule}."),
+                ..Self::new(ErrorCode::Conflict)
+            },
             // A user's request is not limited by a key's grant.
             domain::Error::Forbidden
             | domain::Error::ExceedsOwnGrant

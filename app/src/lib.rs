@@ -48,6 +48,8 @@ pub mod help;
 pub mod key_page;
 pub mod layout;
 pub mod notice;
+#[cfg(feature = "ssr")]
+pub mod one_time_link;
 pub mod page;
 pub mod page_json;
 pub mod pages;
@@ -58,6 +60,8 @@ pub mod tenants;
 #[cfg(feature = "ssr")]
 pub mod theme;
 pub mod urls;
+#[cfg(feature = "ssr")]
+pub mod users;
 pub mod words;
 
 #[cfg(feature = "ssr")]

@@ -8,9 +8,11 @@ use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
 use crate::{
+    components::Icon,
     pages::{App, PAGES},
-    ssr::{self, Bundle},
+    ssr::{self, Bundle, RequestContext},
     theme::Theme,
+    urls,
 };
 pub use shape::with_shape;
 
@@ -78,6 +80,25 @@ pub(crate) fn document<Head: IntoView, Body: IntoView>(
             </body>
         </html>
     }
+}
+
+/// A document without scripts: its content stands in the middle of the page, below the name of the product.
+pub(crate) fn plain_document(
+    request: &RequestContext,
+    title: &'static str,
+    content: impl FnOnce() -> AnyView + 'static,
+) -> String {
+    let owner = Owner::new();
+    owner.with(|| {
+        let head = view! { <title>{format!("{title} – Latchkey")}</title> };
+        let body = view! {
+            <main class="sign-in" id="main" tabindex="-1">
+                <a class="brand" href=urls::API_KEYS><Icon name="key" large=true />"Latchkey"</a>
+                {content()}
+            </main>
+        };
+        document(&request.bundle, request.theme, head, body).to_html()
+    })
 }
 
 /// Whether the browser hydrates the page that is being rendered.

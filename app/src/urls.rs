@@ -33,6 +33,26 @@ pub const AUDIT_LOG_CSV: &str = "/audit-log/export.csv";
 pub const AUDIT_LOG_JSON_LINES: &str = "/audit-log/export.jsonl";
 /// The events that belong to no tenant.
 pub const INSTALLATION_LOG: &str = "/installation-log";
+/// The list of a tenant's users.
+pub const USERS: &str = "/users";
+/// The form that invites a person, and its target.
+pub const INVITE: &str = "/users/invite";
+/// The form that changes a user's role, and its target.
+pub const USER_ROLE: &str = "/users/{id}/role";
+/// The page that confirms disabling a user, and its target.
+pub const DISABLE_USER: &str = "/users/{id}/disable";
+/// The page that confirms enabling a user, and its target.
+pub const ENABLE_USER: &str = "/users/{id}/enable";
+/// The page that confirms ending a user's sessions, and its target.
+pub const END_SESSIONS: &str = "/users/{id}/end-sessions";
+/// The page that confirms a new link for a user or an invited person, and its target.
+pub const INVITE_AGAIN: &str = "/users/{id}/invite";
+/// The page that confirms the withdrawal of an invitation, and its target.
+pub const WITHDRAW_INVITATION: &str = "/users/{id}/withdraw";
+/// The form of an invitation or of a link that sets a new password, and its target.
+pub const INVITATION: &str = "/invitation/{token}";
+/// The form of a link that signs a super user in, and its target.
+pub const SIGN_IN_LINK: &str = "/sign-in-link/{token}";
 /// The list of tenants, for super users.
 pub const TENANTS: &str = "/tenants";
 /// The parameter of the list of tenants: the path of the page that its links open in a tenant.
@@ -72,11 +92,18 @@ pub fn key(id: &str) -> String {
     format!("{API_KEYS}/{id}")
 }
 
+/// The URL of a one-time link on this origin, e.g. `https://keys.example.com`.
+#[must_use]
+pub fn one_time_link(origin: &str, signs_in: bool, token: &str) -> String {
+    let path = if signs_in { SIGN_IN_LINK } else { INVITATION };
+    format!("{origin}{}", path.replace("{token}", token))
+}
+
 /// The path of the page that contains the one at `path`: for one key, one group or a dialog, that of their list.
 #[must_use]
 pub fn page_path(path: &str) -> &str {
-    let is_form = path == GENERATE || path == NEW_GROUP;
-    let list = [API_KEYS, GROUPS].into_iter().find(|list| {
+    let is_form = path == GENERATE || path == NEW_GROUP || path == INVITE;
+    let list = [API_KEYS, GROUPS, USERS].into_iter().find(|list| {
         path.strip_prefix(list)
             .is_some_and(|rest| rest.starts_with('/'))
     });

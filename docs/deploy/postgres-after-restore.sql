@@ -3,7 +3,7 @@
 --
 --   psql --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$DATABASE_URL" --file docs/deploy/postgres-after-restore.sql
 --
--- It deletes every session and writes two files:
+-- It deletes every session and one-time link, and writes two files:
 --   revoke.txt   the keys that are valid in this database and must be revoked: one identifier per line
 --   redo.csv     every other change since the backup, to be reviewed and repeated by hand
 
@@ -32,8 +32,9 @@ CREATE TEMPORARY TABLE revived ON COMMIT DROP AS
 
 \copy (SELECT forgotten.at, tenants.slug AS tenant, forgotten.action, forgotten.target_kind, forgotten.target_id, forgotten.target_name, forgotten.changes, forgotten.actor_name FROM forgotten LEFT JOIN tenants ON tenants.id = forgotten.tenant_id WHERE forgotten.action NOT IN ('api_key.revoked', 'api_key.rotated') ORDER BY forgotten.id) TO 'redo.csv' (FORMAT csv, HEADER)
 
--- Sessions that have ended since the backup must not become valid again.
+-- Sessions and links that have ended since the backup must not become valid again.
 DELETE FROM sessions;
+DELETE FROM one_time_links;
 DELETE FROM known_devices;
 DELETE FROM sign_in_buckets;
 -- These rows belong to replicas and transactions of the old cluster.

@@ -73,6 +73,20 @@ actions! {
     UserSessionsEnded = "user.sessions_ended",
     /// A user was disabled.
     UserDisabled = "user.disabled",
+    /// A disabled user was enabled.
+    UserEnabled = "user.enabled",
+    /// A user got another role.
+    UserRoleChanged = "user.role_changed",
+    /// An address was invited.
+    UserInvited = "user.invited",
+    /// An invitation was withdrawn.
+    InvitationWithdrawn = "user.invitation_withdrawn",
+    /// A link that sets a new password was made for a user.
+    PasswordLinkCreated = "user.password_link_created",
+    /// A link that signs a super user in was made.
+    SignInLinkCreated = "user.sign_in_link_created",
+    /// The use of a link that has ended was refused.
+    LinkRefused = "user.link_refused",
     /// A user signed in.
     SignedIn = "session.created",
     /// A user signed out.

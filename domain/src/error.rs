@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{id::KeyRef, key::verdict::Refusal};
+use crate::{id::KeyRef, key::verdict::Refusal, user_rule::UserRule};
 
 /// A broken rule of one field of the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub enum Error {
         /// At least one second.
         retry_after: TimeDelta,
     },
+    /// The change breaks a rule about users.
+    #[error("{0}")]
+    UserRule(UserRule),
     /// The actor may not do this.
     #[error("not allowed")]
     Forbidden,

@@ -32,6 +32,7 @@ pub mod session;
 pub mod tenant;
 pub mod text;
 pub mod user;
+pub mod user_rule;
 
 #[cfg(feature = "store")]
 pub mod fair_share;

@@ -22,8 +22,10 @@ mod filling;
 pub mod groups;
 pub mod idempotency;
 pub mod invalidation;
+pub mod invitations;
 pub mod keys;
 mod migration;
+pub mod one_time_links;
 pub mod own_account;
 pub mod own_password;
 pub mod password;
@@ -35,6 +37,7 @@ pub mod restore;
 pub mod scope;
 pub mod sessions;
 pub mod sign_in;
+pub mod sign_in_link;
 pub mod tenant_users;
 pub mod tenants;
 #[cfg(test)]
@@ -44,6 +47,7 @@ pub mod tenants;
     reason = "shared with the integration tests; unit tests use a part of it"
 )]
 pub(crate) mod test_store;
+pub mod user_changes;
 pub mod users;
 mod write;
 
@@ -189,6 +193,12 @@ impl Store {
     #[must_use]
     pub fn own_account<'a>(&'a self, user: &'a sessions::SignedIn) -> own_account::OwnAccount<'a> {
         own_account::OwnAccount::new(&self.inner, user)
+    }
+
+    /// One-time links, for the person who opens one.
+    #[must_use]
+    pub fn invitations(&self) -> invitations::Invitations<'_> {
+        invitations::Invitations::new(&self.inner)
     }
 
     /// Sign-in with email and password.

@@ -10,6 +10,7 @@ mod key;
 mod restore;
 mod tenant;
 mod user;
+mod user_link;
 
 use std::process::ExitCode;
 
@@ -153,6 +154,7 @@ async fn execute(
         store,
         output,
         now: clock::now(),
+        public_url: config.public_url.clone(),
     };
     let done = match command {
         Command::Serve(_) | Command::Backup(_) | Command::Restore(_) => Ok(()),

@@ -33,8 +33,8 @@ use crate::{
     caller::Caller,
     health,
     pages::{
-        account_forms, audit_export, group_forms, home, key_forms, page_reports, password, render,
-        server_functions::run_server_function, sign_in, sign_out,
+        account_forms, audit_export, group_forms, home, key_forms, one_time_links, page_reports,
+        password, render, server_functions::run_server_function, sign_in, sign_out, user_forms,
     },
     request_id::set_route,
     route_guard::{BodyPolicy, Requirement, RouteGuard, guard_request},
@@ -229,6 +229,22 @@ pub fn routes() -> Vec<Route> {
             KeyManager,
             key_forms::revoke_many,
         ),
+        post(urls::INVITE, KeyManager, user_forms::invite),
+        post(urls::USER_ROLE, KeyManager, user_forms::set_role),
+        post(urls::DISABLE_USER, KeyManager, user_forms::disable),
+        post(urls::ENABLE_USER, KeyManager, user_forms::enable),
+        post(urls::END_SESSIONS, KeyManager, user_forms::end_sessions),
+        post(urls::INVITE_AGAIN, KeyManager, user_forms::invite_again),
+        post(urls::WITHDRAW_INVITATION, KeyManager, user_forms::withdraw),
+        // One-time links
+        get(urls::INVITATION, Anyone, one_time_links::show_invitation),
+        post(urls::INVITATION, Anyone, one_time_links::accept),
+        get(
+            urls::SIGN_IN_LINK,
+            Anyone,
+            one_time_links::show_sign_in_link,
+        ),
+        post(urls::SIGN_IN_LINK, Anyone, one_time_links::sign_in),
     ];
     // Pages and the server functions that they call. A page itself renders the refusal for a user who may not open it.
     routes.extend(app::pages::PAGES.iter().flat_map(|page| {

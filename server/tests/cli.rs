@@ -3,6 +3,7 @@
 mod audit;
 mod errors;
 mod output;
+mod users;
 mod version;
 
 use crate::support::binary::Latchkey;

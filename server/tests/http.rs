@@ -45,6 +45,7 @@ mod sign_in_post;
 mod sign_out_post;
 mod tenants_get;
 pub(crate) mod test_app;
+mod user_forms_post;
 mod verify_post;
 mod whoami_get;
 mod whoami_rotate_post;

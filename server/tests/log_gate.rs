@@ -115,6 +115,24 @@ fn p53_no_secret_is_in_the_log_or_in_the_database() {
     let member: Value = serde_json::from_str(&run(&[&user[..], &member].concat(), "")).unwrap();
     let generated_password = text(&member, "password");
 
+    let mut invite = latchkey.command(&[
+        "user",
+        "invite",
+        "--tenant",
+        "acme",
+        "--email",
+        "sanne@acme.example",
+        "--role",
+        "member",
+    ]);
+    let invited = invite
+        .env("LATCHKEY_PUBLIC_URL", "http://keys.example")
+        .output()
+        .unwrap();
+    let link = String::from_utf8(invited.stdout).unwrap();
+    let (_, by_invite) = link.trim_end().rsplit_once('/').expect("a token");
+    let invitation = by_invite.to_owned();
+
     let client = Client(Server::start(&latchkey, &[]));
     assert_eq!(client.whoami(&by_command), 200);
     assert_eq!(client.sign_in(WRONG_PASSWORD).status, 422);
@@ -132,7 +150,7 @@ fn p53_no_secret_is_in_the_log_or_in_the_database() {
     let (id, first) = issued(&client.call("generate_api_key", &cookie, &form));
     assert_eq!(client.whoami(&first), 200);
     // P07: places to which users send keys by mistake.
-    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let form_type = ("Content-Type", "application/x-www-form-urlencoded");
     let basic = format!("Basic {}", base64(format!("{first}:").as_bytes()));
     let mistakes = [
         client.ask("GET", &format!("/api/v1/whoami?api_key={first}"), &[], ""),
@@ -145,7 +163,7 @@ fn p53_no_secret_is_in_the_log_or_in_the_database() {
         client.ask(
             "GET",
             "/api/v1/whoami",
-            &[form],
+            &[form_type],
             &format!("api_key={first}"),
         ),
         client.ask("GET", "/api/v1/whoami", &[("Authorization", &basic)], ""),
@@ -181,6 +199,16 @@ fn p53_no_secret_is_in_the_log_or_in_the_database() {
             200,
             "{path}"
         );
+    }
+    let same_origin = ("Sec-Fetch-Site", "same-origin");
+    let path = format!("/invitation/{invitation}");
+    let strange = format!("/sign-in-link/{invitation}?{invitation}");
+    assert_eq!(client.ask("GET", &path, &[], "").status, 200);
+    assert_eq!(client.ask("GET", &strange, &[], "").status, 404);
+    let body = "name=Sanne&password=violet+canoe+8+orbit%2Flantern";
+    for status in [200, 410] {
+        let response = client.ask("POST", &path, &[form_type, same_origin], body);
+        assert_eq!(response.status, status, "{}", response.head);
     }
     let rotate = json!({ "tenant": null, "id": id, "expires_on": "" });
     let (_, second) = issued(&client.call("rotate_api_key", &cookie, &rotate));
@@ -259,6 +287,11 @@ fn p53_no_secret_is_in_the_log_or_in_the_database() {
         ("the secret that the API rotated to", rotated_by_api),
         ("the secret of the key that rotated itself", own),
         ("a generated password", generated_password),
+        ("the token of an invitation", invitation),
+        (
+            "the password of an invited person",
+            "violet canoe 8 orbit/lantern".to_owned(),
+        ),
     ];
     for (what, secret) in secrets {
         for (encoding, text) in encodings_of(&secret) {

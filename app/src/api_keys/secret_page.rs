@@ -6,9 +6,7 @@ use domain::key::ApiKey;
 use leptos::prelude::*;
 
 use super::{dialog_target::DialogTarget, responses::Issued, secret_facts::SecretFacts};
-use crate::{
-    api_keys::dialog_target::DialogKind, components::Icon, shell, ssr::RequestContext, urls,
-};
+use crate::{api_keys::dialog_target::DialogKind, shell, ssr::RequestContext, urls};
 
 /// The document that shows a new secret once. `title` names the change; `list` is the URL of the list; `tenant` is the name of the tenant
 /// in which a super user acts.
@@ -29,7 +27,7 @@ pub fn secret_page(
     let name = key.name.to_string();
     let secret = secret.expose().to_owned();
     let tenant = tenant.map(|tenant| view! { " of "<strong dir="auto">{tenant}</strong> });
-    document(request, title, move || {
+    shell::plain_document(request, title, move || {
         view! {
             <section class="card card-wide" aria-labelledby="secret-title">
                 <div>
@@ -53,7 +51,7 @@ pub fn already_shown_page(request: &RequestContext, list: String, key: &ApiKey) 
     };
     let rotate = list.replacen(urls::API_KEYS, &rotate.path(), 1);
     let name = key.name.to_string();
-    document(request, "This secret was already shown", move || {
+    shell::plain_document(request, "This secret was already shown", move || {
         view! {
             <section class="card" aria-labelledby="shown-title">
                 <h1 id="shown-title">"This secret was already shown"</h1>
@@ -69,23 +67,5 @@ pub fn already_shown_page(request: &RequestContext, list: String, key: &ApiKey) 
             </section>
         }
         .into_any()
-    })
-}
-
-fn document(
-    request: &RequestContext,
-    title: &'static str,
-    content: impl FnOnce() -> AnyView + 'static,
-) -> String {
-    let owner = Owner::new();
-    owner.with(|| {
-        let head = view! { <title>{format!("{title} – Latchkey")}</title> };
-        let body = view! {
-            <main class="sign-in" id="main" tabindex="-1">
-                <a class="brand" href=urls::API_KEYS><Icon name="key" large=true />"Latchkey"</a>
-                {content()}
-            </main>
-        };
-        shell::document(&request.bundle, request.theme, head, body).to_html()
     })
 }

@@ -133,6 +133,11 @@ const fn concerns(subject: Subject, action: AuditAction) -> bool {
                 | AuditAction::UserRenamed
                 | AuditAction::UserSessionsEnded
                 | AuditAction::UserDisabled
+                | AuditAction::UserEnabled
+                | AuditAction::UserInvited
+                | AuditAction::PasswordLinkCreated
+                | AuditAction::SignInLinkCreated
+                | AuditAction::LinkRefused
                 | AuditAction::SignedIn
                 | AuditAction::SignedOut
                 | AuditAction::SignInRefused

@@ -50,6 +50,13 @@ pub const fn action_label(action: AuditAction) -> &'static str {
         AuditAction::UserRenamed => "User renamed",
         AuditAction::UserSessionsEnded => "Sessions ended",
         AuditAction::UserDisabled => "User disabled",
+        AuditAction::UserEnabled => "User enabled",
+        AuditAction::UserRoleChanged => "Role changed",
+        AuditAction::UserInvited => "User invited",
+        AuditAction::InvitationWithdrawn => "Invitation withdrawn",
+        AuditAction::PasswordLinkCreated => "Password link created",
+        AuditAction::SignInLinkCreated => "Sign-in link created",
+        AuditAction::LinkRefused => "Link refused",
         AuditAction::SignedIn => "Signed in",
         AuditAction::SignedOut => "Signed out",
         AuditAction::SignInRefused => "Sign-ins refused",
@@ -71,11 +78,19 @@ pub const fn icon(action: AuditAction) -> &'static str {
         AuditAction::TenantLimitChanged
         | AuditAction::TenantRenamed
         | AuditAction::TenantResumed => "building",
-        AuditAction::TenantSuspended | AuditAction::SignInRefused => "alert",
+        AuditAction::TenantSuspended | AuditAction::SignInRefused | AuditAction::LinkRefused => {
+            "alert"
+        }
         AuditAction::UserCreated
         | AuditAction::UserPasswordChanged
         | AuditAction::UserRenamed
-        | AuditAction::UserDisabled => "user",
+        | AuditAction::UserDisabled
+        | AuditAction::UserEnabled
+        | AuditAction::UserRoleChanged
+        | AuditAction::UserInvited
+        | AuditAction::InvitationWithdrawn
+        | AuditAction::PasswordLinkCreated
+        | AuditAction::SignInLinkCreated => "user",
         AuditAction::SignedIn | AuditAction::SignedOut | AuditAction::UserSessionsEnded => "exit",
     }
 }
@@ -105,6 +120,9 @@ pub fn sentence(event: &AuditEvent) -> Vec<Piece> {
         }
         return pieces;
     }
+    if event.action == AuditAction::LinkRefused {
+        return vec![text("Refused the link of "), name()];
+    }
     let mut pieces = actor(&event.actor);
     let rest = match event.action {
         AuditAction::ApiKeyCreated => vec![text(" generated "), name()],
@@ -129,9 +147,15 @@ pub fn sentence(event: &AuditEvent) -> Vec<Piece> {
         AuditAction::UserSessionsEnded if is_own => vec![text(" signed out elsewhere")],
         AuditAction::UserSessionsEnded => vec![text(" ended the sessions of "), name()],
         AuditAction::UserDisabled => vec![text(" disabled "), name()],
+        AuditAction::UserEnabled => vec![text(" enabled "), name()],
+        AuditAction::UserRoleChanged => vec![text(" changed the role of "), name()],
+        AuditAction::UserInvited => vec![text(" invited "), name()],
+        AuditAction::InvitationWithdrawn => vec![text(" withdrew the invitation of "), name()],
+        AuditAction::PasswordLinkCreated => vec![text(" created a password link for "), name()],
+        AuditAction::SignInLinkCreated => vec![text(" created a sign-in link for "), name()],
         AuditAction::SignedIn => vec![text(" signed in")],
         AuditAction::SignedOut => vec![text(" signed out")],
-        AuditAction::SignInRefused => vec![],
+        AuditAction::SignInRefused | AuditAction::LinkRefused => vec![],
     };
     pieces.extend(rest);
     pieces
@@ -193,6 +217,10 @@ const FIELDS: &[(&str, &str)] = &[
     ("key_limit", "Key limit"),
     ("suspended_at", "Suspended since"),
     ("disabled_at", "Disabled since"),
+    ("valid_until", "Valid until"),
+    ("invited_by", "Invited by"),
+    ("purpose", "Purpose"),
+    ("by_link", "By link"),
     ("deleted_at", "Deleted"),
     ("failures", "Failures"),
 ];

@@ -14,6 +14,7 @@ pub(crate) mod idempotent_request;
 pub(crate) mod key_state_change;
 pub(crate) mod known_address;
 pub(crate) mod known_device;
+pub(crate) mod one_time_link;
 pub(crate) mod refusal;
 pub(crate) mod refusal_address;
 pub(crate) mod session;

@@ -16,6 +16,7 @@ mod m0015_console;
 mod m0016_secret_fingerprints;
 mod m0017_audit_combinations;
 mod m0018_session_clients;
+mod m0019_one_time_links;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_secret_fingerprints::Migration),
             Box::new(m0017_audit_combinations::Migration),
             Box::new(m0018_session_clients::Migration),
+            Box::new(m0019_one_time_links::Migration),
         ]
     }
 }

@@ -10,6 +10,7 @@ use super::{
     audit::Event,
     clock,
     entity::{session, user},
+    one_time_links::{self, LinkEnd},
     password, random,
     sign_in::{Attempt, Judgement, SignIn, SignInOutcome},
     users,
@@ -167,6 +168,8 @@ impl SignIn<'_> {
                 .filter(session::Column::TokenDigest.ne(digest))
                 .exec(transaction)
                 .await?;
+            let links = one_time_links::for_user(user.id);
+            one_time_links::end(transaction, links, LinkEnd::Replaced, now).await?;
             // The event records neither password nor hash.
             let actor = Actor::user(user.id, user.name.as_str(), change.client);
             let action = AuditAction::UserPasswordChanged;

@@ -8,7 +8,7 @@
 //! | how is the content of the database replaced? | `replacement.rs` |
 //!
 //! **Access is as it is now; everything else is as it was.** The present database is the witness of what happened since the backup:
-//! revocations, new secrets, allowlists, groups and permissions, suspensions, disabled users, passwords. Each difference is applied to the
+//! revocations, new secrets, allowlists, groups and permissions, suspensions, disabled users, roles, passwords. Each difference is applied to the
 //! restored database as a separate change, with its audit event. If there is no witness, because the disk is lost or the present database
 //! has another past, the operator must make a statement about the time since the backup, or nothing is restored. Even then, keys that are
 //! revoked, tenants that are suspended and users that are disabled in a database of another past stay so.
@@ -125,8 +125,8 @@ pub struct RestoredChange {
     pub reason: String,
 }
 
-/// Makes `backup` the database of `database_url`, if no server serves it. Deletes sessions, known devices and addresses, and sign-in
-/// counters, so that users who signed out stay signed out.
+/// Makes `backup` the database of `database_url`, if no server serves it. Deletes sessions, one-time links, known devices and addresses,
+/// and sign-in counters, so that users who signed out stay signed out.
 ///
 /// # Errors
 /// [`Error::Invalid`] on PostgreSQL, for a `backup` that is not one or that this version cannot restore, for a key to `revoke` that is not
@@ -247,10 +247,11 @@ async fn replace(
     }
 }
 
-/// Users who signed out must not be signed in again. Idempotency keys stay: the backup has the changes of their requests, and a repeated
+/// Users who signed out must not be signed in again, and a link that was used or ended must not work again. Idempotency keys stay: the backup has the changes of their requests, and a repeated
 /// request must not make them again.
 const FORGET: &str = "DELETE FROM sessions; DELETE FROM known_devices; DELETE FROM known_addresses; \
-    DELETE FROM sign_in_buckets; DELETE FROM sign_in_accounts; DELETE FROM sign_in_single_tries";
+    DELETE FROM sign_in_buckets; DELETE FROM sign_in_accounts; DELETE FROM sign_in_single_tries; \
+    DELETE FROM one_time_links";
 
 /// A number that differs after another connection has written.
 async fn state(connection: &impl ConnectionTrait) -> Result<i64, Error> {

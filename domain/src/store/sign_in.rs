@@ -2,7 +2,7 @@
 
 mod buckets;
 mod consecutive;
-mod opening;
+pub(super) mod opening;
 pub(super) mod throttle;
 
 use chrono::{DateTime, TimeDelta, Utc};

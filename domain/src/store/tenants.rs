@@ -21,6 +21,7 @@ use super::{
     connection::Database,
     entity::{api_key, tenant},
     error::damaged,
+    one_time_links::{self, LinkEnd},
     random,
     scope::{OperatorScope, TenantScope},
     write::Write,
@@ -311,6 +312,10 @@ impl<'a> Tenants<'a> {
                 row.version = Set(before.version + 1);
                 row.updated_at = Set(now);
                 let tenant = from_row(row.update(transaction).await?)?;
+                if action == AuditAction::TenantSuspended {
+                    let links = one_time_links::of_tenant(tenant.id.as_uuid());
+                    one_time_links::end(transaction, links, LinkEnd::TenantSuspended, now).await?;
+                }
                 self.event(action, &tenant)
                     .changing(changes)
                     .append(transaction, now)

@@ -13,6 +13,7 @@ use super::{
     connection::Database,
     entity::{session, tenant, user},
     error::damaged,
+    one_time_links::{self, LinkEnd},
     password::{self, Slots},
     random,
     scope::OperatorScope,
@@ -43,8 +44,8 @@ pub struct NewUser {
 
 /// Management of users by an operator.
 pub struct Users<'a> {
-    database: &'a Database,
-    operator: &'a OperatorScope,
+    pub(super) database: &'a Database,
+    pub(super) operator: &'a OperatorScope,
 }
 
 impl<'a> Users<'a> {
@@ -97,6 +98,7 @@ impl<'a> Users<'a> {
             role: Set(new.role.as_str().to_owned()),
             consecutive_failures: Set(0),
             disabled_at: Set(None),
+            last_signed_in_at: Set(None),
             created_at: Set(now),
             updated_at: Set(now),
             version: Set(1),
@@ -108,6 +110,9 @@ impl<'a> Users<'a> {
                 _ => error.into(),
             })?;
             let user = from_row(row)?;
+            // After the insertion, which waits for an invitation that is being made in the tenant.
+            let invitations = one_time_links::invitations_for(&user.email);
+            one_time_links::end(transaction, invitations, LinkEnd::AddressTaken, now).await?;
             let changes = json!({
                 "email": { "before": null, "after": user.email },
                 "name": { "before": null, "after": user.name },
@@ -158,6 +163,8 @@ impl<'a> Users<'a> {
             };
             let user = from_row(row.update(transaction).await?)?;
             end_sessions(transaction, &user).await?;
+            let links = one_time_links::for_user(user.id);
+            one_time_links::end(transaction, links, LinkEnd::Replaced, now).await?;
             // The event records the password change without password and hash.
             self.event(AuditAction::UserPasswordChanged, &user)
                 .append(transaction, now)
@@ -165,36 +172,6 @@ impl<'a> Users<'a> {
             Ok(user)
         });
         Ok(changed.await?.value)
-    }
-
-    /// Disables a user: ends all sessions and refuses sign-ins. Writes nothing if the user is already disabled.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::Unavailable`].
-    pub async fn disable(&self, email: &Email, now: DateTime<Utc>) -> Result<User, Error> {
-        let now = clock::stored(now);
-        let disabled = self.database.write(Write::Plain, async |transaction| {
-            let before = lock(transaction, email).await?;
-            if before.disabled_at.is_some() {
-                return from_row(before);
-            }
-            let version = before.version + 1;
-            let row = user::ActiveModel {
-                disabled_at: Set(Some(now)),
-                updated_at: Set(now),
-                version: Set(version),
-                ..before.into()
-            };
-            let user = from_row(row.update(transaction).await?)?;
-            end_sessions(transaction, &user).await?;
-            let changes = json!({ "disabled_at": { "before": null, "after": now } });
-            self.event(AuditAction::UserDisabled, &user)
-                .changing(changes)
-                .append(transaction, now)
-                .await?;
-            Ok(user)
-        });
-        Ok(disabled.await?.value)
     }
 
     /// Reads the new user's tenant, and refuses an email in use before the password is hashed.
@@ -247,7 +224,7 @@ async fn check(slots: &Slots, new: &NewUser, password: &str) -> Result<String, E
     }
 }
 
-const NOT_FOUND: Error = Error::NotFound("user");
+pub(super) const NOT_FOUND: Error = Error::NotFound("user");
 
 fn taken(email: &Email) -> Error {
     Error::AlreadyExists {
@@ -256,7 +233,7 @@ fn taken(email: &Email) -> Error {
     }
 }
 
-async fn find(
+pub(super) async fn find(
     connection: &impl ConnectionTrait,
     email: &Email,
 ) -> Result<Option<user::Model>, Error> {
@@ -266,7 +243,10 @@ async fn find(
         .await?)
 }
 
-async fn lock(transaction: &DatabaseTransaction, email: &Email) -> Result<user::Model, Error> {
+pub(super) async fn lock(
+    transaction: &DatabaseTransaction,
+    email: &Email,
+) -> Result<user::Model, Error> {
     user::Entity::find()
         .filter(user::Column::Email.eq(email.as_str()))
         .lock_exclusive()
@@ -275,12 +255,16 @@ async fn lock(transaction: &DatabaseTransaction, email: &Email) -> Result<user::
         .ok_or(NOT_FOUND)
 }
 
-async fn end_sessions(transaction: &DatabaseTransaction, user: &User) -> Result<(), Error> {
-    session::Entity::delete_many()
+/// Ends the sessions of a user. Returns their number.
+pub(super) async fn end_sessions(
+    transaction: &DatabaseTransaction,
+    user: &User,
+) -> Result<u64, Error> {
+    let ended = session::Entity::delete_many()
         .filter(session::Column::UserId.eq(user.id.as_uuid()))
         .exec(transaction)
         .await?;
-    Ok(())
+    Ok(ended.rows_affected)
 }
 
 /// Reads a user from a row.

@@ -10,7 +10,9 @@ use domain::{
     },
     store::{
         Store, StoreOptions, TenantScope,
+        invitations::{Acceptance, AcceptedForm},
         restore::{NoWitness, Restoration, Restored, Word, restore},
+        user_changes::UserChange,
     },
     user::Role,
     verify::Verifier,
@@ -23,7 +25,8 @@ use crate::{
     keys::{ParseAllowlist, issue, new_key},
     sign_in::{HOME, MIRA, try_password},
     test_store::{TestStore, permission_set},
-    users::{OTHER_PASSWORD, PASSWORD, add_user, email, number},
+    user_changes::insert_user,
+    users::{OTHER_PASSWORD, PASSWORD, add_user, email, number, one_text},
 };
 
 /// Restores and expects success.
@@ -275,6 +278,16 @@ async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup(
         .unwrap();
     add_user(&fixture, MIRA, Role::TenantAdmin, Some("acme")).await;
     add_user(&fixture, "joe@acme.example", Role::Member, Some("acme")).await;
+    for (address, role) in [
+        ("demoted@acme.example", Role::TenantAdmin),
+        ("enabled@acme.example", Role::Member),
+    ] {
+        insert_user(&fixture, address, role).await;
+    }
+    let cli = fixture.store.as_cli();
+    let enabled = email("enabled@acme.example");
+    let users = fixture.store.users(&cli);
+    users.disable(&enabled, fixture.now).await.unwrap();
     try_password(&fixture, MIRA, PASSWORD, HOME, fixture.now)
         .await
         .tokens();
@@ -318,6 +331,13 @@ async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup(
         .set_password(&email(MIRA), OTHER_PASSWORD, later)
         .await
         .unwrap();
+    let demote = UserChange::SetRole(Role::Member);
+    let demoted = email("demoted@acme.example");
+    users.change(&demoted, demote, later).await.unwrap();
+    users
+        .change(&enabled, UserChange::Enable, later)
+        .await
+        .unwrap();
     let restored = restored(&fixture, &file, &Word::default()).await;
 
     let mut done: Vec<_> = restored
@@ -337,9 +357,15 @@ async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup(
             ("authorization_group.permissions_changed", "Ordering"),
             ("tenant.suspended", "globex"),
             ("user.disabled", "joe@acme.example"),
+            ("user.enabled", "enabled@acme.example"),
             ("user.password_changed", MIRA),
+            ("user.role_changed", "demoted@acme.example"),
         ]
     );
+    let role = "SELECT role FROM users WHERE email = 'demoted@acme.example'";
+    assert_eq!(one_text(&fixture, role).await, "member");
+    let disabled = "SELECT count(*) FROM users WHERE disabled_at IS NOT NULL";
+    assert_eq!(number(&fixture, disabled).await, 1);
     let key = keys.get(limited.id, later).await.unwrap();
     assert_eq!(key.ip_allowlist.to_lines(), "10.0.0.0/8\n192.0.2.0/24");
     let key = keys.get(moved.id, later).await.unwrap();
@@ -373,6 +399,36 @@ async fn p55_permissions_roles_and_sessions_stay_as_restricted_since_the_backup(
     );
     let joe = try_password(&fixture, "joe@acme.example", PASSWORD, HOME, day).await;
     assert!(joe.user_disabled());
+}
+
+#[tokio::test]
+async fn p55_no_link_works_after_a_restore() {
+    let fixture = TestStore::on_sqlite().await;
+    let acme = fixture.tenant("acme").await;
+    let users = fixture.store.tenant_users(&acme);
+    let mut links = Vec::new();
+    for address in ["used@acme.example", "open@acme.example"] {
+        let address = email(address);
+        let invited = users.invite(&address, Role::Member, fixture.now);
+        links.push(invited.await.unwrap());
+    }
+    let file = backup_of(&fixture).await;
+    let form = AcceptedForm {
+        name: "Sanne Vos",
+        password: PASSWORD,
+    };
+    let accept = async |link: usize| {
+        let invitations = fixture.store.invitations();
+        let client = ClientAddress::known("192.0.2.7".parse().unwrap());
+        let accepted = invitations.accept(&links[link].token, form, client, fixture.now);
+        accepted.await.unwrap()
+    };
+    assert!(matches!(accept(0).await, Acceptance::Accepted { .. }));
+    restored(&fixture, &file, &Word::default()).await;
+    for link in 0..links.len() {
+        assert_eq!(accept(link).await, Acceptance::Unknown);
+    }
+    assert_eq!(number(&fixture, "SELECT count(*) FROM users").await, 0);
 }
 
 #[tokio::test]

@@ -216,6 +216,10 @@ impl Problem {
             Error::Repeated { .. } | Error::RequestReused => IDEMPOTENCY_KEY_REUSED.into(),
             Error::RequestInFlight => REQUEST_IN_FLIGHT.into(),
             Error::FormTooOld => FORM_TOO_OLD.into(),
+            Error::UserRule(rule) => Self {
+                detail: Some(format!("{rule}.")),
+                ..FORBIDDEN.into()
+            },
             Error::Forbidden => FORBIDDEN.into(),
             Error::ExceedsOwnGrant => EXCEEDS_OWN_GRANT.into(),
             Error::ActorRefused(refusal) => Self::from_refusal(&refusal),

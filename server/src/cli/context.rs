@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::store::{OperatorScope, Store, TenantScope};
+use url::Url;
 
 use crate::{
     failure::{Failure, NotFoundMessage as _},
@@ -14,6 +15,8 @@ pub(super) struct CommandContext {
     pub(super) operator: OperatorScope,
     pub(super) output: Output,
     pub(super) now: DateTime<Utc>,
+    /// The setting `LATCHKEY_PUBLIC_URL`.
+    pub(super) public_url: Option<Url>,
 }
 
 impl CommandContext {

@@ -6,12 +6,16 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use domain::{
     id::UserId,
-    store::{password, users::NewUser},
+    store::{
+        password,
+        user_changes::{ChangedUser, UserChange},
+        users::NewUser,
+    },
     user::{Email, Role, User},
 };
 use serde::Serialize;
 
-use super::context::CommandContext;
+use super::{context::CommandContext, user_link};
 use crate::{
     failure::{Failure, NotFoundMessage as _},
     output::{Row, minute, minute_or_dash},
@@ -50,6 +54,36 @@ pub(super) enum UserCommand {
     },
     /// End a user's sessions and refuse every further sign-in
     Disable {
+        #[command(flatten)]
+        user: Address,
+    },
+    /// Let a disabled user sign in again
+    Enable {
+        #[command(flatten)]
+        user: Address,
+    },
+    /// Change a user's role
+    SetRole {
+        #[command(flatten)]
+        user: Address,
+        /// What the user may do: tenant_admin or member
+        #[arg(long)]
+        role: Role,
+    },
+    /// Invite a person, or a user who forgot the password. Prints a link that works once within 72 hours
+    Invite {
+        /// The person's address
+        #[arg(long)]
+        email: Email,
+        /// What the person may do: super_user, tenant_admin or member
+        #[arg(long)]
+        role: Role,
+        /// The tenant, by its slug; for every role but super_user
+        #[arg(long, value_name = "SLUG")]
+        tenant: Option<String>,
+    },
+    /// Print a link that signs a super user in once within 15 minutes
+    SignInLink {
         #[command(flatten)]
         user: Address,
     },
@@ -214,16 +248,15 @@ impl UserCommand {
                 let tenant = context.slug_of(&user).await?;
                 context.print_user(UserRow::new(user, tenant), &password)
             }
-            Self::Disable { user } => {
-                let email = user.email()?;
-                let user = users.disable(&email, context.now).await.or_not_found(
-                    "user",
-                    email.as_str(),
-                    "latchkey user list",
-                )?;
-                let tenant = context.slug_of(&user).await?;
-                context.output.one(&UserRow::new(user, tenant))
-            }
+            Self::Disable { user } => context.change(user, UserChange::Disable).await,
+            Self::Enable { user } => context.change(user, UserChange::Enable).await,
+            Self::SetRole { user, role } => context.change(user, UserChange::SetRole(role)).await,
+            Self::Invite {
+                email,
+                role,
+                tenant,
+            } => user_link::invite(context, &email, role, tenant.as_deref()).await,
+            Self::SignInLink { user } => user_link::sign_in(context, &user.email()?).await,
         }
     }
 }
@@ -238,14 +271,42 @@ impl CommandContext {
             .and_then(|(_, tenant)| tenant))
     }
 
+    /// Makes a change of a user and warns if it leaves the tenant without an enabled administrator.
+    async fn change(&self, user: Address, change: UserChange) -> Result<(), Failure> {
+        let email = user.email()?;
+        let users = self.store.users(&self.operator);
+        let ChangedUser {
+            user,
+            leaves_no_administrator,
+        } = users.change(&email, change, self.now).await.or_not_found(
+            "user",
+            email.as_str(),
+            "latchkey user list",
+        )?;
+        let tenant = self.slug_of(&user).await?;
+        if let (true, Some(tenant)) = (leaves_no_administrator, &tenant) {
+            eprintln!("warning: tenant '{tenant}' has no enabled administrator now");
+        }
+        self.output.one(&UserRow::new(user, tenant))
+    }
+
     fn print_user(&self, mut row: UserRow, password: &Password) -> Result<(), Failure> {
+        let is_disabled = row.disabled_at.is_some();
+        if is_disabled {
+            self.output.note(&format!(
+                "{0} stays disabled and cannot sign in: `latchkey user enable {0}` enables the user.",
+                row.email
+            ));
+        }
         if !password.is_generated {
             return self.output.one(&row);
         }
-        self.output.note(&format!(
-            "{} can sign in with this password. It is not shown again.",
-            row.email
-        ));
+        self.output.note(&if is_disabled {
+            "The password is not shown again.".to_owned()
+        } else {
+            let email = &row.email;
+            format!("{email} can sign in with this password. It is not shown again.")
+        });
         row.password = Some(password.text.clone());
         self.output.secret(&password.text, &row)
     }

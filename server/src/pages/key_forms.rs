@@ -12,25 +12,27 @@ use app::{
     },
     done::Done,
     error::{AppError, ErrorCode},
-    ssr::{self, CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS},
-    urls,
+    ssr, urls,
 };
 use axum::{
     extract::{Path, Request, State},
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use domain::{
     id::KeyId,
     key::{ApiKey, form::KeyForm},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use leptos_router::params::ParamsMap;
 use serde::Deserialize;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::submitted_form::{Button, LINE_BREAK, SubmittedForm};
-use crate::{security_headers::NO_TRANSFORM, state::AppState};
+use super::{
+    plain_page::without_scripts,
+    submitted_form::{Button, LINE_BREAK, SubmittedForm},
+};
+use crate::state::AppState;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -311,14 +313,4 @@ impl SubmittedForm {
         self.render_with(error, |error| RejectedForm { error, ..form })
             .await
     }
-}
-
-/// A page that runs no script and that no proxy may change.
-fn without_scripts(status: StatusCode, page: String) -> Response {
-    let mut response = (status, Html(page)).into_response();
-    let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY_WITHOUT_SCRIPTS);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    headers.insert(header::CACHE_CONTROL, NO_TRANSFORM);
-    response
 }

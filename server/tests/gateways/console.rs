@@ -157,10 +157,34 @@ pub(crate) fn check_logs(proxy: ReverseProxy) {
         200
     );
     assert_eq!(console.with_key("GET /api/v1/nothing", &[], "").status, 404);
+    let mut invite = console.latchkey.command(&[
+        "user",
+        "invite",
+        "--email",
+        "sanne@acme.example",
+        "--role",
+        "member",
+        "--tenant",
+        "acme",
+    ]);
+    let invited = invite
+        .env("LATCHKEY_PUBLIC_URL", "http://keys.example")
+        .output();
+    let link = String::from_utf8(invited.expect("a link").stdout).unwrap();
+    let link = link.trim_end();
+    let (_, token) = link.rsplit_once('/').expect("a token");
+    let path = format!("GET /invitation/{token}");
+    assert_eq!(console.with_key(&path, &[], "").status, 200);
+    let sign_in_link = format!("GET /sign-in-link/{token}");
+    assert_eq!(console.with_key(&sign_in_link, &[], "").status, 404);
     console.server.signal("TERM");
     assert_eq!(console.server.wait_for_exit(), Some(0));
     for request in ["GET /api/v1/whoami", "POST /api/v1/verify"] {
         let response = console.with_key(request, &json, &body);
+        assert!(response.status >= 500, "{response:?}");
+    }
+    for request in [&path, &sign_in_link] {
+        let response = console.with_key(request, &[], "");
         assert!(response.status >= 500, "{response:?}");
     }
     program.stop();
@@ -170,7 +194,9 @@ pub(crate) fn check_logs(proxy: ReverseProxy) {
         "the access log is missing: {log}"
     );
     // The secret without its prefix
-    let line = log.lines().find(|line| line.contains(&console.secret[3..]));
-    assert_eq!(line, None);
+    for secret in [&console.secret[3..], token] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None);
+    }
     drop(console.latchkey);
 }

@@ -122,6 +122,7 @@ impl ReverseProxy {
                         ("<VirtualHost *:443>", format!("<VirtualHost {at}>")),
                         ("SSL", "# SSL".to_owned()),
                         ("127.0.0.1:3000", first),
+                        ("${APACHE_LOG_DIR}", folder.display().to_string()),
                     ],
                 );
                 let modules = [

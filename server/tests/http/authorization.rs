@@ -8,12 +8,15 @@ use std::collections::BTreeSet;
 use app::page::{Access, Page};
 use domain::{
     group::AuthorizationGroup,
-    id::{EventId, GroupId, KeyId},
+    id::{EventId, GroupId, KeyId, UserId},
+    store::{tenant_users::PeopleQuery, users::NewUser},
+    user::{Email, Role},
 };
 use serde_json::{Value, json};
 use server::{
     assets::Assets,
     caller::Caller as Requirement,
+    clock,
     router::{Route, routes},
 };
 use uuid::Uuid;
@@ -27,11 +30,11 @@ use self::{
 };
 use super::{
     request::{TestRequest, TestResponse},
-    test_app::{KeySpec, TestApp},
+    test_app::{KeySpec, PASSWORD, TestApp},
 };
 
 /// A word in the names of every target, which no caller outside its tenant may see.
-const CONFIDENTIAL: &str = "Confidential";
+const CONFIDENTIAL: &str = "secret-target";
 
 fn name_of(route: &Route) -> String {
     let method = route.method.as_ref().map_or("*", http::Method::as_str);
@@ -95,8 +98,13 @@ async fn new_target(app: &TestApp, row: &Row, base: Option<&Target>) -> Target {
         Some(base) if !is_about_groups => (base.group.clone(), base.empty_group.clone()),
         _ => (new_group("group").await, new_group("empty group").await),
     };
+    let is_about_users = row.path.starts_with("/users/");
+    let (user, invitation) = match base {
+        Some(base) if !is_about_users => (base.user, base.invitation),
+        _ => (new_user(app).await, new_invitation(app).await),
+    };
     let key = match base {
-        Some(base) if is_about_groups => base.key.clone(),
+        Some(base) if is_about_groups || is_about_users => base.key.clone(),
         _ => {
             let spec = KeySpec {
                 name: format!("{CONFIDENTIAL} key"),
@@ -109,7 +117,38 @@ async fn new_target(app: &TestApp, row: &Row, base: Option<&Target>) -> Target {
         key,
         group,
         empty_group,
+        user,
+        invitation,
     }
+}
+
+async fn new_user(app: &TestApp) -> UserId {
+    let new = NewUser {
+        email: format!("{}@acme.example", Uuid::now_v7()).parse().unwrap(),
+        name: Some(format!("{CONFIDENTIAL} user")),
+        role: Role::Member,
+        tenant: Some("acme".to_owned()),
+    };
+    let cli = app.store.as_cli();
+    let users = app.store.users(&cli);
+    let created = users.create(new, PASSWORD, clock::now()).await;
+    created.unwrap().id
+}
+
+async fn new_invitation(app: &TestApp) -> Uuid {
+    let email = format!("{CONFIDENTIAL}-{}@acme.example", Uuid::now_v7());
+    let cli = app.store.as_cli();
+    let scope = app.store.tenants(&cli).scope("acme").await.unwrap();
+    let users = app.store.tenant_users(&scope);
+    let email: Email = email.parse().unwrap();
+    let invited = users.invite(&email, Role::Member, clock::now());
+    invited.await.unwrap();
+    let query = PeopleQuery {
+        search: email.to_string(),
+        ..PeopleQuery::default()
+    };
+    let people = users.people(&query, clock::now()).await.unwrap();
+    people.page.items[0].id
 }
 
 fn request(
@@ -284,6 +323,8 @@ async fn p24_absent_deleted_and_malformed_targets_are_as_those_of_another_tenant
         for group in [None, Some(&deleted)] {
             let mut target = base.clone();
             target.key.key.id = KeyId::from(Uuid::now_v7());
+            target.user = UserId::from(Uuid::now_v7());
+            target.invitation = Uuid::now_v7();
             for place in [&mut target.group, &mut target.empty_group] {
                 match group {
                     Some(group) => *place = group.clone(),

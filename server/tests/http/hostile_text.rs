@@ -76,10 +76,11 @@ const HEADERS: [&str; 14] = [
 const PLAIN_TEXT: [&str; 1] = ["/page-reports"];
 
 /// The query parameters of pages.
-const PAGE_PARAMETERS: [&str; 9] = [
+const PAGE_PARAMETERS: [&str; 10] = [
     "tenant",
     "q",
     "status",
+    "state",
     "expiration",
     "sort",
     "cursor",
@@ -282,6 +283,21 @@ fn form_fields(path: &str) -> Vec<(&'static str, String)> {
         "/tenant-api-keys/revoke" => {
             vec![("form_id", id()), ("reason", "replaced".to_owned())]
         }
+        "/users/invite" => vec![
+            ("email", "sanne@acme.example".to_owned()),
+            ("role", "member".to_owned()),
+        ],
+        "/users/{id}/role" => vec![("role", "member".to_owned())],
+        "/users/{id}/disable"
+        | "/users/{id}/enable"
+        | "/users/{id}/end-sessions"
+        | "/users/{id}/invite"
+        | "/users/{id}/withdraw"
+        | "/sign-in-link/{token}" => Vec::new(),
+        "/invitation/{token}" => vec![
+            ("name", "Sanne".to_owned()),
+            ("password", "another good long passphrase".to_owned()),
+        ],
         "/sign-out" => vec![("anything", String::new())],
         other => panic!("say here what the form of {other} holds"),
     }

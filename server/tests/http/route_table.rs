@@ -56,6 +56,7 @@ fn no_row_is_duplicated() {
 pub(crate) fn with_path_filled(path: &str) -> String {
     path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057")
         .replace("{tenant}/{permission}", "-/-")
+        .replace("{token}", &"A".repeat(43))
         .replace("{*rest}", "orders/7")
 }
 

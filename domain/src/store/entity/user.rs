@@ -23,6 +23,8 @@ pub struct Model {
     pub consecutive_failures: i64,
     /// The time at which the user was disabled; null if the user is not.
     pub disabled_at: Option<DateTimeUtc>,
+    /// The time of the last sign-in.
+    pub last_signed_in_at: Option<DateTimeUtc>,
     /// The time of its creation.
     pub created_at: DateTimeUtc,
     /// The time of the last change.

@@ -58,7 +58,7 @@ pub(in crate::store) struct NewSession<'a> {
     pub(in crate::store) authentication: Authentication,
 }
 
-/// Opens a session with a new token, and ends the browser's previous one.
+/// Opens a session with a new token, ends the browser's previous one, and records the time of the sign-in.
 pub(in crate::store) async fn open_session(
     transaction: &DatabaseTransaction,
     new: NewSession<'_>,
@@ -83,6 +83,11 @@ pub(in crate::store) async fn open_session(
     })
     .exec_without_returning(transaction)
     .await?;
+    user::Entity::update_many()
+        .col_expr(user::Column::LastSignedInAt, Expr::value(now))
+        .filter(user::Column::Id.eq(new.user))
+        .exec(transaction)
+        .await?;
     Ok(token)
 }
 
@@ -122,7 +127,7 @@ async fn is_known_device(
 }
 
 /// Remembers the browser for a year, by its token if that is one of this user's, otherwise by a new token.
-pub(super) async fn know_device(
+pub(in crate::store) async fn know_device(
     transaction: &DatabaseTransaction,
     user: Uuid,
     device: Option<&SessionToken>,
@@ -171,7 +176,7 @@ async fn forget_oldest_devices(transaction: &DatabaseTransaction, user: Uuid) ->
 }
 
 /// Remembers the address for a year.
-pub(super) async fn know_address(
+pub(in crate::store) async fn know_address(
     transaction: &DatabaseTransaction,
     user: Uuid,
     client: ClientAddress,

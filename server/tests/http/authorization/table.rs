@@ -2,7 +2,7 @@
 //!
 //! The rows are written by hand and are not derived from the router, so that a wrong requirement in the router fails.
 
-use domain::{group::AuthorizationGroup, key::IssuedKey, key::query::KeyQuery};
+use domain::{group::AuthorizationGroup, id::UserId, key::IssuedKey, key::query::KeyQuery};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -33,6 +33,9 @@ pub(super) struct Target {
     pub(super) group: AuthorizationGroup,
     /// A group without keys.
     pub(super) empty_group: AuthorizationGroup,
+    pub(super) user: UserId,
+    /// The identifier of an open invitation.
+    pub(super) invitation: Uuid,
 }
 
 /// The body of a request.
@@ -85,6 +88,8 @@ impl Row {
                 target.empty_group.id.to_string()
             }
             path if path.contains("authorization-groups") => target.group.id.to_string(),
+            "/users/{id}/withdraw" => target.invitation.to_string(),
+            path if path.starts_with("/users") => target.user.to_string(),
             _ => target.key.key.id.to_string(),
         };
         self.path
@@ -165,6 +170,12 @@ fn open_rows() -> Vec<Row> {
         // The form lacks its fields: the check of a password would count refused sign-ins.
         row("POST", "/sign-in", Everyone, 422).with(Content::Form(|_| json!({}))),
         row("POST", "/page-reports", Everyone, 204).with(Content::Text("changed")),
+        // No link has this token.
+        row("GET", "/invitation/{token}", Everyone, 404),
+        row("POST", "/invitation/{token}", Everyone, 404)
+            .with(Content::Form(|_| json!({ "password": PASSWORD }))),
+        row("GET", "/sign-in-link/{token}", Everyone, 404),
+        row("POST", "/sign-in-link/{token}", Everyone, 404).with(Content::Form(|_| json!({}))),
     ]
 }
 
@@ -269,6 +280,14 @@ fn page_rows() -> Vec<Row> {
         row("GET", "/authorization-groups/new", Managers, 200),
         row("GET", "/authorization-groups/{id}", Managers, 200).foreign(404),
         row("GET", "/authorization-groups/{id}/delete", Managers, 200).foreign(404),
+        row("GET", "/users", Managers, 200),
+        row("GET", "/users/invite", Managers, 200),
+        row("GET", "/users/{id}/role", Managers, 200).foreign(404),
+        row("GET", "/users/{id}/disable", Managers, 200).foreign(404),
+        row("GET", "/users/{id}/enable", Managers, 200).foreign(404),
+        row("GET", "/users/{id}/end-sessions", Managers, 200).foreign(404),
+        row("GET", "/users/{id}/invite", Managers, 200).foreign(404),
+        row("GET", "/users/{id}/withdraw", Managers, 200).foreign(404),
         row("GET", "/tenants", SuperUsers, 200),
         row("GET", "/installation-log", SuperUsers, 200),
         row("GET", "/account", SignedIn, 200),
@@ -319,6 +338,28 @@ fn form_rows() -> Vec<Row> {
                     "version": target.group.version, "name": name, "permissions": "orders:read", "action": "save",
                 })
             })),
+        row("POST", "/users/invite", Managers, 200).with(Form(|_| {
+            let email = format!("{}@acme.example", Uuid::now_v7());
+            json!({ "email": email, "role": "member" })
+        })),
+        row("POST", "/users/{id}/role", Managers, 303)
+            .foreign(404)
+            .with(Form(|_| json!({ "role": "tenant_admin" }))),
+        row("POST", "/users/{id}/disable", Managers, 303)
+            .foreign(404)
+            .with(Form(|_| json!({}))),
+        row("POST", "/users/{id}/enable", Managers, 303)
+            .foreign(404)
+            .with(Form(|_| json!({}))),
+        row("POST", "/users/{id}/end-sessions", Managers, 303)
+            .foreign(404)
+            .with(Form(|_| json!({}))),
+        row("POST", "/users/{id}/invite", Managers, 200)
+            .foreign(404)
+            .with(Form(|_| json!({}))),
+        row("POST", "/users/{id}/withdraw", Managers, 303)
+            .foreign(404)
+            .with(Form(|_| json!({}))),
         row("POST", "/authorization-groups/{id}/delete", Managers, 303)
             .foreign(404)
             .with(Form(
