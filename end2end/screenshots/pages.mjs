@@ -189,6 +189,14 @@ export const PAGES = [
     await page.getByRole('alert').first().waitFor();
   }),
   admin('group-delete', async (page) => visit(page, `${await groupPath(page, 'Orders read/write')}/delete`)),
+  admin('users', at('/users')),
+  admin('user-invite', at('/users/invite')),
+  admin('user-link', async (page) => {
+    await visit(page, '/users/invite');
+    await page.getByLabel('E-mail address').fill('sanne.vos@acme.example');
+    await page.getByRole('button', { name: 'Create invitation', exact: true }).click();
+    await page.getByRole('textbox', { name: 'Link' }).waitFor();
+  }),
   admin('account', at('/account')),
   admin('help', at('/help'), dialog),
   admin('help-code', at('/help#ip_not_allowed'), dialog),
