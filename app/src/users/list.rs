@@ -84,7 +84,7 @@ pub fn UsersPage() -> impl IntoView {
             {Suspend::new(async move {
                 match ssr::respond(read_users(&url)).await {
                     Err(error) => view! { <TenantPageFailure error /> }.into_any(),
-                    Ok(users) => list(&url, users),
+                    Ok(users) => list(&url, &users),
                 }
             })}
         </Suspense>
@@ -109,7 +109,7 @@ async fn read_users(url: &ListUrl) -> Result<Users, AppError> {
     })
 }
 
-fn list(url: &ListUrl, users: Users) -> AnyView {
+fn list(url: &ListUrl, users: &Users) -> AnyView {
     let tenant = use_tenant().get_untracked();
     let invite = tenant.url(urls::INVITE);
     let People {
@@ -151,7 +151,7 @@ fn list(url: &ListUrl, users: Users) -> AnyView {
         let rows: Vec<_> = page
             .items
             .iter()
-            .map(|person| row(&tenant, person, &users))
+            .map(|person| row(&tenant, person, users))
             .collect();
         view! {
             <div class="table-region">

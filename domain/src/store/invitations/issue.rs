@@ -45,7 +45,7 @@ pub struct IssuedLink {
 impl IssuedLink {
     pub(in crate::store) fn new(
         token: LinkToken,
-        link: one_time_link::Model,
+        link: &one_time_link::Model,
     ) -> Result<Self, Error> {
         Ok(Self {
             token,
@@ -259,7 +259,7 @@ async fn invite(
         .changing(changes)
         .append(transaction, now)
         .await?;
-    IssuedLink::new(token, link)
+    IssuedLink::new(token, &link)
 }
 
 async fn new_password(
@@ -303,5 +303,5 @@ pub(in crate::store) async fn make_link(
         .changing(changes)
         .append(transaction, now)
         .await?;
-    IssuedLink::new(token, link)
+    IssuedLink::new(token, &link)
 }

@@ -171,7 +171,8 @@ impl TenantUsers<'_> {
                 );
                 if has_match && !is_of_users {
                     let select = list.invitations(now).limit(rows);
-                    let invited = select.all(reader).await?.into_iter().map(invited);
+                    let rows = select.all(reader).await?;
+                    let invited = rows.iter().map(invited);
                     people.extend(invited.collect::<Result<Vec<_>, _>>()?);
                 }
                 people.sort_by(|one, other| one.email.cmp(&other.email));
@@ -315,7 +316,7 @@ async fn with_links(
     people.collect()
 }
 
-fn invited(row: one_time_link::Model) -> Result<Person, Error> {
+fn invited(row: &one_time_link::Model) -> Result<Person, Error> {
     Ok(Person {
         id: row.id,
         email: row.email.parse().map_err(|_| damaged("email"))?,
