@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use domain::{
     Error,
+    session::{Authentication, SessionId},
     store::{
         TenantScope,
-        sessions::SignedIn,
+        sessions::{CurrentSession, SignedIn},
         user_changes::{ChangedUser, UserChange},
     },
     user::{Role, User},
@@ -55,6 +56,11 @@ pub(crate) async fn scope_of(fixture: &TestStore, user: &User) -> TenantScope {
         user: user.clone(),
         tenant: Some(tenant),
         client: client(HOME),
+        session: CurrentSession {
+            id: SessionId::of_digest(&[0; 32]),
+            authentication: Authentication::Password,
+            created_at: fixture.now,
+        },
     };
     signed_in.administered_tenant().expect("an administrator")
 }
