@@ -24,7 +24,12 @@ use crate::{
 /// Inserts a user of Acme without hashing a password.
 pub(crate) async fn insert_user(fixture: &TestStore, address: &str, role: Role) -> User {
     let cli = fixture.store.as_cli();
-    let tenant = fixture.store.tenants(&cli).find("acme").await.unwrap();
+    let tenant = fixture
+        .store
+        .tenants(&cli)
+        .find("acme")
+        .await
+        .expect("a tenant");
     let sql = "INSERT INTO users (id, tenant_id, email, name, password_hash, role, \
                consecutive_failures, created_at, updated_at, version) \
                VALUES ($1, $2, $3, 'Somebody', '', $4, 0, $5, $5, 1)";
@@ -36,7 +41,7 @@ pub(crate) async fn insert_user(fixture: &TestStore, address: &str, role: Role) 
         role.as_str().into(),
         fixture.now.into(),
     ];
-    fixture.execute(sql, values).await.unwrap();
+    fixture.execute(sql, values).await.expect("a user");
     User {
         id: id.into(),
         tenant_id: Some(tenant.id),
@@ -51,7 +56,12 @@ pub(crate) async fn insert_user(fixture: &TestStore, address: &str, role: Role) 
 /// The scope of an administrator of Acme who is signed in.
 pub(crate) async fn scope_of(fixture: &TestStore, user: &User) -> TenantScope {
     let cli = fixture.store.as_cli();
-    let tenant = fixture.store.tenants(&cli).find("acme").await.unwrap();
+    let tenant = fixture
+        .store
+        .tenants(&cli)
+        .find("acme")
+        .await
+        .expect("a tenant");
     let signed_in = SignedIn {
         user: user.clone(),
         tenant: Some(tenant),
