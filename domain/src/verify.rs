@@ -34,7 +34,7 @@ use crate::{
         Store, TenantScope, clock, invalidation::versions::Version, keys::ArchivedKey, random,
     },
     tenant::{Slug, TenantRef},
-    usage::{LastUse, Outcome, UseKind},
+    usage::{LastUse, Outcome, StoredCounters, UseKind},
 };
 use cache::{Entry, KeyCache};
 use usage::UsageCounters;
@@ -153,7 +153,7 @@ struct Shared {
     database_reads: AtomicU64,
     usage: Arc<UsageCounters>,
     /// Locked during a flush, so that the last flush before a shutdown waits for a running one.
-    flushing: Mutex<()>,
+    flushing: Mutex<StoredCounters>,
     #[cfg(test)]
     pause: crate::pause::Pause,
 }
@@ -399,23 +399,20 @@ impl Verifier {
     /// # Errors
     /// [`Error::Unavailable`]. Counters that were not written stay for the next flush, also if the call is cancelled.
     pub async fn flush(&self) -> Result<(), Error> {
-        let _flushing = self.shared.flushing.lock().await;
+        let mut stored = self.shared.flushing.lock().await;
         // Takes the counters on a blocking thread, because sorting many of them takes long.
         let usage = Arc::clone(&self.shared.usage);
         let mut taken = tokio::task::spawn_blocking(move || usage.take())
             .await
             .map_err(|error| Error::Internal(Box::new(error)))?;
-        // Written first, because repeating it changes nothing. There is one row for each key, whatever the number of addresses.
-        for batch in taken.last_uses().chunks(FLUSH_BATCH) {
-            self.store.write_last_used(batch).await?;
-        }
         loop {
             let batch = taken.batch(FLUSH_BATCH);
-            if batch.is_empty() {
+            let size = batch.len();
+            if size == 0 {
                 return Ok(());
             }
-            self.store.add_usage(&batch).await?;
-            taken.written(batch.len());
+            self.store.write_usage(batch, &mut stored).await?;
+            taken.written(size);
         }
     }
 }

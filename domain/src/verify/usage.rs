@@ -13,10 +13,7 @@ use std::{
     thread::available_parallelism,
 };
 
-use crate::{
-    id::KeyId,
-    usage::{LastUse, MOST_ADDRESSES, Outcome, UseKind, Uses},
-};
+use crate::usage::{MOST_ADDRESSES, Outcome, UseKind, Uses};
 
 type Shard = HashMap<UseKind, Uses>;
 
@@ -52,28 +49,16 @@ impl UsageCounters {
 
     /// Takes all counters. The returned [`Taken`] puts back those that are not written when it is dropped.
     pub(super) fn take(self: Arc<Self>) -> Taken {
-        let mut all = Shard::new();
-        for shard in &self.shards {
-            let taken = std::mem::take(&mut *lock(shard));
-            if all.is_empty() {
-                all = taken;
-            } else {
-                // Bounded by the capacity of all shards.
-                for (kind, uses) in taken {
-                    merge(&mut all, kind, uses);
-                }
-            }
-        }
-        let mut all: Vec<_> = all.into_iter().collect();
-        all.sort_unstable_by_key(|(kind, _)| *kind);
-        let last_uses = last_uses(&all);
-        let mut rest = folded(all);
-        // Batches are taken from the end.
-        rest.reverse();
+        let shards: Vec<Shard> = self.shards.iter().map(taken).collect();
+        // Bounded by the capacity of all shards.
+        let mut counters = Vec::with_capacity(shards.iter().map(Shard::len).sum());
+        counters.extend(shards.into_iter().flatten());
+        counters.sort_unstable_by_key(|(kind, _)| *kind);
+        fold(&mut counters);
         Taken {
             origin: self,
-            last_uses,
-            rest,
+            counters,
+            written: 0,
         }
     }
 
@@ -113,6 +98,13 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Takes the counters of a shard. Leaves room for as many, because inserting into a growing table costs twice as much.
+fn taken(shard: &Mutex<Shard>) -> Shard {
+    let size = lock(shard).len();
+    let empty = Shard::with_capacity(size);
+    std::mem::replace(&mut *lock(shard), empty)
+}
+
 /// Adds to a shard; a full shard drops new counters. Half of the capacity is reserved for accepted requests: beyond the other half, refused
 /// requests from further addresses are counted without the address, so that a refused client displaces no other counter.
 fn add(shard: &mut Shard, mut kind: UseKind, uses: Uses) {
@@ -129,68 +121,42 @@ fn add(shard: &mut Shard, mut kind: UseKind, uses: Uses) {
 
 fn merge(shard: &mut Shard, kind: UseKind, uses: Uses) {
     match shard.entry(kind) {
-        Entry::Occupied(mut entry) => {
-            let sum = entry.get_mut();
-            sum.count += uses.count;
-            sum.newest = sum.newest.max(uses.newest);
-        }
+        Entry::Occupied(mut entry) => entry.get_mut().add(uses),
         Entry::Vacant(entry) => {
             entry.insert(uses);
         }
     }
 }
 
-/// The newest accepted use of each key, in the order of the keys' identifiers. `sorted` is sorted by key.
-fn last_uses(sorted: &[(UseKind, Uses)]) -> Vec<(KeyId, LastUse)> {
-    let mut newest = Vec::<(KeyId, LastUse)>::new();
-    for (kind, uses) in sorted {
-        let (Some(key_id), Outcome::Accepted(address)) = (kind.key_id, kind.outcome) else {
-            continue;
-        };
-        let last_use = LastUse {
-            at: uses.newest,
-            address,
-        };
-        match newest.last_mut() {
-            Some((id, newest)) if *id == key_id => {
-                if newest.at < last_use.at {
-                    *newest = last_use;
-                }
-            }
-            _ => newest.push((key_id, last_use)),
+/// Sums the counters of different shards, and limits those of each key and day to [`MOST_ADDRESSES`] addresses for accepted requests and
+/// for each code of a refusal; the counts of further addresses are summed. `sorted` is sorted by key, day, outcome and address.
+fn fold(sorted: &mut Vec<(UseKind, Uses)>) {
+    let sum = |next: &mut (UseKind, Uses), sum: &mut (UseKind, Uses)| {
+        let is_same = next.0 == sum.0;
+        if is_same {
+            sum.1.add(next.1);
         }
-    }
-    newest
-}
-
-/// Limits the counters of each key and day to [`MOST_ADDRESSES`] addresses for accepted requests and for each code of a refusal; the counts
-/// of further addresses are summed. `sorted` is sorted by key, day, outcome and address.
-fn folded(sorted: Vec<(UseKind, Uses)>) -> Vec<(UseKind, Uses)> {
-    let mut folded = Vec::<(UseKind, Uses)>::with_capacity(sorted.len());
-    let mut told_apart = 0;
-    let counted_apart = |kind: &UseKind| (kind.key_id, kind.day, kind.outcome.code());
-    for (mut kind, uses) in sorted {
+        is_same
+    };
+    sorted.dedup_by(sum);
+    let mut counted_apart = None;
+    let mut addresses = 0;
+    for (kind, _) in sorted.iter_mut() {
+        let group = Some((kind.key_id, kind.day, kind.outcome.code()));
+        if counted_apart != group {
+            counted_apart = group;
+            addresses = 0;
+        }
         let is_address = matches!(
             kind.outcome,
             Outcome::Accepted(Some(_)) | Outcome::Refused(_, Some(_))
         );
-        match folded.last() {
-            Some((before, _)) if counted_apart(before) == counted_apart(&kind) => {}
-            _ => told_apart = 0,
-        }
-        told_apart += u32::from(is_address);
-        if is_address && told_apart > MOST_ADDRESSES {
+        addresses += u32::from(is_address);
+        if is_address && addresses > MOST_ADDRESSES {
             kind.outcome = kind.outcome.without_address();
         }
-        match folded.last_mut() {
-            Some((before, sum)) if *before == kind => {
-                sum.count += uses.count;
-                sum.newest = sum.newest.max(uses.newest);
-            }
-            _ => folded.push((kind, uses)),
-        }
     }
-    folded
+    sorted.dedup_by(sum);
 }
 
 /// Counters that are being written. When dropped, puts back those that are not written, so that none is lost if writing fails or is
@@ -198,25 +164,22 @@ fn folded(sorted: Vec<(UseKind, Uses)>) -> Vec<(UseKind, Uses)> {
 #[derive(Debug)]
 pub(super) struct Taken {
     origin: Arc<UsageCounters>,
-    last_uses: Vec<(KeyId, LastUse)>,
-    /// Sorted in descending order, so that batches are taken from the end.
-    rest: Vec<(UseKind, Uses)>,
+    /// Sorted by key, day, outcome and address.
+    counters: Vec<(UseKind, Uses)>,
+    /// Number of counters at the beginning that are in the database.
+    written: usize,
 }
 
 impl Taken {
-    /// The newest accepted use of each key, in the order of the keys' identifiers.
-    pub(super) fn last_uses(&self) -> &[(KeyId, LastUse)] {
-        &self.last_uses
-    }
-
     /// The next counters in ascending order, at most `size`; empty at the end. They stay here until [`Self::written`].
-    pub(super) fn batch(&self, size: usize) -> Vec<(UseKind, Uses)> {
-        self.rest.iter().rev().take(size).copied().collect()
+    pub(super) fn batch(&self, size: usize) -> &[(UseKind, Uses)] {
+        let rest = &self.counters[self.written..];
+        &rest[..rest.len().min(size)]
     }
 
-    /// Removes the first `count` counters, which are in the database.
+    /// Records that the first `count` counters of the rest are in the database.
     pub(super) fn written(&mut self, count: usize) {
-        self.rest.truncate(self.rest.len().saturating_sub(count));
+        self.written = self.counters.len().min(self.written + count);
     }
 }
 
@@ -224,7 +187,7 @@ impl Drop for Taken {
     fn drop(&mut self) {
         // Distributes the counters over all shards, because one has too little room.
         let shards = self.origin.shards.iter().cycle();
-        for ((kind, uses), shard) in self.rest.drain(..).zip(shards) {
+        for ((kind, uses), shard) in self.counters.drain(..).skip(self.written).zip(shards) {
             add(&mut lock(shard), kind, uses);
         }
     }
@@ -233,6 +196,7 @@ impl Drop for Taken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usage::{LastUse, StoredCounters, last_uses};
     use std::net::IpAddr;
     use uuid::Uuid;
 
@@ -257,7 +221,7 @@ mod tests {
 
     fn everything(usage: &Arc<UsageCounters>) -> Vec<(UseKind, Uses)> {
         let mut taken = Arc::clone(usage).take();
-        let all: Vec<_> = taken.rest.iter().rev().copied().collect();
+        let all = taken.batch(usize::MAX).to_vec();
         taken.written(all.len());
         all
     }
@@ -293,8 +257,9 @@ mod tests {
             at: at(second),
             address,
         };
+        let taken = Arc::clone(&usage).take();
         assert_eq!(
-            Arc::clone(&usage).take().last_uses(),
+            last_uses(taken.batch(usize::MAX)),
             [
                 (key_id(1), last_use(40, Some([192, 0, 2, 9].into()))),
                 (key_id(2), last_use(10, None)),
@@ -436,6 +401,31 @@ mod tests {
         }
         drop(held);
         assert_eq!(everything(&usage), [(kind(1), uses(8, 10))]);
+    }
+
+    #[test]
+    fn stored_counters_are_recognised_and_bounded() {
+        let mut stored = StoredCounters::default();
+        let from = |last: u8| UseKind {
+            outcome: Outcome::Accepted(Some([192, 0, 2, last].into())),
+            ..kind(1)
+        };
+        stored.extend([from(7), kind(2)]);
+        assert!(stored.contains(&from(7)) && stored.contains(&kind(2)));
+        let others = [
+            from(8),
+            from(7).on("2026-03-03"),
+            kind(1),
+            UseKind {
+                outcome: Outcome::Refused("expired_api_key", Some([192, 0, 2, 7].into())),
+                ..kind(1)
+            },
+        ];
+        assert!(!others.iter().any(|other| stored.contains(other)));
+        // A few more than the capacity: the first ones are forgotten.
+        stored.extend((10..229_390).map(kind));
+        assert!(!stored.contains(&from(7)));
+        assert!(stored.contains(&kind(229_389)));
     }
 
     #[test]

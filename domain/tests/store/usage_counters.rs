@@ -112,6 +112,43 @@ async fn the_addresses_of_a_day_are_bounded_and_the_rest_share_one_counter() {
     .await;
 }
 
+#[tokio::test]
+async fn two_verifiers_that_write_at_once_share_the_bound_and_lose_no_count() {
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Ordering", &[]).await;
+        let key = issue(fixture, &scope, &group, "ERP").await;
+        let verifiers = [(); 2].map(|()| Verifier::new(fixture.store.clone()));
+        let missing = "orders:write".parse().unwrap();
+        let (rounds, each) = (3_u64, 40_u64);
+        for round in 0..rounds {
+            for (number, verifier) in (0..).zip(&verifiers) {
+                for last in 0..each {
+                    // Own addresses, in each round ten that no verifier has written before; all of them are also refused.
+                    let from = client(&format!("192.0.{number}.{}", last + 10 * round));
+                    use_key(verifier, &key.secret, from, fixture.now).await;
+                    let secret = key.secret.expose();
+                    let refused = verifier.verify(secret, from, Some(&missing), fixture.now);
+                    assert!(refused.await.unwrap().is_err());
+                }
+            }
+            let [one, other] = verifiers.each_ref().map(Verifier::flush);
+            let (one, other) = tokio::join!(one, other);
+            one.and(other).unwrap();
+        }
+        let keys = fixture.store.keys(&scope);
+        let uses = keys.uses(key.key.id).await.unwrap();
+        let count = |uses: &[AddressUse]| uses.iter().map(|of| of.count).sum::<u64>();
+        let expected = 2 * rounds * each;
+        assert_eq!(count(&uses), expected);
+        assert_eq!(uses.len() as u32, MOST_ADDRESSES + 1, "{uses:?}");
+        let refusals = keys.refusals(key.key.id).await.unwrap();
+        assert_eq!(refusals.len(), 1);
+        assert_eq!(refusals[0].count, expected);
+    })
+    .await;
+}
+
 async fn days(fixture: &TestStore, table: &str) -> i64 {
     let connection = fixture.connection().await;
     let backend = sea_orm::ConnectionTrait::get_database_backend(&connection);

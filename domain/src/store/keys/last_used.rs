@@ -1,44 +1,32 @@
 //! Records the last use of keys. A use is not an administrator's change: it adds no audit event and keeps version and `updated_at`.
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
 
 use super::bulk_insert::{pieces, placeholders};
-use crate::{
-    Error,
-    id::KeyId,
-    store::{Store, connection::Database, write::Write},
-    usage::LastUse,
-};
+use crate::{Error, id::KeyId, store::connection::Database, usage::LastUse};
 
-impl Store {
-    /// Records these uses; on SQLite all or none. A use older than the recorded one is ignored. `uses` must be sorted by identifier,
-    /// otherwise two replicas could deadlock.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]: none, some or all uses were written. Repeating the call is safe.
-    pub(crate) async fn write_last_used(&self, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
-        let database = self.database();
-        match database.backend() {
-            DbBackend::Postgres => one_by_one(database, uses).await,
-            _ => in_one_transaction(database, uses).await,
-        }
+/// Records these uses in a transaction on SQLite, so that it waits for the disk once for them and the counts. A use older than the recorded
+/// one is ignored.
+pub(super) async fn write_on_sqlite(
+    transaction: &DatabaseTransaction,
+    uses: &[(KeyId, LastUse)],
+) -> Result<(), Error> {
+    for piece in pieces(uses) {
+        let statement = write(DbBackend::Sqlite, piece);
+        transaction.execute_raw(statement).await?;
     }
+    Ok(())
 }
 
-/// Uses one transaction, so that SQLite waits for the disk once.
-async fn in_one_transaction(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
-    let written = database.write(Write::Plain, async |transaction| {
-        for piece in pieces(uses) {
-            let statement = write(DbBackend::Sqlite, piece);
-            transaction.execute_raw(statement).await?;
-        }
-        Ok(())
-    });
-    written.await.map(drop)
-}
-
-/// Uses one transaction for each chunk: a long transaction over a network would delay the revocation of its keys.
-async fn one_by_one(database: &Database, uses: &[(KeyId, LastUse)]) -> Result<(), Error> {
+/// Records these uses on PostgreSQL, each chunk in its own transaction: a long transaction over a network would delay the revocation of its
+/// keys. A use older than the recorded one is ignored. `uses` must be sorted by identifier, otherwise two replicas could deadlock.
+///
+/// # Errors
+/// [`Error::Unavailable`]: none, some or all uses were written. Repeating the call is safe.
+pub(super) async fn write_on_postgres(
+    database: &Database,
+    uses: &[(KeyId, LastUse)],
+) -> Result<(), Error> {
     for piece in pieces(uses) {
         let statement = write(DbBackend::Postgres, piece);
         database

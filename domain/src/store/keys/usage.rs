@@ -11,10 +11,10 @@ use sea_orm::{
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-use crate::usage::stored;
 pub use crate::usage::{MOST_ADDRESSES, OTHER, UNKNOWN};
+use crate::usage::{StoredCounters, last_uses, stored as stored_count};
 
-use super::{Keys, address_counts};
+use super::{Keys, address_counts::AddressRows, last_used};
 use crate::{
     Error,
     id::KeyId,
@@ -30,7 +30,7 @@ use crate::{
 /// Days for which counts are kept, including today.
 pub const DAYS_KEPT: u64 = 90;
 
-/// The number of PostgreSQL's advisory lock for writing counts: "lk-usage" in ASCII.
+/// The number of PostgreSQL's advisory lock for new addresses: "lk-usage" in ASCII.
 const POSTGRES_LOCK: i64 = 0x6c6b_2d75_7361_6765;
 
 /// Rows deleted in one transaction: few, so that concurrent changes do not wait long.
@@ -59,22 +59,39 @@ pub struct AddressUse {
 }
 
 impl Store {
-    /// Adds these counts to the stored ones in one transaction. A lock serialises the replicas: otherwise they could deadlock, or together
-    /// store more addresses of a day than the limit.
+    /// Adds these counts to the stored ones in one transaction, and records the last uses. `counts` must be sorted by key; `stored` has the
+    /// counters that earlier calls wrote.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: nothing was written. [`Error::OutcomeUnknown`]: nothing or everything was written, so a repeat could count
-    /// it twice.
-    pub(crate) async fn add_usage(&self, counts: &[(UseKind, Uses)]) -> Result<(), Error> {
-        let written = self.database().write(Write::Plain, async |transaction| {
-            if transaction.get_database_backend() == DbBackend::Postgres {
+    /// [`Error::Unavailable`]: no count was written; a repeat records the same last uses. [`Error::OutcomeUnknown`]: no count or every one
+    /// was written, so a repeat could count twice.
+    pub(crate) async fn write_usage(
+        &self,
+        counts: &[(UseKind, Uses)],
+        stored: &mut StoredCounters,
+    ) -> Result<(), Error> {
+        let database = self.database();
+        let is_postgres = database.backend() == DbBackend::Postgres;
+        let last_uses = last_uses(counts);
+        if is_postgres {
+            last_used::write_on_postgres(database, &last_uses).await?;
+        }
+        let mut rows = AddressRows::of(counts, stored);
+        let written = database.write(Write::Plain, async |transaction| {
+            if !is_postgres {
+                last_used::write_on_sqlite(transaction, &last_uses).await?;
+            }
+            if is_postgres && rows.has_new() {
+                // Otherwise two replicas could together store more addresses of a day than the limit. Rows that exist need no lock: every
+                // replica updates them in the same order.
                 let lock = format!("SELECT pg_advisory_xact_lock({POSTGRES_LOCK})");
                 transaction.execute_unprepared(&lock).await?;
             }
             add_refusals(transaction, counts).await?;
-            address_counts::add(transaction, counts).await
+            rows.add(transaction).await
         });
-        written.await.map(drop)
+        stored.extend(written.await?.value);
+        Ok(())
     }
 
     /// Deletes counts older than [`DAYS_KEPT`] days, at most a thousand rows of each kind. The caller repeats the call.
@@ -134,7 +151,7 @@ async fn add_refusals(
             key_id: Set(key_id),
             day: Set(day),
             code: Set(code.to_owned()),
-            count: Set(stored(count)),
+            count: Set(stored_count(count)),
         })
         .collect();
     if rows.is_empty() {
