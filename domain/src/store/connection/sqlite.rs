@@ -40,6 +40,10 @@ use crate::{
 /// Number of connections for checks, and as many again for lookups. Readers wait neither for each other nor for the writer.
 const READERS: u32 = 2;
 
+/// The cache of each connection that reads, in KiB (negative: not pages): the upper pages of a few indexes. The other pages are read from the
+/// operating system's cache, which all connections share; SQLite's default of 2 MiB for each is memory without a measurable gain.
+const READER_CACHE: &str = "-512";
+
 /// Number of virtual machine instructions between two tests whether a caller still waits for the statement: some tens of microseconds.
 const INSTRUCTIONS: i32 = 1_000;
 
@@ -67,7 +71,9 @@ pub(super) async fn connect(url: &str, serves: bool) -> Result<Connections, Erro
     if serves {
         refuse_damage(&writer, &file).await?;
     }
-    let options = options.pragma("query_only", "on");
+    let options = options
+        .pragma("query_only", "on")
+        .pragma("cache_size", READER_CACHE);
     let checks = open(pool(READERS), options.clone()).await?;
     let lookups = open(pool(READERS), options.clone()).await?;
     let mut lanes = Vec::new();
