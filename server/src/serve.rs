@@ -12,7 +12,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 
 use crate::{
@@ -29,8 +29,12 @@ use crate::{
     state::{AppState, Shared},
 };
 
-/// The interval at which usage is written. A crash loses at most this much; `docs/behaviour.md` allows 5 seconds.
-const USAGE_INTERVAL: Duration = Duration::from_secs(3);
+/// The time from a request until its use is written, including the write. A crash loses at most this much; `docs/behaviour.md` allows 5
+/// seconds.
+const USAGE_INTERVAL: Duration = Duration::from_secs(4);
+
+/// The shortest time between the starts of two writes, however long they take.
+const LEAST_USAGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The interval at which revoked keys beyond the limit of the list are archived.
 const ARCHIVE_INTERVAL: Duration = Duration::from_secs(60);
@@ -188,15 +192,16 @@ async fn run_maintenance(
     revoked_keys_kept: u32,
     mut ended: watch::Receiver<()>,
 ) {
-    let mut ticks = interval(USAGE_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next_flush = Instant::now();
     let mut archived_at = None;
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            () = sleep_until(next_flush) => {}
             _ = ended.changed() => return,
         }
+        let started = Instant::now();
         flush(&verifier).await;
+        next_flush = started + time_to_next_flush(started.elapsed());
         store.release_password_memory();
         let tidied = async {
             if archived_at.is_none_or(|at: Instant| at.elapsed() >= ARCHIVE_INTERVAL) {
@@ -213,6 +218,13 @@ async fn run_maintenance(
             );
         }
     }
+}
+
+/// The time between the starts of two flushes, if the next one takes as long as this one.
+fn time_to_next_flush(duration: Duration) -> Duration {
+    USAGE_INTERVAL
+        .saturating_sub(duration)
+        .max(LEAST_USAGE_INTERVAL)
 }
 
 /// Archives revoked keys; whether none are left to archive.
