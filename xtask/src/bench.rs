@@ -11,6 +11,7 @@ mod footprint;
 mod load;
 mod oha;
 mod pages;
+mod postgres;
 mod report;
 mod rounds;
 mod server;
@@ -30,7 +31,7 @@ use crate::tools;
 use crate::workspace::Workspace;
 use effort::Effort;
 use figure::Figure;
-use report::{CONSOLE_MARKS, MARKS, Marks, Report};
+use report::{CONSOLE_MARKS, MARKS, Marks, POSTGRES_MARKS, Report};
 use rounds::Contest;
 use server::Installation;
 
@@ -52,16 +53,19 @@ pub(crate) enum Part {
     Functions,
     /// Pages and exports of the console on much data, on both engines.
     Console,
+    /// Requests with keys and revocations on PostgreSQL.
+    Postgres,
 }
 
 /// Measures everything, or the parts in `only`, prints a table, and fails above a limit. A whole run also writes [`RESULTS`] and the tables
-/// of [`DOCUMENT`]; a run with the console's part writes the console's.
+/// of [`DOCUMENT`]; a run with the parts of the console or PostgreSQL writes their tables.
 pub(crate) fn bench(workspace: &Workspace, effort: &Effort, only: &[Part]) -> Result<()> {
     let circumstances = report::circumstances(workspace, effort)?;
     let has = |part| only.is_empty() || only.contains(&part);
     let oha = has(Part::Loads).then(tools::oha).transpose()?;
-    // The console's pages are measured on the server alone, so any earlier bundle will do.
-    let needs_bundle = only.is_empty() || only.iter().any(|part| *part != Part::Console);
+    // These parts measure the server alone, so any earlier bundle will do.
+    let has_own_table = |part: &Part| [Part::Console, Part::Postgres].contains(part);
+    let needs_bundle = only.is_empty() || !only.iter().all(has_own_table);
     if needs_bundle || !bundle::is_built(workspace, effort.profile) {
         bundle::build(workspace, effort.profile)?;
     }
@@ -102,11 +106,20 @@ pub(crate) fn bench(workspace: &Workspace, effort: &Effort, only: &[Part]) -> Re
             })
         })
         .transpose()?;
+    let postgres = has(Part::Postgres)
+        .then(|| {
+            Ok::<_, anyhow::Error>(Report {
+                circumstances: report::of_postgres(report::circumstances(workspace, effort)?)?,
+                figures: postgres::measure(&binary, effort)?,
+            })
+        })
+        .transpose()?;
     let reports = || {
         (!report.figures.is_empty())
             .then_some(&report)
             .into_iter()
             .chain(&console)
+            .chain(&postgres)
     };
     for report in reports() {
         println!("{}", report.table());
@@ -117,9 +130,11 @@ pub(crate) fn bench(workspace: &Workspace, effort: &Effort, only: &[Part]) -> Re
     if only.is_empty() {
         write(workspace, MARKS, &report)?;
     }
-    // The console's table has circumstances of its own, so a run of this part alone can replace it.
-    if let Some(console) = &console {
-        write(workspace, CONSOLE_MARKS, console)?;
+    // These tables have circumstances of their own, so a run of one part alone can replace its table.
+    for (marks, report) in [(CONSOLE_MARKS, &console), (POSTGRES_MARKS, &postgres)] {
+        if let Some(report) = report {
+            write(workspace, marks, report)?;
+        }
     }
     reports().try_for_each(Report::judge)
 }
@@ -146,11 +161,13 @@ fn write(workspace: &Workspace, marks: Marks, report: &Report) -> Result<()> {
     let document = report.put_into(&workspace.read(DOCUMENT)?, marks)?;
     let mut results: Value = serde_json::from_str(&workspace.read(RESULTS)?)?;
     let written = serde_json::to_value(report)?;
-    if marks == CONSOLE_MARKS {
-        results["console"] = written;
-    } else {
-        for member in ["circumstances", "figures"] {
-            results[member] = written[member].clone();
+    match marks {
+        CONSOLE_MARKS => results["console"] = written,
+        POSTGRES_MARKS => results["postgres"] = written,
+        _ => {
+            for member in ["circumstances", "figures"] {
+                results[member] = written[member].clone();
+            }
         }
     }
     for (file, text) in [

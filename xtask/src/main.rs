@@ -90,7 +90,7 @@ enum Task {
         /// Number of rounds; each measures every load
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(5..))]
         rounds: u32,
-        /// Only these parts: loads, flood, pages, functions, console. Of these, only console writes its table into the document
+        /// Only these parts: loads, flood, pages, functions, console, postgres. Of these, only console and postgres write their tables into the document
         #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
         only: Vec<bench::Part>,
         /// How long each load lasts, in seconds

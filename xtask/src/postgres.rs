@@ -34,7 +34,16 @@ pub(crate) struct Postgres {
     guardian: Child,
     /// `postgres://…`, with a user that may create databases.
     pub(crate) url: String,
+    /// Contains the data and the Unix socket.
+    folder: PathBuf,
 }
+
+/// Settings for test data, which need not survive a crash: nothing is flushed to the disk.
+const VOLATILE: [&str; 3] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+];
 
 impl Postgres {
     /// Creates a cluster with the programs in `binaries` and waits until it accepts connections.
@@ -42,10 +51,21 @@ impl Postgres {
     /// # Errors
     /// If the cluster cannot be created or does not accept connections.
     pub(crate) fn start(binaries: &Path) -> Result<Self> {
+        Self::start_with(binaries, &VOLATILE)
+    }
+
+    /// Like [`Self::start`], with PostgreSQL's defaults for commits.
+    ///
+    /// # Errors
+    /// As of [`Self::start`].
+    pub(crate) fn start_durable(binaries: &Path) -> Result<Self> {
+        Self::start_with(binaries, &[])
+    }
+
+    fn start_with(binaries: &Path, settings: &[&str]) -> Result<Self> {
         let user = SystemUser::for_postgres()?;
         let folder = new_folder(user.as_ref())?;
         let data = folder.join("data");
-        // Nothing is flushed to the disk, because test data need not survive a crash.
         command::output(
             as_user(binaries.join("initdb"), &folder, user.as_ref())
                 .args([
@@ -67,13 +87,10 @@ impl Postgres {
             .arg(binaries.join("postgres"))
             .arg("-D")
             .arg(&data);
-        for setting in [
-            "listen_addresses=127.0.0.1",
-            "fsync=off",
-            "synchronous_commit=off",
-            "full_page_writes=off",
-            "max_connections=200",
-        ] {
+        for setting in ["listen_addresses=127.0.0.1", "max_connections=200"]
+            .iter()
+            .chain(settings)
+        {
             start.args(["-c", setting]);
         }
         start
@@ -90,9 +107,40 @@ impl Postgres {
         let mut server = Self {
             guardian,
             url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+            folder,
         };
         server.wait_until_ready(binaries, port)?;
         Ok(server)
+    }
+
+    /// The same database as [`Self::url`], over the Unix socket.
+    pub(crate) fn socket_url(&self) -> String {
+        let folder = self.folder.display();
+        let local = self.url.replace("127.0.0.1", "localhost");
+        format!("{local}?host={folder}")
+    }
+
+    /// The processor time of all processes of the server, also of those that have ended.
+    ///
+    /// # Errors
+    /// If the server does not run.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
+        let main: i32 = file.lines().next().context("no PID")?.trim().parse()?;
+        let mut ticks = 0;
+        for process in procfs::process::all_processes()? {
+            // A process may end meanwhile.
+            let Ok(stat) = process.and_then(|process| process.stat()) else {
+                continue;
+            };
+            if stat.pid == main {
+                ticks += stat.utime + stat.stime + (stat.cutime + stat.cstime).unsigned_abs();
+            } else if stat.ppid == main {
+                ticks += stat.utime + stat.stime;
+            }
+        }
+        let per_second = procfs::ticks_per_second() as f64;
+        Ok(Duration::from_secs_f64(ticks as f64 / per_second))
     }
 
     fn wait_until_ready(&mut self, binaries: &Path, port: u16) -> Result<()> {

@@ -29,6 +29,12 @@ pub(crate) const CONSOLE_MARKS: Marks = [
     "<!-- End of the console's table. -->",
 ];
 
+/// Around the table of PostgreSQL.
+pub(crate) const POSTGRES_MARKS: Marks = [
+    "<!-- Written by cargo xtask bench --only postgres. -->\n",
+    "<!-- End of PostgreSQL's table. -->",
+];
+
 #[derive(Serialize)]
 pub(crate) struct Report {
     pub(crate) circumstances: Circumstances,
@@ -97,6 +103,17 @@ pub(crate) fn of_console(mut circumstances: Circumstances, console: &Console) ->
         ),
     );
     circumstances
+}
+
+/// The circumstances of PostgreSQL's part.
+pub(crate) fn of_postgres(mut circumstances: Circumstances) -> Result<Circumstances> {
+    let postgres = tools::postgres_binaries()?.join("postgres");
+    let version = command::output(Command::new(postgres).arg("--version"))?;
+    circumstances.remove("load generator");
+    if let Some(database) = circumstances.get_mut("database") {
+        *database = format!("{database}; {}, default settings", version.trim());
+    }
+    Ok(circumstances)
 }
 
 impl Report {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use procfs::process::Process as Stats;
+use serde_json::Value;
 
 use super::connection::{Connection, exchange};
 use super::effort::Effort;
@@ -21,13 +22,15 @@ pub(crate) const HELLO: &str = "/";
 pub(crate) const HELLO_ANSWER: &str = "/answer";
 /// The route with the key check.
 pub(crate) const GUARDED: &str = "/api/v1/whoami";
-/// The same route without the key check (`server/src/bench.rs`).
+/// The route that gateways ask.
+pub(crate) const FORWARD_AUTH: &str = "/api/v1/forward-auth";
+/// The same route as [`GUARDED`] without the key check (`server/src/bench.rs`).
 pub(crate) const TWIN: &str = "/api/v1/bench/twin";
 /// The same route with the key check, but without the cache.
 pub(crate) const UNCACHED: &str = "/api/v1/bench/uncached";
 
 /// A little longer than the interval at which the server writes usage.
-const USAGE_INTERVAL: Duration = Duration::from_millis(3_500);
+const USAGE_INTERVAL: Duration = Duration::from_millis(4_500);
 /// The limit on a start and on coming to rest.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -52,8 +55,17 @@ impl Installation {
         Ok(filled)
     }
 
+    /// Fills an empty PostgreSQL database.
+    pub(crate) fn fill_database(binary: &Path, effort: &Effort, url: &str) -> Result<Self> {
+        let instance = Instance::new(binary, "bench-postgres")?.with_database(url);
+        Self::fill_instance(instance, effort.tenants, effort.keys_each)
+    }
+
     fn fill_with(binary: &Path, name: &str, tenants: u32, keys_each: u32) -> Result<Self> {
-        let instance = Instance::new(binary, name)?;
+        Self::fill_instance(Instance::new(binary, name)?, tenants, keys_each)
+    }
+
+    fn fill_instance(instance: Instance, tenants: u32, keys_each: u32) -> Result<Self> {
         let file = instance.folder.join("secrets");
         let expected = tenants * keys_each;
         let (tenants, keys_each) = (tenants.to_string(), keys_each.to_string());
@@ -63,6 +75,11 @@ impl Installation {
         let count = secrets.len();
         ensure!(count == expected as usize, "the database has {count} keys");
         Ok(Self { instance, secrets })
+    }
+
+    /// Runs a command with `--json` and returns its output.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Result<Value> {
+        self.instance.json(arguments)
     }
 
     /// A key without an allowlist: the first of each ten has one.
