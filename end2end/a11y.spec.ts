@@ -1,48 +1,12 @@
 // Accessibility of every page and dialog: no axe violation in light and dark, narrow and wide; no horizontal scrolling at 320 pixels;
 // no layout shift.
 
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
 import { ConsolePage, open } from './console_page';
-import { animationsEnded } from './support/animations';
+import { expectAccessible, NARROW_SCREENS } from './support/accessibility';
 import { test as stockedTest } from './stocked_fixtures';
 import { createPerson, daysFromToday, expect, signIn, test } from './fixtures';
-
-interface Screen {
-  width: number;
-  colorScheme: 'light' | 'dark';
-}
-
-const SCREENS: Screen[] = [
-  { width: 375, colorScheme: 'light' },
-  { width: 375, colorScheme: 'dark' },
-  { width: 1440, colorScheme: 'light' },
-  { width: 1440, colorScheme: 'dark' },
-];
-const NARROW_SCREENS = SCREENS.filter(({ width }) => width === 375);
-/** The viewport of a page at 400 % zoom on a screen 1280 pixels wide. */
-const NARROWEST = 320;
-
-/** Checks the current page with axe on each of `screens`. */
-async function expectAccessible(page: Page, what: string, screens = SCREENS): Promise<void> {
-  for (const { width, colorScheme } of screens) {
-    await page.setViewportSize({ width, height: 800 });
-    await page.emulateMedia({ colorScheme });
-    await animationsEnded(page);
-    const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-    const found = violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map((node) => node.html) }));
-    expect(found, `${what}, ${colorScheme}, ${width} wide`).toEqual([]);
-  }
-  await page.setViewportSize({ width: NARROWEST, height: 800 });
-  const tooWide = await page.evaluate(() =>
-    [document.documentElement, ...document.querySelectorAll('dialog, :popover-open')]
-      .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
-      .map(({ tagName, id, scrollWidth, clientWidth }) => `${tagName} ${id}: ${scrollWidth} > ${clientWidth}`),
-  );
-  expect(tooWide, `${what} scrolls horizontally at ${NARROWEST}`).toEqual([]);
-  await page.setViewportSize({ width: 1280, height: 800 });
-}
 
 test('sign-in has no accessibility violation', async ({ browserLog, page, server, tenant }) => {
   browserLog.expectStatus(422);

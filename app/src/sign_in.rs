@@ -1,4 +1,8 @@
-//! The sign-in page: a plain form, handled by the server.
+//! The sign-in page: a link to single sign-on and a plain form, both handled by the server.
+
+mod sso_failure;
+
+pub use sso_failure::SsoFailure;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -55,16 +59,19 @@ pub struct SignInForm {
     pub is_first_run: bool,
 }
 
-/// Loads the page. Redirects a signed-in user to `return_to`.
+/// Loads the page. Redirects a signed-in user to `return_to`, unless the page shows a failure (`is_failure`).
 ///
 /// # Errors
 /// [`crate::error::ErrorCode::Unavailable`].
-pub async fn open_sign_in(return_to: Option<String>) -> Result<SignInForm, AppError> {
+pub async fn open_sign_in(
+    return_to: Option<String>,
+    is_failure: bool,
+) -> Result<SignInForm, AppError> {
     use crate::error::ErrorCode;
     use leptos_axum::ResponseOptions;
 
     let response = use_context::<ResponseOptions>();
-    let is_retry = use_context::<SignInFailure>().is_some();
+    let is_retry = is_failure || use_context::<SignInFailure>().is_some();
     ssr::respond(async {
         let request = ssr::request()?;
         match ssr::signed_in(&request).await {
@@ -90,8 +97,19 @@ pub async fn open_sign_in(return_to: Option<String>) -> Result<SignInForm, AppEr
 pub fn SignInPage() -> impl IntoView {
     let failure = SharedValue::new(use_context::<SignInFailure>).into_inner();
     let query = use_query_map();
+    let request = ssr::request().ok();
+    let ways = request.as_ref().map(|request| request.sign_in.clone());
+    let single_sign_on = ways.as_ref().and_then(|ways| ways.single_sign_on.clone());
+    let has_password = ways.is_none_or(|ways| ways.password);
+    let sso_failure = query.with_untracked(|query| {
+        let word = query.get(SsoFailure::PARAMETER)?;
+        SsoFailure::parse(&word).filter(|_| single_sign_on.is_some())
+    });
     let return_to = Memo::new(move |_| query.with(|query| query.get("return_to")));
-    let form = Resource::new(move || return_to.get(), open_sign_in);
+    let form = Resource::new(
+        move || return_to.get(),
+        move |return_to| open_sign_in(return_to, sso_failure.is_some()),
+    );
     let first_run = move || {
         form.get().map(|form| match form {
             Ok(form) => form.is_first_run.then(|| view! { <FirstRun /> }).into_any(),
@@ -128,19 +146,18 @@ pub fn SignInPage() -> impl IntoView {
     let (email, message) = failure.map_or((String::new(), None), |failure| {
         (failure.email, Some(failure.message))
     });
+    let message = message.or_else(|| sso_failure.map(|failure| failure.message().to_owned()));
     // The field to correct first.
-    let starts_at_password = message.is_some() && !lacks_email;
+    let starts_at_password = reason.is_some() && !lacks_email;
     let destination = use_context::<PageTable>().map_or("Latchkey", |table| {
         destination(table.0, return_to.get_untracked().as_deref())
     });
-    let support = ssr::request()
-        .ok()
-        .and_then(|request| request.support_url.as_deref().map(str::to_owned));
+    let support = request.and_then(|request| request.support_url.as_deref().map(str::to_owned));
     provide_context(SupportUrl(Signal::stored(support.clone())));
     let contact = support.map(|_| {
         view! { " "{with_support_link("Contact support.".to_owned())} }
     });
-    let is_retry = message.is_some();
+    let is_retry = reason.is_some();
     let message = message.map(|message| {
         view! {
             <div class="callout" data-tone="danger" role="alert" id="sign-in-error">
@@ -150,17 +167,34 @@ pub fn SignInPage() -> impl IntoView {
         }
     });
     let described_by = is_retry.then_some("sign-in-error");
-    view! {
-        <PageTitle text="Sign in – Latchkey" />
-        <main class="sign-in" id="main" tabindex="-1">
-            <a class="brand" href=urls::SIGN_IN><Icon name="key" large=true />"Latchkey"</a>
+    let heading = view! {
+        <div>
+            <h1>"Sign in"</h1>
+            <p class="muted">{format!("to continue to {destination}")}</p>
+        </div>
+        <Transition>{first_run}</Transition>
+        {message}
+    };
+    let single_sign_on = single_sign_on.map(|name| {
+        let target = return_to.get_untracked();
+        let target = target.as_deref().and_then(urls::local_path);
+        let href = urls::single_sign_on(target.unwrap_or_default(), false);
+        let class = if has_password {
+            "button"
+        } else {
+            "button button-primary"
+        };
+        view! { <a class=class href=href rel="external">{name.to_string()}</a> }
+    });
+    let form = if has_password {
+        let separator = single_sign_on.is_some().then(|| {
+            view! { <p class="sign-in-or">"or with your password"</p> }
+        });
+        view! {
             <form class="card" method="post" action=action novalidate>
-                <div>
-                    <h1>"Sign in"</h1>
-                    <p class="muted">{format!("to continue to {destination}")}</p>
-                </div>
-                <Transition>{first_run}</Transition>
-                {message}
+                {heading}
+                {single_sign_on}
+                {separator}
                 <input type="hidden" name="return_to" value=hidden />
                 <div class="field">
                     <label class="label" for="email">"Email"</label>
@@ -196,6 +230,23 @@ pub fn SignInPage() -> impl IntoView {
                     "Forgot your password? Ask your operator to set a new one."{contact}
                 </p>
             </form>
+        }
+        .into_any()
+    } else {
+        view! {
+            <div class="card">
+                {heading}
+                {single_sign_on}
+                <p class="hint">"Passwords are turned off here. Sign in with your organisation’s account."{contact}</p>
+            </div>
+        }
+        .into_any()
+    };
+    view! {
+        <PageTitle text="Sign in – Latchkey" />
+        <main class="sign-in" id="main" tabindex="-1">
+            <a class="brand" href=urls::SIGN_IN><Icon name="key" large=true />"Latchkey"</a>
+            {form}
             <nav class="sign-in-links" aria-label="Documentation">
                 <a href=urls::HELP>"Help"</a>
                 <a href=urls::API_DOCS>"API documentation"</a>

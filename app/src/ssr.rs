@@ -43,12 +43,23 @@ pub struct RequestContext {
     pub support_url: Option<Arc<str>>,
     /// The theme that the browser's cookie chooses.
     pub theme: Theme,
+    /// The ways to sign in.
+    pub sign_in: SignInWays,
     /// The tenants that a super user opened last in this browser.
     pub recent_tenants: RecentTenants,
     /// The change before this request, which the page confirms. `None` for server functions.
     pub done: Option<Done>,
     /// Scheme and host of the request, e.g. `https://keys.example`, for the curl command.
     pub origin: Option<String>,
+}
+
+/// The ways to sign in.
+#[derive(Clone, Debug)]
+pub struct SignInWays {
+    /// Whether users can sign in with a password.
+    pub password: bool,
+    /// The text of the button for single sign-on; `None` without single sign-on.
+    pub single_sign_on: Option<Arc<str>>,
 }
 
 /// Returns the header `Set-Cookie` with a value.

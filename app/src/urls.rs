@@ -73,6 +73,10 @@ pub const HELP: &str = "/help";
 pub const API_DOCS: &str = "/api/docs";
 /// The sign-in page, and the target of its form.
 pub const SIGN_IN: &str = "/sign-in";
+/// The link that begins single sign-on.
+pub const SINGLE_SIGN_ON: &str = "/sign-in/sso";
+/// The URL to which the provider of single sign-on sends the browser back.
+pub const SINGLE_SIGN_ON_CALLBACK: &str = "/sign-in/sso/callback";
 /// The target of the form that signs out.
 pub const SIGN_OUT: &str = "/sign-out";
 
@@ -176,6 +180,17 @@ pub fn sign_in(return_to: &str) -> String {
     with_parameters(SIGN_IN, &[("return_to", return_to)])
 }
 
+/// The link that begins single sign-on and leads back to `return_to`, a path with its query. With `is_fresh`, the provider has to authenticate
+/// the person anew, also if it has a session of them.
+#[must_use]
+pub fn single_sign_on(return_to: &str, is_fresh: bool) -> String {
+    let fresh = if is_fresh { "1" } else { "" };
+    with_parameters(
+        SINGLE_SIGN_ON,
+        &[("return_to", return_to), ("fresh", fresh)],
+    )
+}
+
 /// Returns `target` if it is a path of this site, for the redirect after sign-in. Refuses anything that a browser could interpret as
 /// another host: `//host`, `/\host`, also with white space or control characters that a browser skips.
 #[must_use]
@@ -187,7 +202,10 @@ pub fn local_path(target: &str) -> Option<&str> {
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     // A redirect to the sign-in page would loop.
-    let circle = target == SIGN_IN || target.starts_with("/sign-in?") || target == SIGN_OUT;
+    let circle = target == SIGN_IN
+        || target.starts_with("/sign-in?")
+        || target.starts_with("/sign-in/")
+        || target == SIGN_OUT;
     (local && !circle).then_some(target)
 }
 

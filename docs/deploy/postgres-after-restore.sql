@@ -37,6 +37,8 @@ DELETE FROM sessions;
 DELETE FROM one_time_links;
 DELETE FROM known_devices;
 DELETE FROM sign_in_buckets;
+-- An earlier schema does not have this table.
+DO $$ BEGIN IF to_regclass('sso_states') IS NOT NULL THEN DELETE FROM sso_states; END IF; END $$;
 -- These rows belong to replicas and transactions of the old cluster.
 DELETE FROM replicas;
 DELETE FROM key_state_changes;

@@ -71,6 +71,10 @@ actions! {
     UserRenamed = "user.renamed",
     /// Sessions of a user were ended, all or all but one.
     UserSessionsEnded = "user.sessions_ended",
+    /// A person of the provider of single sign-on was linked to a user.
+    UserSsoLinked = "user.sso_linked",
+    /// The link of a person to a user was removed.
+    UserSsoUnlinked = "user.sso_unlinked",
     /// A user was disabled.
     UserDisabled = "user.disabled",
     /// A disabled user was enabled.

@@ -38,6 +38,7 @@ pub mod scope;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_in_link;
+pub mod single_sign_on;
 pub mod tenant_users;
 pub mod tenants;
 #[cfg(test)]
@@ -199,6 +200,12 @@ impl Store {
     #[must_use]
     pub fn invitations(&self) -> invitations::Invitations<'_> {
         invitations::Invitations::new(&self.inner)
+    }
+
+    /// Single sign-on.
+    #[must_use]
+    pub fn single_sign_on(&self) -> single_sign_on::SingleSignOn<'_> {
+        single_sign_on::SingleSignOn::new(&self.inner)
     }
 
     /// Sign-in with email and password.

@@ -42,9 +42,9 @@ export class Server {
       HOME: process.env.HOME,
       RUST_LOG: 'info',
       LATCHKEY_DRAIN_SECONDS: '0',
+      LATCHKEY_LISTEN: '127.0.0.1:0',
       ...settings,
       DATABASE_URL: `sqlite://${path.join(folder, DATABASE)}?mode=rwc`,
-      LATCHKEY_LISTEN: '127.0.0.1:0',
     };
     try {
       return new Server(await serve(folder, environment), folder, environment);

@@ -155,6 +155,7 @@ async fn execute(
         output,
         now: clock::now(),
         public_url: config.public_url.clone(),
+        oidc_issuer: config.oidc_issuer.clone(),
     };
     let done = match command {
         Command::Serve(_) | Command::Backup(_) | Command::Restore(_) => Ok(()),

@@ -5,6 +5,7 @@ mod display;
 mod error;
 mod names;
 mod parse;
+pub(crate) mod single_sign_on;
 mod table;
 
 use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, sync::Arc, time::Duration};
@@ -18,6 +19,7 @@ use url::Url;
 pub use database_url::DatabaseUrl;
 pub use error::ConfigError;
 use parse::count;
+pub use single_sign_on::{HiddenText, RoleMap, SsoSettings};
 
 table::settings! {
     /// the database. It can contain a password.
@@ -63,6 +65,42 @@ table::settings! {
     /// the target of "Contact support"; `None` makes it plain text.
     support_url: Option<Arc<str>> = "LATCHKEY_SUPPORT_URL", parse::support_url,
         "" shown "none", "Target of \"Contact support\": https://… or mailto:…";
+
+    /// the provider of single sign-on; `None` without single sign-on.
+    oidc_issuer: Option<Arc<str>> = "LATCHKEY_OIDC_ISSUER", single_sign_on::issuer,
+        "" shown "none", "Issuer URL of the OpenID Connect provider; needs LATCHKEY_PUBLIC_URL";
+
+    /// the identifier of Latchkey at the provider.
+    oidc_client_id: Option<Arc<str>> = "LATCHKEY_OIDC_CLIENT_ID", single_sign_on::line,
+        "" shown "none", "Client identifier at the provider";
+
+    /// the secret of Latchkey at the provider; `None` for a public client.
+    oidc_client_secret: Option<HiddenText> = "LATCHKEY_OIDC_CLIENT_SECRET", single_sign_on::client_secret,
+        "" shown "none", "Client secret at the provider; none for a public client";
+
+    /// the text of the button.
+    oidc_name: Arc<str> = "LATCHKEY_OIDC_NAME", single_sign_on::button,
+        "Sign in with single sign-on", "Text of the button on the sign-in page";
+
+    /// domains whose verified addresses link existing users.
+    oidc_allowed_domains: Arc<[String]> = "LATCHKEY_OIDC_ALLOWED_DOMAINS", single_sign_on::domains,
+        "" shown "none", "E-mail domains, comma-separated, whose verified addresses link existing users";
+
+    /// the claim with the slug of a new user's tenant.
+    oidc_tenant_claim: Option<Arc<str>> = "LATCHKEY_OIDC_TENANT_CLAIM", single_sign_on::line,
+        "" shown "none", "Claim with the slug of a new user's tenant";
+
+    /// the claim with the values of the role map.
+    oidc_role_claim: Option<Arc<str>> = "LATCHKEY_OIDC_ROLE_CLAIM", single_sign_on::line,
+        "" shown "none", "Claim with the values of LATCHKEY_OIDC_ROLE_MAP";
+
+    /// roles by the values of the role claim.
+    oidc_role_map: RoleMap = "LATCHKEY_OIDC_ROLE_MAP", single_sign_on::role_map,
+        "" shown "none", "Roles by claim, e.g. admins=tenant_admin,staff=member; applied at each sign-in";
+
+    /// whether users can sign in with a password.
+    password_sign_in: bool = "LATCHKEY_PASSWORD_SIGN_IN", single_sign_on::on_or_off,
+        "on", "off removes sign-in with a password";
 
     /// which log lines are written, as directives of `tracing-subscriber`.
     log: String = "RUST_LOG", parse::log_filter,

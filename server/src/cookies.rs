@@ -1,4 +1,5 @@
-//! The cookies: session, known device, the change that the next page confirms, the theme, and the tenants that a super user opened last.
+//! The cookies: session, known device, a begun single sign-on, the change that the next page confirms, the theme, and the tenants that a super
+//! user opened last.
 
 use app::{
     done::{self, Done},
@@ -20,6 +21,8 @@ pub(crate) enum Cookie {
     Session,
     /// A successful earlier sign-in. Failed attempts of other clients do not use up the attempts of such a browser.
     Device,
+    /// The browser that began a single sign-on.
+    SingleSignOn,
     /// The change that the next page confirms, once.
     Done,
     /// The theme of the pages.
@@ -36,6 +39,8 @@ impl Cookie {
             (Self::Session, true) => "__Host-latchkey_session",
             (Self::Device, false) => "latchkey_device",
             (Self::Device, true) => "__Host-latchkey_device",
+            (Self::SingleSignOn, false) => "latchkey_sso",
+            (Self::SingleSignOn, true) => "__Host-latchkey_sso",
             (Self::RecentTenants, false) => "latchkey_recent_tenants",
             (Self::RecentTenants, true) => "__Host-latchkey_recent_tenants",
             (Self::Theme, false) => "latchkey_theme",
@@ -130,6 +135,7 @@ impl Cookies {
         let max_age = match cookie {
             Cookie::Session | Cookie::Done | Cookie::RecentTenants | Cookie::Theme => String::new(),
             Cookie::Device => format!("; Max-Age={LONG_MAX_AGE}"),
+            Cookie::SingleSignOn => "; Max-Age=600".to_owned(),
         };
         self.header(cookie, token.expose(), &max_age)
     }

@@ -9,6 +9,7 @@
 //! | common parts of every response | [`service`], [`security_headers`], [`request_id`], [`body_limit`], [`content_coding`] |
 //! | listening, stopping, health, metrics | [`serve`], [`drain`], [`health`], [`metrics`], [`runtime`] |
 //! | commands | [`cli`], [`failure`], [`output`] |
+//! | the provider of single sign-on | [`single_sign_on`] |
 //! | settings and their values | [`config`] |
 //! | the demo tenant | [`demo`] |
 //! | log lines: destination and format | [`logging`] |
@@ -47,6 +48,7 @@ pub mod runtime;
 mod security_headers;
 mod serve;
 pub mod service;
+pub mod single_sign_on;
 pub mod state;
 mod urlencoded;
 mod version;

@@ -14,6 +14,7 @@ pub(crate) mod render;
 pub(crate) mod server_functions;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
+pub(crate) mod single_sign_on;
 mod submitted_form;
 pub(crate) mod user_forms;
 mod wait;

@@ -34,7 +34,8 @@ use crate::{
     health,
     pages::{
         account_forms, audit_export, group_forms, home, key_forms, one_time_links, page_reports,
-        password, render, server_functions::run_server_function, sign_in, sign_out, user_forms,
+        password, render, server_functions::run_server_function, sign_in, sign_out, single_sign_on,
+        user_forms,
     },
     request_id::set_route,
     route_guard::{BodyPolicy, Requirement, RouteGuard, guard_request},
@@ -185,6 +186,12 @@ pub fn routes() -> Vec<Route> {
         get(OPENAPI, Anyone, document::read_document),
         // Sign-in and sign-out
         post("/sign-in", Anyone, sign_in::sign_in),
+        get(urls::SINGLE_SIGN_ON, Anyone, single_sign_on::begin),
+        get(
+            urls::SINGLE_SIGN_ON_CALLBACK,
+            Anyone,
+            single_sign_on::callback,
+        ),
         post("/sign-out", Anyone, sign_out::sign_out),
         // Reports of pages in the browser.
         post(PAGE_REPORTS, Anyone, page_reports::report),

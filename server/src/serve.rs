@@ -26,6 +26,7 @@ use crate::{
     metrics,
     output::Output,
     router,
+    single_sign_on::SingleSignOn,
     state::{AppState, Shared},
 };
 
@@ -93,7 +94,9 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     );
     let proxies = config.trusted_proxies.clone();
     let revoked_keys_kept = config.revoked_keys_kept;
+    let single_sign_on = SingleSignOn::from_config(&config);
     let state = AppState::from(Shared {
+        single_sign_on,
         store: store.clone(),
         verifier: verifier.clone(),
         config: Arc::new(config),

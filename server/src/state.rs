@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use app::ssr::Bundle;
 use domain::{store::Store, verify::Verifier};
 
-use crate::{config::Config, drain::Drain};
+use crate::{config::Config, drain::Drain, single_sign_on::SingleSignOn};
 
 /// The state shared by all handlers. Cloning increments one reference count, because axum clones it several times per request.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Shared {
     pub config: Arc<Config>,
     /// The URLs of the browser's files.
     pub bundle: Arc<Bundle>,
+    /// The provider of single sign-on, if there is one.
+    pub single_sign_on: Option<SingleSignOn>,
     /// Whether the server drains.
     pub drain: Drain,
 }

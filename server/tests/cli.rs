@@ -3,6 +3,7 @@
 mod audit;
 mod errors;
 mod output;
+mod single_sign_on;
 mod users;
 mod version;
 

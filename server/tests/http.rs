@@ -43,6 +43,7 @@ mod route_table;
 mod server_functions_post;
 mod sign_in_post;
 mod sign_out_post;
+mod single_sign_on;
 mod tenants_get;
 pub(crate) mod test_app;
 mod user_forms_post;

@@ -12,6 +12,7 @@
 //! | three replicas on PostgreSQL behind proxies | [`ReplicaCluster`](crate::replicas::cluster::ReplicaCluster) |
 //! | nginx, Caddy, HAProxy or Envoy before a service | [`GatewayFixture`](crate::gateways::fixture::GatewayFixture) |
 //! | a database on the PostgreSQL of the suite | [`postgres::PostgresDatabase`] |
+//! | a provider of single sign-on that issues any token | [`test_provider::TestProvider`] |
 //! | a PostgreSQL that the test kills, with or without a standby | [`cluster::PostgresCluster`] |
 //!
 //! **Tools:** [`client`] sends requests to a process; [`load`] verifies keys on 32 connections while they change; [`fault_proxy`] breaks
@@ -32,5 +33,6 @@ pub(crate) mod server;
 pub(crate) mod setup;
 pub(crate) mod skip;
 pub(crate) mod sql;
+pub(crate) mod test_provider;
 pub(crate) mod turns;
 pub(crate) mod wait;

@@ -35,6 +35,9 @@ const ENGINE_SETTING: &str = "TEST_ENGINE";
 /// The path of Envoy, which is not in PATH.
 const ENVOY_SETTING: &str = "TEST_ENVOY";
 
+/// The path of a Python interpreter with idpyoidc, a provider of single sign-on.
+const IDPYOIDC_SETTING: &str = "TEST_IDPYOIDC";
+
 /// Makes tests fail instead of being skipped if a program that they need is missing.
 const PROGRAMS_SETTING: &str = "TEST_PROGRAMS";
 
@@ -45,7 +48,7 @@ const PROGRAMS_SETTING: &str = "TEST_PROGRAMS";
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     let Tools {
         chromium,
-        envoy,
+        programs,
         schemathesis,
         client_generators,
     } = tools(workspace)?;
@@ -56,7 +59,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     serve::compile_binary(workspace, Profile::Debug)?;
     compile_cargo_tests(workspace)?;
     let release_build = ReleaseBuild::start(workspace)?;
-    cargo_tests(workspace, &envoy)?;
+    cargo_tests(workspace, &programs)?;
     release_build.finish()?;
     size::size(workspace)?;
     contract(workspace, &schemathesis)?;
@@ -286,9 +289,26 @@ fn wait_for_midnight_if_near() {
 /// Paths of tools that steps run.
 struct Tools {
     chromium: PathBuf,
-    envoy: PathBuf,
+    programs: Programs,
     schemathesis: PathBuf,
     client_generators: PathBuf,
+}
+
+/// Paths of programs that the Rust tests start.
+struct Programs {
+    envoy: PathBuf,
+    idpyoidc: PathBuf,
+}
+
+impl Programs {
+    fn install(workspace: &Workspace) -> Result<Self> {
+        // oidc-provider is among the npm packages.
+        tools::npm_packages(workspace)?;
+        Ok(Self {
+            envoy: tools::envoy(workspace)?,
+            idpyoidc: tools::idpyoidc(workspace)?,
+        })
+    }
 }
 
 /// Installs the tools of all steps before the first step.
@@ -301,7 +321,7 @@ fn tools(workspace: &Workspace) -> Result<Tools> {
     }
     tools::process_tools()?;
     tools::gateways()?;
-    let envoy = tools::envoy(workspace)?;
+    let programs = Programs::install(workspace)?;
     let schemathesis = tools::schemathesis(workspace)?;
     tools::client_toolchains()?;
     let client_generators = tools::client_generators(workspace)?;
@@ -309,7 +329,7 @@ fn tools(workspace: &Workspace) -> Result<Tools> {
     tools::for_bundle(workspace)?;
     Ok(Tools {
         chromium,
-        envoy,
+        programs,
         schemathesis,
         client_generators,
     })
@@ -327,15 +347,15 @@ fn compile_cargo_tests(workspace: &Workspace) -> Result<()> {
     )
 }
 
-fn cargo_tests(workspace: &Workspace, envoy: &Path) -> Result<()> {
+fn cargo_tests(workspace: &Workspace, programs: &Programs) -> Result<()> {
     progress::announce(
         "Rust tests, on SQLite and PostgreSQL",
         "6 min the first time, then 4 min",
     );
     let postgres = TestPostgres::start()?;
     // Some tests print measurements, such as the propagation time of a change.
-    command::run(cargo_test(workspace, &postgres, envoy).args(["--", "--show-output"]))?;
-    http_on_postgres(workspace, &postgres, envoy, &[])
+    command::run(cargo_test(workspace, &postgres, programs).args(["--", "--show-output"]))?;
+    http_on_postgres(workspace, &postgres, programs, &[])
 }
 
 fn some_cargo_tests(workspace: &Workspace, selection: &Selection) -> Result<()> {
@@ -347,10 +367,10 @@ fn some_cargo_tests(workspace: &Workspace, selection: &Selection) -> Result<()> 
     } = selection;
     tools::process_tools()?;
     tools::gateways()?;
-    let envoy = tools::envoy(workspace)?;
+    let programs = Programs::install(workspace)?;
     progress::announce("The selected Rust tests", "seconds to minutes");
     let postgres = TestPostgres::start()?;
-    let tests = || cargo_test(workspace, &postgres, &envoy);
+    let tests = || cargo_test(workspace, &postgres, &programs);
     let mut commands = Vec::new();
     if !targets.is_empty() {
         let in_targets = || {
@@ -378,7 +398,7 @@ fn some_cargo_tests(workspace: &Workspace, selection: &Selection) -> Result<()> 
         }
     }
     if selection.has_http() {
-        http_on_postgres(workspace, &postgres, &envoy, names)?;
+        http_on_postgres(workspace, &postgres, &programs, names)?;
     }
     Ok(())
 }
@@ -386,11 +406,11 @@ fn some_cargo_tests(workspace: &Workspace, selection: &Selection) -> Result<()> 
 fn http_on_postgres(
     workspace: &Workspace,
     postgres: &TestPostgres,
-    envoy: &Path,
+    programs: &Programs,
     names: &[String],
 ) -> Result<()> {
     progress::announce("The tests over HTTP, on PostgreSQL", "1 min");
-    let tests = || cargo_test(workspace, postgres, envoy);
+    let tests = || cargo_test(workspace, postgres, programs);
     let (mut tests, count) = suite::select_in_modules(tests, &[suite::HTTP], names)?;
     if count == 0 {
         return Ok(());
@@ -399,10 +419,11 @@ fn http_on_postgres(
 }
 
 /// A `cargo test` command with the settings of the suite: a missing program fails the tests that need it.
-fn cargo_test(workspace: &Workspace, postgres: &TestPostgres, envoy: &Path) -> Command {
+fn cargo_test(workspace: &Workspace, postgres: &TestPostgres, programs: &Programs) -> Command {
     let mut tests = command::cargo(&workspace.root);
     postgres.configure(tests.arg("test").env(PROGRAMS_SETTING, "required"));
-    tests.env(ENVOY_SETTING, envoy);
+    tests.env(ENVOY_SETTING, &programs.envoy);
+    tests.env(IDPYOIDC_SETTING, &programs.idpyoidc);
     tests
 }
 

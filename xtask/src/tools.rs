@@ -23,7 +23,7 @@ pub(crate) use debian::{
     is_root, postgres_binaries, process_tools,
 };
 pub(crate) use npm::{packages as npm_packages, wasm_opt};
-pub(crate) use python::{client_generators, envoy, schemathesis};
+pub(crate) use python::{client_generators, envoy, idpyoidc, schemathesis};
 
 /// The version of Trunk, which builds the browser's bundle.
 const TRUNK: &str = "0.21.14";

@@ -132,6 +132,8 @@ const fn concerns(subject: Subject, action: AuditAction) -> bool {
                 | AuditAction::UserPasswordChanged
                 | AuditAction::UserRenamed
                 | AuditAction::UserSessionsEnded
+                | AuditAction::UserSsoLinked
+                | AuditAction::UserSsoUnlinked
                 | AuditAction::UserDisabled
                 | AuditAction::UserEnabled
                 | AuditAction::UserInvited

@@ -49,6 +49,8 @@ pub const fn action_label(action: AuditAction) -> &'static str {
         AuditAction::UserPasswordChanged => "Password changed",
         AuditAction::UserRenamed => "User renamed",
         AuditAction::UserSessionsEnded => "Sessions ended",
+        AuditAction::UserSsoLinked => "Single sign-on linked",
+        AuditAction::UserSsoUnlinked => "Single sign-on unlinked",
         AuditAction::UserDisabled => "User disabled",
         AuditAction::UserEnabled => "User enabled",
         AuditAction::UserRoleChanged => "Role changed",
@@ -87,6 +89,8 @@ pub const fn icon(action: AuditAction) -> &'static str {
         | AuditAction::UserDisabled
         | AuditAction::UserEnabled
         | AuditAction::UserRoleChanged
+        | AuditAction::UserSsoLinked
+        | AuditAction::UserSsoUnlinked
         | AuditAction::UserInvited
         | AuditAction::InvitationWithdrawn
         | AuditAction::PasswordLinkCreated
@@ -139,6 +143,7 @@ pub fn sentence(event: &AuditEvent) -> Vec<Piece> {
         AuditAction::TenantRenamed => vec![text(" renamed the tenant "), name()],
         AuditAction::TenantSuspended => vec![text(" suspended the tenant "), name()],
         AuditAction::TenantResumed => vec![text(" resumed the tenant "), name()],
+        AuditAction::UserCreated if is_own => vec![text(" signed in for the first time")],
         AuditAction::UserCreated => vec![text(" created the user "), name()],
         AuditAction::UserPasswordChanged if is_own => vec![text(" changed their own password")],
         AuditAction::UserPasswordChanged => vec![text(" changed the password of "), name()],
@@ -146,6 +151,10 @@ pub fn sentence(event: &AuditEvent) -> Vec<Piece> {
         AuditAction::UserRenamed => vec![text(" renamed "), name()],
         AuditAction::UserSessionsEnded if is_own => vec![text(" signed out elsewhere")],
         AuditAction::UserSessionsEnded => vec![text(" ended the sessions of "), name()],
+        AuditAction::UserRoleChanged if is_own => vec![text(" got another role by single sign-on")],
+        AuditAction::UserSsoLinked if is_own => vec![text(" linked their single sign-on")],
+        AuditAction::UserSsoLinked => vec![text(" linked the single sign-on of "), name()],
+        AuditAction::UserSsoUnlinked => vec![text(" unlinked the single sign-on of "), name()],
         AuditAction::UserDisabled => vec![text(" disabled "), name()],
         AuditAction::UserEnabled => vec![text(" enabled "), name()],
         AuditAction::UserRoleChanged => vec![text(" changed the role of "), name()],
@@ -214,6 +223,9 @@ const FIELDS: &[(&str, &str)] = &[
     ("hint", "Secret"),
     ("expires_on", "Expiration Date"),
     ("ip_allowlist", "IP Allowlist"),
+    ("authentication", "Authentication"),
+    ("issuer", "Provider"),
+    ("subject", "Subject"),
     ("key_limit", "Key limit"),
     ("suspended_at", "Suspended since"),
     ("disabled_at", "Disabled since"),

@@ -21,5 +21,7 @@ pub(crate) mod session;
 pub(crate) mod sign_in_account;
 pub(crate) mod sign_in_bucket;
 pub(crate) mod sign_in_single_try;
+pub(crate) mod sso_state;
 pub(crate) mod tenant;
 pub(crate) mod user;
+pub(crate) mod user_identity;

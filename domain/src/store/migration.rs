@@ -17,6 +17,7 @@ mod m0016_secret_fingerprints;
 mod m0017_audit_combinations;
 mod m0018_session_clients;
 mod m0019_one_time_links;
+mod m0020_single_sign_on;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_audit_combinations::Migration),
             Box::new(m0018_session_clients::Migration),
             Box::new(m0019_one_time_links::Migration),
+            Box::new(m0020_single_sign_on::Migration),
         ]
     }
 }

@@ -125,8 +125,8 @@ pub struct RestoredChange {
     pub reason: String,
 }
 
-/// Makes `backup` the database of `database_url`, if no server serves it. Deletes sessions, one-time links, known devices and addresses,
-/// and sign-in counters, so that users who signed out stay signed out.
+/// Makes `backup` the database of `database_url`, if no server serves it. Deletes sessions, one-time links, begun single sign-ons, known devices
+/// and addresses, and sign-in counters, so that users who signed out stay signed out.
 ///
 /// # Errors
 /// [`Error::Invalid`] on PostgreSQL, for a `backup` that is not one or that this version cannot restore, for a key to `revoke` that is not
@@ -251,7 +251,7 @@ async fn replace(
 /// request must not make them again.
 const FORGET: &str = "DELETE FROM sessions; DELETE FROM known_devices; DELETE FROM known_addresses; \
     DELETE FROM sign_in_buckets; DELETE FROM sign_in_accounts; DELETE FROM sign_in_single_tries; \
-    DELETE FROM one_time_links";
+    DELETE FROM one_time_links; DELETE FROM sso_states";
 
 /// A number that differs after another connection has written.
 async fn state(connection: &impl ConnectionTrait) -> Result<i64, Error> {

@@ -52,6 +52,8 @@ pub struct CurrentSession {
     pub authentication: Authentication,
     /// The time of the sign-in.
     pub created_at: DateTime<Utc>,
+    /// The time of the proof. `None` if the provider of single sign-on did not name it: such a session never counts as a fresh sign-in.
+    pub authenticated_at: Option<DateTime<Utc>>,
 }
 
 impl SignedIn {
@@ -126,6 +128,7 @@ impl<'a> Sessions<'a> {
             authentication: Authentication::from_word(&session.authentication)
                 .ok_or_else(|| damaged("authentication"))?,
             created_at: session.created_at,
+            authenticated_at: session.authenticated_at,
         };
         if now - session.last_seen_at >= SEEN_EVERY {
             self.record_seen(session, client, now).await;

@@ -1,6 +1,6 @@
 //! Sign-in with email and password, and its throttle.
 
-mod buckets;
+pub(super) mod buckets;
 mod consecutive;
 pub(super) mod opening;
 pub(super) mod throttle;
@@ -247,7 +247,12 @@ impl<'a> SignIn<'a> {
             return Ok(Judgement::Not(SignInOutcome::Busy));
         };
         let reservation = self.reserve(&buckets, &known, now).await?;
-        let stored = known.user.as_ref().map(|user| user.password_hash.clone());
+        // A user without a password is like an unknown one.
+        let stored = known
+            .user
+            .as_ref()
+            .map(|user| user.password_hash.clone())
+            .filter(|hash| !hash.is_empty());
         let verdict = password::verify(slot, attempt.password, stored).await?;
         let judged = Judged {
             account,
@@ -411,6 +416,7 @@ impl<'a> SignIn<'a> {
                 client: attempt.client,
                 browser: attempt.browser,
                 authentication,
+                authenticated_at: Some(now),
             };
             let session = opening::open_session(transaction, new, now).await?;
             let device = opening::know_device(transaction, row.id, attempt.device, now).await?;

@@ -123,6 +123,7 @@ impl Invitations<'_> {
                 client: browser.client,
                 browser: browser.browser,
                 authentication: Authentication::Password,
+                authenticated_at: Some(now),
             };
             let session = opening::open_session(transaction, new, now).await?;
             let device = opening::know_device(transaction, row.id, browser.device, now).await?;

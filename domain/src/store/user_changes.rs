@@ -60,6 +60,8 @@ pub(super) enum Authority {
     Operator,
     /// An administrator of the tenant.
     Administrator(UserId),
+    /// The provider of single sign-on, whose claims set the role of the person who signs in.
+    Provider,
 }
 
 impl Authority {

@@ -30,6 +30,7 @@ mod revocations;
 mod schema;
 mod sessions;
 mod sign_in;
+mod single_sign_on;
 mod tenants;
 mod throttle;
 mod usage_counters;

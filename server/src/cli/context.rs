@@ -1,5 +1,7 @@
 //! The context of the commands.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use domain::store::{OperatorScope, Store, TenantScope};
 use url::Url;
@@ -17,6 +19,8 @@ pub(super) struct CommandContext {
     pub(super) now: DateTime<Utc>,
     /// The setting `LATCHKEY_PUBLIC_URL`.
     pub(super) public_url: Option<Url>,
+    /// The setting `LATCHKEY_OIDC_ISSUER`.
+    pub(super) oidc_issuer: Option<Arc<str>>,
 }
 
 impl CommandContext {

@@ -52,6 +52,14 @@ pub(super) enum UserCommand {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Link a person of the single sign-on provider to a user, also to a super user; needs LATCHKEY_OIDC_ISSUER
+    LinkSso {
+        #[command(flatten)]
+        user: Address,
+        /// The provider's identifier of the person: the claim `sub`
+        #[arg(long, value_name = "SUBJECT")]
+        subject: String,
+    },
     /// End a user's sessions and refuse every further sign-in
     Disable {
         #[command(flatten)]
@@ -257,6 +265,22 @@ impl UserCommand {
                 tenant,
             } => user_link::invite(context, &email, role, tenant.as_deref()).await,
             Self::SignInLink { user } => user_link::sign_in(context, &user.email()?).await,
+            Self::LinkSso { user, subject } => {
+                let email = user.email()?;
+                let issuer = context.oidc_issuer.as_deref().ok_or_else(|| {
+                    Failure::new(
+                        "LATCHKEY_OIDC_ISSUER is not set: set it to the issuer with which the server runs",
+                    )
+                })?;
+                let user = context
+                    .store
+                    .single_sign_on()
+                    .link(&context.operator, &email, issuer, &subject, context.now)
+                    .await
+                    .or_not_found("user", email.as_str(), "latchkey user list")?;
+                let tenant = context.slug_of(&user).await?;
+                context.output.one(&UserRow::new(user, tenant))
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn is_setting(name: &str) -> bool {
 pub(super) fn help() -> String {
     let lines = SETTINGS.iter().map(|setting| {
         format!(
-            "  {:<28} {} [default: {}]\n",
+            "  {:<29} {} [default: {}]\n",
             setting.name, setting.help, setting.default
         )
     });

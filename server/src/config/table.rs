@@ -48,16 +48,18 @@ macro_rules! settings {
             /// Reads the settings through `lookup`, for tests, which share one environment.
             ///
             /// # Errors
-            /// The first invalid value.
+            /// The first invalid value, or the first contradiction of two values.
             pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
                 let set = |name: &str| lookup(name).filter(|text| !text.is_empty());
-                Ok(Self {
+                let config = Self {
                     $($field: $crate::config::table::parsed($name, set($name).as_deref(), $default, $parse)?,)+
                     names_database: set("DATABASE_URL").is_some(),
                     person: names::PERSON
                         .into_iter()
                         .find_map(|name| person(&lookup(name)?)),
-                })
+                };
+                single_sign_on::check(&config)?;
+                Ok(config)
             }
         }
     };

@@ -1,6 +1,6 @@
 //! Renders the pages of `app`, which set their own status.
 
-use app::ssr::{RecentTenants, RequestContext};
+use app::ssr::{RecentTenants, RequestContext, SignInWays};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -220,6 +220,10 @@ pub(crate) fn context_of(state: &AppState, request: &Request) -> RequestContext 
         now: clock::now(),
         request_id: request_id::current_id(),
         support_url: state.config.support_url.clone(),
+        sign_in: SignInWays {
+            password: state.config.password_sign_in,
+            single_sign_on: (state.single_sign_on.as_ref()).map(|_| state.config.oidc_name.clone()),
+        },
         done: None,
         origin,
     }

@@ -20,7 +20,7 @@ use url::Url;
 
 use super::{
     form::read_form,
-    render::{as_page, render},
+    render::{as_page, render, render_not_found},
     wait::{BUSY, in_words, whole_seconds},
 };
 use crate::{
@@ -49,6 +49,9 @@ struct Failure {
 
 /// Signs in and redirects to the requested page, or shows the form again with the reason.
 pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> Response {
+    if !state.config.password_sign_in {
+        return render_not_found(&state, request).await;
+    }
     let (parts, body) = request.into_parts();
     let form_request = Request::from_parts(parts.clone(), body);
     let form = match read_form::<SignInForm>(form_request).await {
@@ -77,7 +80,7 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
             session,
             device,
         }) => {
-            let target = after_sign_in(target(&form.return_to), user.role);
+            let target = after_sign_in(local_target(&form.return_to), user.role);
             let mut response = Redirect::to(target).into_response();
             let set = [
                 cookies.set(Cookie::Session, &session),
@@ -198,7 +201,7 @@ impl Failure {
 ///
 /// `local_path` refuses paths that browsers parse as another host. The URL parser checks it again, because only here does text of a client
 /// become a `Location`.
-fn target(return_to: &str) -> Option<&str> {
+pub(super) fn local_target(return_to: &str) -> Option<&str> {
     let stays = |path: &str| {
         let here = Url::parse("http://latchkey.invalid").ok()?;
         let there = here.join(path).ok()?;

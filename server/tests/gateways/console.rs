@@ -177,6 +177,12 @@ pub(crate) fn check_logs(proxy: ReverseProxy) {
     assert_eq!(console.with_key(&path, &[], "").status, 200);
     let sign_in_link = format!("GET /sign-in-link/{token}");
     assert_eq!(console.with_key(&sign_in_link, &[], "").status, 404);
+    // The callback of single sign-on, which this server does not have; the proxy cannot know that.
+    let (code, state) = ("c0de-of-the-provider", "5tate-of-the-browser");
+    let callback = format!("GET /sign-in/sso/callback?code={code}&state={state}");
+    let malformed = [("X-Bad\u{1}", "y")];
+    assert_eq!(ask(console.at, &callback, &[], "").unwrap().status, 404);
+    ask(console.at, &callback, &malformed, "");
     console.server.signal("TERM");
     assert_eq!(console.server.wait_for_exit(), Some(0));
     for request in ["GET /api/v1/whoami", "POST /api/v1/verify"] {
@@ -187,6 +193,7 @@ pub(crate) fn check_logs(proxy: ReverseProxy) {
         let response = console.with_key(request, &[], "");
         assert!(response.status >= 500, "{response:?}");
     }
+    assert!(ask(console.at, &callback, &[], "").unwrap().status >= 500);
     program.stop();
     let log = program::logs(console.folder.path());
     assert!(
@@ -194,7 +201,7 @@ pub(crate) fn check_logs(proxy: ReverseProxy) {
         "the access log is missing: {log}"
     );
     // The secret without its prefix
-    for secret in [&console.secret[3..], token] {
+    for secret in [&console.secret[3..], token, code, state] {
         let line = log.lines().find(|line| line.contains(secret));
         assert_eq!(line, None);
     }

@@ -18,6 +18,7 @@ use server::{
     drain::Drain,
     router::router,
     service::LatchkeyService,
+    single_sign_on::SingleSignOn,
     state::{AppState, Shared},
 };
 use tempfile::TempDir;
@@ -112,6 +113,7 @@ impl TestApp {
         }
         let verifier = Verifier::new(store.clone());
         let router = router(AppState::from(Shared {
+            single_sign_on: SingleSignOn::from_config(&config),
             drain: Drain::default(),
             store: store.clone(),
             verifier: verifier.clone(),

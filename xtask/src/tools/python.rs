@@ -37,6 +37,14 @@ pub(crate) fn envoy(workspace: &Workspace) -> Result<PathBuf> {
     Ok(PathBuf::from(path.trim()))
 }
 
+/// The Python interpreter with idpyoidc, a provider of single sign-on.
+///
+/// # Errors
+/// As [`schemathesis`].
+pub(crate) fn idpyoidc(workspace: &Workspace) -> Result<PathBuf> {
+    Ok(installed(workspace, "idpyoidc")?.join("bin/python"))
+}
+
 /// The virtual environment with the packages that `xtask/NAME/requirements.txt` pins.
 fn installed(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let requirements = format!("xtask/{name}/requirements.txt");

@@ -20,6 +20,7 @@ pub(crate) const LAYERS: &[&str] = &[
     "store::sessions",
     "store::groups",
     "store::keys",
+    "store::single_sign_on",
     "store::sign_in",
     "store::sign_in::opening",
     "store::invitations",

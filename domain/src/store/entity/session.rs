@@ -24,6 +24,8 @@ pub struct Model {
     pub system: Option<String>,
     /// A word of `Authentication`.
     pub authentication: String,
+    /// The time at which the user proved their identity; null if the provider of single sign-on did not name it.
+    pub authenticated_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -15,7 +15,7 @@ pub struct Model {
     pub email: String,
     /// The person's name.
     pub name: String,
-    /// The argon2id hash of the password, as a PHC string.
+    /// The argon2id hash of the password, as a PHC string; empty for a user without a password.
     pub password_hash: String,
     /// A word of `Role`.
     pub role: String,

@@ -4,6 +4,7 @@
 //! the operator who restores it hands out a new one.) A key whose present group is missing in the backup is revoked as well. Every other
 //! limit of access is taken over as it is now, even if it is less strict than it was: the newer value is the intended one.
 
+mod identities;
 mod keys;
 mod people;
 
@@ -50,6 +51,7 @@ pub(super) async fn find(
 ) -> Result<Vec<Difference>, Error> {
     let mut differences = keys::tenants(transaction, now).await?;
     differences.extend(people::find(transaction, now).await?);
+    differences.extend(identities::find(transaction).await?);
     differences.extend(keys::groups(transaction, now).await?);
     differences.extend(keys::deleted_groups(transaction, now).await?);
     differences.extend(keys::keys(transaction, now).await?);

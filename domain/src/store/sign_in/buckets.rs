@@ -49,6 +49,14 @@ pub(super) fn address_part(client: ClientAddress) -> String {
     part(&format!("address:{}", client.throttle_key()))
 }
 
+/// The counter of a client's single sign-ons with this outcome.
+pub(in crate::store) fn of_single_sign_on(outcome: &str, client: ClientAddress) -> String {
+    part(&format!(
+        "single sign-on:{}:{outcome}",
+        client.throttle_key()
+    ))
+}
+
 /// 128 bits of a digest, in hexadecimal.
 fn part(text: &str) -> String {
     random::digest(text)

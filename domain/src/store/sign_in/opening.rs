@@ -1,4 +1,4 @@
-//! Opens a session after a right password, and remembers the browser and the address.
+//! Opens a session for a user who proved their identity, and remembers the browser and the address.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -56,6 +56,7 @@ pub(in crate::store) struct NewSession<'a> {
     pub(in crate::store) client: ClientAddress,
     pub(in crate::store) browser: Browser,
     pub(in crate::store) authentication: Authentication,
+    pub(in crate::store) authenticated_at: Option<DateTime<Utc>>,
 }
 
 /// Opens a session with a new token, ends the browser's previous one, and records the time of the sign-in.
@@ -80,6 +81,7 @@ pub(in crate::store) async fn open_session(
         browser: Set(new.browser.name.map(str::to_owned)),
         system: Set(new.browser.system.map(str::to_owned)),
         authentication: Set(new.authentication.as_str().to_owned()),
+        authenticated_at: Set(new.authenticated_at),
     })
     .exec_without_returning(transaction)
     .await?;
@@ -214,7 +216,7 @@ pub(in crate::store) async fn know_address(
 }
 
 /// Deletes a few expired sessions. It never waits, because it skips locked rows and runs last.
-pub(super) async fn forget_old_sessions(
+pub(in crate::store) async fn forget_old_sessions(
     transaction: &DatabaseTransaction,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {

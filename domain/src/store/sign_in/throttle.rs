@@ -95,7 +95,7 @@ pub(super) async fn reserve(
 
 /// Counts one more failure in `bucket`, in a new window if the last one is over. A single statement keeps the row locked until the
 /// transaction ends, so that concurrent attempts are counted one after another.
-async fn count(
+pub(in crate::store) async fn count(
     transaction: &DatabaseTransaction,
     bucket: &str,
     now: DateTime<Utc>,
@@ -202,12 +202,20 @@ async fn forget_old_windows(
     Ok(())
 }
 
+/// Whether the window of `row` lasts at `now`.
+pub(in crate::store) fn is_current(row: &sign_in_bucket::Model, now: DateTime<Utc>) -> bool {
+    row.window_started_at > oldest_window(now)
+}
+
 /// A window that started at this time or earlier is over at `now`.
 fn oldest_window(now: DateTime<Utc>) -> DateTime<Utc> {
     now - WINDOW
 }
 
-fn rest_of_window(row: &sign_in_bucket::Model, now: DateTime<Utc>) -> TimeDelta {
+pub(in crate::store) fn rest_of_window(
+    row: &sign_in_bucket::Model,
+    now: DateTime<Utc>,
+) -> TimeDelta {
     // A clock that was set back must not refuse an account for longer than a window.
     (row.window_started_at + WINDOW - now).clamp(TimeDelta::seconds(1), WINDOW)
 }

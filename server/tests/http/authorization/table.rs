@@ -169,6 +169,9 @@ fn open_rows() -> Vec<Row> {
         row("GET", "/sign-in", Everyone, 200),
         // The form lacks its fields: the check of a password would count refused sign-ins.
         row("POST", "/sign-in", Everyone, 422).with(Content::Form(|_| json!({}))),
+        // Without a provider these do not exist.
+        row("GET", "/sign-in/sso", Everyone, 404),
+        row("GET", "/sign-in/sso/callback", Everyone, 404),
         row("POST", "/page-reports", Everyone, 204).with(Content::Text("changed")),
         // No link has this token.
         row("GET", "/invitation/{token}", Everyone, 404),
