@@ -158,13 +158,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn claims(value: Value) -> Map<String, Value> {
+    fn claims(value: &Value) -> Map<String, Value> {
         value.as_object().expect("an object").clone()
     }
 
     #[test]
     fn a_claim_is_found_by_name_and_by_pointer() {
-        let claims = claims(json!({
+        let claims = claims(&json!({
             "https://acme.example/roles": ["a"],
             "realm_access": { "roles": ["b"] },
         }));
