@@ -70,6 +70,7 @@ pub(crate) async fn scope_of(fixture: &TestStore, user: &User) -> TenantScope {
             id: SessionId::of_digest(&[0; 32]),
             authentication: Authentication::Password,
             created_at: fixture.now,
+            authenticated_at: None,
         },
     };
     signed_in.administered_tenant().expect("an administrator")
