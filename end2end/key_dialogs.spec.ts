@@ -67,7 +67,7 @@ test('a new group leads to the form of a key in it', async ({ adminPage: page })
   const keys = new ConsolePage(page);
   await open(page, '/authorization-groups/new');
   await page.getByLabel('Name').fill('Invoices');
-  await page.getByLabel('Permissions').fill('invoices:read');
+  await page.getByRole('textbox', { name: 'Permissions' }).fill('invoices:read');
   await page.locator('.form-actions button').click();
   await page.getByRole('link', { name: 'Generate a key in Invoices' }).click();
   await page.waitForURL(/\/tenant-api-keys\/new\?group=/);

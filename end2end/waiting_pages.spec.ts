@@ -104,7 +104,7 @@ test('the link to the form of a group shows that it waits', async ({ adminPage: 
 test('a new group is sent once', async ({ adminPage: page }) => {
   await open(page, '/authorization-groups/new');
   await page.getByLabel('Name').fill('Invoices');
-  await page.getByLabel('Permissions').fill('invoices:read');
+  await page.getByRole('textbox', { name: 'Permissions' }).fill('invoices:read');
   await expectSentOnce(page, page.locator('.form-actions button'), 'POST /authorization-groups/new', 'Saving…');
 });
 

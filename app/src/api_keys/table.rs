@@ -57,19 +57,19 @@ pub fn KeyTable(
     let body = NodeRef::<Tbody>::new();
     Effect::new(move |_| {
         let Some(body) = body.get() else { return };
-        list.with(|list| {
-            let Some(list) = list else { return };
-            let changed = notice.take_row();
-            if !list.rows.is_empty() {
-                browser::replace_rows(&body, &list.rows);
-                if let Some(key) = changed {
-                    browser::set_class(&body, &row_id(&key), "is-new");
-                }
-            } else if browser::is_empty(&body) {
-                // The table was built again with the data of the page, which has no rows.
-                reload.run(());
+        let Some(rows) = list.with(|list| list.as_ref().map(|list| list.rows.clone())) else {
+            return;
+        };
+        let changed = notice.take_row();
+        if !rows.is_empty() {
+            browser::replace_rows(&body, &rows);
+            if let Some(key) = changed {
+                browser::set_class(&body, &row_id(&key), "is-new");
             }
-        });
+        } else if browser::is_empty(&body) {
+            // The table was built again with the data of the page, which has no rows.
+            request_animation_frame(move || reload.run(()));
+        }
     });
     let checked = on_change(list);
     view! {
