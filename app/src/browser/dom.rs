@@ -190,10 +190,10 @@ pub fn selection_contains(text: &str) -> bool {
     }
 }
 
-/// Whether an element has no content.
+/// Whether an element contains no element. It may contain the comments that mark places of views.
 #[must_use]
 pub fn is_empty(element: &Element) -> bool {
-    element.first_child().is_none()
+    element.first_element_child().is_none()
 }
 
 /// Replaces the content of `rows` by `html`, which the server rendered. A focus in it stays on the element with the same id, or moves to the
