@@ -1,10 +1,9 @@
 // The authorization groups, with and without JavaScript: create, edit with its effect, refused deletion, deletion.
 
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
 import { type Tenant, createPerson, expect, signIn, test as base } from './fixtures';
-import { animationsEnded } from './support/animations';
+import { expectAccessible } from './support/accessible';
 
 const test = base.extend<{ width: number; hasScript: boolean }>({
   width: [1440, { option: true }],
@@ -23,20 +22,6 @@ class GroupsPage {
   readonly change = (start: string) => this.page.getByRole('listitem').filter({ hasText: start });
   readonly refusal = () => this.page.getByRole('paragraph').filter({ hasText: 'cannot be deleted' });
   readonly notice = () => this.page.getByRole('status');
-}
-
-/** Checks with axe, light and dark, and expects no horizontal scrolling. */
-async function expectAccessible(page: Page, browserPage: Page, what: string): Promise<void> {
-  // axe needs a script, so it inspects a copy of the document in a context with scripts.
-  await browserPage.goto(page.url());
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await browserPage.emulateMedia({ colorScheme });
-    await animationsEnded(browserPage);
-    const { violations } = await new AxeBuilder({ page: browserPage }).setLegacyMode().analyze();
-    expect(violations.map(({ id, nodes }) => ({ id, where: nodes.map(({ html }) => html) })), `${what}, ${colorScheme}`).toEqual([]);
-    const tooWide = await browserPage.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(tooWide, `${what} scrolls horizontally`).toBe(0);
-  }
 }
 
 async function fourKeys(tenant: Tenant): Promise<void> {

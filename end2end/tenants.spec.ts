@@ -46,7 +46,7 @@ for (const width of [1440, 375]) {
       await page.goto(`/tenants?q=${tenant.slug}`);
       await expect(row(page, tenant.slug)).toContainText(/Suspended\s*since \d+ \w+ \d+/);
       await page.goto(`/tenant-api-keys?tenant=${tenant.slug}`);
-      await expect(suspension(page)).toContainText(/^Suspended since \d+ \w+ \d+: every key of this tenant is refused\.$/);
+      await expect(suspension(page)).toContainText(/^Suspended since \d+ \w+ \d+: every key of this tenant is refused\.\s*Resume…$/);
     });
 
     test(`an unknown tenant is named, and the search finds the right one: ${how}`, async ({ browserLog, openContext, server, tenant }) => {

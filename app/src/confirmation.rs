@@ -2,7 +2,7 @@
 
 use crate::{
     done::Done,
-    error::AppError,
+    error::{AppError, ErrorCode},
     notice::Confirmation,
     ssr::{self, RequestContext},
 };
@@ -40,8 +40,21 @@ async fn describe(
             let user = request.store.tenant_users(&scope).get(id).await?;
             (user.name, Some(id.to_string()))
         }
+        Done::TenantCreated(id)
+        | Done::TenantSaved(id)
+        | Done::TenantSuspended(id, _)
+        | Done::TenantResumed(id, _) => {
+            let user = ssr::signed_in(request).await?;
+            let forbidden = || AppError::new(ErrorCode::Forbidden);
+            let operator = user.operator().ok_or_else(forbidden)?;
+            let found = request.store.tenants(&operator).by_ids(&[id]).await?;
+            let tenant = found.into_iter().next();
+            let tenant = tenant.ok_or_else(|| AppError::new(ErrorCode::NotFound))?;
+            (tenant.name, Some(id.to_string()))
+        }
         Done::RevokedMany(..)
         | Done::GroupDeleted
+        | Done::PolicySaved(_)
         | Done::PasswordChanged
         | Done::NameSaved
         | Done::SessionsEnded(_)

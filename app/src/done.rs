@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use domain::{
-    id::{GroupId, KeyId, UserId},
+    id::{GroupId, KeyId, TenantId, UserId},
     propagation::Propagation,
 };
 
@@ -39,6 +39,16 @@ pub enum Done {
     GroupSaved(GroupId),
     /// A group was deleted.
     GroupDeleted,
+    /// A tenant was created.
+    TenantCreated(TenantId),
+    /// A tenant's name or key limit was changed.
+    TenantSaved(TenantId),
+    /// A tenant was suspended.
+    TenantSuspended(TenantId, Option<Propagation>),
+    /// A suspension was ended.
+    TenantResumed(TenantId, Option<Propagation>),
+    /// The security policy was changed.
+    PolicySaved(Option<Propagation>),
     /// The user's password was changed.
     PasswordChanged,
     /// The user's name was changed.
@@ -74,6 +84,13 @@ impl Done {
             Self::GroupCreated(id) => ("group-created", id.to_string(), None),
             Self::GroupSaved(id) => ("group-saved", id.to_string(), None),
             Self::GroupDeleted => ("group-deleted", String::new(), None),
+            Self::TenantCreated(id) => ("tenant-created", id.to_string(), None),
+            Self::TenantSaved(id) => ("tenant-saved", id.to_string(), None),
+            Self::TenantSuspended(id, propagation) => {
+                ("tenant-suspended", id.to_string(), propagation)
+            }
+            Self::TenantResumed(id, propagation) => ("tenant-resumed", id.to_string(), propagation),
+            Self::PolicySaved(propagation) => ("policy-saved", String::new(), propagation),
             Self::PasswordChanged => ("password-changed", String::new(), None),
             Self::NameSaved => ("name-saved", String::new(), None),
             Self::SessionsEnded(number) => ("sessions-ended", number.to_string(), None),
@@ -123,6 +140,11 @@ impl Done {
             "group-created" => Self::GroupCreated(id.parse().ok()?),
             "group-saved" => Self::GroupSaved(id.parse().ok()?),
             "group-deleted" => Self::GroupDeleted,
+            "tenant-created" => Self::TenantCreated(id.parse().ok()?),
+            "tenant-saved" => Self::TenantSaved(id.parse().ok()?),
+            "tenant-suspended" => Self::TenantSuspended(id.parse().ok()?, propagation),
+            "tenant-resumed" => Self::TenantResumed(id.parse().ok()?, propagation),
+            "policy-saved" => Self::PolicySaved(propagation),
             "password-changed" => Self::PasswordChanged,
             "name-saved" => Self::NameSaved,
             "sessions-ended" => Self::SessionsEnded(id.parse().ok()?),
@@ -136,12 +158,31 @@ impl Done {
         })
     }
 
-    /// Whether the change concerns the tenant of the page, and not the user's own account.
+    /// The tenant whose row is marked.
+    #[must_use]
+    pub const fn tenant(self) -> Option<TenantId> {
+        match self {
+            Self::TenantCreated(id)
+            | Self::TenantSaved(id)
+            | Self::TenantSuspended(id, _)
+            | Self::TenantResumed(id, _) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether the change concerns the tenant of the page, and not the user's own account or the list of tenants.
     #[must_use]
     pub const fn is_of_tenant(self) -> bool {
         !matches!(
             self,
-            Self::PasswordChanged | Self::NameSaved | Self::SessionsEnded(_) | Self::ThemeSaved
+            Self::PasswordChanged
+                | Self::NameSaved
+                | Self::SessionsEnded(_)
+                | Self::ThemeSaved
+                | Self::TenantCreated(_)
+                | Self::TenantSaved(_)
+                | Self::TenantSuspended(..)
+                | Self::TenantResumed(..)
         )
     }
 
@@ -186,9 +227,12 @@ impl Done {
             Self::Rotated(_) => notice::rotated(name),
             Self::Revoked(_, propagation) => notice::revoked(name, propagation),
             Self::RevokedMany(number, propagation) => notice::revoked_many(number, propagation),
-            Self::GroupCreated(_) => format!("Created {name}."),
-            Self::GroupSaved(_) => format!("Saved {name}."),
+            Self::GroupCreated(_) | Self::TenantCreated(_) => format!("Created {name}."),
+            Self::GroupSaved(_) | Self::TenantSaved(_) => format!("Saved {name}."),
+            Self::TenantSuspended(_, propagation) => notice::suspended(name, propagation),
+            Self::TenantResumed(_, propagation) => notice::resumed(name, propagation),
             Self::GroupDeleted => "The group was deleted. Its name is free.".to_owned(),
+            Self::PolicySaved(propagation) => notice::saved("the security policy", propagation),
             Self::PasswordChanged => {
                 "Password changed. You are signed out everywhere else.".to_owned()
             }
@@ -221,7 +265,10 @@ mod tests {
         let group: GroupId = "0198f000-0000-7000-8000-000000000002"
             .parse()
             .expect("an id");
-        let user: UserId = "0198f000-0000-7000-8000-000000000003"
+        let tenant: TenantId = "0198f000-0000-7000-8000-000000000003"
+            .parse()
+            .expect("an id");
+        let user: UserId = "0198f000-0000-7000-8000-000000000004"
             .parse()
             .expect("an id");
         let propagation = Some(Propagation {
@@ -239,6 +286,12 @@ mod tests {
             Done::GroupCreated(group),
             Done::GroupSaved(group),
             Done::GroupDeleted,
+            Done::TenantCreated(tenant),
+            Done::TenantSaved(tenant),
+            Done::TenantSuspended(tenant, propagation),
+            Done::TenantResumed(tenant, None),
+            Done::PolicySaved(None),
+            Done::PolicySaved(propagation),
             Done::PasswordChanged,
             Done::NameSaved,
             Done::SessionsEnded(2),

@@ -18,6 +18,7 @@ use domain::{
     id::KeyId,
     key::{
         ApiKey, KeyStatus,
+        lifetime::LifetimeRule,
         usage::{KeyUsage, RefusalReason},
     },
     page,
@@ -59,6 +60,8 @@ const OFFERED_GROUPS: u32 = 50;
 #[derive(Clone, Debug)]
 struct KeyDetails {
     key: ApiKey,
+    /// The tenant's rule for the expiration date.
+    rule: LifetimeRule,
     /// The permissions of the key's group; `None` if the group was deleted.
     permissions: Option<PermissionSet>,
     /// Permissions of the tenant's groups.
@@ -157,6 +160,7 @@ async fn read_details(
         permissions,
         known_permissions,
         trial,
+        rule: store.security_policy(&scope).lifetime_rule().await?,
         key,
         now,
     })
@@ -198,6 +202,7 @@ fn days_of(events: &[AuditEvent], first: NaiveDate) -> Vec<NaiveDate> {
 fn Details(query: TrialQuery, details: KeyDetails) -> impl IntoView {
     let KeyDetails {
         key,
+        rule,
         permissions,
         known_permissions,
         usage,
@@ -221,7 +226,7 @@ fn Details(query: TrialQuery, details: KeyDetails) -> impl IntoView {
     let history = history_card(key.id, &events);
     let usage = usage_card(&usage.days, &changed, is_older);
     let header = header(&key);
-    let facts = facts(&key, permissions, &events, now);
+    let facts = facts(&key, rule, permissions, &events, now);
     let name = key.name.to_string();
     let parent = Signal::stored(use_tenant().get_untracked().url(urls::API_KEYS));
     let title = name.clone();
@@ -275,7 +280,11 @@ fn header(key: &ApiKey) -> impl IntoView + use<> {
                 <div class="key-title">
                     <h1 tabindex="-1" dir="auto">{key.name.to_string()}</h1>
                     <StatusBadge status=key.status />
-                    <ExpirationBadge state=key.expiration status=key.status />
+                    <ExpirationBadge
+                    state=key.expiration
+                    status=key.status
+                    outside_policy=key.outside_policy
+                />
                 </div>
                 {description}
             </div>

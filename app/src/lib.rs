@@ -5,6 +5,7 @@
 //! | the table of pages, menu entries and server functions | [`pages`]; its types: [`page`] |
 //! | the keys: list, generate, edit, rotate, revoke | [`api_keys`] |
 //! | the authorization groups (feature `ssr`) | `groups` |
+//! | the security policy (feature `ssr`) | `security_policy` |
 //! | the page of one key (feature `ssr`) | `key_page` |
 //! | the audit log and the installation log (feature `ssr`) | `audit_log` |
 //! | the guide, the API documentation, and their layout with a table of contents (feature `ssr`) | `help`, `api_docs`, `document` |
@@ -53,6 +54,8 @@ pub mod one_time_link;
 pub mod page;
 pub mod page_json;
 pub mod pages;
+#[cfg(feature = "ssr")]
+pub mod security_policy;
 #[cfg(feature = "ssr")]
 pub mod sign_in;
 pub mod status_pages;

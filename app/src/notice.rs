@@ -116,6 +116,26 @@ pub fn saved(name: &str, propagation: Option<Propagation>) -> String {
     }
 }
 
+/// `Suspended Acme. Its keys and sessions are refused.`, with the replicas where the change is in force.
+#[must_use]
+pub fn suspended(name: &str, propagation: Option<Propagation>) -> String {
+    let suspended = format!("Suspended {name}. Its keys and sessions are refused.");
+    match propagation {
+        Some(propagation) => format!("{suspended} {}", propagation.sentence("In force")),
+        None => suspended,
+    }
+}
+
+/// `Resumed Acme. Its keys work again.`, with the replicas where the change is in force.
+#[must_use]
+pub fn resumed(name: &str, propagation: Option<Propagation>) -> String {
+    let resumed = format!("Resumed {name}. Its keys work again.");
+    match propagation {
+        Some(propagation) => format!("{resumed} {}", propagation.sentence("In force")),
+        None => resumed,
+    }
+}
+
 /// `Rotated ERP nightly sync. Its old secret is refused.`
 #[must_use]
 pub fn rotated(name: &str) -> String {

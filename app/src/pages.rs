@@ -23,8 +23,13 @@ use crate::{
     help::HelpPage,
     key_page::KeyPage,
     layout::open::{OpenLayout, UnknownPage},
+    security_policy::form::SecurityPolicyPage,
     sign_in::SignInPage,
-    tenants::list::TenantsPage,
+    tenants::{
+        form::{EditTenantPage, NewTenantPage},
+        list::TenantsPage,
+        suspension::{ResumeTenantPage, SuspendTenantPage},
+    },
     users::{confirm::ConfirmUserPage, invite::InvitePage, list::UsersPage},
 };
 use crate::{
@@ -200,6 +205,18 @@ pub static PAGES: &[Page] = &[
         view: server_view!(ConfirmUserPage),
     },
     Page {
+        path: urls::SECURITY_POLICY,
+        access: Access::KeyManager,
+        menu: Some(MenuEntry {
+            section: MenuSection::Access,
+            label: "Security Policy",
+            icon: "policy",
+        }),
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(SecurityPolicyPage),
+    },
+    Page {
         path: urls::TENANTS,
         access: Access::SuperUser,
         menu: Some(MenuEntry {
@@ -210,6 +227,38 @@ pub static PAGES: &[Page] = &[
         dialogs: &[],
         has_script: false,
         view: server_view!(TenantsPage),
+    },
+    Page {
+        path: urls::NEW_TENANT,
+        access: Access::SuperUser,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(NewTenantPage),
+    },
+    Page {
+        path: urls::EDIT_TENANT,
+        access: Access::SuperUser,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(EditTenantPage),
+    },
+    Page {
+        path: urls::SUSPEND_TENANT,
+        access: Access::SuperUser,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(SuspendTenantPage),
+    },
+    Page {
+        path: urls::RESUME_TENANT,
+        access: Access::SuperUser,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(ResumeTenantPage),
     },
     Page {
         path: urls::INSTALLATION_LOG,

@@ -1,7 +1,14 @@
-//! The tenants of an installation, for super users: the list, and what replaces a page whose URL names no tenant or an unknown one.
+//! The tenants of an installation, for super users: the list, the forms, and what replaces a page whose URL names no tenant or an unknown
+//! one.
 
 #[cfg(feature = "ssr")]
+pub mod actions;
+#[cfg(feature = "ssr")]
+pub mod form;
+#[cfg(feature = "ssr")]
 pub mod list;
+#[cfg(feature = "ssr")]
+pub mod suspension;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -13,6 +20,52 @@ use crate::{
     status_pages::Failure,
     urls,
 };
+
+/// The typed values of a tenant's form.
+#[cfg(feature = "ssr")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantForm {
+    /// The name.
+    pub name: String,
+    /// The slug of a new tenant, or empty.
+    pub slug: String,
+    /// The key limit.
+    pub key_limit: String,
+}
+
+#[cfg(feature = "ssr")]
+impl TenantForm {
+    fn of(tenant: &domain::tenant::Tenant) -> Self {
+        Self {
+            name: tenant.name.clone(),
+            slug: tenant.slug.to_string(),
+            key_limit: tenant.key_limit.to_string(),
+        }
+    }
+}
+
+/// A submitted form that is shown again, which the server provides as context to the page that it renders in response.
+#[cfg(feature = "ssr")]
+#[derive(Clone, Debug)]
+pub struct SubmittedTenant {
+    /// The typed values.
+    pub form: TenantForm,
+    /// The error.
+    pub error: Option<AppError>,
+}
+
+/// The slug in the path of a page.
+#[cfg(feature = "ssr")]
+fn slug_in_path() -> String {
+    let path = leptos_router::hooks::use_params_map();
+    path.with_untracked(|path| path.get("slug"))
+        .unwrap_or_default()
+}
+
+/// The URL of a form of the tenant with this slug, such as `edit`.
+pub(crate) fn tenant_url(slug: &str, form: &str) -> String {
+    format!("{}/{slug}/{form}", urls::TENANTS)
+}
 
 /// Replaces a page of a tenant that could not be loaded. If the tenant is missing in the URL, leads to the list of tenants; if there is no
 /// such tenant, offers a search for it; otherwise shows the failure.

@@ -15,6 +15,8 @@ pub const NEW_GROUP: &str = "/authorization-groups/new";
 pub const EDIT_GROUP: &str = "/authorization-groups/{id}";
 /// The page that confirms the deletion of an authorization group, and its target.
 pub const DELETE_GROUP: &str = "/authorization-groups/{id}/delete";
+/// The security policy of a tenant, and the target of its form.
+pub const SECURITY_POLICY: &str = "/security-policy";
 /// The page of one key.
 pub const KEY: &str = "/tenant-api-keys/{id}";
 /// The parameter of the dialog that edits a key: an address that the dialog adds to the allowlist.
@@ -55,6 +57,14 @@ pub const INVITATION: &str = "/invitation/{token}";
 pub const SIGN_IN_LINK: &str = "/sign-in-link/{token}";
 /// The list of tenants, for super users.
 pub const TENANTS: &str = "/tenants";
+/// The form that creates a tenant, and its target.
+pub const NEW_TENANT: &str = "/tenants/new";
+/// The form of a tenant, and its target.
+pub const EDIT_TENANT: &str = "/tenants/{slug}/edit";
+/// The page that confirms a suspension, and its target.
+pub const SUSPEND_TENANT: &str = "/tenants/{slug}/suspend";
+/// The page that confirms the end of a suspension, and its target.
+pub const RESUME_TENANT: &str = "/tenants/{slug}/resume";
 /// The parameter of the list of tenants: the path of the page that its links open in a tenant.
 pub const PAGE: &str = "page";
 /// The user's own page, and the target of its form, which changes the password.
@@ -103,11 +113,11 @@ pub fn one_time_link(origin: &str, signs_in: bool, token: &str) -> String {
     format!("{origin}{}", path.replace("{token}", token))
 }
 
-/// The path of the page that contains the one at `path`: for one key, one group or a dialog, that of their list.
+/// The path of the page that contains the one at `path`: for one key, group, user or tenant, or a dialog, that of their list.
 #[must_use]
 pub fn page_path(path: &str) -> &str {
     let is_form = path == GENERATE || path == NEW_GROUP || path == INVITE;
-    let list = [API_KEYS, GROUPS, USERS].into_iter().find(|list| {
+    let list = [API_KEYS, GROUPS, USERS, TENANTS].into_iter().find(|list| {
         path.strip_prefix(list)
             .is_some_and(|rest| rest.starts_with('/'))
     });

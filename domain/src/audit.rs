@@ -63,6 +63,8 @@ actions! {
     TenantSuspended = "tenant.suspended",
     /// A tenant was resumed.
     TenantResumed = "tenant.resumed",
+    /// A tenant's security policy was changed.
+    SecurityPolicyChanged = "security_policy.changed",
     /// A user was made.
     UserCreated = "user.created",
     /// A user's password was changed.
@@ -129,7 +131,7 @@ impl AuditAction {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditTarget {
-    /// `api_key`, `authorization_group`, `tenant`, `user`.
+    /// `api_key`, `authorization_group`, `security_policy`, `tenant`, `user`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The identifier; `null` for the account of a failed sign-in without a user.
@@ -159,6 +161,11 @@ impl AuditTarget {
     /// An authorization group.
     pub fn group(id: GroupId, name: impl Into<String>) -> Self {
         Self::new("authorization_group", Some(id.as_uuid()), name)
+    }
+
+    /// The security policy of a tenant.
+    pub fn security_policy(id: TenantId, tenant: impl Into<String>) -> Self {
+        Self::new("security_policy", Some(id.as_uuid()), tenant)
     }
 
     /// A tenant.

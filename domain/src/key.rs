@@ -4,6 +4,7 @@ pub mod allowlist;
 pub mod expiry;
 pub mod form;
 pub mod format;
+pub mod lifetime;
 pub mod name;
 pub mod own_grant;
 pub mod preview;
@@ -107,6 +108,8 @@ pub struct ApiKey {
     /// The client address of that request.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub last_used_ip: Option<String>,
+    /// Whether the key is not revoked and its expiration date breaks the tenant's security policy.
+    pub outside_policy: bool,
     /// The number of changes by administrators, starting at 1, for optimistic locking. The `ETag` of the JSON API.
     #[serde(skip)]
     pub version: i64,
@@ -138,6 +141,14 @@ pub struct KeyChanges {
     pub group_id: Option<GroupId>,
     /// The addresses from which it works.
     pub allowlist: Option<Allowlist>,
+}
+
+impl ApiKey {
+    /// The day, UTC, from which the lifetime of its secret is counted.
+    #[must_use]
+    pub fn issued_on(&self) -> NaiveDate {
+        today(self.rotated_at.unwrap_or(self.created_at))
+    }
 }
 
 impl KeyChanges {

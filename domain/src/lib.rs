@@ -6,6 +6,7 @@
 //! | the rules for names, dates and allowlist lines | [`key::name`], [`key::expiry`], [`key::allowlist`] |
 //! | the format of a secret | [`key::format`] |
 //! | the expiration date after a rotation | [`key::rotation`] |
+//! | the tenant's security policy | [`security_policy`], [`key::lifetime`] |
 //! | the verdict on a request | [`key::verdict`] |
 //! | the client address of a request | [`client_address`] |
 //! | actors and audit events | [`actor`], [`audit`] |
@@ -28,6 +29,7 @@ pub mod network;
 pub mod page;
 pub mod permission;
 pub mod propagation;
+pub mod security_policy;
 pub mod session;
 pub mod tenant;
 pub mod text;

@@ -35,10 +35,12 @@ pub(crate) mod random;
 mod receipts;
 pub mod restore;
 pub mod scope;
+pub mod security_policy;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_in_link;
 pub mod single_sign_on;
+mod stored_policy;
 pub mod tenant_users;
 pub mod tenants;
 #[cfg(test)]
@@ -164,6 +166,15 @@ impl Store {
     #[must_use]
     pub fn groups<'a>(&'a self, scope: &'a TenantScope) -> groups::Groups<'a> {
         groups::Groups::new(&self.inner, scope)
+    }
+
+    /// The security policy of one tenant.
+    #[must_use]
+    pub fn security_policy<'a>(
+        &'a self,
+        scope: &'a TenantScope,
+    ) -> security_policy::SecurityPolicies<'a> {
+        security_policy::SecurityPolicies::new(&self.inner, scope)
     }
 
     /// The users of one tenant.

@@ -21,6 +21,18 @@ pub struct Tenant {
     pub suspended_at: Option<DateTime<Utc>>,
     /// The time of its creation.
     pub created_at: DateTime<Utc>,
+    /// The number of changes of name, limit and suspension, from 1.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// The active keys and users that a suspension stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SuspensionEffect {
+    /// Keys that are not revoked.
+    pub keys: u64,
+    /// Users that are not disabled.
+    pub users: u64,
 }
 
 /// The tenant that something belongs to.

@@ -11,6 +11,7 @@ use domain::{
     client_address::ClientAddress,
     key::{NewKey, allowlist::Allowlist},
     permission::Permission,
+    security_policy::SecurityPolicyChanges,
     store::{Store, StoreOptions},
     verify::{VerifiedKey, Verifier},
 };
@@ -42,6 +43,13 @@ async fn a_verdict_from_memory_allocates_nothing() {
         allowlist: Allowlist::parse_lines(&lines).unwrap(),
     };
     let key = fixture.store.keys(&scope).create(new, fixture.now).await;
+    let tenant_lines = "10.0.0.0/8\n203.0.113.0/24\n2001:db8::/32";
+    let policy = SecurityPolicyChanges {
+        ip_allowlist: Some(Allowlist::parse_lines(tenant_lines).unwrap()),
+        ..SecurityPolicyChanges::default()
+    };
+    let policies = fixture.store.security_policy(&scope);
+    policies.change(policy, None, fixture.now).await.unwrap();
     let secret = key.unwrap().secret;
     let server = Store::open(StoreOptions {
         serves: true,
@@ -51,6 +59,7 @@ async fn a_verdict_from_memory_allocates_nothing() {
     let permission: Permission = "orders:read".parse().unwrap();
     let inside = ClientAddress::known("10.49.1.2".parse().unwrap());
     let outside = ClientAddress::known("10.50.1.2".parse().unwrap());
+    let outside_tenant = ClientAddress::known("192.0.2.1".parse().unwrap());
     let verify = |client| {
         let work = verifier.verify(secret.expose(), client, Some(&permission), fixture.now);
         async move { work.await.unwrap() }
@@ -58,6 +67,7 @@ async fn a_verdict_from_memory_allocates_nothing() {
     // The first verification loads the key, and the first of each outcome creates its counter.
     verify(inside).await.unwrap();
     verify(outside).await.unwrap_err();
+    verify(outside_tenant).await.unwrap_err();
 
     let is_accepted = |verdict: Result<VerifiedKey, _>| verdict.is_ok();
     let accepted = allocation_counter::measure(|| {
@@ -66,5 +76,9 @@ async fn a_verdict_from_memory_allocates_nothing() {
     let refused = allocation_counter::measure(|| {
         assert!((0..100).all(|_| !is_accepted(at_once(verify(outside)))));
     });
-    assert_eq!((accepted.count_total, refused.count_total), (0, 0));
+    let refused_by_tenant = allocation_counter::measure(|| {
+        assert!((0..100).all(|_| !is_accepted(at_once(verify(outside_tenant)))));
+    });
+    let counts = [accepted, refused, refused_by_tenant].map(|measured| measured.count_total);
+    assert_eq!(counts, [0; 3]);
 }

@@ -17,6 +17,7 @@ pub(crate) mod key_simulation;
 pub(crate) mod key_usage;
 mod path_id;
 pub(crate) mod query;
+pub(crate) mod security_policy;
 pub(crate) mod verify;
 pub(crate) mod whoami;
 

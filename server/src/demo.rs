@@ -9,8 +9,8 @@ use domain::{
     Error,
     client_address::ClientAddress,
     key::{
-        KeyChanges, allowlist::Allowlist, form::KeyForm, format::Secret, reason::RevocationReason,
-        rotation::RotatedExpiry, today,
+        KeyChanges, allowlist::Allowlist, form::KeyForm, format::Secret, lifetime::LifetimeRule,
+        reason::RevocationReason, rotation::RotatedExpiry, today,
     },
     permission::{Permission, PermissionSet},
     store::{
@@ -239,7 +239,7 @@ impl Filling<'_> {
         let made = self.days_ago(key.made_days_ago);
         let group = self.store.groups(self.scope).find(key.group).await?;
         let new = form_of(key, group.id.to_string(), self.now)
-            .validate(today(made))
+            .validate(LifetimeRule::default(), today(made))
             .map_err(Error::Invalid)?;
         let mut issued = keys.create(new, made).await?;
         let id = issued.key.id;

@@ -128,6 +128,13 @@ fn option_of(field: &str) -> Option<&'static str> {
         "from" => "--from",
         "to" => "--to",
         "limit" => "--limit",
+        "status" => "--status",
+        "expiration" => "--expiration",
+        "lifetime" => "--lifetime",
+        "unused_days" => "--unused-days",
+        "policy" => "--policy",
+        "q" => "--q",
+        "sort" => "--sort",
         _ => return None,
     })
 }

@@ -26,7 +26,7 @@ use crate::{
     api::{
         self, api_keys, audit_events, authorization_groups, docs,
         document::{self, ApiDocument, Documented, build_document},
-        forward_auth, key_revocation, key_simulation, key_usage, verify, whoami,
+        forward_auth, key_revocation, key_simulation, key_usage, security_policy, verify, whoami,
     },
     assets::{Assets, serve_asset},
     body_limit,
@@ -34,8 +34,8 @@ use crate::{
     health,
     pages::{
         account_forms, audit_export, group_forms, home, key_forms, one_time_links, page_reports,
-        password, render, server_functions::run_server_function, sign_in, sign_out, single_sign_on,
-        user_forms,
+        password, render, security_policy_form, server_functions::run_server_function, sign_in,
+        sign_out, single_sign_on, tenant_forms, user_forms,
     },
     request_id::set_route,
     route_guard::{BodyPolicy, Requirement, RouteGuard, guard_request},
@@ -69,7 +69,7 @@ pub fn permissions() -> BTreeSet<&'static str> {
 /// Every route.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    use Access::{Anyone, KeyManager, SignedIn};
+    use Access::{Anyone, KeyManager, SignedIn, SuperUser};
     use Caller::{Gateway, Key};
     let mut routes = vec![
         // Health checks
@@ -157,6 +157,16 @@ pub fn routes() -> Vec<Route> {
             Key(Some("audit-log:read")),
             routes!(audit_events::list_audit_events),
         ),
+        api(
+            "/api/v1/security-policy",
+            Key(Some("security-policy:read")),
+            routes!(security_policy::read_security_policy),
+        ),
+        api(
+            "/api/v1/security-policy",
+            Key(Some("security-policy:write")),
+            routes!(security_policy::update_security_policy),
+        ),
         // Services of a tenant, which verify keys of their clients
         api(
             "/api/v1/verify",
@@ -231,6 +241,15 @@ pub fn routes() -> Vec<Route> {
         post(urls::NEW_GROUP, KeyManager, group_forms::create),
         post(urls::EDIT_GROUP, KeyManager, group_forms::edit),
         post(urls::DELETE_GROUP, KeyManager, group_forms::delete),
+        post(urls::NEW_TENANT, SuperUser, tenant_forms::create),
+        post(urls::EDIT_TENANT, SuperUser, tenant_forms::edit),
+        post(urls::SUSPEND_TENANT, SuperUser, tenant_forms::suspend),
+        post(urls::RESUME_TENANT, SuperUser, tenant_forms::resume),
+        post(
+            urls::SECURITY_POLICY,
+            KeyManager,
+            security_policy_form::save,
+        ),
         post(
             "/tenant-api-keys/revoke",
             KeyManager,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod errors;
+mod keys;
 mod output;
 mod single_sign_on;
 mod users;

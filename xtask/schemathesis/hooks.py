@@ -85,8 +85,21 @@ def filter_case(ctx, case):
     return not any(map(is_empty, (case.query or {}).values())) and not is_undeclared
 
 
+def harmless(policy):
+    """Keeps a security policy from refusing the keys of all later requests: it admits the loopback address and requires no expiration date."""
+    if isinstance(policy.get("ip_allowlist"), list) and policy["ip_allowlist"]:
+        policy["ip_allowlist"] = policy["ip_allowlist"][:999] + ["127.0.0.1"]
+    if policy.get("expiration_required") is True:
+        policy["expiration_required"] = False
+    if isinstance(policy.get("max_lifetime_days"), int):
+        policy["max_lifetime_days"] = None
+    return policy
+
+
 @schemathesis.hook
 def map_body(ctx, body):
+    if isinstance(body, dict) and ctx.operation.path == "/api/v1/security-policy":
+        return harmless(body)
     if isinstance(body, dict) and "authorization_group_id" in body:
         body["authorization_group_id"] = real_id(body["authorization_group_id"], GROUPS)
     if isinstance(body, dict) and isinstance(body.get("secret"), str):

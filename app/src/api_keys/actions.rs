@@ -39,7 +39,9 @@ pub async fn key_detail(
         .keys(&scope)
         .get(key_id(id)?, request.now)
         .await?;
+    let policy = request.store.security_policy(&scope);
     Ok(KeyDetail {
+        rule: policy.lifetime_rule().await?,
         version: key.version,
         key,
         form_id: Uuid::now_v7(),
@@ -56,7 +58,10 @@ pub async fn form_context(
     tenant: Option<&str>,
 ) -> Result<KeyFormContext, AppError> {
     let TenantRequest { scope, .. } = ssr::tenant_request_of(request, tenant).await?;
+    let policy = request.store.security_policy(&scope).get().await?;
     Ok(KeyFormContext {
+        rule: policy.lifetime_rule(),
+        default_lifetime: policy.default_lifetime_days,
         groups: request.store.groups(&scope).list_for_keys().await?,
         usage: request.store.keys(&scope).quota().await?,
         now: request.now,
@@ -120,7 +125,11 @@ pub async fn generate(
     form_id: Option<Uuid>,
 ) -> Result<Issued, FormError> {
     let TenantRequest { scope, user } = ssr::tenant_request_of(request, tenant).await?;
-    let new = form.validate(today(request.now)).map_err(Error::Invalid);
+    let policy = request.store.security_policy(&scope);
+    let rule = policy.lifetime_rule().await.map_err(AppError::from)?;
+    let new = form
+        .validate(rule, today(request.now))
+        .map_err(Error::Invalid);
     let idempotency = idempotency_key(request, &user, form_id, &new, || content("generate", form))?;
     let keys = request.store.keys(&scope).idempotent(idempotency.as_ref());
     let created = match keys.unless_repeated(new, request.now).await {

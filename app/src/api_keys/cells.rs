@@ -94,7 +94,11 @@ pub(super) fn group(key: &ApiKey, _: &RowContext<'_>) -> AnyView {
 pub(super) fn expires(key: &ApiKey, _: &RowContext<'_>) -> AnyView {
     view! {
         <Expires on=key.expires_on />
-        <ExpirationBadge state=key.expiration status=key.status />
+        <ExpirationBadge
+            state=key.expiration
+            status=key.status
+            outside_policy=key.outside_policy
+        />
     }
     .into_any()
 }

@@ -18,6 +18,9 @@ pub fn DateInput(
     initial: Option<String>,
     /// The server's date.
     today: NaiveDate,
+    /// The last date that the date picker offers.
+    #[prop(optional_no_strip)]
+    latest: Option<String>,
     /// The current value.
     value: RwSignal<String>,
     /// Whether it was left once; errors are shown from then on.
@@ -36,6 +39,7 @@ pub fn DateInput(
             name=EXPIRES.name
             value=initial
             min=tomorrow(today)
+            max=latest
             aria-invalid=invalid(errors)
             aria-describedby=described_by(id, errors, hint)
             on:input=move |_| read()

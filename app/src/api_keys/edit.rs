@@ -87,7 +87,7 @@ pub fn EditDialog(
         Some(theirs) => theirs.version,
         None => sent.version.unwrap_or(version),
     };
-    let state = FormState::new(today(form.now), typed, validate_edit);
+    let state = FormState::new(today(form.now), form.rule, typed, validate_edit);
     if let Some(failure) = &failure {
         state.show_server_errors(failure.fields.clone());
     }

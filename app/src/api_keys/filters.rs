@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::key::{
     KeyStatus,
     expiry::ExpirationState,
-    query::{KeyLifetime, KeyQuery, KeySort, KeySortColumn},
+    query::{KeyLifetime, KeyQuery, KeySort, KeySortColumn, PolicyFilter},
 };
 use leptos::{
     leptos_dom::helpers::TimeoutHandle,
@@ -118,6 +118,7 @@ pub fn FilterBar(
                 <Segments query label="Status" id="filter-status" choices=STATUS />
                 <Segments query label="Expiration" id="filter-expiration" choices=EXPIRATION />
                 <UnusedToggle query />
+                <PolicyToggle query />
                 <Segments query label="Sort by" id="filter-sort" choices=SORT class="filter filters-sort" />
                 <button
                     class="button button-primary filters-done"
@@ -178,18 +179,55 @@ fn choice_links(
         .collect_view()
 }
 
-/// The filter for keys without recent use: a link that sets or clears it.
+/// A filter with two states: a link that sets or clears it.
+#[component]
+fn Toggle(
+    query: Memo<ListQuery>,
+    label: String,
+    is_on: fn(&ListQuery) -> bool,
+    /// The query with the other state.
+    toggle: fn(&ListQuery) -> ListQuery,
+) -> impl IntoView {
+    let tenant = use_tenant();
+    let href = move || {
+        query.with(|query| toggle(&query.from_cursor(None)).url(&tenant.get(), urls::API_KEYS))
+    };
+    let current = move || query.with(is_on).then_some("true");
+    view! { <a class="toggle" href=href aria-current=current data-noscroll="">{label}</a> }
+        .into_any()
+}
+
+/// The filter for keys without recent use.
 #[component]
 fn UnusedToggle(query: Memo<ListQuery>) -> impl IntoView {
-    let tenant = use_tenant();
-    let href = move || query.with(|query| query.toggle_unused().url(&tenant.get(), urls::API_KEYS));
-    let current = move || query.with(|query| query.is_unused).then_some("true");
     view! {
-        <a class="toggle" href=href aria-current=current data-noscroll="">
-            {format!("Not used in {UNUSED_DAYS} days")}
-        </a>
+        <Toggle
+            query
+            label=format!("Not used in {UNUSED_DAYS} days")
+            is_on=|query| query.is_unused
+            toggle=|query| query.toggle_unused()
+        />
     }
-    .into_any()
+}
+
+/// The filter for keys outside the security policy.
+#[component]
+fn PolicyToggle(query: Memo<ListQuery>) -> impl IntoView {
+    let toggle = |query: &ListQuery| ListQuery {
+        policy: match query.policy {
+            None => Some(PolicyFilter::Outside),
+            Some(PolicyFilter::Outside) => None,
+        },
+        ..query.clone()
+    };
+    view! {
+        <Toggle
+            query
+            label="Outside policy".to_owned()
+            is_on=|query| query.policy.is_some()
+            toggle
+        />
+    }
 }
 
 /// The options of one filter; the current one is marked.

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 
 use chrono::NaiveDate;
-use domain::{FieldError, key::form::KeyForm};
+use domain::{
+    FieldError,
+    key::{form::KeyForm, lifetime::LifetimeRule},
+};
 use leptos::prelude::*;
 
 use crate::{browser, error::AppError};
@@ -52,18 +55,18 @@ pub const ALLOWLIST: Field = Field {
 /// The fields, in the order of the form.
 pub const FIELDS: [Field; 5] = [NAME, DESCRIPTION, GROUP, EXPIRES, ALLOWLIST];
 
-/// The validation of a form: as a new key on the given date, or as an edit.
-pub type Validation = fn(&KeyForm, NaiveDate) -> Vec<FieldError>;
+/// The validation of a form: as a new key on the given date by the tenant's rule, or as an edit.
+pub type Validation = fn(&KeyForm, LifetimeRule, NaiveDate) -> Vec<FieldError>;
 
 /// Validates a new key.
 #[must_use]
-pub fn validate_new(form: &KeyForm, today: NaiveDate) -> Vec<FieldError> {
-    form.validate(today).err().unwrap_or_default()
+pub fn validate_new(form: &KeyForm, rule: LifetimeRule, today: NaiveDate) -> Vec<FieldError> {
+    form.validate(rule, today).err().unwrap_or_default()
 }
 
 /// Validates an edit, which has no expiration date.
 #[must_use]
-pub fn validate_edit(form: &KeyForm, _today: NaiveDate) -> Vec<FieldError> {
+pub fn validate_edit(form: &KeyForm, _rule: LifetimeRule, _today: NaiveDate) -> Vec<FieldError> {
     form.validate_edit().err().unwrap_or_default()
 }
 
@@ -83,14 +86,22 @@ pub struct FormState {
     server_errors: RwSignal<Vec<FieldError>>,
     /// The server's date.
     pub today: NaiveDate,
+    /// The tenant's rule for the expiration date.
+    pub rule: LifetimeRule,
 }
 
 impl FormState {
     /// A form with these initial values, on the server's date `today`.
     #[must_use]
-    pub fn new(today: NaiveDate, initial: KeyForm, validate: Validation) -> Self {
+    pub fn new(
+        today: NaiveDate,
+        rule: LifetimeRule,
+        initial: KeyForm,
+        validate: Validation,
+    ) -> Self {
         let form = RwSignal::new(initial.clone());
-        let errors_of_validation = Memo::new(move |_| form.with(|form| validate(form, today)));
+        let errors_of_validation =
+            Memo::new(move |_| form.with(|form| validate(form, rule, today)));
         Self {
             form,
             initial: StoredValue::new(initial),
@@ -98,6 +109,7 @@ impl FormState {
             touched: RwSignal::default(),
             server_errors: RwSignal::default(),
             today,
+            rule,
         }
     }
 

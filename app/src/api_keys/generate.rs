@@ -63,18 +63,22 @@ fn Page(context: KeyFormContext, rejected: Option<RejectedForm>) -> impl IntoVie
         usage,
         now,
         client,
+        rule,
+        default_lifetime,
         form_id,
     } = context;
     let tenant = use_tenant();
+    let today = today(now);
     let opened = KeyForm {
         authorization_group_id: named_group(&groups),
+        expires_on: default_lifetime.map_or_else(String::new, |days| days.after(today).to_string()),
         ..KeyForm::default()
     };
     let (typed, failure) = match rejected {
         Some(rejected) => (rejected.form, rejected.error),
         None => (opened.clone(), None),
     };
-    let state = FormState::new(today(now), typed, validate_new);
+    let state = FormState::new(today, rule, typed, validate_new);
     if let Some(failure) = &failure {
         state.show_server_errors(failure.fields.clone());
     }

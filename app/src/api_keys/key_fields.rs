@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::{
     date_input::tomorrow,
-    expiry_help::ExpiryHelp,
+    expiry_help::{ExpiryHelp, expiry_hint},
     form_state::{DESCRIPTION, EXPIRES, Field, FormState, GROUP, NAME},
 };
 use crate::{
@@ -26,7 +26,8 @@ pub fn FieldLabel(
     #[prop(optional)]
     optional: bool,
     /// The hint. Its id is that of the field with the suffix `-hint`.
-    hint: &'static str,
+    #[prop(into)]
+    hint: String,
 ) -> impl IntoView {
     view! {
         <div class="field-about">
@@ -202,8 +203,8 @@ pub fn ExpiresField(
         <div class="field">
             <FieldLabel
                 field=EXPIRES
-                optional=true
-                hint="The key works until the end of that day, UTC. Leave empty for a key that never expires."
+                optional=!state.rule.requires_date()
+                hint=expiry_hint("The key works", state.rule, state.today)
             />
             <div class="field-control">
                 <input
@@ -213,13 +214,15 @@ pub fn ExpiresField(
                     name=EXPIRES.name
                     value=state.initial().expires_on
                     min=tomorrow(state.today)
+                    max=state.rule.latest(state.today).map(|date| date.to_string())
+                    required=state.rule.requires_date()
                     aria-invalid=invalid(errors)
                     aria-describedby=described_by(EXPIRES.id, errors, "expires-hint expires-words")
                     on:input=move |_| state.handle_input(EXPIRES)
                     on:blur=move |_| state.handle_blur(EXPIRES)
                 />
                 <FieldErrors field=EXPIRES.id errors />
-                <ExpiryHelp field=EXPIRES.id today=state.today value read />
+                <ExpiryHelp field=EXPIRES.id today=state.today rule=state.rule value read />
             </div>
         </div>
     }

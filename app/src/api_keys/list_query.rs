@@ -3,7 +3,7 @@
 use domain::key::{
     KeyStatus,
     expiry::ExpirationState,
-    query::{KeyLifetime, KeyQuery, KeySort, KeySortColumn},
+    query::{KeyLifetime, KeyQuery, KeySort, KeySortColumn, PolicyFilter},
 };
 use leptos_router::params::ParamsMap;
 
@@ -23,6 +23,8 @@ pub struct ListQuery {
     pub lifetime: Option<KeyLifetime>,
     /// Only keys that were not used in [`UNUSED_DAYS`] days.
     pub is_unused: bool,
+    /// Only keys with this relation to the security policy.
+    pub policy: Option<PolicyFilter>,
     /// The search.
     pub q: String,
     /// The order.
@@ -44,6 +46,7 @@ impl ListQuery {
                 .and_then(|parameter| KeyLifetime::from_word(&parameter)),
             is_unused: parameter("unused_days")
                 .is_some_and(|parameter| parameter == UNUSED_DAYS.to_string()),
+            policy: parameter("policy").and_then(|parameter| PolicyFilter::from_word(&parameter)),
             // Cut to the length of the search field that shows the search.
             q: KeyQuery::without_secret(&parameter("q").unwrap_or_default())
                 .chars()
@@ -98,6 +101,26 @@ impl ListQuery {
         }
     }
 
+    /// The query for active keys that never expire.
+    #[must_use]
+    pub fn never_expiring() -> Self {
+        Self {
+            status: Some(KeyStatus::Active),
+            lifetime: Some(KeyLifetime::Never),
+            ..Self::default()
+        }
+    }
+
+    /// The query for active keys that are outside the security policy.
+    #[must_use]
+    pub fn outside_policy() -> Self {
+        Self {
+            status: Some(KeyStatus::Active),
+            policy: Some(PolicyFilter::Outside),
+            ..Self::default()
+        }
+    }
+
     /// Whether the query filters keys.
     #[must_use]
     pub fn is_filtered(&self) -> bool {
@@ -105,6 +128,7 @@ impl ListQuery {
             || self.expiration.is_some()
             || self.lifetime.is_some()
             || self.is_unused
+            || self.policy.is_some()
             || !self.q.is_empty()
     }
 
@@ -126,8 +150,11 @@ impl ListQuery {
         let unused = self
             .is_unused
             .then(|| format!("Not used in {UNUSED_DAYS} days"));
+        let policy = self
+            .policy
+            .map(|PolicyFilter::Outside| "Outside policy".to_owned());
         let search = (!self.q.is_empty()).then(|| format!("matching “{}”", self.q));
-        let words: Vec<_> = [status, expiration, lifetime, unused, search]
+        let words: Vec<_> = [status, expiration, lifetime, unused, policy, search]
             .into_iter()
             .flatten()
             .collect();
@@ -205,6 +232,7 @@ impl ListQuery {
                 ("expiration", self.expiration_parameter()),
                 ("lifetime", self.lifetime_parameter()),
                 ("unused_days", &self.unused_parameter()),
+                ("policy", self.policy_parameter()),
                 ("q", &self.q),
                 ("sort", &sort),
                 ("cursor", self.cursor.as_deref().unwrap_or_default()),
@@ -221,6 +249,7 @@ impl ListQuery {
             ("expiration", self.expiration_parameter().to_owned()),
             ("lifetime", self.lifetime_parameter().to_owned()),
             ("unused_days", self.unused_parameter()),
+            ("policy", self.policy_parameter().to_owned()),
             ("sort", self.sort_parameter()),
         ]
         .into_iter()
@@ -258,6 +287,10 @@ impl ListQuery {
         self.lifetime.map(KeyLifetime::as_str).unwrap_or_default()
     }
 
+    fn policy_parameter(&self) -> &'static str {
+        self.policy.map(PolicyFilter::as_str).unwrap_or_default()
+    }
+
     fn unused_parameter(&self) -> String {
         if self.is_unused {
             UNUSED_DAYS.to_string()
@@ -280,6 +313,7 @@ impl From<ListQuery> for KeyQuery {
             expiration: query.expiration,
             lifetime: query.lifetime,
             unused_days: query.is_unused.then_some(UNUSED_DAYS),
+            policy: query.policy,
             q: query.q,
             sort: query.sort,
             cursor: query.cursor,
@@ -291,6 +325,7 @@ impl From<ListQuery> for KeyQuery {
 impl From<&KeyQuery> for ListQuery {
     fn from(query: &KeyQuery) -> Self {
         Self {
+            policy: query.policy,
             status: query.status,
             expiration: query.expiration,
             lifetime: query.lifetime,

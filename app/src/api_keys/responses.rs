@@ -5,7 +5,12 @@ use domain::{
     client_address::ClientAddress,
     group::AuthorizationGroup,
     id::KeyId,
-    key::{ApiKey, KeyStatus, format::Secret, query::KeySummary},
+    key::{
+        ApiKey, KeyStatus,
+        format::Secret,
+        lifetime::{LifetimeDays, LifetimeRule},
+        query::KeySummary,
+    },
     propagation::Propagation,
     tenant::KeyQuota,
 };
@@ -64,6 +69,8 @@ pub struct KeyDetail {
     pub key: ApiKey,
     /// The version of the key, for the check of an edit.
     pub version: i64,
+    /// The tenant's rule for the expiration date.
+    pub rule: LifetimeRule,
     /// The idempotency id of the dialog's form.
     pub form_id: Uuid,
     /// The server's time.
@@ -123,6 +130,10 @@ pub struct KeyFormContext {
     pub now: DateTime<Utc>,
     /// The client's address.
     pub client: ClientAddress,
+    /// The tenant's rule for the expiration date.
+    pub rule: LifetimeRule,
+    /// The lifetime that the form suggests.
+    pub default_lifetime: Option<LifetimeDays>,
     /// The idempotency id of the form.
     pub form_id: Uuid,
 }

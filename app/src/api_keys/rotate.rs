@@ -6,6 +6,7 @@ use domain::{
     key::{
         KeyStatus, RotatedExpiry,
         expiry::{ExpirationDate, ExpirationState},
+        lifetime::LifetimeRule,
         rotation, today,
     },
 };
@@ -15,7 +16,7 @@ use super::{
     date_input::DateInput,
     dialog_close::{CancelLink, CloseLink, DialogClose},
     dialog_parts::{AlreadyRevoked, KeyFacts, SubmitFailure},
-    expiry_help::ExpiryHelp,
+    expiry_help::{ExpiryHelp, expiry_hint},
     idempotency_field::IdempotencyField,
     rejected_form::RejectedForm,
     responses::{Changed, Issued, KeyDetail},
@@ -34,9 +35,27 @@ use crate::{
 const EXPIRES: &str = "rotate-expires";
 
 /// Validates the text of the dialog's field by the server's rule.
-fn judge(text: &str, current: Option<ExpirationDate>, today: NaiveDate) -> Result<(), FieldError> {
+fn judge(
+    text: &str,
+    current: Option<ExpirationDate>,
+    rule: LifetimeRule,
+    today: NaiveDate,
+) -> Result<(), FieldError> {
     let wanted = RotatedExpiry::from_field(text)?;
-    rotation::plan(current, wanted, today).map(drop)
+    rotation::plan(current, wanted, rule, today).map(drop)
+}
+
+/// The date in the field at first: the current one, or the latest permitted one if that is earlier. `None` for an expired key.
+fn offered(
+    current: Option<ExpirationDate>,
+    rule: LifetimeRule,
+    today: NaiveDate,
+) -> Option<ExpirationDate> {
+    match (current, rule.latest(today)) {
+        (Some(current), _) if current.date() < today => None,
+        (Some(current), Some(latest)) => Some(Ord::min(current, latest)),
+        (current, latest) => current.or(latest),
+    }
 }
 
 /// The state of the dialog.
@@ -97,7 +116,11 @@ fn RotateForm(
 ) -> impl IntoView {
     let tenant = use_tenant();
     let KeyDetail {
-        key, now, form_id, ..
+        key,
+        rule,
+        now,
+        form_id,
+        ..
     } = detail;
     let (current, day) = (key.expires_on, today(now));
     let is_expired = key.expiration == ExpirationState::Expired;
@@ -105,7 +128,7 @@ fn RotateForm(
         Some(rejected) => (Some(rejected.form.expires_on), rejected.error),
         None => (None, None),
     };
-    let initial = typed.or_else(|| current.filter(|_| !is_expired).map(|date| date.to_string()));
+    let initial = typed.or_else(|| offered(current, rule, day).map(|date| date.to_string()));
     let expires = RwSignal::new(initial.clone().unwrap_or_default());
     let is_touched = RwSignal::new(false);
     let submission = Submission::new("rotated", failed, Some(close.is_stale));
@@ -116,7 +139,7 @@ fn RotateForm(
     let errors = Signal::derive(move || {
         let judged = is_touched
             .get()
-            .then(|| judge(&expires.read(), current, day));
+            .then(|| judge(&expires.read(), current, rule, day));
         let local = judged.and_then(Result::err).map(|error| error.message);
         let theirs = failure.with(|failure| {
             failure
@@ -137,7 +160,7 @@ fn RotateForm(
         expires.set(browser::date_value(EXPIRES));
         is_touched.set(true);
         failure.set(None);
-        if judge(&expires.read_untracked(), current, day).is_err() {
+        if judge(&expires.read_untracked(), current, rule, day).is_err() {
             browser::focus(EXPIRES);
             return;
         }
@@ -177,22 +200,25 @@ fn RotateForm(
                     <KeyFacts key now label="Current secret" />
                     <div class="field">
                         <label class="label" for=EXPIRES>
-                            "Expiration Date "<span class="optional">"(optional)"</span>
+                            "Expiration Date "
+                            {(!rule.requires_date())
+                                .then(|| view! { <span class="optional">"(optional)"</span> })}
                         </label>
                         {old_date}
                         <DateInput
                             id=EXPIRES
                             initial
                             today=day
+                            latest=rule.latest(day).map(|date| date.to_string())
                             value=expires
                             is_touched
                             errors
                             hint="rotate-hint rotate-expires-words"
                         />
                         <FieldErrors field=EXPIRES errors />
-                        <ExpiryHelp field=EXPIRES today=day value=expires read />
+                        <ExpiryHelp field=EXPIRES today=day rule value=expires read />
                         <p class="hint" id="rotate-hint">
-                            "The new secret works until the end of that day, UTC. Leave empty for a key that never expires."
+                            {expiry_hint("The new secret works", rule, day)}
                         </p>
                     </div>
                 </div>

@@ -45,6 +45,7 @@ pub const fn action_label(action: AuditAction) -> &'static str {
         AuditAction::TenantRenamed => "Tenant renamed",
         AuditAction::TenantSuspended => "Tenant suspended",
         AuditAction::TenantResumed => "Tenant resumed",
+        AuditAction::SecurityPolicyChanged => "Security policy changed",
         AuditAction::UserCreated => "User created",
         AuditAction::UserPasswordChanged => "Password changed",
         AuditAction::UserRenamed => "User renamed",
@@ -80,6 +81,7 @@ pub const fn icon(action: AuditAction) -> &'static str {
         AuditAction::TenantLimitChanged
         | AuditAction::TenantRenamed
         | AuditAction::TenantResumed => "building",
+        AuditAction::SecurityPolicyChanged => "policy",
         AuditAction::TenantSuspended | AuditAction::SignInRefused | AuditAction::LinkRefused => {
             "alert"
         }
@@ -144,6 +146,9 @@ pub fn sentence(event: &AuditEvent) -> Vec<Piece> {
         AuditAction::TenantSuspended => vec![text(" suspended the tenant "), name()],
         AuditAction::TenantResumed => vec![text(" resumed the tenant "), name()],
         AuditAction::UserCreated if is_own => vec![text(" signed in for the first time")],
+        AuditAction::SecurityPolicyChanged => {
+            vec![text(" changed the security policy of "), name()]
+        }
         AuditAction::UserCreated => vec![text(" created the user "), name()],
         AuditAction::UserPasswordChanged if is_own => vec![text(" changed their own password")],
         AuditAction::UserPasswordChanged => vec![text(" changed the password of "), name()],
@@ -222,10 +227,14 @@ const FIELDS: &[(&str, &str)] = &[
     ("permissions", "Permissions"),
     ("hint", "Secret"),
     ("expires_on", "Expiration Date"),
+    ("expiration_required", "Expiration date required"),
+    ("max_lifetime_days", "Longest lifetime in days"),
+    ("default_lifetime_days", "Preselected lifetime in days"),
     ("ip_allowlist", "IP Allowlist"),
     ("authentication", "Authentication"),
     ("issuer", "Provider"),
     ("subject", "Subject"),
+    ("second_factor_required", "Second factor required"),
     ("key_limit", "Key limit"),
     ("suspended_at", "Suspended since"),
     ("disabled_at", "Disabled since"),

@@ -18,18 +18,22 @@ pub fn StatusBadge(
     view! { <span class="badge" data-tone=tone><Icon name=icon />{word}</span> }
 }
 
-/// The expiration state of a key; nothing if it is valid. Muted on a revoked key.
+/// One badge about the date of a key: its expiration state, else that it is outside the tenant's security policy; none otherwise. Muted on a
+/// revoked key.
 #[component]
 pub fn ExpirationBadge(
     /// The expiration state.
     state: ExpirationState,
     /// The key's status.
     status: KeyStatus,
+    /// Whether the key is outside the policy.
+    outside_policy: bool,
 ) -> impl IntoView {
     let (tone, icon, word) = match state {
-        ExpirationState::Valid => return None,
         ExpirationState::ExpiringSoon => ("warning", "clock", "Expiring Soon"),
         ExpirationState::Expired => ("danger", "alert", "Expired"),
+        ExpirationState::Valid if outside_policy => ("outline", "policy", "Outside policy"),
+        ExpirationState::Valid => return None,
     };
     let tone = if status == KeyStatus::Revoked {
         "neutral"

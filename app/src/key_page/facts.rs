@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     actor::{ActorKind, ActorRef},
     audit::{AuditAction, AuditEvent},
-    key::{ApiKey, expiry::ExpirationDate, today},
+    key::{ApiKey, expiry::ExpirationDate, lifetime::LifetimeRule, today},
     permission::PermissionSet,
 };
 use leptos::prelude::*;
@@ -21,9 +21,10 @@ use crate::{
 /// The number of entries of a list outside the disclosure.
 const SHOWN: usize = 10;
 
-/// The facts. `permissions` are those of the group, `None` if it was deleted; `events` are sorted newest first.
+/// The facts. `rule` is the tenant's, `permissions` are those of the group, `None` if it was deleted; `events` are sorted newest first.
 pub(super) fn facts(
     key: &ApiKey,
+    rule: LifetimeRule,
     permissions: Option<PermissionSet>,
     events: &[AuditEvent],
     now: DateTime<Utc>,
@@ -83,6 +84,11 @@ pub(super) fn facts(
         let who = newest.map(|event| by(&event.actor));
         view! { <div><dt>"Rotated"</dt><dd><Day at />{who}</dd></div> }
     });
+    let broken = rule.broken_by(key.expires_on, key.issued_on());
+    let outside = broken.filter(|_| key.outside_policy).map(|broken| {
+        let reason = broken.sentence(key.rotated_at.is_some());
+        view! { <span class="note">{reason}</span> }
+    });
     let created = by(&key.created_by);
     view! {
         <aside class="key-page-aside card" aria-label="About this key">
@@ -90,7 +96,7 @@ pub(super) fn facts(
                 {revoked}
                 <div><dt>"Secret"</dt><dd><code>{key.hint.clone()}</code></dd></div>
                 <div><dt>"Authorization group"</dt><dd>{group}{permissions}</dd></div>
-                <div><dt>"Expires"</dt><dd>{expires(key.expires_on, today(now))}</dd></div>
+                <div><dt>"Expires"</dt><dd>{expires(key.expires_on, today(now))}{outside}</dd></div>
                 <div><dt>"IP allowlist"</dt><dd>{allowlist}</dd></div>
                 <div><dt>"Last used"</dt><dd>{last_used}</dd></div>
                 {rotated}

@@ -198,6 +198,18 @@ fn why(key: &ApiKey, question: &SimulatedRequest, simulation: &Simulation) -> An
         Some(Check::TenantSuspended) => {
             "Every request with a key of the tenant is refused while it is suspended.".into_any()
         }
+        Some(Check::TenantIpAllowlist) => {
+            let policy = use_tenant().get_untracked().url(urls::SECURITY_POLICY);
+            let link = view! { <a href=policy>"Security Policy"</a> };
+            let text = match question.ip {
+                None => {
+                    "The address is unknown, and the tenant-wide allowlist requires a known one. "
+                        .to_owned()
+                }
+                Some(ip) => format!("{ip} is not in the tenant-wide allowlist. "),
+            };
+            view! { {text}{link} }.into_any()
+        }
         Some(Check::IpAllowlist) => {
             let ranges = key.ip_allowlist.networks().len();
             match question.ip {
@@ -244,6 +256,7 @@ fn line(
         (Check::Revoked, _) => "Not revoked".into_any(),
         (Check::Expired, _) => "Not expired".into_any(),
         (Check::TenantSuspended, _) => "Tenant not suspended".into_any(),
+        (Check::TenantIpAllowlist, _) => "Address in the tenant-wide allowlist".into_any(),
         (Check::IpAllowlist, _) => "Address in the allowlist".into_any(),
         (Check::Permission, Some(permission)) => {
             view! { "Group has "<code>{permission.to_string()}</code> }.into_any()

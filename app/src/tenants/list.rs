@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    id::TenantId,
     page::TwoWayPage,
     store::tenants::TenantQuery as Search,
     tenant::{KeyQuota, Tenant},
@@ -9,9 +10,10 @@ use domain::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::TenantSearch;
+use super::{TenantSearch, tenant_url};
 use crate::{
     components::{Breadcrumb, Icon, KeyQuotaMeter, PageTitle, date::Day},
+    done::Done,
     error::{AppError, ErrorCode},
     page::MenuSection,
     ssr,
@@ -69,7 +71,7 @@ pub fn TenantsPage() -> impl IntoView {
             {Suspend::new(async move {
                 match ssr::respond(read_tenants(&url)).await {
                     Err(error) => view! { <Failure error /> }.into_any(),
-                    Ok(tenants) => list(&url, tenants),
+                    Ok((tenants, changed)) => list(&url, tenants, changed),
                 }
             })}
         </Suspense>
@@ -78,7 +80,8 @@ pub fn TenantsPage() -> impl IntoView {
 
 type Tenants = TwoWayPage<(Tenant, KeyQuota)>;
 
-async fn read_tenants(url: &ListUrl) -> Result<Tenants, AppError> {
+/// The page of tenants, and the tenant that the change before this request concerned.
+async fn read_tenants(url: &ListUrl) -> Result<(Tenants, Option<TenantId>), AppError> {
     let request = ssr::request()?;
     let user = ssr::signed_in(&request).await?;
     let operator = user
@@ -89,17 +92,18 @@ async fn read_tenants(url: &ListUrl) -> Result<Tenants, AppError> {
         cursor: url.cursor.clone(),
         ..Search::default()
     };
-    Ok(request.store.tenants(&operator).page(&search).await?)
+    let page = request.store.tenants(&operator).page(&search).await?;
+    Ok((page, request.done.and_then(Done::tenant)))
 }
 
-fn list(url: &ListUrl, tenants: Tenants) -> AnyView {
+fn list(url: &ListUrl, tenants: Tenants, changed: Option<TenantId>) -> AnyView {
     let is_whole = url.q.is_empty() && url.cursor.is_none();
     let content = if tenants.items.is_empty() && is_whole {
         view! {
             <section class="empty">
                 <h2>"No tenants yet"</h2>
-                <p>"An operator creates the first one at the command line:"</p>
-                <pre class="command"><code>"latchkey tenant create --name Acme"</code></pre>
+                <p>"A tenant is a customer organisation: its keys, groups and users."</p>
+                <a class="button button-primary" href=urls::NEW_TENANT><Icon name="plus" />"New tenant"</a>
             </section>
         }
         .into_any()
@@ -107,7 +111,7 @@ fn list(url: &ListUrl, tenants: Tenants) -> AnyView {
         let pager = pager(url, &tenants);
         view! {
             <div class="toolbar"><TenantSearch q=url.q.clone() page=url.page.clone() /></div>
-            {table(url, tenants.items)}
+            {table(url, tenants.items, changed)}
             {pager}
         }
         .into_any()
@@ -121,6 +125,9 @@ fn list(url: &ListUrl, tenants: Tenants) -> AnyView {
                     <h1 tabindex="-1">"Tenants"</h1>
                     <div class="page-meta"><span>"Open a tenant to act in it."</span></div>
                 </div>
+                <div class="key-buttons">
+                    <a class="button button-primary" href=urls::NEW_TENANT><Icon name="plus" />"New tenant"</a>
+                </div>
             </header>
             {content}
         </div>
@@ -128,7 +135,7 @@ fn list(url: &ListUrl, tenants: Tenants) -> AnyView {
     .into_any()
 }
 
-fn table(url: &ListUrl, tenants: Vec<(Tenant, KeyQuota)>) -> AnyView {
+fn table(url: &ListUrl, tenants: Vec<(Tenant, KeyQuota)>, changed: Option<TenantId>) -> AnyView {
     if tenants.is_empty() {
         let all = url.at("", "");
         return view! {
@@ -142,7 +149,10 @@ fn table(url: &ListUrl, tenants: Vec<(Tenant, KeyQuota)>) -> AnyView {
     }
     let rows: Vec<_> = tenants
         .into_iter()
-        .map(|(tenant, quota)| row(url, tenant, quota))
+        .map(|(tenant, quota)| {
+            let is_new = changed == Some(tenant.id);
+            row(url, tenant, quota, is_new)
+        })
         .collect();
     view! {
         <div class="table-region">
@@ -165,7 +175,7 @@ fn table(url: &ListUrl, tenants: Vec<(Tenant, KeyQuota)>) -> AnyView {
     .into_any()
 }
 
-fn row(url: &ListUrl, tenant: Tenant, usage: KeyQuota) -> impl IntoView + use<> {
+fn row(url: &ListUrl, tenant: Tenant, usage: KeyQuota, is_new: bool) -> impl IntoView + use<> {
     let open = TenantQuery(Some(tenant.slug.to_string())).url(&url.page);
     let Tenant {
         name,
@@ -174,8 +184,13 @@ fn row(url: &ListUrl, tenant: Tenant, usage: KeyQuota) -> impl IntoView + use<> 
         suspended_at,
         ..
     } = tenant;
+    let edit = tenant_url(slug.as_str(), "edit");
+    let (switch, verb, icon) = match suspended_at {
+        None => (tenant_url(slug.as_str(), "suspend"), "Suspend", "pause"),
+        Some(_) => (tenant_url(slug.as_str(), "resume"), "Resume", "play"),
+    };
     view! {
-        <tr role="row">
+        <tr role="row" class=is_new.then_some("is-new")>
             <td role="cell" class="col-name">
                 <a class="key-name" href=open.clone() rel="external">
                     <span class="truncate" dir="auto">{name.clone()}</span>
@@ -188,7 +203,17 @@ fn row(url: &ListUrl, tenant: Tenant, usage: KeyQuota) -> impl IntoView + use<> 
             </td>
             <td role="cell" class="col-when" data-label="Created"><span class="value"><Day at=created_at /></span></td>
             <td role="cell" class="col-open">
-                <a class="button button-s" href=open rel="external" aria-label=format!("Open {name}")>"Open"</a>
+                <div class="tenant-actions">
+                    <div class="actions">
+                        <a class="icon-button" href=edit aria-label=format!("Edit name and limit of {name}") data-tip="Edit">
+                            <Icon name="pencil" />
+                        </a>
+                        <a class="icon-button" href=switch aria-label=format!("{verb} {name}") data-tip=verb>
+                            <Icon name=icon />
+                        </a>
+                    </div>
+                    <a class="button button-s" href=open rel="external" aria-label=format!("Open {name}")>"Open"</a>
+                </div>
             </td>
         </tr>
     }

@@ -116,6 +116,30 @@ impl Allowlist {
         Addresses::from(self).cover(&Addresses::from(other))
     }
 
+    /// The list that admits every client that this list or `other` admits. It may be longer than [`Self::MAX_ENTRIES`], so it must not be
+    /// stored.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        // An empty list admits every client.
+        if self.is_empty() || other.is_empty() {
+            return Self::default();
+        }
+        Self(self.0.iter().chain(&other.0).copied().collect())
+    }
+
+    /// The line number, from 1, of the first network in `lines` that contains `client`; empty and invalid lines count.
+    #[must_use]
+    pub fn line_that_admits(lines: &str, client: ClientAddress) -> Option<usize> {
+        let contains = |line: &str| {
+            let list = Self::parse_lines(line).ok()?;
+            (!list.is_empty()).then(|| list.admits(client))
+        };
+        let place = lines
+            .lines()
+            .position(|line| contains(line) == Some(true))?;
+        Some(place + 1)
+    }
+
     /// Warnings for valid entries that may be unintended: a range that admits every address of its family.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {

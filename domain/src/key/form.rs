@@ -7,6 +7,7 @@ use super::{
     ApiKey, KeyChanges, NewKey,
     allowlist::Allowlist,
     expiry::ExpirationDate,
+    lifetime::LifetimeRule,
     name::{InvalidText, KeyDescription, KeyName},
 };
 use crate::{FieldError, id::GroupId};
@@ -47,14 +48,18 @@ impl KeyForm {
     ///
     /// # Errors
     /// Every broken rule, in the order of the fields.
-    pub fn validate(&self, today: NaiveDate) -> Result<NewKey, Vec<FieldError>> {
+    pub fn validate(
+        &self,
+        rule: LifetimeRule,
+        today: NaiveDate,
+    ) -> Result<NewKey, Vec<FieldError>> {
         let mut errors = Vec::new();
         let name = noting(&mut errors, self.parse_name());
         let description = noting(&mut errors, self.parse_description());
         let group_id = noting(&mut errors, self.parse_group_id());
         let expires_on = noting(
             &mut errors,
-            parse_future(&self.expires_on, today).map_err(|error| vec![error]),
+            parse_permitted(&self.expires_on, rule, today).map_err(|error| vec![error]),
         );
         let allowlist = noting(&mut errors, self.parse_allowlist());
         match (name, description, group_id, expires_on, allowlist) {
@@ -125,6 +130,20 @@ impl KeyForm {
 /// Returns the field's value, or adds its broken rules to `errors`.
 fn noting<T>(errors: &mut Vec<FieldError>, field: Result<T, Vec<FieldError>>) -> Option<T> {
     field.map_err(|mut broken| errors.append(&mut broken)).ok()
+}
+
+/// Parses the field `expires_on` of a new key: [`parse_future`], if the tenant's rule permits the date.
+///
+/// # Errors
+/// The field's error.
+pub fn parse_permitted(
+    text: &str,
+    rule: LifetimeRule,
+    today: NaiveDate,
+) -> Result<Option<ExpirationDate>, FieldError> {
+    let date = parse_future(text, today)?;
+    rule.check(date, today)?;
+    Ok(date)
 }
 
 /// Parses the field `expires_on`: empty means never, otherwise a date after `today`.

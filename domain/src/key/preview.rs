@@ -27,15 +27,9 @@ impl AllowlistPreview {
     /// 198.51.100.7 (3 days ago)."
     #[must_use]
     pub fn sentence(&self) -> String {
-        let days = self.days_before_last(self.first_day) + 1;
-        let addresses = match self.addresses {
-            0 => return format!("No address used this key in the last {days} days."),
-            1 => "1 address".to_owned(),
-            many => format!("{many} addresses"),
-        };
-        let start = format!("Of {addresses} that used this key in the last {days} days");
+        let summary = self.summary("this key");
         if self.refused.is_empty() {
-            return format!("{start}, none would be refused.");
+            return summary;
         }
         let mut listed: Vec<_> = self
             .refused
@@ -47,10 +41,24 @@ impl AllowlistPreview {
         if more > 0 {
             listed.push(format!("and {more} more"));
         }
-        let refused = self.refused.len();
+        format!("{}: {}.", summary.trim_end_matches('.'), listed.join(", "))
+    }
+
+    /// The numbers as a sentence, without the addresses. `used` is what the addresses used, such as `this key`.
+    #[must_use]
+    pub fn summary(&self, used: &str) -> String {
+        let days = self.days_before_last(self.first_day) + 1;
+        let addresses = match self.addresses {
+            0 => return format!("No address used {used} in the last {days} days."),
+            1 => "1 address".to_owned(),
+            many => format!("{many} addresses"),
+        };
+        let refused = match self.refused.len() {
+            0 => "none".to_owned(),
+            refused => refused.to_string(),
+        };
         format!(
-            "{start}, {refused} would be refused: {}.",
-            listed.join(", ")
+            "Of {addresses} that used {used} in the last {days} days, {refused} would be refused."
         )
     }
 
@@ -68,7 +76,8 @@ impl AllowlistPreview {
     }
 
     /// `today`, `yesterday`, `3 days ago`.
-    fn ago(&self, date: NaiveDate) -> String {
+    #[must_use]
+    pub fn ago(&self, date: NaiveDate) -> String {
         match self.days_before_last(date) {
             ..=0 => "today".to_owned(),
             1 => "yesterday".to_owned(),

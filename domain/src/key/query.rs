@@ -114,6 +114,30 @@ impl KeyLifetime {
     }
 }
 
+/// The relation of keys to the tenant's security policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyFilter {
+    /// Keys that are outside the policy: [`ApiKey::outside_policy`].
+    Outside,
+}
+
+impl PolicyFilter {
+    /// The word of the parameter `policy`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Outside => "outside",
+        }
+    }
+
+    /// The filter that `word` names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        (word == Self::Outside.as_str()).then_some(Self::Outside)
+    }
+}
+
 /// A query for a list of keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyQuery {
@@ -128,6 +152,9 @@ pub struct KeyQuery {
     /// from its creation.
     #[serde(default)]
     pub unused_days: Option<u32>,
+    /// Only keys with this relation to the tenant's security policy.
+    #[serde(default)]
+    pub policy: Option<PolicyFilter>,
     /// Only keys whose name or description contains this text, or whose hint ends in it, ignoring case and without wildcards. At most
     /// [`Self::MAX_SEARCH`] characters; empty for no search.
     pub q: String,
@@ -175,6 +202,7 @@ impl Default for KeyQuery {
             expiration: None,
             lifetime: None,
             unused_days: None,
+            policy: None,
             q: String::new(),
             sort: KeySort::default(),
             limit: page::DEFAULT_LIMIT,

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::expiry::ExpirationDate;
+use super::{expiry::ExpirationDate, lifetime::LifetimeRule};
 use crate::FieldError;
 
 /// The name of the date field in the JSON API.
@@ -15,6 +15,8 @@ pub enum RotatedExpiry {
     Keep,
     /// This date, or never.
     Set(Option<ExpirationDate>),
+    /// The latest date that the tenant's rule permits, never later than the current one.
+    Latest,
 }
 
 impl RotatedExpiry {
@@ -33,23 +35,28 @@ impl RotatedExpiry {
     }
 }
 
-/// The expiration date after the rotation. The current date is accepted even if it is past; any other must be after `today` (UTC).
+/// The expiration date after the rotation. The current date is accepted even if it is past; any other must be after `today` (UTC). The
+/// tenant's rule must permit either.
 ///
 /// # Errors
 /// The field's error.
 pub fn plan(
     current: Option<ExpirationDate>,
     wanted: RotatedExpiry,
+    rule: LifetimeRule,
     today: NaiveDate,
 ) -> Result<Option<ExpirationDate>, FieldError> {
-    match wanted {
-        RotatedExpiry::Keep => Ok(current),
-        RotatedExpiry::Set(wanted) if wanted == current => Ok(current),
+    let date = match wanted {
+        RotatedExpiry::Keep => current,
+        RotatedExpiry::Set(wanted) if wanted == current => current,
         RotatedExpiry::Set(wanted) => wanted
             .map(|date| date.in_future(today))
             .transpose()
-            .map_err(|error| field_error(&error)),
-    }
+            .map_err(|error| field_error(&error))?,
+        RotatedExpiry::Latest => return Ok(rule.latest_up_to(current, today)),
+    };
+    rule.check(date, today)?;
+    Ok(date)
 }
 
 fn field_error(error: &impl ToString) -> FieldError {

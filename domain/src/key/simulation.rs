@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-use super::verdict::Refusal;
+use super::verdict::{AllowlistOf, Refusal};
 use crate::permission::Permission;
 
 /// A request that is simulated, not sent.
@@ -29,7 +29,9 @@ pub enum Check {
     Expired,
     /// The tenant is not suspended.
     TenantSuspended,
-    /// The allowlist contains the client's address.
+    /// The tenant's allowlist contains the client's address.
+    TenantIpAllowlist,
+    /// The key's allowlist contains the client's address.
     IpAllowlist,
     /// The group has the permission.
     Permission,
@@ -37,10 +39,11 @@ pub enum Check {
 
 impl Check {
     /// Every check, in order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Revoked,
         Self::Expired,
         Self::TenantSuspended,
+        Self::TenantIpAllowlist,
         Self::IpAllowlist,
         Self::Permission,
     ];
@@ -52,7 +55,8 @@ impl Check {
             Refusal::RevokedApiKey => Some(Self::Revoked),
             Refusal::ExpiredApiKey => Some(Self::Expired),
             Refusal::TenantSuspended => Some(Self::TenantSuspended),
-            Refusal::IpNotAllowed => Some(Self::IpAllowlist),
+            Refusal::IpNotAllowed(AllowlistOf::Tenant) => Some(Self::TenantIpAllowlist),
+            Refusal::IpNotAllowed(AllowlistOf::Key) => Some(Self::IpAllowlist),
             Refusal::MissingPermission(_) => Some(Self::Permission),
             Refusal::MissingApiKey
             | Refusal::AmbiguousApiKey
@@ -129,21 +133,25 @@ mod tests {
             let checks: Vec<_> = simulation.checks.iter().map(|(_, of)| *of).collect();
             (simulation.code, checks)
         };
-        assert_eq!(outcomes(Ok(())), (None, vec![Passed; 5]));
+        assert_eq!(outcomes(Ok(())), (None, vec![Passed; 6]));
         assert_eq!(
             outcomes(Err(Refusal::RevokedApiKey)),
             (
                 Some("revoked_api_key".to_owned()),
-                vec![DecidedHere, NotReached, NotReached, NotReached, NotReached]
+                [vec![DecidedHere], vec![NotReached; 5]].concat()
             )
         );
         assert_eq!(
-            outcomes(Err(Refusal::IpNotAllowed)).1,
-            [Passed, Passed, Passed, DecidedHere, NotReached]
+            outcomes(Err(Refusal::IpNotAllowed(AllowlistOf::Key))).1,
+            [Passed, Passed, Passed, Passed, DecidedHere, NotReached]
+        );
+        assert_eq!(
+            outcomes(Err(Refusal::IpNotAllowed(AllowlistOf::Tenant))).1,
+            [Passed, Passed, Passed, DecidedHere, NotReached, NotReached]
         );
         let missing = Refusal::MissingPermission("orders:read".parse().expect("a permission"));
         let simulation = Simulation::of(&Err(missing));
-        assert_eq!(simulation.checks[4], (Check::Permission, DecidedHere));
+        assert_eq!(simulation.checks[5], (Check::Permission, DecidedHere));
         assert_eq!(
             simulation.missing_permission.as_deref(),
             Some("orders:read")

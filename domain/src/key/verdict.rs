@@ -17,7 +17,9 @@ pub struct Grant {
     pub expires_on: Option<ExpirationDate>,
     /// Whether its tenant is suspended.
     pub tenant_suspended: bool,
-    /// The addresses from which it works.
+    /// The addresses that its tenant's allowlist admits.
+    pub tenant_addresses: Addresses,
+    /// The addresses that its own allowlist admits.
     pub addresses: Addresses,
     /// The permissions of its group.
     pub permissions: PermissionSet,
@@ -38,12 +40,21 @@ pub enum Refusal {
     ExpiredApiKey,
     /// The key's tenant is suspended.
     TenantSuspended,
-    /// The client's address is not in the allowlist.
-    IpNotAllowed,
+    /// The client's address is not in this allowlist.
+    IpNotAllowed(AllowlistOf),
     /// The gateway requires another tenant.
     WrongTenant,
     /// The key's group lacks this permission, which the route requires.
     MissingPermission(Permission),
+}
+
+/// An allowlist that a request must match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllowlistOf {
+    /// The allowlist of the tenant's security policy.
+    Tenant,
+    /// The key's own.
+    Key,
 }
 
 impl Refusal {
@@ -57,7 +68,7 @@ impl Refusal {
             Self::RevokedApiKey => "revoked_api_key",
             Self::ExpiredApiKey => "expired_api_key",
             Self::TenantSuspended => "tenant_suspended",
-            Self::IpNotAllowed => "ip_not_allowed",
+            Self::IpNotAllowed(_) => "ip_not_allowed",
             Self::WrongTenant => "wrong_tenant",
             Self::MissingPermission(_) => "missing_permission",
         }
@@ -83,8 +94,11 @@ pub fn decide(
     if grant.tenant_suspended {
         return Err(Refusal::TenantSuspended);
     }
+    if !grant.tenant_addresses.admit(client) {
+        return Err(Refusal::IpNotAllowed(AllowlistOf::Tenant));
+    }
     if !grant.addresses.admit(client) {
-        return Err(Refusal::IpNotAllowed);
+        return Err(Refusal::IpNotAllowed(AllowlistOf::Key));
     }
     match permission {
         Some(permission) if !grant.permissions.contains(permission) => {

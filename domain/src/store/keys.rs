@@ -17,6 +17,7 @@ mod list;
 mod list_with_100k_keys;
 mod order;
 mod own_grant;
+mod policy;
 mod revoke;
 mod rotate;
 mod row;
@@ -47,6 +48,7 @@ use super::{
     entity::{api_key, tenant},
     idempotency::{IdempotencyKey, Request},
     scope::TenantScope,
+    stored_policy::rule_of,
     write::Write,
 };
 use crate::{
@@ -56,7 +58,8 @@ use crate::{
     id::KeyId,
     key::{
         ApiKey,
-        query::{KeyPage, KeyQuery, KeySummary},
+        lifetime::LifetimeRule,
+        query::{KeyPage, KeyQuery, KeySummary, PolicyFilter},
     },
     propagation::Written,
     tenant::KeyQuota,
@@ -181,8 +184,18 @@ impl<'a> Keys<'a> {
         self.database.lists(Some(self.scope.tenant_id())).await
     }
 
-    fn filter(&self, query: &KeyQuery, now: DateTime<Utc>) -> Result<Filter, Error> {
-        Filter::new(query, now, self.soon_days(), self.database.backend())
+    /// The filters of a query. `connection` reads the security policy, if one of them depends on it.
+    async fn filter(
+        &self,
+        query: &KeyQuery,
+        connection: &impl ConnectionTrait,
+        now: DateTime<Utc>,
+    ) -> Result<Filter, Error> {
+        let rule = match query.policy {
+            Some(PolicyFilter::Outside) => Some(rule_of(&self.tenant(connection).await?)?),
+            None => None,
+        };
+        Filter::new(query, rule, now, self.soon_days(), self.database.backend())
     }
 
     /// One key.
@@ -229,6 +242,19 @@ impl<'a> Keys<'a> {
             .one(connection)
             .await?
             .ok_or(Error::NotFound("tenant"))
+    }
+
+    /// The tenant's rule for expiration dates. A concurrent change of the policy waits until `transaction` ends.
+    async fn lifetime_rule(
+        &self,
+        transaction: &DatabaseTransaction,
+    ) -> Result<LifetimeRule, Error> {
+        let tenant = tenant::Entity::find_by_id(self.scope.tenant_id().as_uuid())
+            .lock_shared()
+            .one(transaction)
+            .await?
+            .ok_or(Error::NotFound("tenant"))?;
+        rule_of(&tenant)
     }
 
     /// Reads one key and its group.

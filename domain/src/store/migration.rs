@@ -18,6 +18,7 @@ mod m0017_audit_combinations;
 mod m0018_session_clients;
 mod m0019_one_time_links;
 mod m0020_single_sign_on;
+mod m0021_security_policy;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_session_clients::Migration),
             Box::new(m0019_one_time_links::Migration),
             Box::new(m0020_single_sign_on::Migration),
+            Box::new(m0021_security_policy::Migration),
         ]
     }
 }

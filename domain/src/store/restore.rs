@@ -8,7 +8,7 @@
 //! | how is the content of the database replaced? | `replacement.rs` |
 //!
 //! **Access is as it is now; everything else is as it was.** The present database is the witness of what happened since the backup:
-//! revocations, new secrets, allowlists, groups and permissions, suspensions, disabled users, roles, passwords. Each difference is applied to the
+//! revocations, new secrets, allowlists, groups and permissions, suspensions, security policies, disabled users, roles, passwords. Each difference is applied to the
 //! restored database as a separate change, with its audit event. If there is no witness, because the disk is lost or the present database
 //! has another past, the operator must make a statement about the time since the backup, or nothing is restored. Even then, keys that are
 //! revoked, tenants that are suspended and users that are disabled in a database of another past stay so.

@@ -1,9 +1,11 @@
 //! Management of tenants by an operator.
 
+mod edit;
 mod page;
 #[cfg(test)]
 mod page_plans;
 
+pub use edit::TenantChanges;
 pub use page::TenantQuery;
 
 use chrono::{DateTime, Utc};
@@ -159,6 +161,12 @@ impl<'a> Tenants<'a> {
             name: Set(name),
             key_limit: Set(i64::from(key_limit)),
             suspended_at: Set(None),
+            policy_expiration_required: Set(false),
+            policy_max_lifetime_days: Set(None),
+            policy_default_lifetime_days: Set(None),
+            policy_ip_allowlist: Set(String::new()),
+            policy_second_factor_required: Set(false),
+            policy_version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
             version: Set(1),
@@ -386,5 +394,6 @@ pub(crate) fn from_row(row: tenant::Model) -> Result<Tenant, Error> {
         key_limit: u32::try_from(row.key_limit).map_err(|_| damaged("key limit"))?,
         suspended_at: row.suspended_at,
         created_at: row.created_at,
+        version: row.version,
     })
 }

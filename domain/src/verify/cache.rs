@@ -93,7 +93,8 @@ impl Entry {
             + permissions
                 .map(|one| one.as_str().len() + 32)
                 .sum::<usize>()
-            + key.ip_allowlist.networks().len() * 64;
+            + key.ip_allowlist.networks().len() * 64
+            + grant.tenant_addresses.bytes();
         parts as u64
     }
 }

@@ -10,10 +10,13 @@ use crate::{
     client_address::ClientAddress,
     group::AuthorizationGroup,
     key::{
-        IssuedKey, KeyChanges, NewKey, RotatedExpiry, allowlist::Allowlist, format::Secret,
-        verdict::Refusal,
+        IssuedKey, KeyChanges, NewKey, RotatedExpiry,
+        allowlist::Allowlist,
+        format::Secret,
+        verdict::{AllowlistOf, Refusal},
     },
     permission::PermissionSet,
+    security_policy::SecurityPolicyChanges,
     store::{Store, StoreOptions, TenantScope, invalidation::Invalidation, test_store::TestStore},
 };
 
@@ -143,9 +146,26 @@ async fn p39_each_change_applies_to_the_next_request() {
     };
     expect(Ok(())).await;
     allow("203.0.113.0/24").await;
-    expect(Err(Refusal::IpNotAllowed)).await;
+    expect(Err(Refusal::IpNotAllowed(AllowlistOf::Key))).await;
     allow("").await;
     expect(Ok(())).await;
+    let restrict = async |lines: &str| {
+        let changes = SecurityPolicyChanges {
+            ip_allowlist: Some(Allowlist::parse_lines(lines).expect("a list")),
+            ..SecurityPolicyChanges::default()
+        };
+        let policy = served.server.security_policy(scope);
+        policy.change(changes, None, now).await.expect("changed");
+    };
+    restrict("203.0.113.0/24").await;
+    expect(Err(Refusal::IpNotAllowed(AllowlistOf::Tenant))).await;
+    // A request must match both lists.
+    restrict("192.0.2.0/24").await;
+    allow("203.0.113.0/24").await;
+    expect(Err(Refusal::IpNotAllowed(AllowlistOf::Key))).await;
+    allow("192.0.2.7").await;
+    expect(Ok(())).await;
+    restrict("").await;
     permit(&["orders:write"]).await;
     let missing = Refusal::MissingPermission("orders:read".parse().expect("a permission"));
     expect(Err(missing)).await;

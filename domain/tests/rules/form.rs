@@ -1,5 +1,5 @@
 use chrono::NaiveDate;
-use domain::key::form::KeyForm;
+use domain::key::{form::KeyForm, lifetime::LifetimeRule};
 
 fn today() -> NaiveDate {
     "2026-11-25".parse().expect("a date")
@@ -17,7 +17,9 @@ fn good() -> KeyForm {
 
 #[test]
 fn a_valid_form_becomes_a_key() {
-    let key = good().validate(today()).expect("a good form");
+    let key = good()
+        .validate(LifetimeRule::default(), today())
+        .expect("a good form");
     assert_eq!(key.name.as_str(), "ERP nightly sync");
     assert_eq!(key.allowlist.to_lines(), "10.0.0.0/8");
 }
@@ -32,7 +34,7 @@ fn an_invalid_form_reports_every_error_at_once() {
         ip_allowlist: "10.0.0.0/8\n\n10.0.0.0/33\nlocalhost".into(),
     };
     let errors: Vec<(String, String)> = form
-        .validate(today())
+        .validate(LifetimeRule::default(), today())
         .expect_err("a bad form")
         .into_iter()
         .map(|error| (error.field, error.message))
@@ -64,7 +66,9 @@ fn an_edit_takes_every_field_except_the_date() {
         ..good()
     };
     let changes = form.validate_edit().expect("a good form");
-    let new = good().validate(today()).expect("a good form");
+    let new = good()
+        .validate(LifetimeRule::default(), today())
+        .expect("a good form");
     assert_eq!(changes.name, Some(new.name));
     assert_eq!(changes.description, Some(new.description));
     assert_eq!(changes.group_id, Some(new.group_id));
@@ -80,7 +84,9 @@ fn an_invalid_edit_reports_the_same_messages() {
         expires_on: "tomorrow".into(),
         ip_allowlist: "localhost\n10.0.0.0/33".into(),
     };
-    let mut of_a_new_key = form.validate(today()).expect_err("a bad form");
+    let mut of_a_new_key = form
+        .validate(LifetimeRule::default(), today())
+        .expect_err("a bad form");
     of_a_new_key.retain(|error| error.field != "expires_on");
     assert_eq!(form.validate_edit().expect_err("a bad form"), of_a_new_key);
 }
@@ -91,7 +97,9 @@ fn errors_of_one_field_exclude_other_fields() {
         name: "x".into(),
         ..good()
     };
-    let errors = form.validate(today()).expect_err("a bad form");
+    let errors = form
+        .validate(LifetimeRule::default(), today())
+        .expect_err("a bad form");
     let errors_of = |field: &str| -> Vec<&str> {
         let of_field = errors.iter().filter(|error| error.field == field);
         of_field.map(|error| error.message.as_str()).collect()

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use domain::{
     FieldError,
-    key::{RotatedExpiry, expiry::ExpirationDate, rotation::plan},
+    key::{RotatedExpiry, expiry::ExpirationDate, lifetime::LifetimeRule, rotation::plan},
 };
 
 fn today() -> NaiveDate {
@@ -19,7 +19,12 @@ fn rotated(
     text: &str,
     current: Option<ExpirationDate>,
 ) -> Result<Option<ExpirationDate>, FieldError> {
-    plan(current, RotatedExpiry::from_field(text)?, today())
+    plan(
+        current,
+        RotatedExpiry::from_field(text)?,
+        LifetimeRule::default(),
+        today(),
+    )
 }
 
 #[test]
@@ -35,7 +40,12 @@ fn the_current_date_is_accepted_even_if_it_is_past() {
 #[test]
 fn a_rotation_without_a_date_keeps_the_current_one() {
     for current in [None, Some(date("2026-11-10")), Some(date("2027-01-31"))] {
-        let kept = plan(current, RotatedExpiry::Keep, today());
+        let kept = plan(
+            current,
+            RotatedExpiry::Keep,
+            LifetimeRule::default(),
+            today(),
+        );
         assert_eq!(kept, Ok(current));
     }
 }

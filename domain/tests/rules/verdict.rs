@@ -3,7 +3,7 @@ use domain::{
     client_address::ClientAddress,
     key::{
         allowlist::{Addresses, Allowlist},
-        verdict::{Grant, Refusal, decide},
+        verdict::{AllowlistOf, Grant, Refusal, decide},
     },
     permission::{Permission, PermissionSet},
 };
@@ -18,24 +18,29 @@ fn permission(text: &str) -> Permission {
 }
 
 /// A grant and a request for which the chosen checks fail.
-fn grant(revoked: bool, expired: bool, suspended: bool, elsewhere: bool) -> Grant {
+fn grant([revoked, expired, suspended, outside_tenant, outside_key]: [bool; 5]) -> Grant {
+    let addresses = |is_elsewhere: bool| {
+        Addresses::from(&if is_elsewhere {
+            Allowlist::parse_lines("192.0.2.0/24").expect("a list")
+        } else {
+            Allowlist::default()
+        })
+    };
     Grant {
         revoked,
         expires_on: expired.then(|| "2026-11-24".parse().expect("a date")),
         tenant_suspended: suspended,
-        addresses: Addresses::from(&if elsewhere {
-            Allowlist::parse_lines("192.0.2.0/24").expect("a list")
-        } else {
-            Allowlist::default()
-        }),
+        tenant_addresses: addresses(outside_tenant),
+        addresses: addresses(outside_key),
         permissions: PermissionSet::new([permission("orders:read")]).expect("a small set"),
     }
 }
 
 proptest! {
-    /// All 32 combinations: the first failing check of section 4 determines the refusal.
+    /// All 64 combinations: the first failing check of section 4 determines the refusal.
     #[test]
-    fn the_first_failing_check_determines_the_refusal(revoked: bool, expired: bool, suspended: bool, elsewhere: bool, lacking: bool) {
+    fn the_first_failing_check_determines_the_refusal(failing: [bool; 5], lacking: bool) {
+        let [revoked, expired, suspended, outside_tenant, outside_key] = failing;
         let asked = permission(if lacking { "orders:write" } else { "orders:read" });
         let client = ClientAddress::known("203.0.113.9".parse().expect("an address"));
         let expected = if revoked {
@@ -44,21 +49,23 @@ proptest! {
             Err(Refusal::ExpiredApiKey)
         } else if suspended {
             Err(Refusal::TenantSuspended)
-        } else if elsewhere {
-            Err(Refusal::IpNotAllowed)
+        } else if outside_tenant {
+            Err(Refusal::IpNotAllowed(AllowlistOf::Tenant))
+        } else if outside_key {
+            Err(Refusal::IpNotAllowed(AllowlistOf::Key))
         } else if lacking {
             Err(Refusal::MissingPermission(asked.clone()))
         } else {
             Ok(())
         };
-        prop_assert_eq!(decide(&grant(revoked, expired, suspended, elsewhere), client, Some(&asked), now()), expected);
+        prop_assert_eq!(decide(&grant(failing), client, Some(&asked), now()), expected);
     }
 }
 
 #[test]
 fn a_route_without_permission_requires_none() {
     let client = ClientAddress::known("203.0.113.9".parse().expect("an address"));
-    let mut grant = grant(false, false, false, false);
+    let mut grant = grant([false; 5]);
     grant.permissions = PermissionSet::default();
     assert_eq!(decide(&grant, client, None, now()), Ok(()));
 }
@@ -72,7 +79,8 @@ fn refusal_codes_match_the_contract() {
         (Refusal::RevokedApiKey, "revoked_api_key"),
         (Refusal::ExpiredApiKey, "expired_api_key"),
         (Refusal::TenantSuspended, "tenant_suspended"),
-        (Refusal::IpNotAllowed, "ip_not_allowed"),
+        (Refusal::IpNotAllowed(AllowlistOf::Tenant), "ip_not_allowed"),
+        (Refusal::IpNotAllowed(AllowlistOf::Key), "ip_not_allowed"),
         (
             Refusal::MissingPermission(permission("orders:read")),
             "missing_permission",

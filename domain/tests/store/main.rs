@@ -28,6 +28,7 @@ mod replicas;
 mod restore;
 mod revocations;
 mod schema;
+mod security_policy;
 mod sessions;
 mod sign_in;
 mod single_sign_on;

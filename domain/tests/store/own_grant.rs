@@ -3,7 +3,11 @@
 use domain::{
     Error,
     client_address::ClientAddress,
-    key::{IssuedKey, KeyChanges, RotatedExpiry, format::Secret, verdict::Refusal},
+    key::{
+        IssuedKey, KeyChanges, RotatedExpiry,
+        format::Secret,
+        verdict::{AllowlistOf, Refusal},
+    },
     permission::Permission,
     store::TenantScope,
     verify::Verifier,
@@ -139,7 +143,7 @@ async fn p39_an_acting_key_that_became_invalid_after_the_route_guard_changes_not
                         ..KeyChanges::default()
                     };
                     keys.update(own.key.id, elsewhere, None, now).await.unwrap();
-                    Refusal::IpNotAllowed
+                    Refusal::IpNotAllowed(AllowlistOf::Key)
                 }
                 Meanwhile::TenantSuspended => {
                     fixture

@@ -4,8 +4,13 @@ use chrono::DateTime;
 use domain::{
     client_address::ClientAddress,
     group::AuthorizationGroup,
-    key::{IssuedKey, RotatedExpiry, format::Secret, verdict::Refusal},
+    key::{
+        IssuedKey, RotatedExpiry,
+        format::Secret,
+        verdict::{AllowlistOf, Refusal},
+    },
     propagation::Propagation,
+    security_policy::SecurityPolicyChanges,
     store::{Store, StoreOptions, TenantScope},
     verify::Verifier,
 };
@@ -15,7 +20,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{keys::issue, test_store::TestStore};
+use crate::{
+    keys::{ParseAllowlist, issue},
+    test_store::TestStore,
+};
 
 /// The bound of P63.
 const BOUND: Duration = Duration::from_millis(1_000);
@@ -151,6 +159,25 @@ async fn p62_every_kind_of_change_returns_after_all_replicas_have_applied_it() {
             replica.keep(&rotated.value.secret).await;
         }
 
+        let restrict = async |lines: &str| {
+            let changes = SecurityPolicyChanges {
+                ip_allowlist: Some(lines.parse_allowlist()),
+                ..SecurityPolicyChanges::default()
+            };
+            let policy = cluster.replicas[2].store.security_policy(&cluster.scope);
+            policy.change(changes, None, now).await.unwrap().propagation
+        };
+        let restricted = restrict("203.0.113.0/24").await;
+        let by_policy = Refusal::IpNotAllowed(AllowlistOf::Tenant);
+        cluster
+            .assert_refused(&rotated.value.secret, by_policy)
+            .await;
+        whole(restricted);
+        restrict("").await;
+        for replica in &cluster.replicas {
+            replica.keep(&rotated.value.secret).await;
+        }
+
         // The change is made by a process that does not serve, such as a command.
         let keys = cluster.fixture.store.keys(&cluster.scope);
         let revoked = keys.revoke(key.id, now).await.unwrap();
@@ -170,12 +197,13 @@ async fn changes_made_by_plain_sql_are_applied_by_every_replica() {
         for sql in [
             "UPDATE api_keys SET revoked_at = now()",
             "UPDATE tenants SET suspended_at = now()",
+            "UPDATE tenants SET policy_ip_allowlist = '203.0.113.0/24'",
             "DELETE FROM api_keys",
             "TRUNCATE api_keys CASCADE",
         ] {
             cluster
                 .fixture
-                .execute_script("UPDATE tenants SET suspended_at = NULL")
+                .execute_script("UPDATE tenants SET suspended_at = NULL, policy_ip_allowlist = ''")
                 .await;
             let secret = cluster.key().await.secret;
             cluster.fixture.execute_script(sql).await;

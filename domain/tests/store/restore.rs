@@ -6,8 +6,12 @@ use domain::{
     client_address::ClientAddress,
     id::KeyId,
     key::{
-        KeyChanges, KeyStatus, RotatedExpiry, format::Secret, query::KeyQuery, verdict::Refusal,
+        KeyChanges, KeyStatus, RotatedExpiry,
+        format::Secret,
+        query::KeyQuery,
+        verdict::{AllowlistOf, Refusal},
     },
+    security_policy::{SecurityPolicy, SecurityPolicyChanges},
     store::{
         Store, StoreOptions, TenantScope,
         invitations::{Acceptance, AcceptedForm},
@@ -536,4 +540,51 @@ async fn a_restored_database_has_the_statistics_that_choose_the_audit_logs_index
     let expected = number(&fixture, indexes).await;
     assert!(expected > 0);
     assert_eq!(number(&fixture, statistics).await, expected);
+}
+
+#[tokio::test]
+async fn p55_the_security_policy_is_as_it_is_now() {
+    let fixture = TestStore::on_sqlite().await;
+    let scope = fixture.tenant("acme").await;
+    let other = fixture.tenant("globex").await;
+    let group = fixture.group(&scope, "Ordering", &["orders:read"]).await;
+    let kept = issue(&fixture, &scope, &group, "kept").await;
+    let file = backup_of(&fixture).await;
+    let later = fixture.now + TimeDelta::hours(1);
+    let changes = SecurityPolicyChanges {
+        expiration_required: Some(true),
+        max_lifetime_days: Some(Some(90.try_into().unwrap())),
+        default_lifetime_days: None,
+        ip_allowlist: Some("203.0.113.0/24".parse_allowlist()),
+        second_factor_required: Some(true),
+    };
+    let policies = fixture.store.security_policy(&scope);
+    let changed = policies.change(changes, None, later).await.unwrap().value;
+
+    let done = restored(&fixture, &file, &Word::default()).await;
+    let [change] = done.changes.as_slice() else {
+        panic!("{:?}", done.changes)
+    };
+    assert_eq!(change.action, AuditAction::SecurityPolicyChanged);
+    assert_eq!(change.target.name, "acme");
+    assert_eq!(change.reason, "the security policy was changed since");
+    let now = policies.get().await.unwrap();
+    assert!(now.version > changed.version, "an old tag matches nothing");
+    let expected = SecurityPolicy {
+        version: now.version,
+        ..changed
+    };
+    assert_eq!(now, expected);
+    assert_eq!(
+        judge(&fixture.store, &fixture, &kept.secret).await,
+        Err(Refusal::IpNotAllowed(AllowlistOf::Tenant))
+    );
+    let theirs = fixture.store.security_policy(&other).get().await.unwrap();
+    assert!(theirs.ip_allowlist.is_empty());
+    let events = fixture.store.audit(&scope).newest(10).await.unwrap();
+    let event = (events.iter()).find(|event| event.action == AuditAction::SecurityPolicyChanged);
+    let changes = &event.expect("an event").changes;
+    assert_eq!(changes["ip_allowlist"]["after"], json!(["203.0.113.0/24"]));
+    assert_eq!(changes["second_factor_required"]["after"], json!(true));
+    assert_eq!(changes.get("default_lifetime_days"), None);
 }

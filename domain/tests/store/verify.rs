@@ -4,7 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Error,
     client_address::ClientAddress,
-    key::{ApiKey, IssuedKey, NewKey, RotatedExpiry, format::Secret, verdict::Refusal},
+    key::{
+        ApiKey, IssuedKey, NewKey, RotatedExpiry,
+        format::Secret,
+        verdict::{AllowlistOf, Refusal},
+    },
     store::TenantScope,
     verify::{Owner, Question, VerifiedKey, Verifier},
 };
@@ -75,7 +79,7 @@ async fn each_stored_state_causes_its_refusal() {
         assert_eq!(verify(inside, "orders:read", now).await, Ok(()));
         let missing = Refusal::MissingPermission("orders:write".parse().unwrap());
         assert_eq!(verify(inside, "orders:write", now).await, Err(missing));
-        let by_address = Err(Refusal::IpNotAllowed);
+        let by_address = Err(Refusal::IpNotAllowed(AllowlistOf::Key));
         assert_eq!(verify(outside, "orders:write", now).await, by_address);
         let unknown = ClientAddress::Unknown;
         assert_eq!(verify(unknown, "orders:read", now).await, by_address);

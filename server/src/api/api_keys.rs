@@ -111,6 +111,7 @@ pub(crate) struct KeyWithNewSecret {
         ("expiration" = Option<domain::key::expiry::ExpirationState>, Query, description = "Only keys in this state"),
         ("lifetime" = Option<String>, Query, pattern = "^never$", description = "`never`: only keys that never expire"),
         ("unused_days" = Option<u32>, Query, minimum = 1, maximum = 3650, description = "Only keys without use in this number of days; for a key without any use, since its creation"),
+        ("policy" = Option<String>, Query, pattern = "^outside$", description = "`outside`: only active keys whose expiration date breaks the tenant's security policy"),
         ("q" = Option<String>, Query, max_length = 100, description = "Only keys whose name or description contains this, or whose hint ends with it; case-insensitive"),
         ("sort" = Option<String>, Query, pattern = "^-?(name|status|authorization_group|expires_on|last_used_at|created_at)$", description = "`name`, `status`, `authorization_group`, `expires_on`, `last_used_at` or `created_at`, with `-` before it for descending; `-created_at` if absent. Empty values come last."),
         PageParameters,
@@ -157,7 +158,8 @@ pub(crate) async fn create_api_key(
     let idempotency = idempotency_key(&headers, &verified, "POST /api/v1/api-keys", &body)?;
     let scope = verified.scope();
     let groups = state.store.groups(&scope);
-    let new = NewKeyBody::parse(body, &groups, today(now)).await;
+    let rule = state.store.security_policy(&scope).lifetime_rule().await?;
+    let new = NewKeyBody::parse(body, &groups, rule, today(now)).await;
     let keys = state.store.keys(&scope).idempotent(idempotency.as_ref());
     let created = match keys.unless_repeated(new, now).await {
         Ok(new) => keys.create(new, now).await,

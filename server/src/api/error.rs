@@ -1,7 +1,11 @@
 //! Maps domain errors and refusals to RFC 9457 problems.
 
 use axum::response::{IntoResponse, Response};
-use domain::{Error, FieldError, key::verdict::Refusal, log_limit::DATABASE_UNAVAILABLE};
+use domain::{
+    Error, FieldError,
+    key::verdict::{AllowlistOf, Refusal},
+    log_limit::DATABASE_UNAVAILABLE,
+};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 use utoipa::{
@@ -55,7 +59,7 @@ kinds! {
         "Rotate the key with a later expiration date, or generate a new key.";
     TENANT_SUSPENDED = FORBIDDEN, "tenant_suspended", "The tenant is suspended",
         "The operator of this server can resume the tenant.";
-    IP_NOT_ALLOWED = FORBIDDEN, "ip_not_allowed", "The client's address is not in the API key's allowlist",
+    IP_NOT_ALLOWED = FORBIDDEN, "ip_not_allowed", "The client's address is not allowed",
         "Add the client's address to the key's IP allowlist, or send the request from an address in it.";
     WRONG_TENANT = FORBIDDEN, "wrong_tenant", "The API key belongs to another tenant",
         "Send a key of the tenant that the route or gateway requires.";
@@ -176,7 +180,16 @@ impl Problem {
             Refusal::RevokedApiKey => REVOKED_API_KEY,
             Refusal::ExpiredApiKey => EXPIRED_API_KEY,
             Refusal::TenantSuspended => TENANT_SUSPENDED,
-            Refusal::IpNotAllowed => IP_NOT_ALLOWED,
+            Refusal::IpNotAllowed(AllowlistOf::Key) => IP_NOT_ALLOWED,
+            Refusal::IpNotAllowed(AllowlistOf::Tenant) => {
+                return Self {
+                    detail: Some(
+                        "The client's address is not in the allowlist of the tenant's security policy."
+                            .to_owned(),
+                    ),
+                    ..IP_NOT_ALLOWED.into()
+                };
+            }
             Refusal::WrongTenant => WRONG_TENANT,
             Refusal::MissingPermission(permission) => {
                 return Self {

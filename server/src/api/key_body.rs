@@ -9,6 +9,7 @@ use domain::{
         allowlist::Allowlist,
         expiry::{ExpirationDate, InvalidExpirationDate},
         form::CHOOSE_A_GROUP,
+        lifetime::LifetimeRule,
         name::{KeyDescription, KeyName},
     },
     store::groups::Groups,
@@ -29,7 +30,8 @@ pub(crate) struct NewKeyBody {
     description: KeyDescription,
     /// One of the tenant's groups, of type `tenant_api_key`.
     authorization_group_id: GroupId,
-    /// The last day on which the key is accepted, after today (UTC). It never expires if this is absent or `null`.
+    /// The last day on which the key is accepted, after today (UTC). It never expires if this is absent or `null`. The tenant's security
+    /// policy may require a date and limit it.
     expires_on: Option<ExpirationDate>,
     /// One address or CIDR range per entry. Empty or absent: no restriction.
     #[schema(required = false)]
@@ -44,6 +46,7 @@ impl NewKeyBody {
     pub(crate) async fn parse(
         body: Value,
         groups: &Groups<'_>,
+        rule: LifetimeRule,
         today: NaiveDate,
     ) -> Result<NewKey, Error> {
         let mut input = Input::from_body(body);
@@ -56,16 +59,7 @@ impl NewKeyBody {
             group_id,
         );
         check_group(&mut input, group_id, groups).await?;
-        let expires_on = match expires_on(&mut input) {
-            Some(Some(date)) => match date.in_future(today) {
-                Ok(date) => Some(date),
-                Err(error) => {
-                    input.note(FieldError::new("expires_on", error.to_string()));
-                    None
-                }
-            },
-            _ => None,
-        };
+        let expires_on = permitted_date(&mut input, rule, today);
         let allowlist = allowlist(&mut input);
         let body = match (name, group_id) {
             (Some(name), Some(authorization_group_id)) => Some(Self {
@@ -144,7 +138,8 @@ impl From<KeyChangesBody> for KeyChanges {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "expires_on": "2031-12-31" }))]
 pub(crate) struct RotateBody {
-    /// Absent keeps the date; `null` means never. Otherwise the current date or one after today (UTC).
+    /// Absent keeps the date; `null` means never. Otherwise the current date or one after today (UTC). The tenant's security policy must
+    /// permit the date, also one that is kept.
     #[schema(value_type = Option<ExpirationDate>)]
     pub(crate) expires_on: RotatedExpiry,
 }
@@ -202,21 +197,40 @@ async fn check_group(
     Ok(())
 }
 
+/// The date of a new key, by the rules of its form.
+fn permitted_date(
+    input: &mut Input,
+    rule: LifetimeRule,
+    today: NaiveDate,
+) -> Option<ExpirationDate> {
+    // An invalid text has an error already.
+    let is_absent = !input.has(EXPIRES_ON);
+    let date = expires_on(input).or(is_absent.then_some(None))?;
+    let checked = date
+        .map(|date| date.in_future(today))
+        .transpose()
+        .map_err(|error| FieldError::new(EXPIRES_ON, error.to_string()))
+        .and_then(|date| rule.check(date, today).map(|()| date));
+    checked.map_err(|error| input.note(error)).ok().flatten()
+}
+
+const EXPIRES_ON: &str = "expires_on";
+
 /// `None` if the field is absent or invalid, `Some(None)` for never.
 fn expires_on(input: &mut Input) -> Option<Option<ExpirationDate>> {
-    const FIELD: &str = "expires_on";
-    let parsed = match input.take(FIELD)? {
+    let parsed = match input.take(EXPIRES_ON)? {
         Value::Null => return Some(None),
         Value::String(text) => text.parse(),
         _ => Err(InvalidExpirationDate::NoDate),
     };
     parsed
-        .map_err(|error| input.note(FieldError::new(FIELD, error.to_string())))
+        .map_err(|error| input.note(FieldError::new(EXPIRES_ON, error.to_string())))
         .ok()
         .map(Some)
 }
 
-fn allowlist(input: &mut Input) -> Option<Allowlist> {
+/// The field `ip_allowlist`; `None` if it is absent or invalid.
+pub(super) fn allowlist(input: &mut Input) -> Option<Allowlist> {
     const FIELD: &str = "ip_allowlist";
     let Value::Array(entries) = input.take(FIELD)? else {
         input.note(FieldError::new(FIELD, "Must be an array of strings"));

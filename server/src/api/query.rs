@@ -8,7 +8,7 @@ use domain::{
     key::{
         KeyStatus,
         expiry::{ExpirationDate, ExpirationState},
-        query::{KeyLifetime, KeyQuery, KeySort},
+        query::{KeyLifetime, KeyQuery, KeySort, PolicyFilter},
     },
     page, text,
 };
@@ -60,6 +60,9 @@ pub(crate) fn parse_key_query(query: &str) -> Result<KeyQuery, Error> {
         }),
         unused_days: parameters.non_empty_text("unused_days", |text| {
             parse_number(text, KeyQuery::MAX_UNUSED_DAYS).ok_or("Must be a number from 1 to 3,650")
+        }),
+        policy: parameters.non_empty_text("policy", |text| {
+            PolicyFilter::from_word(text).ok_or("Must be outside")
         }),
         q: parameters
             .non_empty_text("q", |text| parse_search(text).ok_or("Must be at most 100 characters, without control characters"))

@@ -1,7 +1,10 @@
 //! `GET /help`: the guide for tenant administrators; and "Contact support".
 
 use domain::{
-    key::{expiry::ExpirationState, verdict::Refusal},
+    key::{
+        expiry::ExpirationState,
+        verdict::{AllowlistOf, Refusal},
+    },
     permission::Permission,
 };
 
@@ -27,7 +30,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::RevokedApiKey,
         Refusal::ExpiredApiKey,
         Refusal::TenantSuspended,
-        Refusal::IpNotAllowed,
+        Refusal::IpNotAllowed(AllowlistOf::Key),
         Refusal::WrongTenant,
         Refusal::MissingPermission(permission),
     ];
@@ -39,7 +42,7 @@ fn refusals() -> Vec<Refusal> {
             | Refusal::RevokedApiKey
             | Refusal::ExpiredApiKey
             | Refusal::TenantSuspended
-            | Refusal::IpNotAllowed
+            | Refusal::IpNotAllowed(AllowlistOf::Tenant | AllowlistOf::Key)
             | Refusal::WrongTenant
             | Refusal::MissingPermission(_) => {}
         }

@@ -7,8 +7,10 @@ use domain::{
     client_address::ClientAddress,
     key::{
         IssuedKey,
+        allowlist::Allowlist,
         simulation::{Check, CheckOutcome, SimulatedRequest},
     },
+    security_policy::SecurityPolicyChanges,
     verify::Verifier,
 };
 use proptest::{
@@ -25,7 +27,9 @@ use super::{
 
 async fn simulate(app: &TestApp, asking: &str, key: &IssuedKey, body: &Value) -> TestResponse {
     let path = format!("/api/v1/api-keys/{}/simulate", key.key.id);
-    app.post(&path).key(asking).json(body).send().await
+    // The tenant-wide allowlist of Initech admits this address.
+    let request = app.post(&path).from("192.0.2.7").key(asking);
+    request.json(body).send().await
 }
 
 #[tokio::test]
@@ -147,10 +151,13 @@ const ALLOWLISTS: [&[&str]; 4] = [
     &["0.0.0.0/0"],
 ];
 
-/// Keys of every state, group and allowlist, in an active tenant and in a suspended one.
+/// The tenant-wide allowlist of Initech.
+const TENANT_ALLOWLIST: &str = "192.0.2.0/24\n2001:db8::/31";
+
+/// Keys of every state, group and allowlist, in an active tenant, in a suspended one, and in one with a tenant-wide allowlist.
 async fn keys_of_every_kind(app: &TestApp) -> Vec<(&'static str, IssuedKey)> {
     let mut keys = Vec::new();
-    for tenant in ["acme", "globex"] {
+    for tenant in ["acme", "globex", "initech"] {
         for permissions in GROUPS {
             for allowlist in ALLOWLISTS {
                 for expires_on in [None, Some(day(-1)), Some(day(0)), Some(day(40))] {
@@ -256,12 +263,27 @@ async fn simulation_api_page_verifier_and_a_real_request_agree_in_1000_random_ca
     .with_super_user()
     .await;
     app.add_tenant("globex", "Globex").await;
+    app.add_tenant("initech", "Initech").await;
     let keys = keys_of_every_kind(&app).await;
     let asking = app.secret(&["api-keys:read"]).await;
+    let asking_in_initech = app
+        .issue(KeySpec {
+            tenant: "initech",
+            permissions: &["api-keys:read"],
+            ..KeySpec::default()
+        })
+        .await;
     let session = app.sign_in(SUPER_USER).await;
     let cli = app.store.as_cli();
     let acme = app.store.tenants(&cli).scope("acme").await.unwrap();
     let globex = app.store.tenants(&cli).scope("globex").await.unwrap();
+    let initech = app.store.tenants(&cli).scope("initech").await.unwrap();
+    let changes = SecurityPolicyChanges {
+        ip_allowlist: Some(Allowlist::parse_lines(TENANT_ALLOWLIST).unwrap()),
+        ..SecurityPolicyChanges::default()
+    };
+    let policy = app.store.security_policy(&initech);
+    policy.change(changes, None, clock::now()).await.unwrap();
     let verifier = Verifier::new(app.store.clone());
     let cases = (
         0..keys.len(),
@@ -271,10 +293,15 @@ async fn simulation_api_page_verifier_and_a_real_request_agree_in_1000_random_ca
     );
     let mut runner = TestRunner::default();
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
+    let mut deciding = std::collections::BTreeSet::<String>::new();
     for number in 0..1_000 {
         let (key, minutes, address, permission) = cases.new_tree(&mut runner).unwrap().current();
         let (tenant, key) = &keys[key];
-        let scope = if *tenant == "acme" { &acme } else { &globex };
+        let scope = match *tenant {
+            "acme" => &acme,
+            "globex" => &globex,
+            _ => &initech,
+        };
         let now = clock::now();
         let (ip, permission) = (ADDRESSES[address], PERMISSIONS[permission]);
         // A real request is sent now. The other time has whole minutes, as the field of the page.
@@ -296,6 +323,7 @@ async fn simulation_api_page_verifier_and_a_real_request_agree_in_1000_random_ca
                 .collect();
             let is_refused = usize::from(verified.is_some());
             assert_eq!(decided.len(), is_refused, "one check decides: {case}");
+            deciding.extend(decided.iter().map(|check| format!("{check:?}")));
             if at.is_none() {
                 assert_eq!(real_code(&app, key, &request).await, verified, "{case}");
             }
@@ -305,9 +333,13 @@ async fn simulation_api_page_verifier_and_a_real_request_agree_in_1000_random_ca
                 assert_eq!(shown, verified, "the page: {case}");
             }
             // Keys of a suspended tenant cannot call the simulation.
-            if *tenant == "acme" {
+            if *tenant != "globex" {
+                let asking = match *tenant {
+                    "acme" => &asking,
+                    _ => asking_in_initech.secret.expose(),
+                };
                 let body = json!({ "ip": ip, "permission": permission, "at": at });
-                let answer = simulate(&app, &asking, key, &body).await.json();
+                let answer = simulate(&app, asking, key, &body).await.json();
                 assert_eq!(
                     answer["valid"],
                     json!(verified.is_none()),
@@ -334,4 +366,6 @@ async fn simulation_api_page_verifier_and_a_real_request_agree_in_1000_random_ca
         ],
         "{seen:?}"
     );
+    let every_check = Check::ALL.map(|check| format!("{check:?}"));
+    assert_eq!(deciding, every_check.into());
 }

@@ -55,6 +55,7 @@ fn no_row_is_duplicated() {
 /// The path with a value for each parameter.
 pub(crate) fn with_path_filled(path: &str) -> String {
     path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057")
+        .replace("{slug}", "acme")
         .replace("{tenant}/{permission}", "-/-")
         .replace("{token}", &"A".repeat(43))
         .replace("{*rest}", "orders/7")

@@ -41,6 +41,7 @@ async fn returns_the_key_and_the_client_address() {
         "revoked_at",
         "revoked_by",
         "revoked_reason",
+        "outside_policy",
         "last_used_at",
         "last_used_ip",
         "tenant",

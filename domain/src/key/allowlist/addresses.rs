@@ -86,6 +86,17 @@ impl Addresses {
     }
 }
 
+#[cfg(feature = "store")]
+impl Addresses {
+    /// The size of the spans in memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::Listed { ipv4, ipv6 } => size_of_val(&**ipv4) + size_of_val(&**ipv6),
+        }
+    }
+}
+
 impl<Number: Copy> Span<Number> {
     const fn one(address: Number) -> Self {
         Self {

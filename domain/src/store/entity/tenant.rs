@@ -19,6 +19,19 @@ pub struct Model {
     pub key_limit: i64,
     /// The time of its suspension, since which its keys are refused; null if it is not suspended.
     pub suspended_at: Option<DateTimeUtc>,
+    /// Security policy: whether a key must have an expiration date.
+    pub policy_expiration_required: bool,
+    /// Security policy: the longest lifetime of a key in days.
+    pub policy_max_lifetime_days: Option<i64>,
+    /// Security policy: the lifetime that the form suggests, in days.
+    pub policy_default_lifetime_days: Option<i64>,
+    /// Security policy: the tenant-wide allowlist as canonical networks, one per line.
+    #[sea_orm(column_type = "Text")]
+    pub policy_ip_allowlist: String,
+    /// Security policy: whether every user needs a second factor.
+    pub policy_second_factor_required: bool,
+    /// The number of changes of the security policy, from 1.
+    pub policy_version: i64,
     /// The time of its creation.
     pub created_at: DateTimeUtc,
     /// The time of the last change.

@@ -19,11 +19,12 @@ use crate::{
         today,
         usage::ADDRESS_DAYS,
     },
-    store::error::damaged,
+    store::{error::damaged, stored_policy::stored_allowlist},
 };
 
 impl Keys<'_> {
-    /// The addresses that used a key in the last [`ADDRESS_DAYS`] days and that `allowlist` would refuse. Exact for the stored addresses.
+    /// The addresses that used a key in the last [`ADDRESS_DAYS`] days and that `allowlist` or the tenant's own would refuse. Exact for the
+    /// stored addresses.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's; [`Error::TooManyRequests`], [`Error::Unavailable`].
@@ -37,10 +38,11 @@ impl Keys<'_> {
         let first_day = first_day(last_day, ADDRESS_DAYS);
         let lists = self.lists().await?;
         let reader: &DatabaseConnection = &lists;
-        let rows = lists
+        let (rows, tenant) = lists
             .with_timeout(async {
                 self.row_of(reader, id).await?;
-                Ok::<_, Error>(uses_since(id, first_day).all(reader).await?)
+                let rows = uses_since(id, first_day).all(reader).await?;
+                Ok::<_, Error>((rows, self.tenant(reader).await?))
             })
             .await?;
         let mut last_dates = BTreeMap::<String, NaiveDate>::new();
@@ -55,6 +57,7 @@ impl Keys<'_> {
         }
         let addresses = last_dates.len() as u64;
         let admitted = Addresses::from(allowlist);
+        let of_tenant = Addresses::from(&stored_allowlist(&tenant.policy_ip_allowlist)?);
         let mut refused = Vec::new();
         for (ip, last_date) in last_dates {
             let client = if ip == UNKNOWN {
@@ -62,7 +65,7 @@ impl Keys<'_> {
             } else {
                 ClientAddress::known(ip.parse().map_err(|_| damaged("address"))?)
             };
-            if !admitted.admit(client) {
+            if !(admitted.admit(client) && of_tenant.admit(client)) {
                 refused.push(PreviewedAddress { ip, last_date });
             }
         }

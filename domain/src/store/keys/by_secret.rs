@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
-    QueryTrait, Select, Statement,
+    ColumnTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait,
+    Select, Statement,
 };
 use std::sync::OnceLock;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use crate::{
         entity::{api_key, authorization_group, tenant},
         error::damaged,
         random::Digest,
+        stored_policy::stored_allowlist,
     },
     tenant::TenantRef,
 };
@@ -43,6 +44,7 @@ pub(super) struct KnownRow {
     tenant_slug: String,
     tenant_name: String,
     tenant_suspended_at: Option<DateTime<Utc>>,
+    tenant_ip_allowlist: String,
 }
 
 impl Store {
@@ -88,17 +90,13 @@ fn by_digest(backend: DbBackend) -> &'static str {
 
 /// Selects the columns of [`KnownRow`] from `keys`.
 pub(super) fn with_tenant(keys: Select<api_key::Entity>) -> Select<api_key::Entity> {
-    let of_tenant = api_key::Entity::belongs_to(tenant::Entity)
-        .from(api_key::Column::TenantId)
-        .to(tenant::Column::Id)
-        .into();
     row::with_group(keys)
-        .join(JoinType::InnerJoin, of_tenant)
         .column_as(authorization_group::Column::Permissions, "permissions")
         .column_as(tenant::Column::Id, "tenant_id")
         .column_as(tenant::Column::Slug, "tenant_slug")
         .column_as(tenant::Column::Name, "tenant_name")
         .column_as(tenant::Column::SuspendedAt, "tenant_suspended_at")
+        .column_as(tenant::Column::PolicyIpAllowlist, "tenant_ip_allowlist")
 }
 
 impl KnownRow {
@@ -108,6 +106,7 @@ impl KnownRow {
             revoked: key.revoked_at.is_some(),
             expires_on: key.expires_on,
             tenant_suspended: self.tenant_suspended_at.is_some(),
+            tenant_addresses: Addresses::from(&stored_allowlist(&self.tenant_ip_allowlist)?),
             addresses: Addresses::from(&key.ip_allowlist),
             permissions: serde_json::from_str(&self.permissions)
                 .map_err(|_| damaged("set of permissions"))?,

@@ -39,15 +39,19 @@ pub(super) async fn summary(
     lists: &ListConnection,
     now: DateTime<Utc>,
 ) -> Result<KeySummary, Error> {
-    let filter = keys.filter(query, now)?;
     let reader: &DatabaseConnection = lists;
     lists
         .with_timeout(async {
+            let filter = keys.filter(query, reader, now).await?;
             let tenant = keys.tenant(reader).await?;
             let counts = Counts::read(keys, filter.calendar, reader).await?;
             let matching = match (&filter.search, matching) {
                 (Search::Everything, _) => match filter.unused_since {
                     Some(time) => unused_count(keys, &filter, time, reader).await?,
+                    None if filter.outside.is_some() => {
+                        let found = search_count(keys, &filter).one(reader).await?;
+                        number(found.unwrap_or_default())?
+                    }
                     None => counts.of_lifetime(filter.status, filter.expiration, filter.lifetime),
                 },
                 (Search::Nothing, _) => 0,
@@ -225,7 +229,7 @@ pub(super) fn number(count: i64) -> Result<u64, Error> {
     u64::try_from(count).map_err(|_| damaged("number of keys"))
 }
 
-/// Counts the keys that match a search, by reading every key.
+/// Counts the keys that match the filters, by reading every key.
 fn search_count(
     keys: &Keys<'_>,
     filter: &Filter,

@@ -18,6 +18,7 @@ use crate::{
         clock,
         entity::{api_key, tenant},
         random,
+        stored_policy::rule_of,
         write::Write,
     },
 };
@@ -34,8 +35,9 @@ impl Keys<'_> {
         let secret = Secret::generate(&self.database.options().key_prefix, random::fill)?;
         let written = self.write(Write::Plain, id, now, async |transaction| {
             let own_grant = self.own_grant(transaction, now).await?;
-            check_limit(self, transaction).await?;
-            let group = check_fields(self, transaction, &new, now).await?;
+            let tenant = lock_tenant(self, transaction).await?;
+            check_limit(self, &tenant, transaction).await?;
+            let group = check_fields(self, &tenant, transaction, &new, now).await?;
             if let Some(own) = own_grant {
                 own.check_new(&Reach {
                     permissions: self.permissions_of(transaction, new.group_id).await?,
@@ -57,24 +59,37 @@ impl Keys<'_> {
     }
 }
 
-/// Locks the tenant's row, so that the second of two concurrent creations counts the key of the first. SQLite has only one writer.
-async fn check_limit(keys: &Keys<'_>, transaction: &DatabaseTransaction) -> Result<(), Error> {
-    let tenant = tenant::Entity::find_by_id(keys.scope.tenant_id().as_uuid())
+/// Locks the tenant's row, so that the second of two concurrent creations counts the key of the first, and the key complies with the
+/// security policy at the commit. SQLite has only one writer.
+async fn lock_tenant(
+    keys: &Keys<'_>,
+    transaction: &DatabaseTransaction,
+) -> Result<tenant::Model, Error> {
+    tenant::Entity::find_by_id(keys.scope.tenant_id().as_uuid())
         // The stronger lock would block every insert of a row that refers to the tenant.
         .lock(LockType::NoKeyUpdate)
         .one(transaction)
         .await?
-        .ok_or(Error::NotFound("tenant"))?;
-    let usage = counts::quota(keys, &tenant, transaction).await?;
+        .ok_or(Error::NotFound("tenant"))
+}
+
+async fn check_limit(
+    keys: &Keys<'_>,
+    tenant: &tenant::Model,
+    transaction: &DatabaseTransaction,
+) -> Result<(), Error> {
+    let usage = counts::quota(keys, tenant, transaction).await?;
     if usage.is_full() {
         return Err(Error::KeyLimitReached { limit: usage.limit });
     }
     Ok(())
 }
 
-/// Checks the group, which only the database contains, and the date, which may have passed since the form was validated.
+/// Checks the group, which only the database contains, and the date, which may have passed since the form was validated, or which the
+/// tenant's security policy may not permit.
 async fn check_fields(
     keys: &Keys<'_>,
+    tenant: &tenant::Model,
     transaction: &DatabaseTransaction,
     new: &NewKey,
     now: DateTime<Utc>,
@@ -84,6 +99,8 @@ async fn check_fields(
     let group = group.map_err(|error| errors.push(error));
     if let Some(Err(error)) = new.expires_on.map(|date| date.in_future(today(now))) {
         errors.push(FieldError::new("expires_on", error.to_string()));
+    } else if let Err(error) = rule_of(tenant)?.check(new.expires_on, today(now)) {
+        errors.push(error);
     }
     match group {
         Ok(group) if errors.is_empty() => Ok(group),

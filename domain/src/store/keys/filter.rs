@@ -11,6 +11,7 @@ use crate::{
     key::{
         KeyStatus,
         expiry::ExpirationState,
+        lifetime::{LifetimeDays, LifetimeRule},
         query::{KeyLifetime, KeyQuery},
         today,
     },
@@ -25,6 +26,8 @@ pub(super) struct Filter {
     pub(super) lifetime: Option<KeyLifetime>,
     /// Excludes keys that were used at or after this time.
     pub(super) unused_since: Option<DateTime<Utc>>,
+    /// Only keys whose date breaks this rule.
+    pub(super) outside: Option<LifetimeRule>,
     pub(super) search: Search,
     pub(super) calendar: Calendar,
     backend: DbBackend,
@@ -52,6 +55,7 @@ impl Filter {
     /// [`Error::Invalid`] for a search that is too long.
     pub(super) fn new(
         query: &KeyQuery,
+        outside: Option<LifetimeRule>,
         now: DateTime<Utc>,
         soon_days: u32,
         backend: DbBackend,
@@ -64,6 +68,7 @@ impl Filter {
                 let days = days.clamp(1, KeyQuery::MAX_UNUSED_DAYS);
                 now - TimeDelta::days(days.into())
             }),
+            outside,
             search: Search::new(&query.q)?,
             calendar: Calendar::new(now, soon_days),
             backend,
@@ -89,8 +94,38 @@ impl Filter {
                 self.lifetime
                     .map(|KeyLifetime::Never| opaque(Column::ExpiresOn.is_null())),
             )
+            .add_option(self.outside.map(|rule| outside(rule, self.backend)))
             .add_option(self.search.condition(self.backend))
     }
+}
+
+/// [`crate::key::ApiKey::outside_policy`] as a condition.
+pub(super) fn outside(rule: LifetimeRule, backend: DbBackend) -> Condition {
+    let breaks = Condition::any()
+        .add_option(
+            rule.requires_date()
+                .then(|| opaque(Column::ExpiresOn.is_null())),
+        )
+        .add_option(rule.max_days.map(|max| lives_longer(max, backend)));
+    if breaks.is_empty() {
+        return Condition::all().add(Expr::Constant(false.into()));
+    }
+    Condition::all()
+        .add(has_status(KeyStatus::Active))
+        .add(breaks)
+}
+
+/// The key has an expiration date, which is more than `max` after the day of its creation or rotation.
+pub(super) fn lives_longer(max: LifetimeDays, backend: DbBackend) -> Expr {
+    let days = max.get();
+    Expr::cust(match backend {
+        DbBackend::Sqlite => {
+            format!("expires_on > date(COALESCE(rotated_at, created_at), '+{days} days')")
+        }
+        _ => format!(
+            "expires_on > CAST(COALESCE(rotated_at, created_at) AT TIME ZONE 'UTC' AS date) + {days}"
+        ),
+    })
 }
 
 /// The same condition in a form for which SQLite uses no index. SQLite lacks the statistics for the selectivity of a condition, so it would

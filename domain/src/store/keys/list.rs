@@ -32,15 +32,15 @@ pub(super) async fn list(
         .as_deref()
         .map(|cursor| cursor::read(cursor, query.sort))
         .transpose()?;
-    let list = List {
-        keys,
-        filter: keys.filter(query, now)?,
-        sort: query.sort,
-        limit: query.limit.clamp(1, page::MAX_LIMIT),
-    };
     let connection: &DatabaseConnection = lists;
     let page = lists
         .with_timeout(async {
+            let list = List {
+                keys,
+                filter: keys.filter(query, connection, now).await?,
+                sort: query.sort,
+                limit: query.limit.clamp(1, page::MAX_LIMIT),
+            };
             match place {
                 None => list.page_after(None, 1, connection).await,
                 Some(Place {

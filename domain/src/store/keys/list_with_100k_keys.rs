@@ -215,7 +215,7 @@ async fn statements(
     backend: DbBackend,
 ) -> Vec<Statement> {
     let keys = fixture.store.keys(scope);
-    let filter = Filter::new(query, fixture.now, 30, backend).expect("a filter");
+    let filter = Filter::new(query, None, fixture.now, 30, backend).expect("a filter");
     let page = keys.list(query, fixture.now).await.expect("a page");
     let place = page
         .next_cursor

@@ -6,7 +6,6 @@ use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryS
 use super::{
     Keys,
     by_secret::{KnownRow, with_tenant},
-    row::stored_allowlist,
 };
 use crate::{
     Error,
@@ -21,6 +20,7 @@ use crate::{
     store::{
         entity::{api_key, authorization_group},
         error::damaged,
+        stored_policy::stored_allowlist,
     },
 };
 

@@ -25,7 +25,7 @@ impl Keys<'_> {
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another tenant's key; [`Error::KeyRevoked`]; [`Error::Invalid`] for a date that is neither the current
-    /// one nor in the future; if a key acts, [`Error::ExceedsOwnGrant`] and [`Error::ActorRefused`]; [`Error::Unavailable`].
+    /// one nor in the future, or that the tenant's security policy does not permit; if a key acts, [`Error::ExceedsOwnGrant`] and [`Error::ActorRefused`]; [`Error::Unavailable`].
     pub async fn rotate(
         &self,
         id: KeyId,
@@ -37,14 +37,14 @@ impl Keys<'_> {
         self.give_secret(id, expiry, check, now).await
     }
 
-    /// Replaces the secret of the acting key. The old secret is invalid from the commit on. Nothing else changes, so the rotation grants
-    /// nothing that the key lacks.
+    /// Replaces the secret of the acting key. The old secret is invalid from the commit on. The expiration date becomes the latest one that
+    /// the tenant's security policy permits, never later than the current one, so the rotation grants nothing that the key lacks.
     ///
     /// # Errors
     /// [`Error::Forbidden`] if no key acts; [`Error::ActorRefused`]; [`Error::Unavailable`].
     pub async fn rotate_self(&self, now: DateTime<Utc>) -> Result<Written<IssuedKey>, Error> {
         let allow = |_: &OwnGrant, _: &Reach, _: &Reach| Ok(());
-        self.give_secret(self.own_id()?, RotatedExpiry::Keep, allow, now)
+        self.give_secret(self.own_id()?, RotatedExpiry::Latest, allow, now)
             .await
     }
 
@@ -64,7 +64,8 @@ impl Keys<'_> {
                 return Err(Error::KeyRevoked);
             }
             let current = before.expires_on.map(ExpirationDate::from);
-            let expires_on = rotation::plan(current, expiry, today(now))
+            let rule = self.lifetime_rule(transaction).await?;
+            let expires_on = rotation::plan(current, expiry, rule, today(now))
                 .map_err(|error| Error::Invalid(vec![error]))?;
             if let Some(own) = own_grant {
                 let reach = self.reach_of(transaction, &before).await?;

@@ -10,14 +10,14 @@ use crate::{
     group::GroupRef,
     key::{
         ApiKey, KeyStatus,
-        allowlist::Allowlist,
         expiry::{ExpirationDate, ExpirationState},
         reason::RevocationReason,
         today,
     },
     store::{
-        entity::{api_key, authorization_group},
+        entity::{api_key, authorization_group, tenant},
         error::damaged,
+        stored_policy::{stored_allowlist, stored_rule},
     },
 };
 
@@ -48,9 +48,11 @@ pub(super) struct KeyRow {
     pub(super) last_used_at: Option<DateTime<Utc>>,
     pub(super) last_used_ip: Option<String>,
     pub(super) version: i64,
+    pub(super) policy_expiration_required: bool,
+    pub(super) policy_max_lifetime_days: Option<i64>,
 }
 
-/// Selects the columns of [`KeyRow`] and joins the group.
+/// Selects the columns of [`KeyRow`] and joins the group and the tenant.
 pub(super) fn with_group(keys: Select<api_key::Entity>) -> Select<api_key::Entity> {
     use api_key::Column;
     let group = api_key::Entity::belongs_to(authorization_group::Entity)
@@ -60,7 +62,12 @@ pub(super) fn with_group(keys: Select<api_key::Entity>) -> Select<api_key::Entit
             authorization_group::Column::Id,
         ))
         .into();
+    let of_tenant = api_key::Entity::belongs_to(tenant::Entity)
+        .from(Column::TenantId)
+        .to(tenant::Column::Id)
+        .into();
     keys.join(JoinType::InnerJoin, group)
+        .join(JoinType::InnerJoin, of_tenant)
         .select_only()
         .columns([
             Column::Id,
@@ -88,6 +95,10 @@ pub(super) fn with_group(keys: Select<api_key::Entity>) -> Select<api_key::Entit
             Column::Version,
         ])
         .column_as(authorization_group::Column::Name, "group_name")
+        .columns([
+            tenant::Column::PolicyExpirationRequired,
+            tenant::Column::PolicyMaxLifetimeDays,
+        ])
 }
 
 impl KeyRow {
@@ -97,6 +108,11 @@ impl KeyRow {
     /// [`Error::Internal`] for a damaged row, such as one with an invalid allowlist.
     pub(super) fn into_key(self, now: DateTime<Utc>, soon_days: u32) -> Result<ApiKey, Error> {
         let expires_on = self.expires_on.map(ExpirationDate::from);
+        let rule = stored_rule(
+            self.policy_expiration_required,
+            self.policy_max_lifetime_days,
+        )?;
+        let issued_on = today(self.rotated_at.unwrap_or(self.created_at));
         let revoked_by = match (self.revoked_by_kind, self.revoked_by_name) {
             (Some(kind), Some(name)) => Some(ActorRef {
                 kind: ActorKind::from_word(&kind).ok_or_else(|| damaged("actor kind"))?,
@@ -119,6 +135,8 @@ impl KeyRow {
             },
             expiration: ExpirationState::on(expires_on, today(now), soon_days),
             expires_on,
+            outside_policy: self.revoked_at.is_none()
+                && rule.broken_by(expires_on, issued_on).is_some(),
             authorization_group: GroupRef {
                 id: self.group_id.into(),
                 name: self.group_name,
@@ -144,13 +162,4 @@ impl KeyRow {
             version: self.version,
         })
     }
-}
-
-/// Parses a stored allowlist. An empty list admits every client, so a damaged text that parses as empty, such as a blank line, must be an
-/// error: the text must equal the canonical form that was written.
-pub(super) fn stored_allowlist(text: &str) -> Result<Allowlist, Error> {
-    Allowlist::parse_lines(text)
-        .ok()
-        .filter(|list| list.to_lines() == text)
-        .ok_or_else(|| damaged("IP allowlist"))
 }

@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 use super::{
     Keys,
     group::{current_group, group_for_keys},
-    row::stored_allowlist,
 };
 use crate::{
     Error,
@@ -16,7 +15,7 @@ use crate::{
     key::{ApiKey, KeyChanges, own_grant::Reach},
     permission::PermissionSet,
     propagation::Written,
-    store::{clock, entity::api_key, write::Write},
+    store::{clock, entity::api_key, stored_policy::stored_allowlist, write::Write},
 };
 
 impl Keys<'_> {

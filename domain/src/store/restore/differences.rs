@@ -7,6 +7,7 @@
 mod identities;
 mod keys;
 mod people;
+mod policies;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
@@ -50,6 +51,7 @@ pub(super) async fn find(
     now: DateTime<Utc>,
 ) -> Result<Vec<Difference>, Error> {
     let mut differences = keys::tenants(transaction, now).await?;
+    differences.extend(policies::find(transaction, now).await?);
     differences.extend(people::find(transaction, now).await?);
     differences.extend(identities::find(transaction).await?);
     differences.extend(keys::groups(transaction, now).await?);

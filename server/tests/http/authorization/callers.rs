@@ -240,6 +240,7 @@ pub(super) struct Credential {
 pub(super) async fn sign_in_all(app: &TestApp) -> Vec<(Caller, Credential)> {
     app.add_tenant("globex", "Globex").await;
     app.add_tenant("initech", "Initech").await;
+    app.add_tenant("hooli", "Hooli").await;
     let mut callers = Vec::new();
     for caller in Caller::ALL {
         let mut credential = Credential::default();

@@ -94,6 +94,7 @@ impl Row {
         };
         self.path
             .replace("{id}", &id)
+            .replace("{slug}", "hooli")
             .replace("{tenant}", "-")
             .replace("{permission}", "-")
             .replace("{*rest}", "orders/7")
@@ -236,6 +237,19 @@ fn api_rows() -> Vec<Row> {
         .foreign(404),
         row(
             "GET",
+            "/api/v1/security-policy",
+            Permission("security-policy:read"),
+            200,
+        ),
+        row(
+            "PATCH",
+            "/api/v1/security-policy",
+            Permission("security-policy:write"),
+            200,
+        )
+        .with(Json(|_| json!({ "default_lifetime_days": 30 }))),
+        row(
+            "GET",
             "/api/v1/audit-events",
             Permission("audit-log:read"),
             200,
@@ -291,14 +305,19 @@ fn page_rows() -> Vec<Row> {
         row("GET", "/users/{id}/end-sessions", Managers, 200).foreign(404),
         row("GET", "/users/{id}/invite", Managers, 200).foreign(404),
         row("GET", "/users/{id}/withdraw", Managers, 200).foreign(404),
+        row("GET", "/security-policy", Managers, 200),
         row("GET", "/tenants", SuperUsers, 200),
+        row("GET", "/tenants/new", SuperUsers, 200),
+        row("GET", "/tenants/{slug}/edit", SuperUsers, 200),
+        row("GET", "/tenants/{slug}/suspend", SuperUsers, 200),
+        row("GET", "/tenants/{slug}/resume", SuperUsers, 200),
         row("GET", "/installation-log", SuperUsers, 200),
         row("GET", "/account", SignedIn, 200),
     ]
 }
 
 fn form_rows() -> Vec<Row> {
-    use Admits::Managers;
+    use Admits::{Managers, SuperUsers};
     use Content::Form;
     vec![
         row("POST", "/tenant-api-keys/new", Managers, 200)
@@ -363,6 +382,21 @@ fn form_rows() -> Vec<Row> {
         row("POST", "/users/{id}/withdraw", Managers, 303)
             .foreign(404)
             .with(Form(|_| json!({}))),
+        row("POST", "/tenants/new", SuperUsers, 303).with(Form(
+            |_| json!({ "name": format!("New {}", Uuid::now_v7()), "slug": "", "key_limit": "" }),
+        )),
+        // The version is old, so that the row has the same effect for each caller.
+        row("POST", "/tenants/{slug}/edit", SuperUsers, 409).with(Form(
+            |_| json!({ "version": 0, "name": "Hooli", "key_limit": "10" }),
+        )),
+        row("POST", "/tenants/{slug}/suspend", SuperUsers, 303).with(Form(|_| json!({}))),
+        row("POST", "/tenants/{slug}/resume", SuperUsers, 303).with(Form(|_| json!({}))),
+        row("POST", "/security-policy", Managers, 200).with(Form(|_| {
+            json!({
+                "version": 1, "max_lifetime_days": "90", "default_lifetime_days": "",
+                "ip_allowlist": "192.0.2.0/24", "action": "check",
+            })
+        })),
         row("POST", "/authorization-groups/{id}/delete", Managers, 303)
             .foreign(404)
             .with(Form(
