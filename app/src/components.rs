@@ -8,6 +8,8 @@ pub mod dialog;
 pub mod field;
 pub mod icon;
 pub mod key_quota;
+#[cfg(feature = "ssr")]
+pub mod list_table;
 pub mod of_tenant;
 pub mod page_title;
 pub mod support;

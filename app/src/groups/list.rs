@@ -11,7 +11,11 @@ use leptos_router::hooks::use_query_map;
 
 use super::{edit_url, generate_url, named_tenant};
 use crate::{
-    components::{Breadcrumb, Icon, PageTitle, date::Day},
+    components::{
+        Breadcrumb, Icon, PageTitle,
+        date::Day,
+        list_table::{Column, list_table, pager},
+    },
     current_tenant::use_tenant,
     done::Done,
     error::AppError,
@@ -26,6 +30,14 @@ use crate::{
 const TYPE: &str = "type";
 /// The maximum number of a group's permissions in the list.
 const SHOWN_PERMISSIONS: usize = 3;
+
+const COLUMNS: &[Column] = &[
+    Column::new("col-name", "Name").sorted(),
+    Column::new("col-permissions", "Permissions"),
+    Column::new("col-keys", "Keys"),
+    Column::new("col-when col-minor", "Changed"),
+    Column::new("col-actions", "Actions").visually_hidden(),
+];
 
 /// The parameters of the list's URL.
 #[derive(Clone, Debug)]
@@ -109,7 +121,7 @@ fn list(url: &ListUrl, groups: Groups) -> AnyView {
     let tenant = use_tenant().get_untracked();
     let new = tenant.url(urls::NEW_GROUP);
     let Groups { page, changed } = groups;
-    let pager = pager(&tenant, url, &page);
+    let pager = pager(&page, |cursor| url.at(&tenant, cursor));
     let is_empty = page.items.is_empty();
     let toolbar =
         (url.is_filtered() || url.cursor.is_some() || !is_empty).then(|| toolbar(&tenant, url));
@@ -141,25 +153,7 @@ fn list(url: &ListUrl, groups: Groups) -> AnyView {
                 row(&tenant, listed, is_new)
             })
             .collect_view();
-        view! {
-            <div class="table-region">
-                <table class="table" role="table" aria-label="Authorization groups">
-                    <thead role="rowgroup">
-                        <tr role="row">
-                            <th role="columnheader" scope="col" class="col-name" aria-sort="ascending">"Name"</th>
-                            <th role="columnheader" scope="col" class="col-permissions">"Permissions"</th>
-                            <th role="columnheader" scope="col" class="col-keys">"Keys"</th>
-                            <th role="columnheader" scope="col" class="col-when col-minor">"Changed"</th>
-                            <th role="columnheader" scope="col" class="col-actions">
-                                <span class="visually-hidden">"Actions"</span>
-                            </th>
-                        </tr>
-                    </thead>
-                    <tbody role="rowgroup">{rows}</tbody>
-                </table>
-            </div>
-        }
-        .into_any()
+        list_table("Authorization groups", COLUMNS, rows)
     };
     view! {
         <PageTitle text="Authorization Groups – Latchkey" />
@@ -307,27 +301,4 @@ fn toolbar(tenant: &TenantQuery, url: &ListUrl) -> impl IntoView + use<> {
             </div>
         </div>
     }
-}
-
-fn pager(
-    tenant: &TenantQuery,
-    url: &ListUrl,
-    page: &TwoWayPage<ListedGroup>,
-) -> Option<impl IntoView + use<>> {
-    let link = |label: &'static str, cursor: &Option<String>| match cursor {
-        Some(cursor) => {
-            view! { <a class="button button-s" href=url.at(tenant, cursor)>{label}</a> }.into_any()
-        }
-        None => view! { <button class="button button-s" type="button" disabled>{label}</button> }
-            .into_any(),
-    };
-    let (previous, next) = (&page.previous_cursor, &page.next_cursor);
-    (previous.is_some() || next.is_some()).then(|| {
-        view! {
-            <nav class="pager" aria-label="Pages">
-                <span></span>
-                <span class="pager-links">{link("Previous", previous)}{link("Next", next)}</span>
-            </nav>
-        }
-    })
 }

@@ -12,7 +12,11 @@ use leptos_router::hooks::use_query_map;
 
 use super::{TenantSearch, tenant_url};
 use crate::{
-    components::{Breadcrumb, Icon, KeyQuotaMeter, PageTitle, date::Day},
+    components::{
+        Breadcrumb, Icon, KeyQuotaMeter, PageTitle,
+        date::Day,
+        list_table::{Column, list_table, pager},
+    },
     done::Done,
     error::{AppError, ErrorCode},
     page::MenuSection,
@@ -21,6 +25,14 @@ use crate::{
     urls::{self, TenantQuery},
     words,
 };
+
+const COLUMNS: &[Column] = &[
+    Column::new("col-name", "Tenant").sorted(),
+    Column::new("col-state", "State"),
+    Column::new("col-keys", "Keys"),
+    Column::new("col-when", "Created"),
+    Column::new("col-open", "Actions").visually_hidden(),
+];
 
 /// The parameters of the list's URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +120,7 @@ fn list(url: &ListUrl, tenants: Tenants, changed: Option<TenantId>) -> AnyView {
         }
         .into_any()
     } else {
-        let pager = pager(url, &tenants);
+        let pager = pager(&tenants, |cursor| url.at(&url.q, cursor));
         view! {
             <div class="toolbar"><TenantSearch q=url.q.clone() page=url.page.clone() /></div>
             {table(url, tenants.items, changed)}
@@ -154,25 +166,7 @@ fn table(url: &ListUrl, tenants: Vec<(Tenant, KeyQuota)>, changed: Option<Tenant
             row(url, tenant, quota, is_new)
         })
         .collect();
-    view! {
-        <div class="table-region">
-            <table class="table" role="table" aria-label="Tenants">
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <th role="columnheader" scope="col" class="col-name" aria-sort="ascending">"Tenant"</th>
-                        <th role="columnheader" scope="col" class="col-state">"State"</th>
-                        <th role="columnheader" scope="col" class="col-keys">"Keys"</th>
-                        <th role="columnheader" scope="col" class="col-when">"Created"</th>
-                        <th role="columnheader" scope="col" class="col-open">
-                            <span class="visually-hidden">"Actions"</span>
-                        </th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{rows}</tbody>
-            </table>
-        </div>
-    }
-    .into_any()
+    list_table("Tenants", COLUMNS, rows)
 }
 
 fn row(url: &ListUrl, tenant: Tenant, usage: KeyQuota, is_new: bool) -> impl IntoView + use<> {
@@ -231,28 +225,4 @@ fn state(suspended_at: Option<DateTime<Utc>>) -> AnyView {
         }
         .into_any(),
     }
-}
-
-fn pager(url: &ListUrl, tenants: &Tenants) -> Option<AnyView> {
-    let TwoWayPage {
-        previous_cursor: previous,
-        next_cursor: next,
-        ..
-    } = tenants;
-    let link = |label: &'static str, cursor: &Option<String>| match cursor {
-        Some(cursor) => {
-            view! { <a class="button button-s" href=url.at(&url.q, cursor)>{label}</a> }.into_any()
-        }
-        None => view! { <button class="button button-s" type="button" disabled>{label}</button> }
-            .into_any(),
-    };
-    (previous.is_some() || next.is_some()).then(|| {
-        view! {
-            <nav class="pager" aria-label="Pages">
-                <span></span>
-                <span class="pager-links">{link("Previous", previous)}{link("Next", next)}</span>
-            </nav>
-        }
-        .into_any()
-    })
 }
