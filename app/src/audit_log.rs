@@ -9,8 +9,6 @@ pub mod filter_form;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     audit::{AuditEntry, AuditPage, AuditQuery},
-    id::KeyId,
-    key::query::KeyQuery,
     store::{Store, TenantScope},
     user::User,
 };
@@ -28,7 +26,7 @@ use crate::{
     urls, words,
 };
 
-/// The maximum number of keys that a search resolves to. If more match, only the first of the list of keys are used.
+/// The maximum number of keys that a search resolves to. If more match, only the first ones by name are used.
 const KEYS_BY_SEARCH: u32 = 25;
 
 /// The maximum number of people in the filter by actor.
@@ -106,7 +104,7 @@ async fn read_events(
                 .await?
                 .scope;
             let log = store.audit(&scope);
-            let mut wanted = query_of(store, &scope, &query, now).await?;
+            let mut wanted = query_of(store, &scope, &query).await?;
             if let Some(event) = query.event {
                 let found = log.find(event).await?;
                 wanted.cursor = Some(domain::store::audit::AuditLog::cursor_at(&found.event)?);
@@ -153,37 +151,20 @@ async fn read_events(
 /// The store's query for the filters of a URL. A search is resolved to keys first, so that each filter has an index.
 ///
 /// # Errors
-/// The errors of the list of keys.
+/// The errors of [`Keys::find`](domain::store::keys::Keys::find).
 pub async fn query_of(
     store: &Store,
     scope: &TenantScope,
     query: &AuditLogQuery,
-    now: DateTime<Utc>,
 ) -> Result<AuditQuery, AppError> {
     let keys = if query.q.is_empty() {
         None
+    } else if let Ok(id) = query.q.parse() {
+        Some(vec![id])
     } else {
-        Some(keys_matching(store, scope, &query.q, now).await?)
+        Some(store.keys(scope).find(&query.q, KEYS_BY_SEARCH).await?)
     };
     Ok(query.to_query(keys))
-}
-
-async fn keys_matching(
-    store: &Store,
-    scope: &TenantScope,
-    q: &str,
-    now: DateTime<Utc>,
-) -> Result<Vec<KeyId>, AppError> {
-    if let Ok(id) = q.parse() {
-        return Ok(vec![id]);
-    }
-    let search = KeyQuery {
-        q: q.to_owned(),
-        limit: KEYS_BY_SEARCH,
-        ..KeyQuery::default()
-    };
-    let found = store.keys(scope).list(&search, now).await?;
-    Ok(found.items.into_iter().map(|key| key.id).collect())
 }
 
 #[component]

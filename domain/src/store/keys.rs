@@ -9,6 +9,7 @@ mod counts;
 mod create;
 mod cursor;
 mod filter;
+mod find;
 mod group;
 mod key_usage;
 mod last_used;
@@ -124,6 +125,15 @@ impl<'a> Keys<'a> {
         Ok(list::list(self, query, &lists, now).await?.0)
     }
 
+    /// Identifiers of at most `limit` keys whose secret ends in `q` or whose name contains it, from indexes alone. Archived keys are not found.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a search that is too long, [`Error::TooManyRequests`], [`Error::Unavailable`].
+    pub async fn find(&self, q: &str, limit: u32) -> Result<Vec<KeyId>, Error> {
+        let search = filter::Search::new(q)?;
+        find::ids(self, &search, &self.lists().await?, limit.into()).await
+    }
+
     /// [`Self::list`] and [`Self::quota`].
     ///
     /// # Errors
@@ -156,7 +166,7 @@ impl<'a> Keys<'a> {
     /// The counts of the tenant's keys, and of those that match `query` on all of its pages.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::TooManyRequests`], [`Error::Unavailable`].
     pub async fn summary(&self, query: &KeyQuery, now: DateTime<Utc>) -> Result<KeySummary, Error> {
         let lists = self.lists().await?;
         counts::summary(self, query, None, &lists, now).await
@@ -165,7 +175,7 @@ impl<'a> Keys<'a> {
     /// The number of keys that are not revoked, including expired ones, and the limit.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::TooManyRequests`], [`Error::Unavailable`].
     pub async fn quota(&self) -> Result<KeyQuota, Error> {
         self.quota_on(&self.lists().await?).await
     }

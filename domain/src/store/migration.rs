@@ -19,6 +19,7 @@ mod m0018_session_clients;
 mod m0019_one_time_links;
 mod m0020_single_sign_on;
 mod m0021_security_policy;
+mod m0022_key_hints;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_one_time_links::Migration),
             Box::new(m0020_single_sign_on::Migration),
             Box::new(m0021_security_policy::Migration),
+            Box::new(m0022_key_hints::Migration),
         ]
     }
 }

@@ -227,3 +227,43 @@ async fn p72_a_page_with_a_search_scans_the_keys_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn keys_are_found_by_the_end_of_their_secret_and_then_by_name() {
+    on_every_database(async |fixture| {
+        let scope = fixture.tenant("acme").await;
+        let group = fixture.group(&scope, "Orders", &["orders:read"]).await;
+        let shop = issue(fixture, &scope, &group, "Shop").await.key;
+        let end: String = shop
+            .hint
+            .chars()
+            .skip(shop.hint.chars().count() - 4)
+            .collect();
+        let named = issue(fixture, &scope, &group, &format!("B {end} of the shop"))
+            .await
+            .key;
+        let other = issue(fixture, &scope, &group, "A second shop").await.key;
+        let globex = fixture.tenant("globex").await;
+        let foreign_group = fixture.group(&globex, "Orders", &["orders:read"]).await;
+        issue(fixture, &globex, &foreign_group, &format!("Shop {end}")).await;
+        let keys = fixture.store.keys(&scope);
+        let find = async |q: &str, limit| keys.find(q, limit).await.expect("keys");
+        let ids = |keys: &[&domain::key::ApiKey]| keys.iter().map(|key| key.id).collect::<Vec<_>>();
+        assert_eq!(
+            find(&end, 25).await,
+            ids(&[&shop, &named]),
+            "first the hint, then the name"
+        );
+        assert_eq!(
+            find("SHOP", 25).await,
+            ids(&[&other, &named, &shop]),
+            "by name"
+        );
+        assert_eq!(find("shop", 1).await, ids(&[&other]), "the limit");
+        assert_eq!(find("%", 25).await, [], "literally");
+        assert_eq!(find("\0", 25).await, [], "a text that no name contains");
+        let too_long = keys.find(&"x".repeat(101), 25).await;
+        assert!(matches!(too_long, Err(Error::Invalid(_))));
+    })
+    .await;
+}

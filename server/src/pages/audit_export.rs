@@ -115,7 +115,7 @@ async fn open(
     for (field, day) in [("from", filters.first_day()), ("to", filters.last_day())] {
         day.map_err(|message| domain::Error::invalid(field, message))?;
     }
-    let query = audit_log::query_of(&context.store, &scope, filters, context.now).await?;
+    let query = audit_log::query_of(&context.store, &scope, filters).await?;
     Ok((scope, query))
 }
 

@@ -205,7 +205,7 @@ impl Search {
     ///
     /// # Errors
     /// [`Error::Invalid`] if `q` is too long.
-    fn new(q: &str) -> Result<Self, Error> {
+    pub(super) fn new(q: &str) -> Result<Self, Error> {
         if text::length(q) > KeyQuery::MAX_SEARCH {
             let message = format!("Must be at most {} characters", KeyQuery::MAX_SEARCH);
             return Err(Error::invalid("q", message));
@@ -227,13 +227,26 @@ impl Search {
             Self::Nothing => Some(Condition::all().add(Expr::Constant(false.into()))),
             Self::Text(text) => Some(
                 Condition::any()
-                    .add(contains(Column::NameLower, text, backend))
+                    .add_option(self.name_condition(backend))
                     .add(contains(Column::DescriptionLower, text, backend))
-                    .add_option(
-                        (text::length(text) == Self::HINT_LENGTH)
-                            .then(|| hint_end(backend).eq(text.as_str())),
-                    ),
+                    .add_option(self.hint_condition(backend)),
             ),
+        }
+    }
+
+    /// Keys whose name contains the text. `None` without a text.
+    pub(super) fn name_condition(&self, backend: DbBackend) -> Option<Condition> {
+        let Self::Text(text) = self else { return None };
+        Some(Condition::all().add(contains(Column::NameLower, text, backend)))
+    }
+
+    /// Keys whose secret ends in the text. `None` if the text has not the length of a hint's end.
+    pub(super) fn hint_condition(&self, backend: DbBackend) -> Option<Condition> {
+        match self {
+            Self::Text(text) if text::length(text) == Self::HINT_LENGTH => {
+                Some(Condition::all().add(hint_end(backend).eq(text.as_str())))
+            }
+            _ => None,
         }
     }
 }
