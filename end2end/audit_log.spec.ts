@@ -62,6 +62,8 @@ async function expectNoScrolling(page: Page, what: string): Promise<void> {
 
 for (const { how, options, width } of [
   { how: 'with script', options: {}, width: 1440 },
+  { how: 'with script', options: {}, width: 375 },
+  { how: 'without script', options: { javaScriptEnabled: false }, width: 1440 },
   { how: 'without script', options: { javaScriptEnabled: false }, width: 375 },
 ]) {
   test(`who changed a key, from where and when is found, unfolded and exported, ${how}, ${width} wide`, async ({ browserLog, openContext, server, tenant }) => {

@@ -32,6 +32,7 @@ for (const { hasScript, width } of [
   { hasScript: false, width: 1440 },
   { hasScript: false, width: 375 },
   { hasScript: true, width: 1440 },
+  { hasScript: true, width: 375 },
 ]) {
   test.describe(`at ${width} pixels, ${hasScript ? 'with' : 'without'} script`, () => {
     test.use({ hasScript, width });

@@ -45,6 +45,8 @@ async function expectCounted(page: Page, key: IssuedKey, accepted: number, refus
 
 for (const { how, options, width } of [
   { how: 'with script', options: {}, width: 1440 },
+  { how: 'with script', options: {}, width: 375 },
+  { how: 'without script', options: { javaScriptEnabled: false }, width: 1440 },
   { how: 'without script', options: { javaScriptEnabled: false }, width: 375 },
 ]) {
   test(`a refused address is found, asked about, added and accepted, ${how}, ${width} wide`, async ({ browserLog, openContext, server, tenant }) => {
