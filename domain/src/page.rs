@@ -33,9 +33,9 @@ impl<T> TwoWayPage<T> {
         }
     }
 
-    /// A page of rows that were read from a cursor on, one more than `limit` if there are that many. `is_before` is the side of the cursor on
-    /// which the page lies, with its rows in descending order if it is true; `None` for the first page. `write` makes the cursor of
-    /// the page before or after a row.
+    /// Makes a page from the rows that a query returned: `limit` rows, and one more if the list continues. `is_before` is `None` for the first
+    /// page, `Some(false)` for one after a cursor, and `Some(true)` for one before a cursor, whose rows come in descending order. `write(row,
+    /// is_before)` makes the cursor of the page before or after a row.
     ///
     /// # Errors
     /// The errors of `write`.

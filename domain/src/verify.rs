@@ -126,6 +126,18 @@ pub struct Question<'a> {
     pub permission: Option<&'a Permission>,
     /// The required owner.
     pub owner: Owner<'a>,
+    /// The use that the request makes of the key.
+    pub purpose: Purpose,
+}
+
+/// The use that a request makes of its key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Anything that the key permits.
+    #[default]
+    Access,
+    /// Revoking the key itself. Whoever holds the secret may end it: neither the allowlist nor the state of the tenant matters.
+    OwnRevocation,
 }
 
 /// The tenant that a key must belong to.
@@ -427,6 +439,11 @@ fn judge(
     let is_wrong_tenant =
         matches!(question.owner, Owner::Named(slug) if *slug != entry.known.tenant.slug);
     match decide(&entry.known.grant, client, question.permission, now) {
+        Err(Refusal::TenantSuspended | Refusal::IpNotAllowed(_))
+            if question.purpose == Purpose::OwnRevocation =>
+        {
+            Ok(())
+        }
         // The group's permissions must not be revealed for a key of another tenant.
         Ok(()) | Err(Refusal::MissingPermission(_)) if is_wrong_tenant => Err(Refusal::WrongTenant),
         verdict => verdict,

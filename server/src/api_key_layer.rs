@@ -1,14 +1,14 @@
 //! Validates `X-API-Key` in a route's guard: section 4 of `docs/behaviour.md`.
 
 use axum::extract::Request;
-use domain::{key::verdict::Refusal, permission::Permission, verify::Question};
+use domain::{key::verdict::Refusal, verify::Question};
 use http::{HeaderMap, HeaderName};
 
 use crate::{api::error::ApiError, client, clock, request_id, state::AppState};
 
 const HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Verifies the key and stores the [`VerifiedKey`](domain::verify::VerifiedKey) in the request's extensions. `None` requires no permission.
+/// Verifies the key and stores the [`VerifiedKey`](domain::verify::VerifiedKey) in the request's extensions.
 ///
 /// A key is accepted in this header only: not in the query, a cookie, the body or `Authorization`.
 ///
@@ -16,13 +16,9 @@ const HEADER: HeaderName = HeaderName::from_static("x-api-key");
 /// The refusal; [`ApiError::Failed`] without a verdict.
 pub(crate) async fn admit_key(
     state: &AppState,
-    permission: Option<&Permission>,
+    question: Question<'_>,
     request: &mut Request,
 ) -> Result<(), ApiError> {
-    let question = Question {
-        permission,
-        ..Question::default()
-    };
     let verified = state
         .verifier
         .answer(

@@ -10,6 +10,8 @@ pub enum Caller {
     User(Access),
     /// An integration with a valid key whose group has this permission; any valid key for `None`.
     Key(Option<&'static str>),
+    /// An integration that ends its own key, whatever its allowlist and the state of its tenant.
+    OwnKey,
     /// A gateway, with the key of the client's request.
     Gateway,
 }
@@ -33,7 +35,7 @@ impl Caller {
     pub const fn admits(self, role: Role) -> bool {
         match self {
             Self::User(access) => access.admits(role),
-            Self::Key(_) | Self::Gateway => false,
+            Self::Key(_) | Self::OwnKey | Self::Gateway => false,
         }
     }
 }

@@ -4,8 +4,11 @@
 
 mod audit;
 mod backup;
+mod config;
 mod context;
+mod documents;
 mod group;
+mod healthcheck;
 mod key;
 mod restore;
 mod tenant;
@@ -14,14 +17,14 @@ mod user_link;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use domain::store::invalidation::control_socket::Confirmation;
 
 use context::CommandContext;
 
 use crate::{
     clock,
-    config::{self, Config, ConfigError, DEFAULT_FILE},
+    config::{Config, ConfigError, DEFAULT_FILE, help},
     database::open_store,
     failure::Failure,
     logging,
@@ -36,7 +39,7 @@ use crate::{
     version,
     long_version = version::VERSION,
     arg_required_else_help = true,
-    after_help = config::help()
+    after_help = help()
 )]
 struct CommandLine {
     /// Print the result as JSON, for programs
@@ -49,7 +52,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the pages and the API over HTTP
-    #[command(after_help = config::help())]
+    #[command(after_help = help())]
     Serve(ServeArguments),
     /// Tenants: customer organisations
     #[command(subcommand)]
@@ -70,9 +73,29 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Make a backup the database again. What was revoked since stays revoked
     Restore(restore::RestoreArguments),
+    /// The settings
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Ask the server on this machine whether it is up; for containers without a shell
+    Healthcheck(healthcheck::HealthcheckArguments),
+    /// Print a script that completes commands in a shell
+    Completions(documents::CompletionsArguments),
+    /// Write the manual pages into a folder
+    Man(documents::ManArguments),
 }
 
 impl Command {
+    /// Runs a command that needs no valid settings; `None` for another one.
+    fn without_settings(&self, output: Output) -> Option<Result<ExitCode, Failure>> {
+        let done = match self {
+            Self::Config(command) => return Some(command.run(output)),
+            Self::Completions(arguments) => arguments.run(CommandLine::command(), output),
+            Self::Man(arguments) => arguments.run(CommandLine::command(), output),
+            _ => return None,
+        };
+        Some(done.map(|()| ExitCode::SUCCESS))
+    }
+
     /// Whether the command makes sense on an empty database.
     const fn may_make_database(&self) -> bool {
         matches!(
@@ -90,6 +113,8 @@ struct ServeArguments {
     demo: bool,
 }
 
+/// Exit status: invalid arguments or settings.
+const INVALID: u8 = 2;
 /// Exit status: the change is committed, but the running server did not confirm it.
 const NOT_CONFIRMED: u8 = 3;
 
@@ -97,12 +122,18 @@ const NOT_CONFIRMED: u8 = 3;
 /// confirmed by the running server.
 pub async fn run() -> ExitCode {
     let line = CommandLine::parse();
+    let output = Output::new(line.json);
+    if let Some(done) = line.command.without_settings(output) {
+        return done.unwrap_or_else(|failure| {
+            failure.report();
+            ExitCode::FAILURE
+        });
+    }
     let config = match Config::from_environment() {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };
-    let log = logging::start(&config.log);
-    let output = Output::new(line.json);
+    let log = logging::start(&config.log, config.log_format);
     let done = execute(line.command, config, output).await;
     // Flushes the log, so that the error is the last line.
     drop(log);
@@ -118,7 +149,7 @@ pub async fn run() -> ExitCode {
 
 fn refuse(error: &ConfigError) -> ExitCode {
     eprintln!("{error}");
-    ExitCode::from(2)
+    ExitCode::from(INVALID)
 }
 
 async fn execute(
@@ -140,6 +171,10 @@ async fn execute(
             arguments.run(&config, output).await?;
             return Ok(Confirmation::Confirmed);
         }
+        Command::Healthcheck(arguments) => {
+            arguments.run(&config).await?;
+            return Ok(Confirmation::Confirmed);
+        }
         command => command,
     };
     if !command.may_make_database() && !config.names_database && !config.default_database_exists() {
@@ -158,7 +193,13 @@ async fn execute(
         oidc_issuer: config.oidc_issuer.clone(),
     };
     let done = match command {
-        Command::Serve(_) | Command::Backup(_) | Command::Restore(_) => Ok(()),
+        Command::Serve(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::Healthcheck(_)
+        | Command::Config(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(()),
         Command::Tenant(command) => command.run(&context).await,
         Command::User(command) => command.run(&context).await,
         Command::Group(command) => command.run(&context).await,

@@ -2,13 +2,15 @@
 
 mod database_url;
 mod display;
+mod environment;
 mod error;
 mod names;
 mod parse;
+mod report;
 pub(crate) mod single_sign_on;
 mod table;
 
-use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use domain::{
     client_address::TrustedProxies, key::format::KeyPrefix, store::StoreOptions,
@@ -16,15 +18,19 @@ use domain::{
 };
 use url::Url;
 
+use crate::logging::LogFormat;
+
 pub use database_url::DatabaseUrl;
+use environment::Environment;
 pub use error::ConfigError;
 use parse::count;
+pub(crate) use report::report;
 pub use single_sign_on::{HiddenText, RoleMap, SsoSettings};
 
 table::settings! {
     /// the database. It can contain a password.
     database_url: DatabaseUrl = "DATABASE_URL", parse::database_url,
-        "sqlite://latchkey.db?mode=rwc", "sqlite://FILE?mode=rwc or postgres://…";
+        "sqlite://latchkey.db?mode=rwc", "sqlite://FILE?mode=rwc or postgres://…", Secret;
 
     /// where pages and API are served.
     listen: SocketAddr = "LATCHKEY_LISTEN", parse::address,
@@ -76,7 +82,7 @@ table::settings! {
 
     /// the secret of Latchkey at the provider; `None` for a public client.
     oidc_client_secret: Option<HiddenText> = "LATCHKEY_OIDC_CLIENT_SECRET", single_sign_on::client_secret,
-        "" shown "none", "Client secret at the provider; none for a public client";
+        "" shown "none", "Client secret at the provider; none for a public client", Secret;
 
     /// the text of the button.
     oidc_name: Arc<str> = "LATCHKEY_OIDC_NAME", single_sign_on::button,
@@ -105,6 +111,10 @@ table::settings! {
     /// which log lines are written, as directives of `tracing-subscriber`.
     log: String = "RUST_LOG", parse::log_filter,
         "info", "off, error, warn, info, debug or trace";
+
+    /// how log lines are written.
+    log_format: LogFormat = "LATCHKEY_LOG_FORMAT", parse::log_format,
+        "auto", "text, json, or auto: text on a terminal, JSON otherwise";
 }
 
 /// The database in the working folder that is used if no setting names one.
@@ -124,25 +134,11 @@ impl Config {
     /// # Errors
     /// The first invalid name or value.
     pub fn from_environment() -> Result<Self, ConfigError> {
-        let mut settings = BTreeMap::new();
-        for (name, value) in std::env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            names::check(&name)?;
-            if names::is_setting(&name) || names::PERSON.contains(&name.as_str()) {
-                let value = OsString::into_string(value).map_err(|_| ConfigError {
-                    variable: name.clone(),
-                    problem: "the value is not UTF-8".to_owned(),
-                })?;
-                settings.insert(name, value);
-            }
+        let environment = Environment::read(std::env::vars_os());
+        match environment.errors.first() {
+            Some(error) => Err(error.clone()),
+            None => Self::from_lookup(|name| environment.get(name).map(|(text, _)| text.clone())),
         }
-        if settings.get("DATABASE_URL").is_some_and(String::is_empty) {
-            return Err(ConfigError {
-                variable: "DATABASE_URL".to_owned(),
-                problem: "'' is not a database: write one like sqlite://latchkey.db?mode=rwc or postgres://user:password@host/database, or leave it unset for the first".to_owned(),
-            });
-        }
-        Self::from_lookup(|name| settings.get(name).cloned())
     }
 
     /// The options for opening the store. `serves` is true for a server; a SQLite file has at most one.

@@ -67,9 +67,19 @@ fn with_timeout(time: Duration, work: impl FnOnce() + Send + 'static) {
     let _ = is_done.recv_timeout(time);
 }
 
-/// Sends log lines and panics to standard error: formatted for people if it is a terminal, else one JSON object per line. `filter` is the
-/// setting `RUST_LOG`.
-pub fn start(filter: &str) -> Log {
+/// The format of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text if standard error is a terminal, else JSON.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Sends log lines and panics to standard error. `filter` is the setting `RUST_LOG`.
+pub fn start(filter: &str, format: LogFormat) -> Log {
     // The steps of a migration are logged only if the filter names them.
     let quiet = if filter.contains("sea_orm_migration") {
         filter.to_owned()
@@ -87,9 +97,17 @@ pub fn start(filter: &str) -> Log {
         .thread_name("log")
         .finish(io::stderr());
     let _ = DROPPED.set(writer.error_counter());
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let is_terminal = io::stderr().is_terminal();
+    let is_text = match format {
+        LogFormat::Auto => is_terminal,
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(is_terminal);
     // A second call has no effect: the first subscriber stays.
-    let _ = if io::stderr().is_terminal() {
+    let _ = if is_text {
         let lines = lines.with_target(false).fmt_fields(WithRequestFields);
         registry.with(lines).try_init()
     } else {

@@ -37,7 +37,7 @@ impl Output {
         if self.json {
             self.object(thing)
         } else {
-            write_stdout(&table(Thing::HEADINGS, &[thing.cells()]))
+            write_stdout(table(Thing::HEADINGS, &[thing.cells()]))
         }
     }
 
@@ -55,7 +55,7 @@ impl Output {
             return Ok(());
         }
         let rows: Vec<_> = things.iter().map(Row::cells).collect();
-        write_stdout(&table(Thing::HEADINGS, &rows))
+        write_stdout(table(Thing::HEADINGS, &rows))
     }
 
     /// A page of a list: a JSON object with `items` and `next_cursor` as in the API, or a table and a note on how to continue.
@@ -80,7 +80,7 @@ impl Output {
         if self.json {
             self.object(object)
         } else {
-            write_stdout(&format!("{secret}\n"))
+            write_stdout(format!("{secret}\n"))
         }
     }
 
@@ -93,11 +93,16 @@ impl Output {
         }
     }
 
+    /// The bytes of a file, unchanged.
+    pub(crate) fn file(self, bytes: &[u8]) -> Result<(), Failure> {
+        write_stdout(bytes)
+    }
+
     fn object(self, object: &impl Serialize) -> Result<(), Failure> {
         let mut line = serde_json::to_string(object)
             .map_err(|error| Failure::new(format!("cannot serialise the output: {error}")))?;
         line.push('\n');
-        write_stdout(&line)
+        write_stdout(line)
     }
 
     /// Writes a note to standard error, unless the output is JSON.
@@ -108,9 +113,9 @@ impl Output {
     }
 }
 
-fn write_stdout(text: &str) -> Result<(), Failure> {
+fn write_stdout(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
         // The reader closed the pipe, as `head` does.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new(format!(

@@ -9,7 +9,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use domain::permission::Permission;
+use domain::{
+    permission::Permission,
+    verify::{Owner, Purpose, Question},
+};
 use http::StatusCode;
 
 #[cfg(feature = "bench")]
@@ -49,11 +52,29 @@ pub(crate) enum Requirement {
     None,
     /// A valid API key whose group has this permission; any valid key for `None`.
     Key(Option<Permission>),
+    /// A key that may end itself.
+    OwnKey,
     /// A session of a user with this access.
     Session(Access),
     /// A benchmark's replacement for the check of a key.
     #[cfg(feature = "bench")]
     Bench(BenchGuard),
+}
+
+impl Requirement {
+    /// What the verifier decides on.
+    const fn question(&self) -> Question<'_> {
+        let (permission, purpose) = match self {
+            Self::Key(permission) => (permission.as_ref(), Purpose::Access),
+            Self::OwnKey => (None, Purpose::OwnRevocation),
+            _ => (None, Purpose::Access),
+        };
+        Question {
+            permission,
+            owner: Owner::Any,
+            purpose,
+        }
+    }
 }
 
 /// Whether the query contains `tenant` twice. Parsers disagree on which of two values counts.
@@ -82,9 +103,12 @@ pub(crate) async fn guard_request(
     }
     let admitted = match &guard.requirement {
         Requirement::None => Ok(()),
-        Requirement::Key(permission) => admit_key(&guard.state, permission.as_ref(), &mut request)
-            .await
-            .map_err(|error| error.into_response()),
+        Requirement::Key(_) | Requirement::OwnKey => {
+            let question = guard.requirement.question();
+            admit_key(&guard.state, question, &mut request)
+                .await
+                .map_err(|error| error.into_response())
+        }
         Requirement::Session(access) => {
             let context = context_of(&guard.state, &request);
             Box::pin(admit_session(&context, *access)).await

@@ -70,7 +70,7 @@ pub fn permissions() -> BTreeSet<&'static str> {
 #[must_use]
 pub fn routes() -> Vec<Route> {
     use Access::{Anyone, KeyManager, SignedIn, SuperUser};
-    use Caller::{Gateway, Key};
+    use Caller::{Gateway, Key, OwnKey};
     let mut routes = vec![
         // Health checks
         get("/healthz", Anyone, health::read_health),
@@ -81,6 +81,11 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/whoami/rotate",
             Key(Some("api-keys:rotate-self")),
             routes!(whoami::rotate_whoami),
+        ),
+        api(
+            "/api/v1/whoami/revoke",
+            OwnKey,
+            routes!(whoami::revoke_whoami),
         ),
         api(
             "/api/v1/api-keys",
@@ -355,6 +360,7 @@ fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
         Caller::Key(permission) => Requirement::Key(
             permission.map(|text| text.parse().expect("a valid permission in the route table")),
         ),
+        Caller::OwnKey => Requirement::OwnKey,
         Caller::User(access)
             if access != Access::Anyone && route.path.starts_with(urls::SERVER_FUNCTIONS) =>
         {

@@ -1,9 +1,11 @@
 //! Commands as scripts run them: output, errors and exit codes.
 
 mod audit;
+mod documents;
 mod errors;
 mod keys;
 mod output;
+mod settings;
 mod single_sign_on;
 mod users;
 mod version;

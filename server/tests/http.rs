@@ -52,4 +52,5 @@ pub(crate) mod test_app;
 mod user_forms_post;
 mod verify_post;
 mod whoami_get;
+mod whoami_revoke_post;
 mod whoami_rotate_post;

@@ -16,6 +16,7 @@
 //! | [`tls`] | TLS to PostgreSQL |
 //! | [`log_gate`] | secrets in logs |
 //! | [`api_document`] | the commands of `docs/api.md` |
+//! | [`secret_scanning`] | the rules of `docs/secret-scanning.md` |
 //! | [`support`] | fixtures for all of them |
 //!
 //! Tests of one module run in parallel; tests of different modules do not (see [`support::turns`]).
@@ -34,6 +35,7 @@ mod http;
 mod invalidation;
 mod log_gate;
 mod replicas;
+mod secret_scanning;
 mod serve;
 mod support;
 mod tls;

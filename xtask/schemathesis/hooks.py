@@ -44,6 +44,8 @@ def after_call(ctx, case, response):
         return
     if case.path == "/api/v1/whoami/rotate":
         Current.key["secret"] = json.loads(response.content)["secret"]
+    elif case.path == "/api/v1/whoami/revoke":
+        Current.key = new_key()
     elif case.path.endswith("/revoke") and json.loads(response.content)["id"] == Current.key["id"]:
         Current.key = new_key()
 

@@ -25,7 +25,7 @@ pub fn DateInput(
     value: RwSignal<String>,
     /// Whether it was left once; errors are shown from then on.
     is_touched: RwSignal<bool>,
-    /// Its errors.
+    /// The errors of the typed date.
     errors: Signal<Vec<String>>,
     /// The id of its hint.
     hint: &'static str,

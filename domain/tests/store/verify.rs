@@ -359,7 +359,11 @@ async fn verification_checks_the_tenant_that_owns_the_key() {
             ),
         ];
         for (key, owner, permission, expected) in cases {
-            let question = Question { permission, owner };
+            let question = Question {
+                permission,
+                owner,
+                ..Question::default()
+            };
             let secret = Ok(key.secret.expose());
             let verdict = verifier
                 .answer(question, secret, client("192.0.2.7"), fixture.now)

@@ -120,6 +120,7 @@ async fn authorize(
     let question = Question {
         permission: permission.as_ref(),
         owner: tenant.as_ref().map_or(Owner::Any, Owner::Named),
+        ..Question::default()
     };
     let presented = presented_key(&parts.headers);
     let client = client::address_of(&parts.extensions);

@@ -96,6 +96,7 @@ pub(crate) async fn verify_api_key(
     let question = Question {
         permission: body.permission.as_ref(),
         owner: Owner::Asking(verified.tenant().id),
+        ..Question::default()
     };
     let client = body.ip.map_or(ClientAddress::Unknown, ClientAddress::known);
     let now = clock::now();

@@ -19,7 +19,9 @@ use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{entity_tag::Tagged, error::ApiError, json::NoBody, query::NoParameters};
+use super::{
+    api_keys::EditedKey, entity_tag::Tagged, error::ApiError, json::NoBody, query::NoParameters,
+};
 use crate::{clock, state::AppState};
 
 /// The key, its tenant, its permissions, and the client address.
@@ -93,4 +95,26 @@ pub(crate) async fn rotate_whoami(
     let scope = verified.scope();
     let rotated = state.store.keys(&scope).rotate_self(clock::now()).await?;
     Ok(Tagged(rotated))
+}
+
+/// Revoke the calling key
+///
+/// Revokes the calling key permanently. Neither its allowlist nor a suspension of its tenant prevents this, so that whoever finds a secret can
+/// end it. The body is absent or an empty JSON object.
+#[utoipa::path(
+    post,
+    path = "/api/v1/whoami/revoke",
+    tag = "Calling key",
+    responses((status = 200, body = EditedKey, description = "The revoked key")),
+    extensions(("x-response-headers" = json!(["ETag"])), ("x-codes" = json!(["outcome_unknown"]))),
+)]
+pub(crate) async fn revoke_whoami(
+    State(state): State<AppState>,
+    Extension(verified): Extension<VerifiedKey>,
+    _: NoParameters,
+    _: NoBody,
+) -> Result<Tagged<Written<ApiKey>>, ApiError> {
+    let scope = verified.scope();
+    let revoked = state.store.keys(&scope).revoke_self(clock::now()).await?;
+    Ok(Tagged(revoked))
 }

@@ -1,10 +1,24 @@
 //! The names of the settings. An unknown `LATCHKEY_…` variable is refused, because a misspelt setting would silently have no effect.
 
-use super::{SETTINGS, display, error::ConfigError};
+use super::{SETTINGS, display, error::ConfigError, table::Secrecy};
 
 /// Whether `name` is a setting.
 pub(super) fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|setting| setting.name == name)
+}
+
+/// The names of the settings that a file can hold.
+pub(super) fn secrets() -> impl Iterator<Item = &'static str> {
+    SETTINGS
+        .iter()
+        .filter(|setting| setting.secrecy == Secrecy::Secret)
+        .map(|setting| setting.name)
+}
+
+/// The secret setting whose value is in the file that the variable `name` names: `DATABASE_URL` for `DATABASE_URL_FILE`.
+pub(super) fn of_file(name: &str) -> Option<&'static str> {
+    let setting = name.strip_suffix("_FILE")?;
+    secrets().find(|secret| *secret == setting)
 }
 
 /// The settings as the help lists them.
@@ -16,8 +30,9 @@ pub(super) fn help() -> String {
         )
     });
     format!(
-        "Settings are environment variables:\n{}\nExample:\n  DATABASE_URL='sqlite://latchkey.db?mode=rwc' LATCHKEY_LISTEN=127.0.0.1:8080 latchkey serve\n",
-        lines.collect::<String>()
+        "Settings are environment variables:\n{}\nSettings with secrets can be in a file that a variable with _FILE names: {}.\n\nExample:\n  DATABASE_URL='sqlite://latchkey.db?mode=rwc' LATCHKEY_LISTEN=127.0.0.1:8080 latchkey serve\n",
+        lines.collect::<String>(),
+        secrets().collect::<Vec<_>>().join(", ")
     )
 }
 
@@ -31,7 +46,7 @@ pub(super) fn check(name: &str) -> Result<(), ConfigError> {
     let Some(rest) = name.strip_prefix(PREFIX) else {
         return Ok(());
     };
-    if is_setting(name) || is_service_link(rest) {
+    if is_setting(name) || of_file(name).is_some() || is_service_link(rest) {
         return Ok(());
     }
     Err(ConfigError {

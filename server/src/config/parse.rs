@@ -5,6 +5,8 @@ use std::{net::SocketAddr, str::FromStr, sync::Arc};
 use domain::{client_address::TrustedProxies, key::format::KeyPrefix};
 use url::Url;
 
+use crate::logging::LogFormat;
+
 use super::{
     database_url::{DatabaseUrl, masked},
     display::{self, one_line},
@@ -157,6 +159,19 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
             "{} is not a log filter: write off, error, warn, info, debug or trace, or parts like info,sqlx=warn",
             quoted(text)
         ))
+    }
+}
+
+/// `text`, `json` or `auto`.
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!(
+            "{} is not a log format: write text, json or auto",
+            quoted(text)
+        )),
     }
 }
 

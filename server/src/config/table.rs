@@ -10,16 +10,28 @@ pub(super) struct Setting {
     pub(super) help: &'static str,
     /// The default as the help shows it.
     pub(super) default: &'static str,
+    pub(super) secrecy: Secrecy,
+    /// Parses a value; the error, if it is refused.
+    pub(super) check: fn(&str) -> Option<String>,
+}
+
+/// Whether a setting's value may be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secrecy {
+    Public,
+    /// The value is or contains a secret. It can be in a file that the variable with `_FILE` names.
+    Secret,
 }
 
 /// Makes the struct `Config`, the list `SETTINGS` and `Config::from_lookup` from the rows.
 ///
 /// A row is `field: Type = "VARIABLE", parser, "default", "help";`. An empty variable counts as unset; then the parser gets the default. If
-/// the default is no text that describes itself, `"" shown "words"` gives the words for the help.
+/// the default is no text that describes itself, `"" shown "words"` gives the words for the help. `, Secret` after the help marks a setting
+/// whose value is never shown and can be in a file.
 macro_rules! settings {
     ($(
         $(#[$doc:meta])+
-        $field:ident: $kind:ty = $name:literal, $parse:expr, $default:literal $(shown $shown:literal)?, $help:literal;
+        $field:ident: $kind:ty = $name:literal, $parse:expr, $default:literal $(shown $shown:literal)?, $help:literal $(, $secrecy:ident)?;
     )+) => {
         /// The validated settings.
         #[derive(Clone, Debug)]
@@ -41,6 +53,11 @@ macro_rules! settings {
                 name: $name,
                 help: $help,
                 default: [$default $(, $shown)?][[$default $(, $shown)?].len() - 1],
+                secrecy: $crate::config::table::secrecy(&[$($crate::config::table::Secrecy::$secrecy)?]),
+                check: |text| {
+                    let parse = $parse;
+                    parse(text).err()
+                },
             },
         )+];
 
@@ -66,6 +83,14 @@ macro_rules! settings {
 }
 
 pub(super) use settings;
+
+/// The mark of a row; `Public` without one.
+pub(super) const fn secrecy(mark: &[Secrecy]) -> Secrecy {
+    match mark {
+        [mark, ..] => *mark,
+        [] => Secrecy::Public,
+    }
+}
 
 /// The value of the variable `name`: `text` parsed, or the default where it is unset.
 pub(super) fn parsed<Value>(

@@ -79,6 +79,7 @@ fn p24_every_route_page_and_server_function_has_a_row_and_requires_what_it_state
             Requirement::User(Access::Anyone | Access::Public) => Admits::Everyone,
             Requirement::Key(Some(permission)) => Admits::Permission(permission),
             Requirement::Key(None) | Requirement::Gateway => Admits::AnyKey,
+            Requirement::OwnKey => Admits::OwnKey,
             Requirement::User(Access::SignedIn) => Admits::SignedIn,
             Requirement::User(Access::KeyManager) => Admits::Managers,
             Requirement::User(Access::SuperUser) => Admits::SuperUsers,

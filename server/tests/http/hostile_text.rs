@@ -140,7 +140,7 @@ impl Attack {
         match route.caller {
             Caller::User(_) => request.same_origin().cookie(&self.session),
             // A key that rotates itself is invalid for the next request.
-            Caller::Key(_) | Caller::Gateway => request.key(&self.key),
+            Caller::Key(_) | Caller::OwnKey | Caller::Gateway => request.key(&self.key),
         }
     }
 

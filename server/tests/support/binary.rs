@@ -46,6 +46,12 @@ impl Latchkey {
         self
     }
 
+    /// Leaves an environment variable unset.
+    pub(crate) fn without(mut self, variable: &'static str) -> Self {
+        self.environment.remove(variable);
+        self
+    }
+
     /// The temporary folder, which is also the working directory and `TMPDIR` of commands.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

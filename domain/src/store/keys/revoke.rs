@@ -16,7 +16,7 @@ use crate::{
     Error, FieldError,
     audit::{AuditAction, AuditTarget},
     id::KeyId,
-    key::{ApiKey, KeyStatus, RevokedKeys, reason::RevocationReason},
+    key::{ApiKey, KeyStatus, RevokedKeys, reason::RevocationReason, verdict::Refusal},
     propagation::Written,
     store::{audit::Event, clock, connection::WriteTransaction, entity::api_key, write::Write},
 };
@@ -53,6 +53,26 @@ impl Keys<'_> {
                 let change = (AuditAction::ApiKeyRevoked, changes(reason));
                 self.change(transaction, &before, row, change, now).await?;
             }
+            self.read(transaction, id, now).await
+        })
+        .await
+    }
+
+    /// Revokes the acting key. Its allowlist and the state of its tenant do not matter: holding the secret suffices to end it.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] if no key acts; [`Error::ActorRefused`] if it is revoked or absent; [`Error::Unavailable`].
+    pub async fn revoke_self(&self, now: DateTime<Utc>) -> Result<Written<ApiKey>, Error> {
+        let id = self.own_id()?;
+        let now = clock::stored(now);
+        self.write(Write::ChangesVerdicts, id, now, async |transaction| {
+            let before = self.lock(transaction, id).await?;
+            if before.revoked_at.is_some() {
+                return Err(Error::ActorRefused(Refusal::RevokedApiKey));
+            }
+            let row = self.revocation(None, now);
+            let change = (AuditAction::ApiKeyRevoked, changes(None));
+            self.change(transaction, &before, row, change, now).await?;
             self.read(transaction, id, now).await
         })
         .await

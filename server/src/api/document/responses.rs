@@ -138,16 +138,20 @@ fn refusal_codes<'a>(
         "validation_failed",
         "unavailable",
     ];
+    if caller == Caller::OwnKey {
+        codes.retain(|code| !matches!(*code, "tenant_suspended" | "ip_not_allowed"));
+    }
     match caller {
         Caller::Gateway => codes.extend(["wrong_tenant", "missing_permission"]),
-        Caller::Key(Some(_)) => codes.push("missing_permission"),
+        // A tenant whose requests wait for too many lists is refused another one.
+        Caller::Key(Some(_)) => codes.extend(["missing_permission", "too_many_requests"]),
         _ => {}
     }
     if takes(operation, "id", &ParameterIn::Path) {
         codes.push("not_found");
     }
     if takes(operation, "cursor", &ParameterIn::Query) {
-        codes.extend(["invalid_cursor", "too_many_requests"]);
+        codes.push("invalid_cursor");
     }
     if takes(operation, "If-Match", &ParameterIn::Header) {
         codes.push("stale");

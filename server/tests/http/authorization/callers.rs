@@ -164,9 +164,12 @@ pub(super) fn expected(row: &Row, caller: Caller) -> Expected {
             Admitted(303)
         }
         Admits::Everyone => Admitted(row.good),
-        Admits::AnyKey | Admits::Permission(_) => match caller {
+        Admits::OwnKey if caller == SuspendedKey => Admitted(row.good),
+        Admits::AnyKey | Admits::OwnKey | Admits::Permission(_) => match caller {
             KeyWithPermission => Admitted(row.good),
-            KeyWithoutPermission if row.admits == Admits::AnyKey => Admitted(row.good),
+            KeyWithoutPermission if !matches!(row.admits, Admits::Permission(_)) => {
+                Admitted(row.good)
+            }
             KeyWithoutPermission => Refused(403, "missing_permission"),
             ForeignKey if row.has_target() => refused_target(row),
             ForeignKey => Admitted(row.foreign),

@@ -17,6 +17,8 @@ pub(super) enum Admits {
     Permission(&'static str),
     /// Any valid key.
     AnyKey,
+    /// Any valid key, also of a suspended tenant.
+    OwnKey,
     /// A signed-in user.
     SignedIn,
     /// An administrator in the own tenant, a super user in the tenant that the request names.
@@ -184,7 +186,7 @@ fn open_rows() -> Vec<Row> {
 }
 
 fn api_rows() -> Vec<Row> {
-    use Admits::{AnyKey, Permission};
+    use Admits::{AnyKey, OwnKey, Permission};
     use Content::Json;
     let read = Permission("api-keys:read");
     let write = Permission("api-keys:write");
@@ -198,6 +200,7 @@ fn api_rows() -> Vec<Row> {
             Permission("api-keys:rotate-self"),
             200,
         ),
+        row("POST", "/api/v1/whoami/revoke", OwnKey, 200),
         row("GET", "/api/v1/api-keys", read, 200),
         row("POST", "/api/v1/api-keys", write, 201)
             .foreign(422)
