@@ -119,7 +119,7 @@ pub(super) fn role_field(chosen: Role, errors: Signal<Vec<String>>) -> AnyView {
         }
     });
     let hints = ROLES.map(|(role, effect)| {
-        view! { <span class="sub">{format!("{}: {effect}", role.label())}</span> }
+        view! { <span>{format!("{}: {effect} ", role.label())}</span> }
     });
     view! {
         <div class="field">
