@@ -2,11 +2,12 @@
 
 pub mod name;
 pub mod password;
+mod second_factor;
 pub mod sessions;
 pub mod theme;
 
 use domain::{
-    store::{own_account::OwnSessions, sessions::SignedIn},
+    store::{own_account::OwnSessions, second_factor::own::SecondFactorStatus, sessions::SignedIn},
     user::Role,
 };
 use leptos::prelude::*;
@@ -15,6 +16,7 @@ use leptos_router::hooks::use_query_map;
 use self::{
     name::{NameNotice, name_section},
     password::{PasswordNotice, password_section},
+    second_factor::second_factor_section,
     sessions::sessions_section,
     theme::theme_section,
 };
@@ -29,10 +31,11 @@ use crate::{
 /// What the page shows.
 struct Account {
     user: SignedIn,
+    second_factor: SecondFactorStatus,
     sessions: OwnSessions,
 }
 
-/// The page: name, password, sessions, theme, and the button that signs out.
+/// The page: name, password, second factor, sessions, theme, and the button that signs out.
 #[component]
 pub fn AccountPage() -> impl IntoView {
     let tenant = use_query_map().with_untracked(|query| query.get("tenant"));
@@ -66,11 +69,20 @@ async fn read_account(tenant: Option<String>) -> Result<Account, AppError> {
     }
     let own = request.store.own_account(&user);
     let sessions = own.sessions(request.now).await?;
-    Ok(Account { user, sessions })
+    let second_factor = request.store.own_second_factor(&user).status().await?;
+    Ok(Account {
+        user,
+        second_factor,
+        sessions,
+    })
 }
 
 fn page(account: Account, notices: Notices) -> AnyView {
-    let Account { user, sessions } = account;
+    let Account {
+        user,
+        second_factor,
+        sessions,
+    } = account;
     let about = about(&user);
     let theme = ssr::request()
         .map(|request| request.theme)
@@ -90,6 +102,7 @@ fn page(account: Account, notices: Notices) -> AnyView {
             <div class="form">
                 {name_section(&user.user.name, notices.name)}
                 {password_section(user.user.email.as_str(), notices.password)}
+                {second_factor_section(&user, second_factor)}
                 {sessions_section(sessions)}
                 {theme_section(theme)}
             </div>

@@ -58,6 +58,7 @@ async fn describe(
         | Done::PasswordChanged
         | Done::NameSaved
         | Done::SessionsEnded(_)
+        | Done::SecondFactorDisabled
         | Done::ThemeSaved
         | Done::InvitationWithdrawn => (String::new(), None),
     };

@@ -55,6 +55,8 @@ pub enum Done {
     NameSaved,
     /// This many other sessions of the user were ended.
     SessionsEnded(u64),
+    /// The user's second factor was turned off.
+    SecondFactorDisabled,
     /// The theme was chosen.
     ThemeSaved,
     /// A user got another role.
@@ -94,6 +96,7 @@ impl Done {
             Self::PasswordChanged => ("password-changed", String::new(), None),
             Self::NameSaved => ("name-saved", String::new(), None),
             Self::SessionsEnded(number) => ("sessions-ended", number.to_string(), None),
+            Self::SecondFactorDisabled => ("second-factor-disabled", String::new(), None),
             Self::ThemeSaved => ("theme-saved", String::new(), None),
             Self::RoleChanged(id) => ("role-changed", id.to_string(), None),
             Self::UserDisabled(id) => ("user-disabled", id.to_string(), None),
@@ -148,6 +151,7 @@ impl Done {
             "password-changed" => Self::PasswordChanged,
             "name-saved" => Self::NameSaved,
             "sessions-ended" => Self::SessionsEnded(id.parse().ok()?),
+            "second-factor-disabled" => Self::SecondFactorDisabled,
             "theme-saved" => Self::ThemeSaved,
             "role-changed" => Self::RoleChanged(id.parse().ok()?),
             "user-disabled" => Self::UserDisabled(id.parse().ok()?),
@@ -241,6 +245,7 @@ impl Done {
                 let sessions = words::count(number, "other session", "other sessions");
                 format!("Signed out {sessions}.")
             }
+            Self::SecondFactorDisabled => "The second factor is off.".to_owned(),
             Self::ThemeSaved => "Theme saved.".to_owned(),
             Self::RoleChanged(_) => format!("Changed the role of {name}."),
             Self::UserDisabled(_) => format!("Disabled {name}. The next request is refused."),
@@ -295,6 +300,7 @@ mod tests {
             Done::PasswordChanged,
             Done::NameSaved,
             Done::SessionsEnded(2),
+            Done::SecondFactorDisabled,
             Done::ThemeSaved,
             Done::RoleChanged(user),
             Done::UserDisabled(user),

@@ -12,6 +12,8 @@ use crate::page_json::PageJsonEncoding;
 pub enum ErrorCode {
     /// No user is signed in, or the session has ended.
     NotSignedIn,
+    /// The session lacks a second factor that the user needs.
+    SecondFactorNeeded,
     /// The user's role does not permit this.
     Forbidden,
     /// A user who is not a super user named a tenant.
@@ -64,6 +66,9 @@ impl AppError {
     pub fn new(code: ErrorCode) -> Self {
         let message = match code {
             ErrorCode::NotSignedIn => "Your session has ended.",
+            ErrorCode::SecondFactorNeeded => {
+                "Your account needs a second factor. Set it up under My account."
+            }
             ErrorCode::Forbidden => "Ask one of your tenant administrators for access.",
             ErrorCode::TenantNotYours => {
                 "Remove ?tenant=… from the address: only super users can choose a tenant."
@@ -206,6 +211,14 @@ impl From<domain::Error> for AppError {
                 #[cfg(feature = "ssr")]
                 tracing::warn!(error = %_source, "outcome of a change unknown: the database did not confirm the commit");
                 Self::new(ErrorCode::OutcomeUnknown)
+            }
+            domain::Error::EncryptionKey(fault) => {
+                #[cfg(feature = "ssr")]
+                tracing::error!(%fault, "second factor: stored secret not readable");
+                Self {
+                    message: format!("Second factors do not work: {fault}. Ask your operator."),
+                    ..Self::new(ErrorCode::Unavailable)
+                }
             }
             domain::Error::Internal(_source) => {
                 #[cfg(feature = "ssr")]

@@ -20,7 +20,7 @@
 //! | functions of the browser | [`browser`] |
 //! | the request, the session and the tenant's scope (feature `ssr`) | `ssr` |
 //! | the document around a page, and its script (feature `ssr`) | `shell` |
-//! | signing in (feature `ssr`) | `sign_in` |
+//! | signing in (feature `ssr`) | `sign_in`; the second factor: `second_factor` |
 
 // The type of a page is as deep as its elements, so the compiler's default of 128 is too small.
 #![recursion_limit = "256"]
@@ -54,6 +54,8 @@ pub mod one_time_link;
 pub mod page;
 pub mod page_json;
 pub mod pages;
+#[cfg(feature = "ssr")]
+pub mod second_factor;
 #[cfg(feature = "ssr")]
 pub mod security_policy;
 #[cfg(feature = "ssr")]

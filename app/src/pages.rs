@@ -23,6 +23,10 @@ use crate::{
     help::HelpPage,
     key_page::KeyPage,
     layout::open::{OpenLayout, UnknownPage},
+    second_factor::{
+        DisableSecondFactorPage, NewRecoveryCodesPage, SecondFactorPage,
+        second_step::SecondStepPage,
+    },
     security_policy::form::SecurityPolicyPage,
     sign_in::SignInPage,
     tenants::{
@@ -59,6 +63,14 @@ pub static PAGES: &[Page] = &[
         dialogs: &[],
         has_script: false,
         view: server_view!(SignInPage),
+    },
+    Page {
+        path: urls::SECOND_STEP,
+        access: Access::Anyone,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(SecondStepPage),
     },
     Page {
         path: urls::GENERATE,
@@ -303,6 +315,30 @@ pub static PAGES: &[Page] = &[
         dialogs: &[],
         has_script: false,
         view: server_view!(AccountPage),
+    },
+    Page {
+        path: urls::SECOND_FACTOR,
+        access: Access::SignedIn,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(SecondFactorPage),
+    },
+    Page {
+        path: urls::DISABLE_SECOND_FACTOR,
+        access: Access::SignedIn,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(DisableSecondFactorPage),
+    },
+    Page {
+        path: urls::NEW_RECOVERY_CODES,
+        access: Access::SignedIn,
+        menu: None,
+        dialogs: &[],
+        has_script: false,
+        view: server_view!(NewRecoveryCodesPage),
     },
 ];
 

@@ -41,6 +41,8 @@ pub struct RequestContext {
     pub request_id: String,
     /// The setting `LATCHKEY_SUPPORT_URL`.
     pub support_url: Option<Arc<str>>,
+    /// Whether the request may come from a session that lacks a second factor, because it sets one up.
+    pub may_lack_second_factor: bool,
     /// The theme that the browser's cookie chooses.
     pub theme: Theme,
     /// The ways to sign in.
@@ -144,16 +146,21 @@ pub fn request() -> Result<RequestContext, AppError> {
 /// Authenticates the request's session.
 ///
 /// # Errors
-/// [`ErrorCode::NotSignedIn`].
+/// [`ErrorCode::NotSignedIn`]; [`ErrorCode::SecondFactorNeeded`] if the session lacks a second factor that the user needs, except on the
+/// page that sets it up.
 pub async fn signed_in(request: &RequestContext) -> Result<SignedIn, AppError> {
     let not_signed_in = || AppError::new(ErrorCode::NotSignedIn);
     let token = request.session.as_ref().ok_or_else(not_signed_in)?;
-    request
+    let user = request
         .store
         .sessions()
         .authenticate(token, request.client, request.now)
         .await?
-        .ok_or_else(not_signed_in)
+        .ok_or_else(not_signed_in)?;
+    if user.lacks_second_factor() && !request.may_lack_second_factor {
+        return Err(AppError::new(ErrorCode::SecondFactorNeeded));
+    }
+    Ok(user)
 }
 
 /// Returns the scope of the tenant that `user` may manage in this request: an administrator's own tenant, or the one in a super user's URL.
@@ -231,6 +238,7 @@ pub async fn respond<T>(work: impl Future<Output = Result<T, AppError>>) -> Resu
     if let (Err(error), Some(response)) = (&result, response) {
         match (error.code, page) {
             (ErrorCode::NotSignedIn, Some(page)) => redirect(&response, &urls::sign_in(&page)),
+            (ErrorCode::SecondFactorNeeded, Some(_)) => redirect(&response, urls::SECOND_FACTOR),
             (ErrorCode::TenantNeeded, Some(page)) => {
                 let path = page.split_once('?').map_or(page.as_str(), |(path, _)| path);
                 redirect(&response, &urls::choice_of_tenant(path));
@@ -277,7 +285,9 @@ pub fn set_content_security_policy(nonce: &str) {
 pub const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::NotSignedIn => StatusCode::UNAUTHORIZED,
-        ErrorCode::Forbidden | ErrorCode::TenantNotYours => StatusCode::FORBIDDEN,
+        ErrorCode::Forbidden | ErrorCode::TenantNotYours | ErrorCode::SecondFactorNeeded => {
+            StatusCode::FORBIDDEN
+        }
         ErrorCode::NotFound | ErrorCode::NoSuchTenant => StatusCode::NOT_FOUND,
         ErrorCode::TenantNeeded | ErrorCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::KeyLimitReached

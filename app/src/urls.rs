@@ -77,6 +77,16 @@ pub const END_SESSION: &str = "/account/sessions/end";
 pub const END_OTHER_SESSIONS: &str = "/account/sessions/end-others";
 /// The target of the form that chooses the theme.
 pub const ACCOUNT_THEME: &str = "/account/theme";
+/// The page that sets up the second factor, and the target of its first form.
+pub const SECOND_FACTOR: &str = "/account/second-factor";
+/// The target of the form that confirms the set-up with a code.
+pub const CONFIRM_SECOND_FACTOR: &str = "/account/second-factor/confirm";
+/// The page that turns the second factor off, and its target.
+pub const DISABLE_SECOND_FACTOR: &str = "/account/second-factor/disable";
+/// The page that makes new recovery codes, and its target.
+pub const NEW_RECOVERY_CODES: &str = "/account/second-factor/recovery-codes";
+/// The second step of a sign-in, and the target of its form.
+pub const SECOND_STEP: &str = "/sign-in/second-factor";
 /// The guide for tenant administrators.
 pub const HELP: &str = "/help";
 /// The API documentation.
@@ -140,6 +150,12 @@ pub fn choice_of_tenant(path: &str) -> String {
     // The list of keys is the default.
     let page = if page == API_KEYS { "" } else { page };
     with_parameters(TENANTS, &[(PAGE, page)])
+}
+
+/// Whether a session that lacks a second factor may open the page or form at `path`.
+#[must_use]
+pub fn is_set_up_of_second_factor(path: &str) -> bool {
+    path == SECOND_FACTOR || path == CONFIRM_SECOND_FACTOR
 }
 
 /// The prefix of every server function.

@@ -77,6 +77,16 @@ actions! {
     UserSsoLinked = "user.sso_linked",
     /// The link of a person to a user was removed.
     UserSsoUnlinked = "user.sso_unlinked",
+    /// A user turned their second factor on.
+    SecondFactorEnabled = "second_factor.enabled",
+    /// A user turned their second factor off.
+    SecondFactorDisabled = "second_factor.disabled",
+    /// A user replaced their recovery codes.
+    RecoveryCodesReplaced = "second_factor.recovery_codes_replaced",
+    /// A user signed in with a recovery code.
+    RecoveryCodeUsed = "second_factor.recovery_code_used",
+    /// An operator removed a user's second factor.
+    SecondFactorReset = "second_factor.reset",
     /// A user was disabled.
     UserDisabled = "user.disabled",
     /// A disabled user was enabled.

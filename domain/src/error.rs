@@ -26,6 +26,20 @@ impl FieldError {
     }
 }
 
+/// Why a stored secret can be neither encrypted nor decrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFault {
+    /// No key is set.
+    #[error("LATCHKEY_ENCRYPTION_KEY is not set")]
+    Missing,
+    /// The setting is not a key.
+    #[error("LATCHKEY_ENCRYPTION_KEY is not 32 bytes in base64")]
+    Malformed,
+    /// The value was encrypted with a key that is not set, or is damaged.
+    #[error("LATCHKEY_ENCRYPTION_KEY is not the key with which the stored value was encrypted")]
+    Wrong,
+}
+
 /// The errors of calls into this crate. An expected outcome, such as a refused key, is a value instead.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -96,6 +110,9 @@ pub enum Error {
     /// The acting key was valid when the request arrived, and no longer is.
     #[error("the acting key is refused: {}", .0.code())]
     ActorRefused(Refusal),
+    /// A stored secret can be neither encrypted nor decrypted. Nothing was changed.
+    #[error("{0}")]
+    EncryptionKey(#[from] KeyFault),
     /// The cursor was not issued by this list.
     #[error("the cursor is not valid")]
     InvalidCursor,

@@ -11,6 +11,7 @@ pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod cursor;
 pub(crate) mod deadline;
+pub mod encryption;
 #[expect(
     unreachable_pub,
     reason = "what sea-orm derives beside an entity is public"
@@ -35,6 +36,8 @@ pub(crate) mod random;
 mod receipts;
 pub mod restore;
 pub mod scope;
+pub mod second_factor;
+pub mod second_factor_options;
 pub mod security_policy;
 pub mod sessions;
 pub mod sign_in;
@@ -217,6 +220,23 @@ impl Store {
     #[must_use]
     pub fn single_sign_on(&self) -> single_sign_on::SingleSignOn<'_> {
         single_sign_on::SingleSignOn::new(&self.inner)
+    }
+
+    /// The second factor of a signed-in user, for that user.
+    #[must_use]
+    pub fn own_second_factor<'a>(
+        &'a self,
+        user: &'a sessions::SignedIn,
+    ) -> second_factor::own::OwnSecondFactor<'a> {
+        second_factor::own::OwnSecondFactor::new(&self.inner, user)
+    }
+
+    /// Re-encrypts every stored secret that the current encryption key did not encrypt.
+    ///
+    /// # Errors
+    /// [`Error::EncryptionKey`] without a current key; [`Error::Unavailable`].
+    pub async fn rotate_encryption_key(&self) -> Result<second_factor::rotation::Rotated, Error> {
+        second_factor::rotation::rotate(&self.inner).await
     }
 
     /// Sign-in with email and password.

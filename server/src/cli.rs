@@ -7,6 +7,7 @@ mod backup;
 mod config;
 mod context;
 mod documents;
+mod encryption_key;
 mod group;
 mod healthcheck;
 mod key;
@@ -69,6 +70,10 @@ enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Make a key for LATCHKEY_ENCRYPTION_KEY, and print it
+    GenerateEncryptionKey,
+    /// Encrypt stored secrets with LATCHKEY_ENCRYPTION_KEY that LATCHKEY_ENCRYPTION_KEY_PREVIOUS encrypted
+    RotateEncryptionKey,
     /// Copy a SQLite database into one file, also beside a running server
     Backup(backup::BackupArguments),
     /// Make a backup the database again. What was revoked since stays revoked
@@ -175,6 +180,10 @@ async fn execute(
             arguments.run(&config).await?;
             return Ok(Confirmation::Confirmed);
         }
+        Command::GenerateEncryptionKey => {
+            encryption_key::generate(output)?;
+            return Ok(Confirmation::Confirmed);
+        }
         command => command,
     };
     if !command.may_make_database() && !config.names_database && !config.default_database_exists() {
@@ -199,7 +208,9 @@ async fn execute(
         | Command::Healthcheck(_)
         | Command::Config(_)
         | Command::Completions(_)
-        | Command::Man(_) => Ok(()),
+        | Command::Man(_)
+        | Command::GenerateEncryptionKey => Ok(()),
+        Command::RotateEncryptionKey => encryption_key::rotate(&context).await,
         Command::Tenant(command) => command.run(&context).await,
         Command::User(command) => command.run(&context).await,
         Command::Group(command) => command.run(&context).await,

@@ -4,6 +4,7 @@ mod database_url;
 mod display;
 mod environment;
 mod error;
+mod hidden;
 mod names;
 mod parse;
 mod report;
@@ -13,7 +14,9 @@ mod table;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use domain::{
-    client_address::TrustedProxies, key::format::KeyPrefix, store::StoreOptions,
+    client_address::TrustedProxies,
+    key::format::KeyPrefix,
+    store::{StoreOptions, encryption::EncryptionKeys, second_factor_options::SecondFactorOptions},
     tenant::MAX_KEY_LIMIT,
 };
 use url::Url;
@@ -23,6 +26,7 @@ use crate::logging::LogFormat;
 pub use database_url::DatabaseUrl;
 use environment::Environment;
 pub use error::ConfigError;
+pub use hidden::Hidden;
 use parse::count;
 pub(crate) use report::report;
 pub use single_sign_on::{HiddenText, RoleMap, SsoSettings};
@@ -67,6 +71,18 @@ table::settings! {
     /// how long the server still serves after a signal to stop, while `/readyz` answers 503.
     drain: Duration = "LATCHKEY_DRAIN_SECONDS", |text| count(text, MAX_DRAIN_SECONDS, "5").map(seconds),
         "5", "Seconds to keep serving after SIGTERM while /readyz returns 503";
+
+    /// the key under which secrets are stored that must be readable again; 32 bytes in base64.
+    encryption_key: Hidden = "LATCHKEY_ENCRYPTION_KEY", parse::hidden,
+        "" shown "none", "Key under which second factors are stored: latchkey generate-encryption-key makes one", Secret;
+
+    /// the key before, while its values are re-encrypted.
+    encryption_key_previous: Hidden = "LATCHKEY_ENCRYPTION_KEY_PREVIOUS", parse::hidden,
+        "" shown "none", "Previous key, for latchkey rotate-encryption-key", Secret;
+
+    /// whether super users need a second factor.
+    require_second_factor: bool = "LATCHKEY_REQUIRE_SECOND_FACTOR", parse::switch,
+        "off", "Whether super users need a second factor: on or off";
 
     /// the target of "Contact support"; `None` makes it plain text.
     support_url: Option<Arc<str>> = "LATCHKEY_SUPPORT_URL", parse::support_url,
@@ -150,6 +166,13 @@ impl Config {
             key_prefix: self.key_prefix.clone(),
             default_key_limit: self.default_key_limit,
             expiring_soon_days: self.expiring_soon_days,
+            second_factor: SecondFactorOptions {
+                keys: EncryptionKeys::new(
+                    self.encryption_key.expose(),
+                    self.encryption_key_previous.expose(),
+                ),
+                is_required_of_super_users: self.require_second_factor,
+            },
         }
     }
 

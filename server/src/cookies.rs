@@ -25,6 +25,8 @@ pub(crate) enum Cookie {
     SingleSignOn,
     /// The change that the next page confirms, once.
     Done,
+    /// A sign-in with a right password that waits for a code.
+    PendingSignIn,
     /// The theme of the pages.
     Theme,
     /// The identifiers of the tenants that a super user opened last, at most five, for the menu.
@@ -43,6 +45,8 @@ impl Cookie {
             (Self::SingleSignOn, true) => "__Host-latchkey_sso",
             (Self::RecentTenants, false) => "latchkey_recent_tenants",
             (Self::RecentTenants, true) => "__Host-latchkey_recent_tenants",
+            (Self::PendingSignIn, false) => "latchkey_pending_sign_in",
+            (Self::PendingSignIn, true) => "__Host-latchkey_pending_sign_in",
             (Self::Theme, false) => "latchkey_theme",
             (Self::Theme, true) => "__Host-latchkey_theme",
             (Self::Done, false) => done::COOKIE,
@@ -64,6 +68,11 @@ impl Cookies {
         Self {
             is_https: scheme == Some("https"),
         }
+    }
+
+    /// Whether the cookies are for https.
+    pub(crate) const fn is_https(self) -> bool {
+        self.is_https
     }
 
     /// The token in `cookie`. `None` if the browser sends two of that name: one of them was planted by another site.
@@ -134,6 +143,8 @@ impl Cookies {
     pub(crate) fn set(self, cookie: Cookie, token: &SessionToken) -> Option<HeaderValue> {
         let max_age = match cookie {
             Cookie::Session | Cookie::Done | Cookie::RecentTenants | Cookie::Theme => String::new(),
+            // The server ends it at the same time.
+            Cookie::PendingSignIn => "; Max-Age=600".to_owned(),
             Cookie::Device => format!("; Max-Age={LONG_MAX_AGE}"),
             Cookie::SingleSignOn => "; Max-Age=600".to_owned(),
         };

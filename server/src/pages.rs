@@ -11,6 +11,8 @@ pub(crate) mod page_reports;
 pub(crate) mod password;
 mod plain_page;
 pub(crate) mod render;
+pub(crate) mod second_factor_forms;
+pub(crate) mod second_step;
 pub(crate) mod security_policy_form;
 pub(crate) mod server_functions;
 pub(crate) mod sign_in;

@@ -34,8 +34,9 @@ use crate::{
     health,
     pages::{
         account_forms, audit_export, group_forms, home, key_forms, one_time_links, page_reports,
-        password, render, security_policy_form, server_functions::run_server_function, sign_in,
-        sign_out, single_sign_on, tenant_forms, user_forms,
+        password, render, second_factor_forms, second_step, security_policy_form,
+        server_functions::run_server_function, sign_in, sign_out, single_sign_on, tenant_forms,
+        user_forms,
     },
     request_id::set_route,
     route_guard::{BodyPolicy, Requirement, RouteGuard, guard_request},
@@ -207,6 +208,7 @@ pub fn routes() -> Vec<Route> {
             Anyone,
             single_sign_on::callback,
         ),
+        post(urls::SECOND_STEP, Anyone, second_step::complete),
         post("/sign-out", Anyone, sign_out::sign_out),
         // Reports of pages in the browser.
         post(PAGE_REPORTS, Anyone, page_reports::report),
@@ -231,6 +233,22 @@ pub fn routes() -> Vec<Route> {
             account_forms::end_other_sessions,
         ),
         post(urls::ACCOUNT_THEME, SignedIn, account_forms::choose_theme),
+        post(urls::SECOND_FACTOR, SignedIn, second_factor_forms::start),
+        post(
+            urls::CONFIRM_SECOND_FACTOR,
+            SignedIn,
+            second_factor_forms::confirm,
+        ),
+        post(
+            urls::DISABLE_SECOND_FACTOR,
+            SignedIn,
+            second_factor_forms::disable,
+        ),
+        post(
+            urls::NEW_RECOVERY_CODES,
+            SignedIn,
+            second_factor_forms::new_recovery_codes,
+        ),
         post("/tenant-api-keys/new", KeyManager, key_forms::generate),
         post("/tenant-api-keys/{id}/edit", KeyManager, key_forms::edit),
         post(

@@ -40,6 +40,7 @@ mod page_reports_post;
 mod pages_get;
 mod request;
 mod route_table;
+mod second_factor;
 mod security_policy;
 mod security_policy_post;
 mod server_functions_post;

@@ -134,6 +134,11 @@ const fn concerns(subject: Subject, action: AuditAction) -> bool {
                 | AuditAction::UserSessionsEnded
                 | AuditAction::UserSsoLinked
                 | AuditAction::UserSsoUnlinked
+                | AuditAction::SecondFactorEnabled
+                | AuditAction::SecondFactorDisabled
+                | AuditAction::RecoveryCodesReplaced
+                | AuditAction::RecoveryCodeUsed
+                | AuditAction::SecondFactorReset
                 | AuditAction::UserDisabled
                 | AuditAction::UserEnabled
                 | AuditAction::UserInvited

@@ -52,6 +52,11 @@ pub const fn action_label(action: AuditAction) -> &'static str {
         AuditAction::UserSessionsEnded => "Sessions ended",
         AuditAction::UserSsoLinked => "Single sign-on linked",
         AuditAction::UserSsoUnlinked => "Single sign-on unlinked",
+        AuditAction::SecondFactorEnabled => "Second factor turned on",
+        AuditAction::SecondFactorDisabled => "Second factor turned off",
+        AuditAction::RecoveryCodesReplaced => "Recovery codes replaced",
+        AuditAction::RecoveryCodeUsed => "Recovery code used",
+        AuditAction::SecondFactorReset => "Second factor reset",
         AuditAction::UserDisabled => "User disabled",
         AuditAction::UserEnabled => "User enabled",
         AuditAction::UserRoleChanged => "Role changed",
@@ -88,6 +93,11 @@ pub const fn icon(action: AuditAction) -> &'static str {
         AuditAction::UserCreated
         | AuditAction::UserPasswordChanged
         | AuditAction::UserRenamed
+        | AuditAction::SecondFactorEnabled
+        | AuditAction::SecondFactorDisabled
+        | AuditAction::RecoveryCodesReplaced
+        | AuditAction::RecoveryCodeUsed
+        | AuditAction::SecondFactorReset
         | AuditAction::UserDisabled
         | AuditAction::UserEnabled
         | AuditAction::UserRoleChanged
@@ -160,6 +170,11 @@ pub fn sentence(event: &AuditEvent) -> Vec<Piece> {
         AuditAction::UserSsoLinked if is_own => vec![text(" linked their single sign-on")],
         AuditAction::UserSsoLinked => vec![text(" linked the single sign-on of "), name()],
         AuditAction::UserSsoUnlinked => vec![text(" unlinked the single sign-on of "), name()],
+        AuditAction::SecondFactorEnabled => vec![text(" turned their second factor on")],
+        AuditAction::SecondFactorDisabled => vec![text(" turned their second factor off")],
+        AuditAction::RecoveryCodesReplaced => vec![text(" replaced their recovery codes")],
+        AuditAction::RecoveryCodeUsed => vec![text(" signed in with a recovery code")],
+        AuditAction::SecondFactorReset => vec![text(" reset the second factor of "), name()],
         AuditAction::UserDisabled => vec![text(" disabled "), name()],
         AuditAction::UserEnabled => vec![text(" enabled "), name()],
         AuditAction::UserRoleChanged => vec![text(" changed the role of "), name()],

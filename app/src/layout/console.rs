@@ -47,7 +47,9 @@ pub(super) async fn read_console(tenant: Option<String>) -> Result<Console, AppE
     let user = ssr::signed_in(&request).await?;
     let mut current = user.tenant.clone();
     let mut recent_tenants = Vec::new();
-    if let Some(operator) = user.operator() {
+    // A session that lacks a second factor sees nothing of the tenants.
+    let operator = user.operator().filter(|_| !user.lacks_second_factor());
+    if let Some(operator) = operator {
         let tenants = request.store.tenants(&operator);
         if let Some(slug) = tenant.as_deref().filter(|slug| !slug.is_empty()) {
             current = match tenants.find(slug).await {

@@ -42,7 +42,11 @@ fn OpenFrame(children: Children) -> impl IntoView {
                 match read_console(named.clone()).await {
                     Ok(console) => in_console(pages, console, named, children),
                     Err(error) => {
-                        if error.code != ErrorCode::NotSignedIn {
+                        let is_expected = matches!(
+                            error.code,
+                            ErrorCode::NotSignedIn | ErrorCode::SecondFactorNeeded
+                        );
+                        if !is_expected {
                             tracing::warn!(code = ?error.code, "page shown without the console's menu: session not read");
                         }
                         below_header(children)

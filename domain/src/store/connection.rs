@@ -31,6 +31,7 @@ use super::{
     deadline,
     invalidation::{CacheValidity, Invalidation, replica::Replica, single_node::SingleNode},
     password,
+    second_factor_options::SecondFactorOptions,
 };
 use crate::{Error, id::TenantId, key::format::KeyPrefix};
 use lists::ListConnection;
@@ -49,6 +50,8 @@ pub struct StoreOptions {
     pub default_key_limit: u32,
     /// A key with at most this many days left counts as expiring soon.
     pub expiring_soon_days: u32,
+    /// The settings of second factors.
+    pub second_factor: SecondFactorOptions,
 }
 
 impl fmt::Debug for StoreOptions {
@@ -59,6 +62,7 @@ impl fmt::Debug for StoreOptions {
             .field("key_prefix", &self.key_prefix)
             .field("default_key_limit", &self.default_key_limit)
             .field("expiring_soon_days", &self.expiring_soon_days)
+            .field("second_factor", &self.second_factor)
             .finish_non_exhaustive()
     }
 }

@@ -20,6 +20,7 @@ mod m0019_one_time_links;
 mod m0020_single_sign_on;
 mod m0021_security_policy;
 mod m0022_key_hints;
+mod m0023_second_factors;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_single_sign_on::Migration),
             Box::new(m0021_security_policy::Migration),
             Box::new(m0022_key_hints::Migration),
+            Box::new(m0023_second_factors::Migration),
         ]
     }
 }

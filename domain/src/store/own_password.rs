@@ -76,6 +76,7 @@ const fn refused(outcome: &SignInOutcome) -> PasswordChangeOutcome {
         },
         SignInOutcome::Busy => PasswordChangeOutcome::Busy,
         SignInOutcome::SignedIn { .. }
+        | SignInOutcome::SecondFactorNeeded { .. }
         | SignInOutcome::Refused
         | SignInOutcome::UserDisabled
         | SignInOutcome::TenantSuspended { .. }

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, session::SessionToken};
 
 /// Fills `bytes` from the operating system's random source.
 ///
@@ -11,6 +11,16 @@ use crate::Error;
 /// [`Error::Internal`] if there is none.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(bytes).map_err(|error| Error::Internal(Box::new(error)))
+}
+
+/// A new token of 256 bits.
+///
+/// # Errors
+/// [`Error::Internal`] if there is no random source.
+pub(crate) fn token() -> Result<SessionToken, Error> {
+    let mut bytes = [0; 32];
+    fill(&mut bytes)?;
+    Ok(SessionToken::from_bytes(bytes))
 }
 
 /// A version 7 UUID for a new row.

@@ -6,6 +6,7 @@
 //! | is the present database a witness of what happened since? | `witness.rs` |
 //! | what was revoked or changed since? | `differences.rs` |
 //! | how is the content of the database replaced? | `replacement.rs` |
+//! | what becomes of second factors? | `second_factors.rs` |
 //!
 //! **Access is as it is now; everything else is as it was.** The present database is the witness of what happened since the backup:
 //! revocations, new secrets, allowlists, groups and permissions, suspensions, security policies, disabled users, roles, passwords. Each difference is applied to the
@@ -21,6 +22,7 @@
 mod differences;
 mod prepared;
 mod replacement;
+mod second_factors;
 mod witness;
 
 use chrono::{DateTime, Utc};
@@ -213,7 +215,9 @@ async fn replace(
             Found::Nothing => Vec::new(),
         };
         differences::add_named(&transaction, &mut differences, &word.revoke, now).await?;
+        let is_kept = found == Found::Witness && second_factors::keep(&transaction).await?;
         replacement::replace(&transaction).await?;
+        second_factors::put_back(&transaction, is_kept, now).await?;
         let actor = (word.person.as_deref()).map_or_else(Actor::cli, Actor::cli_of);
         let why = format!("restored from the backup of {}", prepared.time());
         for difference in &differences {
@@ -250,7 +254,7 @@ async fn replace(
 /// Users who signed out must not be signed in again, and a link that was used or ended must not work again. Idempotency keys stay: the backup has the changes of their requests, and a repeated
 /// request must not make them again.
 const FORGET: &str = "DELETE FROM sessions; DELETE FROM known_devices; DELETE FROM known_addresses; \
-    DELETE FROM sign_in_buckets; DELETE FROM sign_in_accounts; DELETE FROM sign_in_single_tries; \
+    DELETE FROM pending_sign_ins; DELETE FROM sign_in_buckets; DELETE FROM sign_in_accounts; DELETE FROM sign_in_single_tries; \
     DELETE FROM one_time_links; DELETE FROM sso_states";
 
 /// A number that differs after another connection has written.

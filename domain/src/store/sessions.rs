@@ -12,6 +12,7 @@ use super::{
     error::damaged,
     random,
     scope::{OperatorScope, TenantScope},
+    second_factor::requirement::second_factor_required,
     tenants, users,
     write::Write,
 };
@@ -41,6 +42,8 @@ pub struct SignedIn {
     pub client: ClientAddress,
     /// The session.
     pub session: CurrentSession,
+    /// Whether the user needs a second factor.
+    pub needs_second_factor: bool,
 }
 
 /// The session of a request.
@@ -57,6 +60,12 @@ pub struct CurrentSession {
 }
 
 impl SignedIn {
+    /// Whether the session lacks a second factor that the user needs. It can only set one up.
+    #[must_use]
+    pub const fn lacks_second_factor(&self) -> bool {
+        self.needs_second_factor && !self.session.authentication.has_second_factor()
+    }
+
     /// The user as an actor.
     #[must_use]
     pub fn actor(&self) -> Actor {
@@ -133,11 +142,14 @@ impl<'a> Sessions<'a> {
         if now - session.last_seen_at >= SEEN_EVERY {
             self.record_seen(session, client, now).await;
         }
+        let options = &self.database.options().second_factor;
+        let needs_second_factor = second_factor_required(&user, false, options);
         Ok(Some(SignedIn {
             user,
             tenant,
             client,
             session: current,
+            needs_second_factor,
         }))
     }
 

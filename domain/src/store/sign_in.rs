@@ -2,7 +2,7 @@
 
 pub(super) mod buckets;
 mod consecutive;
-pub(super) mod opening;
+pub mod opening;
 pub(super) mod throttle;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,13 +10,14 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use std::time::Duration;
 use uuid::Uuid;
 
-use self::{buckets::Buckets, opening::NewSession, throttle::Reservation};
+use self::{buckets::Buckets, opening::Client, throttle::Reservation};
 use super::{
     audit::Event,
     clock,
-    connection::Database,
+    connection::{Database, WriteTransaction},
     entity::{tenant, user},
     password::{self, Verdict},
+    second_factor::{pending, table as second_factors},
     users,
     write::Write,
 };
@@ -66,6 +67,11 @@ pub enum SignInOutcome {
         /// The browser keeps it for a year.
         device: SessionToken,
     },
+    /// The password is right, and the user has a second factor: a code completes the sign-in.
+    SecondFactorNeeded {
+        /// The token of the pending sign-in.
+        pending: SessionToken,
+    },
     /// The email is unknown or the password wrong; the client cannot distinguish these cases.
     Refused,
     /// The password is right, and the user is disabled.
@@ -87,7 +93,7 @@ pub enum SignInOutcome {
 }
 
 /// The account of an attempt, which need not exist.
-struct Account {
+pub(super) struct Account {
     /// The email in normal form; text that is not an email as typed, cut to [`LONGEST_ACCOUNT`].
     text: String,
     email: Option<Email>,
@@ -100,7 +106,12 @@ impl Account {
         self.email.as_ref().map_or("", Email::as_str)
     }
 
-    fn typed(typed: &str) -> Self {
+    /// The counters of an attempt on the account.
+    pub(super) fn buckets(&self, client: ClientAddress) -> Buckets {
+        Buckets::of(&self.text, client)
+    }
+
+    pub(super) fn typed(typed: &str) -> Self {
         let bounded: String = typed.chars().take(LONGEST_ACCOUNT).collect();
         match bounded.parse::<Email>() {
             Ok(email) => Self {
@@ -123,16 +134,18 @@ impl Account {
 }
 
 /// The account as read before the password is verified.
-struct Known {
+pub(super) struct Known {
     user: Option<user::Model>,
     tenant: Option<tenant::Model>,
+    /// Whether the user's second factor is on.
+    has_second_factor: bool,
     /// Whether this browser or address has signed in to the account before.
     is_familiar: bool,
 }
 
 impl Known {
     /// The user, unless disabled or of a suspended tenant.
-    fn active(&self) -> Option<&user::Model> {
+    pub(super) fn active(&self) -> Option<&user::Model> {
         let is_suspended = self
             .tenant
             .as_ref()
@@ -206,8 +219,12 @@ impl<'a> SignIn<'a> {
         let now = clock::stored(now);
         match self.judge(&attempt, now).await? {
             Judgement::Right(judged) => {
-                let proof = Authentication::Password;
-                self.sign_in(&attempt, &judged, proof, now).await
+                if judged.known.has_second_factor {
+                    self.await_code(&attempt, &judged, now).await
+                } else {
+                    let proof = Authentication::Password;
+                    self.sign_in(&attempt, &judged, proof, now).await
+                }
             }
             Judgement::Not(outcome) => Ok(outcome),
         }
@@ -239,7 +256,7 @@ impl<'a> SignIn<'a> {
             return Ok(Judgement::Not(SignInOutcome::TooLong));
         }
         let account = Account::typed(attempt.email);
-        let buckets = Buckets::of(&account.text, attempt.client);
+        let buckets = account.buckets(attempt.client);
         // Only reads, so that refusing a flood occupies neither a password slot nor the writer.
         let known = self.look(&account, &buckets, attempt, now).await?;
         // Acquires the slot before the attempt is counted, so that a busy server uses up no attempts.
@@ -297,6 +314,46 @@ impl<'a> SignIn<'a> {
         Ok(SignInOutcome::Refused)
     }
 
+    /// Begins a pending sign-in after a right password. The attempt is uncounted, but the failures before it stay counted: the code is still
+    /// to be guessed.
+    async fn await_code(
+        &self,
+        attempt: &Attempt<'_>,
+        judged: &Judged,
+        now: DateTime<Utc>,
+    ) -> Result<SignInOutcome, Error> {
+        let (Verdict::Right { rehashed }, Some(row)) = (&judged.verdict, judged.known.active())
+        else {
+            return Ok(SignInOutcome::Refused);
+        };
+        let begun = self.database.write(Write::Plain, async |transaction| {
+            throttle::take_back(transaction, &judged.reservation).await?;
+            if !opening::confirm_user(transaction, row, rehashed.clone()).await? {
+                return Err(Error::Stale);
+            }
+            pending::begin(transaction, row, now).await
+        });
+        match begun.await {
+            Ok(begun) => Ok(SignInOutcome::SecondFactorNeeded {
+                pending: begun.value,
+            }),
+            Err(Error::Stale) => {
+                self.refuse(attempt, judged, now).await?;
+                Ok(SignInOutcome::Refused)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Uncounts an attempt with a right code.
+    pub(super) async fn succeed(
+        &self,
+        transaction: &WriteTransaction,
+        reservation: &Reservation,
+    ) -> Result<(), Error> {
+        throttle::succeed(transaction, reservation).await
+    }
+
     /// Uncounts an attempt with a right password.
     ///
     /// # Errors
@@ -335,7 +392,7 @@ impl<'a> SignIn<'a> {
     ///
     /// # Errors
     /// [`Error::Throttled`] if the account may not be tried now.
-    async fn look(
+    pub(super) async fn look(
         &self,
         account: &Account,
         buckets: &Buckets,
@@ -355,6 +412,7 @@ impl<'a> SignIn<'a> {
                 // Also read for an unknown user, so that both cases take the same time.
                 let id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
                 let is_familiar = opening::is_familiar(reader, id, attempt, now).await?;
+                let has_second_factor = second_factors::find_enabled(reader, id).await?.is_some();
                 let mut retry_after = throttle::refusal(reader, buckets, now).await?;
                 if !is_familiar {
                     // The longer of the two waits: after the shorter one the client would be refused again.
@@ -366,6 +424,7 @@ impl<'a> SignIn<'a> {
                     None => Ok(Known {
                         user,
                         tenant,
+                        has_second_factor,
                         is_familiar,
                     }),
                 }
@@ -377,7 +436,7 @@ impl<'a> SignIn<'a> {
     ///
     /// # Errors
     /// [`Error::Throttled`] if concurrent attempts reached the limit first; this attempt is then not counted.
-    async fn reserve(
+    pub(super) async fn reserve(
         &self,
         buckets: &Buckets,
         known: &Known,
@@ -410,23 +469,13 @@ impl<'a> SignIn<'a> {
             if !opening::confirm_user(transaction, row, rehashed).await? {
                 return Err(Error::Stale);
             }
-            let new = NewSession {
-                user: row.id,
-                previous: attempt.previous,
-                client: attempt.client,
+            let client = Client {
+                address: attempt.client,
                 browser: attempt.browser,
-                authentication,
-                authenticated_at: Some(now),
+                device: attempt.device,
+                previous: attempt.previous,
             };
-            let session = opening::open_session(transaction, new, now).await?;
-            let device = opening::know_device(transaction, row.id, attempt.device, now).await?;
-            opening::know_address(transaction, row.id, attempt.client, now).await?;
-            let actor = Actor::user(user.id, user.name.as_str(), attempt.client);
-            Event::by(&actor, user.tenant_id, AuditAction::SignedIn, &user)
-                .append(transaction, now)
-                .await?;
-            opening::forget_old_sessions(transaction, now).await?;
-            Ok((session, device))
+            opening::open(transaction, &user, client, authentication, now).await
         });
         let (session, device) = opened.await?.value;
         Ok(SignInOutcome::SignedIn {
@@ -436,7 +485,6 @@ impl<'a> SignIn<'a> {
         })
     }
 
-    /// Writes the audit event of a refused sign-in, once per account, address and window.
     async fn refuse(
         &self,
         attempt: &Attempt<'_>,
@@ -449,6 +497,19 @@ impl<'a> SignIn<'a> {
             reservation,
             ..
         } = judged;
+        self.refuse_account(attempt.client, account, known, reservation, now)
+            .await
+    }
+
+    /// Writes the audit event of a refused sign-in, once per account, address and window.
+    pub(super) async fn refuse_account(
+        &self,
+        client: ClientAddress,
+        account: &Account,
+        known: &Known,
+        reservation: &Reservation,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
         if reservation.refusal_audited {
             return Ok(());
         }
@@ -459,7 +520,7 @@ impl<'a> SignIn<'a> {
                 id,
                 name: account.shown(),
             },
-            client: Some(attempt.client),
+            client: Some(client),
         };
         let tenant_id = known.user.as_ref().and_then(|user| user.tenant_id);
         let refused = self.database.write(Write::Plain, async |transaction| {

@@ -17,6 +17,7 @@ use super::{
     password::{self, Slots},
     random,
     scope::OperatorScope,
+    second_factor::table as second_factors,
     sign_in::throttle,
     tenants,
     write::Write,
@@ -172,6 +173,32 @@ impl<'a> Users<'a> {
             Ok(user)
         });
         Ok(changed.await?.value)
+    }
+
+    /// Removes a user's second factor and ends all sessions of the user. Returns whether it was on; writes nothing if there is none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn reset_second_factor(
+        &self,
+        email: &Email,
+        now: DateTime<Utc>,
+    ) -> Result<(User, bool), Error> {
+        let now = clock::stored(now);
+        let reset = self.database.write(Write::Plain, async |transaction| {
+            let user = from_row(lock(transaction, email).await?)?;
+            if !second_factors::delete(transaction, user.id.as_uuid()).await? {
+                return Ok((user, false));
+            }
+            end_sessions(transaction, &user).await?;
+            let changes = json!({ "second_factor": { "before": true, "after": false } });
+            self.event(AuditAction::SecondFactorReset, &user)
+                .changing(changes)
+                .append(transaction, now)
+                .await?;
+            Ok((user, true))
+        });
+        Ok(reset.await?.value)
     }
 
     /// Reads the new user's tenant, and refuses an email in use before the password is hashed.

@@ -83,6 +83,7 @@ impl TestStore {
             key_prefix: "lk".parse().expect("a prefix"),
             default_key_limit: 10,
             expiring_soon_days: 30,
+            second_factor: Default::default(),
         };
         Self {
             store: Store::open(options.clone()).await.expect("a store"),

@@ -244,6 +244,11 @@ impl Problem {
                 }
                 UNAVAILABLE.into()
             }
+            // No route of the API reads such a secret.
+            Error::EncryptionKey(fault) => {
+                tracing::error!(%fault, "stored secret not readable");
+                UNAVAILABLE.into()
+            }
             Error::OutcomeUnknown(source) => {
                 tracing::warn!(error = %source, "commit not confirmed: outcome of the change unknown");
                 OUTCOME_UNKNOWN.into()

@@ -60,6 +60,11 @@ pub(super) enum UserCommand {
         #[arg(long, value_name = "SUBJECT")]
         subject: String,
     },
+    /// Remove a user's second factor and end the user's sessions. The next sign-in asks for the password alone
+    ResetSecondFactor {
+        #[command(flatten)]
+        user: Address,
+    },
     /// End a user's sessions and refuse every further sign-in
     Disable {
         #[command(flatten)]
@@ -255,6 +260,20 @@ impl UserCommand {
                     .or_not_found("user", email.as_str(), "latchkey user list")?;
                 let tenant = context.slug_of(&user).await?;
                 context.print_user(UserRow::new(user, tenant), &password)
+            }
+            Self::ResetSecondFactor { user } => {
+                let email = user.email()?;
+                let (user, was_on) = users
+                    .reset_second_factor(&email, context.now)
+                    .await
+                    .or_not_found("user", email.as_str(), "latchkey user list")?;
+                if !was_on {
+                    context.output.note(&format!(
+                        "{email} has no second factor: nothing was changed."
+                    ));
+                }
+                let tenant = context.slug_of(&user).await?;
+                context.output.one(&UserRow::new(user, tenant))
             }
             Self::Disable { user } => context.change(user, UserChange::Disable).await,
             Self::Enable { user } => context.change(user, UserChange::Enable).await,

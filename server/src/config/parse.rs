@@ -10,6 +10,7 @@ use crate::logging::LogFormat;
 use super::{
     database_url::{DatabaseUrl, masked},
     display::{self, one_line},
+    hidden::Hidden,
 };
 
 /// The value in an error message: one line, shortened, password masked.
@@ -172,6 +173,20 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
             "{} is not a log format: write text, json or auto",
             quoted(text)
         )),
+    }
+}
+
+/// A secret. A malformed encryption key is no error here: only what needs the key fails, and keys are still verified.
+pub(super) fn hidden(text: &str) -> Result<Hidden, String> {
+    Ok(Hidden::new(text))
+}
+
+/// `on` or `off`.
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{} is neither on nor off", quoted(text))),
     }
 }
 

@@ -266,6 +266,33 @@ fn key_prefix() {
 }
 
 #[test]
+fn the_second_factor_of_super_users() {
+    const NAME: &str = "LATCHKEY_REQUIRE_SECOND_FACTOR";
+    for (text, is_required) in [("on", true), ("OFF", false)] {
+        assert_eq!(
+            with(NAME, text).expect(text).require_second_factor,
+            is_required
+        );
+    }
+    let line = refusal(NAME, "yes");
+    assert!(line.contains("'yes' is neither on nor off"), "{line}");
+}
+
+#[test]
+fn an_encryption_key_is_hidden_and_a_malformed_one_does_not_prevent_the_start() {
+    for key in ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "not-a-key"] {
+        let config = with("LATCHKEY_ENCRYPTION_KEY", key).expect("a configuration");
+        assert!(!format!("{config:?}").contains(key));
+        let options = config.store_options(true);
+        assert!(!format!("{options:?}").contains(key));
+        assert_eq!(
+            options.second_factor.keys.fault().is_some(),
+            key == "not-a-key"
+        );
+    }
+}
+
+#[test]
 fn counts() {
     let config = with("LATCHKEY_DEFAULT_KEY_LIMIT", "50").expect("good");
     assert_eq!(config.store_options(false).default_key_limit, 50);

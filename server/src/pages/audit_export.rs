@@ -100,6 +100,9 @@ async fn export(context: RequestContext, query: String, format: Format) -> Respo
             let here = filters.url(&urls::TenantQuery(tenant), urls::AUDIT_LOG);
             Redirect::to(&urls::sign_in(&here)).into_response()
         }
+        Err(error) if error.code == ErrorCode::SecondFactorNeeded => {
+            Redirect::to(urls::SECOND_FACTOR).into_response()
+        }
         Err(error) => (ssr::status_of(error.code), format!("{}\n", error.message)).into_response(),
     }
 }

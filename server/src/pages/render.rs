@@ -1,6 +1,9 @@
 //! Renders the pages of `app`, which set their own status.
 
-use app::ssr::{RecentTenants, RequestContext, SignInWays};
+use app::{
+    ssr::{RecentTenants, RequestContext, SignInWays},
+    urls,
+};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -212,6 +215,7 @@ pub(crate) fn context_of(state: &AppState, request: &Request) -> RequestContext 
             cookies.recent_tenants(request.headers()),
             move |tenants| cookies.set_recent_tenants(tenants),
         ),
+        may_lack_second_factor: urls::is_set_up_of_second_factor(request.uri().path()),
         theme: cookies.theme(request.headers()),
         store: state.store.clone(),
         client: client::address_of(request.extensions()),

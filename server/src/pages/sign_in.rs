@@ -3,7 +3,7 @@
 use app::{
     error::internal_error,
     sign_in::{SignInFailure, SignInFailureReason},
-    urls::{SIGN_IN, after_sign_in, local_path, with_parameters},
+    urls::{SECOND_STEP, SIGN_IN, after_sign_in, local_path, with_parameters},
 };
 use axum::{
     extract::{Request, State},
@@ -91,6 +91,14 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
             }
             return response;
         }
+        Ok(SignInOutcome::SecondFactorNeeded { pending }) => {
+            let url = with_parameters(SECOND_STEP, &[("return_to", &form.return_to)]);
+            let mut response = Redirect::to(&url).into_response();
+            if let Some(cookie) = cookies.set(Cookie::PendingSignIn, &pending) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            return response;
+        }
         Ok(refused) => Failure::from_outcome(&refused),
         Err(failure) => failure,
     };
@@ -166,12 +174,13 @@ impl Failure {
                 format!("{tenant} is suspended. Ask your operator."),
             ),
             // No user has a password that is too long, so it is reported as wrong.
-            SignInOutcome::Refused | SignInOutcome::TooLong | SignInOutcome::SignedIn { .. } => {
-                Self::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "Email or password is wrong.",
-                )
-            }
+            SignInOutcome::Refused
+            | SignInOutcome::TooLong
+            | SignInOutcome::SignedIn { .. }
+            | SignInOutcome::SecondFactorNeeded { .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Email or password is wrong.",
+            ),
         }
     }
 

@@ -90,6 +90,9 @@ impl SubmittedForm {
                 let address = address.map_or(urls::API_KEYS, |address| address.as_str());
                 return Err(Redirect::to(&urls::sign_in(address)).into_response());
             }
+            Err(error) if error.code == ErrorCode::SecondFactorNeeded => {
+                return Err(Redirect::to(urls::SECOND_FACTOR).into_response());
+            }
             Err(error) => return Err(status_of(error.code).into_response()),
         }
         let tenant = tenant_of(&request).ok_or_else(incomplete_address)?;
@@ -107,6 +110,9 @@ impl SubmittedForm {
             Ok(user) => user,
             Err(error) if error.code == ErrorCode::NotSignedIn => {
                 return Err(Redirect::to(&urls::sign_in(urls::ACCOUNT)).into_response());
+            }
+            Err(error) if error.code == ErrorCode::SecondFactorNeeded => {
+                return Err(Redirect::to(urls::SECOND_FACTOR).into_response());
             }
             Err(error) => return Err(status_of(error.code).into_response()),
         };
@@ -150,7 +156,19 @@ impl SubmittedForm {
         status: StatusCode,
         notice: T,
     ) -> Response {
-        let page = as_page(self.parts, account_uri(&self.tenant));
+        let url = self.tenant.url(urls::ACCOUNT);
+        self.show_page(&url, status, notice).await
+    }
+
+    /// Renders the page at `url` with `notice` as context.
+    pub(super) async fn show_page<T: Clone + Send + Sync + 'static>(
+        self,
+        url: &str,
+        status: StatusCode,
+        notice: T,
+    ) -> Response {
+        let uri = (url.parse()).unwrap_or_else(|_| Uri::from_static(urls::ACCOUNT));
+        let page = as_page(self.parts, uri);
         let mut response = render(&self.state, page, move || provide_context(notice.clone())).await;
         *response.status_mut() = status;
         response

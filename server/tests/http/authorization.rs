@@ -221,6 +221,7 @@ fn difference(row: &Row, expected: Expected, response: &TestResponse) -> Option<
         Expected::Refused(refused, code) => status == refused && has_code(code),
         Expected::SignIn => status == 303 && location.starts_with("/sign-in?return_to=%2F"),
         Expected::Tenants => status == 303 && location.starts_with("/tenants"),
+        Expected::SetUp => status == 303 && location == "/account/second-factor",
     };
     (!matches).then(|| {
         let text: String = response.text().chars().take(200).collect();
@@ -241,7 +242,11 @@ async fn newest_events(app: &TestApp) -> Vec<EventId> {
 
 #[tokio::test]
 async fn p21_p24_p28_every_caller_gets_the_response_of_the_table_and_refusals_change_nothing() {
-    let app = TestApp::start_with(&[("LATCHKEY_DEFAULT_KEY_LIMIT", "10000")]).await;
+    let app = TestApp::start_with(&[
+        ("LATCHKEY_DEFAULT_KEY_LIMIT", "10000"),
+        ("LATCHKEY_REQUIRE_SECOND_FACTOR", "on"),
+    ])
+    .await;
     let mut callers = sign_in_all(&app).await;
     let mut differences = Vec::new();
     let mut requests = 0_u32;

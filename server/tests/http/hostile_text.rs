@@ -244,6 +244,17 @@ fn form_fields(path: &str) -> Vec<(&'static str, String)> {
             ("current_password", "wrong".to_owned()),
             ("new_password", "another good long passphrase".to_owned()),
         ],
+        "/sign-in/second-factor" => vec![
+            ("code", "123456".to_owned()),
+            ("return_to", "/account".to_owned()),
+        ],
+        "/account/second-factor"
+        | "/account/second-factor/disable"
+        | "/account/second-factor/recovery-codes" => vec![
+            ("username", SUPER_USER.to_owned()),
+            ("password", "wrong".to_owned()),
+        ],
+        "/account/second-factor/confirm" => vec![("code", "123456".to_owned())],
         "/account/name" => vec![("name", "Otis".to_owned())],
         "/account/sessions/end" => vec![("session", "0".repeat(64))],
         "/account/sessions/end-others" => Vec::new(),

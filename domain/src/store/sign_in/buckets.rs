@@ -13,7 +13,7 @@ const ADDRESS_FAILURES: i64 = 50;
 pub(super) const CLEARED_AT_ONCE: u64 = 100;
 
 /// The counters of one sign-in attempt: two buckets and an account.
-pub(super) struct Buckets {
+pub(in crate::store) struct Buckets {
     pub(super) account: String,
     pub(super) account_and_address: String,
     address: String,

@@ -133,6 +133,27 @@ async fn rest_of_day(
         .map(|rest| rest.min(SINGLE_TRY)))
 }
 
+/// Uncounts one attempt: earlier failures stay counted, and this address may try again.
+pub(super) async fn take_back(
+    transaction: &DatabaseTransaction,
+    account: &str,
+    account_and_address: &str,
+) -> Result<(), Error> {
+    sign_in_account::Entity::update_many()
+        .col_expr(
+            sign_in_account::Column::Failures,
+            Expr::col(sign_in_account::Column::Failures).sub(1_i64),
+        )
+        .filter(sign_in_account::Column::Account.eq(account))
+        .filter(sign_in_account::Column::Failures.gt(0))
+        .exec(transaction)
+        .await?;
+    sign_in_single_try::Entity::delete_by_id(account_and_address)
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
 /// Resets the account after a successful sign-in, and restores this address's attempt.
 pub(super) async fn succeed(
     transaction: &DatabaseTransaction,

@@ -15,12 +15,17 @@ use super::{
 };
 use crate::{
     Error,
+    actor::Actor,
+    audit::AuditAction,
     client_address::ClientAddress,
     session::{ABSOLUTE_TIMEOUT, Authentication, IDLE_TIMEOUT, SessionToken},
     store::{
+        audit::Event,
+        connection::WriteTransaction,
         entity::{known_address, known_device, session, user},
         random,
     },
+    user::User,
     user_agent::Browser,
 };
 
@@ -33,7 +38,7 @@ const ADDRESSES_OF_A_USER: u64 = 100;
 
 /// Stores a renewed password hash and locks the user for the rest of the transaction. Returns `false` if the user was disabled or got
 /// another password since `read`.
-pub(super) async fn confirm_user(
+pub(in crate::store) async fn confirm_user(
     transaction: &DatabaseTransaction,
     read: &user::Model,
     rehashed: Option<String>,
@@ -48,7 +53,64 @@ pub(super) async fn confirm_user(
     Ok(update.exec(transaction).await?.rows_affected > 0)
 }
 
+/// The client of a sign-in.
+#[derive(Clone, Copy)]
+pub struct Client<'a> {
+    /// The client address.
+    pub address: ClientAddress,
+    /// The browser.
+    pub browser: Browser,
+    /// The device cookie's token, if the browser signed in before.
+    pub device: Option<&'a SessionToken>,
+    /// The session cookie's token; a new sign-in ends that session.
+    pub previous: Option<&'a SessionToken>,
+}
+
+impl<'a> Client<'a> {
+    /// An attempt of this client without a password.
+    pub(in crate::store) const fn attempt(self, email: &'a str) -> Attempt<'a> {
+        Attempt {
+            email,
+            password: "",
+            client: self.address,
+            browser: self.browser,
+            device: self.device,
+            previous: self.previous,
+        }
+    }
+}
+
+/// Opens a session of `user`, remembers browser and address, and writes the audit event of the sign-in. Returns the tokens of the session
+/// cookie and the device cookie.
+pub(in crate::store) async fn open(
+    transaction: &WriteTransaction,
+    user: &User,
+    client: Client<'_>,
+    authentication: Authentication,
+    now: DateTime<Utc>,
+) -> Result<(SessionToken, SessionToken), Error> {
+    let id = user.id.as_uuid();
+    let new = NewSession {
+        user: id,
+        previous: client.previous,
+        client: client.address,
+        browser: client.browser,
+        authentication,
+        authenticated_at: Some(now),
+    };
+    let session = open_session(transaction, new, now).await?;
+    let device = know_device(transaction, id, client.device, now).await?;
+    know_address(transaction, id, client.address, now).await?;
+    let actor = Actor::user(user.id, user.name.as_str(), client.address);
+    Event::by(&actor, user.tenant_id, AuditAction::SignedIn, user)
+        .append(transaction, now)
+        .await?;
+    forget_old_sessions(transaction, now).await?;
+    Ok((session, device))
+}
+
 /// The session to open.
+#[derive(Clone, Copy)]
 pub(in crate::store) struct NewSession<'a> {
     pub(in crate::store) user: Uuid,
     /// The session token that the browser sent. That session ends.
@@ -70,7 +132,7 @@ pub(in crate::store) async fn open_session(
             .exec(transaction)
             .await?;
     }
-    let token = new_token()?;
+    let token = random::token()?;
     session::Entity::insert(session::ActiveModel {
         token_digest: Set(random::digest(token.expose())),
         user_id: Set(new.user),
@@ -148,7 +210,7 @@ pub(in crate::store) async fn know_device(
             return Ok(device.clone());
         }
     }
-    let token = new_token()?;
+    let token = random::token()?;
     known_device::Entity::insert(known_device::ActiveModel {
         token_digest: Set(random::digest(token.expose())),
         user_id: Set(user),
@@ -235,10 +297,4 @@ pub(in crate::store) async fn forget_old_sessions(
         .exec(transaction)
         .await?;
     Ok(())
-}
-
-fn new_token() -> Result<SessionToken, Error> {
-    let mut bytes = [0; 32];
-    random::fill(&mut bytes)?;
-    Ok(SessionToken::from_bytes(bytes))
 }

@@ -24,7 +24,7 @@ use crate::{
 pub(super) const WINDOW: TimeDelta = TimeDelta::minutes(15);
 
 /// An attempt that is counted as failed until [`succeed`] uncounts it.
-pub(super) struct Reservation {
+pub(in crate::store) struct Reservation {
     account: String,
     account_and_address: String,
     address: String,
@@ -149,6 +149,30 @@ pub(super) async fn succeed(
         .exec(transaction)
         .await?;
     consecutive::succeed(
+        transaction,
+        &reservation.account,
+        &reservation.account_and_address,
+    )
+    .await
+}
+
+/// Uncounts this attempt alone: earlier failures stay counted.
+pub(super) async fn take_back(
+    transaction: &DatabaseTransaction,
+    reservation: &Reservation,
+) -> Result<(), Error> {
+    for bucket in [&reservation.account_and_address, &reservation.address] {
+        sign_in_bucket::Entity::update_many()
+            .col_expr(
+                sign_in_bucket::Column::Failures,
+                Expr::col(sign_in_bucket::Column::Failures).sub(1_i64),
+            )
+            .filter(sign_in_bucket::Column::Bucket.eq(bucket.as_str()))
+            .filter(sign_in_bucket::Column::Failures.gt(0))
+            .exec(transaction)
+            .await?;
+    }
+    consecutive::take_back(
         transaction,
         &reservation.account,
         &reservation.account_and_address,

@@ -30,6 +30,8 @@ pub(super) enum Caller {
     SuperUser,
     /// A super user whose request names a tenant that does not exist.
     SuperUserInAbsentTenant,
+    /// A super user who needs a second factor and signed in without one.
+    SuperUserWithoutSecondFactor,
     /// An administrator of Acme who was disabled after the sign-in.
     DisabledAdministrator,
     /// An administrator of a tenant that was suspended after the sign-in.
@@ -53,7 +55,7 @@ pub(super) enum Caller {
 use Caller::*;
 
 impl Caller {
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Stranger,
         Member,
         Administrator,
@@ -63,6 +65,7 @@ impl Caller {
         SuperUserInAcme,
         SuperUser,
         SuperUserInAbsentTenant,
+        SuperUserWithoutSecondFactor,
         DisabledAdministrator,
         SuspendedAdministrator,
         SignedOutAdministrator,
@@ -86,7 +89,10 @@ impl Caller {
                 Some((Role::TenantAdmin, Some("globex")))
             }
             SuspendedAdministrator => Some((Role::TenantAdmin, Some("initech"))),
-            SuperUserInAcme | SuperUser | SuperUserInAbsentTenant => Some((Role::SuperUser, None)),
+            SuperUserInAcme
+            | SuperUser
+            | SuperUserInAbsentTenant
+            | SuperUserWithoutSecondFactor => Some((Role::SuperUser, None)),
             _ => None,
         }
     }
@@ -151,6 +157,8 @@ pub(super) enum Expected {
     SignIn,
     /// The browser is sent to the list of tenants.
     Tenants,
+    /// The browser is sent to the page that sets up a second factor.
+    SetUp,
 }
 
 /// The response that this caller gets from this row.
@@ -182,6 +190,17 @@ pub(super) fn expected(row: &Row, caller: Caller) -> Expected {
             match interface(row) {
                 Interface::Function => Refused(401, "not_signed_in"),
                 _ => Expected::SignIn,
+            }
+        }
+        Admits::SignedIn if caller == SuperUserWithoutSecondFactor && is_set_up(row) => {
+            Admitted(row.good)
+        }
+        Admits::SignedIn | Admits::Managers | Admits::SuperUsers
+            if caller == SuperUserWithoutSecondFactor =>
+        {
+            match interface(row) {
+                Interface::Function => Refused(403, "second_factor_needed"),
+                _ => Expected::SetUp,
             }
         }
         Admits::SignedIn => match caller {
@@ -219,6 +238,14 @@ pub(super) fn refused_target(row: &Row) -> Expected {
         _ => "invalid",
     };
     Expected::Refused(row.foreign, code)
+}
+
+/// Whether the row is the page that sets up a second factor, or one of its forms.
+fn is_set_up(row: &Row) -> bool {
+    matches!(
+        row.path,
+        "/account/second-factor" | "/account/second-factor/confirm"
+    )
 }
 
 /// Whether the caller has a valid session.
@@ -264,6 +291,12 @@ pub(super) async fn sign_in_all(app: &TestApp) -> Vec<(Caller, Credential)> {
         }
     }
     app.suspend("initech").await;
+    // The other super users signed in with their second factors.
+    let lacking = SuperUserWithoutSecondFactor.email();
+    app.execute(&format!(
+        "UPDATE sessions SET authentication = 'second_factor' \
+         WHERE user_id <> (SELECT id FROM users WHERE email = '{lacking}')"
+    ));
     callers
 }
 

@@ -137,6 +137,26 @@ pub(super) fn rows() -> Vec<Row> {
         row("POST", "/account/theme", Admits::SignedIn, 303)
             .with(Content::Form(|_| json!({ "theme": "dark" }))),
     );
+    // An empty password is no attempt, and no set-up waits for a code.
+    for (path, good) in [
+        ("/account/second-factor", 422),
+        ("/account/second-factor/disable", 422),
+        ("/account/second-factor/recovery-codes", 422),
+    ] {
+        rows.push(
+            row("POST", path, Admits::SignedIn, good)
+                .with(Content::Form(|_| json!({ "password": "" }))),
+        );
+    }
+    rows.push(
+        row(
+            "POST",
+            "/account/second-factor/confirm",
+            Admits::SignedIn,
+            409,
+        )
+        .with(Content::Form(|_| json!({ "code": "000000" }))),
+    );
     // No session has this identifier.
     rows.push(
         row("POST", "/account/sessions/end", Admits::SignedIn, 303)
@@ -175,6 +195,8 @@ fn open_rows() -> Vec<Row> {
         // Without a provider these do not exist.
         row("GET", "/sign-in/sso", Everyone, 404),
         row("GET", "/sign-in/sso/callback", Everyone, 404),
+        row("GET", "/sign-in/second-factor", Everyone, 200),
+        row("POST", "/sign-in/second-factor", Everyone, 422).with(Content::Form(|_| json!({}))),
         row("POST", "/page-reports", Everyone, 204).with(Content::Text("changed")),
         // No link has this token.
         row("GET", "/invitation/{token}", Everyone, 404),
@@ -316,6 +338,14 @@ fn page_rows() -> Vec<Row> {
         row("GET", "/tenants/{slug}/resume", SuperUsers, 200),
         row("GET", "/installation-log", SuperUsers, 200),
         row("GET", "/account", SignedIn, 200),
+        row("GET", "/account/second-factor", SignedIn, 200),
+        row("GET", "/account/second-factor/disable", SignedIn, 200),
+        row(
+            "GET",
+            "/account/second-factor/recovery-codes",
+            SignedIn,
+            200,
+        ),
     ]
 }
 
