@@ -102,7 +102,7 @@ fn page(account: Account, notices: Notices) -> AnyView {
             <div class="form">
                 {name_section(&user.user.name, notices.name)}
                 {password_section(user.user.email.as_str(), notices.password)}
-                {second_factor_section(&user, second_factor)}
+                {second_factor_section(&user, &second_factor)}
                 {sessions_section(sessions)}
                 {theme_section(theme)}
             </div>

@@ -13,7 +13,7 @@ use crate::{
 const FEW: u64 = 2;
 
 /// The state, with links to the pages that change it.
-pub(super) fn second_factor_section(user: &SignedIn, status: SecondFactorStatus) -> AnyView {
+pub(super) fn second_factor_section(user: &SignedIn, status: &SecondFactorStatus) -> AnyView {
     let tenant = use_tenant().get_untracked();
     let whom = user
         .tenant
@@ -25,7 +25,7 @@ pub(super) fn second_factor_section(user: &SignedIn, status: SecondFactorStatus)
         "does not require it"
     };
     let hint = format!("A code from an authenticator app at each sign-in. {whom} {requires}.");
-    let fault = status.fault.map(|fault| {
+    let fault = status.fault.as_ref().map(|fault| {
         let text = format!("Codes of the app cannot be checked: {fault}. Ask your operator.");
         view! { <Callout tone=Tone::Warning><p>{text}</p></Callout> }
     });

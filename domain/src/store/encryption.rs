@@ -122,6 +122,12 @@ impl EncryptionKeys {
         }
     }
 
+    /// Whether a setting is a key: 32 bytes in base64.
+    #[must_use]
+    pub fn is_key(text: &str) -> bool {
+        Key::parse(text).is_some()
+    }
+
     /// Makes a new key.
     ///
     /// # Errors

@@ -124,6 +124,8 @@ impl<'a> Sessions<'a> {
             return Ok(None);
         };
         let user = users::from_row(user)?;
+        let tenant_requires =
+            (tenant.as_ref()).is_some_and(|tenant| tenant.policy_second_factor_required);
         let tenant = tenant.map(tenants::from_row).transpose()?;
         let shut_out = user.disabled_at.is_some()
             || tenant
@@ -143,7 +145,7 @@ impl<'a> Sessions<'a> {
             self.record_seen(session, client, now).await;
         }
         let options = &self.database.options().second_factor;
-        let needs_second_factor = second_factor_required(&user, false, options);
+        let needs_second_factor = second_factor_required(&user, tenant_requires, options);
         Ok(Some(SignedIn {
             user,
             tenant,

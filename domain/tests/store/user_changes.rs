@@ -72,6 +72,7 @@ pub(crate) async fn scope_of(fixture: &TestStore, user: &User) -> TenantScope {
             created_at: fixture.now,
             authenticated_at: None,
         },
+        needs_second_factor: false,
     };
     signed_in.administered_tenant().expect("an administrator")
 }

@@ -1,5 +1,6 @@
 //! The settings in force, for `latchkey config check`: without secrets, with every error.
 
+use domain::store::encryption::EncryptionKeys;
 use serde::Serialize;
 
 use super::{
@@ -34,7 +35,7 @@ fn report_of(mut environment: Environment) -> (Vec<InForce>, Vec<ConfigError>) {
         .map(|setting| {
             let set = environment.get(setting.name);
             let set = set.filter(|(text, _)| !text.is_empty());
-            let error = set.and_then(|(text, _)| (setting.check)(text));
+            let error = set.and_then(|(text, _)| fault(setting, text));
             if let Some(problem) = &error {
                 errors.push(ConfigError {
                     variable: setting.name.to_owned(),
@@ -57,6 +58,16 @@ fn report_of(mut environment: Environment) -> (Vec<InForce>, Vec<ConfigError>) {
         errors.extend(whole.err());
     }
     (settings, errors)
+}
+
+/// The reason for which a value is refused. A malformed encryption key is one although `serve` starts with it.
+fn fault(setting: &Setting, text: &str) -> Option<String> {
+    let is_encryption_key = setting.name.starts_with("LATCHKEY_ENCRYPTION_KEY");
+    if is_encryption_key && !EncryptionKeys::is_key(text) {
+        let problem = "it is not 32 bytes in base64: `latchkey generate-encryption-key` makes one";
+        return Some(problem.to_owned());
+    }
+    (setting.check)(text)
 }
 
 /// The value for a terminal, with `***` in place of the password of a URL, also where none is accepted.

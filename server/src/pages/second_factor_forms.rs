@@ -94,7 +94,7 @@ pub(crate) async fn confirm(State(state): State<AppState>, request: Request) -> 
             let step = SecondFactorStep::Codes(recovery_codes);
             let cookie = Cookies::new(&state.config).set(Cookie::Session, &session);
             // The page is rendered for the new session: the previous one has ended.
-            let submitted = submitted.in_session(session);
+            let submitted = submitted.in_session(&session);
             let mut response = submitted
                 .show(urls::SECOND_FACTOR, StatusCode::OK, step)
                 .await;
@@ -187,7 +187,7 @@ impl SubmittedForm {
     }
 
     /// The form of another session token.
-    fn in_session(mut self, session: SessionToken) -> Self {
+    fn in_session(mut self, session: &SessionToken) -> Self {
         let name = Cookie::Session.name(Cookies::new(&self.state.config).is_https());
         let cookie = HeaderValue::from_str(&format!("{name}={}", session.expose()));
         if let Ok(mut cookie) = cookie {

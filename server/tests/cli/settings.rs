@@ -151,3 +151,38 @@ fn a_database_can_be_named_by_a_file() {
     latchkey.run_json(&["tenant", "create", "--name", "Acme"]);
     assert!(database.exists());
 }
+
+#[test]
+fn a_malformed_encryption_key_is_reported_by_config_check_alone() {
+    for value in ["hidden-word", "aGlkZGVuLXdvcmQ=", " "] {
+        let latchkey = Latchkey::new().with("LATCHKEY_ENCRYPTION_KEY", value);
+        let check = latchkey.run(&["config", "check"]);
+        assert_eq!(check.code, Some(2), "{}", check.stderr);
+        let lines: Vec<_> = check.stderr.lines().collect();
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert!(
+            lines[0].starts_with("LATCHKEY_ENCRYPTION_KEY: it is not 32 bytes in base64"),
+            "{}",
+            lines[0]
+        );
+        assert!(
+            !check.stdout.contains(value.trim()) || value.trim().is_empty(),
+            "{}",
+            check.stdout
+        );
+        latchkey.run(&["tenant", "list"]).expect_success();
+    }
+    let key = Latchkey::new()
+        .run(&["generate-encryption-key"])
+        .expect_success()
+        .stdout
+        .trim()
+        .to_owned();
+    let check = Latchkey::new()
+        .with("LATCHKEY_ENCRYPTION_KEY", &key)
+        .run(&["config", "check"]);
+    assert!(
+        !check.expect_success().stdout.contains(&key),
+        "the key is not shown"
+    );
+}

@@ -22,8 +22,8 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new("user_id").uuid().not_null().primary_key())
             .col(ColumnDef::new("seed").text().not_null())
             .col(time("created_at").not_null())
-            .col(&mut time("enabled_at"))
-            .col(&mut time("last_used_at"))
+            .col(time("enabled_at"))
+            .col(time("last_used_at"))
             .col(ColumnDef::new("last_step").big_integer())
             .foreign_key(&mut of_user("second_factors", "second_factors_user"))
             .take();
@@ -31,7 +31,7 @@ impl MigrationTrait for Migration {
             .table("recovery_codes")
             .col(ColumnDef::new("user_id").uuid().not_null())
             .col(ColumnDef::new("code_digest").binary_len(32).not_null())
-            .col(&mut time("used_at"))
+            .col(time("used_at"))
             .primary_key(Index::create().col("user_id").col("code_digest"))
             .foreign_key(&mut of_user("recovery_codes", "recovery_codes_user"))
             .take();
