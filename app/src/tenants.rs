@@ -52,6 +52,8 @@ pub struct SubmittedTenant {
     pub form: TenantForm,
     /// The error.
     pub error: Option<AppError>,
+    /// The version of the tenant that the typed values change; `None` if the form changes no stored values.
+    pub version: Option<i64>,
 }
 
 /// The slug in the path of a page.

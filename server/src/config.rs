@@ -151,7 +151,11 @@ impl Config {
     /// The first invalid name or value.
     pub fn from_environment() -> Result<Self, ConfigError> {
         let environment = Environment::read(std::env::vars_os());
-        match environment.errors.first() {
+        // Without its encryption key, a server still verifies keys; what needs the key states the fault.
+        let errors = environment.errors.iter();
+        let mut fatal =
+            errors.filter(|error| !error.variable.starts_with("LATCHKEY_ENCRYPTION_KEY"));
+        match fatal.next() {
             Some(error) => Err(error.clone()),
             None => Self::from_lookup(|name| environment.get(name).map(|(text, _)| text.clone())),
         }

@@ -29,7 +29,10 @@ pub(crate) fn refuse_other_origins(config: &Config, request: &Request) -> Option
         public_url: config.public_url.as_ref(),
         host: effective_host(request.uri(), request.headers()),
     };
-    let has_session = Cookies::new(config).is_sent(Cookie::Session, request.headers());
+    let cookies = Cookies::new(config);
+    let has_session = [Cookie::Session, Cookie::PendingSignIn]
+        .into_iter()
+        .any(|cookie| cookies.is_sent(cookie, request.headers()));
     if is_allowed(request.method(), request.headers(), &own, has_session) {
         return None;
     }
@@ -48,6 +51,16 @@ pub(crate) fn refuse_other_origins(config: &Config, request: &Request) -> Option
         "This request does not come from a page of this site. Open the page again and repeat what you did. If it fails again, this server's address may be set wrongly: its operator finds the reason in its log.\n",
     );
     Some(refusal.into_response())
+}
+
+/// Whether a request is a navigation of this site or of the address bar, by a browser that reports it; not a prefetch.
+pub(crate) fn is_own_navigation(headers: &HeaderMap) -> bool {
+    let is_own = match only_value(headers, &SEC_FETCH_SITE) {
+        Presence::Absent => true,
+        Presence::One(site) => matches!(site, b"same-origin" | b"none"),
+        Presence::Several => false,
+    };
+    is_own && !headers.contains_key("sec-purpose")
 }
 
 /// A header value as a log field, shortened to the length of an origin.

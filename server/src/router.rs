@@ -322,6 +322,14 @@ pub fn routes() -> Vec<Route> {
 /// The OpenAPI document.
 const OPENAPI: &str = "/api/v1/openapi.json";
 
+/// Forms with few short fields that a client without a session sends.
+const SMALL_FORMS: [&str; 4] = [
+    urls::SIGN_IN,
+    urls::SECOND_STEP,
+    urls::INVITATION,
+    urls::SIGN_IN_LINK,
+];
+
 /// Receives reports of pages that continue without their script.
 const PAGE_REPORTS: &str = "/page-reports";
 
@@ -396,7 +404,7 @@ fn guard_of(route: &Route, state: &AppState) -> RouteGuard {
         BodyPolicy::Ignored
     } else if is_api {
         BodyPolicy::ReadFirst(body_limit::API)
-    } else if route.path == urls::SIGN_IN {
+    } else if SMALL_FORMS.contains(&route.path.as_str()) {
         BodyPolicy::ReadFirst(body_limit::SIGN_IN)
     } else if route.path == PAGE_REPORTS {
         BodyPolicy::ReadFirst(body_limit::PAGE_REPORT)

@@ -117,12 +117,8 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
         drain.clone(),
     )));
     let (end, ended) = watch::channel(());
-    let writer = spawn(run_maintenance(
-        store.clone(),
-        verifier.clone(),
-        revoked_keys_kept,
-        ended,
-    ));
+    let writer = spawn(run_flushes(store.clone(), verifier.clone(), ended.clone()));
+    let tidier = spawn(run_maintenance(store.clone(), revoked_keys_kept, ended));
     if let Some(demo) = &demo {
         demo.fill(&store, &verifier, clock::now())
             .await?
@@ -150,6 +146,7 @@ pub(crate) async fn serve(mut config: Config, demo: bool, output: Output) -> Res
     }
     drop(end);
     finish(writer).await;
+    finish(tidier).await;
     let written = verifier.flush().await;
     if let Err(error) = store.deregister().await {
         tracing::warn!(
@@ -188,15 +185,9 @@ fn listener_id(address: SocketAddr) -> Option<String> {
     Some(format!("{} {} {address}", boot.trim(), namespace.display()))
 }
 
-/// Writes usage, archives revoked keys, and deletes old rows at intervals, until `ended`. A failed step is retried in the next run.
-async fn run_maintenance(
-    store: Store,
-    verifier: Verifier,
-    revoked_keys_kept: u32,
-    mut ended: watch::Receiver<()>,
-) {
+/// Writes usage at intervals, until `ended`. Nothing else runs between two flushes, because a last use is at most some seconds late.
+async fn run_flushes(store: Store, verifier: Verifier, mut ended: watch::Receiver<()>) {
     let mut next_flush = Instant::now();
-    let mut archived_at = None;
     loop {
         tokio::select! {
             () = sleep_until(next_flush) => {}
@@ -206,6 +197,19 @@ async fn run_maintenance(
         flush(&verifier).await;
         next_flush = started + time_to_next_flush(started.elapsed());
         store.release_password_memory();
+    }
+}
+
+/// Archives revoked keys and deletes old rows at intervals, until `ended`. A failed step is retried in the next run.
+async fn run_maintenance(store: Store, revoked_keys_kept: u32, mut ended: watch::Receiver<()>) {
+    let mut ticks = interval(USAGE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut archived_at = None;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = ended.changed() => return,
+        }
         let tidied = async {
             if archived_at.is_none_or(|at: Instant| at.elapsed() >= ARCHIVE_INTERVAL) {
                 let is_done = archive(&store, revoked_keys_kept).await?;
@@ -214,7 +218,12 @@ async fn run_maintenance(
             store.prune_change_log().await?;
             store.forget_old_usage(today(clock::now())).await
         };
-        if let Err(error) = tidied.await {
+        // A stop does not wait for a run: every step is a transaction of its own and is repeated.
+        let tidied = tokio::select! {
+            tidied = tidied => tidied,
+            _ = ended.changed() => return,
+        };
+        if let Err(error) = tidied {
             tracing::warn!(
                 error = &error as &(dyn std::error::Error + 'static),
                 "maintenance failed: old rows are not archived or deleted"

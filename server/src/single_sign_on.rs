@@ -32,6 +32,8 @@ use provider::Provider;
 const EXCHANGES: usize = 32;
 /// The longest wait for an exchange to begin.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The limit on the exchange of a code with all of its requests, below that of a response.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The reason for which the provider did not name a person.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +109,12 @@ impl SingleSignOn {
                 "too many sign-ins wait for it".to_owned(),
             ));
         };
-        token::exchange(&self.provider, &self.settings, code, redeemed, now).await
+        let exchange = token::exchange(&self.provider, &self.settings, code, redeemed, now);
+        let done = tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await;
+        done.unwrap_or_else(|_| {
+            let problem = "it took too long to exchange a code".to_owned();
+            Err(SsoError::Unavailable(problem))
+        })
     }
 }
 

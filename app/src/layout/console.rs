@@ -65,7 +65,9 @@ pub(super) async fn read_console(tenant: Option<String>) -> Result<Console, AppE
         let recent = tenants.by_ids(&ids).await?;
         recent_tenants.extend(recent.iter().map(TenantRef::from));
     }
-    let confirmation = match request.done {
+    // A session without its second factor must not read names through the cookie.
+    let done = request.done.filter(|_| !user.lacks_second_factor());
+    let confirmation = match done {
         Some(done) => crate::confirmation::confirmation(done, &request, tenant.as_deref()).await,
         None => None,
     };

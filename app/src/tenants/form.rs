@@ -61,10 +61,10 @@ fn form(
     default_limit: u32,
     submitted: Option<SubmittedTenant>,
 ) -> AnyView {
-    let (typed, error) = match (submitted, stored) {
-        (Some(submitted), _) => (submitted.form, submitted.error),
-        (None, Some(tenant)) => (TenantForm::of(tenant), None),
-        (None, None) => (TenantForm::default(), None),
+    let (typed, error, based_on) = match (submitted, stored) {
+        (Some(submitted), _) => (submitted.form, submitted.error, submitted.version),
+        (None, Some(tenant)) => (TenantForm::of(tenant), None, None),
+        (None, None) => (TenantForm::default(), None, None),
     };
     let errors_of = |name: &str| {
         let fields = error.iter().flat_map(|error| &error.fields);
@@ -92,8 +92,14 @@ fn form(
             urls::NEW_TENANT.to_owned(),
         ),
     };
+    // After a conflict the page has shown the stored values, so that saving again overwrites them knowingly. After another error it has not.
+    let has_seen_stored = error
+        .as_ref()
+        .is_some_and(|error| error.code == ErrorCode::Conflict);
     let version = stored.map(|tenant| {
-        view! { <input type="hidden" name="version" value=tenant.version.to_string() /> }
+        let version = based_on.filter(|_| !has_seen_stored);
+        let version = version.unwrap_or(tenant.version);
+        view! { <input type="hidden" name="version" value=version.to_string() /> }
     });
     let slug = match stored {
         Some(tenant) => {

@@ -357,14 +357,17 @@ impl<'a> SignIn<'a> {
     /// Uncounts an attempt with a right password.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Stale`] if the password was changed since it was judged; [`Error::Unavailable`].
     pub(super) async fn forgive(&self, judged: &Judged) -> Result<(), Error> {
         let Some(user) = judged.known.active() else {
             return Ok(());
         };
         let forgiven = self.database.write(Write::Plain, async |transaction| {
             throttle::succeed(transaction, &judged.reservation).await?;
-            opening::confirm_user(transaction, user, None).await
+            match opening::confirm_user(transaction, user, None).await? {
+                true => Ok(()),
+                false => Err(Error::Stale),
+            }
         });
         forgiven.await.map(drop)
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, QueryFilter, QueryOrder, QuerySelect, SqlErr,
+    EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, SqlErr, sea_query::Expr,
 };
 use serde_json::json;
 
@@ -191,6 +191,15 @@ impl<'a> Users<'a> {
                 return Ok((user, false));
             }
             end_sessions(transaction, &user).await?;
+            // A sign-in that was judged before must not open a session after.
+            user::Entity::update_many()
+                .col_expr(
+                    user::Column::Version,
+                    Expr::col(user::Column::Version).add(1),
+                )
+                .filter(user::Column::Id.eq(user.id.as_uuid()))
+                .exec(transaction)
+                .await?;
             let changes = json!({ "second_factor": { "before": true, "after": false } });
             self.event(AuditAction::SecondFactorReset, &user)
                 .changing(changes)

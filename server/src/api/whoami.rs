@@ -78,7 +78,8 @@ pub(crate) struct RotatedKey {
 
 /// Rotate the calling key
 ///
-/// Replaces the secret of the calling key; its other fields stay unchanged. The body is absent or an empty JSON object.
+/// Replaces the secret of the calling key. Its date stays, unless the tenant's security policy does not permit it: then it becomes the latest that
+/// the policy permits, never later than before. The body is absent or an empty JSON object.
 #[utoipa::path(
     post,
     path = "/api/v1/whoami/rotate",

@@ -59,10 +59,11 @@ async fn status(address: SocketAddr, path: &str) -> Result<u16, AnyError> {
     let request = http::Request::get(path)
         .header(http::header::HOST, address.to_string())
         .body(Body::empty())?;
-    tokio::select! {
-        response = sender.send_request(request) => Ok(response?.status().as_u16()),
-        ended = connection => Err(ended.map_or_else(AnyError::from, |()| "the connection was closed".into())),
-    }
+    // On a task of its own: a server that drains closes the connection together with its response.
+    let connection = tokio::spawn(connection);
+    let response = sender.send_request(request).await;
+    connection.abort();
+    Ok(response?.status().as_u16())
 }
 
 #[cfg(test)]

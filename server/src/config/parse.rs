@@ -48,9 +48,14 @@ const SSL_SETTINGS: [&str; 3] = ["sslrootcert", "sslcert", "sslkey"];
 
 pub(super) fn database_url(text: &str) -> Result<DatabaseUrl, String> {
     let refused = || {
-        format!(
-            "{} is not a database: write one like sqlite://latchkey.db?mode=rwc or postgres://user:password@host/database",
+        // A value that is no URL may be a password alone, or a list of parameters with one.
+        let value = if text.contains("://") {
             quoted(text)
+        } else {
+            "the value, which is not shown,".to_owned()
+        };
+        format!(
+            "{value} is not a database: write one like sqlite://latchkey.db?mode=rwc or postgres://user:password@host/database"
         )
     };
     if let Some(file) = text.strip_prefix("sqlite://") {

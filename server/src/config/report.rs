@@ -56,8 +56,33 @@ fn report_of(mut environment: Environment) -> (Vec<InForce>, Vec<ConfigError>) {
     if errors.is_empty() {
         let whole = Config::from_lookup(|name| environment.get(name).map(|(text, _)| text.clone()));
         errors.extend(whole.err());
+        errors.extend(missing_key(&environment));
     }
     (settings, errors)
+}
+
+/// Why the encryption key is missing; `None` if nothing needs it. Stored secrets are not looked for, because no database is opened.
+fn missing_key(environment: &Environment) -> Option<ConfigError> {
+    let set = |name| {
+        environment
+            .get(name)
+            .is_some_and(|(text, _)| !text.is_empty())
+    };
+    let requires = environment.get("LATCHKEY_REQUIRE_SECOND_FACTOR");
+    let requires = requires.is_some_and(|(text, _)| text.eq_ignore_ascii_case("on"));
+    let needed_by = if requires {
+        "LATCHKEY_REQUIRE_SECOND_FACTOR"
+    } else if set("LATCHKEY_ENCRYPTION_KEY_PREVIOUS") {
+        "LATCHKEY_ENCRYPTION_KEY_PREVIOUS"
+    } else {
+        return None;
+    };
+    (!set("LATCHKEY_ENCRYPTION_KEY")).then(|| ConfigError {
+        variable: "LATCHKEY_ENCRYPTION_KEY".to_owned(),
+        problem: format!(
+            "it is missing, and {needed_by} needs it: `latchkey generate-encryption-key` makes one"
+        ),
+    })
 }
 
 /// The reason for which a value is refused. A malformed encryption key is one although `serve` starts with it.
@@ -72,9 +97,12 @@ fn fault(setting: &Setting, text: &str) -> Option<String> {
 
 /// The value for a terminal, with `***` in place of the password of a URL, also where none is accepted.
 fn shown(setting: &Setting, text: &str) -> String {
+    let is_url = text.contains("://");
     match setting.secrecy {
-        Secrecy::Secret if setting.name != "DATABASE_URL" => "***".to_owned(),
-        _ => display::one_line(&masked(text)),
+        // A database that is no URL may be a password alone, or a list of parameters with one.
+        Secrecy::Secret if setting.name != "DATABASE_URL" || !is_url => "***".to_owned(),
+        _ if is_url => display::one_line(&masked(text)),
+        _ => display::one_line(text),
     }
 }
 

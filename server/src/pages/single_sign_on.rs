@@ -24,6 +24,7 @@ use super::{render::render_not_found, sign_in::local_target};
 use crate::{
     client, clock,
     cookies::{Cookie, Cookies},
+    csrf,
     single_sign_on::{SingleSignOn, SsoError},
     state::AppState,
     urlencoded::is_given_twice,
@@ -45,8 +46,9 @@ pub(crate) async fn begin(State(state): State<AppState>, request: Request) -> Re
     let query = request.uri().query().unwrap_or_default();
     let return_to = parameter(query, "return_to").filter(|path| path.len() <= LONGEST_RETURN);
     let return_to = return_to.as_deref().and_then(local_target);
-    // A HEAD request must not begin anything.
-    if request.method() != Method::GET {
+    // A HEAD request, a prefetch or another site must not begin anything: a sign-in that begins elsewhere could replace this browser's
+    // session, and the number of sign-ins that an address may begin is limited.
+    if request.method() != Method::GET || !csrf::is_own_navigation(request.headers()) {
         return Redirect::to(&urls::sign_in(return_to.unwrap_or_default())).into_response();
     }
     let begin = Begin {

@@ -170,7 +170,10 @@ impl SubmittedForm {
         let uri = (url.parse()).unwrap_or_else(|_| Uri::from_static(urls::ACCOUNT));
         let page = as_page(self.parts, uri);
         let mut response = render(&self.state, page, move || provide_context(notice.clone())).await;
-        *response.status_mut() = status;
+        // Another status means that the page could not be rendered.
+        if response.status() == StatusCode::OK {
+            *response.status_mut() = status;
+        }
         response
     }
 

@@ -51,7 +51,7 @@ pub(crate) async fn create(State(state): State<AppState>, request: Request) -> R
     };
     match actions::create(&submitted.context, &form).await {
         Ok(id) => submitted.back_to_tenants(Done::TenantCreated(id)),
-        Err(error) => submitted.show_tenant_form(form, error).await,
+        Err(error) => submitted.show_tenant_form(form, error, None).await,
     }
 }
 
@@ -72,7 +72,10 @@ pub(crate) async fn edit(
     };
     match actions::edit(&submitted.context, &slug, fields.version, &form).await {
         Ok(id) => submitted.back_to_tenants(Done::TenantSaved(id)),
-        Err(error) => submitted.show_tenant_form(form, error).await,
+        Err(error) => {
+            let version = Some(fields.version);
+            submitted.show_tenant_form(form, error, version).await
+        }
     }
 }
 
@@ -90,7 +93,7 @@ pub(crate) async fn suspend(
         Ok((id, propagation)) => submitted.back_to_tenants(Done::TenantSuspended(id, propagation)),
         Err(error) => {
             submitted
-                .show_tenant_form(TenantForm::default(), error)
+                .show_tenant_form(TenantForm::default(), error, None)
                 .await
         }
     }
@@ -110,7 +113,7 @@ pub(crate) async fn resume(
         Ok((id, propagation)) => submitted.back_to_tenants(Done::TenantResumed(id, propagation)),
         Err(error) => {
             submitted
-                .show_tenant_form(TenantForm::default(), error)
+                .show_tenant_form(TenantForm::default(), error, None)
                 .await
         }
     }
@@ -121,9 +124,18 @@ impl SubmittedForm {
         self.redirect(urls::TENANTS, done)
     }
 
-    /// Renders the page of the form with the submitted values.
-    async fn show_tenant_form(self, form: TenantForm, error: AppError) -> Response {
-        self.render_with(Some(error), |error| SubmittedTenant { form, error })
-            .await
+    /// Renders the page of the form with the submitted values, which change `version` of the tenant.
+    async fn show_tenant_form(
+        self,
+        form: TenantForm,
+        error: AppError,
+        version: Option<i64>,
+    ) -> Response {
+        let submitted = |error| SubmittedTenant {
+            form,
+            error,
+            version,
+        };
+        self.render_with(Some(error), submitted).await
     }
 }

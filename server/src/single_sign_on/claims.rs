@@ -59,8 +59,8 @@ impl Claims {
                 .as_ref()
                 .is_some_and(|name| find(&self.more, name).is_none())
         };
+        // A missing name is no reason to ask: a user that is made gets one from the address.
         self.email.is_none()
-            || self.name.is_none()
             || lacks(&settings.rules.tenant_claim)
             || lacks(&settings.rules.role_claim)
     }

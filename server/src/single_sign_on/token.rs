@@ -85,15 +85,20 @@ pub(super) async fn exchange(
     check_access_token(&client, token, &claims, &response)?;
     check_freshness(&claims, redeemed)?;
     let subject = claims.subject().as_str().to_owned();
-    if subject.is_empty() || subject.len() > LONGEST_SUBJECT {
-        return Err(refused("the subject is empty or too long"));
+    if subject.is_empty()
+        || subject.len() > LONGEST_SUBJECT
+        || !domain::text::is_plain_line(&subject)
+    {
+        return Err(refused("the subject is empty, too long, or no plain line"));
     }
     let mut known = Claims::of_token(&claims);
     if known.is_incomplete(settings) && client.user_info_url().is_some() {
         let more = user_info(provider, &client, &response, claims.subject().clone()).await?;
         known = known.complete_from(Claims::of_user_info(&more), settings);
     }
-    Ok(known.person(settings, subject, claims.auth_time()))
+    // A time in the future would count as recent until then.
+    let authenticated_at = claims.auth_time().filter(|at| *at <= now + CLOCK_SKEW);
+    Ok(known.person(settings, subject, authenticated_at))
 }
 
 async fn exchange_code(

@@ -12,6 +12,8 @@ pub struct Model {
     pub seed: String,
     /// The time at which the seed was made.
     pub created_at: DateTimeUtc,
+    /// The token digest of the session that began the set-up, which alone may confirm it; null afterwards.
+    pub session_digest: Option<Vec<u8>>,
     /// The time at which a code confirmed the seed; null while the set-up is not complete.
     pub enabled_at: Option<DateTimeUtc>,
     /// The time of the last use of a code of the app; null before.

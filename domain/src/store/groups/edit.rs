@@ -2,10 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, SqlErr, sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, SqlErr,
+    sea_query::{Expr, LockType},
 };
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{Groups, NOT_FOUND, from_row, in_tenant, row, stored_permissions};
 use crate::{
@@ -201,6 +204,17 @@ impl Groups<'_> {
         name: &str,
     ) -> Result<(), Error> {
         use api_key::Column;
+        // In the order of the writer of last uses and of `revoke_many`, so that they cannot deadlock.
+        let _locked = api_key::Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::TenantId.eq(self.scope.tenant_id().as_uuid()))
+            .filter(Column::GroupId.eq(id.as_uuid()))
+            .order_by_asc(Column::Id)
+            .lock(LockType::NoKeyUpdate)
+            .into_tuple::<Uuid>()
+            .all(&**transaction)
+            .await?;
         api_key::Entity::update_many()
             .col_expr(Column::GroupNameLower, Expr::value(text::lowered(name)))
             .filter(Column::TenantId.eq(self.scope.tenant_id().as_uuid()))

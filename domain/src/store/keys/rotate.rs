@@ -58,13 +58,14 @@ impl Keys<'_> {
         let now = clock::stored(now);
         let secret = Secret::generate(&self.database.options().key_prefix, random::fill)?;
         self.write(Write::ChangesVerdicts, id, now, async |transaction| {
+            // Rows are locked in the order tenant, key, as a creation does.
+            let rule = self.lifetime_rule(transaction).await?;
             let before = self.lock(transaction, id).await?;
             let own_grant = self.own_grant(transaction, now).await?;
             if before.revoked_at.is_some() {
                 return Err(Error::KeyRevoked);
             }
             let current = before.expires_on.map(ExpirationDate::from);
-            let rule = self.lifetime_rule(transaction).await?;
             let expires_on = rotation::plan(current, expiry, rule, today(now))
                 .map_err(|error| Error::Invalid(vec![error]))?;
             if let Some(own) = own_grant {

@@ -45,7 +45,11 @@ impl Keys<'_> {
             }
             if let Some(own) = own_grant {
                 let reach = self.reach_of(transaction, &before).await?;
-                let permissions = match changes.group_id {
+                // The group that the key has already must not be locked: a rename of the group locks it before its keys.
+                let group = changes
+                    .group_id
+                    .filter(|id| id.as_uuid() != before.group_id);
+                let permissions = match group {
                     Some(id) => chosen_permissions(self, transaction, id).await?,
                     None => reach.permissions.clone(),
                 };

@@ -22,6 +22,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new("user_id").uuid().not_null().primary_key())
             .col(ColumnDef::new("seed").text().not_null())
             .col(time("created_at").not_null())
+            .col(ColumnDef::new("session_digest").binary_len(32))
             .col(time("enabled_at"))
             .col(time("last_used_at"))
             .col(ColumnDef::new("last_step").big_integer())

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use serde_json::json;
@@ -23,7 +23,7 @@ use crate::{
         clock,
         connection::{Database, WriteTransaction},
         encryption::KeyFault,
-        entity::{second_factor, session},
+        entity::{second_factor, session, user},
         sessions::SignedIn,
         sign_in::{
             Attempt, Judgement, SignIn, SignInOutcome,
@@ -125,6 +125,31 @@ impl<'a> OwnSecondFactor<'a> {
         self.signed_in.user.id.as_uuid()
     }
 
+    /// Locks the user, and returns whether the user is enabled and the session open. With `changes`, the user gets a new version, so that a
+    /// sign-in that was judged before the change does not open a session after it.
+    async fn lock(&self, transaction: &WriteTransaction, changes: bool) -> Result<bool, Error> {
+        let user = user::Entity::find_by_id(self.id())
+            .lock_exclusive()
+            .one(&**transaction)
+            .await?;
+        let session = session::Entity::find_by_id(self.signed_in.session.id.digest())
+            .one(&**transaction)
+            .await?;
+        let is_enabled = user.is_some_and(|user| user.disabled_at.is_none());
+        if !is_enabled || session.is_none() {
+            return Ok(false);
+        }
+        if changes {
+            let version = Expr::col(user::Column::Version).add(1);
+            user::Entity::update_many()
+                .col_expr(user::Column::Version, version)
+                .filter(user::Column::Id.eq(self.id()))
+                .exec(&**transaction)
+                .await?;
+        }
+        Ok(true)
+    }
+
     /// The state.
     ///
     /// # Errors
@@ -181,18 +206,21 @@ impl<'a> OwnSecondFactor<'a> {
             user_id: Set(self.id()),
             seed: Set(keys.encrypt(table::place_of_seed(self.id()), seed.bytes())?),
             created_at: Set(now),
+            session_digest: Set(Some(self.signed_in.session.id.digest())),
             enabled_at: Set(None),
             last_used_at: Set(None),
             last_step: Set(None),
         };
         let started = self.database.write(Write::Plain, async |transaction| {
-            if table::find_enabled(transaction, self.id()).await?.is_some() {
+            let is_open = self.lock(transaction, false).await?;
+            if !is_open || table::find_enabled(transaction, self.id()).await?.is_some() {
                 return Err(Error::Stale);
             }
             let conflict = OnConflict::column(second_factor::Column::UserId)
                 .update_columns([
                     second_factor::Column::Seed,
                     second_factor::Column::CreatedAt,
+                    second_factor::Column::SessionDigest,
                 ])
                 .action_and_where(
                     Expr::col((second_factor::Entity, second_factor::Column::EnabledAt)).is_null(),
@@ -212,7 +240,8 @@ impl<'a> OwnSecondFactor<'a> {
         Ok(Ok(set_up))
     }
 
-    /// The set-up that waits for its first code; `None` if there is none, or it was begun too long ago.
+    /// The set-up of this session that waits for its first code; `None` if there is none, or it was begun too long ago. Another session of
+    /// the user has not proved the password.
     ///
     /// # Errors
     /// [`Error::EncryptionKey`], [`Error::Unavailable`].
@@ -232,6 +261,7 @@ impl<'a> OwnSecondFactor<'a> {
     ) -> Result<Option<(second_factor::Model, Seed)>, Error> {
         let found = second_factor::Entity::find_by_id(self.id())
             .filter(second_factor::Column::EnabledAt.is_null())
+            .filter(second_factor::Column::SessionDigest.eq(self.signed_in.session.id.digest()))
             .filter(second_factor::Column::CreatedAt.gt(now - FRESH))
             .one(self.database.lookups());
         let Some(row) = self.database.with_timeout(found).await? else {
@@ -269,16 +299,28 @@ impl<'a> OwnSecondFactor<'a> {
             previous: Some(token),
             client: self.signed_in.client,
             browser,
-            authentication: Authentication::SecondFactor,
-            authenticated_at: Some(now),
+            // A person who signed in by single sign-on may have no password, and proves themselves by a fresh sign-on also afterwards.
+            authentication: match self.signed_in.session.authentication {
+                Authentication::SingleSignOn => Authentication::SingleSignOn,
+                _ => Authentication::SecondFactor,
+            },
+            authenticated_at: match self.signed_in.session.authentication {
+                Authentication::SingleSignOn => self.signed_in.session.authenticated_at,
+                _ => Some(now),
+            },
         };
         let enabled = self.database.write(Write::Plain, async |transaction| {
             use second_factor::Column;
+            if !self.lock(transaction, true).await? {
+                return Ok(None);
+            }
             let enabled = second_factor::Entity::update_many()
                 .col_expr(Column::EnabledAt, Expr::value(now))
                 .col_expr(Column::LastUsedAt, Expr::value(now))
                 .col_expr(Column::LastStep, Expr::value(step))
+                .col_expr(Column::SessionDigest, Expr::value(None::<Vec<u8>>))
                 .filter(Column::UserId.eq(self.id()))
+                .filter(Column::SessionDigest.eq(self.signed_in.session.id.digest()))
                 .filter(Column::CreatedAt.eq(row.created_at))
                 .filter(Column::EnabledAt.is_null())
                 .exec(transaction)
@@ -318,6 +360,9 @@ impl<'a> OwnSecondFactor<'a> {
             return Ok(Err(refusal));
         }
         let disabled = self.database.write(Write::Plain, async |transaction| {
+            if !self.lock(transaction, true).await? {
+                return Err(Error::Stale);
+            }
             if !table::delete(transaction, self.id()).await? {
                 return Ok(());
             }
@@ -352,7 +397,8 @@ impl<'a> OwnSecondFactor<'a> {
             return Ok(Err(refusal));
         }
         let replaced = self.database.write(Write::Plain, async |transaction| {
-            if table::find_enabled(transaction, self.id()).await?.is_none() {
+            let is_open = self.lock(transaction, false).await?;
+            if !is_open || table::find_enabled(transaction, self.id()).await?.is_none() {
                 return Err(Error::Stale);
             }
             let codes = table::replace_codes(transaction, self.id()).await?;

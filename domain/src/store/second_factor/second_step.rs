@@ -76,18 +76,6 @@ enum Candidate {
 }
 
 impl SignIn<'_> {
-    /// Whether `token` is that of a pending sign-in.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn is_pending(
-        &self,
-        token: &SessionToken,
-        now: DateTime<Utc>,
-    ) -> Result<bool, Error> {
-        Ok(self.find_pending(token, now).await?.is_some())
-    }
-
     async fn find_pending(
         &self,
         token: &SessionToken,

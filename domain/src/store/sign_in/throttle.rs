@@ -208,7 +208,7 @@ pub(crate) async fn forget_account(
 }
 
 /// Deletes a few past windows. It never waits, because it skips locked rows.
-async fn forget_old_windows(
+pub(in crate::store) async fn forget_old_windows(
     transaction: &DatabaseTransaction,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {

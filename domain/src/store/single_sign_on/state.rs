@@ -113,6 +113,9 @@ impl SingleSignOn<'_> {
         let written = self.database.write(Write::Plain, async |transaction| {
             let counted = throttle::count(transaction, &bucket, now).await?;
             refuse_above_limit(Some(&counted), BEGINS, now)?;
+            if counted.failures == 1 {
+                throttle::forget_old_windows(transaction, now).await?;
+            }
             sso_state::Entity::insert(row)
                 .exec_without_returning(transaction)
                 .await?;

@@ -49,6 +49,7 @@ const POLICIES: &str = "
         OR new.policy_default_lifetime_days IS NOT old.policy_default_lifetime_days
         OR new.policy_ip_allowlist <> old.policy_ip_allowlist
         OR new.policy_second_factor_required <> old.policy_second_factor_required
+        OR new.policy_version <> old.policy_version
     ORDER BY old.id";
 
 const SET_POLICY: &str = "UPDATE tenants SET policy_expiration_required = $1, \
