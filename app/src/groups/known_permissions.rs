@@ -20,6 +20,8 @@ pub const OWN_PERMISSIONS: &[(&str, &str)] = &[
         "authorization-groups:write",
         "creates, edits and deletes authorization groups",
     ),
+    ("security-policy:read", "reads the security policy"),
+    ("security-policy:write", "changes the security policy"),
 ];
 
 /// A collapsible list of permissions with their sources.
