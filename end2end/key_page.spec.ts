@@ -115,7 +115,8 @@ for (const { how, options, width } of [
 
     await page.getByRole('main').getByRole('link', { name: 'Revoke', exact: true }).click();
     await keys.revokeDialog().getByRole('button', { name: 'Revoke', exact: true }).click();
-    await page.getByRole('link', { name: 'Shopify connector', exact: true }).click();
+    // The dialog leads back to the page from which it was opened.
+    await expect(page).toHaveURL(`/tenant-api-keys/${key.id}`);
     await expect(shown.facts().getByRole('term').first()).toHaveText('Revoked');
     for (const action of ['Edit', 'Rotate', 'Revoke']) {
       await expect(page.getByRole('main').getByRole('link', { name: action, exact: true })).toHaveCount(0);

@@ -39,7 +39,7 @@ for (const { hasScript, width } of [
 
     test('a policy is set, refuses new keys outside of it, and marks existing ones', async ({ adminPage: page, openContext, request, server, tenant, browserLog }) => {
       browserLog.expectStatus(422);
-      await tenant.key('Never');
+      await tenant.key('Endless');
       const long = await tenant.key('Long', { expires: daysFromToday(300) });
       await tenant.key('Short', { expires: daysFromToday(60) });
       const withScript = await openContext({ viewport: { width, height: 900 } });
@@ -63,7 +63,7 @@ for (const { hasScript, width } of [
       await policy.button('Check').click();
       await expect(page.getByText('127.0.0.1: no line admits it.')).toBeVisible();
       await expect(page.getByText('1 active key lives longer.')).toBeVisible();
-      await page.getByRole('button', { name: 'Add it: 127.0.0.1' }).click();
+      await page.getByRole('button', { name: /^Add it ?: 127\.0\.0\.1$/ }).click();
       await expect(policy.allowlist()).toHaveValue('203.0.113.0/24\n127.0.0.1');
       await expect(page.getByText('127.0.0.1: line 2 admits it.')).toBeVisible();
       await policy.button('Save').click();
@@ -72,23 +72,21 @@ for (const { hasScript, width } of [
       await expectAccessible(page, accessible, 'the policy');
 
       // The form suggests the preselected lifetime and refuses a later date than permitted, as the API does.
-      await open(page, '/tenant-api-keys/new');
-      const date = page.getByLabel('Expiration Date');
+      await (hasScript ? open(page, '/tenant-api-keys/new') : page.goto('/tenant-api-keys/new'));
+      const list = new ConsolePage(page);
+      const date = list.expires();
       await expect(date).toHaveValue(daysFromToday(90));
-      await page.getByLabel('Key Name').fill('Later');
-      await page.getByLabel('Authorization Group').selectOption({ label: tenant.group });
-      await date.fill(daysFromToday(181));
+      await list.fill({ name: 'Later', group: tenant.group, expires: daysFromToday(181) });
       await page.getByRole('button', { name: 'Generate', exact: true }).click();
       await expect(page.getByText('Must be at most 180 days from today').first()).toBeVisible();
-      const refused = await server.run(['key', 'create', '--tenant', tenant.slug, '--name', 'Later', '--group', tenant.group]).catch((error: unknown) => String(error));
-      expect(String(refused)).toContain('An expiration date is required');
+      const refused = await server.run(['key', 'create', '--tenant', tenant.slug, '--name', 'Later', '--group', tenant.group]);
+      expect(JSON.stringify(refused)).toContain('An expiration date is required');
 
       await page.goto('/security-policy');
       await page.getByRole('link', { name: 'Show it' }).last().click();
-      const list = new ConsolePage(page);
       await expect(page).toHaveURL(/status=active&policy=outside/);
       await expect(list.row('Long')).toContainText('Outside policy');
-      await expect(list.row('Never')).toContainText('Outside policy');
+      await expect(list.row('Endless')).toContainText('Outside policy');
       await expect(list.row('Short')).toHaveCount(0);
       await page.goto(`/tenant-api-keys/${long.id}`);
       await expect(page.getByText('300 days from creation, the policy allows 180. The key works.')).toBeVisible();

@@ -114,8 +114,10 @@ test('after a dialog is closed, Back leads to the page before the list', async (
   await page.goBack();
   await expect(page).toHaveURL('/tenant-api-keys');
 
-  // A dialog opened by its URL leads to the list as before.
-  await page.goto((await keys.action('Edit', 'Zapier').getAttribute('href'))!);
+  // A dialog opened by its URL leads to the list as before. The rows are those of the whole list as soon as it has loaded.
+  const edit = keys.action('Edit', 'Zapier');
+  await expect(edit).toHaveAttribute('href', /\/edit$/);
+  await page.goto((await edit.getAttribute('href'))!);
   await keys.editDialog().getByRole('link', { name: 'Cancel', exact: true }).click();
   await expect(page).toHaveURL('/tenant-api-keys');
 });

@@ -101,7 +101,12 @@ fn database_url() {
         "postgres:latchkey",
     ] {
         let line = refusal("DATABASE_URL", bad);
-        assert!(line.contains(&format!("'{bad}'")), "{line}");
+        // A value that is no URL may be a password.
+        assert_eq!(
+            line.contains(&format!("'{bad}'")),
+            bad.contains("://"),
+            "{line}"
+        );
         assert!(line.contains("sqlite://latchkey.db?mode=rwc"), "{line}");
     }
 }

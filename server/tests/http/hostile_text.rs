@@ -1,5 +1,6 @@
 //! Text that breaks databases, parsers or pages, in every place that accepts text of a client.
 
+use domain::store::encryption::EncryptionKeys;
 use http::Method;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -102,8 +103,11 @@ struct Attack {
 
 impl Attack {
     async fn begin() -> Self {
+        let key = EncryptionKeys::generate().expect("a key");
         let app = TestApp::start_with(&[
             ("LATCHKEY_DEFAULT_KEY_LIMIT", "100000"),
+            // Without it, the form that sets up a second factor responds 503.
+            ("LATCHKEY_ENCRYPTION_KEY", key.as_str()),
             ("LATCHKEY_TRUSTED_PROXIES", "203.0.113.0/24"),
         ])
         .await

@@ -290,7 +290,7 @@ async fn a_question_in_the_url_is_answered_as_a_real_request_is() {
                 let html = page(&app, &session, &question).await;
                 if real.status == 200 {
                     assert_shows(&html, &["<strong>Accepted</strong>"]);
-                    assert_eq!(html.matches(r#"data-result="pass""#).count(), 5);
+                    assert_eq!(html.matches(r#"data-result="pass""#).count(), 6);
                 } else {
                     let code = real.json()["code"].as_str().unwrap().to_owned();
                     let verdict = format!("Refused: {} <code>{code}</code>", real.status.as_u16());

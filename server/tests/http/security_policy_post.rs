@@ -70,16 +70,12 @@ async fn a_saved_policy_is_confirmed_and_shown_with_what_it_finds() {
     );
     assert!(!page.contains("data-tone=\"outline\""), "no rule is set");
     let mut form = fields("1", "180", "203.0.113.0/24\r\n\r\n192.0.2.1/24");
-    form.extend([
-        ("expiration_required", "on"),
-        ("second_factor_required", "on"),
-        ("action", "save"),
-    ]);
+    form.extend([("expiration_required", "on"), ("action", "save")]);
     let response = send(&app, &session, &form).await;
     assert_eq!(response.status, 303, "{}", response.text());
     assert_eq!(response.header("location"), PATH);
     let policy = stored(&app).await;
-    assert!(policy.expiration_required && policy.second_factor_required);
+    assert!(policy.expiration_required);
     assert_eq!(policy.max_lifetime_days.map(u32::from), Some(180));
     assert_eq!(
         policy.ip_allowlist.to_lines(),
@@ -103,6 +99,17 @@ async fn a_saved_policy_is_confirmed_and_shown_with_what_it_finds() {
     // A repeat of the form changes nothing.
     assert_eq!(send(&app, &session, &form).await.status, 409);
     assert_eq!(stored(&app).await.version, 2);
+    // The rule concerns this session too: it can only set up a second factor from then on.
+    form.retain(|(name, _)| *name != "version");
+    form.extend([("version", "2"), ("second_factor_required", "on")]);
+    assert_eq!(send(&app, &session, &form).await.status, 303);
+    assert!(stored(&app).await.second_factor_required);
+    let page = app.get(PATH).cookie(&session).send().await;
+    assert_eq!(page.status, 303);
+    assert!(
+        page.header("location")
+            .starts_with("/account/second-factor")
+    );
 }
 
 #[tokio::test]
