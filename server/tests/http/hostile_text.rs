@@ -298,6 +298,24 @@ fn form_fields(path: &str) -> Vec<(&'static str, String)> {
         "/tenant-api-keys/revoke" => {
             vec![("form_id", id()), ("reason", "replaced".to_owned())]
         }
+        "/tenants/new" => vec![
+            ("name", "Globex".to_owned()),
+            ("slug", String::new()),
+            ("key_limit", "10".to_owned()),
+        ],
+        "/tenants/{slug}/edit" => vec![
+            ("version", "1".to_owned()),
+            ("name", "Acme".to_owned()),
+            ("key_limit", "10".to_owned()),
+        ],
+        "/tenants/{slug}/suspend" | "/tenants/{slug}/resume" => Vec::new(),
+        "/security-policy" => vec![
+            ("version", "1".to_owned()),
+            ("max_lifetime_days", "90".to_owned()),
+            ("default_lifetime_days", String::new()),
+            ("ip_allowlist", "10.0.0.0/8".to_owned()),
+            ("action", "check".to_owned()),
+        ],
         "/users/invite" => vec![
             ("email", "sanne@acme.example".to_owned()),
             ("role", "member".to_owned()),
