@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import type { BrowserContextOptions, Page } from '@playwright/test';
 
 import { ConsolePage, open } from './console_page';
+import { hydrated } from './support/hydration';
 import { expectAccessible } from './support/accessibility';
 import { OidcProvider } from './support/oidc';
 import type { Server } from './support/server';
@@ -99,5 +100,7 @@ test('the sign-in page without passwords has only the button', async ({ openCont
   await expectAccessible(page, 'the sign-in page without passwords');
   await signInAs(page, 'known');
   await expect(new ConsolePage(page).heading('API Keys')).toBeVisible();
+  // The server stops at the end of the test; the page's script must have been loaded by then.
+  await hydrated(page);
   provider.stop();
 });
