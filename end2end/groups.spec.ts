@@ -3,7 +3,7 @@
 import type { Page } from '@playwright/test';
 
 import { type Tenant, createPerson, expect, signIn, test as base } from './fixtures';
-import { expectAccessible } from './support/accessible';
+import { expectAccessibleIn } from './support/accessibility';
 
 const test = base.extend<{ width: number; hasScript: boolean }>({
   width: [1440, { option: true }],
@@ -49,7 +49,7 @@ for (const { hasScript, width } of [
       await page.goto('/authorization-groups');
       await expect(groups.row('Orders read/write')).toContainText('4 keys');
       await expect(groups.row('Orders read/write')).toContainText('0 used in 7 days');
-      await expectAccessible(page, accessible, 'the list');
+      await expectAccessibleIn(accessible, page.url(), 'the list');
 
       await page.getByRole('link', { name: 'New group' }).click();
       await groups.name().fill('Stock');
@@ -66,7 +66,7 @@ for (const { hasScript, width } of [
 
       await page.getByRole('link', { name: 'Edit Orders read/write' }).click();
       await expect(page.getByText('4 keys have this group; 0 of them were used in the last 7 days.')).toBeVisible();
-      await expectAccessible(page, accessible, 'the form');
+      await expectAccessibleIn(accessible, page.url(), 'the form');
       await groups.permissions().fill('orders:read\nshipments:read');
       await groups.button('Check').click();
       await expect(groups.change('They gain')).toHaveText('They gain shipments:read.');
@@ -78,11 +78,11 @@ for (const { hasScript, width } of [
       await page.getByRole('link', { name: 'Delete Orders read/write' }).click();
       await expect(groups.refusal()).toContainText('Orders read/write cannot be deleted. 4 keys have it: ERP, Reports, Shop, Till');
       await expect(groups.button('Delete')).toHaveCount(0);
-      await expectAccessible(page, accessible, 'the refused deletion');
+      await expectAccessibleIn(accessible, page.url(), 'the refused deletion');
       await page.getByRole('link', { name: 'Back to the groups' }).click();
 
       await page.getByRole('link', { name: 'Delete Stock' }).click();
-      await expectAccessible(page, accessible, 'the deletion');
+      await expectAccessibleIn(accessible, page.url(), 'the deletion');
       await groups.button('Delete').click();
       await expect(groups.notice()).toContainText('The group was deleted.');
       await expect(groups.row('Stock')).toHaveCount(0);

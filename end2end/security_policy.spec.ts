@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test';
 
 import { ConsolePage, open } from './console_page';
 import { daysFromToday, expect, signIn, test as base } from './fixtures';
-import { expectAccessible } from './support/accessible';
+import { expectAccessibleIn } from './support/accessibility';
 
 const test = base.extend<{ width: number; hasScript: boolean }>({
   width: [1440, { option: true }],
@@ -49,7 +49,7 @@ for (const { hasScript, width } of [
 
       await policy.goto();
       await expect(page.getByText('1 active key never expires.')).toBeVisible();
-      await expectAccessible(page, accessible, 'the empty policy');
+      await expectAccessibleIn(accessible, page.url(), 'the empty policy');
       await policy.required().check();
       await policy.longest().fill('180');
       await policy.preselected().fill('200');
@@ -69,7 +69,7 @@ for (const { hasScript, width } of [
       await policy.button('Save').click();
       await expect(policy.notice()).toContainText('Saved the security policy.');
       await expect(policy.longest()).toHaveValue('180');
-      await expectAccessible(page, accessible, 'the policy');
+      await expectAccessibleIn(accessible, page.url(), 'the policy');
 
       // The form suggests the preselected lifetime and refuses a later date than permitted, as the API does.
       await (hasScript ? open(page, '/tenant-api-keys/new') : page.goto('/tenant-api-keys/new'));

@@ -3,7 +3,7 @@
 import type { Page } from '@playwright/test';
 
 import { createPerson, expect, signIn, test } from './fixtures';
-import { expectAccessible } from './support/accessible';
+import { expectAccessibleIn } from './support/accessibility';
 
 const row = (page: Page, name: string) => page.getByRole('table', { name: 'Tenants' }).getByRole('row').filter({ hasText: name });
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
@@ -36,7 +36,7 @@ for (const { hasScript, width } of [
     await page.getByRole('textbox', { name: 'Key limit' }).fill('7');
     await button(page, 'Create tenant').click();
     await expect(page.getByText(`There is a tenant with the slug “${tenant.slug}” already`)).toBeVisible();
-    await expectAccessible(page, accessible, 'the form of a new tenant');
+    await expectAccessibleIn(accessible, page.url(), 'the form of a new tenant');
     const slug = `${tenant.slug}-north`;
     await page.getByRole('textbox', { name: 'Slug' }).fill(slug);
     await button(page, 'Create tenant').click();
@@ -44,11 +44,11 @@ for (const { hasScript, width } of [
 
     await page.goto(`/tenants?q=${slug}`);
     await expect(row(page, slug)).toContainText('0/7 keys');
-    await expectAccessible(page, accessible, 'the list');
+    await expectAccessibleIn(accessible, page.url(), 'the list');
     await page.getByRole('link', { name: 'Edit name and limit of Northwind' }).click();
     await page.getByRole('textbox', { name: 'Name' }).fill('Northwind Freight');
     await page.getByRole('textbox', { name: 'Key limit' }).fill('9');
-    await expectAccessible(page, accessible, 'the form of a tenant');
+    await expectAccessibleIn(accessible, page.url(), 'the form of a tenant');
     await button(page, 'Save').click();
     await expect(page.getByRole('status')).toContainText('Saved Northwind Freight.');
     await page.goto(`/tenants?q=${slug}`);
@@ -57,14 +57,14 @@ for (const { hasScript, width } of [
     await page.goto(`/tenants?q=${tenant.slug}`);
     await page.getByRole('link', { name: `Suspend ${tenant.name}` }).click();
     await expect(page.getByText('1 key and 1 user stop at once.')).toBeVisible();
-    await expectAccessible(page, accessible, 'the suspension');
+    await expectAccessibleIn(accessible, page.url(), 'the suspension');
     await button(page, 'Suspend').click();
     await expect(page.getByRole('status')).toContainText(`Suspended ${tenant.name}. Its keys and sessions are refused.`);
     expect((await whoami()).status()).toBe(403);
 
     await page.goto(`/tenant-api-keys?tenant=${tenant.slug}`);
     await page.getByRole('link', { name: 'Resume…' }).click();
-    await expectAccessible(page, accessible, 'the end of the suspension');
+    await expectAccessibleIn(accessible, page.url(), 'the end of the suspension');
     await button(page, 'Resume').click();
     await expect(page.getByRole('status')).toContainText(`Resumed ${tenant.name}. Its keys work again.`);
     expect((await whoami()).status()).toBe(200);

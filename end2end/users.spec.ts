@@ -1,10 +1,9 @@
 // The users of a tenant, with and without JavaScript: invite, accept, sign in, change the role, disable, enable; a forgotten password.
 
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
 import { expect, signIn, test as base } from './fixtures';
-import { animationsEnded } from './support/animations';
+import { expectAccessibleIn } from './support/accessibility';
 
 const test = base.extend<{ width: number; hasScript: boolean }>({
   width: [1440, { option: true }],
@@ -42,19 +41,6 @@ class UsersPage {
   }
 }
 
-/** Checks with axe, light and dark, and expects no horizontal scrolling. axe needs a script, so it runs in a page with scripts. */
-async function expectAccessible(url: string, browserPage: Page, what: string): Promise<void> {
-  await browserPage.goto(url);
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await browserPage.emulateMedia({ colorScheme });
-    await animationsEnded(browserPage);
-    const { violations } = await new AxeBuilder({ page: browserPage }).setLegacyMode().analyze();
-    expect(violations.map(({ id, nodes }) => ({ id, where: nodes.map(({ html }) => html) })), `${what}, ${colorScheme}`).toEqual([]);
-    const tooWide = await browserPage.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(tooWide, `${what} scrolls horizontally`).toBe(0);
-  }
-}
-
 for (const { hasScript, width } of [
   { hasScript: false, width: 1440 },
   { hasScript: false, width: 375 },
@@ -82,9 +68,9 @@ for (const { hasScript, width } of [
       await users.action('Close').click();
       await expect(users.row(email)).toContainText('Invited');
       await expect(users.row(email)).toContainText('until');
-      await expectAccessible('/users', accessible, 'the list of users');
-      await expectAccessible('/users/invite', accessible, 'the form of an invitation');
-      await expectAccessible(link, accessible, 'the page of an invitation');
+      await expectAccessibleIn(accessible, '/users', 'the list of users');
+      await expectAccessibleIn(accessible, '/users/invite', 'the form of an invitation');
+      await expectAccessibleIn(accessible, link, 'the page of an invitation');
 
       const theirs = await openContext({ javaScriptEnabled: hasScript, viewport: { width, height: 900 } });
       const person = await theirs.newPage();
@@ -107,7 +93,7 @@ for (const { hasScript, width } of [
 
       await page.goto('/users');
       await users.action('Change role of Sanne Vos').click();
-      await expectAccessible(page.url(), accessible, 'the change of a role');
+      await expectAccessibleIn(accessible, page.url(), 'the change of a role');
       await page.getByLabel('Role').selectOption('tenant_admin');
       await users.button('Change role').click();
       await expect(users.notice().filter({ hasText: 'Changed the role of Sanne Vos.' })).toBeVisible();
@@ -115,7 +101,7 @@ for (const { hasScript, width } of [
       await expect(person.getByRole('heading', { name: 'Users' })).toBeVisible();
 
       await users.action('Disable Sanne Vos').click();
-      await expectAccessible(page.url(), accessible, 'the confirmation of disabling');
+      await expectAccessibleIn(accessible, page.url(), 'the confirmation of disabling');
       await users.button('Disable').click();
       await expect(users.row(email)).toContainText('Disabled');
       await person.goto('/users');

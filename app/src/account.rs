@@ -28,7 +28,7 @@ use crate::{
     urls,
 };
 
-/// What the page shows.
+/// The data of the page.
 struct Account {
     user: SignedIn,
     second_factor: SecondFactorStatus,

@@ -1,4 +1,4 @@
-//! What a person sees who opens a one-time link. The documents have no script and send no referrer.
+//! The pages of one-time links. They have no script and send no referrer.
 
 use domain::{
     FieldError,

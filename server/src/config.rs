@@ -29,7 +29,7 @@ pub use error::ConfigError;
 pub use hidden::Hidden;
 use parse::count;
 pub(crate) use report::report;
-pub use single_sign_on::{HiddenText, RoleMap, SsoSettings};
+pub use single_sign_on::{RoleMap, SsoSettings};
 
 table::settings! {
     /// the database. It can contain a password.
@@ -97,7 +97,7 @@ table::settings! {
         "" shown "none", "Client identifier at the provider";
 
     /// the secret of Latchkey at the provider; `None` for a public client.
-    oidc_client_secret: Option<HiddenText> = "LATCHKEY_OIDC_CLIENT_SECRET", single_sign_on::client_secret,
+    oidc_client_secret: Option<Hidden> = "LATCHKEY_OIDC_CLIENT_SECRET", single_sign_on::client_secret,
         "" shown "none", "Client secret at the provider; none for a public client", Secret;
 
     /// the text of the button.

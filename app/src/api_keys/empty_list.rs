@@ -1,4 +1,4 @@
-//! What a page without a table of keys shows instead.
+//! The content of the list's page if there is no table of keys.
 
 use leptos::prelude::*;
 

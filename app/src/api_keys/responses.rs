@@ -40,7 +40,7 @@ pub struct KeyList {
     pub now: DateTime<Utc>,
 }
 
-/// What the browser needs of a key in the list besides its row.
+/// The properties of a listed key that the browser uses besides its rendered row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedKey {
     /// The key.

@@ -14,7 +14,7 @@ use crate::{
 /// Checks that the user may manage the policy.
 ///
 /// # Errors
-/// Those of [`tenant_request_of`].
+/// The errors of [`tenant_request_of`].
 pub async fn check_access(request: &RequestContext, tenant: Option<&str>) -> Result<(), AppError> {
     tenant_request_of(request, tenant).await.map(|_| ())
 }

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use domain::{
     id::UserId,
-    page::TwoWayPage,
     store::tenant_users::{People, PeopleQuery, Person, PersonState},
 };
 use leptos::prelude::*;
@@ -11,7 +10,11 @@ use leptos_router::hooks::use_query_map;
 
 use super::named_tenant;
 use crate::{
-    components::{Breadcrumb, Icon, PageTitle, date::Ago},
+    components::{
+        Breadcrumb, Icon, PageTitle,
+        date::Ago,
+        list_table::{Column, list_table, pager},
+    },
     current_tenant::use_tenant,
     done::Done,
     error::AppError,
@@ -24,6 +27,14 @@ use crate::{
 
 /// The parameter of the URL with the state of the people.
 const STATE: &str = "state";
+
+const COLUMNS: &[Column] = &[
+    Column::new("col-name", "E-mail address").sorted(),
+    Column::new("col-role", "Role"),
+    Column::new("col-state col-state-wide", "State"),
+    Column::new("col-when", "Last sign-in"),
+    Column::new("col-actions col-actions-4", "Actions").visually_hidden(),
+];
 
 /// The parameters of the list's URL.
 #[derive(Clone, Debug)]
@@ -126,7 +137,7 @@ fn list(url: &ListUrl, users: &Users) -> AnyView {
             "enabled administrators"
         ),
     );
-    let pager = pager(&tenant, url, page);
+    let pager = pager(page, |cursor| url.at(&tenant, cursor));
     let is_empty = page.items.is_empty();
     let content = if is_empty && url.is_filtered() {
         let all = tenant.url(urls::USERS);
@@ -153,25 +164,7 @@ fn list(url: &ListUrl, users: &Users) -> AnyView {
             .iter()
             .map(|person| row(&tenant, person, users))
             .collect();
-        view! {
-            <div class="table-region">
-                <table class="table" role="table" aria-label="Users">
-                    <thead role="rowgroup">
-                        <tr role="row">
-                            <th role="columnheader" scope="col" class="col-name" aria-sort="ascending">"E-mail address"</th>
-                            <th role="columnheader" scope="col" class="col-role">"Role"</th>
-                            <th role="columnheader" scope="col" class="col-state col-state-wide">"State"</th>
-                            <th role="columnheader" scope="col" class="col-when">"Last sign-in"</th>
-                            <th role="columnheader" scope="col" class="col-actions col-actions-4">
-                                <span class="visually-hidden">"Actions"</span>
-                            </th>
-                        </tr>
-                    </thead>
-                    <tbody role="rowgroup">{rows}</tbody>
-                </table>
-            </div>
-        }
-        .into_any()
+        list_table("Users", COLUMNS, rows)
     };
     view! {
         <PageTitle text="Users – Latchkey" />
@@ -324,24 +317,4 @@ fn toolbar(tenant: &TenantQuery, url: &ListUrl) -> AnyView {
         </div>
     }
     .into_any()
-}
-
-fn pager(tenant: &TenantQuery, url: &ListUrl, page: &TwoWayPage<Person>) -> Option<AnyView> {
-    let link = |label: &'static str, cursor: &Option<String>| match cursor {
-        Some(cursor) => {
-            view! { <a class="button button-s" href=url.at(tenant, cursor)>{label}</a> }.into_any()
-        }
-        None => view! { <button class="button button-s" type="button" disabled>{label}</button> }
-            .into_any(),
-    };
-    let (previous, next) = (&page.previous_cursor, &page.next_cursor);
-    (previous.is_some() || next.is_some()).then(|| {
-        view! {
-            <nav class="pager" aria-label="Pages">
-                <span></span>
-                <span class="pager-links">{link("Previous", previous)}{link("Next", next)}</span>
-            </nav>
-        }
-        .into_any()
-    })
 }

@@ -39,7 +39,7 @@ use crate::{
 /// A link that may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenLink {
-    /// What it does.
+    /// The purpose of the link.
     pub purpose: LinkPurpose,
     /// The address of the person.
     pub email: Email,
@@ -73,7 +73,7 @@ pub enum Acceptance {
     Accepted {
         /// The user.
         user: User,
-        /// What the link did.
+        /// The purpose of the used link.
         purpose: LinkPurpose,
     },
     /// The link was used or has ended; nothing was changed.
@@ -82,7 +82,7 @@ pub enum Acceptance {
     Unknown,
 }
 
-/// What a person typed who accepts an invitation or sets a new password.
+/// The typed values of the form that accepts an invitation or sets a new password.
 #[derive(Clone, Copy)]
 pub struct AcceptedForm<'a> {
     /// The name; ignored by a link that sets a new password.

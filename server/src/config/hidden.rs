@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Hidden(String);
 
 impl Hidden {
-    /// A secret with this value; empty for none.
+    /// Holds this value; empty for none.
     pub(super) fn new(text: &str) -> Self {
         Self(text.to_owned())
     }

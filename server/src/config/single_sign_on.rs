@@ -1,6 +1,6 @@
 //! The settings of single sign-on: their parsers, and the check that they fit together.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use domain::{
     store::single_sign_on::SsoRules,
@@ -9,25 +9,7 @@ use domain::{
 };
 use url::{Host, Url};
 
-use super::{Config, ConfigError, display::quoted};
-
-/// A text that `Debug` does not show.
-#[derive(Clone)]
-pub struct HiddenText(Arc<str>);
-
-impl HiddenText {
-    /// The text.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for HiddenText {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("HiddenText(…)")
-    }
-}
+use super::{Config, ConfigError, display::quoted, hidden::Hidden};
 
 /// The entries of the role map: the value of the claim, and its role. The first entry that matches counts.
 pub type RoleMap = Arc<[(String, Role)]>;
@@ -40,7 +22,7 @@ pub struct SsoSettings {
     /// The identifier of Latchkey at the provider.
     pub client_id: Arc<str>,
     /// The secret of Latchkey at the provider; `None` for a public client.
-    pub client_secret: Option<HiddenText>,
+    pub client_secret: Option<Hidden>,
     /// The URL to which the provider sends the browser back.
     pub callback: Url,
     /// Which persons may sign in.
@@ -202,11 +184,11 @@ pub(super) fn button(text: &str) -> Result<Arc<str>, String> {
 }
 
 /// The client's secret. The error does not show it.
-pub(super) fn client_secret(text: &str) -> Result<Option<HiddenText>, String> {
+pub(super) fn client_secret(text: &str) -> Result<Option<Hidden>, String> {
     const LONGEST: usize = 4_096;
     match text {
         "" => Ok(None),
-        text if is_plain_line(text) && text.len() <= LONGEST => Ok(Some(HiddenText(text.into()))),
+        text if is_plain_line(text) && text.len() <= LONGEST => Ok(Some(Hidden::new(text))),
         _ => Err(format!("it is not one line of at most {LONGEST} bytes")),
     }
 }
