@@ -26,14 +26,21 @@ pub(super) fn second_factor_section(user: &SignedIn, status: &SecondFactorStatus
     };
     let hint = format!("A code from an authenticator app at each sign-in. {whom} {requires}.");
     let fault = status.fault.as_ref().map(|fault| {
-        let text = format!("Codes of the app cannot be checked: {fault}. Ask your operator.");
+        let what = match status.enabled_at {
+            Some(_) => "Codes of the app cannot be checked",
+            None => "A second factor cannot be set up",
+        };
+        let text = format!("{what}: {fault}. Ask your operator.");
         view! { <Callout tone=Tone::Warning><p>{text}</p></Callout> }
+    });
+    let set_up = status.fault.is_none().then(|| {
+        view! { <a class="button button-s" href=tenant.url(urls::SECOND_FACTOR)>"Set up"</a> }
     });
     let content = match status.enabled_at {
         None => view! {
             <p class="row"><span class="badge" data-tone="neutral"><Icon name="minus" />"Off"</span></p>
             {fault}
-            <a class="button button-s" href=tenant.url(urls::SECOND_FACTOR)>"Set up"</a>
+            {set_up}
         }
         .into_any(),
         Some(since) => {
